@@ -1,0 +1,249 @@
+"""The ASGI edge: verifies signed requests before the application sees them, and signs its answers.
+
+This file owns the way from raw HTTP bytes to the verifier and back. It must never parse a body, never let a covered
+request through that does not hold, never hold more of a body than its bound, and never sign an answer to a request
+that does not hold.
+
+The target that is verified is `raw_path`, and "?" and `query_string` when that is not empty: ASGI does not show a bare
+"?" at the end of a target, so `/x?` is verified as `/x`, which means the same. A caller that sends a bare "?" and
+signs it gets `bad_signature`. An absolute-form target is verified as the server shows it; callers sign origin form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared_signing.nonces import NonceStoreOverloaded
+from shared_signing.signer import Signer
+from shared_signing.verifier import Accepted, Refusal, Refused, Verifier
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, headers and body."""
+
+REQUEST_BODY_MAX_BYTES: Final = 65_536
+ANSWER_BODY_MAX_BYTES: Final = 8 * 1024 * 1024
+
+BODY_TOO_LARGE: Final = "body_too_large"
+UNSUPPORTED_MEDIA_TYPE: Final = "unsupported_media_type"
+OVERLOADED: Final = "overloaded"
+INTERNAL: Final = "internal"
+
+_NO_EXTRAS: Final[Mapping[str, Any]] = MappingProxyType({})
+_LENGTH_DIGITS_MAX: Final = 18
+_BODYLESS_STATUSES: Final = frozenset({204, 304})
+
+
+class AnswerTooLarge(RuntimeError):  # noqa: N818 - an outcome, named as the others are
+    """The application's answer is larger than the edge may buffer in order to sign it."""
+
+
+class SignedEndpoints:
+    """ASGI middleware for the endpoints that a peer calls with a signature.
+
+    `covers(path)` says which paths (decoded) these are; everything else, and every scope but `http`, passes through.
+    `refuse(scope, code, extras)` renders a refusal: the 401 codes of the verifier (extras `serverTime` with
+    `timestamp_out_of_window`), `body_too_large`, `unsupported_media_type`, `overloaded` and `internal`.
+    `on_skew(scope, key_id, skew_seconds)` is called for a request that holds although its clock is far off.
+    A request that holds reaches the application with `scope["state"]["signed_by"]` set to its key's id.
+    """
+
+    __slots__ = (
+        "_answer_body_max_bytes",
+        "_app",
+        "_covers",
+        "_header_name",
+        "_max_body_bytes",
+        "_on_skew",
+        "_refuse",
+        "_signer",
+        "_verifier",
+    )
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        header_name: str,
+        verifier: Verifier,
+        signer: Signer,
+        covers: Callable[[str], bool],
+        refuse: Callable[[Scope, str, Mapping[str, Any]], Answer],
+        max_body_bytes: int = REQUEST_BODY_MAX_BYTES,
+        answer_body_max_bytes: int = ANSWER_BODY_MAX_BYTES,
+        on_skew: Callable[[Scope, str, int], None] | None = None,
+    ) -> None:
+        self._app = app
+        self._header_name = header_name.lower().encode("ascii")
+        self._verifier = verifier
+        self._signer = signer
+        self._covers = covers
+        self._refuse = refuse
+        self._max_body_bytes = max_body_bytes
+        self._answer_body_max_bytes = answer_body_max_bytes
+        self._on_skew = on_skew
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] != "http" or not self._covers(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        signatures, refusal = self._read_headers(scope["headers"])
+        if refusal is not None:
+            await _send_answer(send, self._refuse(scope, refusal, _NO_EXTRAS))
+            return
+        body = await _read_body(receive, self._max_body_bytes)
+        if body is None:
+            return  # the caller hung up before the end of its request: nobody waits for an answer
+        if len(body) > self._max_body_bytes:
+            await _send_answer(send, self._refuse(scope, BODY_TOO_LARGE, _NO_EXTRAS))
+            return
+        try:
+            verdict = await self._verifier.verify_request(
+                signatures, method=scope["method"], target=_target(scope), body=body
+            )
+        except NonceStoreOverloaded:
+            await _send_answer(send, self._refuse(scope, OVERLOADED, _NO_EXTRAS))
+            return
+        if isinstance(verdict, Refused):
+            out_of_window = verdict.refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW
+            extras = {"serverTime": verdict.server_time} if out_of_window else _NO_EXTRAS
+            await _send_answer(send, self._refuse(scope, verdict.refusal.value, extras))
+            return
+        await self._serve(scope, verdict, _replay(body, receive), send)
+
+    def _read_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], str | None]:
+        """All signatures, and the code with which the headers alone already refuse the request."""
+        signatures: list[bytes] = []
+        length = encoding = b""
+        for name, value in headers:
+            if name == self._header_name:
+                signatures.append(value)
+            elif name == b"content-length":
+                length = value
+            elif name == b"content-encoding":
+                encoding = value if not encoding else b"several"
+        # Digits only, and few enough for int(); anything else is the server's to refuse, and the bound on what is
+        # read holds whatever was declared.
+        if length.isdigit() and (len(length) > _LENGTH_DIGITS_MAX or int(length) > self._max_body_bytes):
+            return signatures, BODY_TOO_LARGE
+        if encoding and encoding.strip().lower() != b"identity":
+            return signatures, UNSUPPORTED_MEDIA_TYPE
+        return signatures, None
+
+    async def _serve(self, scope: Scope, accepted: Accepted, receive: Receive, send: Send) -> None:
+        """Let the application answer, and sign what it answers."""
+        scope.setdefault("state", {})["signed_by"] = accepted.key.key_id
+        if accepted.skew_is_worrying and self._on_skew is not None:
+            self._on_skew(scope, accepted.key.key_id, accepted.skew_seconds)
+        answer = _SignedAnswer(self, scope["method"] == "HEAD", accepted, send)
+        try:
+            await self._app(scope, receive, answer.send)
+        except Exception:
+            if not answer.sent:
+                await answer.finish(*self._refuse(scope, INTERNAL, _NO_EXTRAS))
+            raise
+        if not answer.sent:
+            await answer.finish(*self._refuse(scope, INTERNAL, _NO_EXTRAS))
+
+
+class _SignedAnswer:
+    """Holds back one answer of the application until it is whole, then signs and sends it."""
+
+    __slots__ = ("_accepted", "_bodyless", "_edge", "_headers", "_parts", "_send", "_size_bytes", "_status", "sent")
+
+    def __init__(self, edge: SignedEndpoints, bodyless: bool, accepted: Accepted, send: Send) -> None:
+        self._edge = edge
+        self._bodyless = bodyless
+        self._accepted = accepted
+        self._send = send
+        self._status = 0
+        self._headers: Iterable[tuple[bytes, bytes]] = ()
+        self._parts: list[bytes] = []
+        self._size_bytes = 0
+        self.sent = False
+
+    async def send(self, message: Message) -> None:
+        """Take one message of the application."""
+        kind = message["type"]
+        if kind == "http.response.start" and not self._status:
+            self._status = message["status"]
+            self._headers = message.get("headers", ())
+        elif kind == "http.response.body" and self._status and not self.sent:
+            part = message.get("body", b"")
+            self._size_bytes += len(part)
+            if self._size_bytes > self._edge._answer_body_max_bytes:
+                raise AnswerTooLarge(f"more than {self._edge._answer_body_max_bytes} bytes")
+            self._parts.append(part)
+            if not message.get("more_body", False):
+                await self.finish(self._status, self._headers, b"".join(self._parts))
+        else:
+            raise RuntimeError(f"a signed answer cannot take the message {kind} now")
+
+    async def finish(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Sign and send a whole answer."""
+        self.sent = True
+        edge, accepted = self._edge, self._accepted
+        if self._bodyless or status in _BODYLESS_STATUSES:
+            body = b""  # what the caller receives and hashes, whatever the application sent
+        signature = edge._signer.sign_response(nonce=accepted.nonce, status=status, body=body, key=accepted.key)
+        own = edge._header_name
+        signed = [header for header in headers if header[0] != own and header[0] != b"content-length"]
+        if status not in _BODYLESS_STATUSES:
+            signed.append((b"content-length", str(len(body)).encode()))
+        signed.append((own, signature.encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": signed})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _target(scope: Scope) -> bytes:
+    raw_path: bytes | None = scope.get("raw_path")
+    if raw_path is None:
+        raise RuntimeError("the ASGI server must provide raw_path: a decoded path cannot be verified")
+    query: bytes = scope["query_string"]
+    return raw_path + b"?" + query if query else raw_path
+
+
+async def _read_body(receive: Receive, bytes_max: int) -> bytes | None:
+    """The raw body; once it is longer than `bytes_max`, what has arrived so far; None when the caller hangs up."""
+    message = await receive()
+    if message["type"] != "http.request":
+        return None
+    first: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return first
+    body = bytearray(first)
+    while len(body) <= bytes_max:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the verified body once and after it what the server says, such as a disconnect."""
+    pending = True
+
+    async def replay() -> Message:
+        nonlocal pending
+        if not pending:
+            return await receive()
+        pending = False
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+async def _send_answer(send: Send, answer: Answer) -> None:
+    """Send an answer without a signature: the request's own does not hold, so there is nothing to bind one to."""
+    status, headers, body = answer
+    framed = [header for header in headers if header[0] != b"content-length"]
+    framed.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": framed})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,190 @@
+"""The secrets of one direction, and which of them sign and verify at a given moment.
+
+This file owns keys, their end times and their rotation. It must never show a secret: not in a repr, not in an error.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from shared_signing.canonical import DEFAULT_KEY_ID, KEY_ID_PATTERN
+
+KEYS_MAX: Final = 16
+"""Most keys that one ring holds. A rotation needs two; more than a few is a mistake in the configuration."""
+
+_KEY_ID: Final = re.compile(KEY_ID_PATTERN)
+_HMAC_BLOCK_BYTES: Final = 64
+
+
+class KeyConfigurationError(ValueError):
+    """The configured keys cannot be used. Its text names the rule and the key id, never a secret."""
+
+
+class NoLiveKey(LookupError):  # noqa: N818 - a state, named as the others are
+    """Every key of the ring has ended, so nothing can be signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One secret with its id. `not_after` is in unix seconds: from that instant the key neither signs nor verifies."""
+
+    key_id: str
+    secret: bytes = field(repr=False)
+    not_after: float | None = None
+    _started: hmac.HMAC = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if _KEY_ID.fullmatch(self.key_id) is None:
+            raise KeyConfigurationError("a key id is 1 to 64 characters of 0-9 A-Z a-z . _ -")
+        if not self.secret:
+            raise KeyConfigurationError(f"key {self.key_id} has an empty secret")
+        if self.not_after is not None and not math.isfinite(self.not_after):
+            raise KeyConfigurationError(f"key {self.key_id} has an end time that is not a moment")
+        # Hashing the secret's two pads once and copying that state costs half of starting anew for every MAC.
+        object.__setattr__(self, "_started", hmac.new(self.secret, digestmod=sha256))
+
+    def mac(self, message: bytes) -> str:
+        """HMAC-SHA256 of `message` under this key, as 64 lower-case hex digits."""
+        state = self._started.copy()
+        state.update(message)
+        return state.hexdigest()
+
+    def is_live(self, now: float) -> bool:
+        """Whether the key may be used at `now` (unix seconds)."""
+        return self.not_after is None or now < self.not_after
+
+
+class KeyRing:
+    """The keys of one direction, oldest first: the newest live one signs, every live one verifies.
+
+    `replace` rotates at run time: every single question is answered from the old keys or from the new ones, also across
+    threads, never from a mixture.
+    """
+
+    __slots__ = ("_by_id", "_newest_first")
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        self.replace(keys)
+
+    def replace(self, keys: Sequence[Key]) -> None:
+        """Take `keys`, newest last, in place of the present ones.
+
+        Raises `KeyConfigurationError`, and then the present keys stay.
+        """
+        _check_ring(keys)
+        self._newest_first = tuple(reversed(keys))
+        self._by_id = {key.key_id: key for key in keys}
+
+    def signing_key(self, now: float) -> Key:
+        """The newest key that is live at `now`. Raises `NoLiveKey` when all have ended."""
+        for key in self._newest_first:
+            if key.is_live(now):
+                return key
+        raise NoLiveKey("every key has passed its end time")
+
+    def verifying_key(self, key_id: str, now: float) -> Key | None:
+        """The key with this id if it is live at `now`."""
+        key = self._by_id.get(key_id)
+        return key if key is not None and key.is_live(now) else None
+
+
+def parse_keys(secret: str, keys_json: str | None) -> list[Key]:
+    """The keys of one direction from its two settings, oldest first.
+
+    `secret` is the key `main`. `keys_json` is absent, blank, or a JSON list of newer keys, newest last:
+    `[{"id": "k2", "secret": "…", "notAfter": "2026-12-01T00:00:00Z"}]`, `notAfter` optional. An entry
+    `{"id": "main", "notAfter": "…"}` without a secret gives `main` an end. Raises `KeyConfigurationError`.
+    """
+    main_end: float | None = None
+    newer: list[Key] = []
+    for entry in _read_entries(keys_json):
+        key_id, entry_secret, not_after = _read_entry(entry)
+        if key_id == DEFAULT_KEY_ID and entry_secret is None and main_end is None:
+            main_end = not_after
+        elif entry_secret is None:
+            raise KeyConfigurationError(f"key {key_id} has no secret")
+        else:
+            newer.append(Key(key_id, _encode(key_id, entry_secret), not_after))
+    keys = [Key(DEFAULT_KEY_ID, _encode(DEFAULT_KEY_ID, secret), main_end), *newer]
+    _check_ring(keys)
+    return keys
+
+
+def _read_entries(keys_json: str | None) -> list[Any]:
+    if keys_json is None or not keys_json.strip():
+        return []
+    try:
+        entries = json.loads(keys_json, object_pairs_hook=_without_duplicates)
+    except KeyConfigurationError:
+        raise
+    except (ValueError, RecursionError):
+        # `from None`: the decoder's error carries the document, and with it the secrets.
+        raise KeyConfigurationError("the keys are not JSON") from None
+    if not isinstance(entries, list):
+        raise KeyConfigurationError("the keys are not a JSON list")
+    return entries
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise KeyConfigurationError("a key has the same member twice")
+    return members
+
+
+def _read_entry(entry: Any) -> tuple[str, str | None, float | None]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+        raise KeyConfigurationError("every key is an object with an id")
+    key_id: str = entry["id"]
+    if _KEY_ID.fullmatch(key_id) is None:
+        raise KeyConfigurationError("a key id is 1 to 64 characters of 0-9 A-Z a-z . _ -")
+    if unknown := entry.keys() - {"id", "secret", "notAfter"}:
+        raise KeyConfigurationError(f"key {key_id} has {len(unknown)} unknown members")
+    secret = entry.get("secret")
+    if secret is not None and not isinstance(secret, str):
+        raise KeyConfigurationError(f"key {key_id} has a secret that is not text")
+    return key_id, secret, _read_moment(key_id, entry.get("notAfter"))
+
+
+def _read_moment(key_id: str, text: Any) -> float | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise KeyConfigurationError(f"key {key_id}: notAfter is not an RFC 3339 time") from None
+    if moment.tzinfo is None:
+        raise KeyConfigurationError(f"key {key_id}: notAfter has no time zone")
+    return moment.timestamp()
+
+
+def _encode(key_id: str, secret: str) -> bytes:
+    try:
+        return secret.encode()
+    except UnicodeEncodeError:
+        raise KeyConfigurationError(f"key {key_id} has a secret that is not UTF-8") from None
+
+
+def _check_ring(keys: Sequence[Key]) -> None:
+    if not 1 <= len(keys) <= KEYS_MAX:
+        raise KeyConfigurationError(f"a ring holds 1 to {KEYS_MAX} keys")
+    if len({key.key_id for key in keys}) != len(keys):
+        raise KeyConfigurationError("two keys have the same id")
+    # The MAC does not cover `k` and nonces are remembered per key: under two ids one secret would let a recorded
+    # request through a second time.
+    if len({_hmac_equivalent(key.secret) for key in keys}) != len(keys):
+        raise KeyConfigurationError("two keys have the same secret")
+
+
+def _hmac_equivalent(secret: bytes) -> bytes:
+    """The form in which HMAC uses a secret: secrets that differ only in trailing zero bytes are the same one."""
+    block = sha256(secret).digest() if len(secret) > _HMAC_BLOCK_BYTES else secret
+    return block.rstrip(b"\0")

@@ -1,0 +1,68 @@
+"""Signs requests and answers with the newest live key.
+
+This file owns the making of signatures: fresh nonces, the clock, the header text. It must never sign a request whose
+method or target could be read in two ways, and never reuse a nonce by itself.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from shared_signing.canonical import NONCE_PATTERN, request_bytes, response_bytes
+from shared_signing.keys import Key, KeyRing
+
+NONCE_BYTES: Final = 16
+"""Random bytes of a fresh nonce, written as 32 hex digits."""
+
+_NONCE: Final = re.compile(NONCE_PATTERN)
+_METHOD: Final = re.compile(r"[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*")
+_TARGET: Final = re.compile(rb"[!-~\x80-\xff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A signature to send: the header's value, and the nonce to which the answer's signature is bound."""
+
+    header: str
+    nonce: str
+
+
+class Signer:
+    """Signs with the keys of one direction. `clock` answers unix seconds."""
+
+    __slots__ = ("_clock", "_key_ring")
+
+    def __init__(self, key_ring: KeyRing, clock: Callable[[], float] = time.time) -> None:
+        self._key_ring = key_ring
+        self._clock = clock
+
+    def sign_request(self, method: str, target: str | bytes, body: bytes, *, nonce: str | None = None) -> SignedRequest:
+        """Sign one request with the newest live key, under a fresh nonce unless one is given.
+
+        `target` is the raw path with its raw query, as it goes on the wire. Raises `ValueError` for a method that is
+        not an upper-case token, a target with a space, a control character or (as text) a non-ASCII one, and a nonce
+        out of shape; `NoLiveKey` when every key has ended.
+        """
+        raw_target = target.encode("ascii") if isinstance(target, str) else target
+        if _METHOD.fullmatch(method) is None or _TARGET.fullmatch(raw_target) is None:
+            raise ValueError("method and target must be as HTTP sends them")
+        if nonce is None:
+            nonce = secrets.token_hex(NONCE_BYTES)
+        elif _NONCE.fullmatch(nonce) is None:
+            raise ValueError("a nonce is 16 to 64 characters of 0-9 A-Z a-z _ -")
+        now = self._clock()
+        key = self._key_ring.signing_key(now)
+        timestamp = int(now)
+        mac = key.mac(request_bytes(timestamp=timestamp, nonce=nonce, method=method, target=raw_target, body=body))
+        return SignedRequest(f"t={timestamp},n={nonce},k={key.key_id},v1={mac}", nonce)
+
+    def sign_response(self, *, nonce: str, status: int, body: bytes, key: Key) -> str:
+        """The header value for an answer to the request that carried `nonce`, under the key which that request used."""
+        timestamp = int(self._clock())
+        mac = key.mac(response_bytes(timestamp=timestamp, nonce=nonce, status=status, body=body))
+        return f"t={timestamp},n={nonce},k={key.key_id},v1={mac}"
