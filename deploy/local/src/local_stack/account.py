@@ -1,0 +1,67 @@
+"""Which operating-system account runs the database server, and what that account can reach.
+
+PostgreSQL refuses to run as root, so root hands it to an unprivileged account; everybody else runs it themselves.
+Never creates an account and never changes permissions outside the folders it is given.
+"""
+
+import os
+import pwd
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CANDIDATES = ("postgres", "nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    name: str
+    uid: int
+    gid: int
+
+
+def server_account() -> Account | None:
+    """The account to change to, or None when the present one will do."""
+    if os.geteuid() != 0:
+        return None
+    for name in CANDIDATES:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(name, entry.pw_uid, entry.pw_gid)
+    raise RuntimeError(f"running as root needs one of the accounts {', '.join(CANDIDATES)} to run PostgreSQL under")
+
+
+def run_as(account: Account | None, argv: Sequence[str | Path], *, timeout_seconds: float) -> str:
+    """Runs one short program to its end and returns what it printed; a failure raises RuntimeError with its output."""
+    try:
+        done = subprocess.run(  # noqa: S603
+            [str(word) for word in argv],
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+    except PermissionError as error:
+        raise RuntimeError(f"{argv[0]} cannot be run by {account.name if account else 'this account'}") from error
+    if done.returncode != 0:
+        raise RuntimeError(f"{argv[0]} ended with {done.returncode}: {done.stdout.strip()}")
+    return done.stdout
+
+
+def can_enter(account: Account | None, folder: Path) -> bool:
+    """Whether every folder on the way is open to the account; asked of the kernel, not guessed from mode bits."""
+    try:
+        run_as(account, ["/bin/sh", "-c", 'cd "$1"', "sh", folder], timeout_seconds=5)
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,37 @@
+"""Random passwords of database logins, kept in files that only their owner can read.
+
+Must never log a password or put one on a command line.
+"""
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+PASSWORD_BYTES = 24
+ROLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+class Passwords:
+    """One file for each login; the first question for a login makes its password up."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def of(self, user: str) -> str:
+        if not ROLE_NAME.fullmatch(user):
+            raise ValueError(f"not a role name: {user!r}")
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / user
+        candidate = self._folder / f".{user}.{secrets.token_hex(4)}"
+        if not path.exists():
+            descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(PASSWORD_BYTES))
+            try:
+                os.link(candidate, path)  # never replaces: of two processes that ask at once, one password wins
+            except FileExistsError:
+                pass
+            finally:
+                candidate.unlink()
+        return path.read_text().strip()
