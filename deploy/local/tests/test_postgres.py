@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -21,6 +22,12 @@ def scalar(url: str, statement: str) -> object:
         row = connection.execute(statement).fetchone()
     assert row is not None
     return row[0]
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with Postgres(tmp_path_factory.mktemp("embedded")) as server:
+        yield server
 
 
 def test_a_second_start_finds_the_data_of_the_first(tmp_path: Path) -> None:
@@ -65,10 +72,8 @@ def test_a_pidfile_that_names_another_living_program_does_not_stop_a_start(tmp_p
         ("unix_socket_directories", ""),
     ],
 )
-def test_the_server_is_durable_and_private(postgres_server: PostgresServer, setting: str, expected: str) -> None:
-    if os.environ.get("TEST_POSTGRES", "embedded") != "embedded":
-        pytest.skip("a container has its own settings")
-    assert scalar(postgres_server.url(), f"show {setting}") == expected
+def test_the_server_is_durable_and_private(embedded: Postgres, setting: str, expected: str) -> None:
+    assert scalar(embedded.url(), f"show {setting}") == expected
 
 
 def test_nobody_gets_in_without_the_password(tmp_path: Path) -> None:

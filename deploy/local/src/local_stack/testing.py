@@ -63,7 +63,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 def _container(passwords: Passwords) -> Iterator[PostgresServer]:
-    from testcontainers.postgres import PostgresContainer  # noqa: PLC0415 -- only this mode needs a Docker client
+    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 -- only this mode needs a Docker client
 
     container = PostgresContainer(CONTAINER_IMAGE, username=SUPERUSER, password=passwords.of(SUPERUSER), driver=None)
     with container.with_command(CONTAINER_COMMAND) as running:
