@@ -68,15 +68,6 @@ def balance_bodies(players: Sequence[Player], *, count: int) -> list[bytes]:
     ]
 
 
-def mixed(reads: list[bytes], writes: list[bytes], *, reads_per_write: int) -> list[bytes]:
-    """One write after every `reads_per_write` reads: with 9, a load of 90 % reads."""
-    mixture: list[bytes] = []
-    for number, write in enumerate(writes):
-        mixture.extend(reads[number * reads_per_write : (number + 1) * reads_per_write])
-        mixture.append(write)
-    return mixture
-
-
 def plain_post(target: str, bodies: Iterable[bytes], *, port: int) -> list[bytes]:
     """Unsigned requests, for the client endpoints and for the servers that do nothing."""
     head = f"POST {target} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\ncontent-length: "

@@ -1,0 +1,100 @@
+"""One round of load on a wallet: built, sent, and checked against what the ledger holds afterwards.
+
+It owns what makes a round count: every answer 200, and exactly as many new transactions as were acknowledged. It must
+never report a speed for a round that is not sound.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import uvloop
+
+from bench.generator import LoadResult, apply_load
+from bench.measurements import Sample, UnsoundRoundError
+from bench.players import count_transactions
+from bench.presigned import Player, balance_bodies, debit_bodies, plain_post, sign_all
+from bench.services import Books
+from stack import DEMO_CASINO_SECRET
+
+DEBITS_PER_SECOND_MAX: Final = 25_000
+"""How many requests are prepared for each second of a round: more than any round can use."""
+READS_PER_WRITE: Final = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletUnderLoad:
+    """A casino's port and the books behind it."""
+
+    port: int
+    books: Books
+
+    def debits(self, *, in_flight: int, seconds: float, players: Sequence[Player] | None = None) -> Sample:
+        requests = sign_all(
+            "/casino/debit",
+            debit_bodies(players or _shuffled(self.books.players), count=_enough(seconds)),
+            secret=DEMO_CASINO_SECRET,
+            port=self.port,
+        )
+        before = count_transactions(self.books.database.url)
+        result = self._sound(requests, in_flight=in_flight, seconds=seconds, must_hold=b'"status":"ok"')
+        self._compare_books(before, acknowledged=result.answered_count)
+        return _sample(result)
+
+    def reads_and_writes(self, *, in_flight: int, seconds: float) -> Sample:
+        """Nine balances to one debit."""
+        players = _shuffled(self.books.players)
+        count = _enough(seconds)
+        reads = sign_all(
+            "/casino/getBalance", balance_bodies(players, count=count), secret=DEMO_CASINO_SECRET, port=self.port
+        )
+        writes = sign_all(
+            "/casino/debit",
+            debit_bodies(players, count=count // READS_PER_WRITE),
+            secret=DEMO_CASINO_SECRET,
+            port=self.port,
+        )
+        requests: list[bytes] = []
+        for number, write in enumerate(writes):
+            requests += reads[number * READS_PER_WRITE : (number + 1) * READS_PER_WRITE]
+            requests.append(write)
+        before = count_transactions(self.books.database.url)
+        result = self._sound(requests, in_flight=in_flight, seconds=seconds, must_hold=b'"balance":"')
+        self._compare_books(before, acknowledged=result.sent_count // (READS_PER_WRITE + 1))
+        return _sample(result)
+
+    def scripted_rounds(self, *, in_flight: int, seconds: float) -> Sample:
+        """Whole nine-step rounds through both services, each started by an unsigned client call."""
+        players = _shuffled(self.books.players)
+        bodies = [f'{{"userId":"{player.user_id}","gameId":"1"}}'.encode() for player in players]
+        requests = plain_post("/casino/simulateRound", bodies, port=self.port)
+        return _sample(self._sound(requests, in_flight=in_flight, seconds=seconds, must_hold=b'"passed":true'))
+
+    def _sound(self, requests: Sequence[bytes], *, in_flight: int, seconds: float, must_hold: bytes) -> LoadResult:
+        result = uvloop.run(
+            apply_load(requests, port=self.port, in_flight=in_flight, seconds=seconds, must_hold=must_hold)
+        )
+        if not result.all_ok:
+            raise UnsoundRoundError(
+                f"{result.sent_count} requests: statuses {result.statuses}, {result.unlike_count} unlike {must_hold!r}"
+            )
+        return result
+
+    def _compare_books(self, before: int, *, acknowledged: int) -> None:
+        booked = count_transactions(self.books.database.url) - before
+        if booked != acknowledged:
+            raise UnsoundRoundError(f"{acknowledged} debits were acknowledged, the ledger holds {booked} more")
+
+
+def _enough(seconds: float) -> int:
+    return max(1_000, int(seconds * DEBITS_PER_SECOND_MAX))
+
+
+def _shuffled(players: Sequence[Player]) -> list[Player]:
+    """Another order in each round; no two neighbours are the same player."""
+    return random.sample(players, len(players))
+
+
+def _sample(result: LoadResult) -> Sample:
+    return Sample(value=result.per_second, p50_ms=result.percentile_ms(50), p99_ms=result.percentile_ms(99))

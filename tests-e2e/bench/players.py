@@ -1,0 +1,116 @@
+"""Thousands of players with money and a live game session, loaded straight into the casino's tables.
+
+Launching ten thousand games over HTTP would take longer than the benchmark. What is loaded holds to the invariants of
+protocol.md section 4 (12): each opening balance is a deposit with its two postings. It must never be used by a test
+of how sessions or deposits are made.
+"""
+
+import hashlib
+from typing import Final
+
+import psycopg
+
+from bench.presigned import Player
+
+TENANT_ID: Final = "JAQPOT"
+GAME_ID: Final = "1"
+GAME_CODE: Final = "SLOTS_001"
+PLAYER_PREFIX: Final = "bench-"
+OPENING_MINOR: Final = 1_000_000_000_000
+SESSION_HOURS: Final = 3
+COMMANDS_PER_CALL_MAX: Final = 4_000
+"""The feed has room for 4,096 commands of one database transaction."""
+
+TOKEN_SQL: Final = f"encode(sha256(convert_to('session of {PLAYER_PREFIX}' || {{n}}, 'UTF8')), 'hex')"
+TOKEN_HASH_SQL: Final = f"sha256(convert_to({TOKEN_SQL}, 'UTF8'))"
+
+_LOAD_WALLETS: Final = f"""
+    insert into casino.wallets (ledger_id, tenant_id, player_id, player_name, currency, balance_minor, sequence_no)
+    select ledger.ledger_id, '{TENANT_ID}', '{PLAYER_PREFIX}' || n, 'bench', 'USD', {OPENING_MINOR}, 1
+    from generate_series(1, %(count)s::integer) as n
+    cross join (select min(ledger_id) as ledger_id from casino.ledgers where tenant_id = '{TENANT_ID}') as ledger
+"""
+_NEW_WALLETS: Final = f"casino.wallets where starts_with(player_id, '{PLAYER_PREFIX}')"
+_LOAD_DEPOSITS: Final = f"""
+    insert into casino.transactions (
+        ledger_id, wallet_id, transaction_id, tenant_id, kind, amount_minor, currency, state, balance_after_minor,
+        sequence_no, request_id, feed_position, recorded_at
+    )
+    select ledger_id, wallet_id, 'opening', tenant_id, 'deposit', {OPENING_MINOR}, currency, 'committed',
+        {OPENING_MINOR}, 1, 'bench',
+        casino.feed_position('1'::xid8, 0) + row_number() over (order by wallet_id), clock_timestamp()
+    from {_NEW_WALLETS}
+"""
+_LOAD_POSTINGS: Final = f"""
+    insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
+    select ledger_id, wallet_id, 'opening', side.account, tenant_id, side.amount_minor, currency
+    from {
+    _NEW_WALLETS.replace(
+        "wallets where",
+        "wallets as wallet cross join (values"
+        f" ('wallet', {OPENING_MINOR}), ('house_cash', -{OPENING_MINOR})) as side (account, amount_minor) where",
+    )
+}
+"""
+_LOAD_SESSIONS: Final = f"""
+    insert into casino.game_sessions (
+        ledger_id, session_id, tenant_id, wallet_id, player_id, game_id, game_code, currency, token_hash,
+        stake_min_minor, stake_max_minor, opened_at, expires_at
+    )
+    select ledger_id, gen_random_uuid(), tenant_id, wallet_id, player_id, '{GAME_ID}', '{GAME_CODE}', currency,
+        {TOKEN_HASH_SQL.format(n=f"substr(player_id, {len(PLAYER_PREFIX) + 1})")},
+        1000, 100000, clock_timestamp(), clock_timestamp() + interval '{SESSION_HOURS} hours'
+    from {_NEW_WALLETS}
+"""
+_GROW: Final = f"""
+    select count(*) filter (where o_outcome = 'committed') from casino.execute_wallet_commands(
+        (select min(ledger_id) from casino.ledgers where tenant_id = '{TENANT_ID}'),
+        (select jsonb_agg(jsonb_build_object(
+            'kind', 'debit', 'tokenHash', encode({TOKEN_HASH_SQL.format(n="n")}, 'hex'),
+            'playerId', '{PLAYER_PREFIX}' || n, 'transactionId', 'g-' || %(call)s::text || '-' || n,
+            'roundId', 'g-' || %(call)s::text || '-' || n, 'amount', 1000, 'requestId', 'bench'
+        )) from generate_series(%(first)s::integer, %(last)s::integer) as n)
+    )
+"""
+
+
+def player(number: int) -> Player:
+    token = hashlib.sha256(f"session of {PLAYER_PREFIX}{number}".encode()).hexdigest()
+    return Player(user_id=f"{PLAYER_PREFIX}{number}", session_token=token)
+
+
+def load_players(url: str, *, count: int) -> list[Player]:
+    with psycopg.connect(url) as connection:
+        for statement in (_LOAD_WALLETS, _LOAD_DEPOSITS, _LOAD_POSTINGS, _LOAD_SESSIONS):
+            connection.execute(statement.encode(), {"count": count})
+    vacuum(url)
+    return [player(number) for number in range(1, count + 1)]
+
+
+def grow_ledger(url: str, *, player_count: int, transaction_count: int) -> None:
+    """Book debits with the wallet's own function, in large batches, until the ledger holds that many transactions."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        missing = transaction_count - count_transactions(url)
+        first, call = 1, 0
+        while missing > 0:
+            last = min(first + min(COMMANDS_PER_CALL_MAX, missing) - 1, player_count)
+            (committed,) = connection.execute(
+                _GROW.encode(), {"call": call, "first": first, "last": last}
+            ).fetchone() or (0,)
+            if committed != last - first + 1:
+                raise RuntimeError(f"the wallet booked {committed} of {last - first + 1} debits")
+            missing -= committed
+            call += 1
+            first = last + 1 if last < player_count else 1
+    vacuum(url)
+
+
+def count_transactions(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        (count,) = connection.execute("select count(*) from casino.transactions").fetchone() or (0,)
+        return int(count)
+
+
+def vacuum(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("vacuum analyze")

@@ -1,0 +1,137 @@
+"""The table of a run: on the terminal with rich, and as docs/benchmarks.md after a full run.
+
+It owns words and layout only. It must never round a missed target into a met one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.machine import Machine
+from bench.measurements import Figure, Outcome, Target
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+
+_PREFACE: Final = """# Benchmarks
+
+Written by `make bench` (`cd tests-e2e && python -m bench`); do not edit by hand. One run on one machine: load
+generator, services and Postgres share its cores. Each figure is the median of its rounds; the rounds of rows that are
+compared were taken in turn, so that a machine that drifts does so for both sides of a ratio.
+"""
+
+_MEANINGS: Final = """## What the rows mean
+
+- **The generator's own ceiling**: requests per second that the generator sends to a server which answers fixed bytes
+  without reading. No row below can be limited by the generator unless it comes near this one.
+- **An empty Starlette endpoint**: what the framework and one uvicorn worker cost before any of our code runs.
+- **Signed debits**: `POST /casino/debit`, HMAC-signed, each with a nonce of its own, every one the only bet of a new
+  round, on {players:,} wallets with a live session each. One uvicorn worker (uvloop, httptools), keep-alive, N requests
+  in flight on N connections, closed loop. Requests are signed before the clock starts. A round counts only if every
+  answer was 200 and the ledger then held exactly as many new transactions as were acknowledged. Every answer is sent
+  after its commit is durable: fsync, synchronous_commit and full_page_writes are on.
+- **pgbench**: the same database function, the same commands, one per call and commit, prepared statements, clients on
+  wallets of their own. Its latency is a mean.
+- **Grouping off**: the same service with `CASINO_GROUP_COMMIT_MAX=1`.
+- **One hot wallet**: all commands on one player. A batch takes one command per wallet, so this is the speed of one
+  commit after another.
+- **Few and many transactions**: the same debits on a small ledger and on one that the wallet's own function has filled;
+  both freshly vacuumed, services freshly started and warmed. A small ledger is copied anew for every round.
+- **The wallet client**: the provider's client against a wallet that agrees to everything and signs its answers, beside
+  plain `httpx.AsyncClient` with the same signing, both in one process with 32 calls in flight.
+- **Whole rounds**: `POST /casino/simulateRound`: launch, nine signed wallet calls and the provider's own writes.
+- **Resident memory**: of each service process while debits and whole rounds run together.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    machine: Machine
+    outcomes: tuple[Outcome, ...]
+    player_count: int
+
+    @property
+    def figures(self) -> list[Figure]:
+        return [figure for outcome in self.outcomes for figure in outcome.figures]
+
+    @property
+    def targets(self) -> list[Target]:
+        return [target for outcome in self.outcomes for target in outcome.targets]
+
+
+def show(report: Report, console: Console) -> None:
+    for title, header, rows in (
+        ("Figures: medians of one run", FIGURE_HEADER, _figure_rows(report.figures)),
+        ("Targets", TARGET_HEADER, _target_rows(report.targets)),
+    ):
+        table = Table(title=title)
+        for number, name in enumerate(header):
+            table.add_column(name, justify="left" if number == 0 else "right")
+        for row in rows:
+            table.add_row(*row)
+        if rows:
+            console.print(table)
+
+
+def write_page(report: Report) -> None:
+    machine = report.machine
+    facts = [
+        ("Cores", str(machine.cores)),
+        ("CPU", machine.cpu),
+        ("Memory", f"{machine.memory_gib:.0f} GiB"),
+        ("System", machine.system),
+        ("Python", machine.python),
+        ("Postgres", machine.postgres),
+        ("Day", machine.day),
+    ]
+    parts = [
+        _PREFACE,
+        "## The machine\n\n" + _markdown(("fact", "value"), facts),
+        "## Targets\n\n" + _markdown(TARGET_HEADER, _target_rows(report.targets)),
+        "## Figures\n\n" + _markdown(FIGURE_HEADER, _figure_rows(report.figures)),
+        _MEANINGS.format(players=report.player_count),
+        "## Again\n\n    make bench\n",
+    ]
+    PAGE.write_text("\n".join(parts))
+
+
+FIGURE_HEADER: Final = ("what", "median", "lowest to highest", "p50 ms", "p99 ms", "rounds")
+TARGET_HEADER: Final = ("what", "measured", "target", "verdict")
+
+
+def _figure_rows(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
+    return [
+        (
+            figure.what,
+            f"{figure.value:,.0f} {figure.unit}",
+            f"{figure.least:,.0f} to {figure.most:,.0f}",
+            _milliseconds(figure.p50_ms),
+            _milliseconds(figure.p99_ms),
+            str(figure.rounds),
+        )
+        for figure in figures
+    ]
+
+
+def _target_rows(targets: Sequence[Target]) -> list[tuple[str, ...]]:
+    return [
+        (
+            target.what,
+            f"{target.value:,.2f} {target.unit}".strip(),
+            f"at {'least' if target.at_least else 'most'} {target.bound:g} {target.unit}".strip(),
+            "met" if target.met else "missed",
+        )
+        for target in targets
+    ]
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

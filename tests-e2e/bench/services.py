@@ -1,0 +1,138 @@
+"""What the bench measures, started by the bench itself: an embedded Postgres with durability on, and both services.
+
+Every service is a child process with one uvicorn worker and its default settings, as an operator would run it. It must
+never import a service, and never change a setting that trades durability for speed.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import psycopg
+
+from bench.players import load_players
+from bench.presigned import Player
+from database import Database, create_database, drop_database
+from local_stack.postgres import Postgres
+from service_process import ServiceProcess, free_port, run_command_or_fail
+from stack import demo_environment
+
+ONE_COMMAND_PER_COMMIT: Final = {"CASINO_GROUP_COMMIT_MAX": "1"}
+PRODUCTION_LOGS: Final = {"LOG_FORMAT": "json"}
+KIBIBYTES_PER_MEBIBYTE: Final = 1024
+
+
+@dataclass(slots=True)
+class Books:
+    """One migrated database with bench players in it."""
+
+    database: Database
+    players: list[Player]
+    ledger_id: int
+
+
+@dataclass(slots=True)
+class BenchServices:
+    """Postgres and the services of one run; leaving the context stops all of them and removes their files."""
+
+    player_count: int
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bench-")))
+    resources: ExitStack = field(default_factory=ExitStack)
+    started_count: int = 0
+    postgres: Postgres = field(init=False)
+
+    def __enter__(self) -> Self:
+        self.resources.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        try:
+            self.postgres = self.resources.enter_context(Postgres(self.folder))
+        except BaseException:
+            self.resources.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.resources.close()
+
+    @contextmanager
+    def own_services(self) -> Iterator[None]:
+        """One group of rows: what it starts and copies is gone when the next group begins."""
+        outer = self.resources
+        with ExitStack() as inner:
+            self.resources = inner
+            try:
+                yield
+            finally:
+                self.resources = outer
+
+    def new_books(self) -> Books:
+        """An empty database, both schemas, the demo data and the bench's players."""
+        database = create_database(self.postgres.url())
+        environment = demo_environment(database, casino_url="http://127.0.0.1:1", provider_url="http://127.0.0.1:1")
+        run_command_or_fail("casino", "migrate", environment)
+        run_command_or_fail("casino", "seed-demo", environment)
+        run_command_or_fail("provider", "migrate", environment)
+        players = load_players(database.url, count=self.player_count)
+        return Books(database=database, players=players, ledger_id=_ledger_id(database))
+
+    def copy_books(self, books: Books) -> Books:
+        """A second database with the same content; nobody may be connected to the first."""
+        copy = create_database(self.postgres.url(), template=books.database)
+        self.resources.callback(drop_database, self.postgres.url(), copy)
+        return Books(database=copy, players=books.players, ledger_id=books.ledger_id)
+
+    def drop_books(self, books: Books) -> None:
+        drop_database(self.postgres.url(), books.database)
+
+    def checkpoint(self) -> None:
+        """So that no round pays for the pages that an earlier one made dirty."""
+        with psycopg.connect(self.postgres.url(), autocommit=True) as connection:
+            connection.execute("checkpoint")
+
+    def start_casino(
+        self, books: Books, *, environment: Mapping[str, str] = {}, provider_port: int = 1, port: int | None = None
+    ) -> ServiceProcess:
+        casino_port = port or free_port()
+        return self._start("casino", books, environment, casino_port=casino_port, provider_port=provider_port)
+
+    def start_both(self, books: Books) -> tuple[ServiceProcess, ServiceProcess]:
+        casino_port, provider_port = free_port(), free_port()
+        casino = self._start("casino", books, {}, casino_port=casino_port, provider_port=provider_port)
+        provider = self._start("provider", books, {}, casino_port=casino_port, provider_port=provider_port)
+        return casino, provider
+
+    def _start(
+        self, package: str, books: Books, environment: Mapping[str, str], *, casino_port: int, provider_port: int
+    ) -> ServiceProcess:
+        self.started_count += 1
+        settings = demo_environment(
+            books.database,
+            casino_url=f"http://127.0.0.1:{casino_port}",
+            provider_url=f"http://127.0.0.1:{provider_port}",
+        )
+        service = ServiceProcess(
+            package,
+            casino_port if package == "casino" else provider_port,
+            {**settings, **PRODUCTION_LOGS, **environment},
+            self.folder / f"{package}-{self.started_count}.log",
+        )
+        service.start()
+        self.resources.callback(service.stop)
+        service.wait_until_ready()
+        return service
+
+
+def resident_mebibytes(service: ServiceProcess) -> float:
+    """What the kernel says the process holds in memory. Linux only, as the figures of the table are."""
+    status = Path(f"/proc/{service.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / KIBIBYTES_PER_MEBIBYTE
+
+
+def _ledger_id(database: Database) -> int:
+    return int(database.row("select min(ledger_id) as ledger_id from casino.wallets")["ledger_id"])

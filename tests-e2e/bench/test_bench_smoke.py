@@ -1,0 +1,45 @@
+"""The bench answers. How fast is for `make bench` to say: a test machine's speed proves nothing."""
+
+import pytest
+
+from bench.__main__ import run_bench
+from bench.measurements import QUICK, Figure, Measurement, Sample, Target, interleave, ratio_of
+
+
+@pytest.mark.slow
+def test_a_quick_run_gets_an_answer_for_every_wallet_row() -> None:
+    said: list[str] = []
+    report = run_bench(["wallet"], size=QUICK, progress=said.append)
+    assert {figure.key for figure in report.figures} == {
+        "debits-32", "debits-64", "debits-128", "pgbench", "single", "hot", "mixed",
+    }  # fmt: skip
+    assert all(figure.value > 0 for figure in report.figures)
+    assert len(report.targets) == 4
+    assert said
+
+
+def test_rounds_are_taken_in_turn_and_a_ratio_is_one_of_medians() -> None:
+    order: list[str] = []
+
+    def side(name: str, values: list[float]) -> Measurement:
+        left = iter(values)
+
+        def measure() -> Sample:
+            order.append(name)
+            return Sample(value=next(left))
+
+        return Measurement(key=name, what=name, measure=measure)
+
+    figures = interleave(
+        [side("a", [10.0, 30.0, 20.0]), side("b", [5.0, 4.0, 100.0])], rounds=3, progress=lambda _text: None
+    )
+    assert order == ["a", "b"] * 3
+    assert figures["a"] == Figure(key="a", what="a", unit="per second", value=20.0, least=10.0, most=30.0, rounds=3)
+    assert ratio_of(figures, over="a", under="b", what="a over b", bound=4.0).value == 4.0
+
+
+@pytest.mark.parametrize(
+    ("value", "at_least", "met"), [(1.0, True, True), (0.999, True, False), (0.999, False, True), (1.001, False, False)]
+)
+def test_a_target_is_met_only_up_to_its_bound(*, value: float, at_least: bool, met: bool) -> None:
+    assert Target(what="x", value=value, bound=1.0, at_least=at_least).met is met
