@@ -28,7 +28,8 @@ _MAC: Final = "[0-9a-f]{64}"
 _USUAL_ORDER: Final = re.compile(
     f"t=({_TIMESTAMP}),n=({NONCE_PATTERN})(?:,k=({KEY_ID_PATTERN}))?,v1=({_MAC})", re.ASCII
 )
-_PARAMETER: Final = re.compile("([a-z][0-9a-z_-]{0,15})=([!-+\\--~]+)", re.ASCII)
+# Names that mean nothing yet are long, or later versions of `v1`: no single changed byte turns `k` into one of them.
+_PARAMETER: Final = re.compile("([tnk]|v[0-9]{1,2}|[a-z][0-9a-z_-]{2,15})=([!-+\\--~]+)", re.ASCII)
 _REQUIRED: Final = {
     name: re.compile(pattern) for name, pattern in {"t": _TIMESTAMP, "n": NONCE_PATTERN, "v1": _MAC}.items()
 }
@@ -53,7 +54,8 @@ class SignatureHeader:
         """Read a header value.
 
         The parameters `t`, `n` and `v1` are required, `k` is optional; their order is free, none may occur twice, and
-        parameters with other names are ignored so that a later version may add some. Raises `MalformedSignature`.
+        parameters with other names (`v2` and the like, or 3 to 16 characters of a-z 0-9 _ -) are ignored, so that a
+        later version may add some. Raises `MalformedSignature`.
         """
         if len(value) > HEADER_MAX_BYTES:
             raise MalformedSignature(f"longer than {HEADER_MAX_BYTES} bytes")

@@ -1,0 +1,205 @@
+"""Unit tests of the verifier: what each check costs, what it leaves behind, and what it tells."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from shared_signing.canonical import SignatureHeader
+from shared_signing.keys import Key, KeyRing
+from shared_signing.nonces import InMemoryNonceStore, NonceStoreOverloaded
+from shared_signing.signer import Signer
+from shared_signing.verifier import Accepted, Refusal, Refused, Verifier, verify_response
+
+ARGUMENTS: dict[str, Any] = {"method": "POST", "target": b"/casino/debit", "body": b"{}"}
+
+
+class CountingStore(InMemoryNonceStore):
+    """A store that remembers what it was asked."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.asked: list[tuple[str, str, int]] = []
+
+    async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:
+        self.asked.append((key_id, nonce, timestamp))
+        return await super().claim(key_id, nonce, timestamp)
+
+
+class FullStore:
+    async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:
+        raise NonceStoreOverloaded("full")
+
+
+def signed_by(house: Any, nonce: str | None = None) -> bytes:
+    return house.signer.sign_request("POST", "/casino/debit", b"{}", nonce=nonce).header.encode()
+
+
+def verify(verifier: Verifier, *values: bytes, **changed: Any) -> Accepted | Refused:
+    return asyncio.run(verifier.verify_request(values, **{**ARGUMENTS, **changed}))
+
+
+def test_the_refusals_are_the_codes_of_the_protocol_in_its_order() -> None:
+    assert [refusal.value for refusal in Refusal] == [
+        "signature_missing",
+        "signature_malformed",
+        "unknown_key",
+        "bad_signature",
+        "timestamp_out_of_window",
+        "nonce_replay",
+    ]
+
+
+def test_an_accepted_request_names_its_nonce_key_and_skew(house: Any) -> None:
+    verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
+    value = signed_by(house, "n" * 16)
+    house.clock.now += 7.9
+    key = house.ring.verifying_key("k2", house.clock.now)
+    assert verify(verifier, value) == Accepted("n" * 16, key, 7, skew_is_worrying=False)
+
+
+@pytest.mark.parametrize(
+    ("moved", "worrying"), [(-60, True), (-31, True), (-30, False), (0, False), (30, False), (31, True), (60, True)]
+)
+def test_a_skew_over_thirty_seconds_is_worrying(house: Any, moved: int, worrying: bool) -> None:
+    verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
+    value = signed_by(house)
+    house.clock.now += moved
+    verdict = verify(verifier, value)
+    assert isinstance(verdict, Accepted)
+    assert (verdict.skew_seconds, verdict.skew_is_worrying) == (moved, worrying)
+
+
+@pytest.mark.parametrize("moved", [-60.5, 60.999])
+def test_parts_of_a_second_do_not_count(house: Any, moved: float) -> None:
+    verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
+    value = signed_by(house)
+    house.clock.now += moved
+    assert isinstance(verify(verifier, value), Accepted if moved > 0 else Refused)
+
+
+def test_a_refusal_tells_the_time_of_the_server_in_whole_seconds(house: Any) -> None:
+    verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
+    value = signed_by(house)
+    house.clock.now += 61.5
+    assert verify(verifier, value) == Refused(Refusal.TIMESTAMP_OUT_OF_WINDOW, 1_763_690_061)
+
+
+def test_only_a_request_that_holds_reaches_the_nonce_store(house: Any) -> None:
+    store = CountingStore(clock=house.clock)
+    verifier = Verifier(house.ring, store, clock=house.clock)
+    value = signed_by(house, "n" * 16)
+    assert verify(verifier) == Refused(Refusal.SIGNATURE_MISSING, 1_763_690_000)
+    verify(verifier, b"t=1")
+    verify(verifier, value, value)
+    verify(verifier, value.replace(b"k=k2", b"k=k9"))
+    verify(verifier, value, body=b"{} ")
+    house.clock.now += 61
+    verify(verifier, value)
+    assert store.asked == []
+    house.clock.now -= 61
+    assert isinstance(verify(verifier, value), Accepted)
+    assert store.asked == [("k2", "n" * 16, 1_763_690_000)]
+
+
+def test_a_forged_request_cannot_burn_the_nonce_of_a_good_one(house: Any) -> None:
+    verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
+    good = signed_by(house, "n" * 16)
+    forged = Signer(KeyRing([Key("k2", b"guess")]), clock=house.clock).sign_request(
+        "POST", "/casino/debit", b"{}", nonce="n" * 16
+    )
+    assert verify(verifier, forged.header.encode()) == Refused(Refusal.BAD_SIGNATURE, 1_763_690_000)
+    assert isinstance(verify(verifier, good), Accepted)
+    assert verify(verifier, good) == Refused(Refusal.NONCE_REPLAY, 1_763_690_000)
+
+
+def test_of_fifty_copies_in_flight_one_is_accepted(house: Any) -> None:
+    verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
+    value = signed_by(house)
+
+    async def race() -> list[Accepted | Refused]:
+        return await asyncio.gather(*(verifier.verify_request([value], **ARGUMENTS) for _ in range(50)))
+
+    verdicts = asyncio.run(race())
+    assert sum(isinstance(verdict, Accepted) for verdict in verdicts) == 1
+    assert {verdict.refusal for verdict in verdicts if isinstance(verdict, Refused)} == {Refusal.NONCE_REPLAY}
+
+
+def test_a_store_that_cannot_answer_is_not_taken_for_a_verdict(house: Any) -> None:
+    verifier = Verifier(house.ring, FullStore(), clock=house.clock)
+    with pytest.raises(NonceStoreOverloaded):
+        verify(verifier, signed_by(house))
+
+
+def test_rotation_under_use_refuses_no_good_request_and_the_dropped_key_at_once(house: Any) -> None:
+    verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
+    old, new = Key("main", b"casino-secret"), Key("k3", b"third-secret")
+    house.ring.replace([old])
+    before, also_before = signed_by(house), signed_by(house)
+    house.ring.replace([old, new])
+    after = signed_by(house)
+    assert isinstance(verify(verifier, before), Accepted)
+    assert isinstance(verify(verifier, after), Accepted)
+    house.ring.replace([new])
+    assert verify(verifier, also_before) == Refused(Refusal.UNKNOWN_KEY, 1_763_690_000)
+
+
+@pytest.mark.parametrize(("method", "target"), [("POST\n/a", b"/b"), ("POST", b"/a\n/b")])
+def test_a_line_break_never_holds_even_with_the_right_mac(house: Any, method: str, target: bytes) -> None:
+    # Both pairs have the same bytes to sign, which is why neither may be believed.
+    verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
+    key = house.ring.signing_key(house.clock.now)
+    digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    mac = key.mac(b"v1\n1763690000\n%b\n%b\n%b\n%b" % (b"n" * 16, method.encode(), target, digest.encode()))
+    value = SignatureHeader(1_763_690_000, "n" * 16, "k2", mac).render().encode()
+    refused = verify(verifier, value, method=method, target=target, body=b"")
+    assert refused == Refused(Refusal.BAD_SIGNATURE, 1_763_690_000)
+
+
+def test_an_unknown_key_costs_the_same_work_as_a_known_one(house: Any) -> None:
+    verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
+    bad_mac = signed_by(house)[:-64] + b"0" * 64
+
+    def work(value: bytes) -> Counter[str]:
+        done: Counter[str] = Counter()
+
+        def count(frame: Any, event: str, called: Any) -> None:
+            if event == "c_call":
+                done[called.__name__] += 1
+
+        sys.setprofile(count)
+        try:
+            verify(verifier, value)
+        finally:
+            sys.setprofile(None)
+        return done
+
+    known, unknown = work(bad_mac), work(bad_mac.replace(b"k=k2", b"k=k9"))
+    assert known["compare_digest"] == 1
+    for step in ("compare_digest", "openssl_sha256", "copy", "update", "hexdigest"):
+        assert unknown[step] == known[step] > 0
+
+
+@pytest.mark.parametrize("window_seconds", [0, -1, 151])
+def test_the_window_must_fit_into_the_memory_of_the_nonces(house: Any, window_seconds: int) -> None:
+    with pytest.raises(ValueError, match="window"):
+        Verifier(house.ring, InMemoryNonceStore(), window_seconds=window_seconds)
+
+
+def test_an_answer_is_believed_under_any_live_key_and_not_under_an_ended_one(clock: Any) -> None:
+    ending = Key("main", b"secret", clock.now + 10)
+    ring = KeyRing([ending, Key("k2", b"second")])
+    value = Signer(ring, clock=clock).sign_response(nonce="n" * 16, status=200, body=b"{}", key=ending).encode()
+
+    def believed() -> bool:
+        return verify_response([value], nonce="n" * 16, status=200, body=b"{}", key_ring=ring, clock=clock)
+
+    assert believed()
+    clock.now += 10
+    assert not believed()
