@@ -1,0 +1,87 @@
+"""The command line: migrate, seed-demo, serve."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+import uvicorn
+
+from casino.log import configure_logging
+from casino.settings import Settings, SettingsError, from_environment
+
+GRACEFUL_SHUTDOWN_SECONDS = 10
+BACKLOG_CONNECTIONS = 2048
+WORKERS_MAX = 64
+
+
+@click.group()
+def main() -> None:
+    """The operator's wallet and platform."""
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database schema up to date."""
+    from casino.migrate import migrate as run  # noqa: PLC0415 - the serving process need not load the migration library
+
+    run(_owner_url())
+
+
+@main.command("seed-demo")
+def seed_demo() -> None:
+    """Load the demo tenant, games and players."""
+    from casino.demo import seed_demo as run  # noqa: PLC0415 - only this command needs it
+
+    run(_owner_url())
+
+
+@main.command()
+@click.option(
+    "--workers", default=1, envvar="CASINO_WORKERS", type=click.IntRange(1, WORKERS_MAX), help="Processes that serve."
+)
+def serve(workers: int) -> None:
+    """Serve HTTP until SIGTERM or SIGINT; requests in flight are finished first."""
+    settings = _settings()
+    uvicorn.run(
+        "casino.app:create_from_environment",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # it would print query strings
+        proxy_headers=False,  # it would believe forwarded headers from loopback
+        server_header=False,
+        backlog=BACKLOG_CONNECTIONS,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+    )
+
+
+def _settings() -> Settings:
+    try:
+        settings = from_environment()
+    except SettingsError as error:
+        sys.exit(f"casino: {error}")
+    configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
+    return settings
+
+
+def _owner_url() -> str:
+    # Migrations need a database and nothing else: a one-shot container should not have to hold the secrets.
+    url = os.environ.get("CASINO_OWNER_DATABASE_URL") or os.environ.get("CASINO_DATABASE_URL")
+    if not url:
+        sys.exit("casino: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
+    configure_logging(
+        log_format=os.environ.get("LOG_FORMAT", "json"), level=os.environ.get("LOG_LEVEL", "info"), service="casino"
+    )
+    return url
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The application, in plain sight: what it is made of, which routes it has, what starts and stops with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import httpx
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.types import Scope
+
+from casino import http
+from casino.background import BackgroundLoop
+from casino.callbacks.feed import Feed
+from casino.callbacks.nonces import DatabaseNonceStore
+from casino.callbacks.routes import Callbacks, is_signed
+from casino.db import Database
+from casino.health import Health
+from casino.log import configure_logging
+from casino.revisions import expected_revision
+from casino.sessions.launch import Launcher
+from casino.sessions.provider_client import ProviderClient
+from casino.sessions.routes import ClientEndpoints
+from casino.settings import Settings, from_environment
+from casino.wallet.commands import Balance, BalanceRequest, Ledger, WalletCommand, WalletOutcome
+from casino.wallet.group_commit import GroupCommit
+from shared_signing.asgi import SignedEndpoints
+from shared_signing.keys import KeyRing
+from shared_signing.signer import Signer
+from shared_signing.verifier import Verifier
+
+log = structlog.get_logger()
+
+SIGNATURE_HEADER: Final = "x-casino-signature"
+NONCE_DRAWER_CHECK_SECONDS: Final = 60.0
+
+
+def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
+    """The whole service, the same one in tests and in production."""
+    database = Database(settings)
+    ledger = Ledger(database, settings.ledger_id)
+    commands: GroupCommit[WalletCommand, WalletOutcome] = GroupCommit(
+        ledger.execute,
+        batch_max=settings.group_commit_max,
+        lanes=settings.group_commit_lanes,
+        queue_max=settings.queue_max,
+        key_queue_max=settings.wallet_queue_max,
+    )
+    balances: GroupCommit[BalanceRequest, Balance] = GroupCommit(
+        ledger.get_balances,
+        batch_max=settings.group_commit_max,
+        lanes=settings.group_commit_lanes,
+        queue_max=settings.queue_max,
+        key_queue_max=1,
+    )
+    nonces = DatabaseNonceStore(
+        database,
+        batch_max=settings.group_commit_max,
+        lanes=settings.group_commit_lanes,
+        queue_max=settings.queue_max,
+        budget_seconds=settings.request_budget_seconds,
+    )
+    casino_keys = KeyRing(settings.casino_keys)
+    provider = ProviderClient(settings.provider_url, KeyRing(settings.provider_keys), transport=provider_transport)
+    launcher = Launcher(
+        database=database, provider=provider, tenant_id=settings.tenant_id, ledger_id=settings.ledger_id
+    )
+    feed = Feed(database, settings.tenant_id, settings.ledger_id)
+    drawer_loop = BackgroundLoop(
+        "empty_old_nonce_drawer", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await database.open()
+        drawer_loop.start()
+        log.info("service_started", demo=settings.demo, group_commit_max=settings.group_commit_max)
+        yield
+        await drawer_loop.stop()
+        await asyncio.gather(commands.close(), balances.close(), nonces.close())
+        await provider.close()
+        await database.close()
+        log.info("service_stopped")
+
+    return Starlette(
+        routes=[
+            *Callbacks(commands, balances, feed, settings.request_budget_seconds).routes(),
+            *ClientEndpoints(launcher, settings).routes(),
+            *Health(database, expected_revision()).routes(),
+        ],
+        middleware=[
+            Middleware(http.RequestIds),
+            Middleware(
+                SignedEndpoints,
+                header_name=SIGNATURE_HEADER,
+                verifier=Verifier(casino_keys, nonces),
+                signer=Signer(casino_keys),
+                covers=is_signed,
+                refuse=http.refuse,
+                on_skew=_warn_of_skew,
+                max_body_bytes=http.BODY_MAX_BYTES,
+            ),
+            Middleware(http.RenderErrors),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def create_from_environment() -> Starlette:
+    """What uvicorn calls in every worker process."""
+    settings = from_environment()
+    configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
+    return create_app(settings)
+
+
+def _warn_of_skew(_scope: Scope, key_id: str, skew_seconds: int) -> None:
+    log.warning("peer_clock_skewed", key_id=key_id, skew_seconds=skew_seconds)

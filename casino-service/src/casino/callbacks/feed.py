@@ -1,0 +1,104 @@
+"""The transaction feed and the look-up of one transaction: what a provider reconciles its books with. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from casino import decoding
+from casino.db import Database
+from casino.errors import Refused
+from casino.wallet import queries
+
+PAGE_DEFAULT: Final = 100
+PAGE_MAX: Final = 1000
+CURSOR_MAX: Final = 2**63 - 1
+_RELATION: Final = {"credit": "relatedTransactionId", "rollback": "originalTransactionId"}
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """The transactions of one ledger as the provider sees them."""
+
+    database: Database
+    tenant_id: str
+    ledger_id: int
+
+    async def page(self, query: Mapping[str, str]) -> Response:
+        """One page in commit order. `next` is the cursor for the page after it, also when this one is empty."""
+        after = _number(query, "after", default=0, least=0, most=CURSOR_MAX)
+        limit = _number(query, "limit", default=PAGE_DEFAULT, least=1, most=PAGE_MAX)
+        rows = await self.database.call(queries.FEED_PAGE, (self.ledger_id, after, limit))
+        newest = rows[-1][0] if rows else after
+        return _json({"transactions": [_render(row) for row in rows], "next": str(newest)})
+
+    async def transaction(self, transaction_id: str, query: Mapping[str, str]) -> Response:
+        """One transaction of a player, a tombstoned id included. Raises Refused(not_found) for one never seen."""
+        wanted = {
+            "ledger_id": self.ledger_id,
+            "tenant_id": self.tenant_id,
+            "player_id": decoding.identifier(dict(query), "userId"),
+            "transaction_id": decoding.identifier({"transactionId": transaction_id}, "transactionId"),
+        }
+        for row in await self.database.call(queries.FIND_TRANSACTION, wanted):
+            return _json(_render(row))
+        for row in await self.database.call(queries.FIND_TOMBSTONE, wanted):
+            return _json(_render_tombstone(row))
+        raise Refused("not_found")
+
+
+def _number(query: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
+    text = query.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(CURSOR_MAX)) and least <= int(text) <= most):
+        raise Refused("invalid_field", field=name)
+    return int(text)
+
+
+def _render(row: tuple[Any, ...]) -> dict[str, Any]:
+    _, transaction_id, player_id, round_id, kind, amount_minor, currency, state, balance_after, related_id, at = row
+    content = {
+        "transactionId": transaction_id,
+        "userId": player_id,
+        "roundId": round_id,
+        "type": kind,
+        "amount": amount_minor,
+        "currency": currency,
+        "state": state,
+        "balanceAfter": str(balance_after),
+        "at": _moment(at),
+    }
+    if related_id is not None:
+        content[_RELATION[kind]] = related_id
+    return content
+
+
+def _render_tombstone(row: tuple[Any, ...]) -> dict[str, Any]:
+    transaction_id, player_id, round_id, currency, rollback_id, at = row
+    return {
+        "transactionId": transaction_id,
+        "userId": player_id,
+        "roundId": round_id,
+        "type": "debit",
+        "amount": 0,
+        "currency": currency,
+        "state": "cancelled",
+        "cancelledBy": rollback_id,
+        "at": _moment(at),
+    }
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _json(content: dict[str, Any]) -> Response:
+    return Response(_encode(content), media_type="application/json")

@@ -1,0 +1,113 @@
+"""What a provider says to the wallet, and what the wallet answers: from a decoded body to a command, from an outcome to bytes.
+
+Owns the fields of each endpoint. It must never decide about money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from casino import decoding, errors
+from casino.errors import Answer
+from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
+
+DEBIT_LEAST_MINOR: Final = 1
+CREDIT_LEAST_MINOR: Final = 0
+REPLAY_HEADER: Final = (b"idempotent-replay", b"true")
+
+_encode = msgspec.json.Encoder().encode
+Decode = Callable[[dict[str, Any], str], WalletCommand]
+
+
+def token_hash(session_token: str) -> str:
+    """How a session token is stored and looked up: the hex SHA-256 of its characters."""
+    return sha256(session_token.encode()).hexdigest()
+
+
+def debit(content: dict[str, Any], request_id: str) -> WalletCommand:
+    """A stake that the player bets."""
+    return WalletCommand(
+        kind="debit",
+        **_common(content, request_id),
+        amount=decoding.amount(content, least=DEBIT_LEAST_MINOR),
+        currency=decoding.optional_identifier(content, "currency"),
+    )
+
+
+def credit(content: dict[str, Any], request_id: str) -> WalletCommand:
+    """A payout that answers a bet; 0 records a lost one."""
+    return WalletCommand(
+        kind="credit",
+        **_common(content, request_id),
+        amount=decoding.amount(content, least=CREDIT_LEAST_MINOR),
+        currency=decoding.optional_identifier(content, "currency"),
+        related_id=decoding.optional_identifier(content, "relatedTransactionId"),
+        end_round=decoding.optional_flag(content, "endRound"),
+    )
+
+
+def rollback(content: dict[str, Any], request_id: str) -> WalletCommand:
+    """Takes a bet back. The amount is the stored bet's, never the message's."""
+    return WalletCommand(
+        kind="rollback",
+        **_common(content, request_id),
+        related_id=decoding.identifier(content, "originalTransactionId"),
+    )
+
+
+def balance_request(content: dict[str, Any]) -> BalanceRequest:
+    """The question for a balance."""
+    return BalanceRequest(
+        token_hash=token_hash(decoding.identifier(content, "sessionToken")),
+        player_id=decoding.identifier(content, "userId"),
+    )
+
+
+def _common(content: dict[str, Any], request_id: str) -> dict[str, Any]:
+    return {
+        "token_hash": token_hash(decoding.identifier(content, "sessionToken")),
+        "player_id": decoding.identifier(content, "userId"),
+        "transaction_id": decoding.identifier(content, "transactionId"),
+        "round_id": decoding.identifier(content, "roundId"),
+        "reason": decoding.optional_text(content, "reason"),
+        "request_id": request_id,
+    }
+
+
+def render_outcome(command: WalletCommand, outcome: WalletOutcome) -> Answer:
+    """The answer to a command. Built from stored columns only, so that a replay is the first answer byte for byte."""
+    if outcome.code is not None:
+        after_payout = outcome.code == "round_has_payout" and command.kind == "debit"
+        status, headers, body = errors.render(
+            outcome.code,
+            outcome.request_id,
+            sentence=errors.DEBIT_AFTER_PAYOUT if after_payout else None,
+            field=outcome.field,
+        )
+    else:
+        content: dict[str, Any] = {
+            "transactionId": command.transaction_id,
+            "balance": str(outcome.balance_minor),
+            "currency": outcome.currency,
+            "status": "ok",
+        }
+        if outcome.tombstone:
+            content["tombstone"] = True
+        if outcome.already_rolled_back:
+            content["alreadyRolledBack"] = True
+        status, headers, body = 200, list(errors.JSON_HEADERS), _encode(content)
+    if outcome.replay:
+        headers.append(REPLAY_HEADER)
+    return status, headers, body
+
+
+def render_balance(request: BalanceRequest, balance: Balance, request_id: str) -> Answer:
+    """The answer to a question for a balance."""
+    if balance.code is not None:
+        return errors.render(balance.code, request_id)
+    content = {"userId": request.player_id, "balance": str(balance.balance_minor), "currency": balance.currency}
+    return 200, list(errors.JSON_HEADERS), _encode(content)

@@ -1,0 +1,55 @@
+"""The memory of used nonces: shared by all processes of the service, and kept over restarts.
+
+Owns nothing but the way to `casino.claim_nonces`; claims that arrive at the same moment are committed together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from casino.db import Database, OutcomeUnknown, Overloaded
+from casino.wallet.group_commit import GroupCommit, KeyBusy
+from shared_signing.nonces import NonceStoreOverloaded
+
+CLAIM_NONCES = "select casino.claim_nonces(%s::text[], %s::bigint[])"
+EMPTY_OLD_DRAWER = "select casino.empty_old_nonce_drawer()"
+Claim = tuple[str, int]
+
+
+class DatabaseNonceStore:
+    """A NonceStore in Postgres."""
+
+    def __init__(
+        self, database: Database, *, batch_max: int, lanes: int, queue_max: int, budget_seconds: float
+    ) -> None:
+        self._database = database
+        self._budget_seconds = budget_seconds
+        self._claims: GroupCommit[Claim, bool] = GroupCommit(
+            self._claim_batch, batch_max=batch_max, lanes=lanes, queue_max=queue_max, key_queue_max=2
+        )
+
+    async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:  # noqa: ARG002 - a nonce is never used again, under whichever key
+        """As NonceStore.claim."""
+        deadline = asyncio.get_running_loop().time() + self._budget_seconds
+        try:
+            return await self._claims.submit((nonce, timestamp), key=nonce, deadline=deadline)
+        except KeyBusy:
+            return False  # several copies at this very moment: one of them claims it
+        except (Overloaded, OutcomeUnknown) as error:
+            raise NonceStoreOverloaded from error
+
+    async def empty_old_drawer(self) -> int | None:
+        """Drop what is too old to be replayed; returns the number of the drawer that was emptied, if one was."""
+        rows = await self._database.call(EMPTY_OLD_DRAWER)
+        return None if rows[0][0] is None else int(rows[0][0])
+
+    async def close(self) -> None:
+        """Finish what waits."""
+        await self._claims.close()
+
+    async def _claim_batch(self, claims: Sequence[Claim]) -> list[bool | None]:
+        nonces, timestamps = zip(*claims, strict=True)
+        rows = await self._database.call(CLAIM_NONCES, (list(nonces), list(timestamps)))
+        fresh = {row[0] for row in rows}
+        return [place in fresh for place in range(1, len(claims) + 1)]

@@ -1,0 +1,94 @@
+"""The endpoints that a provider calls: getBalance, debit, credit, rollback, the transaction feed and the look-up.
+
+Owns the way from a verified request to the wallet and back. The signature was checked before anything in here runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from casino import decoding
+from casino.callbacks import feed, messages
+from casino.http import read_body, request_id, send_answer
+from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
+from casino.wallet.group_commit import GroupCommit
+
+DEBIT: Final = "/casino/debit"
+CREDIT: Final = "/casino/credit"
+ROLLBACK: Final = "/casino/rollback"
+GET_BALANCE: Final = "/casino/getBalance"
+TRANSACTIONS: Final = "/casino/transactions"
+
+_SIGNED: Final = frozenset({DEBIT, CREDIT, ROLLBACK, GET_BALANCE, TRANSACTIONS})
+
+
+def is_signed(path: str) -> bool:
+    """Whether a path is one of those that a provider calls with a signature."""
+    return path in _SIGNED or path.startswith(TRANSACTIONS + "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the endpoints work with."""
+
+    commands: GroupCommit[WalletCommand, WalletOutcome]
+    balances: GroupCommit[BalanceRequest, Balance]
+    feed: feed.Feed
+    request_budget_seconds: float
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """The routes of this slice."""
+        return [
+            Route(DEBIT, MoneyEndpoint(self, messages.debit), methods=["POST"]),
+            Route(CREDIT, MoneyEndpoint(self, messages.credit), methods=["POST"]),
+            Route(ROLLBACK, MoneyEndpoint(self, messages.rollback), methods=["POST"]),
+            Route(GET_BALANCE, BalanceEndpoint(self), methods=["POST"]),
+            Route(TRANSACTIONS, self._transactions, methods=["GET"]),
+            Route(TRANSACTIONS + "/{transaction_id:path}", self._transaction, methods=["GET"]),
+        ]
+
+    async def _transactions(self, request: Request) -> Response:
+        return await self.feed.page(request.query_params)
+
+    async def _transaction(self, request: Request) -> Response:
+        return await self.feed.transaction(request.path_params["transaction_id"], request.query_params)
+
+
+class MoneyEndpoint:
+    """One of debit, credit and rollback, as a plain ASGI application: it is the hot path."""
+
+    def __init__(self, callbacks: Callbacks, decode: messages.Decode) -> None:
+        self._callbacks = callbacks
+        self._decode = decode
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        # From the first byte on: what waits too long for its turn is not started, because its caller has given up.
+        deadline = asyncio.get_running_loop().time() + self._callbacks.request_budget_seconds
+        content = decoding.decode_object(await read_body(scope, receive))
+        command = self._decode(content, request_id(scope))
+        outcome = await self._callbacks.commands.submit(command, key=command.player_id, deadline=deadline)
+        await send_answer(send, messages.render_outcome(command, outcome))
+
+
+class BalanceEndpoint:
+    """getBalance, as a plain ASGI application."""
+
+    def __init__(self, callbacks: Callbacks) -> None:
+        self._callbacks = callbacks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        deadline = asyncio.get_running_loop().time() + self._callbacks.request_budget_seconds
+        question = messages.balance_request(decoding.decode_object(await read_body(scope, receive)))
+        # Every question is a key of its own: they never wait for each other.
+        balance = await self._callbacks.balances.submit(question, key=object(), deadline=deadline)
+        await send_answer(send, messages.render_balance(question, balance, request_id(scope)))

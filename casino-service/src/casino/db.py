@@ -1,0 +1,93 @@
+"""The service's way to Postgres: one pool, one kind of connection, and what an error means.
+
+Owns connections and their time-outs. It must never hold a database transaction open between two calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from casino.settings import Settings
+
+log = structlog.get_logger()
+
+APPLICATION_NAME: Final = "casino-service"
+POOL_QUEUE_MAX: Final = 256
+"""Calls that may wait for a connection; above it a call is refused at once."""
+IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 10_000
+CONNECT_TIMEOUT_SECONDS: Final = 2
+
+
+class Overloaded(Exception):  # noqa: N818 - an outcome, not a defect
+    """Refused before any work: no room, or too late to start."""
+
+
+class OutcomeUnknown(Exception):  # noqa: N818 - an outcome, not a defect
+    """What was asked may or may not have been committed. Asking the same again finds out."""
+
+
+class Database:
+    """A pool of connections in autocommit: every call is one statement, one transaction, one round trip."""
+
+    def __init__(self, settings: Settings) -> None:
+        options = (
+            "-c role=casino_app -c search_path=pg_catalog -c timezone=UTC -c jit=off"
+            f" -c statement_timeout={settings.statement_timeout_ms} -c lock_timeout={settings.lock_timeout_ms}"
+            f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+        )
+        self._pool = AsyncConnectionPool(
+            settings.database_url,
+            kwargs={
+                "autocommit": True,
+                "application_name": APPLICATION_NAME,
+                "options": options,
+                "prepare_threshold": 0,
+                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            },
+            min_size=min(2, settings.pool_size_max),
+            max_size=settings.pool_size_max,
+            max_waiting=POOL_QUEUE_MAX,
+            timeout=settings.pool_wait_seconds,
+            check=None,
+            open=False,
+            name="casino",
+        )
+
+    async def open(self) -> None:
+        """Start connecting; a database that is away does not stop the start, it makes the service not ready."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.close()
+
+    async def call(self, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement in a transaction of its own and return its rows.
+
+        Raises Overloaded when no connection was free in time (nothing was started), OutcomeUnknown when the connection
+        broke (it may have been committed), and psycopg.Error when the database refused it (nothing was committed).
+        """
+        try:
+            connection = await self._pool.getconn()
+        except (PoolTimeout, TooManyRequests) as error:
+            raise Overloaded(str(error)) from error
+        try:
+            cursor = await connection.execute(statement, parameters, prepare=True, binary=True)
+            return await cursor.fetchall()
+        except psycopg.Error as error:
+            if _is_broken(connection, error):
+                raise OutcomeUnknown(type(error).__name__) from error
+            raise
+        finally:
+            await self._pool.putconn(connection)
+
+
+def _is_broken(connection: AsyncConnection[Any], error: psycopg.Error) -> bool:
+    """A lost connection leaves the outcome open; an error that the server reported on a live one does not."""
+    return connection.broken or isinstance(error, psycopg.InterfaceError) or error.sqlstate is None

@@ -1,0 +1,103 @@
+"""From the raw bytes of a request to checked values: JSON objects, identifiers, amounts.
+
+Owns what is well formed (protocol.md 1). It must never look at what a value means, and never raise anything but Refused.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import msgspec
+
+from casino.errors import Refused
+from casino.money import is_amount
+
+IDENTIFIER_MAX_CHARACTERS: Final = 128
+TEXT_MAX_CHARACTERS: Final = 256
+
+_decode = msgspec.json.Decoder(type=dict[str, Any]).decode
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """The body's JSON object. Raises Refused(malformed_json)."""
+    try:
+        content = _decode(body)
+    # UnicodeDecodeError: bad UTF-8; ValueError: a number of thousands of digits; RecursionError: a tower of brackets.
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
+        raise Refused("malformed_json") from None
+    # Every key has a colon behind it. As many colons as different keys: no key came twice, and the decoder's habit of
+    # keeping the last one did no harm. More colons (in a text, in a nested object, or a double): look closely.
+    if body.count(b":") != len(content):
+        _require_unique_keys(body)
+    return content
+
+
+def _require_unique_keys(body: bytes) -> None:
+    def unique(pairs: list[tuple[str, Any]]) -> None:
+        if len({key for key, _ in pairs}) != len(pairs):
+            raise Refused("malformed_json")
+
+    try:
+        json.loads(body, object_pairs_hook=unique, parse_int=len, parse_float=len, parse_constant=len)
+    except (ValueError, RecursionError):
+        raise Refused("malformed_json") from None
+
+
+def identifier(content: dict[str, Any], name: str) -> str:
+    """A required identifier. Raises Refused(invalid_field)."""
+    value = optional_identifier(content, name)
+    if value is None:
+        raise Refused("invalid_field", field=name)
+    return value
+
+
+def optional_identifier(content: dict[str, Any], name: str) -> str | None:
+    """An identifier: a string of printable ASCII, or an integer, which means its decimal string. None when absent or null."""
+    value = content.get(name)
+    if value is None:
+        return None
+    if type(value) is int:
+        value = _decimal(value, name)
+    if type(value) is not str or not 0 < len(value) <= IDENTIFIER_MAX_CHARACTERS:
+        raise Refused("invalid_field", field=name)
+    if not (value.isascii() and value.isprintable()):
+        raise Refused("invalid_field", field=name)
+    return value
+
+
+def _decimal(value: int, name: str) -> str:
+    # 128 digits are less than 426 bits; beyond that str() would only cost time, and beyond 4300 digits fail.
+    if value.bit_length() > IDENTIFIER_MAX_CHARACTERS * 10 // 3:
+        raise Refused("invalid_field", field=name)
+    return str(value)
+
+
+def optional_text(content: dict[str, Any], name: str) -> str | None:
+    """A short text for people. None when absent or null; Postgres cannot hold NUL, so that is refused."""
+    value = content.get(name)
+    if value is None:
+        return None
+    if type(value) is not str or len(value) > TEXT_MAX_CHARACTERS or not value.isprintable():
+        raise Refused("invalid_field", field=name)
+    return value
+
+
+def optional_flag(content: dict[str, Any], name: str) -> bool:
+    """A JSON boolean; absent or null is false."""
+    value = content.get(name)
+    if value is None:
+        return False
+    if type(value) is not bool:
+        raise Refused("invalid_field", field=name)
+    return value
+
+
+def amount(content: dict[str, Any], *, least: int) -> int:
+    """The required amount in minor units, from `least` on. Raises Refused(bad_amount), or invalid_field when absent."""
+    if "amount" not in content:
+        raise Refused("invalid_field", field="amount")
+    value = content["amount"]
+    if not is_amount(value, least=least):
+        raise Refused("bad_amount", field="amount")
+    return int(value)

@@ -1,0 +1,42 @@
+"""The demo data of protocol.md 9: a tenant, two games, two players with money. It never changes what is already there."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from casino.migrate import OWNER_ROLE
+
+TENANT: Final = ("JAQPOT", "Jaqpot Casino")
+LEDGER_ID: Final = 1
+CURRENCY: Final = "USD"
+OPENING_BALANCE_MINOR: Final = 1_000_000
+STAKE_RANGE_MINOR: Final = (1_000, 100_000)
+PLAYERS: Final = (("1", "alice"), ("2", "bob"))
+GAMES: Final = (("1", "SLOTS_001", "Slots"), ("2", "CRASH_001", "Crash"))
+
+
+def seed_demo(owner_url: str) -> None:
+    """Load the demo data as the schema's owner; doing it again changes nothing."""
+    with psycopg.connect(owner_url, application_name="casino-seed-demo") as connection:
+        connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
+        connection.execute(
+            "insert into casino.tenants (tenant_id, display_name) values (%s, %s) on conflict do nothing", TENANT
+        )
+        connection.execute(
+            "insert into casino.ledgers (ledger_id, tenant_id) values (%s, %s) on conflict do nothing",
+            (LEDGER_ID, TENANT[0]),
+        )
+        for game in GAMES:
+            connection.execute(
+                "insert into casino.games (tenant_id, game_id, game_code, display_name, stake_min_minor, stake_max_minor)"
+                " values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
+                (TENANT[0], *game, *STAKE_RANGE_MINOR),
+            )
+        for player_id, name in PLAYERS:
+            connection.execute(
+                "select casino.open_player(%s, %s, %s, %s, %s, %s)",
+                (TENANT[0], player_id, name, CURRENCY, OPENING_BALANCE_MINOR, LEDGER_ID),
+            )

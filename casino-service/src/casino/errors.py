@@ -1,0 +1,111 @@
+"""Every error that the service answers with: one table, one way to render a row of it.
+
+Owns codes, statuses, the advice on retrying and the sentence for a person. Nothing else in the service may choose a status
+for an error. docs/errors.md is rendered from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """One row: the status alone tells a program what to do, the sentence tells a person what happened."""
+
+    code: str
+    status: int
+    retry: str
+    sentence: str
+    retry_after_seconds: int | None = None
+
+
+_NEVER: Final = "never"
+_SIGN_ANEW: Final = "once, signed anew"
+_LAUNCH: Final = "after a new launch"
+
+ERRORS: Final[Mapping[str, ErrorKind]] = {
+    kind.code: kind
+    for kind in (
+        ErrorKind("malformed_json", 400, _NEVER, "The body is not one JSON object with unique keys"),
+        ErrorKind("invalid_field", 400, _NEVER, "A field is missing or has a wrong form"),
+        ErrorKind(
+            "bad_amount", 400, _NEVER, "The amount must be an integer in the currency's minor unit, within bounds"
+        ),
+        ErrorKind("currency_mismatch", 400, _NEVER, "The currency is not the session's"),
+        ErrorKind("round_mismatch", 400, _NEVER, "The round belongs to another session, or the bet to another round"),
+        ErrorKind("no_matching_bet", 400, _NEVER, "There is no committed bet that this credit could answer"),
+        ErrorKind("bet_rolled_back", 400, _NEVER, "The bet was rolled back"),
+        ErrorKind("transaction_rolled_back", 400, _NEVER, "This transaction was rolled back before it arrived"),
+        ErrorKind("round_has_payout", 400, _NEVER, "Cannot rollback: round already has a payout"),
+        ErrorKind("not_a_bet", 400, _NEVER, "Only a debit can be rolled back"),
+        ErrorKind("stake_too_low", 400, _NEVER, "The stake is below the game's minimum"),
+        ErrorKind("stake_too_high", 400, _NEVER, "The stake is above the game's maximum"),
+        ErrorKind("win_cap_exceeded", 400, _NEVER, "The round would pay more than the game may pay"),
+        ErrorKind("signature_missing", 401, _SIGN_ANEW, "The request is not signed"),
+        ErrorKind("signature_malformed", 401, _SIGN_ANEW, "The signature header is malformed"),
+        ErrorKind("unknown_key", 401, _SIGN_ANEW, "The signature names a key that is not known"),
+        ErrorKind("bad_signature", 401, _SIGN_ANEW, "The signature does not match the request"),
+        ErrorKind("timestamp_out_of_window", 401, _SIGN_ANEW, "The signature's time is too far from the server's"),
+        ErrorKind("nonce_replay", 401, _SIGN_ANEW, "The signature was used before"),
+        ErrorKind("access_token_missing", 401, _NEVER, "The player's access token is missing"),
+        ErrorKind("access_token_invalid", 401, _NEVER, "The player's access token is not valid"),
+        ErrorKind("insufficient_balance", 402, _NEVER, "Insufficient balance"),
+        ErrorKind("session_player_mismatch", 403, _NEVER, "The session belongs to another player"),
+        ErrorKind("player_excluded", 403, _NEVER, "The player is excluded from play"),
+        ErrorKind("wallet_blocked", 403, _NEVER, "The wallet is blocked"),
+        ErrorKind("limit_exceeded", 403, _NEVER, "A limit of the player has been reached"),
+        ErrorKind("cooldown_active", 403, _NEVER, "The player is taking a break"),
+        ErrorKind("session_not_found", 404, _LAUNCH, "The session is not known"),
+        ErrorKind("session_expired", 404, _LAUNCH, "The session has ended"),
+        ErrorKind("player_not_found", 404, _LAUNCH, "The player is not known"),
+        ErrorKind("game_not_found", 404, _LAUNCH, "The game is not known"),
+        ErrorKind("not_found", 404, _NEVER, "There is nothing here"),
+        ErrorKind("method_not_allowed", 405, _NEVER, "The method is not allowed here"),
+        ErrorKind("session_busy", 409, "the same id after 100 ms", "The wallet is busy with another transaction"),
+        ErrorKind("body_too_large", 413, _NEVER, "The body is larger than 64 KiB"),
+        ErrorKind("unsupported_media_type", 415, _NEVER, "The body must be uncompressed application/json"),
+        ErrorKind(
+            "idempotency_mismatch", 422, "never; raise an alarm", "The transaction id was used with other content"
+        ),
+        ErrorKind("game_disabled", 423, _NEVER, "The game is under maintenance"),
+        ErrorKind("internal", 500, "outcome unknown: section 7", "An internal error: the outcome is not known"),
+        ErrorKind("provider_unreachable", 502, "a new launch later", "The game provider cannot be reached"),
+        ErrorKind(
+            "overloaded", 503, "the same id after retry-after", "Too busy: nothing was done", retry_after_seconds=1
+        ),
+    )
+}
+
+DEBIT_AFTER_PAYOUT: Final = "Cannot bet: round already has a payout"
+JSON_HEADERS: Final = ((b"content-type", b"application/json"),)
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+_encode = msgspec.json.Encoder().encode
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a defect
+    """The request is answered with a row of the table. Only for ways where a return value would be in the way."""
+
+    def __init__(self, code: str, *, field: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.field = field
+
+
+def render(
+    code: str, request_id: str, *, sentence: str | None = None, field: str | None = None, extras: Mapping[str, Any] = {}
+) -> Answer:
+    """Status, headers and body of an error answer. `extras` are further keys of the body (`serverTime`)."""
+    kind = ERRORS[code]
+    content: dict[str, Any] = {"error": sentence or kind.sentence, "code": code, "requestId": request_id}
+    if field is not None:
+        content["field"] = field
+    content.update(extras)
+    headers = list(JSON_HEADERS)
+    if kind.retry_after_seconds is not None:
+        headers.append((b"retry-after", str(kind.retry_after_seconds).encode()))
+    return kind.status, headers, _encode(content)

@@ -1,0 +1,146 @@
+"""HTTP as the whole service uses it: reading a bounded body, sending an answer, request ids, and the catch-all for errors.
+
+Plain ASGI, because the wallet's endpoints are on the hot path. It must never log a body or a header's value.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any, Final, cast
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from casino import errors
+from casino.db import OutcomeUnknown, Overloaded
+from casino.errors import Answer, Refused
+from casino.wallet.group_commit import KeyBusy
+
+log = structlog.get_logger()
+
+BODY_MAX_BYTES: Final = 65_536
+REQUEST_ID_HEADER: Final = b"x-request-id"
+_SANE_REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z._:\-]{1,128}")
+_CODES_OF_STATUSES: Final = {404: "not_found", 405: "method_not_allowed"}
+
+
+class ClientGone(Exception):  # noqa: N818 - an event, not a defect
+    """The caller hung up before its request was whole; there is nobody to answer."""
+
+
+def request_id(scope: Scope) -> str:
+    """The id under which everything that this request causes is logged."""
+    return cast("str", scope["state"]["request_id"])
+
+
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """The whole body. Raises Refused(body_too_large) as soon as that is certain, Refused(unsupported_media_type) for
+    anything but plain JSON, and ClientGone."""
+    content_type = encoding = b""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-encoding":
+            encoding = value
+        elif name == b"content-length" and int(value) > BODY_MAX_BYTES:
+            raise Refused("body_too_large")
+    if content_type.split(b";", 1)[0].strip().lower() != b"application/json" or encoding not in (b"", b"identity"):
+        raise Refused("unsupported_media_type")
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > BODY_MAX_BYTES:
+            raise Refused("body_too_large")
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return body
+
+
+async def send_answer(send: Send, answer: Answer) -> None:
+    """Send a whole answer."""
+    status, headers, body = answer
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class RequestIds:
+    """Outermost middleware: gives every request an id, the caller's if it sent a sane one, and every answer its header."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        own_id = b""
+        for name, value in scope["headers"]:
+            if name == REQUEST_ID_HEADER and _SANE_REQUEST_ID.fullmatch(value):
+                own_id = value
+                break
+        own_id = own_id or uuid.uuid4().hex.encode()
+        scope.setdefault("state", {})["request_id"] = own_id.decode()
+        structlog.contextvars.bind_contextvars(request_id=own_id.decode())
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (REQUEST_ID_HEADER, own_id)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            structlog.contextvars.clear_contextvars()
+
+
+class RenderErrors:
+    """Innermost middleware: every exception that reaches it becomes an answer from the error table."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except ClientGone:
+            log.info("client_gone", path=scope["path"])
+        except Exception as error:
+            await send_answer(send, _answer_to(error, scope))
+
+
+def _answer_to(error: Exception, scope: Scope) -> Answer:
+    own_id = request_id(scope)
+    match error:
+        case Refused():
+            return errors.render(error.code, own_id, field=error.field)
+        case KeyBusy():
+            return errors.render("session_busy", own_id)
+        case Overloaded():
+            log.warning("request_shed", path=scope["path"])
+            return errors.render("overloaded", own_id)
+        case HTTPException() if error.status_code in _CODES_OF_STATUSES:
+            status, headers, body = errors.render(_CODES_OF_STATUSES[error.status_code], own_id)
+            headers.extend((name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items())
+            return status, headers, body
+        case OutcomeUnknown():
+            log.error("outcome_unknown", path=scope["path"])
+            return errors.render("internal", own_id)
+        case _:
+            log.error("request_failed", path=scope["path"], error_type=type(error).__name__, exc_info=error)
+            return errors.render("internal", own_id)
+
+
+def refuse(scope: Scope, code: str, extras: Any) -> Answer:
+    """How the signature edge renders its refusals."""
+    log.warning("request_refused", code=code, path=scope["path"])
+    return errors.render(code, request_id(scope), extras=extras)

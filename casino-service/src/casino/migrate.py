@@ -1,0 +1,109 @@
+"""Brings the schema `casino` to the version of this code: roles, migrations, functions, views, grants.
+
+Owns the order of these steps and the lock around them. It must never run inside the serving process, and never as the
+application's role.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import sqlalchemy
+import structlog
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+
+from casino.revisions import SQL_FOLDER
+
+log = structlog.get_logger()
+
+SCHEMA: Final = "casino"
+OWNER_ROLE: Final = "casino_owner"
+APP_ROLE: Final = "casino_app"
+MIGRATION_LOCK: Final = 0x63617369  # "casi": one migration at a time per database
+LOCK_WAIT_SECONDS: Final = 60
+
+
+def migrate(url: str) -> None:
+    """Bring the database behind `url` up to date; doing it again changes nothing.
+
+    The login needs to be a member of `casino_owner`, or a superuser, or one who may create roles.
+    """
+    with psycopg.connect(url, autocommit=True, application_name="casino-migrate") as connection:
+        connection.execute(f"set lock_timeout = '{LOCK_WAIT_SECONDS}s'")
+        connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
+        _create_roles_and_schema(connection)
+        connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
+        _run_migrations(connection)
+        _apply_functions_and_views(connection)
+
+
+def run_sql_beside(revision_file: str) -> None:
+    """Run the .sql file that lies beside a revision's .py file, on the migration's connection."""
+    from alembic import op  # noqa: PLC0415 - a proxy that is only alive while a migration runs
+
+    connection = op.get_bind().connection.driver_connection
+    if connection is None:
+        raise RuntimeError("a migration needs an open connection")
+    connection.execute(Path(revision_file).with_suffix(".sql").read_text("utf-8"))
+
+
+def _create_roles_and_schema(connection: psycopg.Connection) -> None:
+    for role in (OWNER_ROLE, APP_ROLE):
+        if connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone() is None:
+            try:
+                connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(role)))
+            except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+                log.info("role_created_by_another", role=role)  # roles are shared by all databases of the server
+    if not _may_become_owner(connection):
+        connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(OWNER_ROLE)))
+    if connection.execute("select 1 from pg_namespace where nspname = %s", [SCHEMA]).fetchone() is None:
+        connection.execute(
+            sql.SQL("create schema {} authorization {}").format(sql.Identifier(SCHEMA), sql.Identifier(OWNER_ROLE))
+        )
+
+
+def _may_become_owner(connection: psycopg.Connection) -> bool:
+    row = connection.execute("select pg_has_role(current_user, %s, 'set')", [OWNER_ROLE]).fetchone()
+    return bool(row and row[0])
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(SQL_FOLDER / "migrations").replace("%", "%%"))
+    return config
+
+
+def _run_migrations(connection: psycopg.Connection) -> None:
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: connection, poolclass=sqlalchemy.NullPool
+    )
+    connection.autocommit = False
+    config = _alembic_config()
+    bound = sqlalchemy.Connection(engine)
+    config.attributes["connection"] = bound
+    command.upgrade(config, "head")
+    bound.commit()
+    connection.autocommit = True
+
+
+def _apply_functions_and_views(connection: psycopg.Connection) -> None:
+    """Apply every function and view again when one of them changed; grants always follow."""
+    files = [*sorted((SQL_FOLDER / "functions").rglob("*.sql")), *sorted((SQL_FOLDER / "views").glob("*.sql"))]
+    files.append(SQL_FOLDER / "grants.sql")
+    text = "\n".join(path.read_text("utf-8") for path in files)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    with connection.transaction():
+        applied = connection.execute("select digest from casino.applied_sql").fetchone()
+        if applied == (digest,):
+            return
+        connection.execute("set local check_function_bodies = off")  # files need not stand in order of use
+        for path in files:
+            connection.execute(path.read_text("utf-8"))
+        connection.execute("delete from casino.applied_sql")
+        connection.execute("insert into casino.applied_sql (digest) values (%s)", [digest])
+    log.info("functions_and_views_applied", files=len(files), digest=digest[:12])

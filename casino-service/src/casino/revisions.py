@@ -1,0 +1,14 @@
+"""Where the SQL lies, and which revision of the schema this code expects. Loads no migration library: serving needs none."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+SQL_FOLDER: Final = Path(str(resources.files("casino"))) / "sql"
+
+
+def expected_revision() -> str:
+    """The newest revision that this code ships: the highest number in front of a migration's name."""
+    return max(path.name.split("_", 1)[0] for path in (SQL_FOLDER / "migrations" / "versions").glob("*.sql"))

@@ -1,0 +1,127 @@
+"""Launching a game: the casino's session first, then the provider's side of it.
+
+Owns the session token: 32 random bytes in hex, given to the client and the provider, stored only as a hash.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import structlog
+
+from casino.callbacks.messages import token_hash
+from casino.db import Database
+from casino.errors import Refused
+from casino.sessions import queries
+from casino.sessions.provider_client import ProviderClient, ProviderUnreachable
+
+log = structlog.get_logger()
+
+SESSION_TOKEN_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchRequest:
+    """Who wants to play what, and from where as far as the operator says so."""
+
+    player_id: str
+    game_id: str
+    country: str | None
+    client_address: str | None
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameSession:
+    """A launched session. Money in minor units."""
+
+    session_token: str
+    provider_session_id: str
+    player_id: str
+    game_id: str
+    game_code: str
+    currency: str
+    balance_minor: int
+    stake_min_minor: int
+    stake_max_minor: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launcher:
+    """Opens game sessions of one tenant."""
+
+    database: Database
+    provider: ProviderClient
+    tenant_id: str
+    ledger_id: int
+
+    async def launch(self, request: LaunchRequest) -> GameSession:
+        """Open a session and let the provider join it. Raises Refused, with `provider_unreachable` when it does not."""
+        session_id = uuid.uuid4()
+        session_token = secrets.token_hex(SESSION_TOKEN_BYTES)
+        rows = await self.database.call(
+            queries.OPEN_SESSION,
+            {
+                "ledger_id": self.ledger_id,
+                "tenant_id": self.tenant_id,
+                "player_id": request.player_id,
+                "game_id": request.game_id,
+                "session_id": session_id,
+                "token_hash": bytes.fromhex(token_hash(session_token)),
+                "country": request.country,
+                "client_address": request.client_address,
+            },
+        )
+        code, game_code, currency, balance_minor, stake_min_minor, stake_max_minor, expires_at = rows[0]
+        if code is not None:
+            raise Refused(code)
+        provider_session_id = await self._join(
+            session_id,
+            {
+                "sessionToken": session_token,
+                "casinoSessionId": str(session_id),
+                "userId": request.player_id,
+                "gameId": game_code,
+                "currency": currency,
+                "casinoCode": self.tenant_id,
+            },
+            request.request_id,
+        )
+        log.info("game_launched", session_id=str(session_id), game=game_code)
+        return GameSession(
+            session_token=session_token,
+            provider_session_id=provider_session_id,
+            player_id=request.player_id,
+            game_id=request.game_id,
+            game_code=game_code,
+            currency=currency,
+            balance_minor=balance_minor,
+            stake_min_minor=stake_min_minor,
+            stake_max_minor=stake_max_minor,
+            expires_at=expires_at,
+        )
+
+    async def _join(self, session_id: uuid.UUID, message: dict[str, Any], request_id: str) -> str:
+        try:
+            answer = await self.provider.launch(message, request_id=request_id)
+            provider_session_id = answer.get("providerSessionId")
+            if not isinstance(provider_session_id, str):
+                raise ProviderUnreachable("its answer names no session")
+        except ProviderUnreachable:
+            await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
+            raise Refused("provider_unreachable") from None
+        await self.database.call(queries.BIND_PROVIDER_SESSION, (self.ledger_id, session_id, provider_session_id))
+        return provider_session_id
+
+
+def launch_url(game_url: str, session: GameSession) -> str:
+    """Where the player's browser goes. It names the provider's session, never the wallet's token: URLs end up in logs."""
+    parts = urlsplit(game_url)
+    own = urlencode({"gameId": session.game_code, "session": session.provider_session_id})
+    return urlunsplit(parts._replace(query=f"{parts.query}&{own}" if parts.query else own))

@@ -1,0 +1,83 @@
+"""How the casino calls the provider: launch and simulate, signed, with bounds on time.
+
+Owns the wire to the provider. An answer counts only when its signature is good; everything else is ProviderUnreachable.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import httpx
+import msgspec
+import structlog
+
+from casino.errors import Refused
+from shared_signing.httpx_auth import SignedAuth
+from shared_signing.keys import KeyRing
+from shared_signing.signer import Signer
+
+log = structlog.get_logger()
+
+SIGNATURE_HEADER: Final = "x-provider-signature"
+CONNECT_TIMEOUT_SECONDS: Final = 2.0
+LAUNCH_TIMEOUT_SECONDS: Final = 8.0
+SIMULATE_TIMEOUT_SECONDS: Final = 90.0
+CONNECTIONS_MAX: Final = 64
+
+
+class ProviderUnreachable(Exception):  # noqa: N818 - an outcome, not a defect
+    """The provider gave no answer that can be believed."""
+
+
+class ProviderClient:
+    """The provider's two endpoints."""
+
+    def __init__(self, provider_url: str, keys: KeyRing, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=provider_url,
+            auth=SignedAuth(Signer(keys), keys, SIGNATURE_HEADER),
+            transport=transport,
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
+            headers={"accept-encoding": "identity"},
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def launch(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
+        """Open the provider's side of a session; returns its answer. Raises ProviderUnreachable."""
+        return await self._post("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS)
+
+    async def simulate(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
+        """Let the provider play the scripted round; returns its report. Raises ProviderUnreachable."""
+        return await self._post("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS)
+
+    async def _post(
+        self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float
+    ) -> dict[str, Any]:
+        try:
+            answer = await self._client.post(
+                path,
+                content=msgspec.json.encode(message),
+                headers={"content-type": "application/json", "x-request-id": request_id},
+                timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
+            )
+        except httpx.HTTPError as error:
+            log.warning("provider_call_failed", path=path, error_type=type(error).__name__)
+            raise ProviderUnreachable(type(error).__name__) from error
+        verdict = answer.extensions["signature"]
+        if verdict != "good" or answer.status_code != httpx.codes.OK:
+            log.warning("provider_call_refused", path=path, status=answer.status_code, signature=verdict)
+            raise ProviderUnreachable(f"status {answer.status_code}, signature {verdict}")
+        try:
+            return msgspec.json.decode(answer.content, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ProviderUnreachable("its answer is not a JSON object") from None
+
+
+def unreachable() -> Refused:
+    """The answer to a client whose game's provider cannot be reached."""
+    return Refused("provider_unreachable")

@@ -1,0 +1,118 @@
+"""The service's configuration, read once from the environment. It must never show a secret, nor start with a bad one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared_signing.keys import Key, parse_keys
+
+SECRET_MIN_BYTES: Final = 32
+WELL_KNOWN_SECRETS: Final = frozenset({"casino-secret", "provider-secret", "change-me", "changeme", "secret", "test"})
+DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo value, refused outside demo mode
+DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 - likewise
+
+
+class SettingsError(ValueError):
+    """The environment does not hold what the service needs; the message names the variable, never its value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator can choose. Times in seconds."""
+
+    database_url: str = field(repr=False)
+    owner_database_url: str = field(repr=False)
+    provider_url: str = "http://127.0.0.1:8100"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    demo: bool = False
+    casino_keys: tuple[Key, ...] = field(default=(), repr=False)
+    provider_keys: tuple[Key, ...] = field(default=(), repr=False)
+    access_token_secret: str | None = field(default=None, repr=False)
+    game_url: str = "http://127.0.0.1:8100/play"
+    tenant_id: str = "JAQPOT"
+    ledger_id: int = 1
+    log_format: str = "json"
+    log_level: str = "info"
+    group_commit_max: int = 64
+    """Most commands that are executed and committed together; 1 switches grouping off."""
+    group_commit_lanes: int = 2
+    """Batches in flight at once: one executes while the other's commit becomes durable."""
+    queue_max: int = 4096
+    """Commands that may wait; above it a request is refused with 503 before any work."""
+    wallet_queue_max: int = 256
+    """Commands that may wait for one wallet; above it a request is refused with 409."""
+    request_budget_seconds: float = 5.0
+    statement_timeout_ms: int = 3000
+    lock_timeout_ms: int = 2000
+    pool_wait_seconds: float = 1.0
+    pool_size_max: int = 8
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings. Raises SettingsError, which says which variable is wrong."""
+    env = os.environ if environment is None else environment
+    demo = env.get("CASINO_DEMO", "0") == "1"
+    database_url = env.get("CASINO_DATABASE_URL", "")
+    if not database_url:
+        raise SettingsError("CASINO_DATABASE_URL is missing: where is the wallet's Postgres?")
+    token_secret = env.get("CASINO_ACCESS_TOKEN_SECRET") or None
+    if token_secret is not None:
+        _check_secret("CASINO_ACCESS_TOKEN_SECRET", token_secret, demo=demo)
+    return Settings(
+        database_url=database_url,
+        owner_database_url=env.get("CASINO_OWNER_DATABASE_URL") or database_url,
+        provider_url=env.get("PROVIDER_URL", "http://127.0.0.1:8100").rstrip("/"),
+        host=env.get("CASINO_HOST", "127.0.0.1"),
+        port=_integer(env, "CASINO_PORT", default=8000, least=0, most=65535),
+        demo=demo,
+        casino_keys=_keys(env, "CASINO", demo_secret=DEMO_CASINO_SECRET if demo else ""),
+        provider_keys=_keys(env, "PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else ""),
+        access_token_secret=token_secret,
+        game_url=env.get("CASINO_GAME_URL", "http://127.0.0.1:8100/play"),
+        tenant_id=env.get("CASINO_TENANT", "JAQPOT"),
+        ledger_id=_integer(env, "CASINO_LEDGER", default=1, least=1, most=32767),
+        log_format=env.get("LOG_FORMAT", "json"),
+        log_level=env.get("LOG_LEVEL", "info"),
+        group_commit_max=_integer(env, "CASINO_GROUP_COMMIT_MAX", default=64, least=1, most=1024),
+        group_commit_lanes=_integer(env, "CASINO_GROUP_COMMIT_LANES", default=2, least=1, most=16),
+        queue_max=_integer(env, "CASINO_QUEUE_MAX", default=4096, least=1, most=100_000),
+        wallet_queue_max=_integer(env, "CASINO_WALLET_QUEUE_MAX", default=256, least=1, most=10_000),
+    )
+
+
+def _integer(env: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise SettingsError(f"{name} must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def _keys(env: Mapping[str, str], side: str, *, demo_secret: str) -> tuple[Key, ...]:
+    """The keys of one direction: `main` from <side>_SECRET, then those of <side>_KEYS, the newest last."""
+    secret = env.get(f"{side}_SECRET") or demo_secret
+    more = env.get(f"{side}_KEYS") or None
+    if not secret:
+        raise SettingsError(f"{side}_SECRET is missing")
+    _check_secret(f"{side}_SECRET", secret, demo=bool(demo_secret))
+    try:
+        keys = tuple(parse_keys(secret, more))
+    except ValueError as error:
+        raise SettingsError(f"{side}_KEYS is not usable: {error}") from None
+    for key in keys:
+        _check_secret(f"{side}_KEYS ({key.key_id})", key.secret.decode(), demo=bool(demo_secret))
+    return keys
+
+
+def _check_secret(name: str, secret: str, *, demo: bool) -> None:
+    if demo:
+        return
+    if secret in WELL_KNOWN_SECRETS:
+        raise SettingsError(f"{name} is a well-known value: choose a secret of your own")
+    if len(secret.encode()) < SECRET_MIN_BYTES:
+        raise SettingsError(f"{name} is shorter than {SECRET_MIN_BYTES} bytes")

@@ -1,0 +1,49 @@
+-- Purpose: open a game session for a player; the stake range and the win cap are the game's of this moment.
+-- Outcome: o_code says why not (player_not_found, player_excluded, wallet_blocked, game_not_found, game_disabled), else null.
+-- Locks nothing: it only adds a row.
+create or replace function casino.open_session(
+    p_ledger_id integer, p_tenant_id text, p_player_id text, p_game_id text, p_session_id uuid, p_token_hash bytea,
+    p_country text, p_client_address inet
+)
+returns table (
+    o_code text, o_game_code text, o_currency text, o_balance_minor bigint, o_stake_min_minor bigint,
+    o_stake_max_minor bigint, o_expires_at timestamptz
+)
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+declare
+    c_session_life constant interval := '30 minutes';
+    v_now constant timestamptz := casino.clock();
+    v_wallet casino.wallets;
+    v_game casino.games;
+begin
+    select * into v_wallet
+    from casino.wallets
+    where ledger_id = p_ledger_id and tenant_id = p_tenant_id and player_id = p_player_id;
+    select * into v_game from casino.games where tenant_id = p_tenant_id and game_id = p_game_id;
+
+    o_code := case
+        when v_wallet.wallet_id is null then 'player_not_found'
+        when v_game.game_id is null then 'game_not_found'
+        when v_game.disabled_at is not null then 'game_disabled'
+        when v_wallet.excluded_until > v_now then 'player_excluded'
+        when v_wallet.blocked_at is not null then 'wallet_blocked'
+    end;
+    if o_code is null then
+        insert into casino.game_sessions (
+            ledger_id, session_id, tenant_id, wallet_id, player_id, game_id, game_code, currency, token_hash, country,
+            client_address, stake_min_minor, stake_max_minor, win_cap_minor, opened_at, expires_at
+        )
+        values (
+            p_ledger_id, p_session_id, p_tenant_id, v_wallet.wallet_id, p_player_id, v_game.game_id, v_game.game_code,
+            v_wallet.currency, p_token_hash, p_country, p_client_address, v_game.stake_min_minor,
+            v_game.stake_max_minor, v_game.win_cap_minor, v_now, v_now + c_session_life
+        );
+    end if;
+    return query
+    select
+        o_code, v_game.game_code, v_wallet.currency, v_wallet.balance_minor, v_game.stake_min_minor,
+        v_game.stake_max_minor, v_now + c_session_life;
+end;
+$$;

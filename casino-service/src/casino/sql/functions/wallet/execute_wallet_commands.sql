@@ -1,0 +1,143 @@
+-- Purpose: decide and book a batch of debits, credits and rollbacks of one ledger, at most one per wallet, in one step.
+-- Input and outcomes: those of casino.judge_wallet_commands, one row per command. Refusals are outcomes, never exceptions:
+--   a refused command does not disturb its neighbours. What was refused for want of money or by a gate on the player is
+--   booked as `refused` and answers the same for ever; no other refusal leaves a trace.
+-- Lock order: casino.lock_wallets. Everything below a wallet (session, rounds, transactions) is written under its lock.
+-- Rows are written at the place (ctid) where they were read under the lock: the planner has no other way that costs less,
+--   so a plan made while a table was small stays right when it holds millions.
+create or replace function casino.execute_wallet_commands(p_ledger_id integer, p_commands jsonb)
+returns table (
+    o_place integer, o_outcome text, o_code text, o_field text, o_replay boolean, o_balance_minor bigint,
+    o_currency text, o_tombstone boolean, o_already_rolled_back boolean, o_request_id text
+)
+language plpgsql volatile security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+as $$
+declare
+    c_session_life constant interval := '30 minutes';
+    v_now constant timestamptz := casino.clock();
+    v_locked_wallet_ids bigint[];
+    v_judged casino.judged_command[];
+    v_transaction_number xid8;
+begin
+    -- A statement of its own: the next one's snapshot then sees what the wallets' last holders committed.
+    select casino.lock_wallets(p_ledger_id, array_agg(session.wallet_id)) into v_locked_wallet_ids
+    from jsonb_to_recordset(p_commands) as command ("tokenHash" text, "playerId" text)
+    join casino.game_sessions as session
+        on session.ledger_id = p_ledger_id and session.token_hash = decode(command."tokenHash", 'hex')
+        and session.player_id = command."playerId";
+
+    select array_agg(judgement) into v_judged
+    from casino.judge_wallet_commands(p_ledger_id, p_commands, v_locked_wallet_ids, v_now) as judgement;
+
+    -- Drawn only now that the wallets are ours: see casino.lock_wallets.
+    v_transaction_number := pg_catalog.pg_current_xact_id();
+
+    return query
+    with judged as materialized (
+        select * from unnest(v_judged)
+    ),
+    committed as materialized (
+        select * from judged where outcome = 'committed'
+    ),
+    booked as (
+        insert into casino.transactions (
+            ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id, amount_minor, currency,
+            related_transaction_id, state, refusal_code, balance_after_minor, sequence_no, tombstone,
+            already_rolled_back, reason, request_id, feed_position, recorded_at
+        )
+        select
+            p_ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id,
+            case when remembered then amount_minor else abs(delta_minor) end, currency,
+            related_id, outcome, code, balance_minor + delta_minor,
+            case when not remembered then sequence_no + 1 end, tombstone,
+            already_rolled_back, reason, request_id, casino.feed_position(v_transaction_number, place), v_now
+        from judged
+        where outcome = 'committed' or remembered
+    ),
+    posted as (
+        insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
+        select p_ledger_id, wallet_id, transaction_id, side.account, tenant_id, side.sign * delta_minor, currency
+        from committed
+        cross join (values ('wallet', 1), ('house_games', -1)) as side (account, sign)
+        where delta_minor <> 0
+    ),
+    balanced as (
+        update casino.wallets as wallet
+        set balance_minor = wallet.balance_minor + committed.delta_minor, sequence_no = wallet.sequence_no + 1
+        from committed
+        where wallet.ledger_id = p_ledger_id and wallet.ctid = committed.wallet_row
+    ),
+    staked as (
+        insert into casino.rounds as round (
+            ledger_id, wallet_id, round_id, tenant_id, session_id, live_debits, staked_minor, opened_at
+        )
+        select p_ledger_id, wallet_id, round_id, tenant_id, session_id, 1, amount_minor, v_now
+        from committed
+        where kind = 'debit'
+        on conflict (ledger_id, wallet_id, round_id) do update
+        set live_debits = round.live_debits + 1, staked_minor = round.staked_minor + excluded.staked_minor
+    ),
+    paid as (
+        update casino.rounds as round
+        set
+            credits = round.credits + 1, paid_minor = round.paid_minor + committed.delta_minor,
+            closed_at = coalesce(round.closed_at, case when committed.end_round then v_now end)
+        from committed
+        where round.ledger_id = p_ledger_id and round.ctid = committed.round_row and committed.kind = 'credit'
+    ),
+    unstaked as (
+        update casino.rounds as round
+        set live_debits = round.live_debits - 1, staked_minor = round.staked_minor - committed.delta_minor
+        from committed
+        where round.ledger_id = p_ledger_id and round.ctid = committed.round_row and committed.bet_row is not null
+    ),
+    reversed as (
+        update casino.transactions as bet
+        set state = 'rolled_back'
+        from committed
+        where bet.ledger_id = p_ledger_id and bet.ctid = committed.bet_row
+    ),
+    entombed as (
+        insert into casino.tombstones (
+            ledger_id, wallet_id, transaction_id, tenant_id, rollback_transaction_id, round_id, recorded_at
+        )
+        select p_ledger_id, wallet_id, related_id, tenant_id, transaction_id, round_id, v_now
+        from committed
+        where tombstone
+        on conflict (ledger_id, wallet_id, transaction_id) do nothing
+    ),
+    extended as (
+        update casino.game_sessions as session
+        set
+            expires_at = case when committed.session_alive then v_now + c_session_life else session.expires_at end,
+            staked_minor = session.staked_minor - case when committed.kind = 'credit' then 0 else committed.delta_minor end,
+            paid_minor = session.paid_minor + case when committed.kind = 'credit' then committed.delta_minor else 0 end
+        from committed
+        where session.ledger_id = p_ledger_id and session.session_id = committed.session_id
+    ),
+    told as (
+        insert into casino.events (
+            ledger_id, wallet_id, transaction_id, tenant_id, event_type, session_id, round_id, game_code, amount_minor,
+            currency, recorded_at
+        )
+        select
+            p_ledger_id, wallet_id, transaction_id, tenant_id, case when remembered then 'debit_refused' else kind end,
+            session_id, round_id, game_code, case when remembered then amount_minor else abs(delta_minor) end,
+            currency, v_now
+        from judged
+        where outcome = 'committed' or remembered
+    )
+    select
+        place, outcome, code, field, replay,
+        case outcome when 'replayed' then answer_balance_minor when 'committed' then balance_minor + delta_minor end,
+        currency, tombstone, already_rolled_back, answer_request_id
+    from judged
+    order by place;
+end;
+$$;

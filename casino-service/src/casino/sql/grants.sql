@@ -1,0 +1,18 @@
+-- The application's role reads, and calls the functions that decide: it cannot write a row of any table.
+revoke all on all tables in schema casino from casino_app;
+revoke execute on all functions in schema casino from public, casino_app;
+grant usage on schema casino to casino_app;
+grant select on all tables in schema casino to casino_app;
+revoke select on casino.nonces, casino.nonces_0, casino.nonces_1, casino.nonces_2 from casino_app;
+grant execute on function
+    casino.clock(),
+    casino.feed_position(xid8, integer),
+    casino.feed_horizon(),
+    casino.execute_wallet_commands(integer, jsonb),
+    casino.get_balances(integer, jsonb),
+    casino.open_session(integer, text, text, text, uuid, bytea, text, inet),
+    casino.bind_provider_session(integer, uuid, text),
+    casino.close_session(integer, uuid),
+    casino.claim_nonces(text [], bigint []),
+    casino.empty_old_nonce_drawer()
+to casino_app;

@@ -1,0 +1,122 @@
+-- The invariants of protocol.md 4 (12) and their kin, as rows that must not exist: rule, where, expected, found.
+-- Each branch is one rule; the view is empty while the ledger is whole.
+drop view if exists casino.ledger_differences;
+create view casino.ledger_differences as
+select
+    'balance_is_sum_of_postings' as rule, wallet.ledger_id, wallet.wallet_id, null::text as transaction_id,
+    coalesce(posted.sum_minor, 0)::text as expected, wallet.balance_minor::text as found
+from casino.wallets as wallet
+left join (
+    select ledger_id, wallet_id, sum(amount_minor) as sum_minor
+    from casino.postings
+    where account = 'wallet'
+    group by ledger_id, wallet_id
+) as posted on posted.ledger_id = wallet.ledger_id and posted.wallet_id = wallet.wallet_id
+where wallet.balance_minor <> coalesce(posted.sum_minor, 0)
+union all
+select 'postings_of_currency_sum_to_zero', ledger_id, null, null, '0 ' || currency, sum(amount_minor) || ' ' || currency
+from casino.postings
+group by ledger_id, currency
+having sum(amount_minor) <> 0
+union all
+select 'postings_of_transaction_sum_to_zero', ledger_id, wallet_id, transaction_id, '0', sum(amount_minor)::text
+from casino.postings
+group by ledger_id, wallet_id, transaction_id
+having sum(amount_minor) <> 0
+union all
+select 'balance_not_negative', ledger_id, wallet_id, null, '0 or more', balance_minor::text
+from casino.wallets
+where balance_minor < 0
+union all
+select 'sequence_has_no_gap', wallet.ledger_id, wallet.wallet_id, null, wallet.sequence_no::text,
+    coalesce(numbered.transactions, 0) || ' numbered up to ' || coalesce(numbered.newest, 0)
+from casino.wallets as wallet
+left join (
+    select ledger_id, wallet_id, count(*) as transactions, max(sequence_no) as newest, count(distinct sequence_no) as numbers
+    from casino.transactions
+    where sequence_no is not null
+    group by ledger_id, wallet_id
+) as numbered on numbered.ledger_id = wallet.ledger_id and numbered.wallet_id = wallet.wallet_id
+where wallet.sequence_no <> coalesce(numbered.transactions, 0)
+    or wallet.sequence_no <> coalesce(numbered.newest, 0)
+    or wallet.sequence_no <> coalesce(numbered.numbers, 0)
+union all
+select 'balance_after_follows_from_the_one_before', ledger_id, wallet_id, transaction_id,
+    (before_minor + delta_minor)::text, balance_after_minor::text
+from (
+    select
+        entry.ledger_id, entry.wallet_id, entry.transaction_id, entry.balance_after_minor,
+        coalesce(posting.amount_minor, 0) as delta_minor,
+        lag(entry.balance_after_minor, 1, 0::bigint) over (
+            partition by entry.ledger_id, entry.wallet_id order by entry.sequence_no
+        ) as before_minor
+    from casino.transactions as entry
+    left join casino.postings as posting
+        on posting.ledger_id = entry.ledger_id and posting.wallet_id = entry.wallet_id
+        and posting.transaction_id = entry.transaction_id and posting.account = 'wallet'
+    where entry.sequence_no is not null
+) as walked
+where balance_after_minor <> before_minor + delta_minor
+union all
+select 'posting_moves_what_its_transaction_says', entry.ledger_id, entry.wallet_id, entry.transaction_id,
+    case when entry.kind = 'debit' then - entry.amount_minor else entry.amount_minor end::text,
+    coalesce(posting.amount_minor, 0)::text
+from casino.transactions as entry
+left join casino.postings as posting
+    on posting.ledger_id = entry.ledger_id and posting.wallet_id = entry.wallet_id
+    and posting.transaction_id = entry.transaction_id and posting.account = 'wallet'
+where coalesce(posting.amount_minor, 0) <> case
+    when entry.state = 'refused' then 0
+    when entry.kind = 'debit' then - entry.amount_minor
+    else entry.amount_minor
+end
+union all
+select 'rolled_back_bet_has_its_rollback', bet.ledger_id, bet.wallet_id, bet.transaction_id, '1 rollback of its amount',
+    count(reversal.transaction_id)::text
+from casino.transactions as bet
+left join casino.transactions as reversal
+    on reversal.ledger_id = bet.ledger_id and reversal.wallet_id = bet.wallet_id and reversal.kind = 'rollback'
+    and reversal.related_transaction_id = bet.transaction_id and reversal.amount_minor = bet.amount_minor
+    and reversal.state = 'committed'
+where bet.kind = 'debit'
+group by bet.ledger_id, bet.wallet_id, bet.transaction_id, bet.state
+having count(reversal.transaction_id) <> (bet.state = 'rolled_back')::integer
+union all
+select 'round_counts_its_transactions', round.ledger_id, round.wallet_id, round.round_id,
+    round.live_debits || ' live debits, ' || round.credits || ' credits, ' || round.staked_minor || ' staked, '
+    || round.paid_minor || ' paid',
+    count(*) filter (where entry.kind = 'debit') || ' live debits, ' || count(*) filter (where entry.kind = 'credit')
+    || ' credits, ' || coalesce(sum(entry.amount_minor) filter (where entry.kind = 'debit'), 0) || ' staked, '
+    || coalesce(sum(entry.amount_minor) filter (where entry.kind = 'credit'), 0) || ' paid'
+from casino.rounds as round
+left join casino.transactions as entry
+    on entry.ledger_id = round.ledger_id and entry.wallet_id = round.wallet_id and entry.round_id = round.round_id
+    and entry.state = 'committed' and entry.kind in ('debit', 'credit')
+group by round.ledger_id, round.wallet_id, round.round_id, round.live_debits, round.credits, round.staked_minor, round.paid_minor
+having round.live_debits <> count(*) filter (where entry.kind = 'debit')
+    or round.credits <> count(*) filter (where entry.kind = 'credit')
+    or round.staked_minor <> coalesce(sum(entry.amount_minor) filter (where entry.kind = 'debit'), 0)
+    or round.paid_minor <> coalesce(sum(entry.amount_minor) filter (where entry.kind = 'credit'), 0)
+union all
+select 'tombstoned_bet_never_moved_money', stone.ledger_id, stone.wallet_id, stone.transaction_id, 'no such debit', entry.state
+from casino.tombstones as stone
+join casino.transactions as entry
+    on entry.ledger_id = stone.ledger_id and entry.wallet_id = stone.wallet_id and entry.transaction_id = stone.transaction_id
+where entry.kind = 'debit' and entry.state <> 'refused'
+union all
+select 'payout_has_a_live_bet', credit.ledger_id, credit.wallet_id, credit.transaction_id, 'a debit of its round', 'none'
+from casino.transactions as credit
+where credit.kind = 'credit' and not exists (
+    select 1 from casino.transactions as bet
+    where bet.ledger_id = credit.ledger_id and bet.wallet_id = credit.wallet_id and bet.round_id = credit.round_id
+        and bet.kind = 'debit' and bet.state = 'committed'
+        and bet.transaction_id = coalesce(credit.related_transaction_id, bet.transaction_id)
+)
+union all
+select 'every_transaction_was_told', entry.ledger_id, entry.wallet_id, entry.transaction_id, 'an event', 'none'
+from casino.transactions as entry
+where entry.kind <> 'deposit' and not exists (
+    select 1 from casino.events as event
+    where event.ledger_id = entry.ledger_id and event.wallet_id = entry.wallet_id
+        and event.transaction_id = entry.transaction_id
+);

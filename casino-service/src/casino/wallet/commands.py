@@ -1,0 +1,85 @@
+"""The wallet's commands and their outcomes, and the one call that executes a batch of them.
+
+Owns the words between Python and `casino.execute_wallet_commands`. It must never decide about money: the function does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from casino.db import Database
+from casino.wallet import queries
+
+Kind = Literal["debit", "credit", "rollback"]
+
+
+class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One debit, credit or rollback as the provider asked for it. `amount` is in minor units."""
+
+    kind: Kind
+    token_hash: str
+    player_id: str
+    transaction_id: str
+    round_id: str
+    request_id: str
+    amount: int = 0
+    currency: str | None = None
+    related_id: str | None = None
+    end_round: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WalletOutcome:
+    """What became of a command: `code` is None when it is booked; `replay` when it was booked before."""
+
+    code: str | None
+    field: str | None
+    replay: bool
+    balance_minor: int | None
+    currency: str | None
+    tombstone: bool
+    already_rolled_back: bool
+    request_id: str
+
+
+class BalanceRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """A provider's question for a session's balance."""
+
+    token_hash: str
+    player_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A session's balance in minor units, or the code that says why there is none."""
+
+    code: str | None
+    balance_minor: int | None
+    currency: str | None
+
+
+BUSY: Final = "busy"
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One ledger behind a database: what GroupCommit executes its batches on."""
+
+    database: Database
+    ledger_id: int
+
+    async def execute(self, commands: Sequence[WalletCommand]) -> list[WalletOutcome | None]:
+        """Execute a batch, at most one command per player; None where another process holds the wallet."""
+        rows = await self.database.call(queries.EXECUTE_WALLET_COMMANDS, (self.ledger_id, _encode(commands)))
+        return [None if outcome == BUSY else WalletOutcome(*answer) for outcome, *answer in rows]
+
+    async def get_balances(self, requests: Sequence[BalanceRequest]) -> list[Balance | None]:
+        """Read balances for a batch of sessions, and extend the sessions."""
+        rows = await self.database.call(queries.GET_BALANCES, (self.ledger_id, _encode(requests)))
+        return [Balance(*row) for row in rows]

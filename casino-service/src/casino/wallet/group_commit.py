@@ -1,0 +1,212 @@
+"""Group commit: commands that wait at the same moment are executed together, in one database transaction.
+
+Owns who waits, in which order, and what a failure means for whom. It must never execute two commands of one key at once
+or out of order, never start work after its deadline, and never call a command failed whose outcome it does not know.
+
+There is no timer. A lone command goes at once; under load, what arrives while a batch is on its way forms the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Final, Generic, TypeVar
+
+import structlog
+from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from casino.db import OutcomeUnknown, Overloaded
+
+log = structlog.get_logger()
+
+C = TypeVar("C")
+O = TypeVar("O")  # noqa: E741 - command and outcome
+
+BUSY_RETRY_SECONDS: Final = 0.005
+"""Pause before a command is tried again whose key another process held: about one batch's time."""
+BUSY_PATIENCE_SECONDS: Final = 2.0
+"""How long a command waits for a key that another process holds; equals the database's lock time-out."""
+RECONNECT_FIRST_SECONDS: Final = 0.02
+RECONNECT_MOST_SECONDS: Final = 0.5
+
+
+class KeyBusy(Exception):  # noqa: N818 - an outcome, not a defect
+    """Refused before any work: too many commands wait for this key, or another process holds it."""
+
+
+class _Waiting(Generic[C, O]):
+    __slots__ = ("busy_until", "command", "deadline", "future", "key")
+
+    def __init__(self, command: C, key: Hashable, deadline: float, future: asyncio.Future[O]) -> None:
+        self.command = command
+        self.key = key
+        self.deadline = deadline
+        self.future = future
+        self.busy_until = 0.0
+
+
+class GroupCommit(Generic[C, O]):
+    """Executes commands in batches of at most one per key.
+
+    `execute` runs one batch in one database transaction and returns its outcomes in order, None for a command whose key
+    another process holds. It raises OutcomeUnknown when the transaction may have been committed, Overloaded when nothing
+    was started, and anything else when nothing was committed: then the batch is split until the one bad command
+    stands alone.
+    """
+
+    def __init__(
+        self,
+        execute: Callable[[Sequence[C]], Awaitable[Sequence[O | None]]],
+        *,
+        batch_max: int,
+        lanes: int,
+        queue_max: int,
+        key_queue_max: int,
+    ) -> None:
+        self._execute = execute
+        self._batch_max = batch_max
+        self._lanes = lanes
+        self._queue_max = queue_max
+        self._key_queue_max = key_queue_max
+        self._waiting: dict[Hashable, deque[_Waiting[C, O]]] = {}  # a key is in here while it waits or is in flight
+        self._ready: deque[Hashable] = deque()  # keys whose first command may go
+        self._size = 0
+        self._running: set[asyncio.Task[None]] = set()
+        self._pump_is_due = False
+        self._closed = False
+
+    @property
+    def size(self) -> int:
+        """Commands that wait or are in flight."""
+        return self._size
+
+    def submit(self, command: C, *, key: Hashable, deadline: float) -> asyncio.Future[O]:
+        """Queue a command; the future brings its outcome.
+
+        `deadline` is in the event loop's time: a command that has not been started by then is refused. Raises Overloaded
+        or KeyBusy when it is refused at once. A caller that goes away does not stop a command that has been started.
+        """
+        if self._closed or self._size >= self._queue_max:
+            raise Overloaded
+        loop = asyncio.get_running_loop()
+        entry = _Waiting[C, O](command, key, deadline, loop.create_future())
+        queue = self._waiting.get(key)
+        if queue is None:
+            self._waiting[key] = deque((entry,))
+            self._ready.append(key)
+        elif len(queue) >= self._key_queue_max:
+            raise KeyBusy
+        else:
+            queue.append(entry)
+        self._size += 1
+        if not self._pump_is_due and len(self._running) < self._lanes:
+            self._pump_is_due = True
+            loop.call_soon(self._pump)
+        return entry.future
+
+    async def close(self) -> None:
+        """Take nothing new and finish what waits."""
+        self._closed = True
+        while self._running or self._ready:
+            self._pump()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _pump(self) -> None:
+        self._pump_is_due = False
+        while self._ready and len(self._running) < self._lanes:
+            batch = self._take_batch()
+            if batch:
+                task = asyncio.create_task(self._run(batch))
+                self._running.add(task)
+                task.add_done_callback(self._lane_is_free)
+
+    def _lane_is_free(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._pump()
+
+    def _take_batch(self) -> list[_Waiting[C, O]]:
+        now = asyncio.get_running_loop().time()
+        batch: list[_Waiting[C, O]] = []
+        while self._ready and len(batch) < self._batch_max:
+            key = self._ready.popleft()
+            entry = self._waiting[key][0]
+            if entry.deadline <= now:
+                self._resolve(entry, Overloaded())
+            elif entry.future.cancelled():
+                self._resolve(entry, None)
+            else:
+                batch.append(entry)
+        return batch
+
+    async def _run(self, batch: list[_Waiting[C, O]]) -> None:
+        try:
+            outcomes = await self._execute_surely(batch)
+        except (Overloaded, OutcomeUnknown) as error:
+            for entry in batch:
+                self._resolve(entry, error)
+        except Exception as error:
+            if len(batch) == 1:
+                log.exception("command_failed", error_type=type(error).__name__)
+                self._resolve(batch[0], error)
+                return
+            log.warning("batch_split", size=len(batch), error_type=type(error).__name__)
+            middle = len(batch) // 2
+            await self._run(batch[:middle])
+            await self._run(batch[middle:])
+        else:
+            for entry, outcome in zip(batch, outcomes, strict=True):
+                if outcome is None:
+                    self._try_again_later(entry)
+                else:
+                    self._resolve(entry, outcome)
+
+    async def _execute_surely(self, batch: Sequence[_Waiting[C, O]]) -> Sequence[O | None]:
+        """Execute; after an error at or after the commit, execute the same again until the answer is found."""
+        commands = [entry.command for entry in batch]
+        try:
+            return await self._execute(commands)
+        except OutcomeUnknown:
+            log.warning("batch_outcome_unknown", size=len(batch))
+        remaining_seconds = max(entry.deadline for entry in batch) - asyncio.get_running_loop().time()
+        try:
+            async for attempt in AsyncRetrying(
+                stop=stop_after_delay(max(remaining_seconds, 0.0)),
+                wait=wait_exponential_jitter(initial=RECONNECT_FIRST_SECONDS, max=RECONNECT_MOST_SECONDS, jitter=0.02),
+                # Overloaded says that this attempt did nothing, not that the first one did not.
+                retry=retry_if_exception_type((OutcomeUnknown, Overloaded)),
+            ):
+                with attempt:
+                    return await self._execute(commands)
+        except RetryError:
+            pass
+        raise OutcomeUnknown
+
+    def _try_again_later(self, entry: _Waiting[C, O]) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        entry.busy_until = entry.busy_until or now + BUSY_PATIENCE_SECONDS
+        if now >= entry.busy_until:
+            self._resolve(entry, KeyBusy())
+            return
+        loop.call_later(BUSY_RETRY_SECONDS, self._make_ready, entry.key)
+
+    def _make_ready(self, key: Hashable) -> None:
+        self._ready.append(key)
+        self._pump()
+
+    def _resolve(self, entry: _Waiting[C, O], outcome: O | Exception | None) -> None:
+        """Wake the caller, and let the key's next command go."""
+        self._size -= 1
+        queue = self._waiting[entry.key]
+        queue.popleft()
+        if queue:
+            self._ready.append(entry.key)
+        else:
+            del self._waiting[entry.key]
+        if entry.future.done():
+            return
+        if isinstance(outcome, Exception):
+            entry.future.set_exception(outcome)
+        elif outcome is not None:
+            entry.future.set_result(outcome)

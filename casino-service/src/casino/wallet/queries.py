@@ -1,0 +1,45 @@
+"""The wallet's SQL statements. Short and literal: what they decide stands in the functions and views they call."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EXECUTE_WALLET_COMMANDS: Final = """
+    select
+        o_outcome, o_code, o_field, o_replay, o_balance_minor, o_currency, o_tombstone, o_already_rolled_back, o_request_id
+    from casino.execute_wallet_commands(%s::integer, %s::jsonb)
+"""
+
+GET_BALANCES: Final = """
+    select o_code, o_balance_minor, o_currency from casino.get_balances(%s::integer, %s::jsonb)
+"""
+
+FEED_PAGE: Final = """
+    select
+        feed_position, transaction_id, player_id, round_id, kind, amount_minor, currency, state, balance_after_minor,
+        related_transaction_id, recorded_at
+    from casino.transaction_feed
+    where ledger_id = %s and feed_position > %s and feed_position < casino.feed_horizon()
+    order by feed_position
+    limit %s
+"""
+
+FIND_TRANSACTION: Final = """
+    select
+        feed.feed_position, feed.transaction_id, feed.player_id, feed.round_id, feed.kind, feed.amount_minor, feed.currency,
+        feed.state, feed.balance_after_minor, feed.related_transaction_id, feed.recorded_at
+    from casino.wallets as wallet
+    join casino.transactions as entry
+        on entry.ledger_id = wallet.ledger_id and entry.wallet_id = wallet.wallet_id and entry.transaction_id = %(transaction_id)s
+    join casino.transaction_feed as feed
+        on feed.ledger_id = entry.ledger_id and feed.feed_position = entry.feed_position
+    where wallet.ledger_id = %(ledger_id)s and wallet.tenant_id = %(tenant_id)s and wallet.player_id = %(player_id)s
+"""
+
+FIND_TOMBSTONE: Final = """
+    select stone.transaction_id, wallet.player_id, stone.round_id, wallet.currency, stone.rollback_transaction_id, stone.recorded_at
+    from casino.wallets as wallet
+    join casino.tombstones as stone
+        on stone.ledger_id = wallet.ledger_id and stone.wallet_id = wallet.wallet_id and stone.transaction_id = %(transaction_id)s
+    where wallet.ledger_id = %(ledger_id)s and wallet.tenant_id = %(tenant_id)s and wallet.player_id = %(player_id)s
+"""
