@@ -11,7 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from local_stack.postgres import Postgres, free_port
+from local_stack.ports import free_port
+from local_stack.postgres import Postgres
 from local_stack.testing import CloneDatabase, PostgresServer, create_database
 
 SETTLE_SECONDS = 15

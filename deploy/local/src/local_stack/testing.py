@@ -16,8 +16,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from local_stack.cluster import SUPERUSER
 from local_stack.passwords import Passwords
-from local_stack.postgres import HOST, SUPERUSER, Postgres
+from local_stack.ports import HOST
+from local_stack.postgres import Postgres
 
 CONTAINER_IMAGE = "postgres:18"
 CONTAINER_COMMAND = "postgres -c max_connections=200 -c shared_buffers=256MB -c max_wal_size=4GB -c jit=off"

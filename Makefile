@@ -1,0 +1,67 @@
+# Every target does its own set-up in .venv, from the lock files; only Python 3.11+, pip and make are needed.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+unexport PYTHONPATH VIRTUAL_ENV PYTHONHOME
+
+PYTHON ?=
+BIN := .venv/bin
+PACKAGES := shared-signing casino-service provider-service deploy/local
+SUITES := shared-signing casino-service provider-service deploy tests-e2e
+SOURCES := $(PACKAGES:%=%/src)
+TOOL_SETTINGS := $(PACKAGES:%=%/pyproject.toml) deploy/set-up.sh
+PYTEST := $(BIN)/python -m pytest
+COMPOSE := docker compose
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Two sizes of the same environment: what runs the stack, and with it everything that tests and checks it.
+.venv/.runtime: deploy/local/requirements.lock $(TOOL_SETTINGS)
+	@deploy/set-up.sh "$(PYTHON)" deploy/local/requirements.lock $@
+
+.venv/.complete: .venv/.runtime requirements.lock
+	@deploy/set-up.sh "$(PYTHON)" requirements.lock $@
+
+.PHONY: demo
+demo: .venv/.runtime ## start everything, play the scripted round, show it as a table, stop
+	@exec $(BIN)/python -m local_stack demo
+
+.PHONY: serve
+serve: .venv/.runtime ## start everything and stay in the foreground until Ctrl-C
+	@exec $(BIN)/python -m local_stack serve
+
+.PHONY: simulate
+simulate: .venv/.runtime ## play the scripted round against a running stack
+	@exec $(BIN)/python -m local_stack simulate
+
+.PHONY: test
+test: .venv/.complete ## unit, integration and end-to-end tests on the embedded PostgreSQL
+	TEST_POSTGRES=embedded E2E_TARGET=own $(PYTEST) $(SUITES)
+
+.PHONY: test-docker
+test-docker: .venv/.complete ## integration and end-to-end tests on containers, then against docker compose
+	TEST_POSTGRES=testcontainers E2E_TARGET=own $(PYTEST) $(SUITES)
+	@BIN=$(BIN) deploy/docker/test-compose.sh
+
+.PHONY: check
+check: .venv/.complete ## formatting, lint, types, import contracts, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict $(SOURCES)
+	$(BIN)/lint-imports
+	find casino-service/src provider-service/src -path '*/migrations/*' -name '*.sql' | sort | xargs $(BIN)/squawk
+
+.PHONY: bench
+bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
+	cd tests-e2e && exec ../$(BIN)/python -m bench
+
+.PHONY: lock
+lock: .venv/.complete ## resolve all dependencies anew; UV_OPTIONS=--upgrade for newer versions
+	@deploy/locks/lock.sh $(BIN)/uv $(UV_OPTIONS)
+
+.PHONY: clean
+clean: ## remove .venv, .state and everything else that make made
+	@deploy/clean.sh

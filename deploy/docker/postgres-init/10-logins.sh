@@ -1,0 +1,36 @@
+#!/bin/sh
+# Runs once, when the volume is empty: the schemas' owner and application roles, and for each service two logins, one
+# that may become its application role and one that may become its owner. Neither can see the other's schema. The same
+# as deploy/local/src/local_stack/databases.py does for the stack without Docker.
+set -eu
+
+case "$POSTGRES_PASSWORD$CASINO_DATABASE_PASSWORD$CASINO_OWNER_DATABASE_PASSWORD$PROVIDER_DATABASE_PASSWORD$PROVIDER_OWNER_DATABASE_PASSWORD" in
+*demo-only*)
+  if [ "${CASINO_DEMO:-0}" != 1 ]; then
+    echo "outside demo mode every password must be set: see .env.example" >&2
+    exit 1
+  fi
+  ;;
+esac
+
+# Passwords travel by environment and never on a command line.
+logins() { # <service> <variable of its login's password> <variable of its migrator's password>
+  psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d "$POSTGRES_DB" -v "service=$1" \
+    -v "owner=$1_owner" -v "app=$1_app" -v "login=$1_login" -v "migrator=$1_migrator" <<SQL
+\\getenv login_password $2
+\\getenv migrator_password $3
+create role :"owner" nologin;
+create role :"app" nologin;
+create role :"login" login noinherit password :'login_password' in role :"app";
+create role :"migrator" login noinherit password :'migrator_password' in role :"owner";
+grant connect on database :"DBNAME" to :"login", :"migrator";
+create schema :"service" authorization :"owner";
+SQL
+}
+
+psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d "$POSTGRES_DB" <<'SQL'
+revoke all on database :"DBNAME" from public;
+revoke all on schema public from public;
+SQL
+logins casino CASINO_DATABASE_PASSWORD CASINO_OWNER_DATABASE_PASSWORD
+logins provider PROVIDER_DATABASE_PASSWORD PROVIDER_OWNER_DATABASE_PASSWORD

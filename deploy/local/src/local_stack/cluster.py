@@ -1,0 +1,108 @@
+"""The files of a PostgreSQL cluster: where they may live, how they are first made, which settings a start gets.
+
+Starts nothing that stays running; that is `postgres.py`. Never trades durability for speed.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from local_stack.account import Account, can_enter, run_as
+from local_stack.binaries import READABLE_CACHE
+from local_stack.ports import HOST
+
+SUPERUSER = "postgres"
+INITDB_TIMEOUT_SECONDS = 120
+
+# What may never be switched off: an answered debit must survive a power cut.
+DURABLE = MappingProxyType({"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"})
+
+# Faster, and just as durable: fewer checkpoints, a cache that fits a laptop, no compiler for millisecond statements.
+TUNED = MappingProxyType(
+    {
+        "max_connections": "200",
+        "shared_buffers": "256MB",
+        "max_wal_size": "4GB",
+        "checkpoint_timeout": "15min",
+        "checkpoint_completion_target": "0.9",
+        "random_page_cost": "1.1",
+        "jit": "off",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_line_prefix": "%m [%p] %q%u@%d ",
+        "log_checkpoints": "off",
+    }
+)
+
+
+def place_cluster(state_dir: Path, account: Account | None) -> Path:
+    """The folder of the cluster inside the state folder, owned by the account that runs the server."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    cluster = state_dir / "postgres"
+    if account is None:
+        cluster.mkdir(mode=0o700, exist_ok=True)
+        return cluster
+    state_dir.chmod(state_dir.stat().st_mode | 0o011)
+    if not cluster.exists():
+        if can_enter(account, state_dir):
+            cluster.mkdir(mode=0o700)
+        else:
+            cluster.unlink(missing_ok=True)  # a link whose target was cleaned away
+            cluster.symlink_to(_folder_elsewhere(state_dir, account))
+    os.chown(cluster, account.uid, account.gid)
+    return cluster
+
+
+def _folder_elsewhere(state_dir: Path, account: Account) -> Path:
+    """Below a private folder, such as /root, the server's account gets no further: its files go to a shared place."""
+    digest = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]
+    folder = READABLE_CACHE / f"local-stack-{digest}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if folder.is_symlink() or status.st_uid not in {os.geteuid(), account.uid}:
+        raise RuntimeError(f"{folder} belongs to somebody else: remove it or choose another state folder")
+    return folder
+
+
+def initialise(data_dir: Path, *, bin_dir: Path, account: Account | None, password: str) -> None:
+    """Makes the cluster under another name and renames it when whole: a start cut short leaves nothing half made."""
+    building = data_dir.with_name("data.new")
+    shutil.rmtree(building, ignore_errors=True)
+    password_file = data_dir.with_name("superuser-password")
+    password_file.unlink(missing_ok=True)
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
+    give_to(account, password_file)
+    try:
+        run_as(
+            account,
+            [
+                bin_dir / "initdb",
+                *("-D", building.resolve(), "-U", SUPERUSER, f"--pwfile={password_file.resolve()}"),
+                *("--auth=scram-sha-256", "--data-checksums", "--encoding=UTF8", "--locale=C"),
+                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
+            ],
+            timeout_seconds=INITDB_TIMEOUT_SECONDS,
+        )
+    finally:
+        password_file.unlink()
+    with (building / "postgresql.conf").open("a") as conf:
+        conf.write("\ninclude 'stack.conf'\n")
+    building.rename(data_dir)
+
+
+def write_settings(data_dir: Path, settings: Mapping[str, str], *, port: int, account: Account | None) -> None:
+    """Settings in force from the next start; the address is always loopback, and no socket file is made."""
+    fixed = {"listen_addresses": HOST, "port": str(port), "unix_socket_directories": ""}
+    escaped = {name: value.replace("'", "''") for name, value in {**TUNED, **settings, **DURABLE, **fixed}.items()}
+    path = data_dir / "stack.conf"
+    path.write_text("".join(f"{name} = '{value}'\n" for name, value in escaped.items()))
+    give_to(account, path)
+
+
+def give_to(account: Account | None, path: Path) -> None:
+    if account:
+        os.chown(path, account.uid, account.gid)

@@ -1,0 +1,55 @@
+"""The stack's database in the embedded cluster: one schema and two logins for each service.
+
+A service's login may become its application role and nothing else, its migrator the owner of its schema. Neither
+service's logins can see the other's schema. Tables are the services' own business: this never looks inside a schema.
+"""
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from local_stack.postgres import Postgres
+
+DATABASE = "stack"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceUrls:
+    """How one service reaches the database: for serving, and for migrating."""
+
+    database_url: str
+    owner_database_url: str
+
+
+def prepare_database(server: Postgres, services: tuple[str, ...]) -> dict[str, ServiceUrls]:
+    """Idempotent; sets every login's password again to the one in the state folder."""
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        if connection.execute("select from pg_database where datname = %s", (DATABASE,)).fetchone() is None:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+    with psycopg.connect(server.url(DATABASE)) as connection:
+        connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(DATABASE)))
+        connection.execute("revoke all on schema public from public")
+        return {service: _prepare_service(connection, server, service) for service in services}
+
+
+def _prepare_service(connection: psycopg.Connection, server: Postgres, service: str) -> ServiceUrls:
+    owner, app = f"{service}_owner", f"{service}_app"
+    migrator, login = f"{service}_migrator", f"{service}_login"
+    for role in (owner, app):
+        _ensure_role(connection, role)
+    for user, may_become in ((migrator, owner), (login, app)):
+        _ensure_role(connection, user)
+        statement = sql.SQL("alter role {} login noinherit password {}")
+        connection.execute(statement.format(sql.Identifier(user), sql.Literal(server.passwords.of(user))))
+        connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(may_become), sql.Identifier(user)))
+        statement = sql.SQL("grant connect on database {} to {}")
+        connection.execute(statement.format(sql.Identifier(DATABASE), sql.Identifier(user)))
+    statement = sql.SQL("create schema if not exists {} authorization {}")
+    connection.execute(statement.format(sql.Identifier(service), sql.Identifier(owner)))
+    return ServiceUrls(server.url(DATABASE, login), server.url(DATABASE, migrator))
+
+
+def _ensure_role(connection: psycopg.Connection, role: str) -> None:
+    if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
+        connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(role)))

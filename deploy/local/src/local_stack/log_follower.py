@@ -1,0 +1,60 @@
+"""Shows log files on the terminal as they grow, each line with the name of who wrote it.
+
+Services write to files and never to this process: a stopped terminal cannot stop a wallet.
+"""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from rich.console import Console
+from rich.text import Text
+
+POLL_SECONDS = 0.1
+CHUNK_BYTES = 65_536
+STYLES = ("cyan", "magenta", "yellow")
+
+
+class LogFollower:
+    """Follows from the present end of each file until it leaves its block, and then prints what is left."""
+
+    def __init__(self, console: Console, paths: Mapping[str, Path]) -> None:
+        self._console = console
+        self._paths = dict(paths)
+        self._offsets = {name: path.stat().st_size if path.exists() else 0 for name, path in self._paths.items()}
+        self._width = max(len(name) for name in self._paths)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="log-follower", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._done.wait(POLL_SECONDS):
+            self._show_new_lines()
+        self._show_new_lines()
+
+    def _show_new_lines(self) -> None:
+        for style, (name, path) in zip(STYLES, self._paths.items(), strict=False):
+            if path.exists():
+                with path.open("rb") as log:
+                    while lines := self._whole_lines(log, name):
+                        for line in lines:
+                            label = Text(f"{name:<{self._width}} | ", style=style)
+                            self._console.print(label + Text(line), soft_wrap=True)
+
+    def _whole_lines(self, log: IO[bytes], name: str) -> list[str]:
+        log.seek(self._offsets[name])
+        chunk = log.read(CHUNK_BYTES)
+        end = chunk.rfind(b"\n") + 1 or (len(chunk) if len(chunk) == CHUNK_BYTES else 0)
+        self._offsets[name] += end
+        return chunk[:end].decode(errors="replace").splitlines()

@@ -1,0 +1,129 @@
+"""The scripted round seen from outside: what every step must leave in the wallet, and whether a report says so.
+
+The figures are the seed document's, written down here and nowhere derived from what the services answer. Plays no
+step itself and reads no database.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+USER_ID, GAME_ID = "1", "1"
+DEMO_START_MINOR = 1_000_000
+NET_PROFIT_MINOR = 1_000
+ROUND_TIMEOUT_SECONDS = 60
+OK, REFUSED = 200, 400
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedStep:
+    action: str
+    amount: str  # as the seed prints it
+    moved_minor: int  # the balance after the step, relative to the start
+    status: int = OK
+
+
+EXPECTED = (
+    ExpectedStep("balance_check", "--", 0),
+    ExpectedStep("bet_1", "-1,000", -1_000),
+    ExpectedStep("bet_2", "-1,000", -2_000),
+    ExpectedStep("rollback_bet_2", "+1,000", -1_000),
+    ExpectedStep("payout", "+2,000", 1_000),
+    ExpectedStep("final_balance_check", "--", 1_000),
+    ExpectedStep("idempotency_retry", "0", 1_000),
+    ExpectedStep("tombstone_rollback", "0", 1_000),
+    ExpectedStep("rejected_rollback", "--", 1_000, REFUSED),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedStep:
+    number: int
+    action: str
+    amount: str
+    expected_minor: int
+    actual_minor: int | None
+    validates: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Passed when there is no reason against it."""
+
+    steps: tuple[JudgedStep, ...]
+    final_minor: int | None
+    currency: str
+    reasons: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.reasons
+
+
+class RoundNotPlayedError(RuntimeError):
+    """The casino answered with something other than a report, or not at all."""
+
+
+def play_round(casino_url: str) -> Mapping[str, Any]:
+    """Asks the casino for a scripted round and returns its report, unjudged."""
+    try:
+        answer = httpx.post(
+            f"{casino_url}/casino/simulateRound",
+            json={"userId": USER_ID, "gameId": GAME_ID},
+            timeout=ROUND_TIMEOUT_SECONDS,
+            trust_env=False,
+        )
+        report = answer.json()
+    except httpx.TransportError as error:
+        raise RoundNotPlayedError(f"no casino at {casino_url} ({error}); start one with: make serve") from error
+    except ValueError as error:
+        raise RoundNotPlayedError(f"the casino answered {answer.status_code} with something that is no JSON") from error
+    if answer.status_code != OK or not isinstance(report, dict) or not isinstance(report.get("steps"), list):
+        raise RoundNotPlayedError(f"the casino answered {answer.status_code}: {answer.text}")
+    return report
+
+
+def judge(report: Mapping[str, Any], *, start_minor: int | None = None) -> Verdict:
+    """Compares a report with the seed's figures, from a known opening balance or from the report's own."""
+    claimed = _minor(report.get("startBalance"))
+    start = start_minor if start_minor is not None else claimed or 0
+    actual: Sequence[Mapping[str, Any]] = report["steps"]
+    padded = [*actual, *({} for _ in EXPECTED[len(actual) :])]
+    steps = tuple(
+        _judge_step(number, wanted, padded[number - 1], start) for number, wanted in enumerate(EXPECTED, start=1)
+    )
+    final = _minor(report.get("finalBalance"))
+    reasons = [f"step {step.number} ({step.action}): {reason}" for step in steps for reason in step.reasons]
+    reasons += _differences("startBalance", start, claimed)
+    reasons += _differences("finalBalance", start + NET_PROFIT_MINOR, final)
+    reasons += _differences("netProfit", NET_PROFIT_MINOR, _minor(report.get("netProfit")))
+    reasons += _differences("the number of steps", len(EXPECTED), len(actual))
+    reasons += _differences("passed", True, report.get("passed"))
+    return Verdict(steps, final, str(report.get("currency", "")), tuple(reasons))
+
+
+def _judge_step(number: int, wanted: ExpectedStep, actual: Mapping[str, Any], start_minor: int) -> JudgedStep:
+    expected_minor, actual_minor = start_minor + wanted.moved_minor, _minor(actual.get("balance"))
+    reasons = [
+        *_differences("step", number, actual.get("step")),
+        *_differences("action", wanted.action, actual.get("action")),
+        *_differences("status", wanted.status, actual.get("status")),
+        *_differences("balance", expected_minor, actual_minor),
+        *_differences("passed", True, actual.get("passed")),
+    ]
+    if reasons and actual.get("passed") is False and actual.get("reason"):
+        reasons.append(str(actual["reason"]))
+    validates = str(actual.get("validates", ""))
+    return JudgedStep(number, wanted.action, wanted.amount, expected_minor, actual_minor, validates, tuple(reasons))
+
+
+def _differences(what: str, expected: object, actual: object) -> list[str]:
+    return [] if expected == actual else [f"{what} is {actual!r} instead of {expected!r}"]
+
+
+def _minor(word: object) -> int | None:
+    """A balance on the wire is a decimal string; anything else is no balance."""
+    return int(word) if isinstance(word, str) and word.removeprefix("-").isdecimal() else None

@@ -1,0 +1,100 @@
+"""One service of the stack as a child process: its commands, whether it is ready, how it is stopped.
+
+Knows a service by its module name and its health address only, and never imports one.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from local_stack.child import last_lines, start_child
+
+COMMAND_TIMEOUT_SECONDS = 120
+READY_TIMEOUT_SECONDS = 30
+STOP_TIMEOUT_SECONDS = 15
+POLL_SECONDS = 0.05
+PROBE_TIMEOUT_SECONDS = 2
+
+
+class ServiceFailedError(RuntimeError):
+    """A service, or one of its commands, ended or never got ready. The text ends with what it said last."""
+
+
+class Command:
+    """A command of a service that runs to its end, such as a migration; several may run side by side."""
+
+    def __init__(self, service: str, command: str, *, environment: Mapping[str, str], log_path: Path) -> None:
+        self._name = f"{service} {command}"
+        self._log_path = log_path
+        self._child = start_child(
+            [sys.executable, "-m", service, command], log_path, environment=environment, dies_with=signal.SIGTERM
+        )
+
+    def wait(self) -> None:
+        try:
+            code = self._child.wait(COMMAND_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            raise ServiceFailedError(f"{self._name} took over {COMMAND_TIMEOUT_SECONDS} s{self._said()}") from None
+        if code != 0:
+            raise ServiceFailedError(f"{self._name} ended with {code}{self._said()}")
+
+    def stop(self) -> None:
+        """For a command cut short; a migration's transaction is rolled back."""
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.wait()
+
+    def _said(self) -> str:
+        return f":\n{last_lines(self._log_path)}"
+
+
+class Service:
+    """A service in the foreground of its own process."""
+
+    def __init__(self, name: str, url: str, *, environment: Mapping[str, str], log_path: Path) -> None:
+        self.name = name
+        self.url = url
+        self.log_path = log_path
+        # SIGKILL, as the last resort of a stack whose own process was killed: nothing here is lost by a crash.
+        self._child = start_child([sys.executable, "-m", name, "serve"], log_path, environment=environment)
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def require_alive(self) -> None:
+        if (code := self._child.poll()) is not None:
+            raise ServiceFailedError(f"{self.name} ended with {code}:\n{last_lines(self.log_path)}")
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
+        with httpx.Client(timeout=PROBE_TIMEOUT_SECONDS, trust_env=False) as client:
+            while not self._is_ready(client):
+                self.require_alive()
+                if time.monotonic() > deadline:
+                    raise ServiceFailedError(
+                        f"{self.name} was not ready in {READY_TIMEOUT_SECONDS} s:\n{last_lines(self.log_path)}"
+                    )
+                time.sleep(POLL_SECONDS)
+
+    def _is_ready(self, client: httpx.Client) -> bool:
+        try:
+            return client.get(f"{self.url}/health/ready").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        """Graceful, then not: whoever does not end in time is killed."""
+        if self._child.poll() is None:
+            self._child.terminate()
+        try:
+            self._child.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()

@@ -1,0 +1,113 @@
+"""The whole stack, in order: database, logins, migrations, demo data, both services; and down again in reverse.
+
+Holds the state folder's lock while it runs. Must never leave a process behind, whichever step fails.
+"""
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_stack.databases import ServiceUrls, prepare_database
+from local_stack.ports import is_taken
+from local_stack.postgres import Postgres
+from local_stack.service import Command, Service, ServiceFailedError
+from local_stack.settings import CASINO, PROVIDER, SERVICES, BadSettingError, StackSettings
+
+WATCH_SECONDS = 0.2
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    settings: StackSettings
+    postgres: Postgres | None
+    services: tuple[Service, ...]
+
+    def watch(self) -> None:
+        """Blocks while everything lives; raises ServiceFailedError as soon as something does not."""
+        while True:
+            for service in self.services:
+                service.require_alive()
+            if self.postgres and self.postgres.pid is None:
+                raise ServiceFailedError(f"PostgreSQL ended; see {self.postgres.log_path}")
+            time.sleep(WATCH_SECONDS)
+
+
+@contextmanager
+def running_stack(settings: StackSettings, announce: Announce) -> Iterator[RunningStack]:
+    """Everything up and ready inside the block, everything down after it."""
+    log_dir = settings.state_dir / "logs"
+    log_dir.mkdir(parents=True, exist_ok=True)
+    with _locked(settings.state_dir), ExitStack() as down:
+        for service in SERVICES:
+            if is_taken(settings.ports[service]):
+                name = f"{service.upper()}_PORT"
+                raise BadSettingError(f"port {settings.ports[service]} is taken: set {name} to another one")
+        postgres, urls = _databases(settings, announce, down)
+        announce("migrating both schemas and loading the demo data")
+        _migrate(settings, urls, log_dir, down)
+        announce("starting casino and provider")
+        services = tuple(_start(settings, urls, log_dir, down))
+        for running in services:
+            running.wait_until_ready()
+        yield RunningStack(settings, postgres, services)
+        announce("stopping")
+
+
+@contextmanager
+def _locked(state_dir: Path) -> Iterator[None]:
+    with (state_dir / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadSettingError(f"another stack is running in {state_dir}: set STACK_STATE_DIR") from None
+        yield
+
+
+def _databases(
+    settings: StackSettings, announce: Announce, down: ExitStack
+) -> tuple[Postgres | None, dict[str, ServiceUrls]]:
+    """The addresses given, and for a service without one the embedded server's."""
+    given = {
+        service: ServiceUrls(url, settings.given_database_url(service, owner=True) or url)
+        for service in SERVICES
+        if (url := settings.given_database_url(service))
+    }
+    missing = tuple(service for service in SERVICES if service not in given)
+    if not missing:
+        announce("using the databases given in the environment")
+        return None, given
+    announce("starting PostgreSQL")
+    postgres = Postgres(settings.state_dir)
+    down.callback(postgres.stop)
+    postgres.start()
+    return postgres, {**given, **prepare_database(postgres, missing)}
+
+
+def _migrate(settings: StackSettings, urls: dict[str, ServiceUrls], log_dir: Path, down: ExitStack) -> None:
+    def command(service: str, word: str) -> Command:
+        own = urls[service]
+        environment = settings.environment(
+            service, database_url=own.database_url, owner_database_url=own.owner_database_url
+        )
+        running = Command(service, word, environment=environment, log_path=log_dir / f"{service}-{word}.log")
+        down.callback(running.stop)
+        return running
+
+    migrations = [command(service, "migrate") for service in SERVICES]
+    for migration in migrations:
+        migration.wait()
+    command(CASINO, "seed-demo").wait()
+
+
+def _start(settings: StackSettings, urls: dict[str, ServiceUrls], log_dir: Path, down: ExitStack) -> Iterator[Service]:
+    """The provider is stopped first, so that its last wallet calls still find the wallet."""
+    for name in (CASINO, PROVIDER):
+        environment = settings.environment(name, database_url=urls[name].database_url)
+        service = Service(name, settings.url(name), environment=environment, log_path=log_dir / f"{name}.log")
+        down.callback(service.stop)
+        yield service
