@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,7 @@ class Answer:
     status: int = 0
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
+    unread: int = 0
 
     def all(self, name: bytes) -> list[bytes]:
         return [value for header, value in self.headers if header == name]
@@ -51,14 +53,15 @@ async def call(
     incoming: list[dict[str, Any]] | None = None,
     scope: dict[str, Any] | None = None,
 ) -> Answer:
-    """Call an ASGI application as a server does. `incoming` are the messages it receives, then it waits in vain."""
+    """Call an ASGI application as a server does. It receives the messages `incoming` and then waits in vain."""
     path, _, query = target.partition("?")
     waiting = list(incoming) if incoming is not None else [{"type": "http.request", "body": body, "more_body": False}]
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
+        assert incoming != [], "the application reads although it must not"
         if not waiting:
-            raise AssertionError("the application reads more than was sent")
+            await asyncio.Event().wait()
         return waiting.pop(0)
 
     async def send(message: Any) -> None:
@@ -76,7 +79,7 @@ async def call(
         **(scope or {}),
     }
     await app(connection, receive, send)
-    answer = Answer(sent)
+    answer = Answer(sent, unread=len(waiting))
     for message in sent:
         if message["type"] == "http.response.start":
             answer.status, answer.headers = message["status"], list(message["headers"])

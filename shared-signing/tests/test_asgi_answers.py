@@ -1,0 +1,252 @@
+"""The ASGI edge on the way out: every answer to a request that holds is signed, whatever became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+SIGNATURE = b"x-casino-signature"
+ran: list[str] = []
+
+
+async def echo(request: Request) -> Response:
+    return JSONResponse({"by": request.state.signed_by, "body": (await request.body()).decode()})
+
+
+async def refuse_it(request: Request) -> Response:
+    return JSONResponse({"code": "insufficient_balance"}, status_code=402, headers={"idempotent-replay": "true"})
+
+
+async def stream(request: Request) -> Response:
+    return StreamingResponse(iter([b"a" * 1000, b"", b"b" * 1000]))
+
+
+async def nothing(request: Request) -> Response:
+    return Response(status_code=204)
+
+
+async def later(request: Request) -> Response:
+    return PlainTextResponse("now", background=BackgroundTask(ran.append, "later"))
+
+
+async def crash(request: Request) -> Response:
+    raise ZeroDivisionError
+
+
+WALLET = Starlette(
+    routes=[
+        Route("/casino/echo", echo, methods=["POST"]),
+        Route("/casino/refuse", refuse_it, methods=["POST"]),
+        Route("/casino/stream", stream),
+        Route("/casino/nothing", nothing, methods=["POST"]),
+        Route("/casino/later", later, methods=["POST"]),
+        Route("/casino/crash", crash, methods=["POST"]),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("POST", "/casino/echo", 200),
+        ("POST", "/casino/refuse", 402),
+        ("GET", "/casino/stream", 200),
+        ("POST", "/casino/nothing", 204),
+        ("POST", "/casino/later", 200),
+        ("GET", "/casino/nowhere", 404),
+        ("GET", "/casino/echo", 405),
+    ],
+)
+def test_every_status_is_signed_and_framed(house: Any, send_to: Any, method: str, target: str, status: int) -> None:
+    headers, nonce = house.sign(method, target, b"{}")
+    answer = asyncio.run(send_to(house.edge(WALLET), method, target, headers=headers, body=b"{}"))
+    assert answer.status == status
+    assert house.believes(answer, nonce)
+    lengths = [] if status == 204 else [str(len(answer.body)).encode()]
+    assert answer.all(b"content-length") == lengths
+
+
+def test_an_answer_is_signed_with_the_key_of_its_request(house: Any, send_to: Any) -> None:
+    main = house.ring.verifying_key("main", house.clock.now)
+    newest = house.ring.signing_key(house.clock.now)
+    house.ring.replace([main])
+    headers, nonce = house.sign(target="/casino/echo")
+    house.ring.replace([main, newest])
+    answer = asyncio.run(send_to(house.edge(WALLET), target="/casino/echo", headers=headers))
+    assert b"k=main," in answer.all(SIGNATURE)[0]
+    assert b'"by":"main"' in answer.body
+    assert house.believes(answer, nonce)
+
+
+def test_other_headers_of_the_answer_stay(house: Any, send_to: Any) -> None:
+    headers, _ = house.sign(target="/casino/refuse")
+    answer = asyncio.run(send_to(house.edge(WALLET), target="/casino/refuse", headers=headers))
+    assert answer.all(b"idempotent-replay") == [b"true"]
+    assert answer.all(b"content-type") == [b"application/json"]
+
+
+def test_work_after_the_answer_still_runs(house: Any, send_to: Any) -> None:
+    ran.clear()
+    headers, _ = house.sign(target="/casino/later")
+    asyncio.run(send_to(house.edge(WALLET), target="/casino/later", headers=headers))
+    assert ran == ["later"]
+
+
+def test_what_a_head_request_gets_is_signed_without_a_body(house: Any, send_to: Any) -> None:
+    headers, nonce = house.sign("HEAD", "/casino/stream")
+    answer = asyncio.run(send_to(house.edge(WALLET), "HEAD", "/casino/stream", headers=headers))
+    assert (answer.status, answer.body) == (200, b"")
+    assert house.believes(answer, nonce)
+
+
+def test_a_coded_answer_is_signed_as_it_goes_on_the_wire(house: Any, send_to: Any) -> None:
+    headers, nonce = house.sign("GET", "/casino/stream")
+    headers.append((b"accept-encoding", b"gzip"))
+    answer = asyncio.run(send_to(house.edge(GZipMiddleware(WALLET)), "GET", "/casino/stream", headers=headers))
+    assert answer.all(b"content-encoding") == [b"gzip"]
+    assert len(answer.body) < 2000
+    assert house.believes(answer, nonce)
+
+
+def start(status: int = 200, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": status, "headers": list(headers)}
+
+
+def part(body: bytes, *, more: bool = False) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+class Broken:
+    """An application that sends these messages, then raises if it has something to raise."""
+
+    def __init__(self, *messages: dict[str, Any], error: BaseException | None = None) -> None:
+        self._messages = messages
+        self._error = error
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        for message in self._messages:
+            await send(message)
+        if self._error is not None:
+            raise self._error
+
+
+async def outcome(
+    house: Any, send_to: Any, app: Any, target: str = "/casino/debit", **options: Any
+) -> tuple[Any, str, BaseException | None]:
+    """The answer, the nonce of the request, and what the application's error was."""
+    caught: list[BaseException] = []
+
+    async def catching(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await house.edge(app, **options)(scope, receive, send)
+        except BaseException as error:  # the tests look at it
+            caught.append(error)
+
+    headers, nonce = house.sign(target=target)
+    answer = await send_to(catching, target=target, headers=headers)
+    return answer, nonce, caught[0] if caught else None
+
+
+def test_a_crash_of_the_application_is_a_signed_answer_and_still_an_error(house: Any, send_to: Any) -> None:
+    # Starlette answers 500 and then raises, so that the server logs it.
+    answer, nonce, error = asyncio.run(outcome(house, send_to, WALLET, "/casino/crash"))
+    assert (answer.status, answer.body, type(error)) == (500, b"Internal Server Error", ZeroDivisionError)
+    assert house.believes(answer, nonce)
+
+
+BROKEN: dict[str, tuple[Broken, type[BaseException] | None]] = {
+    "raises before it answers": (Broken(error=ValueError("x")), ValueError),
+    "raises after its start": (Broken(start(), error=ValueError("x")), ValueError),
+    "raises after half a body": (Broken(start(), part(b"half", more=True), error=ValueError("x")), ValueError),
+    "answers nothing": (Broken(), None),
+    "answers only a start": (Broken(start()), None),
+    "answers half a body": (Broken(start(), part(b"half", more=True)), None),
+    "answers a body without a start": (Broken(part(b"x")), RuntimeError),
+    "starts twice": (Broken(start(), start(201), part(b"x")), RuntimeError),
+    "sends what cannot be signed": (Broken(start(), {"type": "http.response.pathsend", "path": "/x"}), RuntimeError),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_an_application_that_does_not_answer_makes_a_signed_internal_error(house: Any, send_to: Any, name: str) -> None:
+    app, expected = BROKEN[name]
+    answer, nonce, error = asyncio.run(outcome(house, send_to, app))
+    assert (answer.status, answer.body) == (500, b"internal")
+    assert house.believes(answer, nonce)
+    assert [message["type"] for message in answer.messages] == ["http.response.start", "http.response.body"]
+    assert type(error) is (expected or type(None))
+
+
+def test_an_error_after_the_whole_answer_changes_nothing_of_it(house: Any, send_to: Any) -> None:
+    app = Broken(start(201), part(b"done"), error=ValueError("x"))
+    answer, nonce, error = asyncio.run(outcome(house, send_to, app))
+    assert (answer.status, answer.body, type(error)) == (201, b"done", ValueError)
+    assert house.believes(answer, nonce)
+
+
+def test_a_second_body_after_the_whole_answer_is_an_error_of_the_application(house: Any, send_to: Any) -> None:
+    answer, nonce, error = asyncio.run(outcome(house, send_to, Broken(start(), part(b"done"), part(b"more"))))
+    assert (answer.body, type(error)) == (b"done", RuntimeError)
+    assert house.believes(answer, nonce)
+
+
+def test_a_cancelled_request_is_not_answered(house: Any, send_to: Any) -> None:
+    answer, _, error = asyncio.run(outcome(house, send_to, Broken(start(), error=asyncio.CancelledError())))
+    assert answer.messages == []
+    assert isinstance(error, asyncio.CancelledError)
+
+
+@pytest.mark.parametrize(("size", "status"), [(100, 200), (101, 500)])
+def test_an_answer_has_a_bound(house: Any, send_to: Any, size: int, status: int) -> None:
+    app = Broken(start(), part(b"x" * (size - 1), more=True), part(b"x"))
+    answer, nonce, error = asyncio.run(outcome(house, send_to, app, answer_body_max_bytes=100))
+    assert answer.status == status
+    assert house.believes(answer, nonce)
+    assert (error is None) == (status == 200)
+
+
+def test_the_application_cannot_frame_or_sign_its_answer_itself(house: Any, send_to: Any) -> None:
+    app = Broken(start(200, (b"content-length", b"999"), (SIGNATURE, b"forged"), (b"x-own", b"1")), part(b"body"))
+    answer, nonce, _ = asyncio.run(outcome(house, send_to, app))
+    assert answer.all(b"content-length") == [b"4"]
+    assert len(answer.all(SIGNATURE)) == 1
+    assert answer.all(b"x-own") == [b"1"]
+    assert house.believes(answer, nonce)
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_body_is_signed_without_one(house: Any, send_to: Any, status: int) -> None:
+    answer, nonce, _ = asyncio.run(outcome(house, send_to, Broken(start(status), part(b"not allowed"))))
+    assert (answer.status, answer.body, answer.all(b"content-length")) == (status, b"", [])
+    assert house.believes(answer, nonce)
+
+
+def test_messages_may_leave_out_what_has_a_default(house: Any, send_to: Any) -> None:
+    app = Broken({"type": "http.response.start", "status": 202}, {"type": "http.response.body"})
+    answer, nonce, _ = asyncio.run(outcome(house, send_to, app))
+    assert (answer.status, answer.body, answer.all(b"content-length")) == (202, b"", [b"0"])
+    assert house.believes(answer, nonce)
+
+
+def test_a_connection_that_breaks_while_sending_is_not_answered_twice(house: Any, send_to: Any) -> None:
+    tried: list[str] = []
+    headers, _ = house.sign()
+
+    async def broken_send(message: Any) -> None:
+        tried.append(message["type"])
+        raise OSError("gone")
+
+    async def over_a_broken_connection(scope: Any, receive: Any, send: Any) -> None:
+        await house.edge(Broken(start(), part(b"x")))(scope, receive, broken_send)
+
+    with pytest.raises(OSError, match="gone"):
+        asyncio.run(send_to(over_a_broken_connection, headers=headers))
+    assert tried == ["http.response.start"]
