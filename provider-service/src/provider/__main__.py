@@ -1,0 +1,83 @@
+"""The command line: provider migrate, provider serve, provider recover-once.
+
+Owns the way from the environment to a running process. It must never print a setting's secret value.
+"""
+
+import asyncio
+import os
+from typing import Final
+
+import click
+import uvicorn
+
+from provider.log import configure_logging
+from provider.settings import Settings, SettingsRefused, owner_database_url
+
+GRACEFUL_SECONDS: Final = 10
+BACKLOG_MAX: Final = 512
+CONCURRENCY_MAX: Final = 500
+
+
+@click.group()
+def main() -> None:
+    """The studio's game server."""
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the schema `provider` to this version. May be run again and again."""
+    from provider.migrate import MigrationRefused  # noqa: PLC0415 -- SQLAlchemy is not loaded to serve
+    from provider.migrate import migrate as run  # noqa: PLC0415
+
+    try:
+        for done in run(owner_database_url(os.environ)):
+            click.echo(done)
+    except (SettingsRefused, MigrationRefused) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("provider: the schema is up to date")
+
+
+@main.command()
+def serve() -> None:
+    """Serve until SIGTERM or SIGINT; what is under way is finished first."""
+    from provider.app import create_app  # noqa: PLC0415 -- refusals of the environment come before heavy imports
+
+    settings = _settings()
+    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+        backlog=BACKLOG_MAX,
+        limit_concurrency=CONCURRENCY_MAX,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+
+
+@main.command("recover-once")
+def recover_once() -> None:
+    """Finish what is due now and say how many transactions are still open; exit status 1 when any is."""
+    from provider.recover import recover  # noqa: PLC0415
+
+    settings = _settings()
+    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    open_count = asyncio.run(recover(settings))
+    click.echo(f"{open_count} transactions without a known end")
+    raise SystemExit(1 if open_count else 0)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environment(os.environ)
+    except SettingsRefused as error:
+        raise click.ClickException(f"the settings are refused:\n{error}") from None
+
+
+if __name__ == "__main__":
+    main()

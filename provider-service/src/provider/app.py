@@ -1,0 +1,105 @@
+"""The application: routes, middleware and lifespan in plain sight.
+
+Owns how the parts hang together; tests and production build the same one. It must never hold a rule of its own.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.types import Scope
+
+from provider.db import create_pool
+from provider.error_edge import ErrorEdge, on_http_exception, on_provider_error, refuse
+from provider.errors import ProviderError
+from provider.health import health_routes
+from provider.loops import BackgroundLoop
+from provider.nonces import PostgresNonceStore
+from provider.outbox.books import Books
+from provider.outbox.courier import Courier
+from provider.outbox.recovery import Outbox
+from provider.request_id import RequestIdMiddleware
+from provider.rounds.routes import round_routes
+from provider.sessions.routes import session_routes
+from provider.sessions.sealing import Sealer
+from provider.settings import Settings
+from provider.sql.versions import expected_version
+from provider.wallet_client.client import WalletClient
+from provider.wallet_client.transport import create_http_client
+from shared_signing.asgi import SignedEndpoints
+from shared_signing.keys import KeyRing
+from shared_signing.signer import Signer
+from shared_signing.verifier import Verifier
+
+log = structlog.get_logger(__name__)
+
+SIGNATURE_HEADER: Final = "x-provider-signature"
+
+
+def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> Starlette:
+    """The provider, not started: connections and loops begin with the lifespan."""
+    pool = create_pool(settings)
+    sealer = Sealer(settings.sealing_secrets)
+    http = create_http_client(
+        base_url=settings.casino_url, call_seconds=settings.call_seconds, connect_seconds=settings.connect_seconds
+    )
+    wallet = WalletClient(http, KeyRing(settings.casino_keys), call_seconds=settings.call_seconds, clock=clock)
+    nonces = PostgresNonceStore(pool)
+    key_ring = KeyRing(settings.provider_keys)
+
+    outbox_due = asyncio.Event()
+    books = Books(pool, lease_seconds=settings.lease_seconds)
+    courier = Courier(pool, books, wallet, nudge=outbox_due.set)
+    outbox = Outbox(books, courier, sealer, nudge=outbox_due.set)
+    outbox_loop = BackgroundLoop(
+        "outbox", outbox.step, interval_seconds=settings.outbox_interval_seconds, nudged=outbox_due
+    )
+    prune_loop = BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            # The pool fills in the background: a provider that starts before its database says so in /health/ready.
+            await pool.open(wait=False)
+            stack.push_async_callback(pool.close)
+            stack.push_async_callback(wallet.aclose)
+            stack.push_async_callback(outbox.drain, timeout_seconds=settings.call_seconds)
+            for loop in (prune_loop, outbox_loop):
+                loop.start()
+                stack.push_async_callback(loop.stop)
+            log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)
+            yield
+            log.info("provider_stopping")
+
+    return Starlette(
+        routes=[
+            *health_routes(pool, expected_version=expected_version()),
+            *session_routes(pool, sealer),
+            *round_routes(pool, sealer, books, courier, wallet, script_seconds=settings.script_seconds),
+        ],
+        middleware=[
+            Middleware(RequestIdMiddleware),
+            Middleware(
+                SignedEndpoints,
+                header_name=SIGNATURE_HEADER,
+                verifier=Verifier(key_ring, nonces, clock=clock),
+                signer=Signer(key_ring, clock),
+                covers=lambda path: path.startswith("/provider/"),
+                refuse=refuse,
+                on_skew=_warn_of_skew,
+            ),
+            Middleware(ErrorEdge),
+        ],
+        exception_handlers={ProviderError: on_provider_error, HTTPException: on_http_exception},
+        lifespan=lifespan,
+    )
+
+
+def _warn_of_skew(scope: Scope, key_id: str, skew_seconds: int) -> None:
+    log.warning("peer_clock_skewed", path=scope["path"], key_id=key_id, skew_seconds=skew_seconds)

@@ -1,0 +1,79 @@
+"""One skeleton for every background loop.
+
+Owns starting, stopping, pacing and surviving errors. It must never hold state of the work itself: a step finds what
+is to do in the database, so that any number of processes may run the same loop.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+JITTER_SHARE: Final = 0.2
+STOP_WAIT_SECONDS: Final = 10.0
+
+
+class BackgroundLoop:
+    """Runs `step` again and again: at once while it answers true, else after the interval or when nudged.
+
+    Whoever shares the event may ask for the next step now by setting it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[bool]],
+        *,
+        interval_seconds: float,
+        nudged: asyncio.Event | None = None,
+    ) -> None:
+        self._name = name
+        self._step = step
+        self._interval_seconds = interval_seconds
+        self._nudged = nudged or asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, with a first step at once."""
+        self._task = asyncio.create_task(self._run(), name=self._name)
+
+    async def stop(self) -> None:
+        """Let the present step end, and cancel it when it takes too long: what it leased comes back by itself."""
+        self._stopping = True
+        self._nudged.set()
+        if self._task is None:
+            return
+        _, late = await asyncio.wait({self._task}, timeout=STOP_WAIT_SECONDS)
+        for task in late:
+            task.cancel()
+            await asyncio.wait({task}, timeout=STOP_WAIT_SECONDS)
+
+    def nudge(self) -> None:
+        """Run the next step now."""
+        self._nudged.set()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._nudged.clear()
+            try:
+                more = await self._step()
+            except Exception as error:
+                # The text of a database error can hold values; its class says enough to a person.
+                log.error("loop_step_failed", loop=self._name, error=type(error).__name__)
+                more = False
+            if not more:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        # Jitter, so that the loops of many processes do not fall into step.
+        share = random.uniform(1 - JITTER_SHARE, 1 + JITTER_SHARE)  # noqa: S311 -- pacing, not a secret
+        try:
+            async with asyncio.timeout(self._interval_seconds * share):
+                await self._nudged.wait()
+        except TimeoutError:
+            return

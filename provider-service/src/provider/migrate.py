@@ -1,0 +1,96 @@
+"""Brings the schema `provider` to the version that this package needs.
+
+Owns roles, schema, migrations and function files, under one lock so that several deployments may run it at once. It
+must never run as part of serving: the application's role may not change the schema.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+
+from provider.sql.files import MIGRATIONS_DIR, apply_changed_functions
+from provider.sql.versions import expected_version
+
+OWNER_ROLE: Final = "provider_owner"
+APP_ROLE: Final = "provider_app"
+LOCK_NAME: Final = "provider.migrate"
+LOCK_WAIT_SECONDS: Final = 120
+TABLE_LOCK_WAIT_SECONDS: Final = 5
+
+
+class MigrationRefused(RuntimeError):  # noqa: N818 - a decision, not a defect
+    """The login may not do what a migration needs. The text names the statement that an administrator should run."""
+
+
+def migrate(database_url: str) -> list[str]:
+    """Migrate; idempotent. Returns what was done, for a person to read."""
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(database_url), poolclass=sqlalchemy.pool.NullPool
+    )
+    with engine.connect() as bound:
+        connection: psycopg.Connection[Any] = bound.connection.driver_connection  # type: ignore[assignment]
+        # A session lock: it outlives the transactions below and ends with the connection, also after kill -9.
+        connection.execute(sql.SQL("set statement_timeout = {}").format(f"{LOCK_WAIT_SECONDS}s"))
+        connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (LOCK_NAME,))
+        connection.execute("set statement_timeout = 0")
+        connection.commit()
+        done = _ensure_roles_and_schema(connection)
+        connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
+        connection.execute(sql.SQL("set lock_timeout = {}").format(f"{TABLE_LOCK_WAIT_SECONDS}s"))
+        before = _current_version(connection)
+        connection.commit()
+        config = _alembic_config()
+        config.attributes["connection"] = bound
+        command.upgrade(config, "head")
+        done += [f"migrated {before or 'nothing'} to {expected_version()}"] if before != expected_version() else []
+        done += [f"applied {path}" for path in apply_changed_functions(connection)]
+        connection.commit()
+    return done
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(MIGRATIONS_DIR)))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _ensure_roles_and_schema(connection: psycopg.Connection[Any]) -> list[str]:
+    done = []
+    for role in (OWNER_ROLE, APP_ROLE):
+        if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
+            _try(connection, sql.SQL("create role {} nologin").format(sql.Identifier(role)))
+            done.append(f"created role {role}")
+    member = connection.execute("select pg_has_role(current_user, %s, 'set')", (OWNER_ROLE,)).fetchone()
+    if member is None or not member[0]:
+        # A login that may create roles is their administrator, not their member.
+        _try(connection, sql.SQL("grant {} to current_user").format(sql.Identifier(OWNER_ROLE)))
+    if connection.execute("select from pg_namespace where nspname = 'provider'").fetchone() is None:
+        _try(connection, sql.SQL("create schema provider authorization {}").format(sql.Identifier(OWNER_ROLE)))
+        done.append("created schema provider")
+    connection.commit()
+    return done
+
+
+def _try(connection: psycopg.Connection[Any], statement: sql.Composed) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(statement)
+    except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+        # Another database of the same cluster was migrated at the same moment: roles belong to the cluster.
+        return
+    except psycopg.errors.InsufficientPrivilege as error:
+        text = statement.as_string(connection)
+        raise MigrationRefused(f"this login may not run `{text}`: an administrator has to, once") from error
+
+
+def _current_version(connection: psycopg.Connection[Any]) -> str | None:
+    if connection.execute("select to_regclass('provider.alembic_version')").fetchone() == (None,):
+        return None
+    row = connection.execute("select version_num from provider.alembic_version").fetchone()
+    return None if row is None else str(row[0])

@@ -1,0 +1,53 @@
+"""The memory of used nonces: shared by all processes, kept over restarts.
+
+Owns `provider.nonces`. It must never say that a nonce is new when it cannot know.
+"""
+
+from typing import Final
+
+import psycopg
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from provider.db import Pool
+from shared_signing.nonces import NONCE_RETENTION_SECONDS, NonceStoreOverloaded
+
+PRUNE_PAGE: Final = 1000
+
+_CLAIM: Final = """
+    insert into provider.nonces (key_id, nonce, seen_at) values (%s, %s, provider.clock())
+    on conflict (key_id, nonce) do nothing
+    returning true
+"""
+# A few rows at a time, so that pruning never holds many locks; by seen_at, which no caller chooses.
+_PRUNE: Final = f"""
+    delete from provider.nonces as n
+    using (
+        select key_id, nonce from provider.nonces
+        where seen_at < (select provider.clock()) - interval '{NONCE_RETENTION_SECONDS} seconds'
+        order by seen_at
+        limit {PRUNE_PAGE}
+        for update skip locked
+    ) as old
+    where n.key_id = old.key_id and n.nonce = old.nonce
+"""  # noqa: S608 -- constants, no input
+
+
+class PostgresNonceStore:
+    """A `NonceStore` in the provider's own schema."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:
+        """True when nobody used this nonce before. Raises `NonceStoreOverloaded` when the database does not answer."""
+        del timestamp  # the row's age counts from when it was seen, which is never before the window ends
+        try:
+            async with self._pool.connection() as connection:
+                return await (await connection.execute(_CLAIM, (key_id, nonce))).fetchone() is not None
+        except (psycopg.OperationalError, PoolTimeout, TooManyRequests) as error:
+            raise NonceStoreOverloaded(type(error).__name__) from error
+
+    async def prune(self) -> bool:
+        """Forget a page of nonces that are too old to matter; true when there may be more."""
+        async with self._pool.connection() as connection:
+            return (await connection.execute(_PRUNE)).rowcount == PRUNE_PAGE

@@ -1,0 +1,191 @@
+"""The statements about wallet transactions.
+
+Owns how intents and outcomes reach `provider.wallet_transactions`: each is one call of one function, so one atomic
+step. It must never call a wallet, and never hold a connection longer than its statement.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg_pool import PoolTimeout, TooManyRequests
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from provider.db import Pool
+from provider.outbox.backoff import pause_seconds
+from provider.outbox.calls import PROBE, DueCall, MoneyCall, rollback_id_of
+from provider.wallet_client.client import Accepted, Attempt, Called, Outcome, Refused, Unknown
+
+ATTEMPTS_KEPT_MAX: Final = 100
+"""Attempts kept for one transaction: a wallet that is away for a week must not fill a disk."""
+
+OUTCOME_WRITE_TRIES: Final = 4
+
+_INTENTS: Final = {
+    "debit": "select provider.record_debit(%(id)s, %(rollback_id)s, %(round)s, %(amount)s, %(reason)s, %(request)s,"
+    " %(lease)s)",
+    "credit": "select provider.record_credit(%(id)s, %(related)s, %(round)s, %(amount)s, %(end_round)s, %(reason)s,"
+    " %(request)s, %(lease)s)",
+    "rollback": "select provider.record_rollback(%(id)s, %(original)s, %(round)s, %(reason)s, %(request)s, %(lease)s)",
+}
+_NOTE_ATTEMPTS: Final = f"""
+    insert into provider.wallet_attempts (transaction_id, sent_at, elapsed_ms, status, code, signature, failure)
+    select t.transaction_id, provider.clock() - make_interval(secs => a.ago_seconds), a.elapsed_ms, a.status, a.code,
+        a.signature, a.failure
+    from provider.wallet_transactions as t
+    cross join unnest(
+        %(ago)s::double precision[], %(elapsed)s::integer[], %(status)s::smallint[], %(code)s::text[],
+        %(signature)s::text[], %(failure)s::text[]
+    ) as a (ago_seconds, elapsed_ms, status, code, signature, failure)
+    where t.transaction_id = %(id)s and t.attempts < {ATTEMPTS_KEPT_MAX}
+"""  # noqa: S608 -- a constant, no input
+_OUTCOMES: Final = {
+    Accepted: "provider.record_acceptance(%(id)s, %(balance)s, %(tombstone)s, %(tries)s)",
+    Refused: "provider.record_refusal(%(id)s, %(code_of_all)s, %(never_known)s, %(contradicts)s, %(tries)s)",
+    Unknown: "provider.record_unknown(%(id)s, %(code_of_all)s, %(pause)s, %(tries)s)",
+}
+_CLAIM: Final = """
+    select o_transaction_id as transaction_id, o_kind as kind, o_reason as reason, o_round_id as round_id,
+        o_amount_minor as amount_minor, o_currency as currency, o_related_transaction_id as related_transaction_id,
+        o_original_transaction_id as original_transaction_id, o_end_round as end_round, o_request_id as request_id,
+        o_attempts as attempts, o_provider_session_id as provider_session_id, o_user_id as user_id,
+        o_token_sealed as token_sealed
+    from provider.claim_due(%s, %s)
+"""
+
+
+class NotRecorded(Exception):  # noqa: N818 - an outcome, named as the others are
+    """The books refuse an intent, so nothing was sent. `code` is the function's outcome."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the row is after an outcome was written. Not `applied`: somebody else had ended it before."""
+
+    state: str
+    applied: bool
+
+
+class Books:
+    """The provider's side of the money."""
+
+    def __init__(self, pool: Pool, *, lease_seconds: float) -> None:
+        self._pool = pool
+        self._lease_seconds = lease_seconds
+
+    async def write_intent(self, call: MoneyCall) -> None:
+        """Write a call down before it is sent, and own it until the lease ends. Raises `NotRecorded`."""
+        values = {
+            "id": call.transaction_id,
+            "rollback_id": rollback_id_of(call.transaction_id),
+            "round": call.round_id,
+            "amount": call.amount_minor,
+            "reason": call.reason,
+            "request": call.request_id,
+            "lease": self._lease_seconds,
+            "related": call.related_transaction_id,
+            "original": call.original_transaction_id,
+            "end_round": call.end_round,
+        }
+        outcome = await self._one(_INTENTS[call.kind], values)
+        if outcome != "recorded":
+            raise NotRecorded(str(outcome))
+
+    async def write_outcome(self, call: MoneyCall, called: Called) -> Recorded:
+        """Write down how a call ended, and its attempts.
+
+        Tried again when the database is briefly away: writing it twice changes nothing. If it stays away the lease
+        ends, and recovery finds out once more.
+        """
+        statement = f"with noted as ({_NOTE_ATTEMPTS}) select o_state, o_applied from {_OUTCOMES[type(called.outcome)]}"  # noqa: S608
+        values = _attempt_values(call.transaction_id, called.attempts) | _outcome_values(call, called.outcome)
+        retrying = AsyncRetrying(
+            wait=wait_exponential_jitter(initial=0.05, max=0.5),
+            stop=stop_after_attempt(OUTCOME_WRITE_TRIES),
+            retry=retry_if_exception_type((psycopg.OperationalError, PoolTimeout, TooManyRequests)),
+            reraise=True,
+        )
+        row: tuple[str, bool] = await retrying(self._row, statement, values)
+        return Recorded(*row)
+
+    async def note_attempts(self, call: MoneyCall, called: Called) -> None:
+        """Keep the attempts of a call that changes nothing: a repetition of one that has its outcome."""
+        async with self._pool.connection() as connection:
+            await connection.execute(_NOTE_ATTEMPTS, _attempt_values(call.transaction_id, called.attempts))
+
+    async def open_round(self, round_id: UUID, provider_session_id: UUID, *, kind: str, request_id: str) -> str:
+        """Open a round; answers 'opened' or why not."""
+        return str(
+            await self._one(
+                "select provider.open_round(%s, %s, %s, %s, %s)",
+                (round_id, provider_session_id, kind, request_id, self._lease_seconds),
+            )
+        )
+
+    async def void_round(self, round_id: UUID, code: str) -> str:
+        """End a round without a payout: its live bets are due to be rolled back."""
+        return str(await self._one("select provider.void_round(%s, %s)", (round_id, code)))
+
+    async def give_up_expired_bets(self, limit: int) -> int:
+        """Give up bets whose caller has gone."""
+        return int(await self._one("select provider.give_up_expired_bets(%s)", (limit,)))
+
+    async def end_abandoned_rounds(self, limit: int) -> int:
+        """End rounds whose player has gone."""
+        return int(await self._one("select provider.end_abandoned_rounds(%s, %s)", (limit, self._lease_seconds)))
+
+    async def claim_due(self, limit: int) -> list[DueCall]:
+        """Lease payouts and rollbacks that are due."""
+        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(DueCall)) as cursor:
+            return await (await cursor.execute(_CLAIM, (limit, self._lease_seconds))).fetchall()
+
+    async def count_pending(self) -> int:
+        """How many transactions have no known end."""
+        return int(await self._one("select count(*) from provider.wallet_transactions where state = 'pending'", ()))
+
+    async def _one(self, statement: str, values: Any) -> Any:
+        return (await self._row(statement, values))[0]
+
+    async def _row(self, statement: str, values: Any) -> tuple[Any, ...]:
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(statement, values)).fetchone()
+        if row is None:
+            raise RuntimeError("a function answers one row")
+        return tuple(row)
+
+
+def _attempt_values(transaction_id: UUID, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    now = time.monotonic()
+    return {
+        "id": transaction_id,
+        "ago": [now - attempt.started for attempt in attempts],
+        "elapsed": [attempt.elapsed_ms for attempt in attempts],
+        "status": [attempt.status for attempt in attempts],
+        "code": [attempt.code for attempt in attempts],
+        "signature": [attempt.signature for attempt in attempts],
+        "failure": [attempt.failure for attempt in attempts],
+        "tries": len(attempts),
+    }
+
+
+def _outcome_values(call: MoneyCall, outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, Accepted):
+        return {"balance": outcome.balance_minor, "tombstone": outcome.tombstone}
+    if isinstance(outcome, Unknown):
+        return {"code_of_all": outcome.code, "pause": pause_seconds(call.attempts_before + 1)}
+    # A debit may be refused by the rules of the game. A payout may not be refused at all, and a rollback only because
+    # the wallet never knew the session, or because a script wanted to see it.
+    surprising = call.kind != "debit" and not (call.kind == "rollback" and outcome.action.never_known)
+    return {
+        "code_of_all": outcome.code,
+        "never_known": outcome.action.never_known,
+        "contradicts": (outcome.action.alarms or surprising) and call.reason != PROBE,
+    }

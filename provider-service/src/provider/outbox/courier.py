@@ -1,0 +1,93 @@
+"""Carries one money call: written down, sent, its outcome written down.
+
+Owns that order. It must never send what is not written down, never hold a database connection while it waits for a
+wallet, and never report an outcome that the books do not have.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from provider.db import Pool
+from provider.outbox.books import Books, Recorded
+from provider.outbox.calls import MoneyCall
+from provider.sessions.queries import stop_session
+from provider.wallet_client.client import Accepted, Called, Outcome, Refused, Unknown, WalletClient
+
+log = structlog.get_logger(__name__)
+
+EVENTS: Final = {Accepted: "accepted", Refused: "refused", Unknown: "outcome_unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How a call ended, and what the books hold now."""
+
+    outcome: Outcome
+    recorded: Recorded
+
+    @property
+    def accepted(self) -> Accepted | None:
+        """The acceptance, if it also counts: a bet that was given up meanwhile does not."""
+        return self.outcome if isinstance(self.outcome, Accepted) and self.recorded.applied else None
+
+
+class Courier:
+    """Sends money calls for games and for the outbox alike. `nudge` wakes the outbox when a rollback is due."""
+
+    def __init__(self, pool: Pool, books: Books, wallet: WalletClient, *, nudge: Callable[[], None]) -> None:
+        self._pool = pool
+        self._books = books
+        self._wallet = wallet
+        self._nudge = nudge
+
+    async def send(self, call: MoneyCall) -> Delivered:
+        """Write down, send, write down. Raises `NotRecorded` when the books refuse it; then nothing was sent."""
+        await self._books.write_intent(call)
+        return await self.deliver(call)
+
+    async def deliver(self, call: MoneyCall) -> Delivered:
+        """Send what is written down already, and write its outcome down."""
+        called = await self._wallet.call(call.as_wallet_call(), call.wallet, request_id=call.request_id)
+        recorded = await self._books.write_outcome(call, called)
+        self._report(call, called, recorded)
+        if isinstance(called.outcome, Unknown) and call.kind == "debit":
+            self._nudge()
+        if isinstance(called.outcome, Refused) and called.outcome.action.stops_session:
+            await stop_session(self._pool, call.provider_session_id, called.outcome.code)
+        return Delivered(called.outcome, recorded)
+
+    async def repeat(self, call: MoneyCall) -> Outcome:
+        """Send again what has its outcome already: the wallet answers the same, and the books do not change."""
+        called = await self._wallet.call(call.as_wallet_call(), call.wallet, request_id=call.request_id)
+        await self._books.note_attempts(call, called)
+        return called.outcome
+
+    async def void_round(self, round_id: UUID, code: str) -> str:
+        """End a round without a payout, and have its bets returned now."""
+        ended = await self._books.void_round(round_id, code)
+        self._nudge()
+        return ended
+
+    def _report(self, call: MoneyCall, called: Called, recorded: Recorded) -> None:
+        outcome = called.outcome
+        bound = log.bind(
+            transaction_id=str(call.transaction_id),
+            round_id=str(call.round_id),
+            session_id=str(call.provider_session_id),
+            request_id=call.request_id,
+            tries=len(called.attempts),
+            elapsed_ms=sum(attempt.elapsed_ms for attempt in called.attempts),
+            state=recorded.state,
+        )
+        event = f"{call.kind}_{EVENTS[type(outcome)]}"
+        if isinstance(outcome, Accepted):
+            bound.info(event, tombstone=outcome.tombstone)
+        elif isinstance(outcome, Refused):
+            say = bound.error if outcome.action.alarms else bound.info
+            say(event, code=outcome.code)
+        else:
+            bound.warning(event, code=outcome.code, why=outcome.why)

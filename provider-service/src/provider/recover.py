@@ -1,0 +1,27 @@
+"""One run of recovery without a server: for an operator, and for a cron job beside a stopped service.
+
+Owns its own connections. It must never do what the outbox of a serving process would not do.
+"""
+
+from provider.db import create_pool
+from provider.outbox.books import Books
+from provider.outbox.courier import Courier
+from provider.outbox.recovery import Outbox
+from provider.sessions.sealing import Sealer
+from provider.settings import Settings
+from provider.wallet_client.client import WalletClient
+from provider.wallet_client.transport import create_http_client
+from shared_signing.keys import KeyRing
+
+
+async def recover(settings: Settings) -> int:
+    """Finish what is due; returns how many transactions are still open."""
+    http = create_http_client(
+        base_url=settings.casino_url, call_seconds=settings.call_seconds, connect_seconds=settings.connect_seconds
+    )
+    wallet = WalletClient(http, KeyRing(settings.casino_keys), call_seconds=settings.call_seconds)
+    async with create_pool(settings) as pool, http:
+        books = Books(pool, lease_seconds=settings.lease_seconds)
+        courier = Courier(pool, books, wallet, nudge=lambda: None)
+        outbox = Outbox(books, courier, Sealer(settings.sealing_secrets), nudge=lambda: None)
+        return await outbox.run_until_idle(timeout_seconds=settings.lease_seconds)

@@ -1,0 +1,25 @@
+"""The games of this studio and the casinos that may launch them.
+
+Owns the catalogue. It must never be changed at run time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+CASINO_CODES: Final = frozenset({"JAQPOT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """One game and what may be staked in it."""
+
+    code: str
+    bet_min_minor: int
+    bet_max_minor: int
+
+
+GAMES: Final[Mapping[str, Game]] = MappingProxyType(
+    {code: Game(code, bet_min_minor=1000, bet_max_minor=100_000) for code in ("SLOTS_001", "CRASH_001")}
+)

@@ -1,0 +1,116 @@
+"""Launches a game session: what the casino asks for is checked, mapped to a player and stored.
+
+Owns the rules of a launch and of naming a session later. It must never answer with, log or store a token in clear.
+"""
+
+import hmac
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from provider.db import Pool
+from provider.errors import ProviderError
+from provider.sessions.catalogue import CASINO_CODES, GAMES, Game
+from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
+from provider.sessions.sealing import SealBroken, Sealer
+from provider.wire import currency, identifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchRequest:
+    """The body of a launch."""
+
+    casino_session_id: str
+    user_id: str
+    game_code: str
+    currency: str
+    casino_code: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session that was named with its own token: its row, and that token for calls to the wallet."""
+
+    row: GameSession
+    token: str = field(repr=False)
+
+
+def read_launch(members: dict[str, Any]) -> LaunchRequest:
+    """The launch in a body. Raises `invalid_field`, `not_found` or `game_not_found`."""
+    request = LaunchRequest(
+        token=identifier(members, "sessionToken"),
+        casino_session_id=identifier(members, "casinoSessionId"),
+        user_id=identifier(members, "userId"),
+        game_code=identifier(members, "gameId"),
+        currency=currency(members, "currency"),
+        casino_code=identifier(members, "casinoCode"),
+    )
+    find_game(request.casino_code, request.game_code)
+    return request
+
+
+def find_game(casino_code: str, game_code: str) -> Game:
+    """The game, if this casino may launch it."""
+    if casino_code not in CASINO_CODES:
+        raise ProviderError("not_found", sentence="There is no such casino.")
+    if game_code not in GAMES:
+        raise ProviderError("game_not_found")
+    return GAMES[game_code]
+
+
+async def launch(pool: Pool, sealer: Sealer, request: LaunchRequest) -> GameSession:
+    """The session of this launch: a repeated launch gets the same one, one with other content a mismatch."""
+    stored = await launch_session(
+        pool,
+        NewSession(
+            provider_session_id=uuid.uuid4(),
+            casino_code=request.casino_code,
+            casino_session_id=request.casino_session_id,
+            user_id=request.user_id,
+            game_code=request.game_code,
+            currency=request.currency,
+            token_sealed=sealer.seal(request.token),
+        ),
+    )
+    for name, asked, kept in (
+        ("userId", request.user_id, stored.user_id),
+        ("gameId", request.game_code, stored.game_code),
+        ("currency", request.currency, stored.currency),
+    ):
+        if asked != kept:
+            raise ProviderError("idempotency_mismatch", field=name)
+    if not _holds_token(sealer, stored, request.token):
+        raise ProviderError("idempotency_mismatch", field="sessionToken")
+    return stored
+
+
+async def open_session(pool: Pool, sealer: Sealer, members: dict[str, Any]) -> OpenSession:
+    """The session that a body names, if it names it rightly in every field."""
+    request_token = identifier(members, "sessionToken")
+    text_id = identifier(members, "providerSessionId")
+    user_id, game_code = identifier(members, "userId"), identifier(members, "gameId")
+    asked_currency, casino_code = currency(members, "currency"), identifier(members, "casinoCode")
+    find_game(casino_code, game_code)
+    try:
+        stored = await session_by_id(pool, uuid.UUID(text_id))
+    except ValueError:
+        stored = None
+    if stored is None or stored.casino_code != casino_code or not _holds_token(sealer, stored, request_token):
+        raise ProviderError("session_not_found")
+    if stored.user_id != user_id:
+        raise ProviderError("session_player_mismatch")
+    if stored.currency != asked_currency:
+        raise ProviderError("currency_mismatch")
+    if stored.game_code != game_code:
+        raise ProviderError("game_not_found")
+    if stored.state != "open":
+        raise ProviderError("session_expired")
+    return OpenSession(stored, request_token)
+
+
+def _holds_token(sealer: Sealer, stored: GameSession, token: str) -> bool:
+    try:
+        return hmac.compare_digest(sealer.open(stored.token_sealed).encode(), token.encode())
+    except SealBroken:
+        return False

@@ -1,0 +1,77 @@
+"""The statements about players and game sessions.
+
+Owns reading and writing `provider.players` and `provider.game_sessions`. It must never see a token in clear.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from provider.db import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameSession:
+    """One row of `provider.game_sessions`."""
+
+    provider_session_id: UUID
+    casino_code: str
+    casino_session_id: str
+    player_id: int
+    user_id: str
+    game_code: str
+    currency: str
+    state: str
+    token_sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession:
+    """What a launch asks for, ready to be stored."""
+
+    provider_session_id: UUID
+    casino_code: str
+    casino_session_id: str
+    user_id: str
+    game_code: str
+    currency: str
+    token_sealed: bytes = field(repr=False)
+
+
+_COLUMNS: Final = (
+    "provider_session_id, casino_code, casino_session_id, player_id, user_id, game_code, currency, state, token_sealed"
+)
+_LAUNCH: Final = f"select {_COLUMNS} from provider.launch_session(%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 -- constant
+_BY_ID: Final = f"select {_COLUMNS} from provider.game_sessions where provider_session_id = %s"  # noqa: S608 -- constant
+
+
+async def launch_session(pool: Pool, new: NewSession) -> GameSession:
+    """The session of this casino session: `new` as stored, or the one that was launched before."""
+    values = (
+        new.provider_session_id,
+        new.casino_code,
+        new.casino_session_id,
+        new.user_id,
+        new.game_code,
+        new.currency,
+        new.token_sealed,
+    )
+    async with pool.connection() as connection, connection.cursor(row_factory=class_row(GameSession)) as cursor:
+        stored = await (await cursor.execute(_LAUNCH, values)).fetchone()
+    if stored is None:
+        raise RuntimeError("launch_session answers one row")
+    return stored
+
+
+async def session_by_id(pool: Pool, provider_session_id: UUID) -> GameSession | None:
+    """The session with this id."""
+    async with pool.connection() as connection, connection.cursor(row_factory=class_row(GameSession)) as cursor:
+        return await (await cursor.execute(_BY_ID, (provider_session_id,))).fetchone()
+
+
+async def stop_session(pool: Pool, provider_session_id: UUID, code: str) -> None:
+    """No new bet in this session."""
+    async with pool.connection() as connection:
+        await connection.execute("select provider.stop_session(%s, %s)", (provider_session_id, code))

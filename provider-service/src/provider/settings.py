@@ -1,0 +1,165 @@
+"""The settings of the provider, read once from the environment.
+
+Owns names, defaults and what is refused at start-up. It must never show a secret: none in a repr, none in an error.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared_signing.keys import Key, KeyConfigurationError, parse_keys
+
+SECRET_MIN_BYTES: Final = 32
+DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 -- published: refused outside demo mode
+DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refused outside demo mode
+WELL_KNOWN_SECRETS: Final = frozenset(
+    {DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET, "change-me", "changeme", "secret", "password"}
+)
+TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
+
+
+class SettingsRefused(ValueError):  # noqa: N818 - a decision, not a defect
+    """The environment cannot be served with. Its text names every setting that is wrong, one to a line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that may differ between two deployments."""
+
+    database_url: str = field(repr=False)
+    casino_keys: tuple[Key, ...] = field(repr=False)
+    provider_keys: tuple[Key, ...] = field(repr=False)
+    sealing_secrets: tuple[bytes, ...] = field(repr=False)
+    casino_url: str
+    host: str = "127.0.0.1"
+    port: int = 8100
+    demo: bool = False
+    log_format: str = "json"
+    log_level: str = "info"
+    pool_max: int = 10
+    call_seconds: float = 8.0
+    connect_seconds: float = 2.0
+    lease_margin_seconds: float = 2.0
+    script_seconds: float = 60.0
+    outbox_interval_seconds: float = 1.0
+    prune_interval_seconds: float = 15.0
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a call owns its row: the whole call, and a margin to write its outcome down."""
+        return self.call_seconds + self.lease_margin_seconds
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read and check the environment. Raises `SettingsRefused` with everything that is wrong at once."""
+        reader = _Reader(environment)
+        demo = reader.flag("PROVIDER_DEMO") or reader.flag("CASINO_DEMO")
+        casino_keys = reader.keys("CASINO_SECRET", "CASINO_KEYS", DEMO_CASINO_SECRET if demo else None)
+        provider_keys = reader.keys("PROVIDER_SECRET", "PROVIDER_KEYS", DEMO_PROVIDER_SECRET if demo else None)
+        sealing_key = reader.optional("PROVIDER_SEALING_KEY")
+        if not demo:
+            reader.refuse_weak("CASINO_SECRET", "CASINO_KEYS", casino_keys)
+            reader.refuse_weak("PROVIDER_SECRET", "PROVIDER_KEYS", provider_keys)
+            reader.refuse_shared(casino_keys, provider_keys)
+            if sealing_key and (len(sealing_key.encode()) < SECRET_MIN_BYTES or sealing_key in WELL_KNOWN_SECRETS):
+                reader.problems.append(f"PROVIDER_SEALING_KEY is well known or shorter than {SECRET_MIN_BYTES} bytes")
+        settings = cls(
+            database_url=reader.required("PROVIDER_DATABASE_URL"),
+            casino_keys=casino_keys,
+            provider_keys=provider_keys,
+            # Without a key of its own the seal hangs on the wallet's secrets, all of them, so that a rotation
+            # still opens what an older secret sealed.
+            sealing_secrets=(sealing_key.encode(),) if sealing_key else tuple(key.secret for key in casino_keys),
+            casino_url=reader.url("CASINO_URL", "http://127.0.0.1:8000"),
+            host=reader.optional("PROVIDER_HOST") or "127.0.0.1",
+            port=int(reader.number("PROVIDER_PORT", 8100, least=0, most=65535)),
+            demo=demo,
+            log_format=reader.choice("LOG_FORMAT", ("json", "console")),
+            log_level=reader.choice("LOG_LEVEL", ("info", "debug", "warning", "error")),
+            pool_max=int(reader.number("PROVIDER_POOL_MAX", 10, least=2, most=200)),
+            call_seconds=reader.number("PROVIDER_CALL_SECONDS", 8.0, least=0.2, most=8.0),
+            connect_seconds=reader.number("PROVIDER_CONNECT_SECONDS", 2.0, least=0.1, most=2.0),
+            lease_margin_seconds=reader.number("PROVIDER_LEASE_MARGIN_SECONDS", 2.0, least=0.2, most=60.0),
+            script_seconds=reader.number("PROVIDER_SCRIPT_SECONDS", 60.0, least=1.0, most=300.0),
+            outbox_interval_seconds=reader.number("PROVIDER_OUTBOX_INTERVAL_SECONDS", 1.0, least=0.05, most=60.0),
+            prune_interval_seconds=reader.number("PROVIDER_PRUNE_INTERVAL_SECONDS", 15.0, least=0.05, most=3600.0),
+        )
+        reader.check()
+        return settings
+
+
+def owner_database_url(environment: Mapping[str, str]) -> str:
+    """The URL that migrations use: the owner's, or the service's own when there is one login for both."""
+    reader = _Reader(environment)
+    url = reader.optional("PROVIDER_OWNER_DATABASE_URL") or reader.required("PROVIDER_DATABASE_URL")
+    reader.check()
+    return url
+
+
+class _Reader:
+    """Reads settings one by one and collects what is wrong, so that one start tells all of it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def check(self) -> None:
+        if self.problems:
+            raise SettingsRefused("\n".join(self.problems))
+
+    def optional(self, name: str) -> str | None:
+        return self._environment.get(name, "").strip() or None
+
+    def required(self, name: str) -> str:
+        value = self.optional(name)
+        if value is None:
+            self.problems.append(f"{name} is missing")
+        return value or ""
+
+    def flag(self, name: str) -> bool:
+        return (self.optional(name) or "").lower() in TRUE_WORDS
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        value = (self.optional(name) or allowed[0]).lower()
+        if value not in allowed:
+            self.problems.append(f"{name} is one of {', '.join(allowed)}")
+        return value
+
+    def number(self, name: str, default: float, *, least: float, most: float) -> float:
+        try:
+            value = float(self.optional(name) or default)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            self.problems.append(f"{name} is a number from {least:g} to {most:g}")
+            return default
+        return value
+
+    def url(self, name: str, default: str) -> str:
+        value = (self.optional(name) or default).rstrip("/")
+        if not value.startswith(("http://", "https://")) or "@" in value or "?" in value:
+            self.problems.append(f"{name} is an http or https address without credentials or a query")
+        return value
+
+    def keys(self, secret_name: str, keys_name: str, demo_secret: str | None) -> tuple[Key, ...]:
+        secret = self._environment.get(secret_name, "") or demo_secret
+        if not secret:
+            self.problems.append(f"{secret_name} is missing")
+            return ()
+        try:
+            return tuple(parse_keys(secret, self.optional(keys_name)))
+        except KeyConfigurationError as error:
+            self.problems.append(f"{secret_name} or {keys_name}: {error}")
+            return ()
+
+    def refuse_weak(self, secret_name: str, keys_name: str, keys: tuple[Key, ...]) -> None:
+        for key in keys:
+            name = secret_name if key.key_id == "main" else f"{keys_name}, key {key.key_id},"
+            if key.secret.decode() in WELL_KNOWN_SECRETS:
+                self.problems.append(f"{name} is a well-known secret")
+            elif len(key.secret) < SECRET_MIN_BYTES:
+                self.problems.append(f"{name} is shorter than {SECRET_MIN_BYTES} bytes")
+
+    def refuse_shared(self, casino_keys: tuple[Key, ...], provider_keys: tuple[Key, ...]) -> None:
+        if {key.secret for key in casino_keys} & {key.secret for key in provider_keys}:
+            self.problems.append("CASINO_SECRET and PROVIDER_SECRET share a secret: each direction has its own")

@@ -1,0 +1,35 @@
+-- Purpose: end the bet of a rollback that the wallet refused.
+-- A bet in doubt ends here: refused when the wallet never knew its session; otherwise it is taken to stand, which is
+-- what reconciliation then reports with the rollback's difference. A bet that we know committed stays what it is, and
+-- a wallet that never heard of it contradicts us.
+-- Locks: the bet.
+create or replace function provider.keep_bet(
+    p_original_transaction_id uuid,
+    p_rollback_transaction_id uuid,
+    p_never_known boolean
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_bet provider.wallet_transactions;
+begin
+    select t.* into v_bet
+    from provider.wallet_transactions as t
+    where t.transaction_id = p_original_transaction_id and t.kind = 'debit'
+    for no key update;
+    if not found then
+        return;
+    end if;
+    if v_bet.state = 'pending' then
+        update provider.wallet_transactions
+        set state = case when p_never_known then 'refused' else 'committed' end, due_at = null, ended_at = provider.clock()
+        where transaction_id = p_original_transaction_id;
+    elsif v_bet.state = 'committed' and p_never_known then
+        update provider.wallet_transactions
+        set difference_code = 'committed_bet_never_known'
+        where transaction_id = p_rollback_transaction_id;
+    end if;
+end;
+$$;

@@ -1,0 +1,48 @@
+-- Purpose: write down that the wallet accepted a call.
+-- Outcome: the transaction's state afterwards, and whether this call changed it. A debit that was given up meanwhile (a
+--   slow caller, overtaken by recovery) stays given up: its rollback is under way. A second answer changes nothing.
+-- A rollback takes its bet with it; a payout that ends its round settles the round's bets.
+-- Locks: the round (for a payout that ends it), then the transaction, then its bets.
+create or replace function provider.record_acceptance(
+    p_transaction_id uuid,
+    p_balance_after_minor bigint,
+    p_tombstone boolean,
+    p_attempts integer,
+    out o_state text,
+    out o_applied boolean
+)
+returns record
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_transaction provider.wallet_transactions;
+    v_now timestamptz;
+begin
+    perform from provider.rounds as r
+    where r.round_id = (
+        select t.round_id from provider.wallet_transactions as t
+        where t.transaction_id = p_transaction_id and t.kind = 'credit' and t.end_round
+    )
+    for no key update;
+    select t.* into strict v_transaction
+    from provider.wallet_transactions as t where t.transaction_id = p_transaction_id for no key update;
+    if v_transaction.state <> 'pending' or v_transaction.in_doubt_at is not null then
+        o_state := v_transaction.state;
+        o_applied := false;
+        return;
+    end if;
+    v_now := provider.clock();
+    update provider.wallet_transactions
+    set state = 'committed', due_at = null, outcome_code = 'ok', balance_after_minor = p_balance_after_minor,
+        tombstone = p_tombstone, attempts = attempts + p_attempts, answered_at = v_now
+    where transaction_id = p_transaction_id;
+    if v_transaction.kind = 'rollback' then
+        perform provider.take_back_bet(v_transaction.original_transaction_id, p_transaction_id);
+    elsif v_transaction.kind = 'credit' and v_transaction.end_round then
+        perform provider.settle_round(v_transaction.round_id, 'paid');
+    end if;
+    o_state := 'committed';
+    o_applied := true;
+end;
+$$;

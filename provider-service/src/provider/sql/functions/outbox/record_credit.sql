@@ -1,0 +1,53 @@
+-- Purpose: write down a payout before it is sent. From here on it is pursued until the wallet answers.
+-- Outcomes: 'recorded'; 'round_closed'; 'no_live_bet' (the bet that it answers is not committed); 'round_in_doubt' (a
+--   bet or a rollback of the round has no known end: after a payout the wallet would roll nothing back any more).
+-- Locks: the round.
+create or replace function provider.record_credit(
+    p_transaction_id uuid,
+    p_related_transaction_id uuid,
+    p_round_id uuid,
+    p_amount_minor bigint,
+    p_end_round boolean,
+    p_reason text,
+    p_request_id text,
+    p_lease_seconds double precision
+)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_bet provider.wallet_transactions;
+    v_round_state text;
+    v_lease_until timestamptz;
+begin
+    select r.state into v_round_state from provider.rounds as r where r.round_id = p_round_id for no key update;
+    if v_round_state is distinct from 'open' then
+        return 'round_closed';
+    end if;
+    if exists (
+        select from provider.wallet_transactions as t
+        where t.round_id = p_round_id and t.state = 'pending' and t.kind in ('debit', 'rollback')
+    ) then
+        return 'round_in_doubt';
+    end if;
+    select t.* into v_bet
+    from provider.wallet_transactions as t
+    where t.transaction_id = p_related_transaction_id and t.round_id = p_round_id
+        and t.kind = 'debit' and t.state = 'committed';
+    if not found then
+        return 'no_live_bet';
+    end if;
+    v_lease_until := provider.clock() + make_interval(secs => p_lease_seconds);
+    insert into provider.wallet_transactions (
+        transaction_id, kind, reason, provider_session_id, round_id, amount_minor, currency,
+        related_transaction_id, end_round, request_id, due_at
+    )
+    values (
+        p_transaction_id, 'credit', p_reason, v_bet.provider_session_id, p_round_id, p_amount_minor, v_bet.currency,
+        p_related_transaction_id, p_end_round, p_request_id, v_lease_until
+    );
+    update provider.rounds set lease_until = v_lease_until where round_id = p_round_id;
+    return 'recorded';
+end;
+$$;

@@ -1,0 +1,48 @@
+-- Purpose: write down that the wallet refused a call for good.
+-- Outcome: the transaction's state afterwards, and whether this call changed it (see record_acceptance).
+-- p_never_known: the wallet knows neither session nor bet, so a bet in doubt was never taken.
+-- p_contradicts: the refusal is not one that the game counted on; the row is marked as a difference.
+-- A payout that is refused ends its round too: people look at the difference, nothing plays on.
+-- Locks: the round (of a payout), then the transaction, then its bet.
+create or replace function provider.record_refusal(
+    p_transaction_id uuid,
+    p_code text,
+    p_never_known boolean,
+    p_contradicts boolean,
+    p_attempts integer,
+    out o_state text,
+    out o_applied boolean
+)
+returns record
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_transaction provider.wallet_transactions;
+begin
+    perform from provider.rounds as r
+    where r.round_id = (
+        select t.round_id from provider.wallet_transactions as t
+        where t.transaction_id = p_transaction_id and t.kind = 'credit'
+    )
+    for no key update;
+    select t.* into strict v_transaction
+    from provider.wallet_transactions as t where t.transaction_id = p_transaction_id for no key update;
+    if v_transaction.state <> 'pending' or v_transaction.in_doubt_at is not null then
+        o_state := v_transaction.state;
+        o_applied := false;
+        return;
+    end if;
+    update provider.wallet_transactions
+    set state = 'refused', due_at = null, outcome_code = p_code, attempts = attempts + p_attempts,
+        difference_code = case when p_contradicts then p_code end, answered_at = provider.clock()
+    where transaction_id = p_transaction_id;
+    if v_transaction.kind = 'rollback' then
+        perform provider.keep_bet(v_transaction.original_transaction_id, p_transaction_id, p_never_known);
+    elsif v_transaction.kind = 'credit' then
+        perform provider.settle_round(v_transaction.round_id, 'payout_refused');
+    end if;
+    o_state := 'refused';
+    o_applied := true;
+end;
+$$;

@@ -1,0 +1,36 @@
+-- Purpose: write down that nobody knows what became of a call.
+-- Outcome: the transaction's state afterwards, and whether this call changed it (see record_acceptance).
+-- A debit is given up and its rollback written in the same step, due at once. A payout or a rollback is due again after
+-- p_retry_seconds, under the same id, for as long as it takes.
+-- Locks: the transaction.
+create or replace function provider.record_unknown(
+    p_transaction_id uuid,
+    p_code text,
+    p_retry_seconds double precision,
+    p_attempts integer,
+    out o_state text,
+    out o_applied boolean
+)
+returns record
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_transaction provider.wallet_transactions;
+begin
+    select t.* into strict v_transaction
+    from provider.wallet_transactions as t where t.transaction_id = p_transaction_id for no key update;
+    o_state := v_transaction.state;
+    o_applied := v_transaction.state = 'pending' and v_transaction.in_doubt_at is null;
+    if not o_applied then
+        return;
+    end if;
+    update provider.wallet_transactions
+    set outcome_code = p_code, attempts = attempts + p_attempts,
+        due_at = provider.clock() + make_interval(secs => p_retry_seconds)
+    where transaction_id = p_transaction_id;
+    if v_transaction.kind = 'debit' then
+        perform provider.give_up_bet(p_transaction_id, 'unknown_outcome');
+    end if;
+end;
+$$;

@@ -1,0 +1,27 @@
+-- Purpose: end the bet of a rollback that the wallet accepted.
+-- A bet that these books hold settled contradicts the wallet: the rollback is marked as a difference. A bet that was
+-- refused, or that never was, has nothing to take back.
+-- Locks: the bet.
+create or replace function provider.take_back_bet(p_original_transaction_id uuid, p_rollback_transaction_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_bet_state text;
+begin
+    select t.state into v_bet_state
+    from provider.wallet_transactions as t
+    where t.transaction_id = p_original_transaction_id and t.kind = 'debit'
+    for no key update;
+    if v_bet_state in ('pending', 'committed') then
+        update provider.wallet_transactions
+        set state = 'rolled_back', due_at = null, ended_at = provider.clock()
+        where transaction_id = p_original_transaction_id;
+    elsif v_bet_state = 'settled' then
+        update provider.wallet_transactions
+        set difference_code = 'settled_bet_rolled_back'
+        where transaction_id = p_rollback_transaction_id;
+    end if;
+end;
+$$;

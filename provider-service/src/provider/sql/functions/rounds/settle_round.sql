@@ -1,0 +1,22 @@
+-- Purpose: end a round whose payouts the wallet has answered: its live bets are settled.
+-- Locks: the round, then its bets. A round that has ended already stays as it ended.
+create or replace function provider.settle_round(p_round_id uuid, p_ended_code text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz;
+begin
+    v_now := provider.clock();
+    update provider.rounds
+    set state = 'settled', ended_code = p_ended_code, ended_at = v_now
+    where round_id = p_round_id and state = 'open';
+    if not found then
+        return;
+    end if;
+    update provider.wallet_transactions
+    set state = 'settled', ended_at = v_now
+    where round_id = p_round_id and kind = 'debit' and state = 'committed';
+end;
+$$;

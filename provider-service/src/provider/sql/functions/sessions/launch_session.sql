@@ -1,0 +1,37 @@
+-- Purpose: the game session of a casino's session, and its player; both are made when they do not exist.
+-- Outcome: the session as it is stored. The caller compares it with what was asked: a second launch with other content
+--   finds the first one unchanged.
+-- Locks: none that wait, except on a launch of the same session or player that has not committed.
+create or replace function provider.launch_session(
+    p_provider_session_id uuid,
+    p_casino_code text,
+    p_casino_session_id text,
+    p_user_id text,
+    p_game_code text,
+    p_currency text,
+    p_token_sealed bytea
+)
+returns provider.game_sessions
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_session provider.game_sessions;
+begin
+    insert into provider.players (casino_code, user_id) values (p_casino_code, p_user_id)
+    on conflict (casino_code, user_id) do nothing;
+    insert into provider.game_sessions (
+        provider_session_id, casino_code, casino_session_id, player_id, user_id, game_code, currency, token_sealed
+    )
+    select p_provider_session_id, p_casino_code, p_casino_session_id, p.player_id, p_user_id, p_game_code, p_currency,
+        p_token_sealed
+    from provider.players as p
+    where p.casino_code = p_casino_code and p.user_id = p_user_id
+    on conflict (casino_code, casino_session_id) do nothing;
+    -- A statement of its own: it sees a session that somebody else committed while the insert waited for it.
+    select s.* into strict v_session
+    from provider.game_sessions as s
+    where s.casino_code = p_casino_code and s.casino_session_id = p_casino_session_id;
+    return v_session;
+end;
+$$;

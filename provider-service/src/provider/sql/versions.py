@@ -1,0 +1,14 @@
+"""Which version of the schema this package needs.
+
+Owns that answer, for the health check. It must never import the migration library: a serving process does without.
+"""
+
+from pathlib import Path
+from typing import Final
+
+VERSIONS_DIR: Final = Path(__file__).parent / "migrations" / "versions"
+
+
+def expected_version() -> str:
+    """The newest revision: revisions are files named NNNN_what.py, with NNNN as their id."""
+    return max(path.stem.partition("_")[0] for path in VERSIONS_DIR.glob("[0-9]*.py"))

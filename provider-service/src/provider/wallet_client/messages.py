@@ -1,0 +1,126 @@
+"""What is said to a wallet, and what a good answer looks like.
+
+Owns the bodies of the four calls and the reading of answers, which are treated as hostile. It must never put a session
+token anywhere but into the body that is sent.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import msgspec
+
+from provider.wire import MalformedJson, read_object
+
+BALANCE: Final = re.compile(r"0|[1-9][0-9]{0,17}")  # any balance fits 64 bits
+CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")  # it goes into logs and tables: nothing else may
+TOKEN_MASK: Final = "****"  # noqa: S105 -- stands in for a token
+
+Kind = Literal["debit", "credit", "rollback"]
+
+
+class BadAnswer(ValueError):  # noqa: N818 - the word of the contract
+    """A 200 answer that is not one: its text says which rule it breaks, never what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalletSession:
+    """Whose wallet is called. The token stays out of reprs, and so out of logs and tracebacks."""
+
+    user_id: str
+    currency: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletCall:
+    """One call: the path, and the body's members except session and player."""
+
+    path: str
+    transaction_id: str | None = None
+    members: dict[str, str | int | bool] = field(default_factory=dict)
+
+    def body(self, session: WalletSession) -> dict[str, Any]:
+        """The body as it is sent: in a fixed order, so that a repeated call has the same bytes."""
+        return {"sessionToken": session.token, "userId": session.user_id, **self.members}
+
+    def encode(self, session: WalletSession) -> bytes:
+        return msgspec.json.encode(self.body(session))
+
+
+def balance_call() -> WalletCall:
+    """Ask for the balance."""
+    return WalletCall(path="/casino/getBalance")
+
+
+def money_call(
+    kind: Kind,
+    *,
+    transaction_id: str,
+    round_id: str,
+    amount_minor: int = 0,
+    currency: str | None = None,
+    related_transaction_id: str | None = None,
+    original_transaction_id: str | None = None,
+    end_round: bool = False,
+) -> WalletCall:
+    """The call of a debit, a credit or a rollback."""
+    members: dict[str, str | int | bool] = {"transactionId": transaction_id, "roundId": round_id}
+    if kind != "rollback":
+        members["amount"] = amount_minor
+        if currency is not None:
+            members["currency"] = currency
+    if related_transaction_id is not None:
+        members["relatedTransactionId"] = related_transaction_id
+    if original_transaction_id is not None:
+        members["originalTransactionId"] = original_transaction_id
+    if end_round:
+        members["endRound"] = True
+    return WalletCall(path=f"/casino/{kind}", transaction_id=transaction_id, members=members)
+
+
+@dataclass(frozen=True, slots=True)
+class GoodAnswer:
+    """What a 200 answer says."""
+
+    balance_minor: int
+    tombstone: bool
+    members: dict[str, Any] = field(repr=False)
+
+
+def read_answer(call: WalletCall, session: WalletSession, body: bytes) -> GoodAnswer:
+    """Read a 200 answer and hold it to every rule. Raises `BadAnswer`."""
+    try:
+        members = read_object(body)
+    except MalformedJson:
+        raise BadAnswer("not a JSON object") from None
+    balance = members.get("balance")
+    if not isinstance(balance, str) or BALANCE.fullmatch(balance) is None:
+        raise BadAnswer("balance is not a decimal string")
+    if members.get("currency") != session.currency:
+        raise BadAnswer("another currency")
+    if call.transaction_id is None:
+        if members.get("userId") != session.user_id:
+            raise BadAnswer("another player")
+    elif members.get("transactionId") != call.transaction_id:
+        raise BadAnswer("another transaction")
+    elif members.get("status") != "ok":
+        raise BadAnswer("status is not ok")
+    return GoodAnswer(int(balance), members.get("tombstone") is True, members)
+
+
+def read_error(body: bytes) -> tuple[dict[str, Any], str | None]:
+    """The members of an error answer and its code, as far as they can be read."""
+    try:
+        members = read_object(body)
+    except MalformedJson:
+        return {}, None
+    code = members.get("code")
+    return members, code if isinstance(code, str) and CODE.fullmatch(code) else None
+
+
+def mask_token(members: dict[str, Any], token: str) -> dict[str, Any]:
+    """A copy to show to people: the token does not stand in it, not even where a hostile wallet echoes it."""
+    text = msgspec.json.encode({**members, **({"sessionToken": TOKEN_MASK} if "sessionToken" in members else {})})
+    shown: dict[str, Any] = msgspec.json.decode(text.replace(msgspec.json.encode(token)[1:-1], TOKEN_MASK.encode()))
+    return shown
