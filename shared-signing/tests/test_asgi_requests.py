@@ -197,6 +197,13 @@ def test_a_coded_body_is_refused_before_it_is_read(house: Any, send_to: Any, cod
     assert (answer.status, answer.body, answer.all(SIGNATURE)) == (415, b"unsupported_media_type", [])
 
 
+def test_white_space_around_a_header_value_is_not_part_of_it(house: Any, send_to: Any) -> None:
+    headers, _ = house.sign()
+    padded = [(SIGNATURE, b" \t" + headers[0][1] + b"\t "), (b"content-length", b" 99999 ")]
+    assert asyncio.run(send_to(house.edge(Wallet()), headers=padded[:1])).status == 200
+    assert asyncio.run(send_to(house.edge(Wallet()), headers=padded, incoming=[])).status == 413
+
+
 @pytest.mark.parametrize("coding", [b"identity", b" Identity ", b""])
 def test_no_coding_by_its_name_is_no_coding(house: Any, send_to: Any, coding: bytes) -> None:
     headers, _ = house.sign()

@@ -121,9 +121,9 @@ class SignedEndpoints:
         length = encoding = b""
         for name, value in headers:
             if name == self._header_name:
-                signatures.append(value)
+                signatures.append(value.strip(b" \t"))  # HTTP's optional white space, which some servers leave there
             elif name == b"content-length":
-                length = value
+                length = value.strip(b" \t")
             elif name == b"content-encoding":
                 encoding = value if not encoding else b"several"
         # Digits only, and few enough for int(); anything else is the server's to refuse, and the bound on what is
