@@ -36,6 +36,8 @@ class LoadResult:
     statuses: dict[int, int]
     unlike_count: int
     """Answers with status 200 that lacked the text which the round asked every answer to hold."""
+    strange_answer: bytes
+    """The first answer that was not as asked, for an error message; empty when there was none."""
     elapsed_seconds: float
     latencies_seconds: list[float] = field(repr=False)
     own_cpu_seconds: float
@@ -68,6 +70,7 @@ class _Round:
         self.latencies: list[float] = []
         self.statuses: dict[bytes, int] = {}
         self.unlike_count = 0
+        self.strange_answer = b""
         self.open_count = 0
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -132,8 +135,9 @@ class _Connection(asyncio.Protocol):
         of_round.latencies.append(now - self._started)
         status = data[9:12]
         of_round.statuses[status] = of_round.statuses.get(status, 0) + 1
-        if of_round.must_hold is not None and of_round.must_hold not in data:
-            of_round.unlike_count += 1
+        if status != b"200" or (of_round.must_hold is not None and of_round.must_hold not in data):
+            of_round.unlike_count += status == b"200"
+            of_round.strange_answer = of_round.strange_answer or data
         self.send_next(now)
 
 
@@ -189,6 +193,7 @@ async def apply_load(
         sent_count=of_round.sent_count,
         statuses={int(status): count for status, count in of_round.statuses.items()},
         unlike_count=of_round.unlike_count,
+        strange_answer=of_round.strange_answer,
         elapsed_seconds=elapsed,
         latencies_seconds=of_round.latencies,
         own_cpu_seconds=cpu,

@@ -21,6 +21,7 @@ from stack import DEMO_CASINO_SECRET
 DEBITS_PER_SECOND_MAX: Final = 25_000
 """How many requests are prepared for each second of a round: more than any round can use."""
 READS_PER_WRITE: Final = 9
+STRANGE_BYTES_MAX: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,8 @@ class WalletUnderLoad:
         )
         if not result.all_ok:
             raise UnsoundRoundError(
-                f"{result.sent_count} requests: statuses {result.statuses}, {result.unlike_count} unlike {must_hold!r}"
+                f"{result.sent_count} requests: statuses {result.statuses}, {result.unlike_count} unlike {must_hold!r}; "
+                f"the first: {result.strange_answer[:STRANGE_BYTES_MAX]!r}"
             )
         return result
 

@@ -6,7 +6,7 @@ never import a service, and never change a setting that trades durability for sp
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from stack import demo_environment
 ONE_COMMAND_PER_COMMIT: Final = {"CASINO_GROUP_COMMIT_MAX": "1"}
 PRODUCTION_LOGS: Final = {"LOG_FORMAT": "json"}
 KIBIBYTES_PER_MEBIBYTE: Final = 1024
+LOG_CHARACTERS_MAX: Final = 4_000
 
 
 @dataclass(slots=True)
@@ -123,9 +124,20 @@ class BenchServices:
             self.folder / f"{package}-{self.started_count}.log",
         )
         service.start()
+        self.resources.push(_log_shower(service))
         self.resources.callback(service.stop)
         service.wait_until_ready()
         return service
+
+
+def _log_shower(service: ServiceProcess) -> Callable[[object, BaseException | None, object], None]:
+    """The end of the service's log, when a round of it failed."""
+
+    def show(_kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None:
+            error.add_note(f"log of {service.package}:\n{service.log_tail()[-LOG_CHARACTERS_MAX:]}")
+
+    return show
 
 
 def resident_mebibytes(service: ServiceProcess) -> float:
