@@ -10,6 +10,7 @@ from typing import Final
 import httpx
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import Scope
 
@@ -106,6 +107,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
             ),
             Middleware(http.RenderErrors),
         ],
+        exception_handlers={HTTPException: http.render_http_exception},
         lifespan=lifespan,
     )
 

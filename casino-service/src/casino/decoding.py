@@ -1,6 +1,6 @@
 """From the raw bytes of a request to checked values: JSON objects, identifiers, amounts.
 
-Owns what is well formed (protocol.md 1). It must never look at what a value means, and never raise anything but Refused.
+Owns what is well formed (protocol.md 1). It must never look at what a value means, nor raise anything but Refused.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def identifier(content: dict[str, Any], name: str) -> str:
 
 
 def optional_identifier(content: dict[str, Any], name: str) -> str | None:
-    """An identifier: a string of printable ASCII, or an integer, which means its decimal string. None when absent or null."""
+    """An identifier: printable ASCII, or an integer, which means its decimal string. None when absent or null."""
     value = content.get(name)
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""The demo data of protocol.md 9: a tenant, two games, two players with money. It never changes what is already there."""
+"""The demo data of protocol.md 9: a tenant, two games, two players with money. It never changes what is there."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def seed_demo(owner_url: str) -> None:
         )
         for game in GAMES:
             connection.execute(
-                "insert into casino.games (tenant_id, game_id, game_code, display_name, stake_min_minor, stake_max_minor)"
+                "insert into casino.games"
+                " (tenant_id, game_id, game_code, display_name, stake_min_minor, stake_max_minor)"
                 " values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
                 (TENANT[0], *game, *STAKE_RANGE_MINOR),
             )

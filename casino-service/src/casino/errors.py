@@ -1,7 +1,7 @@
 """Every error that the service answers with: one table, one way to render a row of it.
 
-Owns codes, statuses, the advice on retrying and the sentence for a person. Nothing else in the service may choose a status
-for an error. docs/errors.md is rendered from this table.
+Owns codes, statuses, the advice on retrying and the sentence for a person. Nothing else in the service may choose a
+status for an error. docs/errors.md is rendered from this table.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""HTTP as the whole service uses it: reading a bounded body, sending an answer, request ids, and the catch-all for errors.
+"""HTTP as the whole service uses it: bounded bodies, sending an answer, request ids, and the catch-all for errors.
 
 Plain ASGI, because the wallet's endpoints are on the hot path. It must never log a body or a header's value.
 """
@@ -11,6 +11,8 @@ from typing import Any, Final, cast
 
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from casino import errors
@@ -69,7 +71,7 @@ async def send_answer(send: Send, answer: Answer) -> None:
 
 
 class RequestIds:
-    """Outermost middleware: gives every request an id, the caller's if it sent a sane one, and every answer its header."""
+    """Outermost middleware: every request gets an id, the caller's if that is sane, and every answer carries it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -128,16 +130,20 @@ def _answer_to(error: Exception, scope: Scope) -> Answer:
         case Overloaded():
             log.warning("request_shed", path=scope["path"])
             return errors.render("overloaded", own_id)
-        case HTTPException() if error.status_code in _CODES_OF_STATUSES:
-            status, headers, body = errors.render(_CODES_OF_STATUSES[error.status_code], own_id)
-            headers.extend((name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items())
-            return status, headers, body
         case OutcomeUnknown():
             log.error("outcome_unknown", path=scope["path"])
             return errors.render("internal", own_id)
         case _:
             log.error("request_failed", path=scope["path"], error_type=type(error).__name__, exc_info=error)
             return errors.render("internal", own_id)
+
+
+def render_http_exception(request: Request, error: Exception) -> Response:
+    """How the router's own refusals (an unknown path, a wrong method) become answers from the error table."""
+    code = _CODES_OF_STATUSES.get(error.status_code if isinstance(error, HTTPException) else 500, "internal")
+    status, _, body = errors.render(code, request_id(request.scope))
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    return Response(body, status, headers, media_type="application/json")
 
 
 def refuse(scope: Scope, code: str, extras: Any) -> Answer:

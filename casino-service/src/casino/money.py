@@ -1,4 +1,4 @@
-"""Money on the wire: integers in the currency's minor unit going in, decimal strings coming out. No float touches it."""
+"""Money on the wire: integers in the currency's minor unit come in, decimal strings go out. No float touches it."""
 
 from __future__ import annotations
 

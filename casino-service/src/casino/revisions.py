@@ -1,4 +1,4 @@
-"""Where the SQL lies, and which revision of the schema this code expects. Loads no migration library: serving needs none."""
+"""Where the SQL lies, and which revision of the schema this code expects. It never loads the migration library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service's configuration, read once from the environment. It must never show a secret, nor start with a bad one."""
+"""The service's configuration, read once from the environment. It never shows a secret, nor starts with a bad one."""
 
 from __future__ import annotations
 

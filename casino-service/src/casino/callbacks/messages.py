@@ -1,4 +1,4 @@
-"""What a provider says to the wallet, and what the wallet answers: from a decoded body to a command, from an outcome to bytes.
+"""What a provider says to the wallet and what it answers: from a decoded body to a command, from an outcome to bytes.
 
 Owns the fields of each endpoint. It must never decide about money.
 """

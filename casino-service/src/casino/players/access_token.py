@@ -14,7 +14,7 @@ _BEARER: Final = "bearer "
 
 
 def player_of(authorization: str | None, secret: str | None) -> str:
-    """The player id (`sub`) of a valid, unexpired token. Raises Refused(access_token_missing or access_token_invalid)."""
+    """The player id (`sub`) of a valid token. Raises Refused(access_token_missing or access_token_invalid)."""
     if authorization is None or not authorization.lower().startswith(_BEARER):
         raise Refused("access_token_missing")
     if secret is None:

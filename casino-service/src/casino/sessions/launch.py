@@ -121,7 +121,7 @@ class Launcher:
 
 
 def launch_url(game_url: str, session: GameSession) -> str:
-    """Where the player's browser goes. It names the provider's session, never the wallet's token: URLs end up in logs."""
+    """Where the player's browser goes. It names the provider's session, not the wallet's token: URLs end up in logs."""
     parts = urlsplit(game_url)
     own = urlencode({"gameId": session.game_code, "session": session.provider_session_id})
     return urlunsplit(parts._replace(query=f"{parts.query}&{own}" if parts.query else own))

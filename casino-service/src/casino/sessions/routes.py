@@ -1,4 +1,4 @@
-"""The endpoints that a player's client calls: launchGame and simulateRound. Owns who may call them and what they answer."""
+"""The endpoints that a player's client calls, launchGame and simulateRound: who may call them, and what they answer."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Balance:
 
 
 BUSY: Final = "busy"
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,12 @@ class Ledger:
 
     async def execute(self, commands: Sequence[WalletCommand]) -> list[WalletOutcome | None]:
         """Execute a batch, at most one command per player; None where another process holds the wallet."""
-        rows = await self.database.call(queries.EXECUTE_WALLET_COMMANDS, (self.ledger_id, _encode(commands)))
+        rows = await self.database.call(
+            queries.EXECUTE_WALLET_COMMANDS, (self.ledger_id, _encoder.encode(commands).decode())
+        )
         return [None if outcome == BUSY else WalletOutcome(*answer) for outcome, *answer in rows]
 
     async def get_balances(self, requests: Sequence[BalanceRequest]) -> list[Balance | None]:
         """Read balances for a batch of sessions, and extend the sessions."""
-        rows = await self.database.call(queries.GET_BALANCES, (self.ledger_id, _encode(requests)))
+        rows = await self.database.call(queries.GET_BALANCES, (self.ledger_id, _encoder.encode(requests).decode()))
         return [Balance(*row) for row in rows]

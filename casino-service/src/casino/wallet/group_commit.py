@@ -49,10 +49,10 @@ class _Waiting(Generic[C, O]):
 class GroupCommit(Generic[C, O]):
     """Executes commands in batches of at most one per key.
 
-    `execute` runs one batch in one database transaction and returns its outcomes in order, None for a command whose key
-    another process holds. It raises OutcomeUnknown when the transaction may have been committed, Overloaded when nothing
-    was started, and anything else when nothing was committed: then the batch is split until the one bad command
-    stands alone.
+    `execute` runs one batch in one database transaction and returns its outcomes in order, None for a command whose
+    key another process holds. It raises OutcomeUnknown when the transaction may have been committed, Overloaded when
+    nothing was started, and anything else when nothing was committed: then the batch is split until the one bad
+    command stands alone.
     """
 
     def __init__(
@@ -84,8 +84,9 @@ class GroupCommit(Generic[C, O]):
     def submit(self, command: C, *, key: Hashable, deadline: float) -> asyncio.Future[O]:
         """Queue a command; the future brings its outcome.
 
-        `deadline` is in the event loop's time: a command that has not been started by then is refused. Raises Overloaded
-        or KeyBusy when it is refused at once. A caller that goes away does not stop a command that has been started.
+        `deadline` is in the event loop's time: a command that has not been started by then is refused. Raises
+        Overloaded or KeyBusy when it is refused at once. A caller that goes away does not stop a command that has
+        been started.
         """
         if self._closed or self._size >= self._queue_max:
             raise Overloaded

@@ -6,7 +6,8 @@ from typing import Final
 
 EXECUTE_WALLET_COMMANDS: Final = """
     select
-        o_outcome, o_code, o_field, o_replay, o_balance_minor, o_currency, o_tombstone, o_already_rolled_back, o_request_id
+        o_outcome, o_code, o_field, o_replay, o_balance_minor, o_currency, o_tombstone, o_already_rolled_back,
+        o_request_id
     from casino.execute_wallet_commands(%s::integer, %s::jsonb)
 """
 
@@ -26,20 +27,24 @@ FEED_PAGE: Final = """
 
 FIND_TRANSACTION: Final = """
     select
-        feed.feed_position, feed.transaction_id, feed.player_id, feed.round_id, feed.kind, feed.amount_minor, feed.currency,
-        feed.state, feed.balance_after_minor, feed.related_transaction_id, feed.recorded_at
+        feed.feed_position, feed.transaction_id, feed.player_id, feed.round_id, feed.kind, feed.amount_minor,
+        feed.currency, feed.state, feed.balance_after_minor, feed.related_transaction_id, feed.recorded_at
     from casino.wallets as wallet
     join casino.transactions as entry
-        on entry.ledger_id = wallet.ledger_id and entry.wallet_id = wallet.wallet_id and entry.transaction_id = %(transaction_id)s
+        on entry.ledger_id = wallet.ledger_id and entry.wallet_id = wallet.wallet_id
+        and entry.transaction_id = %(transaction_id)s
     join casino.transaction_feed as feed
         on feed.ledger_id = entry.ledger_id and feed.feed_position = entry.feed_position
     where wallet.ledger_id = %(ledger_id)s and wallet.tenant_id = %(tenant_id)s and wallet.player_id = %(player_id)s
 """
 
 FIND_TOMBSTONE: Final = """
-    select stone.transaction_id, wallet.player_id, stone.round_id, wallet.currency, stone.rollback_transaction_id, stone.recorded_at
+    select
+        stone.transaction_id, wallet.player_id, stone.round_id, wallet.currency, stone.rollback_transaction_id,
+        stone.recorded_at
     from casino.wallets as wallet
     join casino.tombstones as stone
-        on stone.ledger_id = wallet.ledger_id and stone.wallet_id = wallet.wallet_id and stone.transaction_id = %(transaction_id)s
+        on stone.ledger_id = wallet.ledger_id and stone.wallet_id = wallet.wallet_id
+        and stone.transaction_id = %(transaction_id)s
     where wallet.ledger_id = %(ledger_id)s and wallet.tenant_id = %(tenant_id)s and wallet.player_id = %(player_id)s
 """

@@ -171,7 +171,7 @@ begin
         first_balance_minor,
         coalesce(first_tombstone, kind = 'rollback' and bet_state in ('unseen', 'refused')),
         coalesce(first_already_rolled_back, kind = 'rollback' and (bet_state = 'rolled_back' or bet_entombed)),
-        coalesce(first_request_id, request_id)
+        case when differing_field is null then coalesce(first_request_id, request_id) else request_id end
     from judged;
 end;
 $$;
