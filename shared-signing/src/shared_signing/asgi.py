@@ -153,47 +153,54 @@ class SignedEndpoints:
 class _SignedAnswer:
     """Holds back one answer of the application until it is whole, then signs and sends it."""
 
-    __slots__ = ("_accepted", "_bodyless", "_edge", "_headers", "_parts", "_send", "_size_bytes", "_status", "sent")
+    __slots__ = ("_accepted", "_bodyless", "_edge", "_held", "_send", "_start", "sent")
 
     def __init__(self, edge: SignedEndpoints, bodyless: bool, accepted: Accepted, send: Send) -> None:
         self._edge = edge
         self._bodyless = bodyless
         self._accepted = accepted
         self._send = send
-        self._status = 0
-        self._headers: Iterable[tuple[bytes, bytes]] = ()
-        self._parts: list[bytes] = []
-        self._size_bytes = 0
+        self._start: Message | None = None
+        self._held: bytearray | None = None
         self.sent = False
 
     async def send(self, message: Message) -> None:
         """Take one message of the application."""
         kind = message["type"]
-        if kind == "http.response.start" and not self._status:
-            self._status = message["status"]
-            self._headers = message.get("headers", ())
-        elif kind == "http.response.body" and self._status and not self.sent:
-            part = message.get("body", b"")
-            self._size_bytes += len(part)
-            if self._size_bytes > self._edge._answer_body_max_bytes:
-                raise AnswerTooLarge(f"more than {self._edge._answer_body_max_bytes} bytes")
-            self._parts.append(part)
-            if not message.get("more_body", False):
-                await self.finish(self._status, self._headers, b"".join(self._parts))
+        if kind == "http.response.start" and self._start is None:
+            self._start = message
+        elif kind == "http.response.body" and self._start is not None and not self.sent:
+            body = self._with_what_is_held(message.get("body", b""), message.get("more_body", False))
+            if body is not None:
+                await self.finish(self._start["status"], self._start.get("headers", ()), body)
         else:
             raise RuntimeError(f"a signed answer cannot take the message {kind} now")
+
+    def _with_what_is_held(self, part: bytes, more: bool) -> bytes | None:
+        """The whole body once its last part has come."""
+        held = self._held
+        size_bytes = len(part) if held is None else len(held) + len(part)
+        if size_bytes > self._edge._answer_body_max_bytes:
+            raise AnswerTooLarge(f"more than {self._edge._answer_body_max_bytes} bytes")
+        if held is None:
+            if not more:
+                return part  # the usual case: one piece, not copied
+            held = self._held = bytearray()
+        held += part
+        return None if more else bytes(held)
 
     async def finish(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         """Sign and send a whole answer."""
         self.sent = True
         edge, accepted = self._edge, self._accepted
-        if self._bodyless or status in _BODYLESS_STATUSES:
-            body = b""  # what the caller receives and hashes, whatever the application sent
-        signature = edge._signer.sign_response(nonce=accepted.nonce, status=status, body=body, key=accepted.key)
         own = edge._header_name
         signed = [header for header in headers if header[0] != own and header[0] != b"content-length"]
-        if status not in _BODYLESS_STATUSES:
-            signed.append((b"content-length", str(len(body)).encode()))
+        framed = status not in _BODYLESS_STATUSES
+        if self._bodyless or not framed:
+            body = b""  # what the caller receives and hashes, whatever the application sent
+        if framed:
+            signed.append((b"content-length", b"%d" % len(body)))
+        signature = edge._signer.sign_response(nonce=accepted.nonce, status=status, body=body, key=accepted.key)
         signed.append((own, signature.encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": signed})
         await self._send({"type": "http.response.body", "body": body})
@@ -244,6 +251,6 @@ async def _send_answer(send: Send, answer: Answer) -> None:
     """Send an answer without a signature: the request's own does not hold, so there is nothing to bind one to."""
     status, headers, body = answer
     framed = [header for header in headers if header[0] != b"content-length"]
-    framed.append((b"content-length", str(len(body)).encode()))
+    framed.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": framed})
     await send({"type": "http.response.body", "body": body})
