@@ -38,106 +38,98 @@ begin
     -- Drawn only now that the wallets are ours: see casino.lock_wallets.
     v_transaction_number := pg_catalog.pg_current_xact_id();
 
-    return query
-    with judged as materialized (
-        select * from unnest(v_judged)
-    ),
-    committed as materialized (
-        select * from judged where outcome = 'committed'
-    ),
-    booked as (
-        insert into casino.transactions (
-            ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id, amount_minor, currency,
-            related_transaction_id, state, refusal_code, balance_after_minor, sequence_no, tombstone,
-            already_rolled_back, reason, request_id, feed_position, recorded_at
-        )
-        select
-            p_ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id,
-            case when remembered then amount_minor else abs(delta_minor) end, currency,
-            related_id, outcome, code, balance_minor + delta_minor,
-            case when not remembered then sequence_no + 1 end, tombstone,
-            already_rolled_back, reason, request_id, casino.feed_position(v_transaction_number, place), v_now
-        from judged
-        where outcome = 'committed' or remembered
-    ),
-    posted as (
-        insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
-        select p_ledger_id, wallet_id, transaction_id, side.account, tenant_id, side.sign * delta_minor, currency
-        from committed
-        cross join (values ('wallet', 1), ('house_games', -1)) as side (account, sign)
-        where delta_minor <> 0
-    ),
-    balanced as (
-        update casino.wallets as wallet
-        set balance_minor = wallet.balance_minor + committed.delta_minor, sequence_no = wallet.sequence_no + 1
-        from committed
-        where wallet.ledger_id = p_ledger_id and wallet.ctid = committed.wallet_row
-    ),
-    staked as (
-        insert into casino.rounds as round (
-            ledger_id, wallet_id, round_id, tenant_id, session_id, live_debits, staked_minor, opened_at
-        )
-        select p_ledger_id, wallet_id, round_id, tenant_id, session_id, 1, amount_minor, v_now
-        from committed
-        where kind = 'debit'
-        on conflict (ledger_id, wallet_id, round_id) do update
-        set live_debits = round.live_debits + 1, staked_minor = round.staked_minor + excluded.staked_minor
-    ),
-    paid as (
+    insert into casino.transactions (
+        ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id, amount_minor, currency,
+        related_transaction_id, state, refusal_code, balance_after_minor, sequence_no, tombstone,
+        already_rolled_back, reason, request_id, feed_position, recorded_at
+    )
+    select
+        p_ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id,
+        case when remembered then amount_minor else abs(delta_minor) end, currency,
+        related_id, outcome, code, balance_minor + delta_minor,
+        case when not remembered then sequence_no + 1 end, tombstone,
+        already_rolled_back, reason, request_id, casino.feed_position(v_transaction_number, place), v_now
+    from unnest(v_judged)
+    where outcome = 'committed' or remembered;
+
+    insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
+    select p_ledger_id, wallet_id, transaction_id, side.account, tenant_id, side.sign * delta_minor, currency
+    from unnest(v_judged)
+    cross join (values ('wallet', 1), ('house_games', -1)) as side (account, sign)
+    where outcome = 'committed' and delta_minor <> 0;
+
+    update casino.wallets as wallet
+    set balance_minor = wallet.balance_minor + booked.delta_minor, sequence_no = wallet.sequence_no + 1
+    from unnest(v_judged) as booked
+    where wallet.ledger_id = p_ledger_id and wallet.ctid = booked.wallet_row and booked.outcome = 'committed';
+
+    insert into casino.rounds as round (
+        ledger_id, wallet_id, round_id, tenant_id, session_id, live_debits, staked_minor, opened_at
+    )
+    select p_ledger_id, wallet_id, round_id, tenant_id, session_id, 1, amount_minor, v_now
+    from unnest(v_judged)
+    where outcome = 'committed' and kind = 'debit'
+    on conflict (ledger_id, wallet_id, round_id) do update
+    set live_debits = round.live_debits + 1, staked_minor = round.staked_minor + excluded.staked_minor;
+
+    update casino.game_sessions as session
+    set
+        expires_at = case when booked.session_alive then v_now + c_session_life else session.expires_at end,
+        staked_minor = session.staked_minor - case when booked.kind = 'credit' then 0 else booked.delta_minor end,
+        paid_minor = session.paid_minor + case when booked.kind = 'credit' then booked.delta_minor else 0 end
+    from unnest(v_judged) as booked
+    where session.ledger_id = p_ledger_id and session.session_id = booked.session_id
+        and booked.outcome = 'committed';
+
+    insert into casino.events (
+        ledger_id, wallet_id, transaction_id, tenant_id, event_type, session_id, round_id, game_code, amount_minor,
+        currency, recorded_at
+    )
+    select
+        p_ledger_id, wallet_id, transaction_id, tenant_id, case when remembered then 'debit_refused' else kind end,
+        session_id, round_id, game_code, case when remembered then amount_minor else abs(delta_minor) end,
+        currency, v_now
+    from unnest(v_judged)
+    where outcome = 'committed' or remembered;
+
+    -- What follows from credits and rollbacks. Most batches are debits only and are spared these statements.
+    if exists (select from unnest(v_judged) where outcome = 'committed' and kind = 'credit') then
         update casino.rounds as round
         set
-            credits = round.credits + 1, paid_minor = round.paid_minor + committed.delta_minor,
-            closed_at = coalesce(round.closed_at, case when committed.end_round then v_now end)
-        from committed
-        where round.ledger_id = p_ledger_id and round.ctid = committed.round_row and committed.kind = 'credit'
-    ),
-    unstaked as (
+            credits = round.credits + 1, paid_minor = round.paid_minor + credit.delta_minor,
+            closed_at = coalesce(round.closed_at, case when credit.end_round then v_now end)
+        from unnest(v_judged) as credit
+        where round.ledger_id = p_ledger_id and round.ctid = credit.round_row
+            and credit.outcome = 'committed' and credit.kind = 'credit';
+    end if;
+
+    if exists (select from unnest(v_judged) where outcome = 'committed' and kind = 'rollback') then
         update casino.rounds as round
-        set live_debits = round.live_debits - 1, staked_minor = round.staked_minor - committed.delta_minor
-        from committed
-        where round.ledger_id = p_ledger_id and round.ctid = committed.round_row and committed.bet_row is not null
-    ),
-    reversed as (
+        set live_debits = round.live_debits - 1, staked_minor = round.staked_minor - reversal.delta_minor
+        from unnest(v_judged) as reversal
+        where round.ledger_id = p_ledger_id and round.ctid = reversal.round_row
+            and reversal.outcome = 'committed' and reversal.bet_row is not null;
+
         update casino.transactions as bet
         set state = 'rolled_back'
-        from committed
-        where bet.ledger_id = p_ledger_id and bet.ctid = committed.bet_row
-    ),
-    entombed as (
+        from unnest(v_judged) as reversal
+        where bet.ledger_id = p_ledger_id and bet.ctid = reversal.bet_row and reversal.outcome = 'committed';
+
         insert into casino.tombstones (
             ledger_id, wallet_id, transaction_id, tenant_id, rollback_transaction_id, round_id, recorded_at
         )
         select p_ledger_id, wallet_id, related_id, tenant_id, transaction_id, round_id, v_now
-        from committed
-        where tombstone
-        on conflict (ledger_id, wallet_id, transaction_id) do nothing
-    ),
-    extended as (
-        update casino.game_sessions as session
-        set
-            expires_at = case when committed.session_alive then v_now + c_session_life else session.expires_at end,
-            staked_minor = session.staked_minor - case when committed.kind = 'credit' then 0 else committed.delta_minor end,
-            paid_minor = session.paid_minor + case when committed.kind = 'credit' then committed.delta_minor else 0 end
-        from committed
-        where session.ledger_id = p_ledger_id and session.session_id = committed.session_id
-    ),
-    told as (
-        insert into casino.events (
-            ledger_id, wallet_id, transaction_id, tenant_id, event_type, session_id, round_id, game_code, amount_minor,
-            currency, recorded_at
-        )
-        select
-            p_ledger_id, wallet_id, transaction_id, tenant_id, case when remembered then 'debit_refused' else kind end,
-            session_id, round_id, game_code, case when remembered then amount_minor else abs(delta_minor) end,
-            currency, v_now
-        from judged
-        where outcome = 'committed' or remembered
-    )
+        from unnest(v_judged)
+        where outcome = 'committed' and tombstone
+        on conflict (ledger_id, wallet_id, transaction_id) do nothing;
+    end if;
+
+    return query
     select
         place, outcome, code, field, replay,
         case outcome when 'replayed' then answer_balance_minor when 'committed' then balance_minor + delta_minor end,
         currency, tombstone, already_rolled_back, answer_request_id
-    from judged
+    from unnest(v_judged)
     order by place;
 end;
 $$;
