@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from local_stack.cluster import remove_cluster
 from local_stack.ports import free_port
 from local_stack.postgres import Postgres
 from local_stack.testing import CloneDatabase, PostgresServer, create_database
@@ -27,8 +28,10 @@ def scalar(url: str, statement: str) -> object:
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with Postgres(tmp_path_factory.mktemp("embedded")) as server:
+    state_dir = tmp_path_factory.mktemp("embedded")
+    with Postgres(state_dir) as server:
         yield server
+    remove_cluster(state_dir)
 
 
 def test_a_second_start_finds_the_data_of_the_first(tmp_path: Path) -> None:

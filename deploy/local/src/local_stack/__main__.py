@@ -17,6 +17,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from local_stack.child import last_lines
+from local_stack.cluster import remove_cluster
 from local_stack.log_follower import LogFollower
 from local_stack.round_table import print_verdict
 from local_stack.scripted_round import DEMO_START_MINOR, RoundNotPlayedError, judge, play_round
@@ -62,6 +64,15 @@ class Progress:
         self._console.print(Text(f"[{time.monotonic() - self._started:5.1f} s] {step}", style="dim"))
 
 
+@contextmanager
+def temporary_state() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="demo-", ignore_cleanup_errors=True) as folder:
+        try:
+            yield Path(folder)
+        finally:
+            remove_cluster(Path(folder))
+
+
 @click.group()
 def main() -> None:
     """The whole stack on one machine, without Docker."""
@@ -100,8 +111,8 @@ def demo() -> None:
     """Start everything in a temporary folder, play the scripted round, show it and stop."""
     console = terminal()
     try:
-        with stoppable(), tempfile.TemporaryDirectory(prefix="demo-", ignore_cleanup_errors=True) as folder:
-            passed = _play_demo(console, hermetic(Path(folder)))
+        with stoppable(), temporary_state() as state_dir:
+            passed = _play_demo(console, hermetic(state_dir))
     except StopRequested:
         console.print("stopped before the round was played")
         sys.exit(130)
@@ -114,6 +125,11 @@ def _play_demo(console: Console, settings: StackSettings) -> bool:
         progress("playing the scripted round over signed HTTP")
         verdict = judge(play_round(stack.settings.url(CASINO)), start_minor=DEMO_START_MINOR)
     print_verdict(console, verdict)
+    if not verdict.passed:  # the logs are about to go with their folder
+        for service in stack.services:
+            console.print(
+                Text(f"\nthe end of {service.log_path.name}:\n{last_lines(service.log_path)}"), soft_wrap=True
+            )
     return verdict.passed
 
 

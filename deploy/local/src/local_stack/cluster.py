@@ -67,6 +67,13 @@ def _folder_elsewhere(state_dir: Path, account: Account) -> Path:
     return folder
 
 
+def remove_cluster(state_dir: Path) -> None:
+    """Deletes a stopped cluster, also when its files are elsewhere."""
+    cluster = state_dir / "postgres"
+    shutil.rmtree(cluster.resolve(), ignore_errors=True)
+    cluster.unlink(missing_ok=True)
+
+
 def initialise(data_dir: Path, *, bin_dir: Path, account: Account | None, password: str) -> None:
     """Makes the cluster under another name and renames it when whole: a start cut short leaves nothing half made."""
     building = data_dir.with_name("data.new")

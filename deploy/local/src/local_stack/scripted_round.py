@@ -107,15 +107,16 @@ def judge(report: Mapping[str, Any], *, start_minor: int | None = None) -> Verdi
 
 def _judge_step(number: int, wanted: ExpectedStep, actual: Mapping[str, Any], start_minor: int) -> JudgedStep:
     expected_minor, actual_minor = start_minor + wanted.moved_minor, _minor(actual.get("balance"))
-    reasons = [
-        *_differences("step", number, actual.get("step")),
-        *_differences("action", wanted.action, actual.get("action")),
-        *_differences("status", wanted.status, actual.get("status")),
-        *_differences("balance", expected_minor, actual_minor),
-        *_differences("passed", True, actual.get("passed")),
-    ]
-    if reasons and actual.get("passed") is False and actual.get("reason"):
-        reasons.append(str(actual["reason"]))
+    if isinstance(problem := actual.get("problem"), str):  # the provider knows better than a list of differences
+        reasons = [problem]
+    else:
+        reasons = [
+            *_differences("step", number, actual.get("step")),
+            *_differences("action", wanted.action, actual.get("action")),
+            *_differences("status", wanted.status, actual.get("status")),
+            *_differences("balance", expected_minor, actual_minor),
+            *_differences("passed", True, actual.get("passed")),
+        ]
     validates = str(actual.get("validates", ""))
     return JudgedStep(number, wanted.action, wanted.amount, expected_minor, actual_minor, validates, tuple(reasons))
 

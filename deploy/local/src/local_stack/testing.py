@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from local_stack.cluster import SUPERUSER
+from local_stack.cluster import SUPERUSER, remove_cluster
 from local_stack.passwords import Passwords
 from local_stack.ports import HOST
 from local_stack.postgres import Postgres
@@ -61,6 +61,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         else:
             raise pytest.UsageError(f"TEST_POSTGRES is 'embedded' or 'testcontainers', not {kind!r}")
     finally:
+        remove_cluster(state_dir)
         shutil.rmtree(state_dir, ignore_errors=True)
 
 

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Asks the running containers, not the file that should have made them: non-root, read-only, no capability, ports on
+# loopback, and each database login kept out of the other service's schema.
+#   deploy/docker/check-hardening.sh <compose command…>
+set -euo pipefail
+compose=("$@")
+failures=0
+expect() { # <what> <expected> <actual>
+  if [ "$2" = "$3" ]; then echo "  ok      $1"; else echo "  FAILED  $1: '$3' instead of '$2'"; failures=$((failures + 1)); fi
+}
+
+echo "hardening of the running containers"
+for service in casino provider; do
+  container=$("${compose[@]}" ps --quiet "$service")
+  inspect() { docker inspect --format "$1" "$container"; }
+  expect "$service runs as an ordinary user" 10001 "$("${compose[@]}" exec -T "$service" id -u)"
+  expect "$service has a read-only file system" true "$(inspect '{{.HostConfig.ReadonlyRootfs}}')"
+  expect "$service has dropped every capability" '[ALL]' "$(inspect '{{.HostConfig.CapDrop}}')"
+  expect "$service gains no privilege" '[no-new-privileges:true]' "$(inspect '{{.HostConfig.SecurityOpt}}')"
+  expect "$service is published on loopback only" '127.0.0.1 ' \
+    "$(inspect '{{range .HostConfig.PortBindings}}{{range .}}{{.HostIp}} {{end}}{{end}}')"
+done
+expect "postgres is not published" 'map[]' \
+  "$(docker inspect --format '{{.HostConfig.PortBindings}}' "$("${compose[@]}" ps --quiet postgres)")"
+
+query() { # <login> <role> <statement>: as the login would, over TCP
+  "${compose[@]}" exec -T -e "PGPASSWORD=demo-only-$1" -e "PGOPTIONS=-c role=$2" postgres \
+    psql -h 127.0.0.1 -U "$1_login" -d stack -Atc "$3" 2>&1 | head -1 || true
+}
+for pair in casino:provider provider:casino; do
+  own=${pair%:*} other=${pair#*:}
+  expect "$own works in its schema" t "$(query "$own" "${own}_app" "select has_schema_privilege('$own', 'usage')")"
+  expect "$own cannot see the schema of $other" f "$(query "$own" "${own}_app" "select has_schema_privilege('$other', 'usage')")"
+  expect "$own cannot become the owner of its schema" "ERROR:  permission denied to set role \"${own}_owner\"" \
+    "$(query "$own" "${own}_app" "set role ${own}_owner")"
+done
+[ "$failures" = 0 ]

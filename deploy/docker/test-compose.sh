@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Builds the images, runs the compose stack for real, plays the scripted round and the end-to-end suite against it, and
+# takes it all down again, whatever happened. Its own project name and ports: it disturbs no stack that is running.
+#   BIN=.venv/bin deploy/docker/test-compose.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export COMPOSE_PROJECT_NAME=casino-stack-test CASINO_DEMO=1
+export CASINO_PORT=${TEST_CASINO_PORT:-18000} PROVIDER_PORT=${TEST_PROVIDER_PORT:-18100}
+unset CASINO_SECRET PROVIDER_SECRET CASINO_KEYS PROVIDER_KEYS
+compose=(docker compose --ansi never --progress quiet --env-file /dev/null)
+
+down() { "${compose[@]}" down --volumes --timeout 20; }
+trap down EXIT
+down
+echo "building and starting the compose stack"
+if ! "${compose[@]}" up --build --detach --wait; then
+  "${compose[@]}" ps --all
+  "${compose[@]}" logs --no-color --tail 40
+  exit 1
+fi
+"${compose[@]}" ps --all --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
+
+export CASINO_URL=http://127.0.0.1:$CASINO_PORT PROVIDER_URL=http://127.0.0.1:$PROVIDER_PORT
+"$BIN/python" -m local_stack simulate
+if ! E2E_TARGET=compose "$BIN/python" -m pytest tests-e2e; then
+  "${compose[@]}" logs --no-color --tail 40 casino provider
+  exit 1
+fi
+BIN=$BIN deploy/docker/check-hardening.sh "${compose[@]}"

@@ -1,0 +1,19 @@
+"""What all tests of the local stack share."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local_stack.cluster import remove_cluster
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def no_cluster_stays(tmp_path: Path) -> Iterator[None]:
+    """Run by root below a private folder, a cluster's files are elsewhere: pytest would leave them behind."""
+    yield
+    for link in [tmp_path / "postgres", *tmp_path.glob("*/postgres")]:
+        remove_cluster(link.parent)

@@ -1,0 +1,92 @@
+"""Runs `python -m local_stack serve` for a test, and looks at it from outside: its output, its children, its end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_stack.ports import free_port
+
+READY_SECONDS = 60
+STOP_SECONDS = 60
+POLL_SECONDS = 0.05
+
+
+def clean_environment() -> dict[str, str]:
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("CASINO_", "PROVIDER_", "STACK_"))
+    }
+
+
+def eventually(holds: Callable[[], bool], *, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    process: subprocess.Popen[bytes]
+    output_path: Path
+    environment: dict[str, str]
+
+    @property
+    def output(self) -> str:
+        return self.output_path.read_text()
+
+    def children(self) -> dict[str, int]:
+        """The long-running programs by name: casino, provider, postgres."""
+        pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in pids}
+        return {(Path(words[0].decode()).name if b"-m" not in words else words[words.index(b"-m") + 1].decode()): pid
+                for pid, words in commands.items()}  # fmt: skip
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        return run_command(command, self.environment)
+
+
+def run_command(command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local_stack", command],
+        env=environment, capture_output=True, text=True, timeout=READY_SECONDS, check=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def serving(state_dir: Path, **settings: str) -> Iterator[Serving]:
+    """A stack on free ports, ready; killed with everything it started if the test left it running."""
+    ports = {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port())}
+    environment = clean_environment() | ports | {"STACK_STATE_DIR": str(state_dir)} | settings
+    output_path = state_dir.with_name(f"{state_dir.name}-output.txt")
+    with output_path.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local_stack", "serve"], env=environment, stdout=output, stderr=output
+        )
+    running = Serving(process, output_path, environment)
+    try:
+        assert eventually(lambda: "ready: " in running.output or process.poll() is not None, seconds=READY_SECONDS)
+        assert process.poll() is None, running.output
+        yield running
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()

@@ -1,0 +1,152 @@
+"""`serve` and `demo` as a person meets them: real processes, signals, exit codes."""
+
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+from serving import clean_environment, eventually, is_alive, run_command, serving
+
+from local_stack.databases import DATABASE
+from local_stack.ports import free_port, is_taken
+from local_stack.postgres import Postgres
+
+ORPHAN_SECONDS = 20
+
+
+def test_the_demo_passes_with_the_balance_of_the_seed_and_leaves_nothing_behind() -> None:
+    before = set(Path(tempfile.gettempdir()).glob("demo-*"))
+    done = run_command("demo", clean_environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "PASSED  final balance 1,001,000 USD"
+    assert set(Path(tempfile.gettempdir()).glob("demo-*")) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_signal_ends_everything_in_order_and_with_success(tmp_path: Path, number: signal.Signals) -> None:
+    with serving(tmp_path / "state") as stack:
+        children = stack.children()
+        assert set(children) == {"casino", "provider", "postgres"}
+        assert stack.stop(number) == 0, stack.output
+    assert not [name for name, pid in children.items() if is_alive(pid)]
+    assert stack.output.rstrip().endswith("stopped")
+    assert "database system is shut down" in (tmp_path / "state" / "postgres.log").read_text()
+
+
+def test_a_second_start_finds_the_balances_of_the_first(tmp_path: Path) -> None:
+    finals = []
+    for _ in range(2):
+        with serving(tmp_path / "state") as stack:
+            played = stack.run("simulate")
+            assert played.returncode == 0, played.stdout + played.stderr
+            finals.append(played.stdout.splitlines()[-1])
+            stack.stop()
+    assert finals == ["PASSED  final balance 1,001,000 USD", "PASSED  final balance 1,002,000 USD"]
+
+
+def test_the_logs_are_on_the_terminal_with_a_name_and_in_files(tmp_path: Path) -> None:
+    with serving(tmp_path / "state") as stack:
+        assert stack.run("simulate").returncode == 0
+        stack.stop()
+    assert "casino   | " in stack.output
+    assert "provider | " in stack.output
+    for service in ("casino", "provider"):
+        log = (tmp_path / "state" / "logs" / f"{service}.log").read_text()
+        assert log
+        assert "demo-only" not in log
+        assert f"{service}-secret" not in log
+
+
+@pytest.mark.parametrize("victim", ["casino", "provider", "postgres"])
+def test_the_death_of_a_child_ends_the_stack_with_a_failure(tmp_path: Path, victim: str) -> None:
+    with serving(tmp_path / "state") as stack:
+        children = stack.children()
+        os.kill(children[victim], signal.SIGKILL)
+        assert stack.process.wait(60) == 1
+    assert "FAILED" in stack.output
+    assert not [name for name, pid in children.items() if is_alive(pid)]
+
+
+def test_killing_the_stack_itself_leaves_no_orphan(tmp_path: Path) -> None:
+    with serving(tmp_path / "state") as stack:
+        children = stack.children()
+        stack.stop(signal.SIGKILL)
+    assert eventually(lambda: not any(map(is_alive, children.values())), seconds=ORPHAN_SECONDS), children
+    with serving(tmp_path / "state") as again:
+        assert again.run("simulate").returncode == 0
+        assert again.stop() == 0
+
+
+def test_two_stacks_in_one_state_folder_are_refused(tmp_path: Path) -> None:
+    with serving(tmp_path / "state") as stack:
+        ports = {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port())}
+        second = run_command("serve", stack.environment | ports)
+        assert (second.returncode, "another stack is running" in second.stderr) == (1, True)
+        assert stack.stop() == 0
+
+
+def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        environment = clean_environment() | {"CASINO_PORT": str(port), "STACK_STATE_DIR": str(tmp_path)}
+        done = run_command("serve", environment)
+    assert done.returncode == 1
+    assert f"port {port} is taken: set CASINO_PORT" in done.stderr
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_simulate_without_a_stack_says_how_to_start_one() -> None:
+    done = run_command("simulate", clean_environment() | {"CASINO_URL": f"http://127.0.0.1:{free_port()}"})
+    assert done.returncode == 1
+    assert "make serve" in done.stderr
+
+
+def test_another_database_can_be_given_for_both_services(tmp_path: Path) -> None:
+    with Postgres(tmp_path / "elsewhere") as server:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("create database given")
+        given = {"CASINO_DATABASE_URL": server.url("given"), "PROVIDER_DATABASE_URL": server.url("given")}
+        with serving(tmp_path / "state", **given) as stack:
+            assert set(stack.children()) == {"casino", "provider"}
+            assert stack.run("simulate").returncode == 0
+            assert stack.stop() == 0
+        with psycopg.connect(server.url("given")) as connection:
+            assert connection.execute("select to_regnamespace('casino') is not null").fetchone() == (True,)
+
+
+def test_neither_service_can_see_the_schema_of_the_other(tmp_path: Path) -> None:
+    with serving(tmp_path / "state") as stack:
+        assert stack.stop() == 0
+    with Postgres(tmp_path / "state") as server:
+        for own, other in (("casino", "provider"), ("provider", "casino")):
+            options = f"-c role={own}_app"
+            with psycopg.connect(server.url(DATABASE, f"{own}_login"), options=options, autocommit=True) as connection:
+                seen = "select has_schema_privilege(%s, 'usage')"
+                assert connection.execute(seen, (own,)).fetchone() == (True,)
+                assert connection.execute(seen, (other,)).fetchone() == (False,)
+                for role in (f"{own}_owner", f"{other}_app", f"{other}_owner", "postgres"):
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        connection.execute(f"set role {role}".encode())
+
+
+def test_a_stack_that_is_told_to_stop_while_it_starts_stops(tmp_path: Path) -> None:
+    environment = clean_environment() | {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port())}
+    code = (
+        "import os, signal, threading; threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start();"
+        "from local_stack.__main__ import run; import sys; sys.argv[1:] = ['serve']; run()"
+    )
+    import subprocess
+
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"STACK_STATE_DIR": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert time.monotonic() - started < 30
+    assert not is_taken(int(environment["CASINO_PORT"]))

@@ -1,0 +1,57 @@
+"""What the environment decides, and what each service gets to see of it."""
+
+from pathlib import Path
+
+import pytest
+
+from local_stack.settings import BadSettingError, from_environment, hermetic
+
+
+def test_without_any_variable_the_stack_is_the_documented_demo() -> None:
+    settings = from_environment({})
+    assert dict(settings.ports) == {"casino": 8000, "provider": 8100}
+    assert settings.state_dir == Path(".state").resolve()
+    assert settings.base["CASINO_SECRET"] == "casino-secret"
+    assert settings.base["PROVIDER_SECRET"] == "provider-secret"
+    assert settings.base["CASINO_DEMO"] == "1"
+
+
+def test_outside_demo_mode_no_secret_is_made_up() -> None:
+    settings = from_environment({"CASINO_DEMO": "0"})
+    assert "CASINO_SECRET" not in settings.base
+    assert "PROVIDER_SECRET" not in settings.base
+
+
+def test_secrets_of_the_environment_win() -> None:
+    assert from_environment({"CASINO_SECRET": "x" * 32}).base["CASINO_SECRET"] == "x" * 32
+
+
+def test_a_service_never_gets_the_address_of_the_other_or_of_an_owner() -> None:
+    environ = {
+        "CASINO_DATABASE_URL": "postgresql://c",
+        "CASINO_OWNER_DATABASE_URL": "postgresql://co",
+        "PROVIDER_DATABASE_URL": "postgresql://p",
+    }
+    seen = from_environment(environ).environment("casino", database_url="postgresql://c")
+    assert {name for name in seen if name.endswith("_DATABASE_URL")} == {"CASINO_DATABASE_URL"}
+
+
+@pytest.mark.parametrize("word", ["0", "65536", "http", "-1"])
+def test_a_port_that_is_none_is_refused_by_name(word: str) -> None:
+    with pytest.raises(BadSettingError, match="PROVIDER_PORT"):
+        from_environment({"PROVIDER_PORT": word})
+
+
+def test_one_port_for_both_services_is_refused() -> None:
+    with pytest.raises(BadSettingError, match="both 8100"):
+        from_environment({"CASINO_PORT": "8100"})
+
+
+def test_the_demo_takes_nothing_of_the_stack_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CASINO_DATABASE_URL", "postgresql://production")
+    monkeypatch.setenv("CASINO_SECRET", "x" * 32)
+    settings = hermetic(tmp_path)
+    assert settings.given_database_url("casino") is None
+    assert settings.base["CASINO_SECRET"] == "casino-secret"
