@@ -1,6 +1,6 @@
 """Every error that the service answers with: one table, one way to render a row of it.
 
-Owns codes, statuses, the advice on retrying and the sentence for a person. Nothing else in the service may choose a
+Owns codes, statuses, what a caller should do and the sentence for a person. Nothing else in the service may choose a
 status for an error. docs/errors.md is rendered from this table.
 """
 
@@ -19,7 +19,7 @@ class ErrorKind:
 
     code: str
     status: int
-    retry: str
+    advice: str
     sentence: str
     retry_after_seconds: int | None = None
 
