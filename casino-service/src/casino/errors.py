@@ -24,9 +24,10 @@ class ErrorKind:
     retry_after_seconds: int | None = None
 
 
-_NEVER: Final = "never"
-_SIGN_ANEW: Final = "once, signed anew"
-_LAUNCH: Final = "after a new launch"
+_NEVER: Final = "never retries"
+_SIGN_ANEW: Final = "signs anew, retries once"
+_LAUNCH: Final = "launches anew"
+_END: Final = "ends or pauses the game"
 
 ERRORS: Final[Mapping[str, ErrorKind]] = {
     kind.code: kind
@@ -54,29 +55,29 @@ ERRORS: Final[Mapping[str, ErrorKind]] = {
         ErrorKind("nonce_replay", 401, _SIGN_ANEW, "The signature was used before"),
         ErrorKind("access_token_missing", 401, _NEVER, "The player's access token is missing"),
         ErrorKind("access_token_invalid", 401, _NEVER, "The player's access token is not valid"),
-        ErrorKind("insufficient_balance", 402, _NEVER, "Insufficient balance"),
-        ErrorKind("session_player_mismatch", 403, _NEVER, "The session belongs to another player"),
-        ErrorKind("player_excluded", 403, _NEVER, "The player is excluded from play"),
-        ErrorKind("wallet_blocked", 403, _NEVER, "The wallet is blocked"),
-        ErrorKind("limit_exceeded", 403, _NEVER, "A limit of the player has been reached"),
-        ErrorKind("cooldown_active", 403, _NEVER, "The player is taking a break"),
+        ErrorKind("insufficient_balance", 402, "tells the player", "Insufficient balance"),
+        ErrorKind("session_player_mismatch", 403, _END, "The session belongs to another player"),
+        ErrorKind("player_excluded", 403, _END, "The player is excluded from play"),
+        ErrorKind("wallet_blocked", 403, _END, "The wallet is blocked"),
+        ErrorKind("limit_exceeded", 403, _END, "A limit of the player has been reached"),
+        ErrorKind("cooldown_active", 403, _END, "The player is taking a break"),
         ErrorKind("session_not_found", 404, _LAUNCH, "The session is not known"),
         ErrorKind("session_expired", 404, _LAUNCH, "The session has ended"),
         ErrorKind("player_not_found", 404, _LAUNCH, "The player is not known"),
         ErrorKind("game_not_found", 404, _LAUNCH, "The game is not known"),
         ErrorKind("not_found", 404, _NEVER, "There is nothing here"),
         ErrorKind("method_not_allowed", 405, _NEVER, "The method is not allowed here"),
-        ErrorKind("session_busy", 409, "the same id after 100 ms", "The wallet is busy with another transaction"),
+        ErrorKind("session_busy", 409, "retries the same id after 100 ms", "The wallet is busy with another transaction"),
         ErrorKind("body_too_large", 413, _NEVER, "The body is larger than 64 KiB"),
         ErrorKind("unsupported_media_type", 415, _NEVER, "The body must be uncompressed application/json"),
         ErrorKind(
-            "idempotency_mismatch", 422, "never; raise an alarm", "The transaction id was used with other content"
+            "idempotency_mismatch", 422, "never retries; alarms", "The transaction id was used with other content"
         ),
-        ErrorKind("game_disabled", 423, _NEVER, "The game is under maintenance"),
-        ErrorKind("internal", 500, "outcome unknown: section 7", "An internal error: the outcome is not known"),
-        ErrorKind("provider_unreachable", 502, "a new launch later", "The game provider cannot be reached"),
+        ErrorKind("game_disabled", 423, "shows maintenance", "The game is under maintenance"),
+        ErrorKind("internal", 500, "outcome unknown: asks again with the same id", "An internal error: the outcome is not known"),
+        ErrorKind("provider_unreachable", 502, "shows an error, launches anew later", "The game provider cannot be reached"),
         ErrorKind(
-            "overloaded", 503, "the same id after retry-after", "Too busy: nothing was done", retry_after_seconds=1
+            "overloaded", 503, "waits as retry-after says, then the same id", "Too busy: nothing was done", retry_after_seconds=1
         ),
     )
 }
