@@ -87,7 +87,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         await database.close()
         log.info("service_stopped")
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *Callbacks(commands, balances, feed, settings.request_budget_seconds).routes(),
             *ClientEndpoints(launcher, settings).routes(),
@@ -110,6 +110,8 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         exception_handlers={HTTPException: http.render_http_exception},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a signature holds for one path: there is nothing to redirect to
+    return app
 
 
 def create_from_environment() -> Starlette:

@@ -99,5 +99,5 @@ def amount(content: dict[str, Any], *, least: int) -> int:
         raise Refused("invalid_field", field="amount")
     value = content["amount"]
     if not is_amount(value, least=least):
-        raise Refused("bad_amount", field="amount")
+        raise Refused("bad_amount")
     return int(value)

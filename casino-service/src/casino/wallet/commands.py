@@ -17,7 +17,7 @@ from casino.wallet import queries
 Kind = Literal["debit", "credit", "rollback"]
 
 
-class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class WalletCommand(msgspec.Struct, frozen=True, rename="camel"):
     """One debit, credit or rollback as the provider asked for it. `amount` is in minor units."""
 
     kind: Kind
