@@ -1,7 +1,7 @@
 """Renders docs/errors.md from the error tables of both services and the provider's table of actions.
 
-    python docs/render_errors.py            writes the page
-    python docs/render_errors.py --print    prints it; a test compares that with the page
+python docs/render_errors.py            writes the page
+python docs/render_errors.py --print    prints it; a test compares that with the page
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from provider.wallet_client.actions import ACTIONS
 PAGE = Path(__file__).parent / "errors.md"
 HEAD = """# Errors
 
-Rendered by `make docs` from the tables in `casino/errors.py`, `provider/errors.py` and `provider/wallet_client/actions.py`: change those, never this
-page. An error is `{"error": "<sentence>", "code": "<code>", "requestId": "…"}`, with `field` or `serverTime` where they help. The status alone
-tells a program what to do; the code says why; the sentence is for a person.
+Rendered by `make docs` from the tables in `casino/errors.py`, `provider/errors.py` and
+`provider/wallet_client/actions.py`: change those, never this page. An error is
+`{"error": "<sentence>", "code": "<code>", "requestId": "…"}`, with `field` or `serverTime` where they help. The status
+alone tells a program what to do; the code says why; the sentence is for a person.
 """
 
 

@@ -67,18 +67,18 @@ ERRORS: Final[Mapping[str, ErrorKind]] = {
         ErrorKind("game_not_found", 404, _LAUNCH, "The game is not known"),
         ErrorKind("not_found", 404, _NEVER, "There is nothing here"),
         ErrorKind("method_not_allowed", 405, _NEVER, "The method is not allowed here"),
-        ErrorKind("session_busy", 409, "retries the same id after 100 ms", "The wallet is busy with another transaction"),
+        ErrorKind("session_busy", 409, "retries the same id after 100 ms", "The wallet is busy"),
         ErrorKind("body_too_large", 413, _NEVER, "The body is larger than 64 KiB"),
         ErrorKind("unsupported_media_type", 415, _NEVER, "The body must be uncompressed application/json"),
         ErrorKind(
             "idempotency_mismatch", 422, "never retries; alarms", "The transaction id was used with other content"
         ),
         ErrorKind("game_disabled", 423, "shows maintenance", "The game is under maintenance"),
-        ErrorKind("internal", 500, "outcome unknown: asks again with the same id", "An internal error: the outcome is not known"),
-        ErrorKind("provider_unreachable", 502, "shows an error, launches anew later", "The game provider cannot be reached"),
         ErrorKind(
-            "overloaded", 503, "waits as retry-after says, then the same id", "Too busy: nothing was done", retry_after_seconds=1
+            "internal", 500, "outcome unknown: asks again, same id", "Something went wrong: the outcome is not known"
         ),
+        ErrorKind("provider_unreachable", 502, "shows a wallet error", "The game provider cannot be reached"),
+        ErrorKind("overloaded", 503, "waits as told, same id", "Too busy: nothing was done", retry_after_seconds=1),
     )
 }
 
