@@ -9,10 +9,10 @@ PYTHON ?=
 BIN := .venv/bin
 PACKAGES := shared-signing casino-service provider-service deploy/local
 SUITES := shared-signing casino-service provider-service deploy tests-e2e
+SUITES_ON_A_DATABASE := casino-service provider-service tests-e2e
 SOURCES := $(PACKAGES:%=%/src)
 TOOL_SETTINGS := $(PACKAGES:%=%/pyproject.toml) deploy/set-up.sh
 PYTEST := $(BIN)/python -m pytest
-COMPOSE := docker compose
 
 .PHONY: help
 help: ## show this list
@@ -43,7 +43,7 @@ test: .venv/.complete ## unit, integration and end-to-end tests on the embedded 
 
 .PHONY: test-docker
 test-docker: .venv/.complete ## integration and end-to-end tests on containers, then against docker compose
-	TEST_POSTGRES=testcontainers E2E_TARGET=own $(PYTEST) $(SUITES)
+	TEST_POSTGRES=testcontainers E2E_TARGET=own $(PYTEST) $(SUITES_ON_A_DATABASE)
 	@BIN=$(BIN) deploy/docker/test-compose.sh
 
 .PHONY: check
