@@ -21,6 +21,7 @@ from provider.errors import ProviderError
 from provider.health import health_routes
 from provider.loops import BackgroundLoop
 from provider.nonces import PostgresNonceStore
+from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books
 from provider.outbox.courier import Courier
 from provider.outbox.recovery import Outbox
@@ -54,7 +55,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     key_ring = KeyRing(settings.provider_keys)
 
     outbox_due = asyncio.Event()
-    books = Books(pool, lease_seconds=settings.lease_seconds)
+    books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
     courier = Courier(pool, books, wallet, nudge=outbox_due.set)
     outbox = Outbox(books, courier, sealer, nudge=outbox_due.set)
     outbox_loop = BackgroundLoop(

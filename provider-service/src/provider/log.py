@@ -42,4 +42,6 @@ def configure_logging(*, log_format: str, level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    # One line for each call to the wallet is ours to write, with what it meant.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.INFO), force=True)

@@ -4,6 +4,7 @@ Owns its own connections. It must never do what the outbox of a serving process 
 """
 
 from provider.db import create_pool
+from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books
 from provider.outbox.courier import Courier
 from provider.outbox.recovery import Outbox
@@ -21,7 +22,7 @@ async def recover(settings: Settings) -> int:
     )
     wallet = WalletClient(http, KeyRing(settings.casino_keys), call_seconds=settings.call_seconds)
     async with create_pool(settings) as pool, http:
-        books = Books(pool, lease_seconds=settings.lease_seconds)
+        books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
         courier = Courier(pool, books, wallet, nudge=lambda: None)
         outbox = Outbox(books, courier, Sealer(settings.sealing_secrets), nudge=lambda: None)
         return await outbox.run_until_idle(timeout_seconds=settings.lease_seconds)

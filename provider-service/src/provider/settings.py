@@ -41,6 +41,7 @@ class Settings:
     connect_seconds: float = 2.0
     lease_margin_seconds: float = 2.0
     script_seconds: float = 60.0
+    retry_first_seconds: float = 4.0
     outbox_interval_seconds: float = 1.0
     prune_interval_seconds: float = 15.0
 
@@ -81,6 +82,7 @@ class Settings:
             connect_seconds=reader.number("PROVIDER_CONNECT_SECONDS", 2.0, least=0.1, most=2.0),
             lease_margin_seconds=reader.number("PROVIDER_LEASE_MARGIN_SECONDS", 2.0, least=0.2, most=60.0),
             script_seconds=reader.number("PROVIDER_SCRIPT_SECONDS", 60.0, least=1.0, most=300.0),
+            retry_first_seconds=reader.number("PROVIDER_RETRY_FIRST_SECONDS", 4.0, least=0.05, most=4.0),
             outbox_interval_seconds=reader.number("PROVIDER_OUTBOX_INTERVAL_SECONDS", 1.0, least=0.05, most=60.0),
             prune_interval_seconds=reader.number("PROVIDER_PRUNE_INTERVAL_SECONDS", 15.0, least=0.05, most=3600.0),
         )

@@ -4,18 +4,23 @@ Owns the schedule. It is stored with the row, not slept through, so that a resta
 """
 
 import random
+from dataclasses import dataclass
 from typing import Final
 
-FIRST_SECONDS: Final = 4.0
-LONGEST_SECONDS: Final = 60.0
 JITTER_SHARE: Final = 0.25
+LONGEST_OVER_FIRST: Final = 15
 
 
-def pause_seconds(attempts_made: int) -> float:
-    """The pause after so many deliveries: 4, 8, 16, 32, 60 s and then 60 s for ever.
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """The pauses 1, 2, 4, 8 and 15 times the first, and 15 times for ever: 4, 8, 16, 32, 60 s with a first of 4.
 
-    The first five are the five retries within two minutes; jitter only shortens, so that they stay within.
+    Five retries within two minutes, then one a minute. Jitter only shortens, so that the five stay within.
     """
-    longest: float = min(FIRST_SECONDS * 2 ** min(max(attempts_made - 1, 0), 10), LONGEST_SECONDS)
-    share = random.uniform(1 - JITTER_SHARE, 1)  # noqa: S311 -- pacing, not a secret
-    return longest * share
+
+    first_seconds: float = 4.0
+
+    def pause_seconds(self, deliveries_made: int) -> float:
+        """The pause after so many deliveries without an answer."""
+        times: int = min(2 ** min(max(deliveries_made - 1, 0), LONGEST_OVER_FIRST), LONGEST_OVER_FIRST)
+        return self.first_seconds * times * random.uniform(1 - JITTER_SHARE, 1)  # noqa: S311 -- pacing, not a secret

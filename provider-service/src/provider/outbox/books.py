@@ -16,9 +16,9 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from provider.db import Pool
-from provider.outbox.backoff import pause_seconds
+from provider.outbox.backoff import Backoff
 from provider.outbox.calls import PROBE, DueCall, MoneyCall, rollback_id_of
-from provider.wallet_client.client import Accepted, Attempt, Called, Outcome, Refused, Unknown
+from provider.wallet_client.outcomes import Accepted, Attempt, Called, Outcome, Refused, Unknown
 
 ATTEMPTS_KEPT_MAX: Final = 100
 """Attempts kept for one transaction: a wallet that is away for a week must not fill a disk."""
@@ -38,7 +38,7 @@ _NOTE_ATTEMPTS: Final = f"""
         a.signature, a.failure
     from provider.wallet_transactions as t
     cross join unnest(
-        %(ago)s::double precision[], %(elapsed)s::integer[], %(status)s::smallint[], %(code)s::text[],
+        %(ago)s::double precision[], %(elapsed)s::bigint[], %(status)s::bigint[], %(code)s::text[],
         %(signature)s::text[], %(failure)s::text[]
     ) as a (ago_seconds, elapsed_ms, status, code, signature, failure)
     where t.transaction_id = %(id)s and t.attempts < {ATTEMPTS_KEPT_MAX}
@@ -52,7 +52,7 @@ _CLAIM: Final = """
     select o_transaction_id as transaction_id, o_kind as kind, o_reason as reason, o_round_id as round_id,
         o_amount_minor as amount_minor, o_currency as currency, o_related_transaction_id as related_transaction_id,
         o_original_transaction_id as original_transaction_id, o_end_round as end_round, o_request_id as request_id,
-        o_attempts as attempts, o_provider_session_id as provider_session_id, o_user_id as user_id,
+        o_deliveries as deliveries, o_provider_session_id as provider_session_id, o_user_id as user_id,
         o_token_sealed as token_sealed
     from provider.claim_due(%s, %s)
 """
@@ -77,9 +77,10 @@ class Recorded:
 class Books:
     """The provider's side of the money."""
 
-    def __init__(self, pool: Pool, *, lease_seconds: float) -> None:
+    def __init__(self, pool: Pool, *, lease_seconds: float, backoff: Backoff) -> None:
         self._pool = pool
         self._lease_seconds = lease_seconds
+        self._backoff = backoff
 
     async def write_intent(self, call: MoneyCall) -> None:
         """Write a call down before it is sent, and own it until the lease ends. Raises `NotRecorded`."""
@@ -105,8 +106,9 @@ class Books:
         Tried again when the database is briefly away: writing it twice changes nothing. If it stays away the lease
         ends, and recovery finds out once more.
         """
-        statement = f"with noted as ({_NOTE_ATTEMPTS}) select o_state, o_applied from {_OUTCOMES[type(called.outcome)]}"  # noqa: S608
-        values = _attempt_values(call.transaction_id, called.attempts) | _outcome_values(call, called.outcome)
+        write = _OUTCOMES[type(called.outcome)]
+        statement = f"with noted as ({_NOTE_ATTEMPTS}) select o_state, o_applied from {write}"  # noqa: S608 - constants
+        values = _attempt_values(call.transaction_id, called.attempts) | self._outcome_values(call, called.outcome)
         retrying = AsyncRetrying(
             wait=wait_exponential_jitter(initial=0.05, max=0.5),
             stop=stop_after_attempt(OUTCOME_WRITE_TRIES),
@@ -151,6 +153,20 @@ class Books:
         """How many transactions have no known end."""
         return int(await self._one("select count(*) from provider.wallet_transactions where state = 'pending'", ()))
 
+    def _outcome_values(self, call: MoneyCall, outcome: Outcome) -> dict[str, Any]:
+        if isinstance(outcome, Accepted):
+            return {"balance": outcome.balance_minor, "tombstone": outcome.tombstone}
+        if isinstance(outcome, Unknown):
+            return {"code_of_all": outcome.code, "pause": self._backoff.pause_seconds(call.deliveries_before + 1)}
+        # A debit may be refused by the rules of the game. A payout may not be refused at all, and a rollback only
+        # because the wallet never knew the session, or because a script wanted to see it.
+        surprising = call.kind != "debit" and not (call.kind == "rollback" and outcome.action.never_known)
+        return {
+            "code_of_all": outcome.code,
+            "never_known": outcome.action.never_known,
+            "contradicts": (outcome.action.alarms or surprising) and call.reason != PROBE,
+        }
+
     async def _one(self, statement: str, values: Any) -> Any:
         return (await self._row(statement, values))[0]
 
@@ -173,19 +189,4 @@ def _attempt_values(transaction_id: UUID, attempts: Sequence[Attempt]) -> dict[s
         "signature": [attempt.signature for attempt in attempts],
         "failure": [attempt.failure for attempt in attempts],
         "tries": len(attempts),
-    }
-
-
-def _outcome_values(call: MoneyCall, outcome: Outcome) -> dict[str, Any]:
-    if isinstance(outcome, Accepted):
-        return {"balance": outcome.balance_minor, "tombstone": outcome.tombstone}
-    if isinstance(outcome, Unknown):
-        return {"code_of_all": outcome.code, "pause": pause_seconds(call.attempts_before + 1)}
-    # A debit may be refused by the rules of the game. A payout may not be refused at all, and a rollback only because
-    # the wallet never knew the session, or because a script wanted to see it.
-    surprising = call.kind != "debit" and not (call.kind == "rollback" and outcome.action.never_known)
-    return {
-        "code_of_all": outcome.code,
-        "never_known": outcome.action.never_known,
-        "contradicts": (outcome.action.alarms or surprising) and call.reason != PROBE,
     }

@@ -37,7 +37,7 @@ class MoneyCall:
     related_transaction_id: UUID | None = None
     original_transaction_id: UUID | None = None
     end_round: bool = False
-    attempts_before: int = 0
+    deliveries_before: int = 0
 
     def as_wallet_call(self) -> WalletCall:
         """What is sent: from the same row always the same bytes."""
@@ -68,7 +68,7 @@ class DueCall:
     original_transaction_id: UUID | None
     end_round: bool
     request_id: str | None
-    attempts: int
+    deliveries: int
     user_id: str
     token_sealed: bytes = field(repr=False)
 
@@ -86,5 +86,5 @@ class DueCall:
             related_transaction_id=self.related_transaction_id,
             original_transaction_id=self.original_transaction_id,
             end_round=self.end_round,
-            attempts_before=self.attempts,
+            deliveries_before=self.deliveries,
         )

@@ -15,7 +15,8 @@ from provider.db import Pool
 from provider.outbox.books import Books, Recorded
 from provider.outbox.calls import MoneyCall
 from provider.sessions.queries import stop_session
-from provider.wallet_client.client import Accepted, Called, Outcome, Refused, Unknown, WalletClient
+from provider.wallet_client.client import WalletClient
+from provider.wallet_client.outcomes import Accepted, Called, Outcome, Refused, Unknown
 
 log = structlog.get_logger(__name__)
 

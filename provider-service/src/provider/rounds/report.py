@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from provider.rounds.script import SCRIPT
-from provider.wallet_client.client import Accepted, Outcome, Refused
 from provider.wallet_client.messages import WalletCall, WalletSession, mask_token
+from provider.wallet_client.outcomes import Accepted, Outcome, Refused
 
 
 class StepReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

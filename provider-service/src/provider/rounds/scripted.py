@@ -18,8 +18,9 @@ from provider.outbox.courier import Courier
 from provider.rounds.report import Notes, RoundReport
 from provider.rounds.script import PAYOUT_MINOR, REFUSAL_CODE, REFUSAL_SENTENCE, STAKE_MINOR
 from provider.sessions.launch import OpenSession
-from provider.wallet_client.client import Accepted, Outcome, Refused, Unknown, WalletClient
+from provider.wallet_client.client import WalletClient
 from provider.wallet_client.messages import WalletSession, balance_call
+from provider.wallet_client.outcomes import Accepted, Outcome, Refused, Unknown
 
 log = structlog.get_logger(__name__)
 

@@ -43,8 +43,8 @@ class NewSession:
 _COLUMNS: Final = (
     "provider_session_id, casino_code, casino_session_id, player_id, user_id, game_code, currency, state, token_sealed"
 )
-_LAUNCH: Final = f"select {_COLUMNS} from provider.launch_session(%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 -- constant
-_BY_ID: Final = f"select {_COLUMNS} from provider.game_sessions where provider_session_id = %s"  # noqa: S608 -- constant
+_LAUNCH: Final = f"select {_COLUMNS} from provider.launch_session(%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 - constant
+_BY_ID: Final = f"select {_COLUMNS} from provider.game_sessions where provider_session_id = %s"  # noqa: S608 - constant
 
 
 async def launch_session(pool: Pool, new: NewSession) -> GameSession:

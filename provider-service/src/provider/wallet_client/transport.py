@@ -1,93 +1,112 @@
-"""The HTTP client under the wallet client: httpx's interface on a fast transport, strictly bounded.
+"""The HTTP client under the wallet client: httpx's interface on aiohttp's connections, strictly bounded.
 
-Owns connections, their bounds and what may come back over them. It must never follow a redirect, use a proxy of the
-environment, keep a cookie, decode a compressed answer, or read an answer to its end when it has none.
+Owns connections, their bounds, what may come back over them, and telling what never left from what may have arrived.
+It must never follow a redirect, use a proxy of the environment, keep a cookie, decode a compressed answer, or read an
+answer to its end when it has none. Why aiohttp: docs/decisions, "The wallet client's transport".
 """
 
-from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Final
 
+import aiohttp
 import httpx
-from pyreqwest.client import ClientBuilder
-from pyreqwest.compatibility.httpx import HttpxTransport
 
 ANSWER_MAX_BYTES: Final = 65_536
 CONNECTIONS_MAX: Final = 128
-IDLE_CONNECTIONS_MAX: Final = 64
-IDLE_SECONDS: Final = 20.0  # shorter than any sensible server's, so that it is we who close
-USER_AGENT: Final = "provider-service"
+IDLE_SECONDS: Final = 4.0  # shorter than uvicorn's five, so that it is mostly we who close
+
+
+class NotSent(httpx.ConnectError):
+    """No byte of the request left: no connection could be had. Only this may be raised for that."""
 
 
 class AnswerRefused(httpx.TransportError):
     """The answer breaks a bound: too long, or in an encoding that nobody asked for."""
 
 
-class BoundedTransport(httpx.AsyncBaseTransport):
-    """Refuses answers that are encoded or too long, before they are held in memory."""
+class NoCookies(httpx.Cookies):
+    """Forgets every cookie."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Do nothing."""
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """Sends an httpx request with aiohttp, and reads the answer whole, within its bound."""
+
+    def __init__(self, *, call_seconds: float, connect_seconds: float) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=call_seconds, connect=connect_seconds, sock_connect=connect_seconds)
+        self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request."""
-        response = await self._inner.handle_async_request(request)
-        if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-            await response.aclose()
-            raise AnswerRefused("encoded answer", request=request)
-        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 -- an async transport streams so
-        response.stream = _BoundedStream(response.stream, request)
-        return response
+        """Send one request. Raises `NotSent` only when nothing was sent."""
+        session = self._session or self._open()
+        try:
+            async with session.request(
+                request.method,
+                str(request.url),
+                headers=request.headers.multi_items(),
+                data=request.content,
+                allow_redirects=False,
+            ) as answer:
+                if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+                    raise AnswerRefused("encoded answer", request=request)
+                body = await _read_bounded(answer.content, request)
+                return httpx.Response(answer.status, headers=answer.raw_headers, content=body)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotSent(type(error).__name__, request=request) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise httpx.ReadError(type(error).__name__, request=request) from error
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._inner.aclose()
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        # Not in __init__: a session belongs to the event loop in which it was made.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=IDLE_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            auto_decompress=False,
+            trust_env=False,
+        )
+        return self._session
 
 
-class _BoundedStream(httpx.AsyncByteStream):
-    def __init__(self, inner: httpx.AsyncByteStream, request: httpx.Request) -> None:
-        self._inner = inner
-        self._request = request
+async def _read_bounded(content: aiohttp.StreamReader, request: httpx.Request) -> bytes:
+    chunks: list[bytes] = []
+    seen_bytes = 0
+    async for chunk in content.iter_any():
+        seen_bytes += len(chunk)
+        if seen_bytes > ANSWER_MAX_BYTES:
+            raise AnswerRefused("answer too long", request=request)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        seen_bytes = 0
-        async for chunk in self._inner:
-            seen_bytes += len(chunk)
-            if seen_bytes > ANSWER_MAX_BYTES:
-                raise AnswerRefused("answer too long", request=self._request)
-            yield chunk
 
-    async def aclose(self) -> None:
-        await self._inner.aclose()
+class WalletHttp(httpx.AsyncClient):
+    """An httpx client that keeps no cookie."""
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None, ever."""
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        """Forget them."""
+
+
+_NO_COOKIES: Final = NoCookies()
 
 
 def create_http_client(*, base_url: str, call_seconds: float, connect_seconds: float) -> httpx.AsyncClient:
     """The client for one wallet. Closing it closes its connections."""
-    fast = (
-        ClientBuilder()
-        .follow_redirects(False)
-        .no_proxy()
-        .default_cookie_store(False)
-        .gzip(False)
-        .brotli(False)
-        .zstd(False)
-        .deflate(False)
-        .referer(False)
-        .http1_lower_case_headers()
-        .user_agent(USER_AGENT)
-        .max_connections(CONNECTIONS_MAX)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        .pool_idle_timeout(timedelta(seconds=IDLE_SECONDS))
-        .pool_timeout(timedelta(seconds=connect_seconds))
-        .connect_timeout(timedelta(seconds=connect_seconds))
-        .timeout(timedelta(seconds=call_seconds))
-        .build()
-    )
-    return httpx.AsyncClient(
-        transport=BoundedTransport(HttpxTransport(fast)),
+    return WalletHttp(
+        transport=AiohttpTransport(call_seconds=call_seconds, connect_seconds=connect_seconds),
         base_url=base_url,
         follow_redirects=False,
         trust_env=False,
-        timeout=None,  # noqa: S113 -- the transport's own deadlines hold, and the caller's over all attempts
-        headers={"user-agent": USER_AGENT, "accept": "application/json", "content-type": "application/json"},
+        timeout=None,
     )

@@ -13,7 +13,7 @@ returns table (
     o_original_transaction_id uuid,
     o_end_round boolean,
     o_request_id text,
-    o_attempts integer,
+    o_deliveries bigint,
     o_provider_session_id uuid,
     o_user_id text,
     o_token_sealed bytea
@@ -42,6 +42,7 @@ begin
     where t.transaction_id = due.transaction_id
     returning
         t.transaction_id, t.kind, t.reason, t.round_id, t.amount_minor, t.currency, t.related_transaction_id,
-        t.original_transaction_id, t.end_round, t.request_id, t.attempts, s.provider_session_id, s.user_id, s.token_sealed;
+        t.original_transaction_id, t.end_round, t.request_id, t.deliveries,
+        s.provider_session_id, s.user_id, s.token_sealed;
 end;
 $$;

@@ -24,7 +24,8 @@ begin
     end if;
     if v_bet.state = 'pending' then
         update provider.wallet_transactions
-        set state = case when p_never_known then 'refused' else 'committed' end, due_at = null, ended_at = provider.clock()
+        set state = case when p_never_known then 'refused' else 'committed' end,
+            due_at = null, ended_at = provider.clock()
         where transaction_id = p_original_transaction_id;
     elsif v_bet.state = 'committed' and p_never_known then
         update provider.wallet_transactions

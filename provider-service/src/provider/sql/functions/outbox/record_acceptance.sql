@@ -7,7 +7,7 @@ create or replace function provider.record_acceptance(
     p_transaction_id uuid,
     p_balance_after_minor bigint,
     p_tombstone boolean,
-    p_attempts integer,
+    p_attempts bigint,
     out o_state text,
     out o_applied boolean
 )
@@ -35,7 +35,7 @@ begin
     v_now := provider.clock();
     update provider.wallet_transactions
     set state = 'committed', due_at = null, outcome_code = 'ok', balance_after_minor = p_balance_after_minor,
-        tombstone = p_tombstone, attempts = attempts + p_attempts, answered_at = v_now
+        tombstone = p_tombstone, deliveries = deliveries + 1, attempts = attempts + p_attempts, answered_at = v_now
     where transaction_id = p_transaction_id;
     if v_transaction.kind = 'rollback' then
         perform provider.take_back_bet(v_transaction.original_transaction_id, p_transaction_id);

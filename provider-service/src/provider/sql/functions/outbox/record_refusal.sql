@@ -9,7 +9,7 @@ create or replace function provider.record_refusal(
     p_code text,
     p_never_known boolean,
     p_contradicts boolean,
-    p_attempts integer,
+    p_attempts bigint,
     out o_state text,
     out o_applied boolean
 )
@@ -34,7 +34,8 @@ begin
         return;
     end if;
     update provider.wallet_transactions
-    set state = 'refused', due_at = null, outcome_code = p_code, attempts = attempts + p_attempts,
+    set state = 'refused', due_at = null, outcome_code = p_code, deliveries = deliveries + 1,
+        attempts = attempts + p_attempts,
         difference_code = case when p_contradicts then p_code end, answered_at = provider.clock()
     where transaction_id = p_transaction_id;
     if v_transaction.kind = 'rollback' then

@@ -1,6 +1,7 @@
 -- Purpose: write down a rollback that the game itself asks for, before it is sent.
 -- Outcomes: 'recorded'; 'already_recorded' (the same rollback exists: it has one id, whoever asks); 'round_not_found'.
--- The round may have ended: asking is allowed, and the wallet decides. What comes back is the bet's amount, if we know it.
+-- The round may have ended: asking is allowed, and the wallet decides. What comes back is the bet's
+-- amount, if we know it.
 -- Locks: the round.
 create or replace function provider.record_rollback(
     p_transaction_id uuid,
@@ -24,7 +25,9 @@ begin
     end if;
     select s.* into v_session
     from provider.game_sessions as s
-    where s.provider_session_id = (select r.provider_session_id from provider.rounds as r where r.round_id = p_round_id);
+    where s.provider_session_id = (
+        select r.provider_session_id from provider.rounds as r where r.round_id = p_round_id
+    );
     v_lease_until := provider.clock() + make_interval(secs => p_lease_seconds);
     insert into provider.wallet_transactions (
         transaction_id, kind, reason, provider_session_id, round_id, amount_minor, currency,

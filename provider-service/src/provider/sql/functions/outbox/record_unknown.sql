@@ -7,7 +7,7 @@ create or replace function provider.record_unknown(
     p_transaction_id uuid,
     p_code text,
     p_retry_seconds double precision,
-    p_attempts integer,
+    p_attempts bigint,
     out o_state text,
     out o_applied boolean
 )
@@ -26,7 +26,7 @@ begin
         return;
     end if;
     update provider.wallet_transactions
-    set outcome_code = p_code, attempts = attempts + p_attempts,
+    set outcome_code = p_code, deliveries = deliveries + 1, attempts = attempts + p_attempts,
         due_at = provider.clock() + make_interval(secs => p_retry_seconds)
     where transaction_id = p_transaction_id;
     if v_transaction.kind = 'debit' then

@@ -38,7 +38,9 @@ begin
     end if;
     v_now := provider.clock();
     insert into provider.rounds (round_id, provider_session_id, kind, lease_until, request_id, created_at)
-    values (p_round_id, p_provider_session_id, p_kind, v_now + make_interval(secs => p_lease_seconds), p_request_id, v_now);
+    values (
+        p_round_id, p_provider_session_id, p_kind, v_now + make_interval(secs => p_lease_seconds), p_request_id, v_now
+    );
     return 'opened';
 end;
 $$;

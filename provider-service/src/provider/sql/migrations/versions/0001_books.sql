@@ -2,6 +2,9 @@
 -- Money columns are written once, with the intent. The application role can change only the columns that tell how a
 -- call went, and can delete nothing but nonces.
 
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+
 create table provider.players (
     player_id bigint generated always as identity primary key,
     casino_code text not null,
@@ -28,7 +31,8 @@ create table provider.game_sessions (
     constraint stopped_session_says_why check ((state = 'stopped') = (stopped_code is not null)),
     constraint currency_is_iso_like check (currency ~ '^[A-Z0-9]{3,8}$')
 );
-comment on column provider.game_sessions.token_sealed is 'The wallet''s session token, encrypted: never in clear in a table.';
+comment on column provider.game_sessions.token_sealed is
+    'The wallet''s session token, encrypted: never in clear in a table.';
 
 create table provider.rounds (
     round_id uuid primary key,
@@ -43,7 +47,8 @@ create table provider.rounds (
     constraint round_state_known check (state in ('open', 'settled', 'voided')),
     constraint ended_round_has_an_end check ((state = 'open') = (ended_at is null))
 );
-comment on column provider.rounds.lease_until is 'Until then a live worker plays the round; an open round past it is abandoned.';
+comment on column provider.rounds.lease_until is
+    'Until then a live worker plays the round; an open round past it is abandoned.';
 create index rounds_open_by_lease on provider.rounds (lease_until) where state = 'open';
 create index rounds_by_session on provider.rounds (provider_session_id);
 
@@ -63,7 +68,8 @@ create table provider.wallet_transactions (
     created_at timestamptz not null default clock_timestamp(),
     state text not null default 'pending',
     due_at timestamptz,
-    attempts integer not null default 0,
+    deliveries bigint not null default 0,
+    attempts bigint not null default 0,
     in_doubt_at timestamptz,
     outcome_code text,
     difference_code text,
@@ -87,27 +93,33 @@ create table provider.wallet_transactions (
 comment on column provider.wallet_transactions.due_at is
     'While a live call owns the row: the end of its lease. After an unknown outcome: the next attempt. '
     'Null for a debit in doubt, which its rollback pursues.';
+comment on column provider.wallet_transactions.deliveries is
+    'Calls that ended with an outcome, known or not; each made one or more HTTP attempts.';
 comment on column provider.wallet_transactions.rollback_transaction_id is
     'The id that a rollback of this debit has, whoever sends it: a UUIDv5 of the debit''s id, fixed with the intent.';
 comment on column provider.wallet_transactions.difference_code is
     'Set when the wallet''s decision contradicts these books: reconciliation reports it.';
-create index wallet_transactions_due on provider.wallet_transactions (due_at) where state = 'pending' and due_at is not null;
-create index wallet_transactions_pending_by_session on provider.wallet_transactions (provider_session_id) where state = 'pending';
+create index wallet_transactions_due on provider.wallet_transactions (due_at)
+    where state = 'pending' and due_at is not null;
+create index wallet_transactions_pending_by_session on provider.wallet_transactions (provider_session_id)
+    where state = 'pending';
 create index wallet_transactions_by_round on provider.wallet_transactions (round_id);
-create index wallet_transactions_different on provider.wallet_transactions (transaction_id) where difference_code is not null;
+create index wallet_transactions_different on provider.wallet_transactions (transaction_id)
+    where difference_code is not null;
 
 create table provider.wallet_attempts (
     attempt_id bigint generated always as identity primary key,
     transaction_id uuid not null references provider.wallet_transactions (transaction_id),
     sent_at timestamptz not null,
-    elapsed_ms integer not null,
-    status smallint,
+    elapsed_ms bigint not null,
+    status bigint,
     code text,
     signature text not null,
     failure text,
     constraint signature_verdict_known check (signature in ('good', 'missing', 'bad', 'none'))
 );
-comment on table provider.wallet_attempts is 'One row for each HTTP attempt, up to a bound for each transaction: what support reads.';
+comment on table provider.wallet_attempts is
+    'One row for each HTTP attempt, up to a bound for each transaction: what support reads.';
 create index wallet_attempts_by_transaction on provider.wallet_attempts (transaction_id);
 
 create table provider.nonces (
@@ -130,7 +142,8 @@ grant select, insert on provider.players to provider_app;
 grant select, insert, update (state, stopped_code, stopped_at) on provider.game_sessions to provider_app;
 grant select, insert, update (state, ended_code, ended_at, lease_until) on provider.rounds to provider_app;
 grant select, insert, update (
-    state, due_at, attempts, in_doubt_at, outcome_code, difference_code, tombstone, balance_after_minor, answered_at, ended_at
+    state, due_at, deliveries, attempts, in_doubt_at, outcome_code, difference_code, tombstone, balance_after_minor,
+    answered_at, ended_at
 ) on provider.wallet_transactions to provider_app;
 grant select, insert on provider.wallet_attempts to provider_app;
 grant select, insert, delete, update (seen_at) on provider.nonces to provider_app;

@@ -1,0 +1,64 @@
+"""Judges one answer of a wallet.
+
+Owns what is believed: a decision only with a good signature, a balance only in its right form. It must never turn a
+doubt into a refusal.
+"""
+
+from typing import Final
+
+import httpx
+
+from provider.wallet_client.actions import Step, action_for
+from provider.wallet_client.messages import BadAnswer, WalletCall, WalletSession, read_answer, read_error
+from provider.wallet_client.outcomes import (
+    BAD_RESPONSE,
+    REJECTED,
+    UNREACHABLE,
+    Accepted,
+    Again,
+    Outcome,
+    Refused,
+    Unknown,
+)
+
+RETRY_AFTER_MAX_SECONDS: Final = 5.0
+RETRY_AFTER_MAX_DIGITS: Final = 6
+
+
+def judge(call: WalletCall, session: WalletSession, response: httpx.Response, signature: str) -> Outcome | Again:
+    """What this answer means."""
+    status = response.status_code
+    if status == 200:
+        return _judge_acceptance(call, session, response, signature)
+    members, code = read_error(response.content)
+    action = action_for(status, code)
+    if action.step is Step.UNKNOWN:
+        return Unknown(UNREACHABLE if status >= 500 else BAD_RESPONSE, f"status {status}", status)
+    given_up = Unknown(REJECTED if status == 401 else UNREACHABLE, f"status {status}", status)
+    # 409, 429 and 503 move nothing and repeat the same id, so it does not matter that a proxy may have said them.
+    if action.step is Step.RETRY:
+        return Again(given_up, after_seconds=_retry_after(response))
+    if action.step is Step.SIGN_ANEW:
+        return Again(given_up, sign_anew=True, server_time=members.get("serverTime"))
+    if signature != "good":
+        return Unknown(BAD_RESPONSE, f"status {status}, signature {signature}", status)
+    return Refused(status, code or REJECTED, action, members)
+
+
+def _judge_acceptance(call: WalletCall, session: WalletSession, response: httpx.Response, signature: str) -> Outcome:
+    if signature != "good":
+        return Unknown(BAD_RESPONSE, f"status 200, signature {signature}", 200)
+    try:
+        answer = read_answer(call, session, response.content)
+    except BadAnswer as error:
+        return Unknown(BAD_RESPONSE, str(error), 200)
+    replayed = response.headers.get("idempotent-replay") == "true"
+    return Accepted(200, answer.balance_minor, answer.tombstone, replayed, answer.members, response.content)
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """What `retry-after` asks for in seconds, bounded; a date or nonsense counts as nothing."""
+    text = response.headers.get("retry-after", "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= RETRY_AFTER_MAX_DIGITS):
+        return 0.0
+    return min(float(text), RETRY_AFTER_MAX_SECONDS)
