@@ -89,12 +89,12 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
 
     app = Starlette(
         routes=[
-            *Callbacks(commands, balances, feed, settings.request_budget_seconds).routes(),
+            *Callbacks(commands, balances, feed).routes(),
             *ClientEndpoints(launcher, settings).routes(),
             *Health(database, expected_revision()).routes(),
         ],
         middleware=[
-            Middleware(http.RequestIds),
+            Middleware(http.RequestContext, budget_seconds=settings.request_budget_seconds),
             Middleware(
                 SignedEndpoints,
                 header_name=SIGNATURE_HEADER,

@@ -74,9 +74,7 @@ ERRORS: Final[Mapping[str, ErrorKind]] = {
             "idempotency_mismatch", 422, "never retries; alarms", "The transaction id was used with other content"
         ),
         ErrorKind("game_disabled", 423, "shows maintenance", "The game is under maintenance"),
-        ErrorKind(
-            "internal", 500, "outcome unknown: asks again, same id", "Something went wrong: the outcome is not known"
-        ),
+        ErrorKind("internal", 500, "asks again with the same id", "An internal error: the outcome is not known"),
         ErrorKind("provider_unreachable", 502, "shows a wallet error", "The game provider cannot be reached"),
         ErrorKind("overloaded", 503, "waits as told, same id", "Too busy: nothing was done", retry_after_seconds=1),
     )

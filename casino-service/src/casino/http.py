@@ -5,6 +5,7 @@ Plain ASGI, because the wallet's endpoints are on the hot path. It must never lo
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from typing import Any, Final, cast
@@ -70,11 +71,17 @@ async def send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-class RequestIds:
-    """Outermost middleware: every request gets an id, the caller's if that is sane, and every answer carries it."""
+def deadline(scope: Scope) -> float:
+    """When the request's budget is used up, in the event loop's time: what has not been started by then is not."""
+    return cast("float", scope["state"]["deadline"])
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class RequestContext:
+    """Outermost middleware: every request gets a deadline, and an id, the caller's if that is sane."""
+
+    def __init__(self, app: ASGIApp, *, budget_seconds: float) -> None:
         self._app = app
+        self._budget_seconds = budget_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -87,7 +94,9 @@ class RequestIds:
                 own_id = value
                 break
         own_id = own_id or uuid.uuid4().hex.encode()
-        scope.setdefault("state", {})["request_id"] = own_id.decode()
+        state = scope.setdefault("state", {})
+        state["request_id"] = own_id.decode()
+        state["deadline"] = asyncio.get_running_loop().time() + self._budget_seconds
         structlog.contextvars.bind_contextvars(request_id=own_id.decode())
 
         async def send_with_id(message: Message) -> None:

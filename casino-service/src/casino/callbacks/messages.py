@@ -6,13 +6,13 @@ Owns the fields of each endpoint. It must never decide about money.
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
 from casino import decoding, errors
 from casino.errors import Answer
+from casino.sessions.token import token_hash
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
 
 DEBIT_LEAST_MINOR: Final = 1
@@ -21,11 +21,6 @@ REPLAY_HEADER: Final = (b"idempotent-replay", b"true")
 
 _encode = msgspec.json.Encoder().encode
 Decode = Callable[[dict[str, Any], str], WalletCommand]
-
-
-def token_hash(session_token: str) -> str:
-    """How a session token is stored and looked up: the hex SHA-256 of its characters."""
-    return sha256(session_token.encode()).hexdigest()
 
 
 def debit(content: dict[str, Any], request_id: str) -> WalletCommand:

@@ -5,7 +5,6 @@ Owns the way from a verified request to the wallet and back. The signature was c
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from casino import decoding
 from casino.callbacks import feed, messages
-from casino.http import read_body, request_id, send_answer
+from casino.http import deadline, read_body, request_id, send_answer
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
 from casino.wallet.group_commit import GroupCommit
 
@@ -42,7 +41,6 @@ class Callbacks:
     commands: GroupCommit[WalletCommand, WalletOutcome]
     balances: GroupCommit[BalanceRequest, Balance]
     feed: feed.Feed
-    request_budget_seconds: float
 
     def routes(self) -> Sequence[BaseRoute]:
         """The routes of this slice."""
@@ -71,11 +69,9 @@ class MoneyEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        # From the first byte on: what waits too long for its turn is not started, because its caller has given up.
-        deadline = asyncio.get_running_loop().time() + self._callbacks.request_budget_seconds
         content = decoding.decode_object(await read_body(scope, receive))
         command = self._decode(content, request_id(scope))
-        outcome = await self._callbacks.commands.submit(command, key=command.player_id, deadline=deadline)
+        outcome = await self._callbacks.commands.submit(command, key=command.player_id, deadline=deadline(scope))
         await send_answer(send, messages.render_outcome(command, outcome))
 
 
@@ -87,8 +83,7 @@ class BalanceEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        deadline = asyncio.get_running_loop().time() + self._callbacks.request_budget_seconds
         question = messages.balance_request(decoding.decode_object(await read_body(scope, receive)))
         # Every question is a key of its own: they never wait for each other.
-        balance = await self._callbacks.balances.submit(question, key=object(), deadline=deadline)
+        balance = await self._callbacks.balances.submit(question, key=object(), deadline=deadline(scope))
         await send_answer(send, messages.render_balance(question, balance, request_id(scope)))

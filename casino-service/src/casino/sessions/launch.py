@@ -1,28 +1,25 @@
 """Launching a game: the casino's session first, then the provider's side of it.
 
-Owns the session token: 32 random bytes in hex, given to the client and the provider, stored only as a hash.
+Owns the order of these two steps, and what happens when the second one fails.
 """
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import structlog
 
-from casino.callbacks.messages import token_hash
 from casino.db import Database
 from casino.errors import Refused
 from casino.sessions import queries
 from casino.sessions.provider_client import ProviderClient, ProviderUnreachable
+from casino.sessions.token import new_token, token_hash
 
 log = structlog.get_logger()
-
-SESSION_TOKEN_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +61,7 @@ class Launcher:
     async def launch(self, request: LaunchRequest) -> GameSession:
         """Open a session and let the provider join it. Raises Refused, with `provider_unreachable` when it does not."""
         session_id = uuid.uuid4()
-        session_token = secrets.token_hex(SESSION_TOKEN_BYTES)
+        session_token = new_token()
         rows = await self.database.call(
             queries.OPEN_SESSION,
             {

@@ -6,6 +6,7 @@ create or replace function casino.empty_old_nonce_drawer()
 returns smallint
 language plpgsql volatile security definer
 set search_path = ''
+set lock_timeout = '100ms' -- claims queue up behind a waiting truncate: rather try again in a minute
 as $$
 declare
     v_seconds constant bigint := extract(epoch from casino.clock())::bigint;

@@ -35,6 +35,14 @@ begin
     select array_agg(judgement) into v_judged
     from casino.judge_wallet_commands(p_ledger_id, p_commands, v_locked_wallet_ids, v_now) as judgement;
 
+    if (
+        select count(*) <> count(distinct wallet_id)
+        from unnest(v_judged)
+        where outcome = 'committed' or remembered
+    ) then
+        raise exception 'a batch holds at most one command per wallet' using errcode = 'cardinality_violation';
+    end if;
+
     -- Drawn only now that the wallets are ours: see casino.lock_wallets.
     v_transaction_number := pg_catalog.pg_current_xact_id();
 
