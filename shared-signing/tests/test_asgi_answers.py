@@ -182,6 +182,7 @@ def test_an_application_that_does_not_answer_makes_a_signed_internal_error(house
     assert (answer.status, answer.body) == (500, b"internal")
     assert house.believes(answer, nonce)
     assert [message["type"] for message in answer.messages] == ["http.response.start", "http.response.body"]
+    assert answer.all(b"connection") == ([b"close"] if expected else [])
     assert type(error) is (expected or type(None))
 
 

@@ -54,6 +54,13 @@ def test_an_answer_under_an_older_live_key_is_good(house: Any) -> None:
     assert ask(house, answer).extensions["signature"] == "good"
 
 
+def test_the_name_of_the_header_may_come_in_any_letters(house: Any) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"X-CASINO-Signature": signature_for(house, request, 200, b"")})
+
+    assert ask(house, answer).extensions["signature"] == "good"
+
+
 def test_an_answer_without_a_signature_is_missing_one(house: Any) -> None:
     assert ask(house, lambda request: httpx.Response(503)).extensions["signature"] == "missing"
 

@@ -110,6 +110,12 @@ def test_a_ring_refuses_two_keys_that_cannot_be_told_apart(one: Key, two: Key) -
         KeyRing([one, two])
 
 
+def test_a_secret_of_one_whole_block_is_not_the_same_as_its_hash() -> None:
+    block = b"x" * 64
+    ring = KeyRing([Key("a", block), Key("b", hashlib.sha256(block).digest()), Key("c", block + b"\0")])
+    assert len({ring.verifying_key(key_id, NOW).mac(b"") for key_id in "abc"}) == 3  # type: ignore[union-attr]
+
+
 def test_a_ring_has_a_bound() -> None:
     keys = [Key(f"k{n}", f"secret-{n}".encode()) for n in range(KEYS_MAX + 1)]
     assert KeyRing(keys[:-1]).signing_key(NOW) is keys[-2]

@@ -112,9 +112,10 @@ def test_a_head_request_gets_a_good_signature(client: httpx.Client) -> None:
     assert (response.status_code, response.content, response.extensions["signature"]) == (200, b"", "good")
 
 
-def test_a_crash_is_a_signed_answer(client: httpx.Client) -> None:
+def test_a_crash_is_a_signed_answer_that_ends_the_connection(client: httpx.Client) -> None:
     response = client.post("/casino/crash")
     assert (response.status_code, response.text, response.extensions["signature"]) == (500, "internal", "good")
+    assert response.headers["connection"] == "close"
     assert client.post("/casino/debit").status_code == 200
 
 

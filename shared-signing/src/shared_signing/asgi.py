@@ -144,7 +144,9 @@ class SignedEndpoints:
             await self._app(scope, receive, answer.send)
         except Exception:
             if not answer.sent:
-                await answer.finish(*self._refuse(scope, INTERNAL, _NO_EXTRAS))
+                status, headers, body = self._refuse(scope, INTERNAL, _NO_EXTRAS)
+                # Servers close the connection under an error; told so, the caller's pool does not race with that.
+                await answer.finish(status, [*headers, (b"connection", b"close")], body)
             raise
         if not answer.sent:
             await answer.finish(*self._refuse(scope, INTERNAL, _NO_EXTRAS))
