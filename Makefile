@@ -11,7 +11,6 @@ PACKAGES := shared-signing casino-service provider-service deploy/local
 SUITES := shared-signing casino-service provider-service deploy tests-e2e
 SUITES_ON_A_DATABASE := casino-service provider-service tests-e2e
 SOURCES := $(PACKAGES:%=%/src)
-TOOL_SETTINGS := $(PACKAGES:%=%/pyproject.toml) deploy/set-up.sh
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help
@@ -19,11 +18,11 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Two sizes of the same environment: what runs the stack, and with it everything that tests and checks it.
-.venv/.runtime: deploy/local/requirements.lock $(TOOL_SETTINGS)
-	@deploy/set-up.sh "$(PYTHON)" deploy/local/requirements.lock $@
+.venv/.runtime: deploy/local/requirements.lock deploy/set-up.sh
+	@deploy/set-up.sh runtime "$(PYTHON)"
 
-.venv/.complete: .venv/.runtime requirements.lock
-	@deploy/set-up.sh "$(PYTHON)" requirements.lock $@
+.venv/.complete: requirements.lock deploy/set-up.sh $(PACKAGES:%=%/pyproject.toml)
+	@deploy/set-up.sh complete "$(PYTHON)"
 
 .PHONY: demo
 demo: .venv/.runtime ## start everything, play the scripted round, show it as a table, stop

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Makes .venv hold what a make target needs: nothing but Python 3.11 or newer and pip are asked of the machine.
-#   deploy/set-up.sh <python or ""> <lock file> <stamp file>
-# Packages come by hash from the lock file; the repository's own four packages are installed in place.
+#   deploy/set-up.sh runtime|complete [python]
+# `runtime` runs the stack, `complete` also tests and checks it. Every package comes by its hash from a lock file.
 set -eu
 cd "$(dirname "$0")/.."
-wanted=$1 lock=$2 stamp=$3
+size=$1 wanted=${2:-}
+own="shared-signing casino-service provider-service deploy/local"
 
 is_recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
@@ -21,29 +22,55 @@ find_python() {
   exit 1
 }
 
-if ! .venv/bin/python -c '' 2>/dev/null; then
-  rm -rf .venv
+make_environment() {
   python=$(find_python)
   echo "set-up: making .venv with $("$python" --version) ($python)"
-  # Without pip of its own a virtual environment is made 20 times faster, and needs no ensurepip; the machine's pip fills it.
+  rm -rf .venv
+  # Without a pip of its own an environment is made 20 times faster and needs no ensurepip; the machine's pip fills it.
   if "$python" -m pip --python "$python" --version >/dev/null 2>&1; then
     "$python" -m venv --without-pip .venv
     "$python" -c 'import sys; print(sys.executable)' >.venv/installer
   else
     "$python" -m venv .venv
   fi
-fi
+}
 
-if [ -s .venv/installer ]; then
-  pip() { "$(cat .venv/installer)" -m pip --python .venv/bin/python "$@"; }
-else
-  pip() { .venv/bin/python -m pip "$@"; }
-fi
+install() {
+  if [ -s .venv/installer ]; then
+    set -- "$(cat .venv/installer)" -m pip --python .venv/bin/python install "$@"
+  else
+    set -- .venv/bin/python -m pip install "$@"
+  fi
+  # A lock is complete, so nothing is resolved; byte code is written when a module is first used.
+  "$@" -qq --disable-pip-version-check --no-compile --no-deps
+}
 
-echo "set-up: installing $(grep -c '^[a-z].*==' "$lock") packages from $lock"
-# The lock is complete, so nothing is resolved; byte code is written when a module is first used.
-pip install -qq --disable-pip-version-check --no-compile --no-deps --require-hashes --only-binary :all: -r "$lock"
-echo "set-up: installing the repository's own packages in place"
-pip install -qq --disable-pip-version-check --no-compile --no-deps --no-build-isolation \
-  -e ./shared-signing -e ./casino-service -e ./provider-service -e ./deploy/local
-touch "$stamp"
+install_lock() {
+  echo "set-up: installing $(grep -c '^[a-z].*==' "$1") packages from $1"
+  install --require-hashes --only-binary :all: -r "$1"
+}
+
+.venv/bin/python -c '' 2>/dev/null || make_environment
+site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+sources="$site/repository-sources.pth"
+case $size in
+runtime)
+  install_lock deploy/local/requirements.lock
+  # Running needs only the sources on the path: building four packages would take longer than the rest of the demo.
+  for package in $own; do echo "$PWD/$package/src"; done >"$sources"
+  ;;
+complete)
+  install_lock requirements.lock
+  echo "set-up: installing the repository's own packages in place"
+  set --
+  for package in $own; do set -- "$@" -e "./$package"; done
+  install --no-build-isolation "$@"
+  rm -f "$sources"
+  touch .venv/.runtime  # of which this is a superset
+  ;;
+*)
+  echo "usage: $0 runtime|complete [python]" >&2
+  exit 2
+  ;;
+esac
+touch ".venv/.$size"

@@ -23,7 +23,7 @@ compile requirements.lock deploy/local/pyproject.toml casino-service/pyproject.t
   "$packages" deploy/locks/build.in deploy/locks/tools.in
 more=(--constraints requirements.lock --no-annotate)
 compile deploy/local/requirements.lock deploy/local/pyproject.toml casino-service/pyproject.toml \
-  provider-service/pyproject.toml "$packages" deploy/locks/build.in
+  provider-service/pyproject.toml "$packages"
 compile casino-service/requirements.lock casino-service/pyproject.toml "$packages"
 compile provider-service/requirements.lock provider-service/pyproject.toml "$packages"
 compile deploy/locks/build.lock deploy/locks/build.in
