@@ -59,6 +59,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     database_url = env.get("CASINO_DATABASE_URL", "")
     if not database_url:
         raise SettingsError("CASINO_DATABASE_URL is missing: where is the wallet's Postgres?")
+    casino_keys = _keys(env, "CASINO", demo_secret=DEMO_CASINO_SECRET if demo else "")
+    provider_keys = _keys(env, "PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else "")
+    if {key.secret for key in casino_keys} & {key.secret for key in provider_keys}:
+        raise SettingsError("CASINO_SECRET and PROVIDER_SECRET must differ: each direction has secrets of its own")
     token_secret = env.get("CASINO_ACCESS_TOKEN_SECRET") or None
     if token_secret is not None:
         _check_secret("CASINO_ACCESS_TOKEN_SECRET", token_secret, demo=demo)
@@ -69,8 +73,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         host=env.get("CASINO_HOST", "127.0.0.1"),
         port=_integer(env, "CASINO_PORT", default=8000, least=0, most=65535),
         demo=demo,
-        casino_keys=_keys(env, "CASINO", demo_secret=DEMO_CASINO_SECRET if demo else ""),
-        provider_keys=_keys(env, "PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else ""),
+        casino_keys=casino_keys,
+        provider_keys=provider_keys,
         access_token_secret=token_secret,
         game_url=env.get("CASINO_GAME_URL", "http://127.0.0.1:8100/play"),
         tenant_id=env.get("CASINO_TENANT", "JAQPOT"),
