@@ -10,20 +10,21 @@ unset CASINO_SECRET PROVIDER_SECRET CASINO_KEYS PROVIDER_KEYS
 compose=(docker compose --ansi never --progress quiet --env-file /dev/null)
 
 down() { "${compose[@]}" down --volumes --timeout 20; }
+show_logs() { "${compose[@]}" logs --no-color --tail 40 "$@" | sed 's/\x1b\[[0-9]*K//' | cut -c1-400; }
 trap down EXIT
 down
 echo "building and starting the compose stack"
 if ! "${compose[@]}" up --build --detach --wait; then
   "${compose[@]}" ps --all
-  "${compose[@]}" logs --no-color --tail 40
+  show_logs
   exit 1
 fi
 "${compose[@]}" ps --all --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
 
 export CASINO_URL=http://127.0.0.1:$CASINO_PORT PROVIDER_URL=http://127.0.0.1:$PROVIDER_PORT
 "$BIN/python" -m local_stack simulate
+deploy/docker/check-hardening.sh "${compose[@]}"
 if ! E2E_TARGET=compose "$BIN/python" -m pytest tests-e2e; then
-  "${compose[@]}" logs --no-color --tail 40 casino provider
+  show_logs casino provider
   exit 1
 fi
-BIN=$BIN deploy/docker/check-hardening.sh "${compose[@]}"

@@ -25,7 +25,7 @@ from local_stack.scripted_round import DEMO_START_MINOR, RoundNotPlayedError, ju
 from local_stack.settings import CASINO, DEFAULT_PORTS, PROVIDER, SERVICES, StackSettings, from_environment, hermetic
 from local_stack.stack import RunningStack, running_stack
 
-TABLE_COLUMNS_MIN = 120
+TABLE_COLUMNS_MIN = 128
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
