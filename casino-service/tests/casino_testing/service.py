@@ -1,0 +1,28 @@
+"""The service's settings in tests: demo secrets, a small pool, the tenant's ledger."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from casino.settings import DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET, Settings
+from casino_testing.tenant import Tenant
+from shared_signing.keys import parse_keys
+
+PROVIDER_URL: Final = "http://provider.test"
+
+
+def settings_of(tenant: Tenant, **changes: Any) -> Settings:
+    """Settings of a service that serves this tenant."""
+    chosen: dict[str, Any] = {
+        "database_url": tenant.url,
+        "owner_database_url": tenant.url,
+        "provider_url": PROVIDER_URL,
+        "demo": True,
+        "casino_keys": tuple(parse_keys(DEMO_CASINO_SECRET, None)),
+        "provider_keys": tuple(parse_keys(DEMO_PROVIDER_SECRET, None)),
+        "tenant_id": tenant.tenant_id,
+        "ledger_id": tenant.ledger_id,
+        "pool_size_max": 1,
+        **changes,
+    }
+    return Settings(**chosen)

@@ -1,0 +1,91 @@
+"""What the wallet's tests share: one migrated database, a tenant with a ledger of its own per test, and its driver.
+
+Every test that moves money asks for `tenant`, directly or not, and so ends with a look at the ledger's invariants.
+"""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from casino_testing.service import settings_of
+from casino_testing.tenant import Tenant
+from casino_testing.wallet import Wallet
+
+from casino.demo import seed_demo
+from casino.migrate import migrate
+from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
+
+ConnectWallet = Callable[[], Wallet]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop of asynchronous tests."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def casino_template(postgres_server: PostgresServer) -> Iterator[str]:
+    """A migrated and seeded database to which nobody is connected, so that it can be copied."""
+    name = f"casino_template_{uuid.uuid4().hex}"
+    url = create_database(postgres_server, name)
+    migrate(url)
+    seed_demo(url)
+    yield name
+    drop_database(postgres_server, name)
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres_server: PostgresServer, casino_template: str) -> Iterator[str]:
+    """The URL of the copy in which most tests have a tenant of their own."""
+    name = f"casino_shared_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
+        statement = sql.SQL("create database {} template {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(casino_template)))
+    yield postgres_server.url(name)
+    drop_database(postgres_server, name)
+
+
+@pytest.fixture
+def own_database(clone_database: CloneDatabase, casino_template: str) -> str:
+    """The URL of a copy for one test alone: for what a ledger of its own does not keep apart."""
+    return clone_database(casino_template)
+
+
+@pytest.fixture
+def tenant(shared_database: str) -> Iterator[Tenant]:
+    """A tenant of this test's own. At the end its ledger must be whole."""
+    own = Tenant.fresh(shared_database)
+    yield own
+    broken = own.differences()
+    own.close()
+    assert broken == [], "the ledger's invariants are broken"
+
+
+@pytest.fixture
+def connect_wallet(tenant: Tenant) -> Iterator[ConnectWallet]:
+    """Opens wallets: each has a connection of its own, as each process of the service would."""
+    with ExitStack() as opened:
+
+        def connect() -> Wallet:
+            wallet = Wallet(tenant, settings_of(tenant))
+            opened.callback(wallet.close)
+            return wallet
+
+        yield connect
+
+
+@pytest.fixture
+def wallet(connect_wallet: ConnectWallet) -> Wallet:
+    """The wallet behind one connection."""
+    return connect_wallet()
