@@ -79,8 +79,8 @@ def _alembic_config() -> Config:
 
 
 def _run_migrations(connection: psycopg.Connection) -> None:
-    # Its one connection is ours and stays open. It must be given back here: one that is left to the garbage collector is
-    # rolled back at any later moment, also in the middle of a statement, which then waits for itself.
+    # Its one connection is ours and stays open. It must be given back here: one that is left to the garbage collector
+    # is rolled back at any later moment, also in the middle of a statement, which then waits for itself.
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: connection, poolclass=sqlalchemy.StaticPool
     )
