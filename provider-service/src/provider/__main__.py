@@ -5,6 +5,8 @@ Owns the way from the environment to a running process. It must never print a se
 
 import asyncio
 import os
+import signal
+import sys
 from typing import Final
 
 import click
@@ -44,6 +46,8 @@ def serve() -> None:
 
     settings = _settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
+    # uvicorn ends gracefully and then raises the signal again: an orchestrator shall see that all went well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -110,7 +110,7 @@ class Books:
         statement = f"with noted as ({_NOTE_ATTEMPTS}) select o_state, o_applied from {write}"  # noqa: S608 - constants
         values = _attempt_values(call.transaction_id, called.attempts) | self._outcome_values(call, called.outcome)
         retrying = AsyncRetrying(
-            wait=wait_exponential_jitter(initial=0.05, max=0.5),
+            wait=wait_exponential_jitter(multiplier=0.05, max=0.5),
             stop=stop_after_attempt(OUTCOME_WRITE_TRIES),
             retry=retry_if_exception_type((psycopg.OperationalError, PoolTimeout, TooManyRequests)),
             reraise=True,

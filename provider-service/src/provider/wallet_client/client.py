@@ -168,7 +168,9 @@ class _Exchange:
         )
 
 
-_BACKOFF: Final = wait_exponential_jitter(initial=FIRST_WAIT_SECONDS, max=WAIT_MAX_SECONDS, jitter=FIRST_WAIT_SECONDS)
+_BACKOFF: Final = wait_exponential_jitter(
+    multiplier=FIRST_WAIT_SECONDS, max=WAIT_MAX_SECONDS, jitter=FIRST_WAIT_SECONDS
+)
 
 
 def _pause(state: RetryCallState) -> float:
@@ -182,13 +184,17 @@ def _pause(state: RetryCallState) -> float:
 async def _retry(attempt: Callable[[], Awaitable[Outcome | Again]], first: Again) -> Outcome:
     """Go on after a first attempt that did nothing. An exchange that needs only one never comes here."""
     results = _replay_first(first, attempt)
+
+    async def next_result() -> Outcome | Again:
+        return await anext(results)
+
     retrying = AsyncRetrying(
         wait=_pause,
         stop=stop_after_attempt(TRIES_MAX),
         retry=retry_if_result(lambda result: isinstance(result, Again)),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else first,
     )
-    result: Outcome | Again = await retrying(results.__anext__)
+    result: Outcome | Again = await retrying(next_result)
     return result.if_given_up if isinstance(result, Again) else result
 
 

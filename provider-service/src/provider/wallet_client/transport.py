@@ -2,7 +2,10 @@
 
 Owns connections, their bounds, what may come back over them, and telling what never left from what may have arrived.
 It must never follow a redirect, use a proxy of the environment, keep a cookie, decode a compressed answer, or read an
-answer to its end when it has none. Why aiohttp: docs/decisions, "The wallet client's transport".
+answer to its end when it has none.
+
+Why aiohttp: its errors have a class of their own for a connection that was never made. Of the other fast transports
+that were measured, one reports a cut connection as a failed connect, the other a failed connect as a time-out.
 """
 
 from typing import Final

@@ -1,0 +1,64 @@
+"""Fixtures of the provider's tests: a migrated database for each test, and a wallet to play against.
+
+The PostgreSQL server and `clone_database` come from the plugin `local_stack.testing`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fake_wallet import FakeWallet
+
+from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
+from provider.log import configure_logging
+from provider.migrate import migrate
+
+LOGIN = "provider_login"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logging_configured() -> None:
+    configure_logging(log_format="json", level=os.environ.get("LOG_LEVEL", "info"))
+
+
+@pytest.fixture(scope="session")
+def template(postgres_server: PostgresServer) -> Iterator[str]:
+    """The name of a migrated database that nobody is connected to."""
+    name = f"provider_template_{os.getpid()}"
+    migrate(create_database(postgres_server, name))
+    with psycopg.connect(postgres_server.url(name), autocommit=True) as connection:
+        if connection.execute("select from pg_roles where rolname = %s", (LOGIN,)).fetchone() is None:
+            password = sql.Literal(postgres_server.passwords.of(LOGIN))
+            statement = sql.SQL("create role {} login noinherit password {}")
+            connection.execute(statement.format(sql.Identifier(LOGIN), password))
+        connection.execute(sql.SQL("grant provider_app to {}").format(sql.Identifier(LOGIN)))
+    yield name
+    drop_database(postgres_server, name)
+
+
+@pytest.fixture
+def owner_url(clone_database: CloneDatabase, template: str) -> str:
+    """A fresh database as its superuser sees it: for looking into tables."""
+    return clone_database(template)
+
+
+@pytest.fixture
+def database_url(owner_url: str, postgres_server: PostgresServer) -> str:
+    """The same database as the service logs in."""
+    return postgres_server.url(owner_url.rpartition("/")[2], LOGIN)
+
+
+@pytest.fixture
+def wallet() -> Iterator[FakeWallet]:
+    """An honest wallet with 1,000,000 for everybody."""
+    with FakeWallet() as running:
+        yield running

@@ -1,0 +1,88 @@
+"""The provider as a process of its own: to be killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+START_SECONDS = 30
+STOP_SECONDS = 20
+QUICK = {
+    "PROVIDER_CALL_SECONDS": "1.0",
+    "PROVIDER_LEASE_MARGIN_SECONDS": "0.3",
+    "PROVIDER_OUTBOX_INTERVAL_SECONDS": "0.1",
+    "PROVIDER_RETRY_FIRST_SECONDS": "0.1",
+}
+
+
+def environment(database_url: str, wallet_url: str, **changed: str) -> dict[str, str]:
+    """What a provider in demo mode is started with."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PROVIDER_DATABASE_URL": database_url,
+        "CASINO_URL": wallet_url,
+        "PROVIDER_DEMO": "1",
+        "PYTHONUNBUFFERED": "1",
+        **QUICK,
+        **changed,
+    }
+
+
+class ProviderProcess:
+    """`provider serve` on a free port, ready when the constructor returns."""
+
+    def __init__(self, database_url: str, wallet_url: str, log_path: Path, **changed: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.log_path = log_path
+        with log_path.open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "provider", "serve"],
+                env=environment(database_url, wallet_url, PROVIDER_PORT=str(port), **changed),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._wait_until_ready()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self._child.kill()
+        self._child.wait(STOP_SECONDS)
+
+    def terminate(self) -> int:
+        """As an orchestrator would; returns the exit status."""
+        self._child.send_signal(signal.SIGTERM)
+        return self._child.wait(STOP_SECONDS)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        with httpx.Client(trust_env=False) as client:
+            while True:
+                assert self._child.poll() is None, self.log_path.read_text()
+                assert time.monotonic() < deadline, self.log_path.read_text()
+                try:
+                    if client.get(f"{self.url}/health/ready").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.03)
