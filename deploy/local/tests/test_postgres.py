@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from local_stack.child import LOG_BYTES_MAX
 from local_stack.cluster import remove_cluster
 from local_stack.ports import free_port
 from local_stack.postgres import Postgres
@@ -137,3 +138,12 @@ def test_killing_the_owner_leaves_no_server_behind(tmp_path: Path) -> None:
     assert not Path(f"/proc/{pid}").exists()
     with Postgres(tmp_path) as again:
         assert scalar(again.url(), "select 1") == 1
+
+
+def test_a_log_that_has_grown_too_large_is_put_aside_at_the_next_start(tmp_path: Path) -> None:
+    server = Postgres(tmp_path)
+    with server.log_path.open("wb") as log:
+        log.truncate(LOG_BYTES_MAX + 1)
+    with server:
+        assert server.log_path.stat().st_size < LOG_BYTES_MAX
+    assert (tmp_path / "postgres.log.old").stat().st_size == LOG_BYTES_MAX + 1

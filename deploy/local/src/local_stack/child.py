@@ -13,6 +13,8 @@ from pathlib import Path
 from local_stack import leash
 from local_stack.account import Account
 
+LOG_BYTES_MAX = 64 * 1024 * 1024  # a larger one is put aside at the next start; of those, only the last is kept
+
 
 def start_child(
     argv: Sequence[str | Path],
@@ -28,6 +30,8 @@ def start_child(
     """
     uid, gid = (account.uid, account.gid) if account else (leash.KEEP_ACCOUNT, leash.KEEP_ACCOUNT)
     leashed = [sys.executable, "-I", "-S", leash.__file__, dies_with, os.getpid(), uid, gid, *argv]
+    if log_path.exists() and log_path.stat().st_size > LOG_BYTES_MAX:
+        log_path.replace(log_path.with_suffix(".log.old"))
     with log_path.open("ab") as log:
         return subprocess.Popen(  # noqa: S603
             [str(int(word)) if isinstance(word, int) else str(word) for word in leashed],

@@ -46,6 +46,8 @@ class LogFollower:
     def _show_new_lines(self) -> None:
         for style, (name, path) in zip(STYLES, self._paths.items(), strict=False):
             if path.exists():
+                if path.stat().st_size < self._offsets[name]:  # put aside and begun again
+                    self._offsets[name] = 0
                 with path.open("rb") as log:
                     while lines := self._whole_lines(log, name):
                         for line in lines:
