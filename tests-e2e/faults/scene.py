@@ -1,0 +1,136 @@
+"""One disturbed stack: rounds played through a faulty network, and what both sides hold of them afterwards."""
+
+import threading
+from dataclasses import dataclass, field
+
+from answers import Answer
+from both_books import require_agreement
+from database import Database, Row
+from faults.fault import Call, Fault, Matches, Rule
+from faults.wallet_proxy import WalletProxy
+from game_session import GameSession
+from stack import CURRENCY, TENANT, Stack
+
+# The provider's deadlines, shortened so that a time-out costs a test one second and not eight.
+CALL_SECONDS = 1.0
+FAST_PROVIDER = {
+    "PROVIDER_CALL_SECONDS": str(CALL_SECONDS),
+    "PROVIDER_CONNECT_SECONDS": "0.5",
+    "PROVIDER_LEASE_MARGIN_SECONDS": "0.5",
+    "PROVIDER_OUTBOX_INTERVAL_SECONDS": "0.1",
+}
+BEYOND_THE_DEADLINE_SECONDS = CALL_SECONDS + 0.6
+ROUND_SECONDS_MAX = 60.0
+STEPS = [
+    "balance_check",
+    "bet_1",
+    "bet_2",
+    "rollback_bet_2",
+    "payout",
+    "final_balance_check",
+    "idempotency_retry",
+    "tombstone_rollback",
+    "rejected_rollback",
+]
+
+
+@dataclass(slots=True)
+class Round:
+    """A scripted round that is being played in a thread; `report` is None where its request was cut."""
+
+    session: GameSession
+    thread: threading.Thread | None = None
+    answer: Answer | None = None
+    failure: Exception | None = None
+
+    def wait(self) -> Answer | None:
+        assert self.thread is not None
+        self.thread.join(ROUND_SECONDS_MAX)
+        assert not self.thread.is_alive(), "the round never ended"
+        return self.answer
+
+    @property
+    def passed(self) -> bool:
+        return self.answer is not None and self.answer.status == 200 and self.answer.content["passed"] is True
+
+
+@dataclass(slots=True)
+class Scene:
+    stack: Stack
+    proxy: WalletProxy
+    rounds: list[Round] = field(default_factory=list)
+
+    @property
+    def database(self) -> Database:
+        return self.stack.books
+
+    @property
+    def casino_secret(self) -> str:
+        return self.stack.casino.secret
+
+    def disturb(self, matches: Matches, fault: Fault, *, times: int = 1) -> Rule:
+        return self.proxy.rule(matches, fault, times=times)
+
+    def start_round(self, session: GameSession) -> Round:
+        """Ask the provider to play the script for this session, as the casino would."""
+        playing = Round(session)
+        playing.thread = threading.Thread(target=self._play, args=(playing,), daemon=True)
+        self.rounds.append(playing)
+        playing.thread.start()
+        return playing
+
+    def play_round(self, session: GameSession) -> Round:
+        playing = self.start_round(session)
+        playing.wait()
+        return playing
+
+    def _play(self, playing: Round) -> None:
+        session, client = playing.session, self.stack.signing_client(self.stack.provider)
+        content = {
+            "sessionToken": session.token,
+            "providerSessionId": session.provider_session_id,
+            "userId": session.user_id,
+            "gameId": "SLOTS_001",
+            "currency": CURRENCY,
+            "casinoCode": TENANT,
+        }
+        try:
+            playing.answer = client.post("/provider/simulate", content)
+        except Exception as error:
+            playing.failure = error
+
+    def require_agreement(self) -> None:
+        require_agreement(self.database)
+
+    def provider_rows(self, session: GameSession) -> list[Row]:
+        return self.database.rows(
+            "select wallet_transactions.* from provider.wallet_transactions"
+            " join provider.game_sessions using (provider_session_id) where user_id = %(user)s order by created_at",
+            user=session.user_id,
+        )
+
+    def balance(self, session: GameSession) -> int:
+        row = self.database.row(
+            "select balance_minor from casino.wallets where player_id = %(user)s", user=session.user_id
+        )
+        balance: int = row["balance_minor"]
+        return balance
+
+
+def step_of(session: GameSession, endpoint: str, number: int = 1) -> Matches:
+    """The n-th call of an endpoint for this session, counting a repeated transaction once; all attempts of it."""
+    seen: list[str] = []
+
+    def matches(call: Call) -> bool:
+        if call.token != session.token or call.endpoint != endpoint:
+            return False
+        key = call.transaction_id or f"call {len(seen)}"
+        if key not in seen:
+            seen.append(key)
+        return seen.index(key) == number - 1
+
+    return matches
+
+
+def all_calls(session: GameSession) -> Matches:
+    return lambda call: call.token == session.token

@@ -1,0 +1,116 @@
+"""Protocol section 7: answers that lie. None is believed, and the money ends where the wallet's ledger says."""
+
+import pytest
+
+from faults.fault import (
+    Call,
+    Fault,
+    Rewrites,
+    changes_field,
+    error,
+    resign,
+    says_signed,
+    strips_signature,
+    tampers_body,
+    tampers_signature,
+)
+from faults.scene import Scene, step_of
+from faults.wire import Message
+from stack import DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET
+
+SECRET = DEMO_CASINO_SECRET
+
+# The wallet did what it was asked; what the provider hears of it cannot be believed.
+FALSE_ANSWERS: dict[str, Rewrites] = {
+    "no signature": strips_signature,
+    "a wrong signature": tampers_signature,
+    "another balance under the old signature": tampers_body,
+    "a signature with the other direction's secret": lambda call, upstream: resign(
+        DEMO_PROVIDER_SECRET, call.request, upstream
+    ),
+    "a negative balance, signed": changes_field(SECRET, "balance", "-47"),
+    "a balance that is a number, signed": changes_field(SECRET, "balance", 998000),
+    "a balance with a fraction, signed": changes_field(SECRET, "balance", "9980.00"),
+    "no balance, signed": changes_field(SECRET, "balance", None),
+    "another currency, signed": changes_field(SECRET, "currency", "EUR"),
+    "another transaction, signed": changes_field(SECRET, "transactionId", "another-one"),
+    "another status, signed": changes_field(SECRET, "status", "maybe"),
+    "no JSON, signed": lambda call, upstream: resign(SECRET, call.request, upstream.with_body(b"<html>200</html>")),
+    "500, signed": says_signed(SECRET, 500, error("internal")),
+    "a redirect": says_signed(SECRET, 302, {}, location="/casino/debit"),
+}
+NET_MINOR = {"debit": 0, "credit": 1000, "rollback": 0}
+
+
+@pytest.mark.parametrize("endpoint", NET_MINOR)
+@pytest.mark.parametrize("rewrite", FALSE_ANSWERS.values(), ids=FALSE_ANSWERS.keys())
+def test_a_false_answer_is_not_believed_and_cleared_up(scene: Scene, endpoint: str, rewrite: Rewrites) -> None:
+    session = scene.stack.session()
+    rule = scene.disturb(step_of(session, endpoint), Fault(rewrites=rewrite))
+    played = scene.play_round(session)
+    assert len(rule.hits) == 1, "the fault never happened"
+    assert played.answer is not None, played.failure
+    assert not played.passed
+    scene.require_agreement()
+    assert scene.balance(session) == session.opening_balance_minor + NET_MINOR[endpoint]
+
+
+def test_an_acceptance_that_was_recorded_earlier_is_not_believed_for_a_new_bet(scene: Scene) -> None:
+    """A recorded answer is signed for the nonce of its own request."""
+    session = scene.stack.session()
+    recorded: list[Message] = []
+
+    def record(call: Call, upstream: Message) -> Message:
+        recorded.append(upstream)
+        return upstream
+
+    scene.disturb(step_of(session, "debit", 1), Fault(rewrites=record))
+    second = scene.disturb(
+        lambda call: call.token == session.token and call.endpoint == "debit",
+        Fault(forwards=False, rewrites=lambda call, upstream: recorded[0]),
+    )
+    played = scene.play_round(session)
+    assert (len(recorded), len(second.hits)) == (1, 1)
+    assert not played.passed
+    scene.require_agreement()
+    assert scene.balance(session) == session.opening_balance_minor
+
+
+REFUSALS = {
+    "insufficient_balance": 402,
+    "player_excluded": 403,
+    "wallet_blocked": 403,
+    "limit_exceeded": 403,
+    "cooldown_active": 403,
+    "session_fingerprint_mismatch": 403,
+    "session_expired": 404,
+    "round_not_found": 404,
+    "stake_too_low": 400,
+    "game_disabled": 423,
+}
+
+
+@pytest.mark.parametrize(("code", "status"), REFUSALS.items(), ids=REFUSALS.keys())
+def test_a_signed_refusal_of_a_bet_is_believed_and_moves_nothing(scene: Scene, code: str, status: int) -> None:
+    session = scene.stack.session()
+    told = says_signed(scene.casino_secret, status, error(code))
+    rule = scene.disturb(step_of(session, "debit"), Fault(forwards=False, rewrites=told), times=5)
+    played = scene.play_round(session)
+    assert len(rule.hits) == 1, "a refusal is not repeated"
+    assert played.answer is not None, played.failure
+    assert not played.passed
+    scene.require_agreement()
+    states = {row["kind"]: row["state"] for row in scene.provider_rows(session)}
+    assert states == {"debit": "refused"}
+    assert scene.balance(session) == session.opening_balance_minor
+
+
+def test_a_refused_second_bet_gives_the_first_one_back(scene: Scene) -> None:
+    session = scene.stack.session()
+    told = says_signed(scene.casino_secret, 403, error("limit_exceeded"))
+    rule = scene.disturb(step_of(session, "debit", 2), Fault(forwards=False, rewrites=told))
+    played = scene.play_round(session)
+    assert len(rule.hits) == 1
+    assert not played.passed
+    scene.require_agreement()
+    assert scene.balance(session) == session.opening_balance_minor

@@ -1,0 +1,173 @@
+"""Protocol section 7: messages that are lost, cut, late or answered by somebody else, followed to the final books."""
+
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from answers import CODES_BY_STATUS
+from faults.fault import Call, Fault, error, says, says_signed
+from faults.scene import BEYOND_THE_DEADLINE_SECONDS, STEPS, Round, Scene, all_calls, step_of
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A disturbed step, and what the player has won or lost once everything is cleared up."""
+
+    endpoint: str
+    number: int
+    net_minor: int
+
+
+# A bet or a refund in doubt voids the round: everything goes back. A payout in doubt is paid in the end.
+CASES = {
+    "bet_1": Case("debit", 1, 0),
+    "bet_2": Case("debit", 2, 0),
+    "rollback_bet_2": Case("rollback", 1, 0),
+    "payout": Case("credit", 1, 1000),
+    "tombstone_rollback": Case("rollback", 2, 1000),
+}
+FAULTS = {
+    "the request is lost": Fault(forwards=False, cuts=True),
+    "the answer is lost": Fault(cuts=True),
+    "the answer is cut half way": Fault(cuts_half_way=True),
+    "the request is late": Fault(delay_before_seconds=BEYOND_THE_DEADLINE_SECONDS),
+    "the answer is late": Fault(delay_after_seconds=BEYOND_THE_DEADLINE_SECONDS),
+    "a proxy says 500 and forwards nothing": Fault(forwards=False, rewrites=says(500, {"oops": True})),
+    "a proxy says 502 after the wallet did it": Fault(rewrites=says(502, error("operator_unreachable"))),
+    "a proxy says 404 and forwards nothing": Fault(forwards=False, rewrites=says(404, error("session_not_found"))),
+    "a proxy says 402 after the wallet did it": Fault(rewrites=says(402, error("insufficient_balance"))),
+}
+
+
+def require_cleared_up(scene: Scene, played: Round, case: Case) -> None:
+    """The round did not pass, nobody is left in doubt, and the player's money is where it belongs."""
+    assert played.answer is not None, played.failure
+    scene.proxy.heal()
+    scene.require_agreement()
+    assert scene.balance(played.session) == played.session.opening_balance_minor + case.net_minor
+    assert {row["state"] for row in scene.provider_rows(played.session)} <= {
+        "committed", "settled", "rolled_back", "refused",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_a_disturbed_step_is_cleared_up_on_both_sides(scene: Scene, case: Case, fault: Fault) -> None:
+    session = scene.stack.session()
+    rule = scene.disturb(step_of(session, case.endpoint, case.number), fault)
+    played = scene.play_round(session)
+    assert len(rule.hits) == 1, "the fault never happened"
+    assert not played.passed
+    require_cleared_up(scene, played, case)
+
+
+def test_a_bet_that_arrives_after_its_rollback_is_dead(scene: Scene) -> None:
+    session = scene.stack.session()
+    rule = scene.disturb(step_of(session, "debit"), Fault(delay_before_seconds=BEYOND_THE_DEADLINE_SECONDS))
+    scene.play_round(session)
+    scene.require_agreement()
+    late = rule.hits[0].transaction_id
+    statuses = {
+        (passage.call.endpoint, passage.status)
+        for passage in scene.proxy.calls(session.token)
+        if late in (passage.call.transaction_id, passage.call.original_id)
+    }
+    assert ("rollback", 200) in statuses
+    stone = scene.database.rows("select 1 from casino.tombstones where transaction_id = %(id)s", id=late)
+    assert len(stone) == 1, "the rollback came first"
+    assert scene.balance(session) == session.opening_balance_minor
+
+
+def test_a_rollback_that_is_lost_again_and_again_arrives_in_the_end_under_one_id(scene: Scene) -> None:
+    session = scene.stack.session()
+    scene.disturb(step_of(session, "debit"), Fault(cuts=True))
+    lost = scene.disturb(lambda call: call.token == session.token and call.endpoint == "rollback",
+                         Fault(forwards=False, cuts=True), times=4)  # fmt: skip
+    scene.play_round(session)
+    scene.require_agreement()
+    assert len(lost.hits) == 4
+    assert len({call.transaction_id for call in lost.hits}) == 1, "every retry sends the same id"
+    assert scene.balance(session) == session.opening_balance_minor
+
+
+def test_a_win_is_sent_until_the_wallet_answers_and_is_never_rolled_back(scene: Scene) -> None:
+    session = scene.stack.session()
+    lost = scene.disturb(lambda call: call.token == session.token and call.endpoint == "credit",
+                         Fault(forwards=False, cuts=True), times=4)  # fmt: skip
+    scene.play_round(session)
+    scene.require_agreement()
+    assert len(lost.hits) == 4
+    assert len({call.transaction_id for call in lost.hits}) == 1
+    assert scene.balance(session) == session.opening_balance_minor + 1000
+    rolled_back = {passage.call.original_id for passage in scene.proxy.calls(session.token)}
+    assert lost.hits[0].transaction_id not in rolled_back
+
+
+def test_while_a_bet_is_in_doubt_the_session_takes_no_new_one(scene: Scene) -> None:
+    session = scene.stack.session()
+    scene.disturb(step_of(session, "debit"), Fault(cuts=True))
+    scene.disturb(lambda call: call.token == session.token and call.endpoint == "rollback",
+                  Fault(forwards=False, cuts=True), times=100)  # fmt: skip
+    first = scene.play_round(session)
+    assert not first.passed
+    second = scene.play_round(session)
+    assert second.answer is not None, second.failure
+    assert second.answer.verdict == (409, "session_busy")
+    scene.proxy.heal()
+    scene.require_agreement()
+    assert scene.balance(session) == session.opening_balance_minor
+
+
+RETRIED = {
+    "a signed 409": (409, "session_busy", True),
+    "a signed 429": (429, "rate_limited", True),
+    "a signed 503": (503, "overloaded", True),
+    "an unsigned 429": (429, "rate_limited", False),
+    "an unsigned 503": (503, "overloaded", False),
+    "an unsigned 401": (401, "nonce_replay", False),
+}
+
+
+@pytest.mark.parametrize(("status", "code", "signed"), RETRIED.values(), ids=RETRIED.keys())
+def test_a_round_passes_although_every_call_is_first_told_to_come_again(
+    scene: Scene, status: int, code: str, signed: bool
+) -> None:
+    assert code in CODES_BY_STATUS[status]
+    session = scene.stack.session()
+
+    def first_attempt(call: Call) -> bool:
+        return all_calls(session)(call) and call.transaction_id is not None and call.attempt == 1
+
+    rewrite = (
+        says_signed(scene.casino_secret, status, error(code), retry_after="0")
+        if signed
+        else says(status, error(code), retry_after="0")
+    )
+    rule = scene.disturb(first_attempt, Fault(forwards=False, rewrites=rewrite), times=len(STEPS))
+    played = scene.play_round(session)
+    assert len(rule.hits) >= 5, "every money call of the round was turned away once"
+    assert played.passed, played.answer and played.answer.content
+    assert scene.balance(session) == session.opening_balance_minor + 1000
+
+
+def test_a_wallet_that_asks_for_a_new_time_gets_one_new_signature_with_it(scene: Scene) -> None:
+    """A skewed clock between the two is told by `serverTime`; the second attempt uses it."""
+    session = scene.stack.session()
+    told = error("timestamp_out_of_window") | {"serverTime": int(time.time())}
+    rule = scene.disturb(step_of(session, "debit"), Fault(forwards=False, rewrites=says(401, told)))
+    played = scene.play_round(session)
+    assert len(rule.hits) == 1
+    assert played.passed, played.answer and played.answer.content
+
+
+def test_a_wallet_that_never_accepts_a_signature_ends_the_round_without_a_loop(scene: Scene) -> None:
+    session = scene.stack.session()
+    told = says(401, error("bad_signature"))
+    rule = scene.disturb(step_of(session, "debit"), Fault(forwards=False, rewrites=told), times=50)
+    played = scene.play_round(session)
+    assert not played.passed
+    assert len(rule.hits) == 2, "signed anew once, and no more"
+    scene.proxy.heal()
+    scene.require_agreement()
+    assert scene.balance(session) == session.opening_balance_minor

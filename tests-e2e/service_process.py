@@ -1,0 +1,145 @@
+"""One service as a real operating-system process: start, wait until ready, stop, kill -9, restart, show its log.
+
+Must never reach into the service: a command line, an environment, a port, a log file and signals are all there is.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+READY_SECONDS = 30.0
+STOP_SECONDS = 15.0
+POLL_SECONDS = 0.05
+COMMAND_SECONDS = 60.0
+LOG_TAIL_LINES = 120
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def full_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the process sees: nothing of the caller's own service settings, so that a test decides them all."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CASINO_", "PROVIDER_"))}
+    return inherited | {"LOG_FORMAT": "console", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"} | dict(environment)
+
+
+def run_command(
+    package: str, command: str, environment: Mapping[str, str], *, seconds: float = COMMAND_SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run a one-shot command of a service (`casino migrate`) to its end, whatever it says."""
+    return subprocess.run(
+        [sys.executable, "-m", package, command],
+        env=full_environment(environment),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+def run_command_or_fail(package: str, command: str, environment: Mapping[str, str]) -> None:
+    finished = run_command(package, command, environment)
+    assert finished.returncode == 0, f"{package} {command} failed:\n{finished.stdout}\n{finished.stderr}"
+
+
+@dataclass(slots=True)
+class ServiceProcess:
+    """`python -m <package> serve` on a fixed port; a restart keeps port, environment and log file."""
+
+    package: str
+    port: int
+    environment: Mapping[str, str]
+    log_path: Path
+    process: subprocess.Popen[bytes] | None = None
+    log_offset: int = 0
+    log_file: IO[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None, f"{self.package} is not running"
+        return self.process.pid
+
+    def start(self) -> None:
+        assert self.process is None, f"{self.package} is already running"
+        port_name = f"{self.package.upper()}_PORT"
+        self.log_file = self.log_path.open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", self.package, "serve"],
+            env=full_environment({**self.environment, port_name: str(self.port)}),
+            stdout=self.log_file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise AssertionError(f"{self.package} ended with {self.process.returncode}:\n{self.log_tail()}")
+            if self.is_ready():
+                return
+            time.sleep(POLL_SECONDS)
+        raise AssertionError(f"{self.package} was not ready in {READY_SECONDS} s:\n{self.log_tail()}")
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health/ready", timeout=2.0, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def kill_9(self) -> None:
+        """The crash: no handler runs, nothing is flushed."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Graceful stop; answers the exit code. One that does not stop in time is killed, and that is a failure."""
+        return self._end(signal.SIGTERM)
+
+    def restart(self) -> None:
+        self.start()
+        self.wait_until_ready()
+
+    def log_tail(self) -> str:
+        """The lines written since `mark_log`, the last ones of them."""
+        if not self.log_path.exists():
+            return ""
+        with self.log_path.open("rb") as log:
+            log.seek(self.log_offset)
+            lines = log.read().decode(errors="replace").splitlines()
+        return "\n".join(lines[-LOG_TAIL_LINES:])
+
+    def mark_log(self) -> None:
+        self.log_offset = self.log_path.stat().st_size if self.log_path.exists() else 0
+
+    def _end(self, how: signal.Signals) -> int:
+        if self.process is None:
+            return 0
+        process, self.process = self.process, None
+        process.send_signal(how)
+        try:
+            return process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=STOP_SECONDS)
+            raise AssertionError(f"{self.package} did not stop in {STOP_SECONDS} s:\n{self.log_tail()}") from None
+        finally:
+            if self.log_file is not None:
+                self.log_file.close()

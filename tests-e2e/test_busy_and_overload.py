@@ -1,0 +1,156 @@
+"""Protocol section 6: 409, 500 and 503, and that after each of them the same id has one effect."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from answers import Answer
+from database import Database
+from game_session import GameSession
+from signing_client import ParallelSigningClient
+from stack import Stack, StartStack
+
+UNDISTURBED_SECONDS_MAX = 1.5
+BUSY_SECONDS_MAX = 4.0
+
+
+@contextmanager
+def held_wallet(database: Database, session: GameSession) -> Iterator[None]:
+    """Somebody else holds the wallet's row, as a long report or a stuck transaction would."""
+    with database.transaction() as connection:
+        connection.execute(
+            "select 1 from casino.wallets where player_id = %(player)s for update", {"player": session.user_id}
+        )
+        yield
+
+
+def test_a_wallet_that_somebody_holds_is_busy_and_the_same_id_succeeds_later(
+    session: GameSession, database: Database
+) -> None:
+    start, content = session.balance(), session.debit_content()
+    with held_wallet(database, session):
+        started = time.monotonic()
+        assert session.post("debit", content).verdict == (409, "session_busy")
+        assert time.monotonic() - started < BUSY_SECONDS_MAX
+    answer = session.post("debit", content).must_be_ok()
+    assert answer.is_replay is False, "a busy answer recorded nothing"
+    assert session.balance() == start - 1000
+
+
+def test_a_wallet_that_is_held_briefly_is_waited_for(stack: Stack, session: GameSession, database: Database) -> None:
+    async def bet_meanwhile() -> Answer:
+        async with ParallelSigningClient(stack.casino) as client:
+            with held_wallet(database, session):
+                bet = asyncio.create_task(client.post("/casino/debit", session.debit_content()))
+                await asyncio.sleep(0.5)
+            return await bet
+
+    assert asyncio.run(bet_meanwhile()).status == 200
+
+
+def test_a_held_wallet_does_not_hold_up_its_neighbours(stack: Stack, session: GameSession, database: Database) -> None:
+    neighbours = [stack.session() for _ in range(5)]
+
+    async def all_bets() -> tuple[Answer, list[float]]:
+        async with ParallelSigningClient(stack.casino) as client:
+            stuck = asyncio.create_task(client.post("/casino/debit", session.debit_content()))
+            await asyncio.sleep(0.05)
+            seconds = []
+            for neighbour in neighbours:
+                started = time.monotonic()
+                (await client.post("/casino/debit", neighbour.debit_content())).must_be_ok()
+                seconds.append(time.monotonic() - started)
+            return await stuck, seconds
+
+    with held_wallet(database, session):
+        stuck, seconds = asyncio.run(all_bets())
+    assert stuck.verdict == (409, "session_busy")
+    assert max(seconds) < UNDISTURBED_SECONDS_MAX
+
+
+def test_a_balance_can_be_read_while_the_wallet_is_held(session: GameSession, database: Database) -> None:
+    start = session.balance()
+    with held_wallet(database, session):
+        assert session.balance() == start
+
+
+@pytest.mark.slow
+def test_a_full_queue_is_refused_before_any_work(start_stack: StartStack) -> None:
+    stack = start_stack(casino_settings={"CASINO_QUEUE_MAX": "4"})
+    sessions = [stack.session() for _ in range(12)]
+    contents = [session.debit_content() for session in sessions]
+
+    async def all_at_once() -> list[Answer]:
+        async with ParallelSigningClient(stack.casino) as client:
+            signed = [client.signer.prepare("POST", "/casino/debit", content) for content in contents]
+            responses = await asyncio.gather(*(client.http.send(each.request) for each in signed))
+            return [client.signer.judge(each, response) for each, response in zip(signed, responses, strict=True)]
+
+    with stack.books.transaction() as connection:
+        connection.execute("select 1 from casino.wallets for update")
+        answers = asyncio.run(all_at_once())
+    refused = [answer for answer in answers if answer.status == 503]
+    assert refused, [answer.verdict for answer in answers]
+    assert {answer.verdict for answer in answers} <= {(503, "overloaded"), (409, "session_busy")}
+    for session, content in zip(sessions, contents, strict=True):
+        assert session.post("debit", content).must_be_ok().is_replay is False, "nothing had happened"
+
+
+@contextmanager
+def lost_database(database: Database, server_url: str) -> Iterator[None]:
+    """The database takes no connection and has dropped those it had."""
+    server = Database(server_url)
+    database.disconnect()
+    server.rows(f'alter database "{database.name}" with allow_connections false')
+    server.rows("select pg_terminate_backend(pid) from pg_stat_activity where datname = %(name)s", name=database.name)
+    try:
+        yield
+    finally:
+        server.rows(f'alter database "{database.name}" with allow_connections true')
+        server.disconnect()
+
+
+@pytest.mark.slow
+def test_without_its_database_a_service_is_alive_not_ready_and_recovers_by_itself(
+    start_stack: StartStack, server: object
+) -> None:
+    stack = start_stack()
+    session = stack.session()
+    start, content = session.balance(), session.debit_content()
+    with lost_database(stack.books, server.url()):  # type: ignore[attr-defined]
+        for peer in (stack.casino, stack.provider):
+            assert stack.client.get(f"{peer.base_url}/health/live").status_code == 200
+            ready = stack.client.get(f"{peer.base_url}/health/ready")
+            assert ready.status_code == 503
+            assert "database" in ready.text.lower() or "postgres" in ready.text.lower(), "it says what is missing"
+        answer = session.wallet.send(session.wallet.signer.prepare("POST", "/casino/debit", content))
+        assert answer.status in (500, 503)
+        launched = stack.launch(session.user_id)
+        assert launched.status in (500, 503)
+    for service in stack.services.values():
+        service.wait_until_ready()
+    deadline = time.monotonic() + 10
+    while (answer := session.post("debit", content)).status != 200 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert answer.must_be_ok().status == 200
+    assert session.balance() == start - 1000
+
+
+@pytest.mark.slow
+def test_a_defect_inside_is_a_signed_500_that_tells_nothing_and_moves_nothing(start_stack: StartStack) -> None:
+    stack = start_stack()
+    session = stack.session()
+    start, content = session.balance(), session.debit_content()
+    stack.books.rows("alter table casino.postings rename to postings_gone")
+    try:
+        answer = session.post("debit", content)
+    finally:
+        stack.books.rows("alter table casino.postings_gone rename to postings")
+    assert answer.verdict == (500, "internal")
+    for word in ("postings", "relation", "psycopg", "Traceback", "select", session.user_id):
+        assert word not in answer.content["error"]
+    assert session.post("debit", content).must_be_ok().is_replay is False
+    assert session.balance() == start - 1000
