@@ -57,6 +57,10 @@ check: .venv/.complete ## formatting, lint, types, import contracts, migrations
 bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
 	cd tests-e2e && exec ../$(BIN)/python -m bench
 
+.PHONY: docs
+docs: .venv/.complete ## render docs/errors.md from the error tables
+	$(BIN)/python docs/render_errors.py
+
 .PHONY: lock
 lock: .venv/.complete ## resolve all dependencies anew; UV_OPTIONS=--upgrade for newer versions
 	@deploy/locks/lock.sh $(BIN)/uv $(UV_OPTIONS)
