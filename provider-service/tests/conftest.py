@@ -5,9 +5,10 @@ The PostgreSQL server and `clone_database` come from the plugin `local_stack.tes
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -25,9 +26,27 @@ from provider.migrate import migrate
 LOGIN = "provider_login"
 
 
+class Tape(io.StringIO):
+    """Everything that was logged; pytest shows it when a test fails."""
+
+    def write(self, text: str) -> int:
+        sys.stdout.write(text)
+        return super().write(text)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def logging_configured() -> None:
-    configure_logging(log_format="json", level=os.environ.get("LOG_LEVEL", "info"))
+def tape() -> Tape:
+    """Where the service logs to, for the whole run: loggers remember their stream."""
+    made = Tape()
+    configure_logging(log_format="json", level="info", stream=made)
+    return made
+
+
+@pytest.fixture
+def logged(tape: Tape) -> Callable[[], str]:
+    """What was logged since the test began."""
+    start = len(tape.getvalue())
+    return lambda: tape.getvalue()[start:]
 
 
 @pytest.fixture(scope="session")

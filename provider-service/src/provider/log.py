@@ -6,7 +6,7 @@ ids and durations.
 
 import logging
 import sys
-from typing import Final
+from typing import Final, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -14,8 +14,9 @@ from structlog.typing import Processor
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure_logging(*, log_format: str, level: str) -> None:
-    """Send structlog's and the standard library's lines to standard output in one format."""
+def configure_logging(*, log_format: str, level: str, stream: TextIO | None = None) -> None:
+    """Send structlog's and the standard library's lines to the stream, standard output, in one format."""
+    stream = stream or sys.stdout
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -24,7 +25,7 @@ def configure_logging(*, log_format: str, level: str) -> None:
     ]
     renderer: Processor
     if log_format == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty())
     else:
         # Locals are never rendered: they hold tokens and bodies.
         shared.append(structlog.processors.format_exc_info)
@@ -32,10 +33,10 @@ def configure_logging(*, log_format: str, level: str) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -1,0 +1,89 @@
+"""What is said to a wallet, and how hostile its answers may be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from provider.wallet_client.messages import (
+    BadAnswer,
+    WalletSession,
+    balance_call,
+    mask_token,
+    money_call,
+    read_answer,
+    read_error,
+)
+
+SESSION = WalletSession("1", "USD", "the-token")
+CALL = money_call("debit", transaction_id="t", round_id="r", amount_minor=1000, currency="USD")
+GOOD = {"transactionId": "t", "balance": "1000", "currency": "USD", "status": "ok"}
+
+
+def test_a_debit_says_who_what_and_how_much() -> None:
+    assert CALL.path == "/casino/debit"
+    assert json.loads(CALL.encode(SESSION)) == {
+        "sessionToken": "the-token",
+        "userId": "1",
+        "transactionId": "t",
+        "roundId": "r",
+        "amount": 1000,
+        "currency": "USD",
+    }
+
+
+def test_a_rollback_names_the_bet_and_no_amount() -> None:
+    call = money_call("rollback", transaction_id="t", round_id="r", amount_minor=1000, original_transaction_id="b")
+    body = call.body(SESSION)
+    assert "amount" not in body
+    assert body["originalTransactionId"] == "b"
+
+
+def test_a_call_has_the_same_bytes_each_time() -> None:
+    assert CALL.encode(SESSION) == CALL.encode(SESSION)
+
+
+@pytest.mark.parametrize("balance", ["0", "1", "999999999999999999"])
+def test_a_good_answer_is_read(balance: str) -> None:
+    assert read_answer(CALL, SESSION, json.dumps(GOOD | {"balance": balance}).encode()).balance_minor == int(balance)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"balance": balance}
+        for balance in ("-1", "", "1.0", "1e3", "+1", " 1", "01", "١", "9" * 19, 1000, None, True, ["1"], "NaN")
+    ]
+    + [{"currency": value} for value in ("EUR", "usd", None, 1)]
+    + [{"transactionId": value} for value in ("T", "", None, 1)]
+    + [{"status": value} for value in ("OK", "error", None, True)],
+    ids=str,
+)
+def test_an_answer_that_breaks_a_rule_is_no_answer(changed: dict[str, Any]) -> None:
+    with pytest.raises(BadAnswer):
+        read_answer(CALL, SESSION, json.dumps(GOOD | changed).encode())
+
+
+def test_a_balance_of_another_player_is_no_answer() -> None:
+    body = {"userId": "2", "balance": "1", "currency": "USD"}
+    with pytest.raises(BadAnswer, match="another player"):
+        read_answer(balance_call(), SESSION, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("code", [b"1", b'"No Code"', b'"' + b"x" * 99 + b'"', b'{}, "code": "ok"'])
+def test_an_error_without_a_readable_code_has_none(code: bytes) -> None:
+    assert read_error(b'{"code":' + code + b"}")[1] is None
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b""])
+def test_an_error_that_is_no_object_has_no_code(body: bytes) -> None:
+    assert read_error(body) == ({}, None)
+
+
+def test_a_token_is_in_no_repr_and_masked_wherever_it_stands() -> None:
+    assert "the-token" not in repr(SESSION)
+    shown = mask_token({"sessionToken": "the-token", "echo": ["x the-token y"], "n": {"the-token": 1}}, "the-token")
+    assert "the-token" not in str(shown)
+    assert shown["sessionToken"] == "****"

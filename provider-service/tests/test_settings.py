@@ -1,0 +1,111 @@
+"""What the provider starts with, and what it refuses to start with."""
+
+from __future__ import annotations
+
+import pytest
+
+from provider.settings import Settings, SettingsRefused, owner_database_url
+
+STRONG = "0123456789abcdef0123456789abcdef"
+OTHER = "fedcba9876543210fedcba9876543210"
+URL = "postgresql://somebody:a-database-password@db/provider"
+GOOD = {"PROVIDER_DATABASE_URL": URL, "CASINO_SECRET": STRONG, "PROVIDER_SECRET": OTHER}
+
+
+def problems_of(**changed: str) -> list[str]:
+    with pytest.raises(SettingsRefused) as refused:
+        Settings.from_environment(GOOD | changed)
+    return str(refused.value).splitlines()
+
+
+def test_good_settings_are_taken_with_the_defaults_of_the_protocol() -> None:
+    settings = Settings.from_environment(GOOD)
+    assert (settings.host, settings.port, settings.casino_url) == ("127.0.0.1", 8100, "http://127.0.0.1:8000")
+    assert (settings.call_seconds, settings.connect_seconds, settings.demo) == (8.0, 2.0, False)
+    assert settings.lease_seconds == 10.0
+
+
+@pytest.mark.parametrize("name", ["CASINO_SECRET", "PROVIDER_SECRET"])
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("", "is missing"),
+        ("short", "is shorter than 32 bytes"),
+        ("x" * 31, "is shorter than 32 bytes"),
+        ("casino-secret", "is a well-known secret"),
+        ("provider-secret", "is a well-known secret"),
+    ],
+)
+def test_a_weak_secret_is_refused_by_name(name: str, value: str, complaint: str) -> None:
+    assert problems_of(**{name: value}) == [f"{name} {complaint}"]
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    found = problems_of(CASINO_SECRET="short", PROVIDER_SECRET="", PROVIDER_DATABASE_URL="", PROVIDER_PORT="many")
+    assert found == [
+        "PROVIDER_SECRET is missing",
+        "CASINO_SECRET is shorter than 32 bytes",
+        "PROVIDER_DATABASE_URL is missing",
+        "PROVIDER_PORT is a number from 0 to 65535",
+    ]
+
+
+def test_a_weak_further_key_is_refused_with_its_id() -> None:
+    found = problems_of(CASINO_KEYS='[{"id": "k2", "secret": "short"}]')
+    assert found == ["CASINO_KEYS, key k2, is shorter than 32 bytes"]
+
+
+def test_each_direction_needs_a_secret_of_its_own() -> None:
+    found = problems_of(PROVIDER_SECRET=STRONG)
+    assert found == ["CASINO_SECRET and PROVIDER_SECRET share a secret: each direction has its own"]
+
+
+def test_a_weak_sealing_key_is_refused() -> None:
+    assert problems_of(PROVIDER_SEALING_KEY="secret") == ["PROVIDER_SEALING_KEY is well known or shorter than 32 bytes"]
+
+
+@pytest.mark.parametrize("flag", ["PROVIDER_DEMO", "CASINO_DEMO"])
+def test_demo_mode_takes_the_published_secrets(flag: str) -> None:
+    settings = Settings.from_environment({"PROVIDER_DATABASE_URL": URL, flag: "1"})
+    assert settings.demo is True
+    assert [key.secret for key in settings.casino_keys] == [b"casino-secret"]
+    assert [key.secret for key in settings.provider_keys] == [b"provider-secret"]
+
+
+def test_the_newest_key_comes_last() -> None:
+    newest = "a-newer-secret-of-thirty-two-bytes-or-more"
+    settings = Settings.from_environment(GOOD | {"CASINO_KEYS": f'[{{"id": "k2", "secret": "{newest}"}}]'})
+    assert [key.key_id for key in settings.casino_keys] == ["main", "k2"]
+    assert settings.sealing_secrets == (STRONG.encode(), newest.encode())
+
+
+def test_no_secret_is_in_a_repr_or_in_a_refusal() -> None:
+    settings = Settings.from_environment(GOOD | {"PROVIDER_SEALING_KEY": "s" * 40})
+    for secret in (STRONG, OTHER, "a-database-password", "s" * 40):
+        assert secret not in repr(settings)
+    weak = problems_of(CASINO_SECRET="do-not-print-me", CASINO_KEYS='[{"id": "k2", "secret": "nor-me"')
+    assert "do-not-print-me" not in str(weak)
+    assert "nor-me" not in str(weak)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROVIDER_CALL_SECONDS", "9"),
+        ("PROVIDER_CALL_SECONDS", "nan"),
+        ("PROVIDER_CONNECT_SECONDS", "3"),
+        ("PROVIDER_PORT", "65536"),
+        ("LOG_FORMAT", "xml"),
+        ("CASINO_URL", "ftp://casino"),
+        ("CASINO_URL", "http://user:password@casino"),
+    ],
+)
+def test_a_setting_out_of_its_bounds_is_refused_by_name(name: str, value: str) -> None:
+    assert [problem.split(" ")[0] for problem in problems_of(**{name: value})] == [name]
+
+
+def test_migrations_use_the_owners_login_when_there_is_one() -> None:
+    assert owner_database_url({"PROVIDER_DATABASE_URL": "a", "PROVIDER_OWNER_DATABASE_URL": "b"}) == "b"
+    assert owner_database_url({"PROVIDER_DATABASE_URL": "a"}) == "a"
+    with pytest.raises(SettingsRefused, match="PROVIDER_DATABASE_URL is missing"):
+        owner_database_url({})

@@ -1,0 +1,108 @@
+"""Backoff, sealing, loops and ids."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from provider.loops import BackgroundLoop
+from provider.outbox.backoff import Backoff
+from provider.outbox.calls import rollback_id_of
+from provider.sessions.sealing import SealBroken, Sealer
+
+
+def test_five_retries_fall_within_two_minutes_and_then_one_a_minute() -> None:
+    for _ in range(200):
+        pauses = [Backoff().pause_seconds(made) for made in range(1, 6)]
+        assert 85 < sum(pauses) <= 120
+        assert pauses[0] <= 4
+    assert 45 <= Backoff().pause_seconds(100_000) <= 60
+
+
+def test_the_rollback_of_a_bet_has_one_id_for_ever() -> None:
+    bet = UUID("a9429bb3-9f71-4497-9fa4-f5f7592a46af")
+    assert rollback_id_of(bet) == UUID("09b4c2aa-9d22-5b60-ab56-f08414b1b7aa")
+    assert rollback_id_of(bet).version == 5
+
+
+def test_what_was_sealed_is_opened_with_the_same_secret() -> None:
+    sealed = Sealer([b"a secret"]).seal("token")
+    assert b"token" not in sealed
+    assert Sealer([b"a secret"]).open(sealed) == "token"
+
+
+def test_after_a_rotation_the_old_seal_still_opens_and_the_new_secret_seals() -> None:
+    old = Sealer([b"old"]).seal("token")
+    both = Sealer([b"old", b"new"])
+    assert both.open(old) == "token"
+    assert Sealer([b"new"]).open(both.seal("other")) == "other"
+
+
+@pytest.mark.parametrize("sealed", [b"", b"nonsense", Sealer([b"another"]).seal("token")])
+def test_what_was_sealed_by_others_is_not_opened(sealed: bytes) -> None:
+    with pytest.raises(SealBroken):
+        Sealer([b"ours"]).open(sealed)
+
+
+def test_a_loop_survives_errors_goes_on_while_there_is_more_and_runs_when_nudged() -> None:
+    ran: list[str] = []
+
+    async def step() -> bool:
+        ran.append("step")
+        if len(ran) == 1:
+            raise ZeroDivisionError
+        return len(ran) < 4
+
+    async def watch() -> None:
+        loop = BackgroundLoop("test", step, interval_seconds=0.05)
+        loop.start()
+        await asyncio.sleep(0.03)
+        assert len(ran) == 1  # the error is followed by a rest, not by a storm
+        await asyncio.sleep(0.07)
+        assert len(ran) >= 4
+        await loop.stop()
+
+    asyncio.run(watch())
+
+
+def test_a_nudged_loop_does_not_wait_for_its_interval() -> None:
+    ran: list[float] = []
+
+    async def step() -> bool:
+        ran.append(asyncio.get_running_loop().time())
+        return False
+
+    async def watch() -> None:
+        nudged = asyncio.Event()
+        loop = BackgroundLoop("test", step, interval_seconds=60, nudged=nudged)
+        loop.start()
+        await asyncio.sleep(0.02)
+        nudged.set()
+        await asyncio.sleep(0.05)
+        await loop.stop()
+
+    asyncio.run(watch())
+    assert len(ran) == 2
+
+
+def test_a_loop_that_hangs_is_cancelled_when_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provider.loops.STOP_WAIT_SECONDS", 0.05)
+    cancelled = asyncio.Event()
+
+    async def step() -> bool:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+        return False
+
+    async def watch() -> None:
+        loop = BackgroundLoop("test", step, interval_seconds=1)
+        loop.start()
+        await asyncio.sleep(0.01)
+        await loop.stop()
+
+    asyncio.run(watch())
+    assert cancelled.is_set()

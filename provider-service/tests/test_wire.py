@@ -1,0 +1,73 @@
+"""JSON is read in one way or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provider.errors import ProviderError
+from provider.wire import MalformedJson, currency, identifier, read_object
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"1",
+        b"{",
+        b'{"a":1,"a":2}',
+        b'{"a":{"b":1,"b":1}}',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":-Infinity}',
+        b'\xef\xbb\xbf{"a":1}',
+        b'{"a":"\xff"}',
+        '{"a":1}'.encode("utf-16"),
+        b'{"a":1}{}',
+        b'{"a":1,}',
+        b"{'a':1}",
+        b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"a":' + b"9" * 10_000 + b"}",
+    ],
+    ids=lambda body: repr(body[:16]),
+)
+def test_what_can_be_read_in_two_ways_or_none_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedJson) as malformed:
+        read_object(body)
+    assert malformed.value.__cause__ is None  # the decoder's own error carries the whole document
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_object_or_malformed(body: bytes) -> None:
+    with contextlib.suppress(MalformedJson):
+        assert isinstance(read_object(body), dict)
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [("1", "1"), (1, "1"), (-7, "-7"), ("a b~!", "a b~!"), ("x" * 128, "x" * 128), (10**20, "1" + "0" * 20)],
+)
+def test_an_identifier_is_a_string_or_an_integer_meaning_one(value: object, meant: str) -> None:
+    assert identifier({"id": value}, "id") == meant
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", "x" * 129, "ä", "a\nb", "\x7f", "\ud800", True, False, 1.0, [], {}, 10**128]
+)
+def test_what_is_no_identifier_is_refused_by_name(value: object) -> None:
+    with pytest.raises(ProviderError) as refused:
+        identifier({"id": value}, "id")
+    assert (refused.value.kind.code, refused.value.field) == ("invalid_field", "id")
+
+
+@pytest.mark.parametrize("value", ["US", "usd", "USD ", "U$D", 840, None, "X" * 9])
+def test_what_is_no_currency_is_refused_by_name(value: object) -> None:
+    with pytest.raises(ProviderError) as refused:
+        currency({"currency": value}, "currency")
+    assert refused.value.field == "currency"
