@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, Generic, TypeVar
 
 import structlog
-from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from casino.db import OutcomeUnknown, Overloaded
 
@@ -173,7 +173,7 @@ class GroupCommit(Generic[C, O]):
         try:
             async for attempt in AsyncRetrying(
                 stop=stop_after_delay(max(remaining_seconds, 0.0)),
-                wait=wait_exponential_jitter(initial=RECONNECT_FIRST_SECONDS, max=RECONNECT_MOST_SECONDS, jitter=0.02),
+                wait=wait_random_exponential(multiplier=RECONNECT_FIRST_SECONDS, max=RECONNECT_MOST_SECONDS),
                 # Overloaded says that this attempt did nothing, not that the first one did not.
                 retry=retry_if_exception_type((OutcomeUnknown, Overloaded)),
             ):
