@@ -1,6 +1,7 @@
 """The casino's books, read by SQL: an independent second opinion on protocol.md section 4 (12).
 
-Only reads. Must never call a function of the casino: those are what is being checked.
+Only reads. The rules below must never use a function or a view of the casino: those are what is being checked.
+The casino's own view of what is wrong is asked as well, as a first opinion.
 Every statement finds rows that break its rule, among the wallets `%(wallets)s` or, where that is null, among all.
 """
 
@@ -96,9 +97,19 @@ def broken_invariants(database: Database, wallets: list[int] | None = None) -> d
     return {name: rows for name, rows in found.items() if rows}
 
 
+def differences_the_casino_sees(database: Database, wallets: list[int] | None = None) -> list[Row]:
+    return database.rows(
+        "select * from casino.ledger_differences"
+        " where %(wallets)s::bigint[] is null or wallet_id is null or wallet_id = any(%(wallets)s)",
+        wallets=wallets,
+    )
+
+
 def require_sound_books(database: Database, wallets: list[int] | None = None) -> None:
     broken = broken_invariants(database, wallets)
     assert not broken, "\n".join(f"{name}: {rows[:5]}" for name, rows in broken.items())
+    told = differences_the_casino_sees(database, wallets)
+    assert not told, f"the casino sees what this suite does not: {told[:5]}"
 
 
 class Auditor:

@@ -154,3 +154,25 @@ def test_a_defect_inside_is_a_signed_500_that_tells_nothing_and_moves_nothing(st
         assert word not in answer.content["error"]
     assert session.post("debit", content).must_be_ok().is_replay is False
     assert session.balance() == start - 1000
+
+
+@pytest.mark.slow
+def test_a_casino_that_is_told_to_stop_answers_what_it_has_begun(start_stack: StartStack) -> None:
+    stack = start_stack()
+    session = stack.session()
+    start, exits = session.balance(), list[int]()
+
+    async def bet_while_it_stops() -> Answer:
+        async with ParallelSigningClient(stack.casino) as client:
+            with held_wallet(stack.books, session):
+                bet = asyncio.create_task(client.post("/casino/debit", session.debit_content()))
+                await asyncio.sleep(0.3)
+                stopping = asyncio.create_task(asyncio.to_thread(stack.casino_process.stop))
+                await asyncio.sleep(0.3)
+            answer = await bet
+        exits.append(await stopping)
+        return answer
+
+    assert asyncio.run(bet_while_it_stops()).must_be_ok().balance == start - 1000
+    assert exits[0] in (0, -15), "a graceful stop, not a crash"
+    stack.casino_process.restart()

@@ -1,6 +1,7 @@
 """Protocol section 3: launchGame, and the client endpoints outside demo mode."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -29,6 +30,8 @@ def test_a_launch_answers_all_that_a_client_needs(stack: Stack) -> None:
     assert isinstance(content["balance"], str)
     assert isinstance(content["providerSessionId"], str)
     assert content["launchUrl"]
+    left = datetime.fromisoformat(content["expiresAt"]) - datetime.now(UTC)
+    assert timedelta(minutes=29) < left <= timedelta(minutes=30, seconds=5)
 
 
 def test_every_launch_has_a_token_of_its_own(stack: Stack) -> None:

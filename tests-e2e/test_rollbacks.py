@@ -148,3 +148,28 @@ def test_a_bet_in_a_round_that_was_rolled_back_whole_may_be_placed_again_under_a
     start, bet = session.balance(), session.bet()
     session.rollback(bet.transaction_id, round_id=bet.round_id).must_be_ok()
     assert session.debit(round_id=bet.round_id).must_be_ok().balance == start - 1000
+
+
+def test_a_rollback_that_names_another_round_than_its_bets_is_refused(session: GameSession) -> None:
+    bet, other = session.bet(), session.bet()
+    before = session.balance()
+    assert session.rollback(bet.transaction_id, round_id=other.round_id).verdict == (400, "round_mismatch")
+    assert session.balance() == before
+
+
+def test_a_rollback_under_the_id_of_its_own_bet_is_a_mismatch(session: GameSession) -> None:
+    bet = session.bet()
+    before = session.balance()
+    same = session.rollback(bet.transaction_id, round_id=bet.round_id, transaction_id=bet.transaction_id)
+    assert same.verdict == (422, "idempotency_mismatch")
+    assert session.balance() == before
+
+
+def test_a_win_for_a_tombstoned_bet_is_refused(session: GameSession) -> None:
+    live = session.bet()
+    ghost, before = new_id(), session.balance()
+    session.rollback(ghost, round_id=live.round_id).must_be_ok()
+    refused = session.credit(5000, round_id=live.round_id, related=ghost)
+    assert refused.status == 400
+    assert refused.code in ("no_matching_bet", "bet_rolled_back")
+    assert session.balance() == before

@@ -2,7 +2,7 @@
 
 import pytest
 
-from books import INVARIANTS, broken_invariants
+from books import INVARIANTS, broken_invariants, differences_the_casino_sees
 from both_books import disagreement
 from database import Database, Row
 
@@ -46,6 +46,7 @@ def test_a_cooked_book_is_found(scratch: Database, crime: str, rule: str) -> Non
     scratch.change(crime)
     assert rule in INVARIANTS
     assert rule in broken_invariants(scratch)
+    assert differences_the_casino_sees(scratch), "and the casino finds it too"
 
 
 def both(kind: str, provider_state: str, casino_state: str | None, **more: object) -> Row:

@@ -1,6 +1,8 @@
 """Protocol section 3: the feed that reconciliation reads, page by page, in commit order, skipping nothing."""
 
 import asyncio
+import hashlib
+import json
 import time
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -8,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from answers import Answer
+from database import Database
 from game_session import GameSession, JsonObject, new_id
 from signing_client import ParallelSigningClient
 from stack import Stack
@@ -133,6 +136,44 @@ def test_after_and_limit_may_be_left_out(stack: Stack, session: GameSession) -> 
     assert (
         page(stack).must_be_ok().content["transactions"] == (page(stack, after=0).must_be_ok().content["transactions"])
     )
+
+
+def test_a_row_that_commits_late_is_not_skipped(stack: Stack, database: Database) -> None:
+    """The worst case, made to happen: a bet that was begun before others and commits after a reader has passed them."""
+    slow, quick = stack.session(), stack.session()
+    of_player(stack, quick, ids={quick.bet().transaction_id})
+    cursor = list(pages(stack))[-1].content["next"]
+    late = slow.debit_content()
+    command = {
+        "kind": "debit",
+        "tokenHash": hashlib.sha256(slow.token.encode()).hexdigest(),
+        "playerId": slow.user_id,
+        "transactionId": late["transactionId"],
+        "roundId": late["roundId"],
+        "amount": late["amount"],
+        "requestId": "a-slow-batch",
+    }
+    with database.connect(autocommit=False) as connection:
+        statement = b"select * from casino.execute_wallet_commands(1, %(commands)s::jsonb)"
+        connection.execute(statement, {"commands": json.dumps([command])})
+        early = [quick.bet().transaction_id for _ in range(3)]
+        seen = [row for answer in pages(stack, after=cursor) for row in answer.content["transactions"]]
+        after_reading = list(pages(stack, after=cursor))[-1].content["next"]
+        connection.commit()
+    deadline = time.monotonic() + VISIBLE_SECONDS
+    wanted = {str(late["transactionId"]), *early}
+    while not wanted <= {str(row["transactionId"]) for row in seen} and time.monotonic() < deadline:
+        answer = page(stack, after=after_reading, limit=PAGE_MAX).must_be_ok()
+        seen += answer.content["transactions"]
+        after_reading = answer.content["next"]
+    ids = [str(row["transactionId"]) for row in seen]
+    assert wanted <= set(ids), "the cursor passed a row before it was committed"
+    assert len(ids) == len(set(ids))
+
+
+def test_the_feed_tells_only_what_providers_did(stack: Stack, session: GameSession) -> None:
+    of_player(stack, session, ids={session.bet().transaction_id})
+    assert {row["type"] for row in everything(stack)} <= {"debit", "credit", "rollback"}
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """A stack with a faulty wallet network in the middle, shared by the tests that only disturb messages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 from both_books import require_agreement
 from database import Database, create_database, drop_database
-from faults.scene import FAST_PROVIDER, Scene
+from faults.scene import FAST_PROVIDER, PATIENT_PROVIDER, Scene
 from faults.wallet_proxy import WalletProxy
 from local_stack.testing import PostgresServer
 from service_process import free_port
@@ -16,13 +16,15 @@ from stack import Stack, own_stack
 
 
 @contextmanager
-def disturbed_stack(server: PostgresServer, template: Database, log_dir: Path) -> Iterator[Scene]:
+def disturbed_stack(
+    server: PostgresServer, template: Database, log_dir: Path, *, provider_settings: Mapping[str, str]
+) -> Iterator[Scene]:
     """Both services on a fresh database, with the proxy between the provider and the casino."""
     database, casino_port = create_database(server.url(), template=template), free_port()
     with ExitStack() as cleanup:
         cleanup.callback(drop_database, server.url(), database)
         proxy = cleanup.enter_context(WalletProxy(casino_port))
-        settings = {**FAST_PROVIDER, "CASINO_URL": proxy.url}
+        settings = {**provider_settings, "CASINO_URL": proxy.url}
         running = own_stack(database, log_dir, provider_settings=settings, casino_port=casino_port)
         cleanup.callback(running.close)
         yield Scene(running, proxy)
@@ -38,7 +40,8 @@ def watched(scene: Scene, watch: list[Stack]) -> Iterator[Scene]:
 def shared_scene(
     server: PostgresServer, template: Database, tmp_path_factory: pytest.TempPathFactory, live_stacks: list[Stack]
 ) -> Iterator[Scene]:
-    with disturbed_stack(server, template, tmp_path_factory.mktemp("disturbed")) as scene:
+    log_dir = tmp_path_factory.mktemp("disturbed")
+    with disturbed_stack(server, template, log_dir, provider_settings=FAST_PROVIDER) as scene:
         yield from watched(scene, live_stacks)
 
 
@@ -56,6 +59,6 @@ def fresh_scene(
     server: PostgresServer, template: Database, tmp_path: Path, live_stacks: list[Stack]
 ) -> Iterator[Scene]:
     """A disturbed stack of the test's own, for services that are killed."""
-    with disturbed_stack(server, template, tmp_path) as scene:
+    with disturbed_stack(server, template, tmp_path, provider_settings=PATIENT_PROVIDER) as scene:
         yield from watched(scene, live_stacks)
         require_agreement(scene.database)
