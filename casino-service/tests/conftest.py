@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from casino_testing.copies import copied_database
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
@@ -48,12 +47,8 @@ def casino_template(postgres_server: PostgresServer) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def shared_database(postgres_server: PostgresServer, casino_template: str) -> Iterator[str]:
     """The URL of the copy in which most tests have a tenant of their own."""
-    name = f"casino_shared_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
-        statement = sql.SQL("create database {} template {}")
-        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(casino_template)))
-    yield postgres_server.url(name)
-    drop_database(postgres_server, name)
+    with copied_database(postgres_server, casino_template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -43,18 +43,20 @@ class Tenant:
         """A new tenant in a database that many tests share."""
         ledger_id = next(_ledger_ids)
         tenant = cls(url, tenant_id=f"TENANT{ledger_id}", ledger_id=ledger_id)
-        tenant.sql("insert into casino.tenants (tenant_id, display_name) values (%s, 'A tenant')", tenant.tenant_id)
-        tenant.sql(
-            "insert into casino.ledgers (ledger_id, tenant_id) values (%s, %s)", tenant.ledger_id, tenant.tenant_id
-        )
-        tenant.sql(
-            "insert into casino.games (tenant_id, game_id, game_code, display_name, stake_min_minor, stake_max_minor)"
-            " values (%(tenant)s, '1', 'SLOTS_001', 'Slots', %(least)s, %(most)s),"
-            " (%(tenant)s, '2', 'CRASH_001', 'Crash', %(least)s, %(most)s)",
-            {"tenant": tenant.tenant_id, "least": STAKE_MIN_MINOR, "most": STAKE_MAX_MINOR},
-        )
-        for player_id in PLAYERS:
-            tenant.open_player(player_id)
+        with tenant._connection.transaction():
+            tenant.sql("insert into casino.tenants (tenant_id, display_name) values (%s, 'A tenant')", tenant.tenant_id)
+            tenant.sql(
+                "insert into casino.ledgers (ledger_id, tenant_id) values (%s, %s)", tenant.ledger_id, tenant.tenant_id
+            )
+            tenant.sql(
+                "insert into casino.games"
+                " (tenant_id, game_id, game_code, display_name, stake_min_minor, stake_max_minor)"
+                " values (%(tenant)s, '1', 'SLOTS_001', 'Slots', %(least)s, %(most)s),"
+                " (%(tenant)s, '2', 'CRASH_001', 'Crash', %(least)s, %(most)s)",
+                {"tenant": tenant.tenant_id, "least": STAKE_MIN_MINOR, "most": STAKE_MAX_MINOR},
+            )
+            for player_id in PLAYERS:
+                tenant.open_player(player_id)
         return tenant
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 STAKE_MINOR: Final = 1_000
 ROUND: Final = "round-1"
-BUSY_ATTEMPTS_MAX: Final = 2_000
 
 _numbers = itertools.count(1)
 
@@ -149,13 +148,3 @@ def answer(command: WalletCommand, outcome: WalletOutcome) -> tuple[int, bytes]:
     """Status and body as they go over the wire."""
     status, _, body = messages.render_outcome(command, outcome)
     return status, body
-
-
-async def until_answered(execute: Callable[[], Awaitable[list[WalletOutcome | None]]]) -> WalletOutcome:
-    """Execute one command again and again while another process holds its wallet."""
-    for _ in range(BUSY_ATTEMPTS_MAX):
-        (outcome,) = await execute()
-        if outcome is not None:
-            return outcome
-        await asyncio.sleep(0)
-    raise AssertionError("the wallet stayed busy")
