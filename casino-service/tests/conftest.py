@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -25,6 +27,13 @@ from casino.migrate import migrate
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 
 ConnectWallet = Callable[[], Wallet]
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[EventDict]]:
+    """What the service logs during a test: captured instead of rendered, which would cost more than the work itself."""
+    with capture_logs() as events:
+        yield events
 
 
 @pytest.fixture(scope="session")

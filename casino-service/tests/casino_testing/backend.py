@@ -1,0 +1,90 @@
+"""A collaborator for GroupCommit that books commands in memory and does on order what a database may do.
+
+Commands are pairs of key and number; the outcome of one is the pair itself. Booking is idempotent, as the wallet's is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from casino.db import OutcomeUnknown, Overloaded
+
+WAIT_SECONDS_MAX: Final = 5.0
+
+Command = tuple[str, int]
+
+
+class Deed(StrEnum):
+    """What one execution does."""
+
+    BOOK = "books everything"
+    REFUSE = "fails as a whole and books nothing"
+    LOSE_BEFORE = "breaks before the commit"
+    LOSE_AFTER = "breaks after the commit"
+    SHED = "finds no connection"
+    BUSY = "finds every key held by another process"
+
+
+class BadCommand(Exception):  # noqa: N818 - what the fake database says to a poisoned command
+    """An unexpected error: nothing was committed."""
+
+
+class Backend:
+    """Remembers every batch; checks that no key is executed twice at once."""
+
+    def __init__(self, deeds: Sequence[Deed] = (), *, poison: frozenset[Command] = frozenset()) -> None:
+        self.batches: list[list[Command]] = []
+        self.booked: list[Command] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.most_in_flight = 0
+        self._deeds = deque(deeds)
+        self._poison = poison
+        self._keys: set[str] = set()
+        self._in_flight = 0
+
+    async def execute(self, commands: Sequence[Command]) -> list[Command | None]:
+        """One batch in one transaction."""
+        keys = {key for key, _ in commands}
+        assert len(keys) == len(commands), "a key twice in one batch"
+        assert not keys & self._keys, "a key in two batches at once"
+        self.batches.append(list(commands))
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        self._keys |= keys
+        try:
+            await asyncio.sleep(0)
+            await self.gate.wait()
+            return self._do(self._deeds.popleft() if self._deeds else Deed.BOOK, commands)
+        finally:
+            self._keys -= keys
+            self._in_flight -= 1
+
+    def _do(self, deed: Deed, commands: Sequence[Command]) -> list[Command | None]:
+        if deed is Deed.REFUSE or self._poison & set(commands):
+            raise BadCommand
+        if deed is Deed.SHED:
+            raise Overloaded
+        if deed is Deed.LOSE_BEFORE:
+            raise OutcomeUnknown
+        if deed is Deed.BUSY:
+            return [None] * len(commands)
+        self.booked += [command for command in commands if command not in self.booked]
+        if deed is Deed.LOSE_AFTER:
+            raise OutcomeUnknown
+        return list(commands)
+
+
+def soon(seconds: float = WAIT_SECONDS_MAX) -> float:
+    """A deadline in the loop's time."""
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def turns(count: int = 10) -> None:
+    """Let everything that is ready run."""
+    for _ in range(count):
+        await asyncio.sleep(0)
