@@ -51,7 +51,7 @@ check: .venv/.complete ## formatting, lint, types, import contracts, migrations
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict $(SOURCES)
 	$(BIN)/lint-imports
-	find casino-service/src provider-service/src -path '*/migrations/*' -name '*.sql' | sort | xargs $(BIN)/squawk
+	find casino-service/src provider-service/src -path '*/migrations/*' -name '*.sql' | sort | xargs $(BIN)/squawk --config deploy/squawk.toml
 
 .PHONY: bench
 bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
