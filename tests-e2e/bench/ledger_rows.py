@@ -10,6 +10,7 @@ from bench.loads import WalletUnderLoad
 from bench.measurements import Measurement, Outcome, Progress, Sample, Size, interleave, ratio_of
 from bench.players import count_transactions, grow_ledger
 from bench.services import BenchServices, Books
+from bench.soundness import require_sound_ledger
 from bench.wallet_rows import USUAL_DEPTH
 
 LARGE_OVER_SMALL_MIN: Final = 0.9
@@ -19,7 +20,7 @@ def measure_ledger_size(services: BenchServices, template: Books, *, size: Size,
     large = services.copy_books(template)
     progress(f"filling a ledger with {size.large_ledger_count:,} transactions")
     grow_ledger(large.database.url, player_count=len(large.players), transaction_count=size.large_ledger_count)
-    services.checkpoint()
+    require_sound_ledger(large.database.url)
 
     def debits_on(books: Books) -> Sample:
         service = services.start_casino(books)

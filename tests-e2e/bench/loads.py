@@ -78,8 +78,8 @@ class WalletUnderLoad:
         )
         if not result.all_ok:
             raise UnsoundRoundError(
-                f"{result.sent_count} requests: statuses {result.statuses}, {result.unlike_count} unlike {must_hold!r}; "
-                f"the first: {result.strange_answer[:STRANGE_BYTES_MAX]!r}"
+                f"{result.sent_count} sent: {result.statuses}, {result.unlike_count} unlike {must_hold!r}, "
+                f"first {result.strange_answer[:STRANGE_BYTES_MAX]!r}"
             )
         return result
 

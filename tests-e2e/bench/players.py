@@ -6,6 +6,7 @@ test of how sessions are made.
 """
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import psycopg
@@ -65,20 +66,28 @@ def load_players(url: str, *, count: int) -> list[Player]:
 
 def grow_ledger(url: str, *, player_count: int, transaction_count: int) -> None:
     """Book debits with the wallet's own function, in large batches, until the ledger holds that many transactions."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        missing = transaction_count - count_transactions(url)
-        first, call = 1, 0
-        while missing > 0:
-            last = min(first + min(COMMANDS_PER_CALL_MAX, missing) - 1, player_count)
-            (committed,) = connection.execute(
-                _GROW.encode(), {"call": call, "first": first, "last": last}
-            ).fetchone() or (0,)
-            if committed != last - first + 1:
-                raise RuntimeError(f"the wallet booked {committed} of {last - first + 1} debits")
-            missing -= committed
-            call += 1
-            first = last + 1 if last < player_count else 1
+    missing = transaction_count - count_transactions(url)
+    middle = player_count // 2
+    halves = [(1, middle, missing // 2), (middle + 1, player_count, missing - missing // 2)]
+    with ThreadPoolExecutor(max_workers=len(halves)) as threads:
+        for grown in [threads.submit(_grow_half, url, *half) for half in halves]:
+            grown.result()
     vacuum(url)
+
+
+def _grow_half(url: str, first_player: int, last_player: int, missing: int) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        # Foreign keys are not checked: the function writes both ends, and the books are compared afterwards.
+        connection.execute("set session_replication_role = replica")
+        first, call = first_player, 0
+        while missing > 0:
+            last = min(first + min(COMMANDS_PER_CALL_MAX, missing) - 1, last_player)
+            found = connection.execute(_GROW.encode(), {"call": call, "first": first, "last": last}).fetchone()
+            if found != (last - first + 1,):
+                raise RuntimeError(f"the wallet booked {found} of {last - first + 1} debits")
+            missing -= last - first + 1
+            call += 1
+            first = last + 1 if last < last_player else first_player
 
 
 def count_transactions(url: str) -> int:

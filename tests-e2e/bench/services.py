@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import psycopg
-
 from bench.players import load_players
 from bench.presigned import Player
 from database import Database, create_database, drop_database
@@ -24,6 +22,8 @@ from stack import demo_environment
 
 ONE_COMMAND_PER_COMMIT: Final = {"CASINO_GROUP_COMMIT_MAX": "1"}
 PRODUCTION_LOGS: Final = {"LOG_FORMAT": "json"}
+NO_CHECKPOINT_IN_A_ROUND: Final = {"max_wal_size": "32GB", "checkpoint_timeout": "1h"}
+"""After a checkpoint every page is logged whole once. Whether that falls into a round would be chance."""
 KIBIBYTES_PER_MEBIBYTE: Final = 1024
 LOG_CHARACTERS_MAX: Final = 4_000
 
@@ -50,7 +50,7 @@ class BenchServices:
     def __enter__(self) -> Self:
         self.resources.callback(shutil.rmtree, self.folder, ignore_errors=True)
         try:
-            self.postgres = self.resources.enter_context(Postgres(self.folder))
+            self.postgres = self.resources.enter_context(Postgres(self.folder, settings=NO_CHECKPOINT_IN_A_ROUND))
         except BaseException:
             self.resources.close()
             raise
@@ -90,11 +90,6 @@ class BenchServices:
 
     def drop_books(self, books: Books) -> None:
         drop_database(self.postgres.url(), books.database)
-
-    def checkpoint(self) -> None:
-        """So that no round pays for the pages that an earlier one made dirty."""
-        with psycopg.connect(self.postgres.url(), autocommit=True) as connection:
-            connection.execute("checkpoint")
 
     def start_casino(
         self, books: Books, *, environment: Mapping[str, str] = {}, provider_port: int = 1, port: int | None = None

@@ -10,6 +10,7 @@ from bench.loads import WalletUnderLoad
 from bench.measurements import Measurement, Outcome, Progress, Size, interleave, ratio_of
 from bench.pgbench import CLIENTS, run_pgbench
 from bench.services import ONE_COMMAND_PER_COMMIT, BenchServices, Books
+from bench.soundness import require_sound_ledger
 
 DEPTHS: Final = (32, 64, 128)
 USUAL_DEPTH: Final = 64
@@ -55,6 +56,7 @@ def measure_wallet(services: BenchServices, template: Books, *, size: Size, prog
         ),
     ]
     figures = interleave(measurements, rounds=size.rounds, progress=progress)
+    require_sound_ledger(books.database.url)
     targets = [
         ratio_of(
             figures,
