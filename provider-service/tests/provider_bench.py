@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -28,15 +29,18 @@ SETTLE_SECONDS = 20.0
 
 def settings_for(database_url: str, wallet_url: str, **changed: Any) -> Settings:
     """Settings with short pauses, so that recovery is seen within a test."""
-    return Settings(
+    base = Settings(
         database_url=database_url,
         casino_keys=(CASINO_KEY,),
         provider_keys=(PROVIDER_KEY,),
         sealing_secrets=(CASINO_KEY.secret,),
         casino_url=wallet_url,
         demo=True,
-        **{"outbox_interval_seconds": 0.05, "retry_first_seconds": 0.1, "lease_margin_seconds": 0.5} | changed,
+        lease_margin_seconds=0.5,
+        retry_first_seconds=0.1,
+        outbox_interval_seconds=0.05,
     )
+    return dataclasses.replace(base, **changed)
 
 
 def fresh_launch(**changed: Any) -> dict[str, Any]:

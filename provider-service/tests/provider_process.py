@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+import psutil
 
 START_SECONDS = 30
 STOP_SECONDS = 20
@@ -73,6 +74,10 @@ class ProviderProcess:
         """As an orchestrator would; returns the exit status."""
         self._child.send_signal(signal.SIGTERM)
         return self._child.wait(STOP_SECONDS)
+
+    def resident_mib(self) -> float:
+        """The memory that the process holds."""
+        return psutil.Process(self._child.pid).memory_info().rss / 2**20
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS

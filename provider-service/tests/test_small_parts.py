@@ -40,7 +40,9 @@ def test_after_a_rotation_the_old_seal_still_opens_and_the_new_secret_seals() ->
     assert Sealer([b"new"]).open(both.seal("other")) == "other"
 
 
-@pytest.mark.parametrize("sealed", [b"", b"nonsense", Sealer([b"another"]).seal("token")])
+@pytest.mark.parametrize(
+    "sealed", [b"", b"nonsense", Sealer([b"another"]).seal("token")], ids=["nothing", "nonsense", "others"]
+)
 def test_what_was_sealed_by_others_is_not_opened(sealed: bytes) -> None:
     with pytest.raises(SealBroken):
         Sealer([b"ours"]).open(sealed)

@@ -57,7 +57,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 return httpx.Response(answer.status, headers=answer.raw_headers, content=body)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(type(error).__name__, request=request) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("deadline", request=request) from error
+        except aiohttp.ClientError as error:
             raise httpx.ReadError(type(error).__name__, request=request) from error
 
     async def aclose(self) -> None:

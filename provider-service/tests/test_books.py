@@ -1,0 +1,312 @@
+"""The statements that move the books from state to state, without any wallet."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+from provider_bench import rows, settings_for
+
+from provider.db import Pool, create_pool
+from provider.outbox.backoff import Backoff
+from provider.outbox.books import ATTEMPTS_KEPT_MAX, Books, NotRecorded, Recorded
+from provider.outbox.calls import MoneyCall, rollback_id_of
+from provider.sessions.queries import NewSession, launch_session, stop_session
+from provider.wallet_client.actions import action_for
+from provider.wallet_client.messages import WalletSession
+from provider.wallet_client.outcomes import Accepted, Attempt, Called, Refused, Unknown
+
+T = TypeVar("T")
+LEASE_SECONDS = 0.3
+
+
+@dataclass
+class Desk:
+    """The books with one session and one open round."""
+
+    pool: Pool
+    books: Books
+    session_id: uuid.UUID
+    round_id: uuid.UUID
+
+    def call(self, kind: Any, **members: Any) -> MoneyCall:
+        return MoneyCall(
+            transaction_id=members.pop("transaction_id", None) or uuid.uuid4(),
+            kind=kind,
+            reason=members.pop("reason", "test"),
+            provider_session_id=self.session_id,
+            round_id=members.pop("round_id", self.round_id),
+            wallet=WalletSession("1", "USD", "token"),
+            request_id="r-1",
+            amount_minor=members.pop("amount_minor", 1000),
+            **members,
+        )
+
+    async def debit(self, outcome: Any = None) -> MoneyCall:
+        """A bet that was written down and, with an outcome, ended."""
+        bet = self.call("debit")
+        await self.books.write_intent(bet)
+        if outcome is not None:
+            await self.books.write_outcome(bet, called(outcome))
+        return bet
+
+    async def state_of(self, call: MoneyCall) -> str:
+        async with self.pool.connection() as connection:
+            query = "select state from provider.wallet_transactions where transaction_id = %s"
+            row = await (await connection.execute(query, (call.transaction_id,))).fetchone()
+        assert row is not None
+        return str(row[0])
+
+
+def called(outcome: Any, attempts: int = 1) -> Called:
+    made = Attempt(time.monotonic(), 3, 200, None, "good", None)
+    return Called(outcome, (made,) * attempts)
+
+
+OK = Accepted(200, 5000, False, False, {}, b"")
+LOST = Unknown("operator_unreachable", "deadline")
+NO_MONEY = Refused(402, "insufficient_balance", action_for(402, "insufficient_balance"), {})
+
+
+def at_desk(database_url: str, work: Callable[[Desk], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with create_pool(settings_for(database_url, "http://unused")) as pool:
+            books = Books(pool, lease_seconds=LEASE_SECONDS, backoff=Backoff(0.1))
+            new = NewSession(
+                provider_session_id=uuid.uuid4(),
+                casino_code="JAQPOT",
+                casino_session_id=uuid.uuid4().hex,
+                user_id="1",
+                game_code="SLOTS_001",
+                currency="USD",
+                token_sealed=b"sealed",
+            )
+            session = await launch_session(pool, new)
+            desk = Desk(pool, books, session.provider_session_id, uuid.uuid4())
+            opened = await books.open_round(desk.round_id, desk.session_id, kind="scripted", request_id="r-1")
+            assert opened == "opened"
+            return await work(desk)
+
+    return asyncio.run(run())
+
+
+async def refusal_of(work: Awaitable[Any]) -> str:
+    with pytest.raises(NotRecorded) as refused:
+        await work
+    return refused.value.code
+
+
+def test_a_session_with_a_bet_in_flight_takes_no_other(database_url: str) -> None:
+    async def work(desk: Desk) -> str:
+        await desk.debit()
+        return await refusal_of(desk.debit())
+
+    assert at_desk(database_url, work) == "session_busy"
+
+
+def test_a_session_with_a_bet_in_doubt_takes_no_other_until_its_rollback_has_ended(database_url: str) -> None:
+    async def work(desk: Desk) -> tuple[str, str]:
+        await desk.debit(LOST)
+        first = await refusal_of(desk.debit())
+        due = (await desk.books.claim_due(10))[0]
+        await desk.books.write_outcome(due.opened("token", fresh_request_id="r"), called(OK))
+        return first, await desk.state_of(await desk.debit(OK))
+
+    assert at_desk(database_url, work) == ("session_busy", "committed")
+
+
+def test_simultaneous_bets_of_one_session_are_one_and_refusals(database_url: str) -> None:
+    async def work(desk: Desk) -> list[bool]:
+        results = await asyncio.gather(*(desk.debit() for _ in range(8)), return_exceptions=True)
+        return sorted(isinstance(result, MoneyCall) for result in results)
+
+    assert at_desk(database_url, work) == [False] * 7 + [True]
+
+
+def test_a_stopped_session_takes_no_bet(database_url: str) -> None:
+    async def work(desk: Desk) -> str:
+        await stop_session(desk.pool, desk.session_id, "player_excluded")
+        return await refusal_of(desk.debit())
+
+    assert at_desk(database_url, work) == "session_stopped"
+
+
+def test_no_payout_is_written_while_a_bet_of_the_round_is_in_doubt(database_url: str) -> None:
+    async def work(desk: Desk) -> str:
+        paid = await desk.debit(OK)
+        await desk.debit(LOST)
+        credit = desk.call("credit", related_transaction_id=paid.transaction_id, end_round=True)
+        return await refusal_of(desk.books.write_intent(credit))
+
+    assert at_desk(database_url, work) == "round_in_doubt"
+
+
+@pytest.mark.parametrize("outcome", [NO_MONEY, LOST], ids=["refused", "in doubt"])
+def test_a_payout_answers_a_live_bet(database_url: str, outcome: Any) -> None:
+    async def work(desk: Desk) -> str:
+        bet = await desk.debit(outcome)
+        due = await desk.books.claim_due(10)
+        for call in due:
+            await desk.books.write_outcome(call.opened("token", fresh_request_id="r"), called(OK))
+        return await refusal_of(desk.books.write_intent(desk.call("credit", related_transaction_id=bet.transaction_id)))
+
+    assert at_desk(database_url, work) == "no_live_bet"
+
+
+def test_after_a_payout_no_bet_is_written(database_url: str) -> None:
+    async def work(desk: Desk) -> str:
+        bet = await desk.debit(OK)
+        await desk.books.write_intent(desk.call("credit", related_transaction_id=bet.transaction_id))
+        return await refusal_of(desk.debit())
+
+    assert at_desk(database_url, work) == "round_has_payout"
+
+
+def test_a_late_acceptance_does_not_revive_a_bet_that_was_given_up(database_url: str) -> None:
+    """The caller was stopped for longer than its lease; recovery came first."""
+
+    async def work(desk: Desk) -> tuple[int, Recorded, str]:
+        bet = await desk.debit()
+        await asyncio.sleep(LEASE_SECONDS * 1.2)
+        given_up = await desk.books.give_up_expired_bets(10)
+        late = await desk.books.write_outcome(bet, called(OK))
+        return given_up, late, await desk.state_of(bet)
+
+    assert at_desk(database_url, work) == (1, Recorded("pending", False), "pending")
+
+
+def test_a_late_unknown_does_not_reopen_a_bet_that_has_ended(database_url: str) -> None:
+    async def work(desk: Desk) -> tuple[Recorded, int]:
+        bet = await desk.debit(OK)
+        return await desk.books.write_outcome(bet, called(LOST)), len(await desk.books.claim_due(10))
+
+    assert at_desk(database_url, work) == (Recorded("committed", False), 0)
+
+
+def test_giving_up_twice_writes_one_rollback_with_the_id_of_the_bet(database_url: str, owner_url: str) -> None:
+    async def work(desk: Desk) -> MoneyCall:
+        bet = await desk.debit(LOST)
+        await desk.books.write_outcome(bet, called(LOST))
+        await desk.books.void_round(desk.round_id, "test")
+        return bet
+
+    bet = at_desk(database_url, work)
+    rollbacks = rows(owner_url, "select * from provider.wallet_transactions where kind = 'rollback'")
+    assert [row["transaction_id"] for row in rollbacks] == [rollback_id_of(bet.transaction_id)]
+    assert rollbacks[0]["original_transaction_id"] == bet.transaction_id
+    assert (rollbacks[0]["amount_minor"], rollbacks[0]["currency"], rollbacks[0]["request_id"]) == (1000, "USD", "r-1")
+
+
+def test_a_settled_bet_that_the_wallet_rolls_back_is_a_difference(database_url: str, owner_url: str) -> None:
+    async def work(desk: Desk) -> None:
+        bet = await desk.debit(OK)
+        credit = desk.call("credit", related_transaction_id=bet.transaction_id, end_round=True)
+        await desk.books.write_intent(credit)
+        await desk.books.write_outcome(credit, called(OK))
+        rollback = desk.call(
+            "rollback",
+            transaction_id=rollback_id_of(bet.transaction_id),
+            original_transaction_id=bet.transaction_id,
+            reason="probe",
+        )
+        await desk.books.write_intent(rollback)
+        await desk.books.write_outcome(rollback, called(OK))
+
+    at_desk(database_url, work)
+    books = rows(owner_url, "select kind, state, difference_code from provider.wallet_transactions order by kind")
+    assert {"kind": "debit", "state": "settled", "difference_code": None} in books
+    assert {"kind": "rollback", "state": "committed", "difference_code": "settled_bet_rolled_back"} in books
+
+
+def test_a_rollback_is_written_down_once(database_url: str) -> None:
+    async def work(desk: Desk) -> str:
+        bet = await desk.debit(OK)
+        rollback = desk.call(
+            "rollback", transaction_id=rollback_id_of(bet.transaction_id), original_transaction_id=bet.transaction_id
+        )
+        await desk.books.write_intent(rollback)
+        return await refusal_of(desk.books.write_intent(rollback))
+
+    assert at_desk(database_url, work) == "already_recorded"
+
+
+def test_two_claims_never_get_the_same_row(database_url: str) -> None:
+    async def work(desk: Desk) -> tuple[int, int]:
+        async with desk.pool.connection() as connection:
+            await plant_rollbacks(connection, desk, 60)
+        claims = await asyncio.gather(*(desk.books.claim_due(10) for _ in range(8)))
+        ids = [call.transaction_id for claim in claims for call in claim]
+        return len(ids), len(set(ids))
+
+    assert at_desk(database_url, work) == (60, 60)
+
+
+async def plant_rollbacks(connection: psycopg.AsyncConnection[Any], desk: Desk, count: int) -> None:
+    await connection.execute(
+        "insert into provider.wallet_transactions (transaction_id, kind, reason, provider_session_id, round_id,"
+        " amount_minor, currency, original_transaction_id, due_at)"
+        " select gen_random_uuid(), 'rollback', 'test', %s, %s, 0, 'USD', gen_random_uuid(), clock_timestamp()"
+        " from generate_series(1, %s)",
+        (desk.session_id, desk.round_id, count),
+    )
+
+
+def test_a_claimed_row_comes_back_when_its_lease_ends(database_url: str) -> None:
+    async def work(desk: Desk) -> tuple[int, int, int]:
+        await desk.debit(LOST)
+        first = len(await desk.books.claim_due(10))
+        leased = len(await desk.books.claim_due(10))
+        await asyncio.sleep(LEASE_SECONDS * 1.2)
+        return first, leased, len(await desk.books.claim_due(10))
+
+    assert at_desk(database_url, work) == (1, 0, 1)
+
+
+def test_a_round_is_ended_once_and_by_its_payout_if_it_has_one(database_url: str) -> None:
+    async def work(desk: Desk) -> list[str]:
+        bet = await desk.debit(OK)
+        credit = desk.call("credit", related_transaction_id=bet.transaction_id, end_round=True)
+        await desk.books.write_intent(credit)
+        early = await desk.books.void_round(desk.round_id, "test")
+        await desk.books.write_outcome(credit, called(OK))
+        late = await desk.books.void_round(desk.round_id, "test")
+        return [early, late, await desk.books.void_round(uuid.uuid4(), "test"), await desk.state_of(bet)]
+
+    assert at_desk(database_url, work) == ["has_payout", "ended", "round_not_found", "settled"]
+
+
+def test_an_abandoned_round_whose_payouts_are_answered_is_settled(database_url: str, owner_url: str) -> None:
+    async def work(desk: Desk) -> tuple[str, int, str]:
+        bet = await desk.debit(OK)
+        credit = desk.call("credit", related_transaction_id=bet.transaction_id)  # it does not end the round
+        await desk.books.write_intent(credit)
+        await asyncio.sleep(LEASE_SECONDS * 1.2)
+        await desk.books.end_abandoned_rounds(10)
+        waiting = await desk.state_of(bet)
+        await desk.books.write_outcome(credit, called(OK))
+        await asyncio.sleep(LEASE_SECONDS * 1.2)
+        return waiting, await desk.books.end_abandoned_rounds(10), await desk.state_of(bet)
+
+    assert at_desk(database_url, work) == ("committed", 1, "settled")
+    assert rows(owner_url, "select state from provider.rounds") == [{"state": "settled"}]
+
+
+def test_the_attempts_kept_for_one_transaction_are_bounded(database_url: str, owner_url: str) -> None:
+    async def work(desk: Desk) -> None:
+        await desk.debit(LOST)
+        for _ in range(3):
+            await asyncio.sleep(0.11)
+            due = (await desk.books.claim_due(1))[0].opened("token", fresh_request_id="r")
+            await desk.books.write_outcome(due, called(LOST, attempts=ATTEMPTS_KEPT_MAX))
+            await asyncio.sleep(0.3)
+
+    at_desk(database_url, work)
+    kept = rows(owner_url, "select count(*) from provider.wallet_attempts as a join provider.wallet_transactions as t"
+                " using (transaction_id) where t.kind = 'rollback'")  # fmt: skip
+    assert kept == [{"count": ATTEMPTS_KEPT_MAX}]

@@ -1,0 +1,228 @@
+"""The outbox as a whole: what it finds, how often it sends, how many may run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from fake_wallet import Exchange, FakeWallet
+from provider_bench import CASINO_KEY, pending, rows, serving, settled
+from provider_books import require_agreement
+from provider_process import ProviderProcess, environment
+
+from faults import after_work, answering, cut, stall
+from provider.outbox.calls import rollback_id_of
+from provider.sessions.sealing import Sealer
+
+MANY = 60
+
+
+def plant_abandoned_rounds(owner_url: str, count: int, *, token: str = "token") -> None:
+    """Rounds with one bet that a crash left without an outcome, as the tables would hold them."""
+    sealed = Sealer([CASINO_KEY.secret]).seal(token)
+    with psycopg.connect(owner_url) as connection:
+        player = connection.execute(
+            "insert into provider.players (casino_code, user_id) values ('JAQPOT', '1') returning player_id"
+        ).fetchone()
+        assert player is not None
+        for _ in range(count):
+            session, round_id, bet = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+            connection.execute(
+                "insert into provider.game_sessions (provider_session_id, casino_code, casino_session_id, player_id,"
+                " user_id, game_code, currency, token_sealed)"
+                " values (%s, 'JAQPOT', %s, %s, '1', 'SLOTS_001', 'USD', %s)",
+                (session, session.hex, player[0], sealed),
+            )
+            connection.execute(
+                "insert into provider.rounds (round_id, provider_session_id, kind, lease_until)"
+                " values (%s, %s, 'scripted', clock_timestamp())",
+                (round_id, session),
+            )
+            connection.execute(
+                "insert into provider.wallet_transactions (transaction_id, kind, reason, provider_session_id, round_id,"
+                " amount_minor, currency, rollback_transaction_id, due_at)"
+                " values (%s, 'debit', 'script', %s, %s, 1000, 'USD', %s, clock_timestamp())",
+                (bet, session, round_id, rollback_id_of(bet)),
+            )
+
+
+def test_two_outboxes_send_every_rollback_once(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    plant_abandoned_rounds(owner_url, MANY)
+
+    async def slow(exchange: Exchange) -> None:
+        await asyncio.sleep(0.05)
+        await exchange.send(exchange.execute())
+
+    wallet.plan("rollback", slow, times=MANY)
+
+    async def both() -> None:
+        async with serving(database_url, wallet), serving(database_url, wallet):
+            await settled(owner_url)
+
+    asyncio.run(both())
+    sent = Counter(call.members["transactionId"] for call in wallet.made("rollback"))
+    assert len(sent) == MANY
+    assert set(sent.values()) == {1}
+    require_agreement(owner_url, wallet.model)
+
+
+def test_deliveries_under_way_are_bounded(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    plant_abandoned_rounds(owner_url, MANY)
+    under_way: list[int] = [0, 0]
+
+    async def slow(exchange: Exchange) -> None:
+        under_way[0] += 1
+        under_way[1] = max(under_way)
+        await asyncio.sleep(0.05)
+        under_way[0] -= 1
+        await exchange.send(exchange.execute())
+
+    wallet.plan("rollback", slow, times=MANY)
+
+    async def run() -> None:
+        async with serving(database_url, wallet):
+            await settled(owner_url)
+
+    asyncio.run(run())
+    assert 4 < under_way[1] <= 16
+
+
+def test_recovery_begins_within_seconds_of_the_start(
+    database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
+) -> None:
+    plant_abandoned_rounds(owner_url, 1)
+    with ProviderProcess(database_url, wallet.url, tmp_path / "log", PROVIDER_OUTBOX_INTERVAL_SECONDS="1"):
+        started = time.monotonic()
+        asyncio.run(settled(owner_url))
+        assert time.monotonic() - started < 3
+
+
+def test_a_dead_wallet_is_asked_less_and_less_often_and_the_schedule_is_stored(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
+    plant_abandoned_rounds(owner_url, 1)
+    wallet.plan("rollback", cut, times=1000)
+
+    async def run() -> None:
+        async with serving(database_url, wallet, retry_first_seconds=0.2):
+            await asyncio.sleep(1.8)
+
+    asyncio.run(run())
+    assert 2 <= len(wallet.made("rollback")) <= 4
+    row = rows(owner_url, "select deliveries, due_at - clock_timestamp() as left from provider.wallet_transactions"
+               " where kind = 'rollback'")[0]  # fmt: skip
+    assert row["deliveries"] == len(wallet.made("rollback"))
+    assert row["left"].total_seconds() < 3
+
+
+def test_one_dead_session_does_not_hold_up_the_others(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    plant_abandoned_rounds(owner_url, 5)
+    wallet.plan("rollback", stall)
+
+    async def run() -> None:
+        async with serving(database_url, wallet, call_seconds=3.0):
+            deadline = time.monotonic() + 2.5
+            while (
+                len(left := [row for row in pending(owner_url) if row["kind"] == "rollback"]) != 1 or not wallet.calls
+            ):
+                assert time.monotonic() < deadline, left
+                await asyncio.sleep(0.05)
+            wallet.forget_plans()
+            return len(left)
+
+    assert asyncio.run(run()) == 1
+
+
+def test_a_token_that_cannot_be_opened_stays_due_until_its_secret_is_back(
+    database_url: str, owner_url: str, wallet: FakeWallet, logged: Any
+) -> None:
+    plant_abandoned_rounds(owner_url, 1)
+
+    async def run(secret: bytes, *, wait: bool) -> None:
+        async with serving(database_url, wallet, sealing_secrets=(secret,), call_seconds=0.5):
+            await (settled(owner_url) if wait else asyncio.sleep(0.5))
+
+    asyncio.run(run(b"another", wait=False))
+    assert "token_seal_broken" in logged()
+    assert wallet.calls == []
+    asyncio.run(run(CASINO_KEY.secret, wait=True))
+    require_agreement(owner_url, wallet.model)
+
+
+def test_an_abandoned_round_with_a_payout_written_down_is_paid(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
+    wallet.plan("credit", cut, times=3)
+
+    async def run() -> None:
+        async with serving(database_url, wallet, retry_first_seconds=0.05) as provider:
+            report = await provider.simulate()
+            assert "unknown" in report["steps"][4]["problem"]
+            await settled(owner_url)
+
+    asyncio.run(run())
+    assert rows(owner_url, "select state from provider.rounds") == [{"state": "settled"}]
+    assert wallet.model.payouts() == 2000
+    require_agreement(owner_url, wallet.model)
+
+
+def test_a_script_that_runs_out_of_time_returns_its_bets(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    wallet.plan("rollback", stall)
+
+    async def run() -> dict[str, Any]:
+        async with serving(database_url, wallet, script_seconds=0.5, call_seconds=3.0) as provider:
+            report = await provider.simulate()
+            wallet.forget_plans()
+            await settled(owner_url)
+            return report
+
+    report = asyncio.run(run())
+    assert report["problem"].startswith("The round ran out of time")
+    assert wallet.model.balance_minor == wallet.model.start_minor
+    require_agreement(owner_url, wallet.model)
+
+
+def test_a_session_takes_no_round_while_its_rollback_is_open(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
+    wallet.plan("debit", after_work(cut))
+    wallet.plan("rollback", cut, times=2)
+
+    async def run() -> list[int]:
+        async with serving(database_url, wallet, retry_first_seconds=0.3) as provider:
+            session = await provider.launch()
+            await provider.simulate(session)
+            during = await provider.client.post("/provider/simulate", json=session)
+            await settled(owner_url)
+            after = await provider.client.post("/provider/simulate", json=session)
+            return [during.status_code, after.status_code]
+
+    assert asyncio.run(run()) == [409, 200]
+    require_agreement(owner_url, wallet.model)
+
+
+@pytest.mark.parametrize(("broken", "status", "left"), [(False, 0, 0), (True, 1, 2)], ids=["heals", "stays away"])
+def test_recovery_can_be_run_once_from_the_command_line(  # noqa: PLR0917 - fixtures
+    database_url: str, owner_url: str, wallet: FakeWallet, broken: bool, status: int, left: int
+) -> None:
+    plant_abandoned_rounds(owner_url, 1)
+    if broken:
+        wallet.plan("rollback", answering(500, "internal"), times=1000)
+    done = subprocess.run(
+        [sys.executable, "-m", "provider", "recover-once"],
+        env=environment(database_url, wallet.url, PATH=os.environ["PATH"]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (status, f"{left} transactions without a known end")
