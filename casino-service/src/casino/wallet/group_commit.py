@@ -36,7 +36,7 @@ class KeyBusy(Exception):  # noqa: N818 - an outcome, not a defect
 
 
 class _Waiting(Generic[C, O]):
-    __slots__ = ("busy_until", "command", "deadline", "future", "key")
+    __slots__ = ("busy_until", "command", "deadline", "future", "key", "may_be_booked")
 
     def __init__(self, command: C, key: Hashable, deadline: float, future: asyncio.Future[O]) -> None:
         self.command = command
@@ -44,6 +44,7 @@ class _Waiting(Generic[C, O]):
         self.deadline = deadline
         self.future = future
         self.busy_until = 0.0
+        self.may_be_booked = False  # an attempt had an unknown outcome: no later one can say that nothing was done
 
 
 class GroupCommit(Generic[C, O]):
@@ -109,9 +110,12 @@ class GroupCommit(Generic[C, O]):
     async def close(self) -> None:
         """Take nothing new and finish what waits."""
         self._closed = True
-        while self._running or self._ready:
+        while self._size:
             self._pump()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            if self._running:
+                await asyncio.gather(*self._running, return_exceptions=True)
+            else:
+                await asyncio.sleep(BUSY_RETRY_SECONDS)  # what is left waits for a busy key
 
     def _pump(self) -> None:
         self._pump_is_due = False
@@ -143,6 +147,8 @@ class GroupCommit(Generic[C, O]):
     async def _run(self, batch: list[_Waiting[C, O]]) -> None:
         try:
             outcomes = await self._execute_surely(batch)
+            if len(outcomes) != len(batch):
+                raise RuntimeError(f"{len(outcomes)} outcomes of {len(batch)} commands")
         except (Overloaded, OutcomeUnknown) as error:
             for entry in batch:
                 self._resolve(entry, error)
@@ -169,6 +175,8 @@ class GroupCommit(Generic[C, O]):
             return await self._execute(commands)
         except OutcomeUnknown:
             log.warning("batch_outcome_unknown", size=len(batch))
+            for entry in batch:
+                entry.may_be_booked = True
         remaining_seconds = max(entry.deadline for entry in batch) - asyncio.get_running_loop().time()
         try:
             async for attempt in AsyncRetrying(
@@ -207,6 +215,8 @@ class GroupCommit(Generic[C, O]):
             del self._waiting[entry.key]
         if entry.future.done():
             return
+        if entry.may_be_booked and isinstance(outcome, Overloaded | KeyBusy):
+            outcome = OutcomeUnknown()
         if isinstance(outcome, Exception):
             entry.future.set_exception(outcome)
         elif outcome is not None:
