@@ -1,0 +1,263 @@
+"""Random lives of a few players, lived at the real wallet and at the model at once. Every answer must be the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from casino.callbacks.messages import token_hash
+from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome
+from casino_testing.model import LIFE_MINUTES, Entry, GameSession, Model, PlayerWallet, Told
+from casino_testing.tenant import STAKE_MAX_MINOR, STAKE_MIN_MINOR, Tenant
+from casino_testing.wallet import Session, Wallet, new_id
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+PLAYERS = ("1", "2", "3")
+SESSIONS_EACH = 2
+OPENING_MINOR = 150_000
+transaction_ids = st.sampled_from([f"t{number}" for number in range(16)])
+round_ids = st.sampled_from(["r1", "r2", "r3", "r4"])
+stakes = st.sampled_from([1_000, 1_000, 1_000, 20_000, 20_000, 100_000, 999, 100_001])
+payouts = st.sampled_from([0, 1, 20_000, 150_000])
+currencies = st.sampled_from([None, None, None, None, "USD", "EUR"])
+places = st.integers(0, len(PLAYERS) * SESSIONS_EACH - 1)
+answers = st.sampled_from(["credit", "rollback"])
+minutes = st.integers(1, 20)
+limits = st.sampled_from([None, 0, 0, 41_000])
+caps = st.sampled_from([None, None, 20_000])
+CHANGES = ["session ends", "limits", "limits", "limits", "block", "block", "excluded_until", "cooldown_until"]
+Draft = dict[str, object]
+drafts = st.one_of(
+    st.fixed_dictionaries(
+        {"kind": st.just("debit"), "transaction_id": transaction_ids, "round_id": round_ids, "amount": stakes,
+         "currency": currencies}
+    ),
+    st.fixed_dictionaries(
+        {"kind": st.just("credit"), "transaction_id": transaction_ids, "round_id": round_ids, "amount": payouts,
+         "currency": currencies, "related_id": st.none() | transaction_ids, "end_round": st.booleans()}
+    ),
+    st.fixed_dictionaries(
+        {"kind": st.just("rollback"), "transaction_id": transaction_ids, "round_id": round_ids,
+         "related_id": transaction_ids}
+    ),
+)  # fmt: skip
+
+
+class WalletLives(RuleBasedStateMachine):
+    """One ledger, three players with two sessions each; ids are few, so that everything collides with everything."""
+
+    def __init__(self, url: str, wallet: Wallet, reached: Counter[str]) -> None:
+        super().__init__()
+        self.reached = reached
+        self.tenant = Tenant.fresh(url)
+        self.wallet = wallet
+        wallet.tenant, wallet.ledger = self.tenant, Ledger(wallet.database, self.tenant.ledger_id)
+        self.model = Model()
+        self.sessions: list[Session] = []
+        self.sent: list[WalletCommand] = []
+        self.delayed: list[WalletCommand] = []
+        self.booking_order: list[tuple[str, str]] = []
+        wallet.set_clock(EPOCH)
+        for player_id in PLAYERS:
+            self.tenant.open_player(f"p{player_id}", balance_minor=OPENING_MINOR)
+            self.model.wallets[f"p{player_id}"] = PlayerWallet(OPENING_MINOR)
+            for _ in range(SESSIONS_EACH):
+                self.open_session(f"p{player_id}")
+            self.limit(len(self.sessions) - 1, loss_limit_minor=41_000, win_cap_minor=100_000)
+
+    def open_session(self, player_id: str) -> None:
+        session = self.wallet.open_session(player_id)
+        self.sessions.append(session)
+        expires_at = self.model.now + LIFE_MINUTES
+        mirrored = GameSession(token_hash(session.token), player_id, expires_at, STAKE_MIN_MINOR, STAKE_MAX_MINOR)
+        self.model.sessions[mirrored.token_hash] = mirrored
+
+    def mirrored(self, place: int) -> GameSession:
+        return self.model.sessions[token_hash(self.sessions[place].token)]
+
+    def build(self, draft: Draft, place: int) -> WalletCommand:
+        session = self.sessions[place]
+        common = {"token_hash": token_hash(session.token), "player_id": session.player_id}
+        return WalletCommand(**{**common, "request_id": new_id("request"), **draft})  # type: ignore[arg-type]
+
+    def execute(self, *commands: WalletCommand) -> None:
+        expected = [self.tell(command) for command in commands]
+        self.reached.update(label(told) for told in expected)
+        outcomes = self.wallet.run_batch(commands)
+        assert [simplified(outcome) for outcome in outcomes] == expected
+        self.sent += commands
+
+    def tell(self, command: WalletCommand) -> Told:
+        known = {(player_id, entry) for player_id, wallet in self.model.wallets.items() for entry in wallet.entries}
+        told = self.model.execute(command)
+        entry = (command.player_id, command.transaction_id)
+        if entry not in known and command.transaction_id in self.model.wallets[command.player_id].entries:
+            self.booking_order.append(entry)
+        return told
+
+    @rule(draft=drafts, place=places)
+    def a_command_arrives(self, draft: Draft, place: int) -> None:
+        self.execute(self.build(draft, place))
+
+    @rule(transaction_id=transaction_ids, round_id=round_ids, amount=stakes, place=places)
+    def a_bet_arrives_in_a_round_that_fits(self, transaction_id: str, round_id: str, amount: int, place: int) -> None:
+        wallet = self.model.wallets[self.sessions[place].player_id]
+        taken = wallet.session_of_round(round_id) not in (None, self.mirrored(place))
+        round_id = f"{round_id} of {place}" if taken else round_id
+        draft = {"kind": "debit", "transaction_id": transaction_id, "round_id": round_id, "amount": amount}
+        self.execute(self.build(draft, place))
+
+    @rule(
+        kind=st.sampled_from(["credit", "rollback"]),
+        transaction_id=transaction_ids,
+        amount=payouts,
+        bet=st.integers(0, 9),
+    )
+    def an_answer_to_a_bet_arrives(self, kind: str, transaction_id: str, amount: int, bet: int) -> None:
+        booked = [entry for wallet in self.model.wallets.values() for entry in wallet.booked("debit")]
+        if booked:
+            command = booked[-1 - bet % len(booked)].command
+            answer = {"kind": kind, "transaction_id": transaction_id, "related_id": command.transaction_id}
+            answer["amount"] = amount if kind == "credit" else 0
+            fields = {**answer, "currency": None, "request_id": new_id("request")}
+            self.execute(msgspec.structs.replace(command, **fields))
+
+    @rule(first=drafts, second=drafts, third=drafts, which=st.tuples(*[st.integers(0, SESSIONS_EACH - 1)] * 3))
+    def commands_of_several_players_arrive_together(
+        self, first: Draft, second: Draft, third: Draft, which: tuple[int, int, int]
+    ) -> None:
+        parts = enumerate(zip((first, second, third), which, strict=True))
+        self.execute(*(self.build(draft, player * SESSIONS_EACH + place) for player, (draft, place) in parts))
+
+    @rule(draft=drafts, place=places)
+    def a_command_is_delayed(self, draft: Draft, place: int) -> None:
+        self.delayed.append(self.build(draft, place))
+
+    @precondition(lambda self: self.delayed)
+    @rule(choice=st.randoms(use_true_random=False))
+    def a_delayed_command_arrives(self, choice: object) -> None:
+        place = choice.randrange(len(self.delayed))  # type: ignore[attr-defined]
+        self.execute(self.delayed.pop(place))
+
+    @precondition(lambda self: self.sent)
+    @rule(back=st.integers(0, 30), with_neighbour=st.booleans())
+    def a_command_arrives_again(self, back: int, with_neighbour: bool) -> None:
+        again = [msgspec.structs.replace(self.sent[-1 - back % len(self.sent)], request_id=new_id("retry"))]
+        if with_neighbour:
+            other = self.sent[back % len(self.sent)]
+            again += [other] if other.player_id != again[0].player_id else []
+        self.execute(*again)
+
+    @rule(draft=drafts, place=places, way=st.sampled_from(["token_hash", "player_id"]))
+    def a_command_names_the_wrong_session_or_player(self, draft: Draft, place: int, way: str) -> None:
+        command = self.build(draft, place)
+        other = next(f"p{player_id}" for player_id in PLAYERS if f"p{player_id}" != command.player_id)
+        wrong = {"token_hash": "ab" * 32, "player_id": other}[way]
+        self.execute(msgspec.structs.replace(command, **{way: wrong}))
+
+    @rule(place=places)
+    def a_balance_is_asked_for(self, place: int) -> None:
+        session, mirrored = self.sessions[place], self.mirrored(place)
+        question = BalanceRequest(token_hash=mirrored.token_hash, player_id=session.player_id)
+        (balance,) = self.wallet.balances([question])
+        if self.model.alive(mirrored):
+            assert balance.balance_minor == self.model.wallets[session.player_id].balance_minor
+            mirrored.expires_at = self.model.now + LIFE_MINUTES
+        else:
+            assert balance.code == "session_expired"
+
+    @rule(passing=minutes)
+    def time_passes(self, passing: int) -> None:
+        self.model.now += passing
+        self.wallet.set_clock(self.moment(self.model.now))
+
+    def moment(self, at_minutes: int) -> datetime:
+        return EPOCH + timedelta(minutes=at_minutes)
+
+    @rule(place=places, passing=minutes, change=st.sampled_from(CHANGES), limit=limits, cap=caps)
+    def circumstances_change(self, place: int, passing: int, change: str, limit: int | None, cap: int | None) -> None:
+        session = self.sessions[place]
+        player = self.model.wallets[session.player_id]
+        if change == "session ends":
+            self.replace_session(place)
+        elif change == "limits":
+            self.limit(place, limit, cap)
+        elif change == "block":
+            player.blocked = not player.blocked
+            self.tenant.set_wallet(session.player_id, blocked_at=EPOCH if player.blocked else None)
+        else:
+            setattr(player, change, self.model.now + passing)
+            self.tenant.set_wallet(session.player_id, **{change: self.moment(self.model.now + passing)})
+
+    def limit(self, place: int, loss_limit_minor: int | None, win_cap_minor: int | None) -> None:
+        mirrored = self.mirrored(place)
+        mirrored.loss_limit_minor, mirrored.win_cap_minor = loss_limit_minor, win_cap_minor
+        self.tenant.set_session(
+            self.sessions[place].session_id, loss_limit_minor=loss_limit_minor, win_cap_minor=win_cap_minor
+        )
+
+    def replace_session(self, place: int) -> None:
+        old = self.sessions[place]
+        self.mirrored(place).closed = True
+        self.tenant.set_session(old.session_id, closed_at=self.moment(self.model.now))
+        player = self.model.wallets[old.player_id]
+        if not player.blocked and player.excluded_until <= self.model.now:
+            self.open_session(old.player_id)
+            self.sessions[place] = self.sessions.pop()
+
+    def teardown(self) -> None:
+        try:
+            self.compare_books()
+        finally:
+            self.tenant.close()
+
+    def compare_books(self) -> None:
+        assert self.tenant.differences() == []
+        for player_id, wallet in self.model.wallets.items():
+            assert self.tenant.balance(player_id) == wallet.balance_minor
+        feed = self.tenant.sql(
+            "select player_id, transaction_id, state, amount_minor from casino.transaction_feed where ledger_id = %s"
+            " order by feed_position",
+            self.tenant.ledger_id,
+        )
+        assert [(row["player_id"], row["transaction_id"]) for row in feed] == self.booking_order
+        for row in feed:
+            wallet = self.model.wallets[row["player_id"]]
+            entry = wallet.entries[row["transaction_id"]]
+            assert (row["state"], row["amount_minor"]) == (state_of(entry, wallet), amount_of(entry))
+
+
+def label(told: Told) -> str:
+    """What kind of answer it was."""
+    kind = told.code or ("tombstone" if told.tombstone else "ok")
+    return f"replayed {kind}" if told.replay else kind
+
+
+def simplified(outcome: WalletOutcome) -> Told:
+    return Told(
+        outcome.code,
+        outcome.field,
+        outcome.replay,
+        outcome.balance_minor,
+        outcome.code is None and outcome.tombstone,
+        outcome.code is None and outcome.already_rolled_back,
+        outcome.request_id,
+    )
+
+
+def state_of(entry: Entry, wallet: PlayerWallet) -> str:
+    """Rule 11."""
+    if entry.told.code is not None:
+        return "refused"
+    if entry.rolled_back:
+        return "rolled_back"
+    settled = entry.command.kind == "debit" and wallet.booked("credit", round_id=entry.command.round_id)
+    return "settled" if settled else "committed"
+
+
+def amount_of(entry: Entry) -> int:
+    return entry.command.amount if entry.told.code is not None else abs(entry.moved_minor)

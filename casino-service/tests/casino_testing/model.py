@@ -1,0 +1,229 @@
+"""Section 4 of the protocol in plain Python, written from the page and not from the SQL: what the wallet must answer.
+
+Keeps no counters: everything is derived from the list of what was booked. Time is in minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from casino.wallet.commands import WalletCommand
+
+LIFE_MINUTES: Final = 30
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer, without its wording."""
+
+    code: str | None
+    differing_field: str | None = None
+    replay: bool = False
+    balance_minor: int | None = None
+    tombstone: bool = False
+    already_rolled_back: bool = False
+    request_id: str = ""
+
+
+@dataclass
+class GameSession:
+    """A session and what was agreed when it was opened."""
+
+    token_hash: str
+    player_id: str
+    expires_at: int
+    stake_min_minor: int
+    stake_max_minor: int
+    closed: bool = False
+    loss_limit_minor: int | None = None
+    win_cap_minor: int | None = None
+
+
+@dataclass
+class Entry:
+    """One booked command, with the answer that it got."""
+
+    command: WalletCommand
+    session: GameSession
+    currency: str
+    moved_minor: int
+    told: Told
+    rolled_back: bool = False
+
+
+@dataclass
+class PlayerWallet:
+    """A player's money and the gates in front of it."""
+
+    balance_minor: int
+    currency: str = "USD"
+    entries: dict[str, Entry] = field(default_factory=dict)
+    tombstones: set[str] = field(default_factory=set)
+    excluded_until: int = 0
+    cooldown_until: int = 0
+    blocked: bool = False
+
+    def booked(self, kind: str, *, round_id: str | None = None, session: GameSession | None = None) -> list[Entry]:
+        """What was accepted and not taken back."""
+        return [
+            entry
+            for entry in self.entries.values()
+            if entry.command.kind == kind
+            and entry.told.code is None
+            and not entry.rolled_back
+            and round_id in (None, entry.command.round_id)
+            and session in (None, entry.session)
+        ]
+
+    def session_of_round(self, round_id: str) -> GameSession | None:
+        """Whose round it is: that of whoever placed a bet in it first."""
+        for entry in self.entries.values():
+            if entry.command.kind == "debit" and entry.told.code is None and entry.command.round_id == round_id:
+                return entry.session
+        return None
+
+
+class Model:
+    """Decides commands one after the other."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.sessions: dict[str, GameSession] = {}
+        self.wallets: dict[str, PlayerWallet] = {}
+
+    def execute(self, command: WalletCommand) -> Told:
+        """Decide one command, and book it if it is to be booked."""
+        session = self.sessions.get(command.token_hash)
+        if session is None:
+            return Told("session_not_found", request_id=command.request_id)
+        if session.player_id != command.player_id:
+            return Told("session_player_mismatch", request_id=command.request_id)
+        wallet = self.wallets[session.player_id]
+        first = wallet.entries.get(command.transaction_id)
+        if first is not None:
+            differing = differing_field(first, command, session, wallet)
+            if differing:
+                return Told("idempotency_mismatch", differing, request_id=command.request_id)
+            return replace(first.told, replay=True)
+        code = self.refusal(command, session, wallet)
+        if code is None:
+            return self.book(command, session, wallet)
+        told = Told(code, request_id=command.request_id)
+        if code == "insufficient_balance" or code in GATES:  # the codes of 402 and 403
+            wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, 0, told)
+        return told
+
+    def alive(self, session: GameSession) -> bool:
+        """Whether a session may bet."""
+        return not session.closed and session.expires_at > self.now
+
+    def refusal(self, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
+        """The first refusal that applies, in the protocol's order."""
+        if command.kind == "debit":
+            if command.transaction_id in wallet.tombstones:
+                return "transaction_rolled_back"
+            if not self.alive(session):
+                return "session_expired"
+        if command.currency not in (None, wallet.currency):
+            return "currency_mismatch"
+        owner = wallet.session_of_round(command.round_id)
+        if owner is not None and owner is not session:
+            return "round_mismatch"
+        judge = {"debit": self.of_debit, "credit": of_credit, "rollback": of_rollback}[command.kind]
+        return judge(command, session, wallet)
+
+    def of_debit(self, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
+        """Rules 4 and 7, the gates and the stake."""
+        staked_minor = -sum(entry.moved_minor for entry in wallet.booked("debit", session=session))
+        won_minor = sum(entry.moved_minor for entry in wallet.booked("credit", session=session))
+        loss_minor = staked_minor - won_minor + command.amount
+        return first_of(
+            round_has_payout=bool(wallet.booked("credit", round_id=command.round_id)),
+            player_excluded=wallet.excluded_until > self.now,
+            wallet_blocked=wallet.blocked,
+            limit_exceeded=session.loss_limit_minor is not None and loss_minor > session.loss_limit_minor,
+            cooldown_active=wallet.cooldown_until > self.now,
+            stake_too_low=command.amount < session.stake_min_minor,
+            stake_too_high=command.amount > session.stake_max_minor,
+            insufficient_balance=command.amount > wallet.balance_minor,
+        )
+
+    def book(self, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> Told:
+        """Move the money and remember the answer."""
+        told = Told(None, request_id=command.request_id)
+        moved_minor = {"debit": -command.amount, "credit": command.amount, "rollback": 0}[command.kind]
+        if command.kind == "rollback":
+            assert command.related_id is not None
+            bet = wallet.entries.get(command.related_id)
+            if bet is None or bet.told.code is not None:
+                told = replace(told, tombstone=True, already_rolled_back=command.related_id in wallet.tombstones)
+                wallet.tombstones.add(command.related_id)
+            elif bet.rolled_back:
+                told = replace(told, already_rolled_back=True)
+            else:
+                bet.rolled_back = True
+                moved_minor = bet.command.amount
+        wallet.balance_minor += moved_minor
+        told = replace(told, balance_minor=wallet.balance_minor)
+        wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, moved_minor, told)
+        if self.alive(session):
+            session.expires_at = self.now + LIFE_MINUTES
+        return told
+
+
+GATES: Final = frozenset({"player_excluded", "wallet_blocked", "limit_exceeded", "cooldown_active"})
+
+
+def differing_field(first: Entry, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
+    """The first field of the content in which two commands of one id differ."""
+    stored = first.command
+    related = "originalTransactionId" if command.kind == "rollback" else "relatedTransactionId"
+    pairs = [
+        ("endpoint", stored.kind, command.kind),
+        ("sessionToken", first.session.token_hash, session.token_hash),
+        ("roundId", stored.round_id, command.round_id),
+        ("amount", stored.amount, command.amount),
+        ("currency", first.currency, command.currency or wallet.currency),
+        (related, stored.related_id, command.related_id),
+    ]
+    return next((name for name, one, other in pairs if one != other), None)
+
+
+def first_of(**refusals: bool) -> str | None:
+    """The first refusal that applies."""
+    return next((code for code, applies in refusals.items() if applies), None)
+
+
+def of_credit(command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
+    """Rule 6 and the game's cap."""
+    paid_minor = sum(entry.moved_minor for entry in wallet.booked("credit", round_id=command.round_id))
+    over_cap = session.win_cap_minor is not None and paid_minor + command.amount > session.win_cap_minor
+    if command.related_id is None:
+        return first_of(
+            no_matching_bet=wallet.session_of_round(command.round_id) is None,
+            bet_rolled_back=not wallet.booked("debit", round_id=command.round_id),
+            win_cap_exceeded=over_cap,
+        )
+    bet = wallet.entries.get(command.related_id)
+    if bet is None or bet.command.kind != "debit" or bet.told.code is not None:
+        return "no_matching_bet"
+    return first_of(
+        no_matching_bet=bet.command.round_id != command.round_id,
+        bet_rolled_back=bet.rolled_back,
+        win_cap_exceeded=over_cap,
+    )
+
+
+def of_rollback(command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
+    """Rules 5, 7 and 8."""
+    assert command.related_id is not None
+    bet = wallet.entries.get(command.related_id)
+    if bet is None:
+        return None
+    if bet.command.kind != "debit":
+        return "not_a_bet"
+    if bet.session is not session or bet.command.round_id != command.round_id:
+        return "round_mismatch"
+    live = bet.told.code is None and not bet.rolled_back
+    return "round_has_payout" if live and wallet.booked("credit", round_id=command.round_id) else None
