@@ -3,97 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import Any
 
 import psycopg
 import pytest
-from provider_bench import rows, settings_for
+from books_desk import LEASE_SECONDS, LOST, NO_MONEY, OK, Desk, at_desk, called
+from provider_bench import rows
 
-from provider.db import Pool, create_pool
-from provider.outbox.backoff import Backoff
-from provider.outbox.books import ATTEMPTS_KEPT_MAX, Books, NotRecorded, Recorded
+from provider.outbox.books import ATTEMPTS_KEPT_MAX, NotRecorded, Recorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
-from provider.sessions.queries import NewSession, launch_session, stop_session
-from provider.wallet_client.actions import action_for
-from provider.wallet_client.messages import WalletSession
-from provider.wallet_client.outcomes import Accepted, Attempt, Called, Refused, Unknown
-
-T = TypeVar("T")
-LEASE_SECONDS = 0.3
-
-
-@dataclass
-class Desk:
-    """The books with one session and one open round."""
-
-    pool: Pool
-    books: Books
-    session_id: uuid.UUID
-    round_id: uuid.UUID
-
-    def call(self, kind: Any, **members: Any) -> MoneyCall:
-        return MoneyCall(
-            transaction_id=members.pop("transaction_id", None) or uuid.uuid4(),
-            kind=kind,
-            reason=members.pop("reason", "test"),
-            provider_session_id=self.session_id,
-            round_id=members.pop("round_id", self.round_id),
-            wallet=WalletSession("1", "USD", "token"),
-            request_id="r-1",
-            amount_minor=members.pop("amount_minor", 1000),
-            **members,
-        )
-
-    async def debit(self, outcome: Any = None) -> MoneyCall:
-        """A bet that was written down and, with an outcome, ended."""
-        bet = self.call("debit")
-        await self.books.write_intent(bet)
-        if outcome is not None:
-            await self.books.write_outcome(bet, called(outcome))
-        return bet
-
-    async def state_of(self, call: MoneyCall) -> str:
-        async with self.pool.connection() as connection:
-            query = "select state from provider.wallet_transactions where transaction_id = %s"
-            row = await (await connection.execute(query, (call.transaction_id,))).fetchone()
-        assert row is not None
-        return str(row[0])
-
-
-def called(outcome: Any, attempts: int = 1) -> Called:
-    made = Attempt(time.monotonic(), 3, 200, None, "good", None)
-    return Called(outcome, (made,) * attempts)
-
-
-OK = Accepted(200, 5000, False, False, {}, b"")
-LOST = Unknown("operator_unreachable", "deadline")
-NO_MONEY = Refused(402, "insufficient_balance", action_for(402, "insufficient_balance"), {})
-
-
-def at_desk(database_url: str, work: Callable[[Desk], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with create_pool(settings_for(database_url, "http://unused")) as pool:
-            books = Books(pool, lease_seconds=LEASE_SECONDS, backoff=Backoff(0.1))
-            new = NewSession(
-                provider_session_id=uuid.uuid4(),
-                casino_code="JAQPOT",
-                casino_session_id=uuid.uuid4().hex,
-                user_id="1",
-                game_code="SLOTS_001",
-                currency="USD",
-                token_sealed=b"sealed",
-            )
-            session = await launch_session(pool, new)
-            desk = Desk(pool, books, session.provider_session_id, uuid.uuid4())
-            opened = await books.open_round(desk.round_id, desk.session_id, kind="scripted", request_id="r-1")
-            assert opened == "opened"
-            return await work(desk)
-
-    return asyncio.run(run())
+from provider.sessions.queries import stop_session
 
 
 async def refusal_of(work: Awaitable[Any]) -> str:

@@ -18,6 +18,7 @@ from fake_wallet import Exchange, FakeWallet
 from provider_bench import CASINO_KEY, pending, rows, serving, settled
 from provider_books import require_agreement
 from provider_process import ProviderProcess, environment
+from psycopg import sql
 
 from faults import after_work, answering, cut, stall
 from provider.outbox.calls import rollback_id_of
@@ -226,3 +227,38 @@ def test_recovery_can_be_run_once_from_the_command_line(  # noqa: PLR0917 - fixt
         check=False,
     )
     assert (done.returncode, done.stdout.splitlines()[-1]) == (status, f"{left} transactions without a known end")
+
+
+def close_database(owner_url: str, *, closed: bool) -> None:
+    """Take the database away from everybody, or give it back."""
+    server_url, _, name = owner_url.rpartition("/")
+    with psycopg.connect(f"{server_url}/postgres", autocommit=True) as connection:
+        statement = sql.SQL("alter database {} with allow_connections {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Literal(not closed)))
+        if closed:
+            connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
+
+
+@pytest.mark.parametrize("kind", ["debit", "rollback", "credit"])
+def test_a_database_that_goes_away_in_a_round_makes_its_outcome_unknown_and_recovery_ends_it(
+    database_url: str, owner_url: str, wallet: FakeWallet, kind: str
+) -> None:
+    async def close_then_answer(exchange: Exchange) -> None:
+        answer = exchange.execute()
+        close_database(owner_url, closed=True)
+        await exchange.send(answer)
+
+    wallet.plan(kind, close_then_answer)
+
+    async def run() -> int:
+        async with serving(database_url, wallet, call_seconds=1.0) as provider:
+            session = await provider.launch()
+            answer = await provider.client.post("/provider/simulate", json=session)
+            close_database(owner_url, closed=False)
+            await settled(owner_url)
+            return answer.status_code
+
+    assert asyncio.run(run()) == 500  # never 503, which would say that nothing was done
+    require_agreement(owner_url, wallet.model)
+    profit = wallet.model.balance_minor - wallet.model.start_minor
+    assert profit == (1000 if kind == "credit" else 0)

@@ -6,9 +6,10 @@ held while a wallet is called.
 
 from typing import Any, Final
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from provider.settings import Settings
 
@@ -17,8 +18,12 @@ POOL_WAITING_MAX: Final = 200
 STATEMENT_TIMEOUT_MS: Final = 3000
 LOCK_TIMEOUT_MS: Final = 2000
 CONNECT_TIMEOUT_SECONDS: Final = 2
+RECONNECT_SECONDS: Final = 3.0
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+DATABASE_AWAY: Final = (psycopg.OperationalError, PoolTimeout, TooManyRequests)
+"""What is raised when the database does not answer. A statement may or may not have been done."""
 
 
 def create_pool(settings: Settings) -> Pool:
@@ -35,6 +40,9 @@ def create_pool(settings: Settings) -> Pool:
         max_size=settings.pool_max,
         timeout=POOL_WAIT_SECONDS,
         max_waiting=POOL_WAITING_MAX,
+        # The pool doubles its pause between attempts up to this long: with the default, five minutes, a database that
+        # is back after a minute's outage would be noticed after another minute.
+        reconnect_timeout=RECONNECT_SECONDS,
         open=False,
         name="provider",
     )

@@ -5,12 +5,11 @@ a provider whose wallet is away still has work to finish.
 """
 
 import psycopg
-from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from provider.db import Pool
+from provider.db import DATABASE_AWAY, Pool
 from provider.wire import json_answer
 
 
@@ -35,6 +34,6 @@ async def _missing(pool: Pool, expected_version: str) -> list[str]:
             row = await (await connection.execute("select version_num from provider.alembic_version")).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
         return ["migrations"]
-    except (psycopg.OperationalError, PoolTimeout, TooManyRequests):
+    except DATABASE_AWAY:
         return ["database"]
     return [] if row is not None and row[0] == expected_version else ["migrations"]

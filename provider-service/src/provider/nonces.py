@@ -5,10 +5,7 @@ Owns `provider.nonces`. It must never say that a nonce is new when it cannot kno
 
 from typing import Final
 
-import psycopg
-from psycopg_pool import PoolTimeout, TooManyRequests
-
-from provider.db import Pool
+from provider.db import DATABASE_AWAY, Pool
 from shared_signing.nonces import NONCE_RETENTION_SECONDS, NonceStoreOverloaded
 
 PRUNE_PAGE: Final = 1000
@@ -44,7 +41,7 @@ class PostgresNonceStore:
         try:
             async with self._pool.connection() as connection:
                 return await (await connection.execute(_CLAIM, (key_id, nonce))).fetchone() is not None
-        except (psycopg.OperationalError, PoolTimeout, TooManyRequests) as error:
+        except DATABASE_AWAY as error:
             raise NonceStoreOverloaded(type(error).__name__) from error
 
     async def prune(self) -> bool:

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
 from psycopg.rows import class_row
-from psycopg_pool import PoolTimeout, TooManyRequests
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from provider.db import Pool
+from provider.db import DATABASE_AWAY, Pool
 from provider.outbox.backoff import Backoff
 from provider.outbox.calls import PROBE, DueCall, MoneyCall, rollback_id_of
 from provider.wallet_client.outcomes import Accepted, Attempt, Called, Outcome, Refused, Unknown
@@ -112,7 +110,7 @@ class Books:
         retrying = AsyncRetrying(
             wait=wait_exponential_jitter(multiplier=0.05, max=0.5),
             stop=stop_after_attempt(OUTCOME_WRITE_TRIES),
-            retry=retry_if_exception_type((psycopg.OperationalError, PoolTimeout, TooManyRequests)),
+            retry=retry_if_exception_type(DATABASE_AWAY),
             reraise=True,
         )
         row: tuple[str, bool] = await retrying(self._row, statement, values)

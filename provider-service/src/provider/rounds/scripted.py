@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from provider.db import DATABASE_AWAY
 from provider.outbox.books import Books, NotRecorded
 from provider.outbox.calls import PROBE, MoneyCall, rollback_id_of
 from provider.outbox.courier import Courier
@@ -29,6 +30,10 @@ SCRIPT_REASON = "script"
 
 class _RoundEnds(Exception):  # noqa: N818 - an outcome, named as the others are
     """A step did not answer as it must, and the steps after it depend on it."""
+
+
+class RoundInterrupted(Exception):  # noqa: N818 - an outcome, named as the others are
+    """The books went away in the middle of a round: recovery ends it."""
 
 
 class ScriptedRound:
@@ -61,6 +66,9 @@ class ScriptedRound:
             problem = "The round ended early; bets without a payout are returned."
         except TimeoutError:
             problem = "The round ran out of time; bets without a payout are returned."
+        except DATABASE_AWAY as error:
+            # Not the pool's own error: that would be answered as "nothing was done". The leases end, recovery does it.
+            raise RoundInterrupted from error
         if problem is not None:
             # A round that was paid has ended already, and one whose payout is in doubt belongs to the outbox.
             await self._courier.void_round(self._round_id, "script_failed")
