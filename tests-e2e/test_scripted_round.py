@@ -1,5 +1,7 @@
 """The nine steps of protocol.md section 5: played by the provider, and again by hand with the independent client."""
 
+from uuid import UUID
+
 from answers import Answer
 from game_session import GameSession, new_id
 from stack import OPENING_BALANCE_MINOR, Stack
@@ -77,6 +79,15 @@ def test_the_report_shows_the_amounts_that_were_sent(stack: Stack) -> None:
     assert (sent["bet_1"], sent["bet_2"], sent["payout"], sent["idempotency_retry"]) == (1000, 1000, 2000, 1000)
     assert steps[6]["request"] == steps[1]["request"]
     assert steps[6]["response"] == steps[1]["response"]
+
+
+def test_the_rollback_of_a_bet_has_an_id_that_follows_from_the_bets(stack: Stack) -> None:
+    """A UUIDv5: every worker and every restart would send the same one."""
+    steps = {step["action"]: step for step in stack.simulate(stack.open_player()).must_be_ok().content["steps"]}
+    undo = steps["rollback_bet_2"]["request"]
+    assert undo["originalTransactionId"] == steps["bet_2"]["request"]["transactionId"]
+    assert UUID(undo["transactionId"]).version == 5
+    assert undo["transactionId"] != undo["originalTransactionId"]
 
 
 def test_the_independent_client_plays_the_round_by_hand(stack: Stack) -> None:

@@ -52,6 +52,17 @@ class Round:
         return self.answer
 
     @property
+    def failed_step(self) -> str:
+        """The first step that did not pass, by a whole report that says why: never a crash, never silence."""
+        assert self.answer is not None, self.failure
+        report = self.answer.must_be_ok().content
+        assert report["passed"] is False
+        assert [step["action"] for step in report["steps"]] == STEPS
+        failed = next(step for step in report["steps"] if not step["passed"])
+        assert failed["problem"], "a step that did not pass says why"
+        return str(failed["action"])
+
+    @property
     def passed(self) -> bool:
         return self.answer is not None and self.answer.status == 200 and self.answer.content["passed"] is True
 
@@ -110,6 +121,14 @@ class Scene:
             " join provider.game_sessions using (provider_session_id) where user_id = %(user)s order by created_at",
             user=session.user_id,
         )
+
+    def first_verdict(self, transaction_id: str | None) -> str | None:
+        """The code under which the provider wrote down its first attempt of a transaction."""
+        rows = self.database.rows(
+            "select code from provider.wallet_attempts where transaction_id = %(id)s::uuid order by attempt_id limit 1",
+            id=transaction_id,
+        )
+        return rows[0]["code"] if rows else None
 
     def balance(self, session: GameSession) -> int:
         row = self.database.row(

@@ -1,7 +1,10 @@
 """Protocol section 7: answers that lie. None is believed, and the money ends where the wallet's ledger says."""
 
+from dataclasses import dataclass
+
 import pytest
 
+from answers import CODES_BY_STATUS
 from faults.fault import (
     Call,
     Fault,
@@ -39,20 +42,45 @@ FALSE_ANSWERS: dict[str, Rewrites] = {
     "500, signed": says_signed(SECRET, 500, error("internal")),
     "a redirect": says_signed(SECRET, 302, {}, location="/casino/debit"),
 }
-NET_MINOR = {"debit": 0, "credit": 1000, "rollback": 0}
+BAD_BALANCES = [name for name in FALSE_ANSWERS if "balance" in name and name.endswith(", signed")]
 
 
-@pytest.mark.parametrize("endpoint", NET_MINOR)
-@pytest.mark.parametrize("rewrite", FALSE_ANSWERS.values(), ids=FALSE_ANSWERS.keys())
-def test_a_false_answer_is_not_believed_and_cleared_up(scene: Scene, endpoint: str, rewrite: Rewrites) -> None:
-    session = scene.stack.session()
-    rule = scene.disturb(step_of(session, endpoint), Fault(rewrites=rewrite))
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The step of the script that hears the false answer, and what the player has won in the end."""
+
+    step: str
+    net_minor: int
+
+
+CASES = {"debit": Case("bet_1", 0), "credit": Case("payout", 1000), "rollback": Case("rollback_bet_2", 0)}
+
+
+@pytest.mark.parametrize("endpoint", CASES)
+@pytest.mark.parametrize("name", FALSE_ANSWERS)
+def test_a_false_answer_is_not_believed_and_cleared_up(scene: Scene, endpoint: str, name: str) -> None:
+    session, case = scene.stack.session(), CASES[endpoint]
+    rule = scene.disturb(step_of(session, endpoint), Fault(rewrites=FALSE_ANSWERS[name]))
     played = scene.play_round(session)
     assert len(rule.hits) == 1, "the fault never happened"
-    assert played.answer is not None, played.failure
-    assert not played.passed
+    assert played.failed_step == case.step
+    verdict = scene.first_verdict(rule.hits[0].transaction_id)
+    assert verdict in CODES_BY_STATUS[502]
+    if name in BAD_BALANCES:
+        assert verdict == "operator_bad_response"
     scene.require_agreement()
-    assert scene.balance(session) == session.opening_balance_minor + NET_MINOR[endpoint]
+    assert scene.balance(session) == session.opening_balance_minor + case.net_minor
+
+
+@pytest.mark.parametrize("name", ["no signature", "a wrong signature", *BAD_BALANCES])
+def test_a_false_balance_is_not_believed_and_nothing_is_bet_on_it(scene: Scene, name: str) -> None:
+    session = scene.stack.session()
+    rule = scene.disturb(step_of(session, "getBalance"), Fault(rewrites=FALSE_ANSWERS[name]))
+    played = scene.play_round(session)
+    assert len(rule.hits) == 1, "the fault never happened"
+    assert played.failed_step == "balance_check"
+    assert scene.provider_rows(session) == []
+    assert scene.balance(session) == session.opening_balance_minor
 
 
 def test_an_acceptance_that_was_recorded_earlier_is_not_believed_for_a_new_bet(scene: Scene) -> None:
@@ -71,7 +99,7 @@ def test_an_acceptance_that_was_recorded_earlier_is_not_believed_for_a_new_bet(s
     )
     played = scene.play_round(session)
     assert (len(recorded), len(second.hits)) == (1, 1)
-    assert not played.passed
+    assert played.failed_step == "bet_2"
     scene.require_agreement()
     assert scene.balance(session) == session.opening_balance_minor
 
@@ -97,8 +125,7 @@ def test_a_signed_refusal_of_a_bet_is_believed_and_moves_nothing(scene: Scene, c
     rule = scene.disturb(step_of(session, "debit"), Fault(forwards=False, rewrites=told), times=5)
     played = scene.play_round(session)
     assert len(rule.hits) == 1, "a refusal is not repeated"
-    assert played.answer is not None, played.failure
-    assert not played.passed
+    assert played.failed_step == "bet_1"
     scene.require_agreement()
     states = {row["kind"]: row["state"] for row in scene.provider_rows(session)}
     assert states == {"debit": "refused"}
@@ -111,6 +138,6 @@ def test_a_refused_second_bet_gives_the_first_one_back(scene: Scene) -> None:
     rule = scene.disturb(step_of(session, "debit", 2), Fault(forwards=False, rewrites=told))
     played = scene.play_round(session)
     assert len(rule.hits) == 1
-    assert not played.passed
+    assert played.failed_step == "bet_2"
     scene.require_agreement()
     assert scene.balance(session) == session.opening_balance_minor
