@@ -70,6 +70,14 @@ class ProviderProcess:
         self._child.kill()
         self._child.wait(STOP_SECONDS)
 
+    def pause(self) -> None:
+        """As an overloaded or suspended machine would."""
+        self._child.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After a pause."""
+        self._child.send_signal(signal.SIGCONT)
+
     def terminate(self) -> int:
         """As an orchestrator would; returns the exit status."""
         self._child.send_signal(signal.SIGTERM)

@@ -139,3 +139,37 @@ def test_a_round_under_way_is_finished_before_a_terminated_provider_ends(
     assert statuses == [200]
     assert rows(owner_url, "select state from provider.rounds") == [{"state": "settled"}]
     require_agreement(owner_url, wallet.model)
+
+
+def test_a_provider_that_slept_longer_than_its_lease_does_not_undo_what_recovery_did(
+    database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
+) -> None:
+    async def answer_late(exchange: Exchange) -> None:
+        answer = exchange.execute()
+        await exchange.stall()
+        await exchange.send(answer)
+
+    wallet.plan("debit", answer_late, skip=1)
+    reports: list[dict[str, object]] = []
+
+    async def play(url: str) -> None:
+        async with signed_client(base_url=url) as client:
+            asked = launch_body()
+            launched = (await client.post("/provider/launch", json=asked)).json()
+            body = asked | {"providerSessionId": launched["providerSessionId"]}
+            reports.append((await client.post("/provider/simulate", json=body)).json())
+
+    with ProviderProcess(database_url, wallet.url, tmp_path / "sleeper.log") as sleeper:
+        playing = in_background(lambda: asyncio.run(play(sleeper.url)))
+        assert wallet.reached.wait(20)
+        sleeper.pause()
+        with ProviderProcess(database_url, wallet.url, tmp_path / "other.log"):
+            asyncio.run(settled(owner_url))
+        wallet.forget_plans()
+        sleeper.go_on()
+        playing.join(20)
+        asyncio.run(settled(owner_url))
+    assert [report["passed"] for report in reports] == [False]
+    assert wallet.model.balance_minor == wallet.model.start_minor
+    assert wallet.made("credit") == []
+    require_agreement(owner_url, wallet.model)
