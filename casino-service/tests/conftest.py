@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from structlog.typing import EventDict
 sys.path.insert(0, str(Path(__file__).parent))
 
 from casino_testing.copies import copied_database
+from casino_testing.edge import Service, serving
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
@@ -93,3 +94,10 @@ def connect_wallet(tenant: Tenant) -> Iterator[ConnectWallet]:
 def wallet(connect_wallet: ConnectWallet) -> Wallet:
     """The wallet behind one connection."""
     return connect_wallet()
+
+
+@pytest.fixture
+async def service(tenant: Tenant) -> AsyncIterator[Service]:
+    """The whole service behind HTTP, with a provider that behaves."""
+    async with serving(tenant) as running:
+        yield running

@@ -1,0 +1,169 @@
+"""The memory of used nonces: once and never again, for every process, over restarts, and never forgotten too early."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from casino_testing.processes import Wire
+from casino_testing.service import settings_of
+from casino_testing.tenant import Tenant
+
+from casino.callbacks.nonces import DatabaseNonceStore
+from casino.db import Database
+from shared_signing.nonces import NONCE_RETENTION_SECONDS, NonceStoreOverloaded
+
+pytestmark = pytest.mark.anyio
+
+NOW = 1_763_690_000
+DRAWER_SECONDS = 360
+WINDOW_SECONDS = 60
+BATCH = 64
+
+
+def fresh_nonce() -> str:
+    return secrets.token_hex(16)
+
+
+@asynccontextmanager
+async def stores(tenant: Tenant, count: int = 1, **changes: Any) -> AsyncIterator[list[DatabaseNonceStore]]:
+    """Nonce stores of as many processes."""
+    async with AsyncExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            database = Database(settings_of(tenant, **changes))
+            await database.open()
+            stack.push_async_callback(database.close)
+            store = DatabaseNonceStore(database, batch_max=BATCH, lanes=2, queue_max=4_096, budget_seconds=5.0)
+            stack.push_async_callback(store.close)
+            opened.append(store)
+        yield opened
+
+
+async def test_a_nonce_is_claimed_once(tenant: Tenant) -> None:
+    async with stores(tenant) as (store,):
+        nonce = fresh_nonce()
+        assert [await store.claim("main", nonce, NOW) for _ in range(3)] == [True, False, False]
+        assert await store.claim("main", fresh_nonce(), NOW)
+
+
+async def test_nonces_that_arrive_together_are_all_claimed(tenant: Tenant) -> None:
+    async with stores(tenant) as (store,):
+        nonces = [fresh_nonce() for _ in range(3 * BATCH)]
+        assert all(await asyncio.gather(*(store.claim("main", nonce, NOW) for nonce in nonces)))
+        assert not any(await asyncio.gather(*(store.claim("main", nonce, NOW) for nonce in nonces)))
+
+
+@pytest.mark.parametrize("copies", [2, 3, 20])
+async def test_of_copies_at_the_same_moment_one_is_accepted(tenant: Tenant, copies: int) -> None:
+    async with stores(tenant) as (store,):
+        for _ in range(20):
+            nonce = fresh_nonce()
+            assert sum(await asyncio.gather(*(store.claim("main", nonce, NOW) for _ in range(copies)))) == 1
+
+
+async def test_of_copies_at_the_same_moment_in_two_processes_one_is_accepted(tenant: Tenant) -> None:
+    async with stores(tenant, 2) as (one, other):
+        for _ in range(200):
+            nonce = fresh_nonce()
+            assert sum(await asyncio.gather(one.claim("main", nonce, NOW), other.claim("main", nonce, NOW))) == 1
+
+
+async def test_two_processes_claiming_the_same_nonces_in_opposing_order_never_wait_in_a_ring(tenant: Tenant) -> None:
+    async with stores(tenant, 2) as (one, other):
+        for _ in range(30):
+            nonces = [fresh_nonce() for _ in range(BATCH)]
+            first, second = await asyncio.gather(
+                asyncio.gather(*(one.claim("main", nonce, NOW) for nonce in nonces)),
+                asyncio.gather(*(other.claim("main", nonce, NOW) for nonce in nonces[::-1])),
+            )
+            assert [a + b for a, b in zip(first, second[::-1], strict=True)] == [1] * BATCH
+
+
+@pytest.mark.parametrize("later_seconds", [1, 59, 120, DRAWER_SECONDS, 2 * DRAWER_SECONDS, -DRAWER_SECONDS])
+async def test_a_nonce_under_another_timestamp_is_still_used(tenant: Tenant, later_seconds: int) -> None:
+    async with stores(tenant) as (store,):
+        nonce = fresh_nonce()
+        assert await store.claim("main", nonce, NOW)
+        assert not await store.claim("main", nonce, NOW + later_seconds)
+
+
+async def test_a_nonce_under_another_key_is_still_used(tenant: Tenant) -> None:
+    async with stores(tenant) as (store,):
+        nonce = fresh_nonce()
+        assert await store.claim("main", nonce, NOW)
+        assert not await store.claim("k2", nonce, NOW)
+
+
+async def test_nonces_that_differ_only_in_case_are_two(tenant: Tenant) -> None:
+    async with stores(tenant) as (store,):
+        nonce = "abcdefABCDEF-_" + fresh_nonce()
+        assert await store.claim("main", nonce, NOW)
+        assert await store.claim("main", nonce.swapcase(), NOW)
+
+
+async def test_a_used_nonce_is_known_after_a_restart(tenant: Tenant) -> None:
+    nonce = fresh_nonce()
+    async with stores(tenant) as (store,):
+        assert await store.claim("main", nonce, NOW)
+    async with stores(tenant) as (restarted,):
+        assert not await restarted.claim("main", nonce, NOW)
+
+
+async def test_a_store_that_cannot_ask_says_so_and_claims_nothing(tenant: Tenant) -> None:
+    async with Wire.to(tenant.url) as wire:
+        nobody_listens = wire.url
+    async with stores(tenant, database_url=nobody_listens, pool_wait_seconds=0.05) as (store,):
+        with pytest.raises(NonceStoreOverloaded):
+            await store.claim("main", fresh_nonce(), NOW)
+
+
+async def set_clock(store: DatabaseNonceStore, seconds: int) -> None:
+    moment = datetime.fromtimestamp(seconds, UTC).isoformat()
+    await store._database.call("select pg_catalog.set_config('casino.test_now', %s, false)", [moment])
+
+
+async def test_nothing_younger_than_five_minutes_is_lost_and_nothing_stays_for_ever(own_database: str) -> None:
+    """Two rounds through the three drawers, step by step, with timestamps from all over the window."""
+    tenant = Tenant.demo(own_database)
+    start, step_seconds = NOW // DRAWER_SECONDS * DRAWER_SECONDS, 15
+    claimed: list[tuple[int, int, str]] = []
+    emptied = []
+    async with stores(tenant) as (store,):
+        for now in range(start, start + 6 * DRAWER_SECONDS + 1, step_seconds):
+            await set_clock(store, now)
+            drawer = await store.empty_old_drawer()
+            if drawer is not None:
+                emptied.append((now - start, drawer))
+            young = [entry for entry in claimed if entry[0] >= now - NONCE_RETENTION_SECONDS]
+            again = await asyncio.gather(*(store.claim("main", nonce, at) for _, at, nonce in young))
+            assert not any(again), "a nonce was forgotten within five minutes"
+            new = [(now, now + skew, fresh_nonce()) for skew in (-WINDOW_SECONDS, 0, WINDOW_SECONDS)]
+            assert all(await asyncio.gather(*(store.claim("main", nonce, at) for _, at, nonce in new)))
+            claimed += new
+    assert len(emptied) >= 4
+    assert {drawer for _, drawer in emptied} == {0, 1, 2}
+    assert all(at % DRAWER_SECONDS < DRAWER_SECONDS - WINDOW_SECONDS for at, _ in emptied)
+    kept = tenant.sql("select count(*) as nonces from casino.nonces")[0]["nonces"]
+    tenant.close()
+    assert kept <= 3 * (3 * DRAWER_SECONDS + 2 * WINDOW_SECONDS) / step_seconds
+    assert kept < len(claimed)
+
+
+async def test_a_drawer_is_emptied_only_while_nothing_can_fall_into_it(own_database: str) -> None:
+    tenant = Tenant.demo(own_database)
+    start = NOW // DRAWER_SECONDS * DRAWER_SECONDS
+    async with stores(tenant) as (store,):
+        assert await store.claim("main", fresh_nonce(), start - 2 * DRAWER_SECONDS)
+        for late in (DRAWER_SECONDS - WINDOW_SECONDS, DRAWER_SECONDS - 1):
+            await set_clock(store, start + late)
+            assert await store.empty_old_drawer() is None
+        await set_clock(store, start + DRAWER_SECONDS - WINDOW_SECONDS - 1)
+        assert await store.empty_old_drawer() == (start // DRAWER_SECONDS - 2) % 3
+        assert await store.empty_old_drawer() is None, "it is empty now"
+    tenant.close()
