@@ -14,8 +14,7 @@ from provider_bench import fresh_launch as launch_body
 from provider_bench import rows, settled, signed_client
 from provider_books import require_agreement
 from provider_process import ProviderProcess
-
-from faults import after_work, stall
+from wallet_faults import after_work, stall
 
 CALLS = [
     "balance",

@@ -19,8 +19,8 @@ from provider_bench import CASINO_KEY, pending, rows, serving, settled
 from provider_books import require_agreement
 from provider_process import ProviderProcess, environment
 from psycopg import sql
+from wallet_faults import after_work, answering, cut, stall
 
-from faults import after_work, answering, cut, stall
 from provider.outbox.calls import rollback_id_of
 from provider.sessions.sealing import Sealer
 

@@ -9,8 +9,7 @@ import pytest
 from fake_wallet import FakeWallet, Fault
 from provider_bench import rows, serving, settled
 from provider_books import require_agreement
-
-from faults import (
+from wallet_faults import (
     after_work,
     answering,
     compressed,

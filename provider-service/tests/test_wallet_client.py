@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from fake_wallet import Exchange, FakeWallet
+from wallet_faults import answering, stall
 
-from faults import answering, stall
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.messages import WalletSession, balance_call
 from provider.wallet_client.outcomes import Accepted, Called, Refused, Unknown

@@ -9,8 +9,8 @@ import pytest
 from fake_wallet import FakeWallet
 from provider_bench import rows, serving, settled
 from provider_books import require_agreement
+from wallet_faults import after_work, answering, cut
 
-from faults import after_work, answering, cut
 from provider.wallet_client.actions import ACTIONS, Step
 
 REFUSING = sorted(code for code, action in ACTIONS.items() if action.step is Step.REFUSE)
