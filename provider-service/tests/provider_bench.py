@@ -59,7 +59,10 @@ def signed_client(transport: httpx.AsyncBaseTransport | None = None, base_url: s
     """A client that signs as the casino does."""
     ring = KeyRing([PROVIDER_KEY])
     auth = SignedAuth(Signer(ring), ring, "x-provider-signature")
-    return httpx.AsyncClient(transport=transport, base_url=base_url, auth=auth, trust_env=False, timeout=60)
+    headers = {"content-type": "application/json"}
+    return httpx.AsyncClient(
+        transport=transport, base_url=base_url, auth=auth, headers=headers, trust_env=False, timeout=60
+    )
 
 
 @dataclass

@@ -14,6 +14,7 @@ from provider_bench import rows
 
 from provider.outbox.books import ATTEMPTS_KEPT_MAX, NotRecorded, Recorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
+from provider.outbox.courier import Delivered
 from provider.sessions.queries import stop_session
 
 
@@ -108,6 +109,27 @@ def test_a_late_unknown_does_not_reopen_a_bet_that_has_ended(database_url: str) 
         return await desk.books.write_outcome(bet, called(LOST)), len(await desk.books.claim_due(10))
 
     assert at_desk(database_url, work) == (Recorded("committed", False), 0)
+
+
+def test_an_outcome_written_twice_counts_as_accepted_both_times(database_url: str, owner_url: str) -> None:
+    """The answer of the first writing was lost with its connection."""
+
+    async def work(desk: Desk) -> list[Delivered]:
+        bet = await desk.debit()
+        return [Delivered(OK, await desk.books.write_outcome(bet, called(OK))) for _ in range(2)]
+
+    first, second = at_desk(database_url, work)
+    assert (first.recorded.applied, second.recorded.applied) == (True, False)
+    assert first.accepted == second.accepted == OK
+    assert rows(owner_url, "select deliveries from provider.wallet_transactions") == [{"deliveries": 1}]
+
+
+def test_an_acceptance_of_a_bet_that_was_given_up_does_not_count(database_url: str) -> None:
+    async def work(desk: Desk) -> Delivered:
+        bet = await desk.debit(LOST)
+        return Delivered(OK, await desk.books.write_outcome(bet, called(OK)))
+
+    assert at_desk(database_url, work).accepted is None
 
 
 def test_giving_up_twice_writes_one_rollback_with_the_id_of_the_bet(database_url: str, owner_url: str) -> None:

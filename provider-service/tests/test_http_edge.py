@@ -117,6 +117,14 @@ def test_a_body_over_the_bound_and_a_compressed_one_are_refused(database_url: st
     require_error(packed, 415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
+def test_a_body_of_another_media_type_is_refused(database_url: str, wallet: FakeWallet, media_type: str) -> None:
+    body, headers = json.dumps(fresh_launch()).encode(), {"content-type": media_type}
+    answer = answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", content=body, headers=headers))
+    require_error(answer, 415, "unsupported_media_type")
+    assert answer.extensions["signature"] == "good"
+
+
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [("a-Z.0_9:x", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ('"', False), ("", False)],

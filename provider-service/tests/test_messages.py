@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from provider.wallet_client.messages import (
@@ -84,6 +85,29 @@ def test_an_error_that_is_no_object_has_no_code(body: bytes) -> None:
 
 def test_a_token_is_in_no_repr_and_masked_wherever_it_stands() -> None:
     assert "the-token" not in repr(SESSION)
-    shown = mask_token({"sessionToken": "the-token", "echo": ["x the-token y"], "n": {"the-token": 1}}, "the-token")
+    members = {"sessionToken": "the-token", "echo": "x the-token y", "the-token": 1, "deep": {"a": ["the-token"]}}
+    shown = mask_token(members, "the-token")
     assert "the-token" not in str(shown)
     assert shown["sessionToken"] == "****"
+
+
+@pytest.mark.parametrize("token", ["1", '"', "\\", " ", "e", "0000"])
+def test_a_token_of_any_shape_is_masked(token: str) -> None:
+    members = {"sessionToken": token, "amount": 1000, "userId": token, "n": 1}
+    shown = msgspec.json.decode(msgspec.json.encode(mask_token(members, token)))
+    assert shown["sessionToken"] == shown.get("userId", "****") == "****"
+
+
+HOSTILE = {
+    "deep": json.loads("[" * 900 + "]" * 900),
+    "huge": 10**400,
+    "infinite": 1e999,
+    "surrogate": "\ud800",
+    "long": "x" * 10_000,
+    **{f"m{number}": number for number in range(1000)},
+}
+
+
+def test_a_hostile_answer_can_be_shown() -> None:
+    shown = msgspec.json.encode(mask_token(HOSTILE, "the-token"))
+    assert len(shown) < 2000

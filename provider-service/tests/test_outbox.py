@@ -188,6 +188,7 @@ def test_a_script_that_runs_out_of_time_returns_its_bets(database_url: str, owne
 
     report = asyncio.run(run())
     assert report["problem"].startswith("The round ran out of time")
+    assert report["steps"][3]["problem"] == "The round ran out of time here."
     assert wallet.model.balance_minor == wallet.model.start_minor
     require_agreement(owner_url, wallet.model)
 

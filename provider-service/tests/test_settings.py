@@ -79,6 +79,11 @@ def test_the_newest_key_comes_last() -> None:
     assert settings.sealing_secrets == (STRONG.encode(), newest.encode())
 
 
+def test_a_sealing_key_seals_and_what_the_secrets_sealed_still_opens() -> None:
+    settings = Settings.from_environment(GOOD | {"PROVIDER_SEALING_KEY": "s" * 32})
+    assert settings.sealing_secrets == (STRONG.encode(), b"s" * 32)
+
+
 def test_no_secret_is_in_a_repr_or_in_a_refusal() -> None:
     settings = Settings.from_environment(GOOD | {"PROVIDER_SEALING_KEY": "s" * 40})
     for secret in (STRONG, OTHER, "a-database-password", "s" * 40):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
-from fake_wallet import FakeWallet
+from fake_wallet import Exchange, FakeWallet
 from provider_bench import rows, serving, settled
 from provider_books import require_agreement
 from wallet_faults import after_work, answering, cut
@@ -152,3 +153,17 @@ def test_a_code_that_is_no_code_does_not_reach_the_books(database_url: str, owne
     wallet.plan("debit", answering(402, "<script>" + "x" * 200))
     report, _ = play(database_url, owner_url, wallet)
     assert report["steps"][1]["problem"] == "Refused: operator_rejected."
+
+
+def test_a_hostile_answer_is_reported_without_harm(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    async def echo(exchange: Exchange) -> None:
+        status, headers, body = exchange.execute()
+        nested = json.loads("[" * 500 + "]" * 500)
+        await exchange.send(
+            (status, headers, body | {"echo": exchange.call.members["sessionToken"], "x": nested, "y": 10**400})
+        )
+
+    wallet.plan("*", echo, times=100)
+    report, _ = play(database_url, owner_url, wallet)
+    assert report["passed"] is True
+    assert wallet.calls[0].members["sessionToken"] not in json.dumps(report)

@@ -7,7 +7,6 @@ a traceback with its values out, neither to the caller nor to the log.
 from collections.abc import Mapping
 from typing import Any
 
-import psycopg
 import structlog
 from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.exceptions import HTTPException
@@ -65,7 +64,8 @@ class ErrorEdge:
         except Exception as error:
             if started:
                 raise
-            code = _code_of(error)
+            # The pool says so before a statement is sent. Any other error may have come after one.
+            code = "overloaded" if isinstance(error, PoolTimeout | TooManyRequests) else "internal"
             where = error.__traceback__
             while where is not None and where.tb_next is not None:
                 where = where.tb_next
@@ -76,12 +76,6 @@ class ErrorEdge:
                 at=None if where is None else f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}",
             )
             await _response(render(ProviderError(code), request_id_of(scope)))(scope, receive, send)
-
-
-def _code_of(error: Exception) -> str:
-    if isinstance(error, PoolTimeout | TooManyRequests):
-        return "overloaded"
-    return "internal" if not isinstance(error, psycopg.errors.ConnectionTimeout) else "overloaded"
 
 
 def _response(answer: Answer) -> Response:

@@ -68,9 +68,9 @@ class Settings:
             database_url=reader.required("PROVIDER_DATABASE_URL"),
             casino_keys=casino_keys,
             provider_keys=provider_keys,
-            # Without a key of its own the seal hangs on the wallet's secrets, all of them, so that a rotation
-            # still opens what an older secret sealed.
-            sealing_secrets=(sealing_key.encode(),) if sealing_key else tuple(key.secret for key in casino_keys),
+            # The last one seals, every one opens: a rotation of the wallet's secrets, or a sealing key of its own that
+            # is set later, leaves no session behind whose payout is still due.
+            sealing_secrets=(*(key.secret for key in casino_keys), *([sealing_key.encode()] if sealing_key else [])),
             casino_url=reader.url("CASINO_URL", "http://127.0.0.1:8000"),
             host=reader.optional("PROVIDER_HOST") or "127.0.0.1",
             port=int(reader.number("PROVIDER_PORT", 8100, least=0, most=65535)),

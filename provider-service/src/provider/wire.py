@@ -9,6 +9,7 @@ import re
 from typing import Any, Final, NoReturn
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
 from provider.errors import ProviderError
@@ -49,10 +50,13 @@ def read_object(body: bytes) -> dict[str, Any]:
     return content
 
 
-def read_request(body: bytes) -> dict[str, Any]:
-    """As `read_object`, for a request: raises the error that its sender gets."""
+async def read_request(request: Request) -> dict[str, Any]:
+    """The JSON object in a request. Raises the error that its sender gets."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise ProviderError("unsupported_media_type")
     try:
-        return read_object(body)
+        return read_object(await request.body())
     except MalformedJson:
         raise ProviderError("malformed_json") from None
 

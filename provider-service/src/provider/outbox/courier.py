@@ -32,8 +32,12 @@ class Delivered:
 
     @property
     def accepted(self) -> Accepted | None:
-        """The acceptance, if it also counts: a bet that was given up meanwhile does not."""
-        return self.outcome if isinstance(self.outcome, Accepted) and self.recorded.applied else None
+        """The acceptance, if the books have it too: a bet that was given up meanwhile is not accepted.
+
+        Who wrote it there does not matter: it may have been this call's first try, whose own answer was lost.
+        """
+        counts = self.recorded.state in ("committed", "settled")
+        return self.outcome if isinstance(self.outcome, Accepted) and counts else None
 
 
 class Courier:

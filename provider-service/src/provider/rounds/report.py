@@ -68,6 +68,14 @@ class Notes:
             response=None if shown is None else mask_token(shown, self.player.token),
         )
 
+    def cut_short(self) -> None:
+        """Note that time ran out in the middle of a step."""
+        if len(self.steps) < len(SCRIPT):
+            self.balance_minor = None
+            self._append(
+                len(self.steps) + 1, "The round ran out of time here.", status=None, request=None, response=None
+            )
+
     def finish(self, problem: str | None) -> RoundReport:
         """Note the steps that were not played, and sum up."""
         for number in range(len(self.steps) + 1, len(SCRIPT) + 1):

@@ -33,7 +33,7 @@ def round_routes(
     """The routes of this slice."""
 
     async def post_simulate(request: Request) -> Response:
-        session = await open_session(pool, sealer, read_request(await request.body()))
+        session = await open_session(pool, sealer, await read_request(request))
         scripted = ScriptedRound(books, courier, wallet, session, request_id=request_id_of(request.scope))
         try:
             return json_answer(await scripted.play(seconds=script_seconds))

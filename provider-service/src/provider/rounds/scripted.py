@@ -58,23 +58,29 @@ class ScriptedRound:
         )
         if opened != "opened":
             raise NotRecorded(opened)
-        problem = None
+        try:
+            problem = await self._play_within(seconds)
+            if problem is not None:
+                # A round that was paid has ended already, and one whose payout is in doubt belongs to the outbox.
+                await self._courier.void_round(self._round_id, "script_failed")
+        except DATABASE_AWAY as error:
+            # Not the pool's own error: that would be answered as "nothing was done". The leases end, recovery does it.
+            raise RoundInterrupted from error
+        report = self._notes.finish(problem)
+        log.info("scripted_round_played", round_id=str(self._round_id), passed=report.passed)
+        return report
+
+    async def _play_within(self, seconds: float) -> str | None:
+        """Play, and say why the round did not come to its end."""
         try:
             async with asyncio.timeout(seconds):
                 await self._play()
         except _RoundEnds:
-            problem = "The round ended early; bets without a payout are returned."
+            return "The round ended early; bets without a payout are returned."
         except TimeoutError:
-            problem = "The round ran out of time; bets without a payout are returned."
-        except DATABASE_AWAY as error:
-            # Not the pool's own error: that would be answered as "nothing was done". The leases end, recovery does it.
-            raise RoundInterrupted from error
-        if problem is not None:
-            # A round that was paid has ended already, and one whose payout is in doubt belongs to the outbox.
-            await self._courier.void_round(self._round_id, "script_failed")
-        report = self._notes.finish(problem)
-        log.info("scripted_round_played", round_id=str(self._round_id), passed=report.passed)
-        return report
+            self._notes.cut_short()
+            return "The round ran out of time; bets without a payout are returned."
+        return None
 
     async def _play(self) -> None:
         notes = self._notes

@@ -21,7 +21,7 @@ def session_routes(pool: Pool, sealer: Sealer) -> list[Route]:
     """The routes of this slice."""
 
     async def post_launch(request: Request) -> Response:
-        session = await launch(pool, sealer, read_launch(read_request(await request.body())))
+        session = await launch(pool, sealer, read_launch(await read_request(request)))
         session_id = str(session.provider_session_id)
         log.info("session_launched", session_id=session_id, user_id=session.user_id, game=session.game_code)
         game = GAMES[session.game_code]

@@ -161,11 +161,18 @@ class _Exchange:
                 started,
                 round((time.monotonic() - started) * 1000),
                 status,
-                None if isinstance(known, Accepted) else known.code,
+                _code_of(known),
                 signature,
                 failure,
             )
         )
+
+
+def _code_of(outcome: Outcome) -> str | None:
+    """What the wallet said, or what we make of its silence."""
+    if isinstance(outcome, Unknown):
+        return outcome.wallet_code or outcome.code
+    return outcome.code if isinstance(outcome, Refused) else None
 
 
 _BACKOFF: Final = wait_exponential_jitter(

@@ -16,6 +16,10 @@ BALANCE: Final = re.compile(r"0|[1-9][0-9]{0,17}")  # any balance fits 64 bits
 CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")  # it goes into logs and tables: nothing else may
 TOKEN_MASK: Final = "****"  # noqa: S105 -- stands in for a token
 
+ELSEWHERE: Final = "…"
+SHOWN_MEMBERS_MAX: Final = 20
+SHOWN_CHARS_MAX: Final = 300
+
 Kind = Literal["debit", "credit", "rollback"]
 
 
@@ -120,7 +124,26 @@ def read_error(body: bytes) -> tuple[dict[str, Any], str | None]:
 
 
 def mask_token(members: dict[str, Any], token: str) -> dict[str, Any]:
-    """A copy to show to people: the token does not stand in it, not even where a hostile wallet echoes it."""
-    text = msgspec.json.encode({**members, **({"sessionToken": TOKEN_MASK} if "sessionToken" in members else {})})
-    shown: dict[str, Any] = msgspec.json.decode(text.replace(msgspec.json.encode(token)[1:-1], TOKEN_MASK.encode()))
+    """A copy to show to people: short, flat, and without the token, not even where a hostile wallet echoes it."""
+    shown: dict[str, Any] = {}
+    for name, value in list(members.items())[:SHOWN_MEMBERS_MAX]:
+        if name == "sessionToken":
+            shown[name] = TOKEN_MASK
+        else:
+            shown[_shown_text(name, token)] = _shown(value, token)
     return shown
+
+
+def _shown(value: object, token: str) -> object:
+    if isinstance(value, str):
+        return _shown_text(value, token)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value.bit_length() < 64:
+        return TOKEN_MASK if str(value) == token else value
+    return ELSEWHERE  # nothing that the protocol knows: nested, fractional or huge
+
+
+def _shown_text(text: str, token: str) -> str:
+    # Encoded and back: a lone surrogate, which JSON can spell, cannot be written out again.
+    return text.replace(token, TOKEN_MASK)[:SHOWN_CHARS_MAX].encode(errors="replace").decode()

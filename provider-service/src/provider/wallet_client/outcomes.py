@@ -37,11 +37,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody knows. `code` is what a player's client would be told, `why` is for people."""
+    """Nobody knows. `code` is what a player's client would be told, `why` is for people, `wallet_code` what it said."""
 
     code: str
     why: str
     status: int | None = None
+    wallet_code: str | None = None
 
 
 Outcome = Accepted | Refused | Unknown

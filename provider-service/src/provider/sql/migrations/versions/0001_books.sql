@@ -146,4 +146,5 @@ grant select, insert, update (
     answered_at, ended_at
 ) on provider.wallet_transactions to provider_app;
 grant select, insert on provider.wallet_attempts to provider_app;
+-- The right to update a column is what `for update skip locked` needs: no statement updates a nonce.
 grant select, insert, delete, update (seen_at) on provider.nonces to provider_app;
