@@ -53,11 +53,11 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
         raise Refused("unsupported_media_type")
     message = await receive()
     body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
+    while message.get("more_body", False) and len(body) <= BODY_MAX_BYTES:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > BODY_MAX_BYTES:
-            raise Refused("body_too_large")
+    if len(body) > BODY_MAX_BYTES:
+        raise Refused("body_too_large")
     if message["type"] == "http.disconnect":
         raise ClientGone
     return body

@@ -98,9 +98,11 @@ def _address(content: dict[str, Any]) -> str | None:
     if text is None:
         return None
     try:
-        return str(ipaddress.ip_address(text))
+        if "%" not in text:  # a zone names an interface of somebody's machine; Postgres has no place for it
+            return str(ipaddress.ip_address(text))
     except ValueError:
-        raise Refused("invalid_field", field="ipAddress") from None
+        pass
+    raise Refused("invalid_field", field="ipAddress")
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:
