@@ -101,7 +101,7 @@ def test_retries_end_at_their_bound(wallet: FakeWallet, monkeypatch: pytest.Monk
     monkeypatch.setattr("provider.wallet_client.client.TRIES_MAX", 3)
     wallet.plan("getBalance", answering(409, "session_busy"), times=100)
     called = call(wallet.url)
-    assert called.outcome == Unknown("operator_unreachable", "status 409", 409, "session_busy")
+    assert called.outcome == Unknown("operator_unreachable", "status 409 session_busy", 409)
     assert len(wallet.calls) == len(called.attempts) == 3
 
 
@@ -125,7 +125,7 @@ def test_a_clock_that_is_wrong_is_corrected_from_the_answer_for_one_signature(sk
 def test_a_clock_that_is_absurdly_wrong_is_not_believed() -> None:
     with FakeWallet(clock=lambda: time.time() + 100_000) as wallet:
         called = call(wallet.url)
-    assert called.outcome == Unknown("operator_rejected", "status 401", 401, "timestamp_out_of_window")
+    assert called.outcome == Unknown("operator_rejected", "status 401 timestamp_out_of_window", 401)
     assert len(called.attempts) == 2
 
 

@@ -74,7 +74,7 @@ def test_a_retry_after_beyond_the_deadline_makes_the_outcome_unknown(
 ) -> None:
     wallet.plan("debit", answering(429, "rate_limited", headers={"retry-after": "999999"}))
     report, _ = play(database_url, owner_url, wallet, call_seconds=1.0)
-    assert report["steps"][1]["problem"] == "Outcome unknown: operator_unreachable (status 429)."
+    assert report["steps"][1]["problem"] == "Outcome unknown: operator_unreachable (status 429 rate_limited)."
     require_agreement(owner_url, wallet.model)
 
 
@@ -92,7 +92,7 @@ def test_a_401_is_signed_anew_once_under_a_fresh_signature(
 def test_a_second_401_makes_the_outcome_unknown(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     wallet.plan("debit", answering(401, "unknown_key", signed="missing"), times=2)
     report, _ = play(database_url, owner_url, wallet)
-    assert report["steps"][1]["problem"] == "Outcome unknown: operator_rejected (status 401)."
+    assert report["steps"][1]["problem"] == "Outcome unknown: operator_rejected (status 401 unknown_key)."
     tried = [call for call in wallet.made("debit") if call.members["roundId"] == report["roundId"]]
     assert len(tried) == 2
     require_agreement(owner_url, wallet.model)

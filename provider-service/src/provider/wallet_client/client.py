@@ -119,7 +119,7 @@ class _Exchange:
         """Send once, and note how it went."""
         self._started = time.monotonic()
         status: int | None = None
-        signature, failure = "none", None
+        signature = "none"
         judged: Outcome | Again
         try:
             response = await self._client.post(
@@ -128,15 +128,12 @@ class _Exchange:
             status, signature = response.status_code, response.extensions[EXTENSION_NAME]
             judged = judge(self._call, self._session, response, signature)
         except NotSent as error:
-            failure = str(error)
-            judged = Again(Unknown(UNREACHABLE, failure))
+            judged = Again(Unknown(UNREACHABLE, str(error)))
         except AnswerRefused as error:
-            failure = str(error)
-            judged = Unknown(BAD_RESPONSE, failure)
+            judged = Unknown(BAD_RESPONSE, str(error))
         except httpx.HTTPError as error:
-            failure = str(error)
-            judged = Unknown(UNREACHABLE, failure)
-        self._note(status, signature, failure, judged)
+            judged = Unknown(UNREACHABLE, str(error))
+        self._note(status, signature, judged)
         if isinstance(judged, Again) and judged.sign_anew:
             if self._signed_anew:
                 return judged.if_given_up
@@ -150,29 +147,23 @@ class _Exchange:
             return self._latest.if_given_up
         late = Unknown(UNREACHABLE, "deadline")
         if self._started is not None:
-            self._note(None, "none", late.why, late)
+            self._note(None, "none", late)
         return late
 
-    def _note(self, status: int | None, signature: str, failure: str | None, judged: Outcome | Again) -> None:
+    def _note(self, status: int | None, signature: str, judged: Outcome | Again) -> None:
         known = judged.if_given_up if isinstance(judged, Again) else judged
-        started, self._started = self._started or time.monotonic(), None
+        ended, started = time.monotonic(), self._started or time.monotonic()
+        self._started = None
         self.attempts.append(
             Attempt(
                 started,
-                round((time.monotonic() - started) * 1000),
+                round((ended - started) * 1000),
                 status,
-                _code_of(known),
+                None if isinstance(known, Accepted) else known.code,
                 signature,
-                failure,
+                known.why if isinstance(known, Unknown) else None,
             )
         )
-
-
-def _code_of(outcome: Outcome) -> str | None:
-    """What the wallet said, or what we make of its silence."""
-    if isinstance(outcome, Unknown):
-        return outcome.wallet_code or outcome.code
-    return outcome.code if isinstance(outcome, Refused) else None
 
 
 _BACKOFF: Final = wait_exponential_jitter(

@@ -32,16 +32,17 @@ def judge(call: WalletCall, session: WalletSession, response: httpx.Response, si
         return _judge_acceptance(call, session, response, signature)
     members, code = read_error(response.content)
     action = action_for(status, code)
+    said = f"status {status} {code}" if code else f"status {status}"
     if action.step is Step.UNKNOWN:
-        return Unknown(UNREACHABLE if status >= 500 else BAD_RESPONSE, f"status {status}", status, code)
-    given_up = Unknown(REJECTED if status == 401 else UNREACHABLE, f"status {status}", status, code)
+        return Unknown(UNREACHABLE if status >= 500 else BAD_RESPONSE, said, status)
+    given_up = Unknown(REJECTED if status == 401 else UNREACHABLE, said, status)
     # 409, 429 and 503 move nothing and repeat the same id, so it does not matter that a proxy may have said them.
     if action.step is Step.RETRY:
         return Again(given_up, after_seconds=_retry_after(response))
     if action.step is Step.SIGN_ANEW:
         return Again(given_up, sign_anew=True, server_time=members.get("serverTime"))
     if signature != "good":
-        return Unknown(BAD_RESPONSE, f"status {status}, signature {signature}", status, code)
+        return Unknown(BAD_RESPONSE, f"{said}, signature {signature}", status)
     return Refused(status, code or REJECTED, action, members)
 
 

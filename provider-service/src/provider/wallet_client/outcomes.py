@@ -37,12 +37,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody knows. `code` is what a player's client would be told, `why` is for people, `wallet_code` what it said."""
+    """Nobody knows. `code` is what a player's client would be told, `why` is for people."""
 
     code: str
     why: str
     status: int | None = None
-    wallet_code: str | None = None
 
 
 Outcome = Accepted | Refused | Unknown
