@@ -17,12 +17,16 @@ JITTER: Final = 0.2
 
 
 class BackgroundLoop:
-    """Calls `step` again and again, with a pause of about `interval_seconds`; an error is logged and survived."""
+    """Calls `step` again and again, with a pause of about `interval_seconds`; an error is logged and survived.
+
+    A step must be bounded in time, as everything is that goes through `casino.db`.
+    """
 
     def __init__(self, name: str, step: Callable[[], Awaitable[object]], *, interval_seconds: float) -> None:
         self._name = name
         self._step = step
         self._interval_seconds = interval_seconds
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -30,16 +34,17 @@ class BackgroundLoop:
         self._task = asyncio.create_task(self._loop(), name=self._name)
 
     async def stop(self) -> None:
-        """End, between two steps or within one that can be cancelled."""
+        """End after the step that is running. A step is never cancelled: a database driver may swallow that."""
+        self._stopping.set()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
     async def _loop(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self._step()
             except Exception as error:
                 log.warning("background_step_failed", loop=self._name, error_type=type(error).__name__)
-            await asyncio.sleep(self._interval_seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - not a secret
+            pause_seconds = self._interval_seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - not a secret
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_seconds)

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import structlog
 
+from casino import decoding
 from casino.db import Database
 from casino.errors import Refused
 from casino.sessions import queries
@@ -107,10 +108,8 @@ class Launcher:
     async def _join(self, session_id: uuid.UUID, message: dict[str, Any], request_id: str) -> str:
         try:
             answer = await self.provider.launch(message, request_id=request_id)
-            provider_session_id = answer.get("providerSessionId")
-            if not isinstance(provider_session_id, str):
-                raise ProviderUnreachable("its answer names no session")
-        except ProviderUnreachable:
+            provider_session_id = decoding.identifier(answer, "providerSessionId")
+        except (ProviderUnreachable, Refused):
             await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
             raise Refused("provider_unreachable") from None
         await self.database.call(queries.BIND_PROVIDER_SESSION, (self.ledger_id, session_id, provider_session_id))
