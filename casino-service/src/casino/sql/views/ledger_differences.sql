@@ -117,6 +117,6 @@ select 'every_transaction_was_told', entry.ledger_id, entry.wallet_id, entry.tra
 from casino.transactions as entry
 where entry.kind <> 'deposit' and not exists (
     select 1 from casino.events as event
-    where event.ledger_id = entry.ledger_id and event.wallet_id = entry.wallet_id
-        and event.transaction_id = entry.transaction_id
+    where event.ledger_id = entry.ledger_id and event.feed_position = entry.feed_position
+        and event.wallet_id = entry.wallet_id and event.transaction_id = entry.transaction_id
 );

@@ -90,12 +90,12 @@ begin
         and booked.outcome = 'committed';
 
     insert into casino.events (
-        ledger_id, wallet_id, transaction_id, tenant_id, event_type, session_id, round_id, game_code, amount_minor,
-        currency, recorded_at
+        ledger_id, feed_position, wallet_id, transaction_id, tenant_id, event_type, session_id, round_id, game_code,
+        amount_minor, currency, recorded_at
     )
     select
-        p_ledger_id, wallet_id, transaction_id, tenant_id, case when remembered then 'debit_refused' else kind end,
-        session_id, round_id, game_code, case when remembered then amount_minor else abs(delta_minor) end,
+        p_ledger_id, casino.feed_position(v_transaction_number, place), wallet_id, transaction_id, tenant_id,
+        case when remembered then 'debit_refused' else kind end, session_id, round_id, game_code, case when remembered then amount_minor else abs(delta_minor) end,
         currency, v_now
     from unnest(v_judged)
     where outcome = 'committed' or remembered;

@@ -168,9 +168,11 @@ create table casino.postings (
 comment on column casino.postings.account is
     'wallet: the player''s; house_games: stakes and payouts of the tenant; house_cash: money that came in from outside.';
 
--- The telemetry stream that analytics and player safety read; committed with the money that it tells of.
+-- The telemetry stream that analytics and player safety read, in the order of the feed; committed with the money that it
+-- tells of. Its key only ever grows at the end: on a large ledger that is what keeps it from slowing bets down.
 create table casino.events (
     ledger_id integer not null,
+    feed_position bigint not null,
     wallet_id bigint not null,
     transaction_id text not null,
     tenant_id text not null,
@@ -181,8 +183,9 @@ create table casino.events (
     amount_minor bigint not null,
     currency text not null,
     recorded_at timestamptz not null,
-    primary key (ledger_id, wallet_id, transaction_id)
+    primary key (ledger_id, feed_position)
 );
+
 -- What casino.judge_wallet_commands says of one command, and casino.execute_wallet_commands books.
 create type casino.judged_command as (
     place integer, kind text, transaction_id text, round_id text, amount_minor bigint, related_id text,
