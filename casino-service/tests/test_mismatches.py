@@ -11,7 +11,7 @@ import pytest
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet, answer
 
-from casino.callbacks.messages import token_hash
+from casino.sessions.token import token_hash
 from casino.wallet.commands import WalletCommand
 
 SECRET_ROUND = "the round that was stored"

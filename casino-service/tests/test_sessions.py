@@ -8,7 +8,7 @@ import pytest
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from casino_testing.wallet import Session, Wallet
 
-from casino.callbacks.messages import token_hash
+from casino.sessions.token import token_hash
 from casino.wallet.commands import Balance, BalanceRequest
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

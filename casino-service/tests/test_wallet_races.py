@@ -10,7 +10,7 @@ from casino_testing.processes import held_transaction, ledgers, until_answered
 from casino_testing.tenant import OPENING_BALANCE_MINOR, PLAYERS, Tenant
 from casino_testing.wallet import Session, Wallet, answer
 
-from casino.callbacks.messages import token_hash
+from casino.sessions.token import token_hash
 from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome
 
 TRIALS = 1_000

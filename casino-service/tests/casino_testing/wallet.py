@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from casino.callbacks import messages
-from casino.callbacks.messages import token_hash
 from casino.db import Database
 from casino.sessions import queries
+from casino.sessions.token import token_hash
 from casino.settings import Settings
 from casino.wallet.commands import Balance, BalanceRequest, Kind, Ledger, WalletCommand, WalletOutcome
 from casino_testing.tenant import SLOTS, Tenant

@@ -1,0 +1,112 @@
+"""The error table: it agrees with the documents, and what was once answered can be answered again for ever."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from casino.callbacks import messages
+from casino.errors import ERRORS, render
+from casino.wallet.commands import WalletCommand, WalletOutcome
+
+DOCS = Path(__file__).parents[2] / "docs"
+# Codes of other services, or of features that the casino does not have yet.
+NOT_OURS = {
+    *("session_fingerprint_mismatch", "round_not_found", "rate_limited"),
+    *("operator_unreachable", "operator_rejected", "operator_bad_response"),
+}
+OURS_ALONE = {"access_token_missing", "access_token_invalid"}
+OF_SECTION_2 = {code for code, kind in ERRORS.items() if kind.status == 401}
+
+
+def codes_of_protocol() -> dict[str, int]:
+    section = (DOCS / "protocol.md").read_text("utf-8").split("\n## 6.")[1].split("\n## 7.")[0]
+    codes: dict[str, int] = {}
+    for line in section.splitlines():
+        cells = line.split("|")
+        if len(cells) > 3 and re.match(r"\s*\d{3}", cells[1]):
+            statuses = [int(status) for status in re.findall(r"\d{3}", cells[1])]
+            found = re.findall(r"`([a-z_]+)`", cells[2])
+            pairs = zip(statuses, found, strict=True) if len(statuses) > 1 else ((statuses[0], code) for code in found)
+            codes.update({code: status for status, code in pairs})
+    return codes
+
+
+def test_every_code_of_the_protocol_is_in_the_table_with_its_status() -> None:
+    wanted = {code: status for code, status in codes_of_protocol().items() if code not in NOT_OURS}
+    assert len(wanted) > 25
+    table = {code: kind.status for code, kind in ERRORS.items() if code not in OURS_ALONE | OF_SECTION_2}
+    assert table == wanted
+
+
+def test_the_page_of_errors_says_what_the_table_says() -> None:
+    page = (DOCS / "errors.md").read_text("utf-8").split("## What casino-service answers")[1].split("\n## ")[0]
+    rows = {
+        tuple(cell.strip().strip("`") for cell in line.split("|")[1:5]) for line in page.splitlines() if "`" in line
+    }
+    assert rows == {(str(kind.status), kind.code, kind.sentence, kind.advice) for kind in ERRORS.values()}
+
+
+def test_codes_are_snake_case_and_sentences_are_for_people() -> None:
+    for code, kind in ERRORS.items():
+        assert code == kind.code
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", code)
+        assert kind.sentence[0].isupper()
+        assert not kind.sentence.endswith(".")
+        assert 400 <= kind.status <= 599
+
+
+REMEMBERED = {
+    "insufficient_balance": (402, "Insufficient balance"),
+    "player_excluded": (403, "The player is excluded from play"),
+    "wallet_blocked": (403, "The wallet is blocked"),
+    "limit_exceeded": (403, "A limit of the player has been reached"),
+    "cooldown_active": (403, "The player is taking a break"),
+}
+
+
+@pytest.mark.parametrize("code", REMEMBERED)
+def test_a_remembered_refusal_has_the_same_bytes_in_every_release(code: str) -> None:
+    """Only the code is stored: a changed sentence would change answers that were given long ago."""
+    status, sentence = REMEMBERED[code]
+    command = WalletCommand(
+        kind="debit", token_hash="", player_id="1", transaction_id="t", round_id="r", request_id="now"
+    )
+    outcome = WalletOutcome(code, None, True, None, "USD", False, False, "then")
+    answer = messages.render_outcome(command, outcome)
+    body = f'{{"error":"{sentence}","code":"{code}","requestId":"then"}}'.encode()
+    assert (answer[0], answer[2]) == (status, body)
+    assert (b"idempotent-replay", b"true") in answer[1]
+
+
+ACCEPTED: list[tuple[dict[str, Any], bytes]] = [
+    ({}, b'{"transactionId":"t","balance":"7","currency":"USD","status":"ok"}'),
+    ({"tombstone": True}, b'{"transactionId":"t","balance":"7","currency":"USD","status":"ok","tombstone":true}'),
+    (
+        {"tombstone": True, "already_rolled_back": True},
+        b'{"transactionId":"t","balance":"7","currency":"USD","status":"ok","tombstone":true,"alreadyRolledBack":true}',
+    ),
+]
+
+
+@pytest.mark.parametrize(("flags", "body"), ACCEPTED)
+def test_an_acceptance_has_the_same_bytes_in_every_release(flags: dict[str, Any], body: bytes) -> None:
+    command = WalletCommand(
+        kind="rollback", token_hash="", player_id="1", transaction_id="t", round_id="r", request_id="now"
+    )
+    given = {"tombstone": False, "already_rolled_back": False, **flags}
+    outcome = WalletOutcome(None, None, True, 7, "USD", request_id="then", **given)
+    assert messages.render_outcome(command, outcome)[2] == body
+
+
+def test_the_sentence_of_a_late_rollback_is_the_protocols() -> None:
+    assert ERRORS["round_has_payout"].sentence == "Cannot rollback: round already has a payout"
+
+
+def test_an_answer_does_not_share_its_headers_with_the_next() -> None:
+    first = render("not_found", "a")
+    first[1].append((b"x", b"y"))
+    assert (b"x", b"y") not in render("not_found", "b")[1]

@@ -1,0 +1,59 @@
+"""A service that is stopped finishes what it has begun, and is then gone without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import psycopg
+import pytest
+from casino_testing.edge import bet, serving
+from casino_testing.processes import until
+from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
+from structlog.typing import EventDict
+
+from casino.db import APPLICATION_NAME
+
+pytestmark = pytest.mark.anyio
+
+SLOW_EVENTS = """
+    create function public.slow() returns trigger language plpgsql as $$begin perform pg_sleep(0.2); return new; end$$;
+    create trigger slow before insert on casino.events for each row execute function public.slow();
+"""
+
+
+async def test_bets_in_flight_are_answered_before_the_service_is_gone(own_database: str) -> None:
+    tenant = Tenant.demo(own_database)
+    tenant.sql(SLOW_EVENTS)
+    async with AsyncExitStack() as running:
+        service = await running.enter_async_context(serving(tenant))
+        tokens = {player_id: await service.launch(player_id) for player_id in ("1", "2")}
+        contents = [bet(tokens[player_id], userId=player_id) for player_id in ("1", "2", "1")]
+        asking = [asyncio.create_task(service.post("debit", content)) for content in contents]
+        await until(lambda: tenant.sql("select 1 from pg_stat_activity where wait_event = 'PgSleep'"))
+        assert not any(task.done() for task in asking)
+        await running.aclose()
+        responses = await asyncio.gather(*asking)
+    assert [response.status_code for response in responses] == [200, 200, 200]
+    assert (tenant.balance("1"), tenant.balance("2")) == (OPENING_BALANCE_MINOR - 2_000, OPENING_BALANCE_MINOR - 1_000)
+    tenant.close()
+
+
+async def test_after_the_stop_no_connection_is_left(tenant: Tenant, logged: list[EventDict]) -> None:
+    async with serving(tenant) as service:
+        await service.launch()
+        assert connections(tenant) > 0
+    await until(lambda: connections(tenant) == 0)
+    names = [event["event"] for event in logged]
+    assert names[0] == "service_started"
+    assert names[-1] == "service_stopped"
+
+
+def connections(tenant: Tenant) -> int:
+    with psycopg.connect(tenant.url) as connection:
+        row = connection.execute(
+            "select count(*) from pg_stat_activity where application_name = %s and datname = current_database()",
+            [APPLICATION_NAME],
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
