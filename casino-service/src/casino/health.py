@@ -46,6 +46,7 @@ class Health:
             return "migrations"
         except (Overloaded, OutcomeUnknown, psycopg.Error):
             return "database"
-        if rows != [(self.expected_revision,)]:
+        # A newer schema serves older code too: migrations come first in a rolling deployment.
+        if not rows or rows[0][0] < self.expected_revision:
             return "migrations"
         return None

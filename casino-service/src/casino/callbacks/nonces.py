@@ -8,9 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import psycopg
+import structlog
+
 from casino.db import Database, OutcomeUnknown, Overloaded
 from casino.wallet.group_commit import GroupCommit, KeyBusy
 from shared_signing.nonces import NonceStoreOverloaded
+
+log = structlog.get_logger()
 
 CLAIM_NONCES = "select casino.claim_nonces(%s::text[], %s::bigint[])"
 EMPTY_OLD_DRAWER = "select casino.empty_old_nonce_drawer()"
@@ -36,8 +41,9 @@ class DatabaseNonceStore:
             return await self._claims.submit((nonce, timestamp), key=nonce, deadline=deadline)
         except KeyBusy:
             return False  # several copies at this very moment: one of them claims it
-        except (Overloaded, OutcomeUnknown) as error:
-            raise NonceStoreOverloaded from error
+        except (Overloaded, OutcomeUnknown, psycopg.Error) as error:
+            log.warning("nonce_not_claimed", error_type=type(error).__name__)
+            raise NonceStoreOverloaded from error  # nothing was done, so 503 is the truth
 
     async def empty_old_drawer(self) -> int | None:
         """Drop what is too old to be replayed; returns the number of the drawer that was emptied, if one was."""

@@ -6,6 +6,7 @@ from typing import Final
 
 import jwt
 
+from casino import decoding
 from casino.errors import Refused
 
 ALGORITHM: Final = "HS256"
@@ -29,4 +30,7 @@ def player_of(authorization: str | None, secret: str | None) -> str:
         )
     except jwt.InvalidTokenError:
         raise Refused("access_token_invalid") from None
-    return str(claims["sub"])
+    try:
+        return decoding.identifier(claims, "sub")
+    except Refused:
+        raise Refused("access_token_invalid") from None
