@@ -36,4 +36,5 @@ async def _missing(pool: Pool, expected_version: str) -> list[str]:
         return ["migrations"]
     except DATABASE_AWAY:
         return ["database"]
-    return [] if row is not None and row[0] == expected_version else ["migrations"]
+    # A newer schema serves older code too: migrations come first in a rolling deployment.
+    return [] if row is not None and row[0] >= expected_version else ["migrations"]
