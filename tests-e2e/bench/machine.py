@@ -33,11 +33,16 @@ def describe_machine(database_url: str | None) -> Machine:
         cores=os.cpu_count() or 0,
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE,
         cpu=_fact(CPU_FACTS, "model name", separator=":") or platform.machine(),
-        system=f"{_fact(OS_FACTS, 'PRETTY_NAME', separator='=') or platform.system()}, kernel {platform.release()}",
+        system=f"{_fact(OS_FACTS, 'PRETTY_NAME', separator='=') or platform.system()}, kernel {_kernel_version()}",
         python=platform.python_version(),
         postgres=_postgres_facts(database_url) if database_url else "not used",
         day=datetime.now(UTC).date().isoformat(),
     )
+
+
+def _kernel_version() -> str:
+    """The numbers only: what follows names the machine's maker."""
+    return platform.release().split("-")[0]
 
 
 def _fact(path: Path, name: str, *, separator: str) -> str | None:

@@ -1,6 +1,6 @@
 """Samples, medians and targets: how the bench turns rounds into figures.
 
-It owns the interleaving of rounds (A B C A B C …), so that a machine that grows slower or faster during the run does
+It owns the interleaving of rounds (A B C, C B A, …), so that a machine that grows slower or faster during the run does
 so for every side of a ratio. It must never measure anything by itself.
 """
 
@@ -47,6 +47,8 @@ class Figure:
     rounds: int
     p50_ms: float | None = None
     p99_ms: float | None = None
+    values: tuple[float, ...] = ()
+    """The rounds in their order, for ratios."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +110,10 @@ def median_of(values: Sequence[float | None]) -> float | None:
 
 
 def interleave(measurements: Sequence[Measurement], *, rounds: int, progress: Progress) -> dict[str, Figure]:
-    """Measure everything once, then everything again, `rounds` times; the medians by key."""
+    """Measure everything once, then everything again in reverse, and so on, `rounds` times; the medians by key."""
     samples: Mapping[str, list[Sample]] = {measurement.key: [] for measurement in measurements}
     for number in range(1, rounds + 1):
-        for measurement in measurements:
+        for measurement in measurements if number % 2 else reversed(measurements):
             sample = measurement.measure()
             samples[measurement.key].append(sample)
             tail = (
@@ -122,8 +124,9 @@ def interleave(measurements: Sequence[Measurement], *, rounds: int, progress: Pr
 
 
 def ratio_of(figures: Mapping[str, Figure], *, over: str, under: str, what: str, bound: float) -> Target:
-    """The ratio of two medians of the same interleaved rounds."""
-    return Target(what=what, value=figures[over].value / figures[under].value, bound=bound)
+    """The median of the ratios of rounds that were taken one after the other."""
+    pairs = zip(figures[over].values, figures[under].values, strict=True)
+    return Target(what=what, value=statistics.median(upper / lower for upper, lower in pairs), bound=bound)
 
 
 def _figure(measurement: Measurement, samples: Sequence[Sample]) -> Figure:
@@ -136,6 +139,7 @@ def _figure(measurement: Measurement, samples: Sequence[Sample]) -> Figure:
         least=min(values),
         most=max(values),
         rounds=len(values),
+        values=tuple(values),
         p50_ms=median_of([sample.p50_ms for sample in samples]),
         p99_ms=median_of([sample.p99_ms for sample in samples]),
     )

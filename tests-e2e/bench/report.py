@@ -19,8 +19,9 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 _PREFACE: Final = """# Benchmarks
 
 Written by `make bench` (`cd tests-e2e && python -m bench`); do not edit by hand. One run on one machine: load
-generator, services and Postgres share its cores. Each figure is the median of its rounds; the rounds of rows that are
-compared were taken in turn, so that a machine that drifts does so for both sides of a ratio.
+generator, services and Postgres share its cores. Each figure is the median of its rounds. The rounds of rows that
+are compared were taken in turn, there and back, and a ratio is the median of the ratios of such neighbours: a machine
+that drifts does so for both sides.
 """
 
 _MEANINGS: Final = """## What the rows mean
@@ -32,7 +33,8 @@ _MEANINGS: Final = """## What the rows mean
   round, on {players:,} wallets with a live session each. One uvicorn worker (uvloop, httptools), keep-alive, N requests
   in flight on N connections, closed loop. Requests are signed before the clock starts. A round counts only if every
   answer was 200 and the ledger then held exactly as many new transactions as were acknowledged. Every answer is sent
-  after its commit is durable: fsync, synchronous_commit and full_page_writes are on.
+  after its commit is durable: fsync, synchronous_commit and full_page_writes are on. Checkpoints are spaced so that
+  none falls into a round.
 - **pgbench**: the same database function, the same commands, one per call and commit, prepared statements, clients on
   wallets of their own. Its latency is a mean.
 - **Grouping off**: the same service with `CASINO_GROUP_COMMIT_MAX=1`.

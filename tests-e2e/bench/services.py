@@ -22,8 +22,13 @@ from stack import demo_environment
 
 ONE_COMMAND_PER_COMMIT: Final = {"CASINO_GROUP_COMMIT_MAX": "1"}
 PRODUCTION_LOGS: Final = {"LOG_FORMAT": "json"}
-NO_CHECKPOINT_IN_A_ROUND: Final = {"max_wal_size": "32GB", "checkpoint_timeout": "1h"}
-"""After a checkpoint every page is logged whole once. Whether that falls into a round would be chance."""
+POSTGRES_SETTINGS: Final = {
+    # After a checkpoint every page is logged whole once; whether that falls into a round would be chance.
+    "max_wal_size": "32GB",
+    "checkpoint_timeout": "1h",
+    # Two million transactions have a gigabyte of indexes: a wallet that large is given a cache to match.
+    "shared_buffers": "2GB",
+}
 KIBIBYTES_PER_MEBIBYTE: Final = 1024
 LOG_CHARACTERS_MAX: Final = 4_000
 
@@ -50,7 +55,7 @@ class BenchServices:
     def __enter__(self) -> Self:
         self.resources.callback(shutil.rmtree, self.folder, ignore_errors=True)
         try:
-            self.postgres = self.resources.enter_context(Postgres(self.folder, settings=NO_CHECKPOINT_IN_A_ROUND))
+            self.postgres = self.resources.enter_context(Postgres(self.folder, settings=POSTGRES_SETTINGS))
         except BaseException:
             self.resources.close()
             raise
