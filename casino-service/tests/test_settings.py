@@ -1,0 +1,160 @@
+"""Protocol section 9: what the environment must hold. A bad secret stops the start, is named, and is never shown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from casino.__main__ import main
+from casino.settings import Settings, SettingsError, from_environment
+
+CASINO_SECRET = "c" * 32
+PROVIDER_SECRET = "p" * 32
+GOOD = {
+    "CASINO_DATABASE_URL": "postgresql://casino:database-password@db.test/casino",
+    "CASINO_SECRET": CASINO_SECRET,
+    "PROVIDER_SECRET": PROVIDER_SECRET,
+}
+
+
+def read(**changes: str | None) -> Settings:
+    environment = {**GOOD, **changes}
+    return from_environment({name: value for name, value in environment.items() if value is not None})
+
+
+def refusal(**changes: str | None) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read(**changes)
+    return str(caught.value)
+
+
+def keys(*entries: dict[str, Any]) -> str:
+    return json.dumps(entries)
+
+
+def test_good_settings_are_read_and_everything_else_has_a_default() -> None:
+    settings = read()
+    assert [(key.key_id, key.secret) for key in settings.casino_keys] == [("main", CASINO_SECRET.encode())]
+    assert [(key.key_id, key.secret) for key in settings.provider_keys] == [("main", PROVIDER_SECRET.encode())]
+    assert settings.database_url == settings.owner_database_url == GOOD["CASINO_DATABASE_URL"]
+    assert (settings.host, settings.port, settings.demo) == ("127.0.0.1", 8000, False)
+    assert (settings.tenant_id, settings.ledger_id) == ("JAQPOT", 1)
+
+
+def test_what_is_set_is_taken() -> None:
+    settings = read(
+        CASINO_OWNER_DATABASE_URL="postgresql://owner@db.test/casino", CASINO_PORT="0", CASINO_HOST="0.0.0.0",
+        PROVIDER_URL="https://provider.test/", CASINO_TENANT="OTHER", CASINO_LEDGER="7", CASINO_GROUP_COMMIT_MAX="1",
+        LOG_FORMAT="console", LOG_LEVEL="debug",
+    )  # fmt: skip
+    assert settings.owner_database_url == "postgresql://owner@db.test/casino"
+    assert (settings.host, settings.port) == ("0.0.0.0", 0)
+    assert settings.provider_url == "https://provider.test"
+    assert (settings.tenant_id, settings.ledger_id, settings.group_commit_max) == ("OTHER", 7, 1)
+    assert (settings.log_format, settings.log_level) == ("console", "debug")
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_is_missing_is_named(name: str, value: str | None) -> None:
+    assert name in refusal(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["CASINO_SECRET", "PROVIDER_SECRET", "CASINO_ACCESS_TOKEN_SECRET"])
+@pytest.mark.parametrize("secret", ["x" * 31, "casino-secret", "provider-secret", "changeme", "é" * 15])
+def test_a_short_or_well_known_secret_is_refused_and_never_shown(name: str, secret: str) -> None:
+    text = refusal(**{name: secret})
+    assert name in text
+    assert secret not in text
+
+
+@pytest.mark.parametrize("secret", ["x" * 32, "é" * 16])
+def test_a_secret_has_at_least_32_bytes(secret: str) -> None:
+    assert read(CASINO_SECRET=secret).casino_keys[0].secret == secret.encode()
+
+
+@pytest.mark.parametrize("side", ["CASINO", "PROVIDER"])
+@pytest.mark.parametrize("secret", ["tiny-one", "casino-secret", "x" * 31])
+def test_further_keys_are_held_to_the_same_rules_and_named(side: str, secret: str) -> None:
+    text = refusal(**{f"{side}_KEYS": keys({"id": "k2", "secret": secret})})
+    assert f"{side}_KEYS" in text
+    assert "k2" in text
+    assert secret not in text
+
+
+@pytest.mark.parametrize("value", ["{", "[]]", '{"id":"k2"}', '[{"id":"k2"}]', '["a secret that is not in an object"]'])
+def test_keys_that_cannot_be_read_are_named_and_never_shown(value: str) -> None:
+    text = refusal(CASINO_KEYS=value)
+    assert "CASINO_KEYS" in text
+    assert "a secret" not in text
+
+
+def test_the_newest_key_signs_and_main_may_be_given_an_end() -> None:
+    more = keys({"id": "main", "notAfter": "2030-01-01T00:00:00Z"}, {"id": "k2", "secret": "n" * 40})
+    settings = read(CASINO_KEYS=more)
+    assert [key.key_id for key in settings.casino_keys] == ["main", "k2"]
+    assert settings.casino_keys[0].not_after is not None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"PROVIDER_SECRET": CASINO_SECRET},
+        {"PROVIDER_KEYS": keys({"id": "k2", "secret": CASINO_SECRET})},
+        {"CASINO_KEYS": keys({"id": "k2", "secret": PROVIDER_SECRET})},
+    ],
+)
+def test_the_two_directions_never_share_a_secret(changes: dict[str, str]) -> None:
+    assert "differ" in refusal(**changes)
+
+
+def test_in_demo_mode_the_published_secrets_are_the_default() -> None:
+    settings = read(CASINO_DEMO="1", CASINO_SECRET=None, PROVIDER_SECRET=None)
+    assert settings.demo
+    assert settings.casino_keys[0].secret == b"casino-secret"
+    assert settings.provider_keys[0].secret == b"provider-secret"
+    assert read(CASINO_DEMO="1", CASINO_SECRET="short").casino_keys[0].secret == b"short"
+
+
+@pytest.mark.parametrize("value", ["0", "", "true", "yes", "11"])
+def test_only_a_plain_1_is_demo_mode(value: str) -> None:
+    assert "CASINO_SECRET" in refusal(CASINO_DEMO=value, CASINO_SECRET=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CASINO_PORT", "65536"), ("CASINO_PORT", "-1"), ("CASINO_PORT", "http"), ("CASINO_PORT", "80.5"),
+        ("CASINO_LEDGER", "0"), ("CASINO_LEDGER", "32768"), ("CASINO_GROUP_COMMIT_MAX", "0"),
+        ("CASINO_GROUP_COMMIT_LANES", "17"), ("CASINO_QUEUE_MAX", "100001"), ("CASINO_WALLET_QUEUE_MAX", "0"),
+    ],
+)  # fmt: skip
+def test_a_number_out_of_its_range_is_named_with_the_range(name: str, value: str) -> None:
+    assert f"{name} must be a whole number from" in refusal(**{name: value})
+
+
+def test_neither_repr_nor_str_shows_a_secret_or_a_password() -> None:
+    settings = read(CASINO_ACCESS_TOKEN_SECRET="t" * 32, CASINO_KEYS=keys({"id": "k2", "secret": "n" * 40}))
+    for text in (repr(settings), str(settings), f"{settings}"):
+        for secret in (CASINO_SECRET, PROVIDER_SECRET, "t" * 32, "n" * 40, "database-password"):
+            assert secret not in text
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_the_command_says_what_is_missing_and_does_not_start(name: str) -> None:
+    environment: dict[str, str | None] = {**GOOD, "CASINO_DEMO": "0", name: None}
+    result = CliRunner().invoke(main, ["serve"], env=environment)
+    assert result.exit_code == 1
+    assert name in result.output + str(result.exception)
+    assert CASINO_SECRET not in result.output
+
+
+@pytest.mark.parametrize("command", ["migrate", "seed-demo"])
+def test_migrations_need_a_database_and_no_secret(command: str) -> None:
+    nothing: dict[str, str | None] = dict.fromkeys([*GOOD, "CASINO_OWNER_DATABASE_URL"])
+    result = CliRunner().invoke(main, [command], env=nothing)
+    assert result.exit_code == 1
+    assert "CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing" in result.output + str(result.exception)
