@@ -37,7 +37,8 @@ _MEANINGS: Final = """## What the rows mean
   none falls into a round.
 - **pgbench**: the same database function, the same commands, one per call and commit, prepared statements, clients on
   wallets of their own. Its latency is a mean.
-- **Grouping off**: the same service with `CASINO_GROUP_COMMIT_MAX=1`.
+- **Grouping off**: the same service with `CASINO_GROUP_COMMIT_MAX=1`, and with `CASINO_GROUP_COMMIT_LANES=4`, which
+  serves it best.
 - **One hot wallet**: all commands on one player. A batch takes one command per wallet, so this is the speed of one
   commit after another.
 - **Few and many transactions**: the same debits on a small ledger and on one that the wallet's own function has filled;
