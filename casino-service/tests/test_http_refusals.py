@@ -237,6 +237,17 @@ async def test_internal_errors_are_signed_and_say_that_the_outcome_is_unknown(ow
     tenant.close()
 
 
+async def test_a_nonce_that_cannot_be_claimed_is_an_answer_of_the_table_too(own_database: str) -> None:
+    tenant = Tenant.demo(own_database)
+    async with serving(tenant) as service:
+        tenant.sql("drop function casino.claim_nonces")
+        response = await service.signed.post("/casino/debit", json=bet("a token"))
+    tenant.close()
+    assert response.status_code in (500, 503)
+    must_be(response, response.json()["code"])
+    assert response.extensions["signature"] == "missing", "the request was not verified to its end"
+
+
 async def test_a_database_that_is_away_is_overload_and_nothing_was_done(tenant: Tenant) -> None:
     async with Wire.to(tenant.url) as wire:
         nobody_listens = wire.url
