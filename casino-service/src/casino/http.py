@@ -5,9 +5,9 @@ Plain ASGI, because the wallet's endpoints are on the hot path. It must never lo
 
 from __future__ import annotations
 
-import asyncio
 import re
-import uuid
+import secrets
+import time
 from typing import Any, Final, cast
 
 import structlog
@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 BODY_MAX_BYTES: Final = 65_536
 REQUEST_ID_HEADER: Final = b"x-request-id"
+REQUEST_ID_BYTES: Final = 16
 _SANE_REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z._:\-]{1,128}")
 _CODES_OF_STATUSES: Final = {404: "not_found", 405: "method_not_allowed"}
 
@@ -72,7 +73,7 @@ async def send_answer(send: Send, answer: Answer) -> None:
 
 
 def deadline(scope: Scope) -> float:
-    """When the request's budget is used up, in the event loop's time: what has not been started by then is not."""
+    """When the request's budget is used up, on the monotonic clock: what has not been started by then is not."""
     return cast("float", scope["state"]["deadline"])
 
 
@@ -93,10 +94,10 @@ class RequestContext:
             if name == REQUEST_ID_HEADER and _SANE_REQUEST_ID.fullmatch(value):
                 own_id = value
                 break
-        own_id = own_id or uuid.uuid4().hex.encode()
+        own_id = own_id or secrets.token_hex(REQUEST_ID_BYTES).encode()
         state = scope.setdefault("state", {})
         state["request_id"] = own_id.decode()
-        state["deadline"] = asyncio.get_running_loop().time() + self._budget_seconds
+        state["deadline"] = time.monotonic() + self._budget_seconds
         structlog.contextvars.bind_contextvars(request_id=own_id.decode())
 
         async def send_with_id(message: Message) -> None:

@@ -5,7 +5,7 @@ Owns nothing but the way to `casino.claim_nonces`; claims that arrive at the sam
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Sequence
 
 import psycopg
@@ -17,7 +17,10 @@ from shared_signing.nonces import NonceStoreOverloaded
 
 log = structlog.get_logger()
 
-CLAIM_NONCES = "select casino.claim_nonces(%s::text[], %s::bigint[])"
+# As joined text: writing two arrays costs the driver more than the insert costs the database. No nonce has a comma.
+CLAIM_NONCES = """
+    select casino.claim_nonces(string_to_array(%s::text, ','), string_to_array(%s::text, ',')::bigint[])
+"""
 EMPTY_OLD_DRAWER = "select casino.empty_old_nonce_drawer()"
 Claim = tuple[str, int]
 
@@ -36,7 +39,7 @@ class DatabaseNonceStore:
 
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:  # noqa: ARG002 - a nonce is never used again, under whichever key
         """As NonceStore.claim."""
-        deadline = asyncio.get_running_loop().time() + self._budget_seconds
+        deadline = time.monotonic() + self._budget_seconds
         try:
             return await self._claims.submit((nonce, timestamp), key=nonce, deadline=deadline)
         except KeyBusy:
@@ -56,6 +59,6 @@ class DatabaseNonceStore:
 
     async def _claim_batch(self, claims: Sequence[Claim]) -> list[bool | None]:
         nonces, timestamps = zip(*claims, strict=True)
-        rows = await self._database.call(CLAIM_NONCES, (list(nonces), list(timestamps)))
+        rows = await self._database.call(CLAIM_NONCES, (",".join(nonces), ",".join(map(str, timestamps))))
         fresh = {row[0] for row in rows}
-        return [place in fresh for place in range(1, len(claims) + 1)]
+        return [nonce in fresh for nonce in nonces]

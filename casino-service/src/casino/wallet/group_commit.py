@@ -9,6 +9,7 @@ There is no timer. A lone command goes at once; under load, what arrives while a
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, Generic, TypeVar
@@ -85,14 +86,14 @@ class GroupCommit(Generic[C, O]):
     def submit(self, command: C, *, key: Hashable, deadline: float) -> asyncio.Future[O]:
         """Queue a command; the future brings its outcome.
 
-        `deadline` is in the event loop's time: a command that has not been started by then is refused. Raises
+        `deadline` is on the monotonic clock: a command that has not been started by then is refused. Raises
         Overloaded or KeyBusy when it is refused at once. A caller that goes away does not stop a command that has
         been started.
         """
         if self._closed or self._size >= self._queue_max:
             raise Overloaded
         loop = asyncio.get_running_loop()
-        entry = _Waiting[C, O](command, key, deadline, loop.create_future())
+        entry: _Waiting[C, O] = _Waiting(command, key, deadline, loop.create_future())
         queue = self._waiting.get(key)
         if queue is None:
             self._waiting[key] = deque((entry,))
@@ -131,7 +132,7 @@ class GroupCommit(Generic[C, O]):
         self._pump()
 
     def _take_batch(self) -> list[_Waiting[C, O]]:
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         batch: list[_Waiting[C, O]] = []
         while self._ready and len(batch) < self._batch_max:
             key = self._ready.popleft()
@@ -177,7 +178,7 @@ class GroupCommit(Generic[C, O]):
             log.warning("batch_outcome_unknown", size=len(batch))
             for entry in batch:
                 entry.may_be_booked = True
-        remaining_seconds = max(entry.deadline for entry in batch) - asyncio.get_running_loop().time()
+        remaining_seconds = max(entry.deadline for entry in batch) - time.monotonic()
         try:
             async for attempt in AsyncRetrying(
                 stop=stop_after_delay(max(remaining_seconds, 0.0)),
@@ -193,7 +194,7 @@ class GroupCommit(Generic[C, O]):
 
     def _try_again_later(self, entry: _Waiting[C, O]) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = time.monotonic()
         entry.busy_until = entry.busy_until or now + BUSY_PATIENCE_SECONDS
         if now >= entry.busy_until:
             self._resolve(entry, KeyBusy())

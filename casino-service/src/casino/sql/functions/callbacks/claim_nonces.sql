@@ -1,11 +1,11 @@
--- Purpose: claim the nonces of a batch of requests whose signatures hold. Outcome: the places (from 1) of the fresh ones.
+-- Purpose: claim the nonces of a batch of requests whose signatures hold. A nonce comes once in a batch. Outcome: the fresh ones.
 -- A nonce is kept in the drawer of its request's timestamp: three drawers of six minutes, used in turn. Two copies of one
 -- request have one timestamp, so they meet in one drawer's primary key, also when they arrive at the same instant; all
 -- three drawers are searched, so a nonce that comes again under another timestamp is known too.
 -- (A scalar subquery, not `exists`: it stays a look-up by key whatever the planner believes of an empty table.)
 -- A drawer is emptied as a whole (casino.empty_old_nonce_drawer) when nothing in it can be younger than five minutes.
 create or replace function casino.claim_nonces(p_nonces text[], p_timestamps bigint[])
-returns setof integer
+returns setof text
 language plpgsql volatile security definer
 set search_path = ''
 set plan_cache_mode = force_generic_plan
@@ -15,21 +15,14 @@ set enable_mergejoin = off
 as $$
 begin
     return query
-    with claim as (
-        select place::integer as place, nonce, (seconds / 360 % 3)::smallint as drawer
-        from unnest(p_nonces, p_timestamps) with ordinality as claim (nonce, seconds, place)
-    ),
-    claimed as (
-        insert into casino.nonces (drawer, nonce)
-        select drawer, nonce
-        from claim
-        where (select true from casino.nonces as seen where seen.drawer = 0 and seen.nonce = claim.nonce limit 1) is null
-            and (select true from casino.nonces as seen where seen.drawer = 1 and seen.nonce = claim.nonce limit 1) is null
-            and (select true from casino.nonces as seen where seen.drawer = 2 and seen.nonce = claim.nonce limit 1) is null
-        order by nonce -- one order everywhere: two batches with the same nonces must not wait for each other in a ring
-        on conflict (drawer, nonce) do nothing
-        returning nonce
-    )
-    select min(claim.place) from claimed join claim on claim.nonce = claimed.nonce group by claimed.nonce;
+    insert into casino.nonces as claimed (drawer, nonce)
+    select (claim.seconds / 360 % 3)::smallint, claim.nonce
+    from unnest(p_nonces, p_timestamps) as claim (nonce, seconds)
+    where (select true from casino.nonces as seen where seen.drawer = 0 and seen.nonce = claim.nonce limit 1) is null
+        and (select true from casino.nonces as seen where seen.drawer = 1 and seen.nonce = claim.nonce limit 1) is null
+        and (select true from casino.nonces as seen where seen.drawer = 2 and seen.nonce = claim.nonce limit 1) is null
+    order by claim.nonce -- one order everywhere: two batches with the same nonces must not wait for each other in a ring
+    on conflict (drawer, nonce) do nothing
+    returning claimed.nonce;
 end;
 $$;
