@@ -1,0 +1,90 @@
+"""The way to Postgres: what a connection is set to, and what an error on it means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+from casino_testing.processes import databases
+from casino_testing.tenant import Tenant
+
+from casino.db import Database, OutcomeUnknown, Overloaded
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def database(tenant: Tenant) -> AsyncIterator[Database]:
+    """A pool with one connection and short patience."""
+    async with databases(tenant, 1, pool_wait_seconds=0.05, statement_timeout_ms=200, lock_timeout_ms=100) as (one,):
+        yield one
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("role", "casino_app"),
+        ("search_path", "pg_catalog"),
+        ("TimeZone", "UTC"),
+        ("synchronous_commit", "on"),
+        ("fsync", "on"),
+        ("transaction_isolation", "read committed"),
+        ("statement_timeout", "200ms"),
+        ("lock_timeout", "100ms"),
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("application_name", "casino-service"),
+    ],
+)
+async def test_a_connection_is_set_to_what_money_needs(database: Database, name: str, value: str) -> None:
+    assert await database.call("select pg_catalog.current_setting(%s)", [name]) == [(value,)]
+
+
+async def test_every_call_is_a_transaction_of_its_own(database: Database) -> None:
+    first, second = [await database.call("select pg_catalog.pg_current_xact_id()::text") for _ in range(2)]
+    assert first != second
+
+
+async def test_what_the_database_refuses_is_an_error_and_the_connection_lives_on(database: Database) -> None:
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await database.call("select 1 / 0")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await database.call("delete from casino.wallets")
+    assert await database.call("select 1") == [(1,)]
+
+
+async def test_a_statement_that_takes_too_long_is_ended_and_has_done_nothing(database: Database) -> None:
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        await database.call("select pg_catalog.pg_sleep(5)")
+    assert await database.call("select 1") == [(1,)]
+
+
+async def test_a_call_that_finds_no_free_connection_is_refused_before_any_work(database: Database) -> None:
+    await database.call("select 1")
+    sleeping = asyncio.create_task(database.call("select pg_catalog.pg_sleep(0.15)"))
+    await asyncio.sleep(0.02)
+    with pytest.raises(Overloaded):
+        await database.call("select 1")
+    await sleeping
+    assert await database.call("select 1") == [(1,)]
+
+
+async def test_a_connection_that_dies_in_a_call_leaves_the_outcome_open(tenant: Tenant) -> None:
+    async with databases(tenant, 1) as (database,):
+        pid = (await database.call("select pg_catalog.pg_backend_pid()"))[0][0]
+        sleeping = asyncio.create_task(database.call("select pg_catalog.pg_sleep(2)"))
+        await asyncio.sleep(0.02)
+        tenant.sql("select pg_terminate_backend(%s)", pid)
+        with pytest.raises(OutcomeUnknown):
+            await sleeping
+        assert await database.call("select 1") == [(1,)]
+
+
+async def test_a_caller_that_gives_up_does_not_take_the_connection_with_it(database: Database) -> None:
+    await database.call("select 1")
+    sleeping = asyncio.create_task(database.call("select pg_catalog.pg_sleep(0.15)"))
+    await asyncio.sleep(0.02)
+    sleeping.cancel()
+    await asyncio.wait({sleeping})
+    assert await database.call("select 1") == [(1,)]

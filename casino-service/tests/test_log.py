@@ -1,0 +1,55 @@
+"""Log lines: one JSON object each, whoever wrote it, with the request's id, and never an address of the outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+SCRIPT = """
+import logging, structlog
+from casino.log import configure_logging
+configure_logging(log_format={log_format!r}, level={level!r}, service="casino")
+structlog.contextvars.bind_contextvars(request_id="r-1")
+structlog.get_logger().info("bet_recorded", amount_minor=5)
+structlog.get_logger().debug("bet_looked_at")
+logging.getLogger("httpx").info("HTTP Request: GET http://x/?token=secret")
+logging.getLogger("uvicorn.error").info("started")
+try:
+    raise LookupError("lost")
+except LookupError:
+    structlog.get_logger().exception("bet_lost")
+"""
+
+
+def lines(log_format: str, level: str) -> list[str]:
+    """What a process logs, as the outside sees it: logging is set up once per process, and for all of it."""
+    script = SCRIPT.format(log_format=log_format, level=level)
+    environment = {**os.environ, "NO_COLOR": "1"}
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    assert ended.stderr == ""
+    return ended.stdout.splitlines()
+
+
+def test_every_line_is_one_json_object_with_service_time_level_and_request() -> None:
+    events: list[dict[str, Any]] = [json.loads(line) for line in lines("json", "info")]
+    assert [event["event"] for event in events] == ["bet_recorded", "started", "bet_lost"]
+    assert {event["service"] for event in events} == {"casino"}
+    assert [event["level"] for event in events] == ["info", "info", "error"]
+    assert all(event["timestamp"].endswith("Z") for event in events)
+    assert (events[0]["request_id"], events[0]["amount_minor"]) == ("r-1", 5)
+    assert "LookupError: lost" in events[2]["exception"]
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_addresses_that_the_http_client_logs_are_left_out(log_format: str) -> None:
+    assert "secret" not in "\n".join(lines(log_format, "debug"))
+
+
+def test_the_level_is_a_choice_and_the_console_format_is_for_people() -> None:
+    assert any("bet_looked_at" in line for line in lines("console", "debug"))
+    assert not any("bet_recorded" in line for line in lines("console", "error"))
