@@ -12,6 +12,9 @@ def require_sound_books(owner_url: str) -> list[dict[str, Any]]:
     """Everything that must hold on this side alone; returns the transactions."""
     assert pending(owner_url) == []
     assert open_rounds(owner_url) == []
+    # Postgres breaks a deadlock after a second and recovery would hide it: locks are taken in one order, always.
+    deadlocks = rows(owner_url, "select deadlocks from pg_stat_database where datname = current_database()")
+    assert deadlocks == [{"deadlocks": 0}]
     found = rows(owner_url, "select * from provider.wallet_transactions order by created_at")
     by_id = {row["transaction_id"]: row for row in found}
     rounds = {row["round_id"]: row["state"] for row in rows(owner_url, "select * from provider.rounds")}

@@ -111,6 +111,30 @@ def test_a_late_unknown_does_not_reopen_a_bet_that_has_ended(database_url: str) 
     assert at_desk(database_url, work) == (Recorded("committed", False), 0)
 
 
+def test_giving_up_a_bet_while_its_rollback_is_answered_does_not_deadlock(database_url: str, owner_url: str) -> None:
+    """Both need the bet and the rollback's row: whoever comes first has them in the same order."""
+
+    async def work(desk: Desk) -> Recorded:
+        bet = await desk.debit(OK)
+        rollback = desk.call(
+            "rollback", transaction_id=rollback_id_of(bet.transaction_id), original_transaction_id=bet.transaction_id
+        )
+        await desk.books.write_intent(rollback)
+        async with await psycopg.AsyncConnection.connect(owner_url) as giving_up:
+            query = "select from provider.wallet_transactions where transaction_id = %s for no key update"
+            await giving_up.execute(query, (bet.transaction_id,))
+            answering = asyncio.create_task(desk.books.write_outcome(rollback, called(OK)))
+            await asyncio.sleep(0.3)
+            await giving_up.execute("select provider.give_up_bet(%s, 'test')", (bet.transaction_id,))
+            await giving_up.commit()
+            return await answering
+
+    assert at_desk(database_url, work) == Recorded("committed", True)
+    assert rows(owner_url, "select deadlocks from pg_stat_database where datname = current_database()") == [
+        {"deadlocks": 0}
+    ]
+
+
 def test_an_outcome_written_twice_counts_as_accepted_both_times(database_url: str, owner_url: str) -> None:
     """The answer of the first writing was lost with its connection."""
 

@@ -73,6 +73,7 @@ class ErrorEdge:
                 "request_failed",
                 code=code,
                 error=type(error).__name__,
+                cause=type(error.__cause__).__name__,
                 at=None if where is None else f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}",
             )
             await _response(render(ProviderError(code), request_id_of(scope)))(scope, receive, send)

@@ -2,7 +2,7 @@
 -- Outcome: the transaction's state afterwards, and whether this call changed it. A debit that was given up meanwhile (a
 --   slow caller, overtaken by recovery) stays given up: its rollback is under way. A second answer changes nothing.
 -- A rollback takes its bet with it; a payout that ends its round settles the round's bets.
--- Locks: the round (for a payout that ends it), then the transaction, then its bets.
+-- Locks: the round (for a payout that ends it), the bet (for a rollback), the transaction, the bets that are settled.
 create or replace function provider.record_acceptance(
     p_transaction_id uuid,
     p_balance_after_minor bigint,
@@ -23,6 +23,13 @@ begin
     where r.round_id = (
         select t.round_id from provider.wallet_transactions as t
         where t.transaction_id = p_transaction_id and t.kind = 'credit' and t.end_round
+    )
+    for no key update;
+    -- The bet before its rollback, as give_up_bet takes them: its insert waits for whoever changes the rollback's row.
+    perform from provider.wallet_transactions as b
+    where b.transaction_id = (
+        select t.original_transaction_id from provider.wallet_transactions as t
+        where t.transaction_id = p_transaction_id
     )
     for no key update;
     select t.* into strict v_transaction

@@ -3,7 +3,7 @@
 -- p_never_known: the wallet knows neither session nor bet, so a bet in doubt was never taken.
 -- p_contradicts: the refusal is not one that the game counted on; the row is marked as a difference.
 -- A payout that is refused ends its round too: people look at the difference, nothing plays on.
--- Locks: the round (of a payout), then the transaction, then its bet.
+-- Locks: the round (for a payout), the bet (for a rollback), the transaction, the bets that are settled.
 create or replace function provider.record_refusal(
     p_transaction_id uuid,
     p_code text,
@@ -24,6 +24,13 @@ begin
     where r.round_id = (
         select t.round_id from provider.wallet_transactions as t
         where t.transaction_id = p_transaction_id and t.kind = 'credit'
+    )
+    for no key update;
+    -- The bet before its rollback, as give_up_bet takes them: its insert waits for whoever changes the rollback's row.
+    perform from provider.wallet_transactions as b
+    where b.transaction_id = (
+        select t.original_transaction_id from provider.wallet_transactions as t
+        where t.transaction_id = p_transaction_id
     )
     for no key update;
     select t.* into strict v_transaction
