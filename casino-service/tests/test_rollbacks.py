@@ -110,6 +110,15 @@ def test_a_bet_is_taken_back_only_in_its_own_round_and_session(wallet: Wallet, t
     assert tenant.money_rows() == before
 
 
+def test_a_refused_bet_is_taken_back_only_in_its_own_session(wallet: Wallet, tenant: Tenant) -> None:
+    session, other = wallet.open_session(), wallet.open_session()
+    tenant.set_wallet(blocked_at=datetime.now(UTC))
+    bet = session.debit()
+    assert wallet.refuse(bet) == "wallet_blocked"
+    assert wallet.refuse(other.rollback(bet.transaction_id)) == "round_mismatch"
+    assert wallet.accept(session.rollback(bet.transaction_id)).tombstone
+
+
 def test_a_rollback_of_a_bet_never_seen_leaves_a_tombstone(wallet: Wallet, tenant: Tenant) -> None:
     undo = wallet.open_session().rollback("never seen")
     outcome = wallet.accept(undo)
