@@ -8,10 +8,8 @@ unexport PYTHONPATH VIRTUAL_ENV PYTHONHOME
 PYTHON ?=
 BIN := .venv/bin
 PACKAGES := shared-signing casino-service provider-service deploy/local
-SUITES := shared-signing casino-service provider-service deploy tests-e2e
-SUITES_ON_A_DATABASE := casino-service provider-service tests-e2e
+RUN_SUITES := deploy/run-suites.sh $(BIN)/python
 SOURCES := $(PACKAGES:%=%/src)
-PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help
 help: ## show this list
@@ -38,11 +36,11 @@ simulate: .venv/.runtime ## play the scripted round against a running stack
 
 .PHONY: test
 test: .venv/.complete ## unit, integration and end-to-end tests on the embedded PostgreSQL
-	TEST_POSTGRES=embedded E2E_TARGET=own $(PYTEST) $(SUITES)
+	TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) shared-signing casino-service provider-service deploy
 
 .PHONY: test-docker
 test-docker: .venv/.complete ## integration and end-to-end tests on containers, then against docker compose
-	TEST_POSTGRES=testcontainers E2E_TARGET=own $(PYTEST) $(SUITES_ON_A_DATABASE)
+	TEST_POSTGRES=testcontainers E2E_TARGET=own $(RUN_SUITES) casino-service provider-service
 	@BIN=$(BIN) deploy/docker/test-compose.sh
 
 .PHONY: check
