@@ -38,7 +38,7 @@ from shared_signing.verifier import Verifier
 log = structlog.get_logger()
 
 SIGNATURE_HEADER: Final = "x-casino-signature"
-GC_THRESHOLD_OBJECTS: Final = 50_000
+GC_THRESHOLD_OBJECTS: Final = 5_000
 NONCE_DRAWER_CHECK_SECONDS: Final = 60.0
 
 
