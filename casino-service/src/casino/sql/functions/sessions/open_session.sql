@@ -13,7 +13,7 @@ language plpgsql volatile security definer
 set search_path = ''
 as $$
 declare
-    c_session_life constant interval := '30 minutes';
+    c_session_life constant interval := casino.session_life();
     v_now constant timestamptz := casino.clock();
     v_wallet casino.wallets;
     v_game casino.games;

@@ -19,7 +19,7 @@ set enable_mergejoin = off
 set enable_material = off
 as $$
 declare
-    c_session_life constant interval := '30 minutes';
+    c_session_life constant interval := casino.session_life();
     v_now constant timestamptz := casino.clock();
     v_locked_wallet_ids bigint[];
     v_judged casino.judged_command[];

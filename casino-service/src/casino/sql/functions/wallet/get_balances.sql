@@ -12,7 +12,7 @@ set enable_mergejoin = off
 set enable_material = off
 as $$
 declare
-    c_session_life constant interval := '30 minutes';
+    c_session_life constant interval := casino.session_life();
     -- A session that was extended less than this ago is left as it is: reads should not cost a write each.
     c_extension_step constant interval := '1 second';
     v_now constant timestamptz := casino.clock();

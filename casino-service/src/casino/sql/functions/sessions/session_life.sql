@@ -1,0 +1,7 @@
+-- Purpose: how long a game session lives after its launch or its last accepted call: the one place that says so.
+create or replace function casino.session_life()
+returns interval
+language sql immutable parallel safe
+as $$
+    select interval '30 minutes';
+$$;
