@@ -69,13 +69,10 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     )
     casino_keys = KeyRing(settings.casino_keys)
     provider = ProviderClient(settings.provider_url, KeyRing(settings.provider_keys), transport=provider_transport)
-    launcher = Launcher(
-        database=database, provider=provider, tenant_id=settings.tenant_id, ledger_id=settings.ledger_id
-    )
-    feed = Feed(database, settings.tenant_id, settings.ledger_id)
-    drawer_loop = BackgroundLoop(
-        "empty_old_nonce_drawer", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS
-    )
+    tenant_id, ledger_id = settings.tenant_id, settings.ledger_id
+    launcher = Launcher(database=database, provider=provider, tenant_id=tenant_id, ledger_id=ledger_id)
+    feed = Feed(database, tenant_id, ledger_id)
+    drawer_loop = BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
