@@ -1,14 +1,15 @@
-"""The report of a scripted round, as the wire has it.
+"""The report of a simulated round, as the wire has it.
 
 Owns its shape and how steps are noted. It must never show a session token: requests and answers are masked.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from provider.rounds.script import SCRIPT
+from provider.rounds.script import ScriptStep
 from provider.wallet_client.messages import WalletCall, WalletSession, mask_token
 from provider.wallet_client.outcomes import Accepted, Outcome, Refused
 
@@ -47,6 +48,7 @@ class Notes:
 
     round_id: str
     player: WalletSession
+    script: Sequence[ScriptStep]
     steps: list[StepReport] = field(default_factory=list)
     start_minor: int | None = None
     balance_minor: int | None = None
@@ -55,7 +57,7 @@ class Notes:
         """What the wallet must hold after this step."""
         if self.start_minor is None:
             raise RuntimeError("no step has an expectation before the first balance")
-        return self.start_minor + SCRIPT[number - 1].gain_minor
+        return self.start_minor + self.script[number - 1].gain_minor
 
     def add(self, number: int, call: WalletCall, outcome: Outcome | None, problem: str | None) -> None:
         """Note a step that was played."""
@@ -70,7 +72,7 @@ class Notes:
 
     def cut_short(self) -> None:
         """Note that time ran out in the middle of a step."""
-        if len(self.steps) < len(SCRIPT):
+        if len(self.steps) < len(self.script):
             self.balance_minor = None
             self._append(
                 len(self.steps) + 1, "The round ran out of time here.", status=None, request=None, response=None
@@ -78,7 +80,7 @@ class Notes:
 
     def finish(self, problem: str | None) -> RoundReport:
         """Note the steps that were not played, and sum up."""
-        for number in range(len(self.steps) + 1, len(SCRIPT) + 1):
+        for number in range(len(self.steps) + 1, len(self.script) + 1):
             self.balance_minor = None
             self._append(number, "Not played: a step before it failed.", status=None, request=None, response=None)
         start, final = self.start_minor, self.steps[-1].balance
@@ -102,7 +104,7 @@ class Notes:
         request: dict[str, Any] | None,
         response: dict[str, Any] | None,
     ) -> None:
-        row = SCRIPT[number - 1]
+        row = self.script[number - 1]
         self.steps.append(
             StepReport(
                 step=number,

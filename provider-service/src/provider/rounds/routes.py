@@ -1,11 +1,14 @@
 """POST /provider/simulate.
 
-Owns the way from a request to a scripted round. It must never be reachable without the signature check in front of it.
+Owns the way from a request to a round: which script, with which seed. It must never be reachable without the signature
+check in front of it.
 """
 
+import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,15 +19,41 @@ from provider.errors import ProviderError
 from provider.outbox.books import Books, NotRecorded
 from provider.outbox.courier import Courier
 from provider.request_id import request_id_of
+from provider.rounds.mixed import MixedRound
+from provider.rounds.round_play import RoundPlay
 from provider.rounds.scripted import ScriptedRound
-from provider.sessions.launch import open_session
+from provider.sessions.launch import OpenSession, open_session
 from provider.sessions.sealing import Sealer
 from provider.wallet_client.client import WalletClient
 from provider.wire import json_answer, read_request
 
+NINE_STEPS: Final = "nine_steps"
+MIXED: Final = "mixed"
+SEED_BITS: Final = 63
+
 _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
     {"session_busy": "session_busy", "session_stopped": "session_expired", "session_not_found": "session_not_found"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which round a request asks for. Of a mixed one without a seed nobody can foretell what happens."""
+
+    script: str
+    seed: int
+
+
+def read_wanted(members: Mapping[str, Any]) -> Wanted:
+    """The script and the seed in a body. Raises `invalid_field`."""
+    script, seed = members.get("script"), members.get("seed")
+    script = NINE_STEPS if script is None else script
+    seed = secrets.randbits(SEED_BITS) if seed is None else seed
+    if script not in (NINE_STEPS, MIXED):
+        raise ProviderError("invalid_field", field="script")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**SEED_BITS:
+        raise ProviderError("invalid_field", field="seed")
+    return Wanted(script, seed)
 
 
 def round_routes(
@@ -32,11 +61,18 @@ def round_routes(
 ) -> list[Route]:
     """The routes of this slice."""
 
+    def begin(wanted: Wanted, session: OpenSession, request_id: str) -> RoundPlay:
+        if wanted.script == MIXED:
+            return MixedRound(books, courier, wallet, session, seed=wanted.seed, request_id=request_id)
+        return ScriptedRound(books, courier, wallet, session, request_id=request_id)
+
     async def post_simulate(request: Request) -> Response:
-        session = await open_session(pool, sealer, await read_request(request))
-        scripted = ScriptedRound(books, courier, wallet, session, request_id=request_id_of(request.scope))
+        members = await read_request(request)
+        wanted = read_wanted(members)
+        session = await open_session(pool, sealer, members)
+        playing = begin(wanted, session, request_id_of(request.scope))
         try:
-            return json_answer(await scripted.play(seconds=script_seconds))
+            return json_answer(await playing.play(seconds=script_seconds))
         except NotRecorded as refusal:
             raise ProviderError(_REFUSALS[refusal.code]) from None
 
