@@ -43,24 +43,27 @@ def seed_demo() -> None:
 )
 def serve(workers: int) -> None:
     """Serve HTTP until SIGTERM or SIGINT; requests in flight are finished first."""
+    from casino.metrics import shared_by_workers  # noqa: PLC0415 - only this command needs it
+
     settings = _settings()
-    uvicorn.run(
-        "casino.app:create_from_environment",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=workers,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,  # it would print query strings
-        proxy_headers=False,  # it would believe forwarded headers from loopback
-        server_header=False,
-        backlog=BACKLOG_CONNECTIONS,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
-    )
+    with shared_by_workers(workers):
+        uvicorn.run(
+            "casino.app:create_from_environment",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=workers,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,  # it would print query strings
+            proxy_headers=False,  # it would believe forwarded headers from loopback
+            server_header=False,
+            backlog=BACKLOG_CONNECTIONS,
+            timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+        )
 
 
 def _settings() -> Settings:

@@ -23,6 +23,7 @@ from casino.callbacks.routes import Callbacks, is_signed
 from casino.db import Database
 from casino.health import Health
 from casino.log import configure_logging
+from casino.metrics import FLUSH_SECONDS, Metrics
 from casino.revisions import expected_revision
 from casino.sessions.launch import Launcher
 from casino.sessions.provider_client import ProviderClient
@@ -46,15 +47,16 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     """The whole service, the same one in tests and in production."""
     database = Database(settings)
     ledger = Ledger(database, settings.ledger_id)
+    metrics = Metrics()
     commands: GroupCommit[WalletCommand, WalletOutcome] = GroupCommit(
-        ledger.execute,
+        metrics.batched("money", ledger.execute),
         batch_max=settings.group_commit_max,
         lanes=settings.group_commit_lanes,
         queue_max=settings.queue_max,
         key_queue_max=settings.wallet_queue_max,
     )
     balances: GroupCommit[BalanceRequest, Balance] = GroupCommit(
-        ledger.get_balances,
+        metrics.batched("balances", ledger.get_balances),
         batch_max=settings.group_commit_max,
         lanes=settings.group_commit_lanes,
         queue_max=settings.queue_max,
@@ -67,20 +69,29 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         queue_max=settings.queue_max,
         budget_seconds=settings.request_budget_seconds,
     )
+    metrics.watch_pool(database.connections)
+    for committer, length in (
+        ("money", lambda: commands.size),
+        ("balances", lambda: balances.size),
+        ("nonces", lambda: nonces.size),
+    ):
+        metrics.watch_queue(committer, length)
     casino_keys = KeyRing(settings.casino_keys)
     provider = ProviderClient(settings.provider_url, KeyRing(settings.provider_keys), transport=provider_transport)
     tenant_id, ledger_id = settings.tenant_id, settings.ledger_id
     launcher = Launcher(database=database, provider=provider, tenant_id=tenant_id, ledger_id=ledger_id)
     feed = Feed(database, tenant_id, ledger_id)
+    metrics_loop = BackgroundLoop("metrics", metrics.flush, interval_seconds=FLUSH_SECONDS)
     drawer_loop = BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await database.open()
         drawer_loop.start()
+        metrics_loop.start()
         log.info("service_started", demo=settings.demo, group_commit_max=settings.group_commit_max)
         yield
-        await drawer_loop.stop()
+        await asyncio.gather(drawer_loop.stop(), metrics_loop.stop())
         await asyncio.gather(commands.close(), balances.close(), nonces.close())
         await provider.close()
         await database.close()
@@ -88,12 +99,13 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
 
     app = Starlette(
         routes=[
-            *Callbacks(commands, balances, feed).routes(),
+            *Callbacks(commands, balances, feed, metrics).routes(),
             *ClientEndpoints(launcher, settings).routes(),
             *Health(database, expected_revision()).routes(),
+            *metrics.routes(),
         ],
         middleware=[
-            Middleware(http.RequestContext, budget_seconds=settings.request_budget_seconds),
+            Middleware(http.RequestContext, budget_seconds=settings.request_budget_seconds, observe=metrics.observe),
             Middleware(
                 SignedEndpoints,
                 header_name=SIGNATURE_HEADER,
@@ -109,6 +121,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         exception_handlers={HTTPException: http.render_http_exception},
         lifespan=lifespan,
     )
+    metrics.name_endpoints(app.routes)
     app.router.redirect_slashes = False  # a signature holds for one path: there is nothing to redirect to
     return app
 

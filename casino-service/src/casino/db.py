@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import PoolTimeout, TooManyRequests
 
+from casino.connections import SILENCE_MARGIN_SECONDS, Pool, ServerIsReadOnly, WatchedConnection
 from casino.settings import Settings
 
 log = structlog.get_logger()
@@ -21,7 +21,8 @@ APPLICATION_NAME: Final = "casino-service"
 POOL_QUEUE_MAX: Final = 256
 """Calls that may wait for a connection; above it a call is refused at once."""
 IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 10_000
-CONNECT_TIMEOUT_SECONDS: Final = 2
+NO_RESOURCES: Final = "53"
+"""The SQLSTATE class of a full disk, no memory, too many connections: the transaction was undone, try again later."""
 
 
 class Overloaded(Exception):  # noqa: N818 - an outcome, not a defect
@@ -41,21 +42,19 @@ class Database:
             f" -c statement_timeout={settings.statement_timeout_ms} -c lock_timeout={settings.lock_timeout_ms}"
             f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
         )
-        self._pool = AsyncConnectionPool(
+        self._pool = Pool(
             settings.database_url,
+            silence_seconds=settings.statement_timeout_ms / 1000 + SILENCE_MARGIN_SECONDS,
             kwargs={
                 "autocommit": True,
                 "application_name": APPLICATION_NAME,
                 "options": options,
                 "prepare_threshold": 0,
-                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             },
             min_size=min(2, settings.pool_size_max),
             max_size=settings.pool_size_max,
             max_waiting=POOL_QUEUE_MAX,
             timeout=settings.pool_wait_seconds,
-            check=None,
-            open=False,
             name="casino",
         )
 
@@ -67,11 +66,21 @@ class Database:
         """Close all connections."""
         await self._pool.close()
 
+    def connections(self) -> dict[str, int]:
+        """How many connections are open and idle, and how many calls wait for one."""
+        now = self._pool.get_stats()
+        return {
+            "open": now.get("pool_size", 0),
+            "idle": now.get("pool_available", 0),
+            "waited_for": now.get("requests_waiting", 0),
+        }
+
     async def call(self, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement in a transaction of its own and return its rows.
 
-        Raises Overloaded when no connection was free in time (nothing was started), OutcomeUnknown when the connection
-        broke (it may have been committed), and psycopg.Error when the database refused it (nothing was committed).
+        Raises Overloaded when no connection was free in time or the server has no room (nothing was done),
+        OutcomeUnknown when the connection broke or the commit may not survive (it may have been committed), and
+        psycopg.Error when the database refused it (nothing was committed).
         """
         try:
             connection = await self._pool.getconn()
@@ -80,14 +89,19 @@ class Database:
         try:
             cursor = await connection.execute(statement, parameters, prepare=True, binary=True)
             return await cursor.fetchall()
+        except ServerIsReadOnly as error:
+            raise Overloaded(str(error)) from error
         except psycopg.Error as error:
             if _is_broken(connection, error):
                 raise OutcomeUnknown(type(error).__name__) from error
+            if error.sqlstate is not None and error.sqlstate.startswith(NO_RESOURCES):
+                log.error("database_has_no_room", error_type=type(error).__name__)
+                raise Overloaded(type(error).__name__) from error
             raise
         finally:
             await self._pool.putconn(connection)
 
 
-def _is_broken(connection: AsyncConnection[Any], error: psycopg.Error) -> bool:
+def _is_broken(connection: WatchedConnection, error: psycopg.Error) -> bool:
     """A lost connection leaves the outcome open; an error that the server reported on a live one does not."""
     return connection.broken or isinstance(error, psycopg.InterfaceError) or error.sqlstate is None

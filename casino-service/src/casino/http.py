@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 import structlog
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from casino import errors
 from casino.db import OutcomeUnknown, Overloaded
 from casino.errors import Answer, Refused
+from casino.metrics import NO_CODE, OK, UNANSWERED
 from casino.wallet.group_commit import KeyBusy
 
 log = structlog.get_logger()
@@ -27,6 +29,7 @@ BODY_MAX_BYTES: Final = 65_536
 REQUEST_ID_HEADER: Final = b"x-request-id"
 REQUEST_ID_BYTES: Final = 16
 _SANE_REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z._:\-]{1,128}")
+_WORRYING_STATUSES: Final = frozenset({401, 422, 500, 502, 503})
 _CODES_OF_STATUSES: Final = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -77,12 +80,18 @@ def deadline(scope: Scope) -> float:
     return cast("float", scope["state"]["deadline"])
 
 
-class RequestContext:
-    """Outermost middleware: every request gets a deadline, and an id, the caller's if that is sane."""
+Observe = Callable[[str, str, float], str]
+"""Tells of a request's path, outcome and start (monotonic); returns its endpoint's name."""
 
-    def __init__(self, app: ASGIApp, *, budget_seconds: float) -> None:
+
+class RequestContext:
+    """Outermost middleware: every request gets a deadline, and an id, the caller's if that is sane; its outcome is
+    observed, and logged when it was refused."""
+
+    def __init__(self, app: ASGIApp, *, budget_seconds: float, observe: Observe) -> None:
         self._app = app
         self._budget_seconds = budget_seconds
+        self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -97,17 +106,25 @@ class RequestContext:
         own_id = own_id or secrets.token_hex(REQUEST_ID_BYTES).encode()
         state = scope.setdefault("state", {})
         state["request_id"] = own_id.decode()
-        state["deadline"] = time.monotonic() + self._budget_seconds
+        started = time.monotonic()
+        state["deadline"] = started + self._budget_seconds
+        outcome = UNANSWERED
         structlog.contextvars.bind_contextvars(request_id=own_id.decode())
 
         async def send_with_id(message: Message) -> None:
+            nonlocal outcome
             if message["type"] == "http.response.start":
+                outcome = OK if message["status"] < 400 else NO_CODE
                 message["headers"] = [*message.get("headers", ()), (REQUEST_ID_HEADER, own_id)]
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         finally:
+            code = state.get("code")
+            endpoint = self._observe(scope["path"], code or outcome, started)
+            if code is not None:
+                _log_refusal(code, endpoint)
             structlog.contextvars.clear_contextvars()
 
 
@@ -125,38 +142,46 @@ class RenderErrors:
         try:
             await self._app(scope, receive, send)
         except ClientGone:
-            log.info("client_gone", path=scope["path"])
+            log.info("client_gone")
         except Exception as error:
             await send_answer(send, _answer_to(error, scope))
 
 
+def refusal(scope: Scope, code: str, *, field: str | None = None, extras: Mapping[str, Any] = {}) -> Answer:
+    """The answer to a refused request, which is noted as such."""
+    scope["state"]["code"] = code
+    return errors.render(code, request_id(scope), field=field, extras=extras)
+
+
+def _log_refusal(code: str, endpoint: str) -> None:
+    """Every refusal is logged, here alone, with the id of its request. The path is not: it may hold anything."""
+    say = log.warning if errors.ERRORS[code].status in _WORRYING_STATUSES else log.info
+    say("request_refused", code=code, endpoint=endpoint)
+
+
 def _answer_to(error: Exception, scope: Scope) -> Answer:
-    own_id = request_id(scope)
     match error:
         case Refused():
-            return errors.render(error.code, own_id, field=error.field)
+            return refusal(scope, error.code, field=error.field)
         case KeyBusy():
-            return errors.render("session_busy", own_id)
+            return refusal(scope, "session_busy")
         case Overloaded():
-            log.warning("request_shed", path=scope["path"])
-            return errors.render("overloaded", own_id)
+            return refusal(scope, "overloaded")
         case OutcomeUnknown():
-            log.error("outcome_unknown", path=scope["path"])
-            return errors.render("internal", own_id)
+            log.error("outcome_unknown")
         case _:
-            log.error("request_failed", path=scope["path"], error_type=type(error).__name__, exc_info=error)
-            return errors.render("internal", own_id)
+            log.error("request_failed", error_type=type(error).__name__, exc_info=error)
+    return refusal(scope, "internal")
 
 
 def render_http_exception(request: Request, error: Exception) -> Response:
     """How the router's own refusals (an unknown path, a wrong method) become answers from the error table."""
     code = _CODES_OF_STATUSES.get(error.status_code if isinstance(error, HTTPException) else 500, "internal")
-    status, _, body = errors.render(code, request_id(request.scope))
+    status, _, body = refusal(request.scope, code)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     return Response(body, status, headers, media_type="application/json")
 
 
-def refuse(scope: Scope, code: str, extras: Any) -> Answer:
+def refuse(scope: Scope, code: str, extras: Mapping[str, Any]) -> Answer:
     """How the signature edge renders its refusals."""
-    log.warning("request_refused", code=code, path=scope["path"])
-    return errors.render(code, request_id(scope), extras=extras)
+    return refusal(scope, code, extras=extras)

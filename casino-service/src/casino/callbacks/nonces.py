@@ -48,6 +48,11 @@ class DatabaseNonceStore:
             log.warning("nonce_not_claimed", error_type=type(error).__name__)
             raise NonceStoreOverloaded from error  # nothing was done, so 503 is the truth
 
+    @property
+    def size(self) -> int:
+        """Claims that wait or are in flight."""
+        return self._claims.size
+
     async def empty_old_drawer(self) -> int | None:
         """Drop what is too old to be replayed; returns the number of the drawer that was emptied, if one was."""
         rows = await self._database.call(EMPTY_OLD_DRAWER)

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from casino import decoding
 from casino.callbacks import feed, messages
 from casino.http import deadline, read_body, request_id, send_answer
+from casino.metrics import Metrics
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
 from casino.wallet.group_commit import GroupCommit
 
@@ -41,6 +42,7 @@ class Callbacks:
     commands: GroupCommit[WalletCommand, WalletOutcome]
     balances: GroupCommit[BalanceRequest, Balance]
     feed: feed.Feed
+    metrics: Metrics
 
     def routes(self) -> Sequence[BaseRoute]:
         """The routes of this slice."""
@@ -72,6 +74,12 @@ class MoneyEndpoint:
         content = decoding.decode_object(await read_body(scope, receive))
         command = self._decode(content, request_id(scope))
         outcome = await self._callbacks.commands.submit(command, key=command.player_id, deadline=deadline(scope))
+        if outcome.code is not None:
+            scope["state"]["code"] = outcome.code
+        if outcome.replay:
+            self._callbacks.metrics.count_replay(command.kind)
+        elif outcome.tombstone and not outcome.already_rolled_back:
+            self._callbacks.metrics.count_tombstone()
         await send_answer(send, messages.render_outcome(command, outcome))
 
 
@@ -86,4 +94,6 @@ class BalanceEndpoint:
         question = messages.balance_request(decoding.decode_object(await read_body(scope, receive)))
         # Every question is a key of its own: they never wait for each other.
         balance = await self._callbacks.balances.submit(question, key=object(), deadline=deadline(scope))
+        if balance.code is not None:
+            scope["state"]["code"] = balance.code
         await send_answer(send, messages.render_balance(question, balance, request_id(scope)))

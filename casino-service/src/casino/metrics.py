@@ -1,0 +1,240 @@
+"""What the service tells Prometheus: every metric with its labels, how a request is tallied, and GET /metrics.
+
+Owns the names. A label's value comes from a table of ours (a route's template, a code of the error table), never from
+a request. It must never wait, log or ask the database: it runs within every request, and a scrape must work when
+nothing else does.
+
+A request only adds to plain integers; a loop and each scrape pour them into the library's metrics. With several worker
+processes the library keeps those in files that all of them share, where one observation costs more than it may here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, TypeVar
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+PATH: Final = "/metrics"
+FLUSH_SECONDS: Final = 1.0
+REQUEST_BOUNDS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+BATCH_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+ELSEWHERE: Final = "elsewhere"
+"""The endpoint of a path that no route has."""
+OK: Final = "ok"
+NO_CODE: Final = "no_code"
+"""The outcome of an answer that is none of the error table: readiness, while it says no."""
+UNANSWERED: Final = "unanswered"
+"""The outcome of a request whose caller hung up."""
+
+SHARED_DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The library's name for where worker processes share their values."""
+_LIVE_FILE: Final = re.compile(r"gauge_live\w+?_(\d+)\.db")
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class _Tally:
+    """What an endpoint did since the last flush."""
+
+    __slots__ = ("buckets", "codes", "seconds")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.buckets = [0] * (len(REQUEST_BOUNDS_SECONDS) + 1)
+        self.seconds = 0.0
+        self.codes: dict[str, int] = defaultdict(int)
+
+
+class Metrics:
+    """The metrics of one application."""
+
+    def __init__(self) -> None:
+        self._registry = own = CollectorRegistry()
+        self._seconds = Histogram(
+            "casino_request_seconds", "Time to answer, by route", ["endpoint"],
+            buckets=REQUEST_BOUNDS_SECONDS, registry=own,
+        )  # fmt: skip
+        self._requests = Counter(
+            "casino_requests", "Requests by route and outcome: ok, or the code of the refusal", ["endpoint", "code"],
+            registry=own,
+        )  # fmt: skip
+        self._replays = Counter("casino_replays", "Answers that were given before", ["kind"], registry=own)
+        self._tombstones = Counter("casino_tombstones", "Rollbacks of a bet that was never seen", registry=own)
+        self._batches = Histogram(
+            "casino_batch_size", "What one database transaction of group commit took", ["committer"],
+            buckets=BATCH_BOUNDS, registry=own,
+        )  # fmt: skip
+        self._queued = Gauge(
+            "casino_queue_length", "What waits or is in flight in group commit", ["committer"],
+            multiprocess_mode="livesum", registry=own,
+        )  # fmt: skip
+        self._connections = Gauge(
+            "casino_pool_connections", "Database connections: open, idle, and callers that wait for one", ["state"],
+            multiprocess_mode="livesum", registry=own,
+        )  # fmt: skip
+        self._skew = Gauge(
+            "casino_peer_clock_skew_seconds", "How far the provider's clock is behind, as its latest request said",
+            multiprocess_mode="livemostrecent", registry=own,
+        )  # fmt: skip
+        self._templates: list[tuple[str, str]] = []
+        self._tallies: dict[str, tuple[str, _Tally]] = {}
+        self._elsewhere = (ELSEWHERE, _Tally())
+        self._samples: list[Callable[[], None]] = []
+
+    def name_endpoints(self, routes: Sequence[BaseRoute]) -> None:
+        """Take the routes' templates as the names of endpoints."""
+        for route in routes:
+            if isinstance(route, Route):
+                stem, brace, _ = route.path_format.partition("{")
+                self._tallies[route.path_format] = (route.path_format, _Tally())
+                if brace:
+                    self._templates.append((stem, route.path_format))
+
+    def observe(self, path: str, code: str, started: float) -> str:
+        """Tally a request that began at `started` (monotonic); returns its endpoint's name."""
+        elapsed_seconds = time.monotonic() - started
+        endpoint, tally = self._tallies.get(path) or self._of_template(path)
+        tally.buckets[bisect_left(REQUEST_BOUNDS_SECONDS, elapsed_seconds)] += 1
+        tally.seconds += elapsed_seconds
+        tally.codes[code] += 1
+        return endpoint
+
+    def count_replay(self, kind: str) -> None:
+        """An answer was given again."""
+        self._replays.labels(kind).inc()
+
+    def count_tombstone(self) -> None:
+        """A rollback overtook its bet."""
+        self._tombstones.inc()
+
+    def note_skew(self, skew_seconds: int) -> None:
+        """The provider's clock, as an authentic request showed it."""
+        self._skew.set(skew_seconds)
+
+    def batched(
+        self, committer: str, execute: Callable[[Sequence[C]], Awaitable[R]]
+    ) -> Callable[[Sequence[C]], Awaitable[R]]:
+        """`execute`, with the size of each batch observed."""
+        sizes = self._batches.labels(committer)
+
+        def observed(batch: Sequence[C]) -> Awaitable[R]:
+            sizes.observe(len(batch))
+            return execute(batch)
+
+        return observed
+
+    def watch_queue(self, committer: str, length: Callable[[], int]) -> None:
+        """Show how long a committer's queue is."""
+        gauge = self._queued.labels(committer)
+        self._samples.append(lambda: gauge.set(length()))
+
+    def watch_pool(self, counts: Callable[[], dict[str, int]]) -> None:
+        """Show the pool's connections, by state."""
+
+        def sample() -> None:
+            for state, count in counts().items():
+                self._connections.labels(state).set(count)
+
+        self._samples.append(sample)
+
+    async def flush(self) -> None:
+        """Pour what was tallied into the library's metrics: the step of a background loop."""
+        for endpoint, tally in (*self._tallies.values(), self._elsewhere):
+            if tally.codes:
+                self._pour(endpoint, tally)
+        for sample in self._samples:
+            sample()
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """GET /metrics."""
+        return [Route(PATH, self._scrape, methods=["GET"])]
+
+    async def _scrape(self, _request: Request) -> Response:
+        await self.flush()
+        # Reading the files of many workers takes a while; requests go on meanwhile.
+        return Response(await asyncio.to_thread(self._render), media_type=CONTENT_TYPE_LATEST)
+
+    def _render(self) -> bytes:
+        directory = os.environ.get(SHARED_DIRECTORY)
+        if directory is None:
+            return generate_latest(self._registry)
+        _forget_dead_workers(Path(directory))
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared, directory)  # type: ignore[no-untyped-call]
+        return generate_latest(shared)
+
+    def _pour(self, endpoint: str, tally: _Tally) -> None:
+        seconds: Any = self._seconds.labels(endpoint)
+        # The library can only add observations one by one; these are the two members behind `observe`.
+        for bucket, count in zip(seconds._buckets, tally.buckets, strict=True):
+            if count:
+                bucket.inc(count)
+        seconds._sum.inc(tally.seconds)
+        for code, count in tally.codes.items():
+            self._requests.labels(endpoint, code).inc(count)
+        tally.reset()
+
+    def _of_template(self, path: str) -> tuple[str, _Tally]:
+        for stem, template in self._templates:
+            if path.startswith(stem):
+                return self._tallies[template]
+        return self._elsewhere
+
+
+@contextlib.contextmanager
+def shared_by_workers(workers: int) -> Iterator[None]:
+    """Let several worker processes, started within, show their metrics as one."""
+    if workers == 1:
+        yield
+        return
+    with TemporaryDirectory(prefix="casino-metrics-") as directory:
+        os.environ[SHARED_DIRECTORY] = directory
+        try:
+            yield
+        finally:
+            del os.environ[SHARED_DIRECTORY]
+
+
+def _forget_dead_workers(directory: Path) -> None:
+    """A worker that was killed leaves gauges behind, which would be added to those of the living."""
+    for file in directory.glob("gauge_live*.db"):
+        named = _LIVE_FILE.fullmatch(file.name)
+        if named and not _is_alive(int(named[1])):
+            with contextlib.suppress(FileNotFoundError):  # another scrape was faster
+                mark_process_dead(int(named[1]), str(directory))  # type: ignore[no-untyped-call]
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
