@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import uuid
 from collections.abc import Awaitable
 from typing import Any
@@ -16,6 +17,7 @@ from provider.outbox.books import ATTEMPTS_KEPT_MAX, NotRecorded, Recorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
 from provider.outbox.courier import Delivered
 from provider.sessions.queries import stop_session
+from provider.wallet_client.messages import Head
 
 
 async def refusal_of(work: Awaitable[Any]) -> str:
@@ -277,3 +279,17 @@ def test_the_attempts_kept_for_one_transaction_are_bounded(database_url: str, ow
     kept = rows(owner_url, "select count(*) from provider.wallet_attempts as a join provider.wallet_transactions as t"
                 " using (transaction_id) where t.kind = 'rollback'")  # fmt: skip
     assert kept == [{"count": ATTEMPTS_KEPT_MAX}]
+
+
+def test_the_head_that_an_answer_carried_is_kept_with_its_transaction(database_url: str, owner_url: str) -> None:
+    told = dataclasses.replace(OK, head=Head(7, "ab" * 32))
+
+    async def work(desk: Desk) -> list[MoneyCall]:
+        return [await desk.debit(told), await desk.debit(OK)]
+
+    with_head, without = at_desk(database_url, work)
+    kept = rows(owner_url, "select transaction_id, head_sequence, head_hash from provider.wallet_transactions")
+    assert {row["transaction_id"]: (row["head_sequence"], row["head_hash"]) for row in kept} == {
+        with_head.transaction_id: (7, "ab" * 32),
+        without.transaction_id: (None, None),
+    }

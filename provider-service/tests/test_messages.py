@@ -10,6 +10,7 @@ import pytest
 
 from provider.wallet_client.messages import (
     BadAnswer,
+    Head,
     WalletSession,
     balance_call,
     mask_token,
@@ -111,3 +112,20 @@ HOSTILE = {
 def test_a_hostile_answer_can_be_shown() -> None:
     shown = msgspec.json.encode(mask_token(HOSTILE, "the-token"))
     assert len(shown) < 2000
+
+
+def test_the_head_of_the_wallets_chain_is_read_and_a_wallet_without_one_is_fine() -> None:
+    told = read_answer(CALL, SESSION, json.dumps(GOOD | {"head": f"17:{'a1' * 32}"}).encode())
+    assert told.head == Head(17, "a1" * 32)
+    assert read_answer(CALL, SESSION, json.dumps(GOOD).encode()).head is None
+    assert read_answer(CALL, SESSION, json.dumps(GOOD | {"head": None}).encode()).head is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["", "17", f"17:{'A1' * 32}", f"0:{'a' * 64}", f"-1:{'a' * 64}", f"017:{'a' * 64}", f"17:{'a' * 63}",
+     f"17:{'a' * 65}", f"17:{'a' * 64}\n", f"{10**19}:{'a' * 64}", 17, ["17"], {}, True, f"\u0661:{'a' * 64}"],
+)  # fmt: skip
+def test_a_malformed_head_is_a_bad_answer(head: object) -> None:
+    with pytest.raises(BadAnswer, match="head"):
+        read_answer(CALL, SESSION, json.dumps(GOOD | {"head": head}).encode())

@@ -42,7 +42,8 @@ _NOTE_ATTEMPTS: Final = f"""
     where t.transaction_id = %(id)s and t.attempts < {ATTEMPTS_KEPT_MAX}
 """  # noqa: S608 -- a constant, no input
 _OUTCOMES: Final = {
-    Accepted: "provider.record_acceptance(%(id)s, %(balance)s, %(tombstone)s, %(tries)s)",
+    Accepted: "provider.record_acceptance(%(id)s, %(balance)s, %(tombstone)s, %(tries)s, %(head_sequence)s,"
+    " %(head_hash)s)",
     Refused: "provider.record_refusal(%(id)s, %(code_of_all)s, %(never_known)s, %(contradicts)s, %(tries)s)",
     Unknown: "provider.record_unknown(%(id)s, %(code_of_all)s, %(pause)s, %(tries)s)",
 }
@@ -153,7 +154,7 @@ class Books:
 
     def _outcome_values(self, call: MoneyCall, outcome: Outcome) -> dict[str, Any]:
         if isinstance(outcome, Accepted):
-            return {"balance": outcome.balance_minor, "tombstone": outcome.tombstone}
+            return acceptance_values(outcome)
         if isinstance(outcome, Unknown):
             return {"code_of_all": outcome.code, "pause": self._backoff.pause_seconds(call.deliveries_before + 1)}
         # A debit may be refused by the rules of the game. A payout may not be refused at all, and a rollback only
@@ -174,6 +175,16 @@ class Books:
         if row is None:
             raise RuntimeError("a function answers one row")
         return tuple(row)
+
+
+def acceptance_values(accepted: Accepted) -> dict[str, Any]:
+    """What an acceptance says, as the functions that write it down take it."""
+    return {
+        "balance": accepted.balance_minor,
+        "tombstone": accepted.tombstone,
+        "head_sequence": None if accepted.head is None else accepted.head.sequence,
+        "head_hash": None if accepted.head is None else accepted.head.hash,
+    }
 
 
 def _attempt_values(transaction_id: UUID, attempts: Sequence[Attempt]) -> dict[str, Any]:

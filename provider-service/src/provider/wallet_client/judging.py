@@ -54,7 +54,9 @@ def _judge_acceptance(call: WalletCall, session: WalletSession, response: httpx.
     except BadAnswer as error:
         return Unknown(BAD_RESPONSE, str(error), 200)
     replayed = response.headers.get("idempotent-replay") == "true"
-    return Accepted(200, answer.balance_minor, answer.tombstone, replayed, answer.members, response.content)
+    return Accepted(
+        200, answer.balance_minor, answer.tombstone, replayed, answer.members, response.content, answer.head
+    )
 
 
 def _retry_after(response: httpx.Response) -> float:

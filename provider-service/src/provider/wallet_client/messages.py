@@ -13,6 +13,7 @@ import msgspec
 from provider.wire import MalformedJson, read_object
 
 BALANCE: Final = re.compile(r"0|[1-9][0-9]{0,17}")  # any balance fits 64 bits
+HEAD: Final = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")  # it goes into logs and tables: nothing else may
 TOKEN_MASK: Final = "****"  # noqa: S105 -- stands in for a token
 
@@ -84,11 +85,20 @@ def money_call(
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """Where a wallet's chain of transactions stood: how many there were, and the hash of the newest."""
+
+    sequence: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoodAnswer:
-    """What a 200 answer says."""
+    """What a 200 answer says. A wallet without a chain gives no head."""
 
     balance_minor: int
     tombstone: bool
+    head: Head | None
     members: dict[str, Any] = field(repr=False)
 
 
@@ -110,7 +120,18 @@ def read_answer(call: WalletCall, session: WalletSession, body: bytes) -> GoodAn
         raise BadAnswer("another transaction")
     elif members.get("status") != "ok":
         raise BadAnswer("status is not ok")
-    return GoodAnswer(int(balance), members.get("tombstone") is True, members)
+    return GoodAnswer(int(balance), members.get("tombstone") is True, read_head(members), members)
+
+
+def read_head(members: dict[str, Any]) -> Head | None:
+    """The head that an answer carries, if it carries one. Raises `BadAnswer`."""
+    text = members.get("head")
+    if text is None:
+        return None
+    found = HEAD.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise BadAnswer("head is not a sequence and a hash")
+    return Head(int(found[1]), found[2])
 
 
 def read_error(body: bytes) -> tuple[dict[str, Any], str | None]:

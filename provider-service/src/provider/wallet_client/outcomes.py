@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from provider.wallet_client.actions import Action
+from provider.wallet_client.messages import Head
 
 UNREACHABLE: Final = "operator_unreachable"
 BAD_RESPONSE: Final = "operator_bad_response"
@@ -23,6 +24,7 @@ class Accepted:
     replayed: bool
     members: dict[str, Any] = field(repr=False)
     body: bytes = field(repr=False)
+    head: Head | None = None
 
 
 @dataclass(frozen=True, slots=True)

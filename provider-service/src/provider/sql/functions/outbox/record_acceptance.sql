@@ -2,12 +2,15 @@
 -- Outcome: the transaction's state afterwards, and whether this call changed it. A debit that was given up meanwhile (a
 --   slow caller, overtaken by recovery) stays given up: its rollback is under way. A second answer changes nothing.
 -- A rollback takes its bet with it; a payout that ends its round settles the round's bets.
+-- p_head_*: where the wallet's chain stood after it, as the answer said; null for a wallet that has no chain.
 -- Locks: the round (for a payout that ends it), the bet (for a rollback), the transaction, the bets that are settled.
 create or replace function provider.record_acceptance(
     p_transaction_id uuid,
     p_balance_after_minor bigint,
     p_tombstone boolean,
     p_attempts bigint,
+    p_head_sequence bigint,
+    p_head_hash text,
     out o_state text,
     out o_applied boolean
 )
@@ -42,7 +45,8 @@ begin
     v_now := provider.clock();
     update provider.wallet_transactions
     set state = 'committed', due_at = null, outcome_code = 'ok', balance_after_minor = p_balance_after_minor,
-        tombstone = p_tombstone, deliveries = deliveries + 1, attempts = attempts + p_attempts, answered_at = v_now
+        tombstone = p_tombstone, deliveries = deliveries + 1, attempts = attempts + p_attempts, answered_at = v_now,
+        head_sequence = p_head_sequence, head_hash = p_head_hash
     where transaction_id = p_transaction_id;
     if v_transaction.kind = 'rollback' then
         perform provider.take_back_bet(v_transaction.original_transaction_id, p_transaction_id);
