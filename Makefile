@@ -56,8 +56,9 @@ bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
 	cd tests-e2e && exec ../$(BIN)/python -m bench
 
 .PHONY: docs
-docs: .venv/.complete ## render docs/errors.md from the error tables
+docs: .venv/.complete ## render docs/errors.md, and the delivery orders of docs/reliability.md
 	$(BIN)/python docs/render_errors.py
+	$(BIN)/python docs/render_delivery_orders.py
 
 .PHONY: lock
 lock: .venv/.complete ## resolve all dependencies anew; UV_OPTIONS=--upgrade for newer versions
