@@ -4,23 +4,21 @@ Owns how a connection is opened: as the application role, in autocommit, with bo
 held while a wallet is called.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import psycopg
-from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import PoolTimeout, TooManyRequests
 
+from provider import connections
 from provider.settings import Settings
 
 POOL_WAIT_SECONDS: Final = 1.0
 POOL_WAITING_MAX: Final = 200
 STATEMENT_TIMEOUT_MS: Final = 3000
 LOCK_TIMEOUT_MS: Final = 2000
-CONNECT_TIMEOUT_SECONDS: Final = 2
-RECONNECT_SECONDS: Final = 3.0
 
-Pool = AsyncConnectionPool[AsyncConnection[Any]]
+Pool = connections.Pool
 
 DATABASE_AWAY: Final = (psycopg.OperationalError, PoolTimeout, TooManyRequests)
 """What is raised when the database does not answer. A statement may or may not have been done."""
@@ -28,11 +26,11 @@ DATABASE_AWAY: Final = (psycopg.OperationalError, PoolTimeout, TooManyRequests)
 
 def create_pool(settings: Settings) -> Pool:
     """A pool that is not open yet. The defaults, a wait of 30 s and a queue without end, would outlive every caller."""
-    return AsyncConnectionPool(
+    return Pool(
         settings.database_url,
+        silence_seconds=STATEMENT_TIMEOUT_MS / 1000 + connections.SILENCE_MARGIN_SECONDS,
         kwargs={
             "autocommit": True,
-            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "application_name": "provider",
             "options": connection_options(settings.database_url),
         },
@@ -40,10 +38,6 @@ def create_pool(settings: Settings) -> Pool:
         max_size=settings.pool_max,
         timeout=POOL_WAIT_SECONDS,
         max_waiting=POOL_WAITING_MAX,
-        # The pool doubles its pause between attempts up to this long: with the default, five minutes, a database that
-        # is back after a minute's outage would be noticed after another minute.
-        reconnect_timeout=RECONNECT_SECONDS,
-        open=False,
         name="provider",
     )
 
