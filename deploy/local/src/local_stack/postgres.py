@@ -145,11 +145,15 @@ class Postgres:
             return []
 
     def _clear_stale_pidfile(self) -> None:
-        """Waits for a predecessor that is still shutting down; drops a file whose pid now names another program."""
+        """Waits for a predecessor that is still shutting down, its orphans included, then drops the file.
+
+        A postmaster that was killed leaves backends behind for a moment. The file is what keeps a new one from starting
+        beside them, on the same data: it goes only when they are gone.
+        """
         deadline = time.monotonic() + PREDECESSOR_TIMEOUT_SECONDS
         while lines := self._pidfile_lines():
             pid = int(lines[0])
-            if not _serves(pid, self.data_dir):
+            if not _serves(pid, self.data_dir) and not _orphans(self.data_dir):
                 (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
                 return
             if time.monotonic() > deadline:
@@ -169,3 +173,15 @@ def _serves(pid: int, data_dir: Path) -> bool:
         return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data_dir.resolve()
     except (FileNotFoundError, PermissionError):
         return not Path("/proc/self").exists()
+
+
+def _orphans(data_dir: Path) -> bool:
+    """Whether any process of a server still stands in that folder; without /proc, nobody can be seen."""
+    folder = data_dir.resolve()
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if entry.resolve(strict=True) == folder:
+                return True
+        except OSError:  # gone meanwhile, or somebody else's
+            continue
+    return False
