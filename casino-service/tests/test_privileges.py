@@ -18,11 +18,14 @@ RELATIONS = """
 """
 CALLABLE = {
     *("clock", "feed_position", "feed_horizon", "execute_wallet_commands", "get_balances", "open_session"),
+    *("entry_hash", "head"),
     *("bind_provider_session", "close_session", "claim_nonces", "empty_old_nonce_drawer"),
+    *("bind_session_fingerprint", "enter_session", "check_access_token", "take_client_token", "prune_client_limits"),
 }
 NO_TENANT_BECAUSE = {
     "alembic_version": "tells of the schema, not of anybody",
     "applied_sql": "tells of the schema, not of anybody",
+    "key_revocations": "keys belong to a direction between services, whichever tenants they serve",
     "nonces": "random numbers of requests, which name no tenant",
     "nonces_0": "a partition of nonces",
     "nonces_1": "a partition of nonces",

@@ -22,9 +22,11 @@ from casino.callbacks.nonces import DatabaseNonceStore
 from casino.callbacks.routes import Callbacks, is_signed
 from casino.db import Database
 from casino.health import Health
+from casino.key_watch import KeyWatch
 from casino.log import configure_logging
 from casino.metrics import FLUSH_SECONDS, Metrics
 from casino.revisions import expected_revision
+from casino.sessions.gate import ClientGate
 from casino.sessions.launch import Launcher
 from casino.sessions.provider_client import ProviderClient
 from casino.sessions.routes import ClientEndpoints
@@ -32,7 +34,6 @@ from casino.settings import Settings, from_environment
 from casino.wallet.commands import Balance, BalanceRequest, Ledger, WalletCommand, WalletOutcome
 from casino.wallet.group_commit import GroupCommit
 from shared_signing.asgi import SignedEndpoints
-from shared_signing.keys import KeyRing
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
 
@@ -41,6 +42,7 @@ log = structlog.get_logger()
 SIGNATURE_HEADER: Final = "x-casino-signature"
 GC_THRESHOLD_OBJECTS: Final = 5_000
 NONCE_DRAWER_CHECK_SECONDS: Final = 60.0
+CLIENT_PRUNE_SECONDS: Final = 30.0
 
 
 def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
@@ -76,22 +78,28 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         ("nonces", lambda: nonces.size),
     ):
         metrics.watch_queue(committer, length)
-    casino_keys = KeyRing(settings.casino_keys)
-    provider = ProviderClient(settings.provider_url, KeyRing(settings.provider_keys), transport=provider_transport)
+    key_watch = KeyWatch(settings)
+    casino_keys = key_watch.keys.casino
+    provider = ProviderClient(settings.provider_url, key_watch.keys.provider, transport=provider_transport)
     tenant_id, ledger_id = settings.tenant_id, settings.ledger_id
     launcher = Launcher(database=database, provider=provider, tenant_id=tenant_id, ledger_id=ledger_id)
+    gate = ClientGate(database, settings)
     feed = Feed(database, tenant_id, ledger_id)
-    metrics_loop = BackgroundLoop("metrics", metrics.flush, interval_seconds=FLUSH_SECONDS)
-    drawer_loop = BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS)
+    loops = [
+        BackgroundLoop("metrics", metrics.flush, interval_seconds=FLUSH_SECONDS),
+        BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS),
+        BackgroundLoop("client_limits", gate.prune, interval_seconds=CLIENT_PRUNE_SECONDS),
+    ]
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await database.open()
-        drawer_loop.start()
-        metrics_loop.start()
+        await key_watch.start()
+        for loop in loops:
+            loop.start()
         log.info("service_started", demo=settings.demo, group_commit_max=settings.group_commit_max)
         yield
-        await asyncio.gather(drawer_loop.stop(), metrics_loop.stop())
+        await asyncio.gather(*(loop.stop() for loop in loops))
         await asyncio.gather(commands.close(), balances.close(), nonces.close())
         await provider.close()
         await database.close()
@@ -100,7 +108,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     app = Starlette(
         routes=[
             *Callbacks(commands, balances, feed, metrics).routes(),
-            *ClientEndpoints(launcher, settings).routes(),
+            *ClientEndpoints(launcher, gate, settings).routes(),
             *Health(database, expected_revision()).routes(),
             *metrics.routes(),
         ],

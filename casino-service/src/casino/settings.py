@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
-from shared_signing.keys import Key, parse_keys
+from shared_signing.keys import Key, KeyConfigurationError, parse_keys
+from shared_signing.live_keys import KeyFile
+from shared_signing.strength import share_a_secret, weakness
 
-SECRET_MIN_BYTES: Final = 32
-WELL_KNOWN_SECRETS: Final = frozenset({"casino-secret", "provider-secret", "change-me", "changeme", "secret", "test"})
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo value, refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 - likewise
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class SettingsError(ValueError):
@@ -31,6 +36,8 @@ class Settings:
     demo: bool = False
     casino_keys: tuple[Key, ...] = field(default=(), repr=False)
     provider_keys: tuple[Key, ...] = field(default=(), repr=False)
+    casino_keys_file: KeyFile | None = None
+    provider_keys_file: KeyFile | None = None
     access_token_secret: str | None = field(default=None, repr=False)
     game_url: str = "http://127.0.0.1:8100/play"
     tenant_id: str = "JAQPOT"
@@ -49,6 +56,12 @@ class Settings:
     statement_timeout_ms: int = 3000
     lock_timeout_ms: int = 2000
     pool_wait_seconds: float = 1.0
+    client_burst_calls: int = 10
+    """Calls of launchGame and simulateRound that one player's client may make at once."""
+    client_calls_per_second: int = 5
+    """And so many a second after that, over all processes."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose X-Forwarded-For is believed; nobody's by default."""
     pool_size_max: int = 8
 
 
@@ -59,9 +72,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     database_url = env.get("CASINO_DATABASE_URL", "")
     if not database_url:
         raise SettingsError("CASINO_DATABASE_URL is missing: where is the wallet's Postgres?")
-    casino_keys = _keys(env, "CASINO", demo_secret=DEMO_CASINO_SECRET if demo else "")
-    provider_keys = _keys(env, "PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else "")
-    if {key.secret for key in casino_keys} & {key.secret for key in provider_keys}:
+    casino_keys, casino_file = _keys(env, "CASINO", demo_secret=DEMO_CASINO_SECRET if demo else "")
+    provider_keys, provider_file = _keys(env, "PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else "")
+    if share_a_secret(casino_keys, provider_keys):
         raise SettingsError("CASINO_SECRET and PROVIDER_SECRET must differ: each direction has secrets of its own")
     token_secret = env.get("CASINO_ACCESS_TOKEN_SECRET") or None
     if token_secret is not None:
@@ -75,6 +88,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         demo=demo,
         casino_keys=casino_keys,
         provider_keys=provider_keys,
+        casino_keys_file=casino_file,
+        provider_keys_file=provider_file,
         access_token_secret=token_secret,
         game_url=env.get("CASINO_GAME_URL", "http://127.0.0.1:8100/play"),
         tenant_id=env.get("CASINO_TENANT", "JAQPOT"),
@@ -85,6 +100,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         group_commit_lanes=_integer(env, "CASINO_GROUP_COMMIT_LANES", default=2, least=1, most=16),
         queue_max=_integer(env, "CASINO_QUEUE_MAX", default=4096, least=1, most=100_000),
         wallet_queue_max=_integer(env, "CASINO_WALLET_QUEUE_MAX", default=256, least=1, most=10_000),
+        client_burst_calls=_integer(env, "CASINO_CLIENT_BURST", default=10, least=1, most=1_000_000),
+        client_calls_per_second=_integer(env, "CASINO_CLIENT_PER_SECOND", default=5, least=1, most=100_000),
+        trusted_proxies=_networks(env, "CASINO_TRUSTED_PROXIES"),
     )
 
 
@@ -97,26 +115,35 @@ def _integer(env: Mapping[str, str], name: str, *, default: int, least: int, mos
     return int(text)
 
 
-def _keys(env: Mapping[str, str], side: str, *, demo_secret: str) -> tuple[Key, ...]:
-    """The keys of one direction: `main` from <side>_SECRET, then those of <side>_KEYS, the newest last."""
+def _networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    try:
+        networks = tuple(ipaddress.ip_network(text) for text in env.get(name, "").replace(",", " ").split())
+    except ValueError:
+        raise SettingsError(f"{name} must be addresses or networks (10.0.0.0/8), separated by commas") from None
+    if any(network.prefixlen == 0 for network in networks):
+        raise SettingsError(f"{name} must not be everybody: then anybody could say to be anywhere")
+    return networks
+
+
+def _keys(env: Mapping[str, str], side: str, *, demo_secret: str) -> tuple[tuple[Key, ...], KeyFile | None]:
+    """The keys of one direction: `main` from <side>_SECRET, then those of <side>_KEYS or <side>_KEYS_FILE."""
     secret = env.get(f"{side}_SECRET") or demo_secret
-    more = env.get(f"{side}_KEYS") or None
+    more, path = env.get(f"{side}_KEYS") or None, env.get(f"{side}_KEYS_FILE") or None
     if not secret:
         raise SettingsError(f"{side}_SECRET is missing")
+    if more and path:
+        raise SettingsError(f"{side}_KEYS and {side}_KEYS_FILE are both set: choose one")
     _check_secret(f"{side}_SECRET", secret, demo=bool(demo_secret))
+    name, file = (f"{side}_KEYS_FILE", KeyFile(Path(path), secret)) if path else (f"{side}_KEYS", None)
     try:
-        keys = tuple(parse_keys(secret, more))
-    except ValueError as error:
-        raise SettingsError(f"{side}_KEYS is not usable: {error}") from None
+        keys = file.parse(file.read()) if file else tuple(parse_keys(secret, more))
+    except KeyConfigurationError as error:
+        raise SettingsError(f"{name} is not usable: {error}") from None
     for key in keys:
-        _check_secret(f"{side}_KEYS ({key.key_id})", key.secret.decode(), demo=bool(demo_secret))
-    return keys
+        _check_secret(f"{name} ({key.key_id})", key.secret.decode(), demo=bool(demo_secret))
+    return keys, file
 
 
 def _check_secret(name: str, secret: str, *, demo: bool) -> None:
-    if demo:
-        return
-    if secret in WELL_KNOWN_SECRETS:
-        raise SettingsError(f"{name} is a well-known value: choose a secret of your own")
-    if len(secret.encode()) < SECRET_MIN_BYTES:
-        raise SettingsError(f"{name} is shorter than {SECRET_MIN_BYTES} bytes")
+    if not demo and (why := weakness(secret)) is not None:
+        raise SettingsError(f"{name} {why}: choose a secret of your own")

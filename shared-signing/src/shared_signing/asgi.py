@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared_signing.keys import KeysNotLoaded, NoLiveKey
 from shared_signing.nonces import NonceStoreOverloaded
 from shared_signing.signer import Signer
 from shared_signing.verifier import Accepted, Refusal, Refused, Verifier
@@ -105,7 +106,7 @@ class SignedEndpoints:
             verdict = await self._verifier.verify_request(
                 signatures, method=scope["method"], target=_target(scope), body=body
             )
-        except NonceStoreOverloaded:
+        except (NonceStoreOverloaded, KeysNotLoaded):
             await _send_answer(send, self._refuse(scope, OVERLOADED, _NO_EXTRAS))
             return
         if isinstance(verdict, Refused):
@@ -139,7 +140,7 @@ class SignedEndpoints:
         scope.setdefault("state", {})["signed_by"] = accepted.key.key_id
         if accepted.skew_is_worrying and self._on_skew is not None:
             self._on_skew(scope, accepted.key.key_id, accepted.skew_seconds)
-        answer = _SignedAnswer(self, scope["method"] == "HEAD", accepted, send)
+        answer = _SignedAnswer(self, scope, accepted, send)
         try:
             await self._app(scope, receive, answer.send)
         except Exception:
@@ -155,11 +156,11 @@ class SignedEndpoints:
 class _SignedAnswer:
     """Holds back one answer of the application until it is whole, then signs and sends it."""
 
-    __slots__ = ("_accepted", "_bodyless", "_edge", "_held", "_send", "_start", "sent")
+    __slots__ = ("_accepted", "_edge", "_held", "_scope", "_send", "_start", "sent")
 
-    def __init__(self, edge: SignedEndpoints, bodyless: bool, accepted: Accepted, send: Send) -> None:
+    def __init__(self, edge: SignedEndpoints, scope: Scope, accepted: Accepted, send: Send) -> None:
         self._edge = edge
-        self._bodyless = bodyless
+        self._scope = scope
         self._accepted = accepted
         self._send = send
         self._start: Message | None = None
@@ -192,17 +193,21 @@ class _SignedAnswer:
         return None if more else bytes(held)
 
     async def finish(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
-        """Sign and send a whole answer."""
+        """Sign and send a whole answer. Without a live key the caller learns nothing: for it the outcome is unknown."""
         self.sent = True
         edge, accepted = self._edge, self._accepted
         own = edge._header_name
         signed = [header for header in headers if header[0] != own and header[0] != b"content-length"]
         framed = status not in _BODYLESS_STATUSES
-        if self._bodyless or not framed:
+        if self._scope["method"] == "HEAD" or not framed:
             body = b""  # what the caller receives and hashes, whatever the application sent
         if framed:
             signed.append((b"content-length", b"%d" % len(body)))
-        signature = edge._signer.sign_response(nonce=accepted.nonce, status=status, body=body, key=accepted.key)
+        try:
+            signature = edge._signer.sign_response(nonce=accepted.nonce, status=status, body=body, key=accepted.key)
+        except NoLiveKey:
+            await _send_answer(self._send, edge._refuse(self._scope, INTERNAL, _NO_EXTRAS))
+            return
         signed.append((own, signature.encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": signed})
         await self._send({"type": "http.response.body", "body": body})

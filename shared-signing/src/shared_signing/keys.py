@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -29,7 +29,7 @@ class KeyConfigurationError(ValueError):
 
 
 class NoLiveKey(LookupError):  # noqa: N818 - a state, named as the others are
-    """Every key of the ring has ended, so nothing can be signed."""
+    """Every key of the ring has ended (or none is loaded yet), so nothing can be signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +61,55 @@ class Key:
         """Whether the key may be used at `now` (unix seconds)."""
         return self.not_after is None or now < self.not_after
 
+    def ended(self) -> Key:
+        """The same key with its end in the past: what a revocation makes of it."""
+        return replace(self, not_after=0.0)
+
+
+class KeysNotLoaded(Exception):  # noqa: N818 - a state, named as the others are
+    """It is not known yet which keys were revoked, so nobody can be believed. The request may be sent again later."""
+
 
 class KeyRing:
     """The keys of one direction, oldest first: the newest live one signs, every live one verifies.
 
     `replace` rotates at run time: every single question is answered from the old keys or from the new ones, also across
-    threads, never from a mixture.
+    threads, never from a mixture. A ring that is `awaiting` its first keys neither signs nor verifies anything.
     """
 
-    __slots__ = ("_by_id", "_newest_first")
+    __slots__ = ("_by_id", "_newest_first", "awaiting")
 
     def __init__(self, keys: Sequence[Key]) -> None:
         self.replace(keys)
+
+    @classmethod
+    def awaiting_keys(cls) -> KeyRing:
+        """A ring that knows no key until its first `replace`."""
+        ring = cls.__new__(cls)
+        ring._newest_first, ring._by_id, ring.awaiting = (), {}, True
+        return ring
 
     def replace(self, keys: Sequence[Key]) -> None:
         """Take `keys`, newest last, in place of the present ones.
 
         Raises `KeyConfigurationError`, and then the present keys stay.
         """
-        _check_ring(keys)
+        check_ring(keys)
         self._newest_first = tuple(reversed(keys))
         self._by_id = {key.key_id: key for key in keys}
+        self.awaiting = False
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """All keys, live or not, oldest first."""
+        return self._newest_first[::-1]
 
     def signing_key(self, now: float) -> Key:
         """The newest key that is live at `now`. Raises `NoLiveKey` when all have ended."""
         for key in self._newest_first:
             if key.is_live(now):
                 return key
-        raise NoLiveKey("every key has passed its end time")
+        raise NoLiveKey("the keys are not loaded yet" if self.awaiting else "every key has ended")
 
     def verifying_key(self, key_id: str, now: float) -> Key | None:
         """The key with this id if it is live at `now`."""
@@ -114,7 +135,7 @@ def parse_keys(secret: str, keys_json: str | None) -> list[Key]:
         else:
             newer.append(Key(key_id, _encode(key_id, entry_secret), not_after))
     keys = [Key(DEFAULT_KEY_ID, _encode(DEFAULT_KEY_ID, secret), main_end), *newer]
-    _check_ring(keys)
+    check_ring(keys)
     return keys
 
 
@@ -173,18 +194,19 @@ def _encode(key_id: str, secret: str) -> bytes:
         raise KeyConfigurationError(f"key {key_id} has a secret that is not UTF-8") from None
 
 
-def _check_ring(keys: Sequence[Key]) -> None:
+def check_ring(keys: Sequence[Key]) -> None:
+    """What holds among the keys of one direction. Raises `KeyConfigurationError`."""
     if not 1 <= len(keys) <= KEYS_MAX:
         raise KeyConfigurationError(f"a ring holds 1 to {KEYS_MAX} keys")
     if len({key.key_id for key in keys}) != len(keys):
         raise KeyConfigurationError("two keys have the same id")
     # The MAC does not cover `k` and nonces are remembered per key: under two ids one secret would let a recorded
     # request through a second time.
-    if len({_hmac_equivalent(key.secret) for key in keys}) != len(keys):
+    if len({hmac_equivalent(key.secret) for key in keys}) != len(keys):
         raise KeyConfigurationError("two keys have the same secret")
 
 
-def _hmac_equivalent(secret: bytes) -> bytes:
+def hmac_equivalent(secret: bytes) -> bytes:
     """The form in which HMAC uses a secret: secrets that differ only in trailing zero bytes are the same one."""
     block = sha256(secret).digest() if len(secret) > _HMAC_BLOCK_BYTES else secret
     return block.rstrip(b"\0")

@@ -62,7 +62,12 @@ class Signer:
         return SignedRequest(f"t={timestamp},n={nonce},k={key.key_id},v1={mac}", nonce)
 
     def sign_response(self, *, nonce: str, status: int, body: bytes, key: Key) -> str:
-        """The header value for an answer to the request that carried `nonce`, under the key which that request used."""
-        timestamp = int(self._clock())
+        """The header value for an answer to the request that carried `nonce`, under the key which that request used.
+
+        If that key has ended or was revoked since, the newest live one signs. Raises `NoLiveKey` when there is none.
+        """
+        now = self._clock()
+        timestamp = int(now)
+        key = self._key_ring.verifying_key(key.key_id, now) or self._key_ring.signing_key(now)
         mac = key.mac(response_bytes(timestamp=timestamp, nonce=nonce, status=status, body=body))
         return f"t={timestamp},n={nonce},k={key.key_id},v1={mac}"

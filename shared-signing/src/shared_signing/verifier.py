@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from shared_signing.canonical import MalformedSignature, SignatureHeader, request_bytes, response_bytes
-from shared_signing.keys import Key, KeyRing
+from shared_signing.keys import Key, KeyRing, KeysNotLoaded
 from shared_signing.nonces import NONCE_RETENTION_SECONDS, NonceStore
 
 # Stands in for a key that is not there, so that an unknown id costs as much time as a known one.
@@ -80,8 +80,11 @@ class Verifier:
 
         `header_values` are all values of the signature header (none: missing; several: malformed), `target` the raw
         path with its raw query, `body` the raw bytes as received. Times are compared in whole seconds. Raises
-        `NonceStoreOverloaded` when all but the nonce holds and the store cannot answer.
+        `NonceStoreOverloaded` when all but the nonce holds and the store cannot answer, and `KeysNotLoaded` before the
+        ring has its first keys.
         """
+        if self._key_ring.awaiting:
+            raise KeysNotLoaded
         now = self._clock()
         server_time = int(now)
         authentic = self._authenticate(header_values, now, method=method, target=target, body=body)

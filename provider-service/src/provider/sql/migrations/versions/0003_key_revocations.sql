@@ -3,7 +3,9 @@ create table provider.key_revocations (
     direction text not null,
     key_id text not null,
     revoked_at timestamptz not null default clock_timestamp(),
+    revoked_by text not null default session_user,
     primary key (direction, key_id),
-    constraint direction_known check (direction in ('casino', 'provider'))
+    constraint direction_known check (direction in ('casino', 'provider')),
+    constraint key_id_in_shape check (key_id ~ '^[0-9A-Za-z._-]{1,64}$')
 );
 grant select on provider.key_revocations to provider_app;

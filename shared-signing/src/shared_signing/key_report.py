@@ -1,0 +1,82 @@
+"""What a person is told about keys: which there are, and in which state.
+
+This file owns the words of `keys` and `revoke-key`, which both services have on their command lines. It must never
+show a secret, nor anything derived from one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from shared_signing.keys import Key
+from shared_signing.live_keys import CASINO, Revocation
+
+SEEN_WITHIN_SECONDS: Final = 2
+"""Every process refuses a revoked key this soon."""
+_MEANS: Final = {"casino": "provider to casino", "provider": "casino to provider"}
+
+
+class KeyNotRevoked(Exception):  # noqa: N818 - a decision, not a defect
+    """Nothing was changed; the text tells a person why."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """One configured key as a person sees it."""
+
+    direction: str
+    key_id: str
+    state: str
+    signs: bool
+    not_after: float | None
+
+    def line(self) -> str:
+        """One line of `keys`."""
+        end = "" if self.not_after is None else f"  not after {datetime.fromtimestamp(self.not_after, UTC):%FT%TZ}"
+        return f"{self.direction:<9} {self.key_id:<20} {self.state:<8}{'signs' if self.signs else '':<5}{end}".rstrip()
+
+
+def key_states(direction: str, keys: Sequence[Key], revoked: Collection[Revocation], *, now: float) -> list[KeyState]:
+    """The keys of one direction, oldest first: `live`, `ended` or `revoked`, and which of them signs."""
+    states = {}
+    for key in keys:
+        was_revoked = (direction, key.key_id) in revoked
+        states[key.key_id] = "revoked" if was_revoked else "live" if key.is_live(now) else "ended"
+    live = [key.key_id for key in keys if states[key.key_id] == "live"]
+    return [KeyState(direction, key.key_id, states[key.key_id], key.key_id in live[-1:], key.not_after) for key in keys]
+
+
+def require_revocable(key_id: str, states: Sequence[KeyState], *, confirmed: bool) -> None:
+    """Raises `KeyNotRevoked` for an id that is not configured here, and for the last live key when not confirmed."""
+    direction = states[0].direction
+    known = [state.key_id for state in states]
+    if key_id not in known:
+        raise KeyNotRevoked(
+            f"there is no key {key_id} in the direction {direction} ({_MEANS[direction]}); there are:"
+            f" {', '.join(known)}. Nothing was changed. Run this where the service's own settings are."
+        )
+    live = [state.key_id for state in states if state.state == "live"]
+    if live == [key_id] and not confirmed:
+        raise KeyNotRevoked(
+            f"{key_id} is the last live key in the direction {direction} ({_MEANS[direction]}). Without it nothing is"
+            f" signed or accepted there: all play stops until a new key is in {direction.upper()}_KEYS_FILE or"
+            f" {direction.upper()}_KEYS on both services. Nothing was changed. If you mean it, add --yes."
+        )
+
+
+def told_after(key_id: str, states: Sequence[KeyState], *, service: str, was_revoked: bool) -> list[str]:
+    """What was done, and what a person still has to do. `states` are those after it."""
+    direction = states[0].direction
+    other = "provider" if service == CASINO else "casino"
+    done = "was revoked before; nothing changed" if was_revoked else "is revoked"
+    live = [state.key_id for state in states if state.state == "live"]
+    signs = f"{live[-1]} signs" if live else "NO LIVE KEY IS LEFT: nothing is signed or accepted in this direction"
+    return [
+        f"{service}: key {key_id}, direction {direction} ({_MEANS[direction]}), {done}.",
+        f"Every {service} process refuses it within {SEEN_WITHIN_SECONDS} seconds, also after a restart; {signs}.",
+        f"This holds for {service} only. Now run: {other} revoke-key {key_id} --direction {direction}",
+        f"The id {key_id} stays revoked: give its successor another id.",
+    ]

@@ -1,0 +1,164 @@
+"""The keys of both directions while a process runs: as configured, from mounted files, and without the revoked ones.
+
+This file owns what the two rings of a process hold. It must never take a file that start-up would refuse, never let a
+ring believe anybody before the revocations were read once, and never show a secret. Whoever runs it reads the
+revocations, which lie in the service's own database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from shared_signing.keys import Key, KeyConfigurationError, KeyRing, parse_keys
+from shared_signing.strength import require_strong, share_a_secret
+
+CASINO: Final = "casino"
+PROVIDER: Final = "provider"
+DIRECTIONS: Final = (CASINO, PROVIDER)
+"""A direction is named after the service that verifies its requests."""
+
+KEYS_FILE_MAX_BYTES: Final = 65_536
+
+Revocation = tuple[str, str]
+"""Direction and key id."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A mounted file with the newer keys of one direction, in the form of `parse_keys`, beside the secret of `main`."""
+
+    path: Path
+    main_secret: str = field(repr=False)
+
+    def read(self) -> bytes:
+        """What the file holds now. Raises `KeyConfigurationError`."""
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(KEYS_FILE_MAX_BYTES + 1)
+        except OSError as error:
+            raise KeyConfigurationError(f"the file cannot be read ({type(error).__name__})") from None
+        if len(content) > KEYS_FILE_MAX_BYTES:
+            raise KeyConfigurationError(f"the file is larger than {KEYS_FILE_MAX_BYTES} bytes")
+        return content
+
+    def parse(self, content: bytes) -> tuple[Key, ...]:
+        """The keys in what was read, `main` first. Raises `KeyConfigurationError`.
+
+        An empty file is refused, because a file that is being written is empty for a moment: no key is `[]`.
+        """
+        if not content.strip():
+            raise KeyConfigurationError("the file is empty; without further keys it holds []")
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            raise KeyConfigurationError("the file is not UTF-8") from None
+        return tuple(parse_keys(self.main_secret, text))
+
+
+@dataclass(frozen=True, slots=True)
+class FileRefused:
+    """A file that changed and cannot be used. `why` names the rule and the key id, never a secret."""
+
+    direction: str
+    why: str
+
+
+@dataclass(slots=True)
+class _Side:
+    """One direction: its ring, the keys that are configured now, and the file that may change them."""
+
+    keys: tuple[Key, ...]
+    file: KeyFile | None
+    ring: KeyRing = field(default_factory=KeyRing.awaiting_keys)
+    content: bytes | None = None
+    complaint: tuple[bytes, str] | None = None
+
+
+class LiveKeys:
+    """Both rings of a process. They know no key until `apply` is called for the first time."""
+
+    __slots__ = ("_revoked", "_sides", "_strict")
+
+    def __init__(
+        self,
+        *,
+        casino: Sequence[Key],
+        provider: Sequence[Key],
+        casino_file: KeyFile | None = None,
+        provider_file: KeyFile | None = None,
+        strict: bool = True,
+    ) -> None:
+        """Start from the keys that start-up accepted. `strict` is what holds outside demo mode."""
+        self._sides = {CASINO: _Side(tuple(casino), casino_file), PROVIDER: _Side(tuple(provider), provider_file)}
+        self._revoked: frozenset[Revocation] = frozenset()
+        self._strict = strict
+
+    @property
+    def casino(self) -> KeyRing:
+        """Provider to casino."""
+        return self._sides[CASINO].ring
+
+    @property
+    def provider(self) -> KeyRing:
+        """Casino to provider."""
+        return self._sides[PROVIDER].ring
+
+    def ids(self) -> list[str]:
+        """The ids of all configured keys: revocations of others need not be read."""
+        return sorted({key.key_id for side in self._sides.values() for key in side.keys})
+
+    def reread_files(self) -> list[FileRefused]:
+        """Take over files whose content changed; they come into force with the next `apply`.
+
+        A file that start-up would refuse changes nothing, and is told of once.
+        """
+        refused: list[FileRefused] = []
+        changed: dict[str, tuple[bytes, tuple[Key, ...]]] = {}
+        for direction, side in self._sides.items():
+            if side.file is None:
+                continue
+            content = b""
+            try:
+                content = side.file.read()
+                if content == side.content:
+                    side.complaint = None
+                    continue
+                keys = side.file.parse(content)
+                if self._strict:
+                    require_strong(keys)
+                changed[direction] = (content, keys)
+            except KeyConfigurationError as error:
+                refused += self._complain(direction, content, str(error))
+        wanted = {direction: changed[direction][1] if direction in changed else side.keys
+                  for direction, side in self._sides.items()}  # fmt: skip
+        if changed and share_a_secret(wanted[CASINO], wanted[PROVIDER]):
+            for direction, (content, _) in changed.items():
+                refused += self._complain(direction, content, "each direction has secrets of its own")
+            return refused
+        for direction, (content, keys) in changed.items():
+            side = self._sides[direction]
+            side.content, side.keys, side.complaint = content, keys, None
+        return refused
+
+    def apply(self, revoked: Collection[Revocation]) -> None:
+        """Put the configured keys into force, without those that are revoked: they stay in their ring, ended."""
+        self._revoked = frozenset(revoked)
+        for direction, side in self._sides.items():
+            keys = [key.ended() if (direction, key.key_id) in self._revoked else key for key in side.keys]
+            if side.ring.awaiting or tuple(keys) != side.ring.keys:
+                side.ring.replace(keys)
+
+    def live_ids(self, now: float) -> Mapping[str, tuple[str, ...]]:
+        """For each direction the ids of the keys in force, oldest first: the last one signs."""
+        return {
+            direction: tuple(key.key_id for key in side.ring.keys if key.is_live(now))
+            for direction, side in self._sides.items()
+        }
+
+    def _complain(self, direction: str, content: bytes, why: str) -> list[FileRefused]:
+        side = self._sides[direction]
+        known, side.complaint = side.complaint, (content, why)
+        return [] if known == side.complaint else [FileRefused(direction, why)]
