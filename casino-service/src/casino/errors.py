@@ -57,6 +57,7 @@ ERRORS: Final[Mapping[str, ErrorKind]] = {
         ErrorKind("access_token_invalid", 401, _NEVER, "The player's access token is not valid"),
         ErrorKind("insufficient_balance", 402, "tells the player", "Insufficient balance"),
         ErrorKind("session_player_mismatch", 403, _END, "The session belongs to another player"),
+        ErrorKind("session_fingerprint_mismatch", 403, _END, "The session is used from somewhere else"),
         ErrorKind("player_excluded", 403, _END, "The player is excluded from play"),
         ErrorKind("wallet_blocked", 403, _END, "The wallet is blocked"),
         ErrorKind("limit_exceeded", 403, _END, "A limit of the player has been reached"),
@@ -74,6 +75,7 @@ ERRORS: Final[Mapping[str, ErrorKind]] = {
             "idempotency_mismatch", 422, "never retries; alarms", "The transaction id was used with other content"
         ),
         ErrorKind("game_disabled", 423, "shows maintenance", "The game is under maintenance"),
+        ErrorKind("rate_limited", 429, "waits as told", "Too many calls", retry_after_seconds=1),
         ErrorKind("internal", 500, "asks again with the same id", "An internal error: the outcome is not known"),
         ErrorKind("provider_unreachable", 502, "shows a wallet error", "The game provider cannot be reached"),
         ErrorKind("overloaded", 503, "waits as told, same id", "Too busy: nothing was done", retry_after_seconds=1),
@@ -89,14 +91,21 @@ _encode = msgspec.json.Encoder().encode
 class Refused(Exception):  # noqa: N818 - an answer, not a defect
     """The request is answered with a row of the table. Only for ways where a return value would be in the way."""
 
-    def __init__(self, code: str, *, field: str | None = None) -> None:
+    def __init__(self, code: str, *, field: str | None = None, retry_after_seconds: int | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.field = field
+        self.retry_after_seconds = retry_after_seconds
 
 
 def render(
-    code: str, request_id: str, *, sentence: str | None = None, field: str | None = None, extras: Mapping[str, Any] = {}
+    code: str,
+    request_id: str,
+    *,
+    sentence: str | None = None,
+    field: str | None = None,
+    retry_after_seconds: int | None = None,
+    extras: Mapping[str, Any] = {},
 ) -> Answer:
     """Status, headers and body of an error answer. `extras` are further keys of the body (`serverTime`)."""
     kind = ERRORS[code]
@@ -105,6 +114,7 @@ def render(
         content["field"] = field
     content.update(extras)
     headers = list(JSON_HEADERS)
-    if kind.retry_after_seconds is not None:
-        headers.append((b"retry-after", str(kind.retry_after_seconds).encode()))
+    seconds = kind.retry_after_seconds if retry_after_seconds is None else retry_after_seconds
+    if seconds is not None:
+        headers.append((b"retry-after", str(seconds).encode()))
     return kind.status, headers, _encode(content)

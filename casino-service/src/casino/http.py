@@ -147,10 +147,17 @@ class RenderErrors:
             await send_answer(send, _answer_to(error, scope))
 
 
-def refusal(scope: Scope, code: str, *, field: str | None = None, extras: Mapping[str, Any] = {}) -> Answer:
+def refusal(
+    scope: Scope,
+    code: str,
+    *,
+    field: str | None = None,
+    retry_after_seconds: int | None = None,
+    extras: Mapping[str, Any] = {},
+) -> Answer:
     """The answer to a refused request, which is noted as such."""
     scope["state"]["code"] = code
-    return errors.render(code, request_id(scope), field=field, extras=extras)
+    return errors.render(code, request_id(scope), field=field, retry_after_seconds=retry_after_seconds, extras=extras)
 
 
 def _log_refusal(code: str, endpoint: str) -> None:
@@ -162,7 +169,7 @@ def _log_refusal(code: str, endpoint: str) -> None:
 def _answer_to(error: Exception, scope: Scope) -> Answer:
     match error:
         case Refused():
-            return refusal(scope, error.code, field=error.field)
+            return refusal(scope, error.code, field=error.field, retry_after_seconds=error.retry_after_seconds)
         case KeyBusy():
             return refusal(scope, "session_busy")
         case Overloaded():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
 
 import jwt
@@ -14,23 +15,26 @@ AUDIENCE: Final = "casino-player"
 _BEARER: Final = "bearer "
 
 
-def player_of(authorization: str | None, secret: str | None) -> str:
-    """The player id (`sub`) of a valid token. Raises Refused(access_token_missing or access_token_invalid)."""
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token that holds: whose it is, and until when (unix seconds)."""
+
+    player_id: str
+    expires_at: int
+    token: str = field(repr=False)
+
+
+def read_access_token(authorization: str | None, secret: str | None) -> AccessToken:
+    """The valid token in a header. Raises Refused(access_token_missing or access_token_invalid)."""
     if authorization is None or not authorization.lower().startswith(_BEARER):
         raise Refused("access_token_missing")
     if secret is None:
         raise Refused("access_token_invalid")  # no secret is configured: nobody can have been given a token
+    token = authorization[len(_BEARER) :].strip()
     try:
         claims = jwt.decode(
-            authorization[len(_BEARER) :].strip(),
-            secret,
-            algorithms=[ALGORITHM],
-            audience=AUDIENCE,
-            options={"require": ["exp", "sub", "aud"]},
+            token, secret, algorithms=[ALGORITHM], audience=AUDIENCE, options={"require": ["exp", "sub", "aud"]}
         )
-    except jwt.InvalidTokenError:
-        raise Refused("access_token_invalid") from None
-    try:
-        return decoding.identifier(claims, "sub")
-    except Refused:
+        return AccessToken(decoding.identifier(claims, "sub"), int(claims["exp"]), token)
+    except (jwt.InvalidTokenError, Refused):
         raise Refused("access_token_invalid") from None

@@ -6,7 +6,7 @@ Owns the order of these two steps, and what happens when the second one fails.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -16,6 +16,7 @@ import structlog
 from casino import decoding
 from casino.db import Database
 from casino.errors import Refused
+from casino.players.fingerprint import fingerprint
 from casino.sessions import queries
 from casino.sessions.provider_client import ProviderClient, ProviderUnreachable
 from casino.sessions.token import new_token, token_hash
@@ -32,6 +33,8 @@ class LaunchRequest:
     country: str | None
     client_address: str | None
     request_id: str
+    traits: bytes = field(repr=False)
+    """What the fingerprint of the client's tokens is made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ class Launcher:
                 "casinoCode": self.tenant_id,
             },
             request.request_id,
+            fingerprint(session_token, request.traits),
         )
         log.info("game_launched", session_id=str(session_id), game=game_code)
         return GameSession(
@@ -105,14 +109,24 @@ class Launcher:
             expires_at=expires_at,
         )
 
-    async def _join(self, session_id: uuid.UUID, message: dict[str, Any], request_id: str) -> str:
+    async def _join(
+        self, session_id: uuid.UUID, message: dict[str, Any], request_id: str, client_fingerprint: bytes
+    ) -> str:
         try:
             answer = await self.provider.launch(message, request_id=request_id)
             provider_session_id = decoding.identifier(answer, "providerSessionId")
         except (ProviderUnreachable, Refused):
             await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
             raise Refused("provider_unreachable") from None
-        await self.database.call(queries.BIND_PROVIDER_SESSION, (self.ledger_id, session_id, provider_session_id))
+        await self.database.call(
+            queries.BIND_SESSION,
+            {
+                "ledger_id": self.ledger_id,
+                "session_id": session_id,
+                "provider_session_id": provider_session_id,
+                "fingerprint": client_fingerprint,
+            },
+        )
         return provider_session_id
 
 

@@ -11,5 +11,18 @@ OPEN_SESSION: Final = """
         %(country)s, %(client_address)s::inet
     )
 """
-BIND_PROVIDER_SESSION: Final = "select casino.bind_provider_session(%s::integer, %s::uuid, %s)"
+BIND_SESSION: Final = """
+    select
+        casino.bind_provider_session(%(ledger_id)s::integer, %(session_id)s::uuid, %(provider_session_id)s),
+        casino.bind_session_fingerprint(%(ledger_id)s::integer, %(session_id)s::uuid, %(fingerprint)s::bytea)
+"""
 CLOSE_SESSION: Final = "select casino.close_session(%s::integer, %s::uuid)"
+ENTER_SESSION: Final = """
+    select o_code, o_session_id, o_provider_session_id, o_game_code, o_currency
+    from casino.enter_session(
+        %(ledger_id)s::integer, %(tenant_id)s, %(player_id)s, %(game_id)s, %(token_hash)s::bytea, %(fingerprint)s::bytea
+    )
+"""
+COUNT_CLIENT_CALL: Final = "select casino.take_client_token(%s::integer, %s, %s, %s::integer, %s::integer)"
+CHECK_ACCESS: Final = "select casino.check_access_token(%s, %s::bytea, %s::bytea, to_timestamp(%s::bigint))"
+PRUNE_CLIENT_LIMITS: Final = "select casino.prune_client_limits(%s::integer)"

@@ -16,7 +16,10 @@ from starlette.routing import BaseRoute, Route
 from casino import decoding
 from casino.errors import Refused
 from casino.http import read_body, request_id
-from casino.players.access_token import player_of
+from casino.players.access_token import read_access_token
+from casino.players.client_address import client_address
+from casino.players.fingerprint import traits_of
+from casino.sessions.gate import ClientGate, EnteredSession
 from casino.sessions.launch import GameSession, Launcher, LaunchRequest, launch_url
 from casino.sessions.provider_client import ProviderUnreachable
 from casino.settings import Settings
@@ -30,6 +33,7 @@ class ClientEndpoints:
     """What the endpoints work with."""
 
     launcher: Launcher
+    gate: ClientGate
     settings: Settings
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -40,7 +44,8 @@ class ClientEndpoints:
         ]
 
     async def _launch_game(self, request: Request) -> Response:
-        session = await self.launcher.launch(await self._read(request))
+        wanted, _ = await self._read(request, may_name_session=False)
+        session = await self.launcher.launch(wanted)
         return _json(
             {
                 "sessionToken": session.session_token,
@@ -57,8 +62,8 @@ class ClientEndpoints:
         )
 
     async def _simulate_round(self, request: Request) -> Response:
-        wanted = await self._read(request)
-        session = await self.launcher.launch(wanted)
+        wanted, entered = await self._read(request, may_name_session=True)
+        session = entered or await self.launcher.launch(wanted)
         try:
             report = await self.launcher.provider.simulate(
                 _simulation_of(session, self.launcher.tenant_id), request_id=wanted.request_id
@@ -67,22 +72,37 @@ class ClientEndpoints:
             raise Refused("provider_unreachable") from None
         return _json(report)
 
-    async def _read(self, request: Request) -> LaunchRequest:
+    async def _read(self, request: Request, *, may_name_session: bool) -> tuple[LaunchRequest, EnteredSession | None]:
+        """What the client wants, and the session in which it wants it if it named one: let through by the gate."""
         content = decoding.decode_object(await read_body(request.scope, request.receive))
-        if self.settings.demo:
-            player_id = decoding.identifier(content, "userId")
-        else:
-            player_id = player_of(request.headers.get("authorization"), self.settings.access_token_secret)
-        return LaunchRequest(
+        access = None
+        if not self.settings.demo:
+            access = read_access_token(request.headers.get("authorization"), self.settings.access_token_secret)
+        player_id = access.player_id if access else decoding.identifier(content, "userId")
+        wanted = LaunchRequest(
             player_id=player_id,
             game_id=decoding.identifier(content, "gameId"),
             country=decoding.optional_identifier(content, "country"),
             client_address=_address(content),
             request_id=request_id(request.scope),
+            traits=traits_of(
+                client_address(request.scope, self.settings.trusted_proxies), request.headers.get("user-agent")
+            ),
         )
+        session_token = decoding.optional_identifier(content, "sessionToken") if may_name_session else None
+        await self.gate.take_token(player_id)
+        entered = None
+        if session_token is not None:
+            # Before the access token is looked at: a session that turns up elsewhere is closed either way.
+            entered = await self.gate.enter_session(
+                session_token, player_id=player_id, game_id=wanted.game_id, traits=wanted.traits
+            )
+        if access is not None:
+            await self.gate.check_access_token(access, wanted.traits)
+        return wanted, entered
 
 
-def _simulation_of(session: GameSession, casino_code: str) -> dict[str, Any]:
+def _simulation_of(session: GameSession | EnteredSession, casino_code: str) -> dict[str, Any]:
     return {
         "sessionToken": session.session_token,
         "providerSessionId": session.provider_session_id,

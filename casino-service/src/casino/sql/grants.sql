@@ -13,6 +13,11 @@ grant execute on function
     casino.open_session(integer, text, text, text, uuid, bytea, text, inet),
     casino.bind_provider_session(integer, uuid, text),
     casino.close_session(integer, uuid),
+    casino.bind_session_fingerprint(integer, uuid, bytea),
+    casino.enter_session(integer, text, text, text, bytea, bytea),
+    casino.check_access_token(text, bytea, bytea, timestamptz),
+    casino.take_client_token(integer, text, text, integer, integer),
+    casino.prune_client_limits(integer),
     casino.claim_nonces(text [], bigint []),
     casino.empty_old_nonce_drawer()
 to casino_app;

@@ -1,0 +1,65 @@
+"""Where a client calls from: the peer of its connection, or what a configured proxy says.
+
+Owns which forwarded headers are believed. It must never believe one of a peer that is no trusted proxy, nor fail on
+what somebody wrote into one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.types import Scope
+
+from casino.settings import Network
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+FORWARDED_FOR: Final = b"x-forwarded-for"
+HOPS_MAX: Final = 32
+"""Entries of a forwarded header that are looked at, from the right; nobody has that many proxies."""
+
+
+def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> Address | None:
+    """The rightmost address on the way here that is no trusted proxy; None when the server does not know its peer.
+
+    Only what the proxies wrote themselves counts: an entry further left was sent by somebody who could write anything.
+    An entry that is no address ends the search, and the proxy that passed it on stands for whoever is behind it.
+    """
+    peer = scope.get("client")
+    address = _parse(peer[0]) if peer else None
+    if address is None or not trusted_proxies:
+        return address
+    for entry in _forwarded(scope):
+        if not _is_among(address, trusted_proxies):
+            break
+        before = _parse(entry)
+        if before is None:
+            break
+        address = before
+    return address
+
+
+def _forwarded(scope: Scope) -> list[str]:
+    """The entries of every X-Forwarded-For header, the nearest hop first."""
+    values = [value for name, value in scope["headers"] if name == FORWARDED_FOR]
+    return b",".join(values).decode("latin-1").rsplit(",", HOPS_MAX)[::-1][:HOPS_MAX] if values else []
+
+
+def _is_among(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _parse(text: str) -> Address | None:
+    """An address, also with a port as some proxies write it; an IPv4 address in IPv6's clothes is an IPv4 address."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address

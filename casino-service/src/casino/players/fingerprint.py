@@ -1,0 +1,38 @@
+"""The fingerprint of a client: a keyed hash of the network that it calls from and of its user agent.
+
+Owns what of a client counts, so that a phone that changes its address within its network stays the same client. It must
+never let an address or a user agent be learnt from a stored fingerprint: the key is the token, which is not stored.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from hashlib import sha256
+from typing import Final
+
+from casino.players.client_address import Address
+
+IPV4_PREFIX_BITS: Final = 24
+IPV6_PREFIX_BITS: Final = 64
+USER_AGENT_MAX_CHARACTERS: Final = 512
+_PURPOSE: Final = b"casino client fingerprint v1"
+
+
+def traits_of(address: Address | None, user_agent: str | None) -> bytes:
+    """What counts of a client: its network, and its user agent without regard to case and white space."""
+    agent = " ".join((user_agent or "").lower().split())[:USER_AGENT_MAX_CHARACTERS]
+    return f"{_network(address)}\n{agent}".encode()
+
+
+def fingerprint(token: str, traits: bytes) -> bytes:
+    """The traits under a key that is derived from the token: equal only for the same token and the same traits."""
+    key = hmac.digest(token.encode(), _PURPOSE, sha256)
+    return hmac.digest(key, traits, sha256)
+
+
+def _network(address: Address | None) -> str:
+    if address is None:
+        return "unknown"
+    bits = IPV4_PREFIX_BITS if address.version == 4 else IPV6_PREFIX_BITS
+    return str(ipaddress.ip_network((address.packed, bits), strict=False))

@@ -1,0 +1,113 @@
+"""The gate of a player's own client: how often it may call, and from where its tokens may be used.
+
+Owns nothing but the way to the functions that decide. It must never stand before a signed callback: a rollback or a
+credit is never limited away.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from casino.db import Database
+from casino.errors import Refused
+from casino.players.access_token import AccessToken
+from casino.players.fingerprint import fingerprint
+from casino.sessions import queries
+from casino.sessions.token import token_hash
+from casino.settings import Settings
+
+log = structlog.get_logger()
+
+PRUNE_PAGE: Final = 1_000
+PRUNE_PAGES_MAX: Final = 20
+LATEST_END_SECONDS: Final = 4_102_444_800  # the year 2100: an end that a timestamp can hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnteredSession:
+    """A running session that its player's client has named."""
+
+    session_token: str = field(repr=False)
+    provider_session_id: str
+    player_id: str
+    game_code: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientGate:
+    """The gate of one tenant's clients."""
+
+    database: Database
+    settings: Settings
+
+    async def take_token(self, player_id: str) -> None:
+        """Count one call of a player's client. Raises Refused(rate_limited) with the seconds to wait."""
+        rows = await self.database.call(
+            queries.COUNT_CLIENT_CALL,
+            (
+                self.settings.ledger_id,
+                self.settings.tenant_id,
+                player_id,
+                self.settings.client_burst_calls,
+                self.settings.client_calls_per_second,
+            ),
+        )
+        wait_seconds = rows[0][0]
+        if wait_seconds:  # null: nobody whom there would be to limit, which the next step says
+            raise Refused("rate_limited", retry_after_seconds=math.ceil(wait_seconds))
+
+    async def check_access_token(self, access: AccessToken, traits: bytes) -> None:
+        """Raises Refused(session_fingerprint_mismatch) when the token is used from elsewhere than at first."""
+        rows = await self.database.call(
+            queries.CHECK_ACCESS,
+            (
+                self.settings.tenant_id,
+                bytes.fromhex(token_hash(access.token)),
+                fingerprint(access.token, traits),
+                min(access.expires_at, LATEST_END_SECONDS),
+            ),
+        )
+        if not rows[0][0]:
+            log.warning("access_token_used_elsewhere", player_id=access.player_id)
+            raise Refused("session_fingerprint_mismatch")
+
+    async def enter_session(self, session_token: str, *, player_id: str, game_id: str, traits: bytes) -> EnteredSession:
+        """The running session of this token. Raises Refused; one that is used from elsewhere is closed by that."""
+        rows = await self.database.call(
+            queries.ENTER_SESSION,
+            {
+                "ledger_id": self.settings.ledger_id,
+                "tenant_id": self.settings.tenant_id,
+                "player_id": player_id,
+                "game_id": game_id,
+                "token_hash": bytes.fromhex(token_hash(session_token)),
+                "fingerprint": fingerprint(session_token, traits),
+            },
+        )
+        code, session_id, provider_session_id, game_code, currency = rows[0]
+        if code == "session_fingerprint_mismatch":
+            log.warning("session_used_elsewhere", session_id=str(session_id), player_id=player_id)
+        if code is not None:
+            raise Refused(code)
+        return EnteredSession(
+            session_token=session_token,
+            provider_session_id=provider_session_id,
+            player_id=player_id,
+            game_code=game_code,
+            currency=currency,
+        )
+
+    async def prune(self) -> int:
+        """Forget what bounds nobody any more, a page at a time; returns the rows that went in the fullest pages."""
+        gone = 0
+        for _ in range(PRUNE_PAGES_MAX):
+            rows = await self.database.call(queries.PRUNE_CLIENT_LIMITS, (PRUNE_PAGE,))
+            gone += int(rows[0][0])
+            if rows[0][0] < PRUNE_PAGE:
+                break
+        return gone

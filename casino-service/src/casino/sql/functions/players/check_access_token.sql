@@ -1,0 +1,25 @@
+-- Purpose: hold an access token to where it was first used from.
+-- Outcome: whether it is used from there; the first use is. The row is kept until the token itself has ended.
+-- Locks: nothing but a row of its own, on the first use.
+create or replace function casino.check_access_token(
+    p_tenant_id text, p_token_hash bytea, p_fingerprint bytea, p_expires_at timestamptz
+)
+returns boolean
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+declare
+    v_fingerprint bytea;
+begin
+    select fingerprint into v_fingerprint
+    from casino.access_token_fingerprints
+    where tenant_id = p_tenant_id and token_hash = p_token_hash;
+    if v_fingerprint is null then
+        insert into casino.access_token_fingerprints (tenant_id, token_hash, fingerprint, expires_at)
+        values (p_tenant_id, p_token_hash, p_fingerprint, p_expires_at)
+        on conflict (tenant_id, token_hash) do update set expires_at = excluded.expires_at
+        returning fingerprint into v_fingerprint; -- of two first uses at once the earlier one's
+    end if;
+    return v_fingerprint = p_fingerprint;
+end;
+$$;

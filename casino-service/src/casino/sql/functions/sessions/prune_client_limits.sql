@@ -1,0 +1,38 @@
+-- Purpose: forget buckets that are full and the fingerprints of access tokens that have ended, p_limit of each at most.
+-- Outcome: how many rows went; as many as p_limit: there may be more.
+-- Locks: these rows, skipping those that somebody uses.
+create or replace function casino.prune_client_limits(p_limit integer)
+returns integer
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+declare
+    v_now constant timestamptz := casino.clock();
+    v_buckets integer;
+    v_fingerprints integer;
+begin
+    with full_bucket as materialized (
+        select tenant_id, player_id from casino.rate_buckets
+        where full_at <= v_now
+        limit p_limit
+        for update skip locked
+    )
+    delete from casino.rate_buckets as bucket
+    using full_bucket
+    where bucket.tenant_id = full_bucket.tenant_id and bucket.player_id = full_bucket.player_id;
+    get diagnostics v_buckets = row_count;
+
+    with ended as materialized (
+        select tenant_id, token_hash from casino.access_token_fingerprints
+        where expires_at <= v_now
+        order by expires_at
+        limit p_limit
+        for update skip locked
+    )
+    delete from casino.access_token_fingerprints as known
+    using ended
+    where known.tenant_id = ended.tenant_id and known.token_hash = ended.token_hash;
+    get diagnostics v_fingerprints = row_count;
+    return greatest(v_buckets, v_fingerprints);
+end;
+$$;
