@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
 import pytest
-from casino_testing.edge import JSON, Service, bet, payout, rollback, serving
+from casino_testing.edge import CASINO_RING, JSON, Service, bet, payout, rollback, serving
 from casino_testing.processes import Wire
 from casino_testing.scrape import scrape
 from casino_testing.tenant import Tenant
@@ -16,6 +17,7 @@ from structlog.typing import EventDict
 
 from casino.errors import ERRORS
 from casino.metrics import ELSEWHERE, NO_CODE, OK, UNANSWERED
+from shared_signing.signer import Signer
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +71,16 @@ async def test_a_mismatch_and_each_refused_signature_have_their_code(service: Se
     seen = await scrape(service.anybody)
     for code in ("idempotency_mismatch", "signature_missing", "signature_malformed"):
         assert seen.value("casino_requests_total", endpoint=DEBIT, code=code) == 1, code
+
+
+async def test_the_clock_of_the_provider_is_shown(service: Service) -> None:
+    behind = Signer(CASINO_RING, lambda: time.time() - 40)
+    path, body = "/casino/getBalance", b"{}"
+    headers = {**JSON, "x-casino-signature": behind.sign_request("POST", path, body).header}
+    assert (await scrape(service.anybody)).value("casino_peer_clock_skew_seconds") == 0
+    response = await service.anybody.post(path, content=body, headers=headers)
+    assert response.json()["code"] == "invalid_field"
+    assert 39 <= (await scrape(service.anybody)).value("casino_peer_clock_skew_seconds") <= 55
 
 
 async def test_batches_queues_and_the_pool_are_shown(service: Service) -> None:

@@ -148,6 +148,17 @@ def test_a_clock_that_is_far_off_is_reported_once_per_request(house: Any, send_t
     assert house.skews == ([("k2", moved)] if abs(moved) > 30 else [])
 
 
+@pytest.mark.parametrize("moved", [0, 7, -31])
+def test_the_clock_of_every_request_that_holds_is_told(house: Any, send_to: Any, moved: int) -> None:
+    headers, _ = house.sign()
+    house.clock.now += moved
+    told: list[int] = []
+    edge = house.edge(Wallet(), on_clock=told.append)
+    assert asyncio.run(send_to(edge, headers=headers)).status == 200
+    assert asyncio.run(send_to(edge, headers=headers)).status == 401
+    assert told == [moved]
+
+
 def test_a_store_that_cannot_answer_makes_an_unsigned_refusal_and_nothing_happens(house: Any, send_to: Any) -> None:
     wallet = Wallet()
     headers, _ = house.sign()

@@ -13,7 +13,6 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.types import Scope
 
 from casino import http
 from casino.background import BackgroundLoop
@@ -121,7 +120,8 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
                 signer=Signer(casino_keys),
                 covers=is_signed,
                 refuse=http.refuse,
-                on_skew=_warn_of_skew,
+                on_skew=http.warn_of_skew,
+                on_clock=metrics.note_skew,
                 max_body_bytes=http.BODY_MAX_BYTES,
             ),
             Middleware(http.RenderErrors),
@@ -144,7 +144,3 @@ def create_from_environment() -> Starlette:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD_OBJECTS)
     return app
-
-
-def _warn_of_skew(_scope: Scope, key_id: str, skew_seconds: int) -> None:
-    log.warning("peer_clock_skewed", key_id=key_id, skew_seconds=skew_seconds)

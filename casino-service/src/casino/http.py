@@ -192,3 +192,8 @@ def render_http_exception(request: Request, error: Exception) -> Response:
 def refuse(scope: Scope, code: str, extras: Mapping[str, Any]) -> Answer:
     """How the signature edge renders its refusals."""
     return refusal(scope, code, extras=extras)
+
+
+def warn_of_skew(_scope: Scope, key_id: str, skew_seconds: int) -> None:
+    """What the signature edge calls for a request whose clock is so far off that it will soon be refused."""
+    log.warning("peer_clock_skewed", key_id=key_id, skew_seconds=skew_seconds)

@@ -104,6 +104,7 @@ class Metrics:
             "casino_peer_clock_skew_seconds", "How far the provider's clock is behind, as its latest request said",
             multiprocess_mode="livemostrecent", registry=own,
         )  # fmt: skip
+        self._latest_skew_seconds: int | None = None
         self._templates: list[tuple[str, str]] = []
         self._tallies: dict[str, tuple[str, _Tally]] = {}
         self._elsewhere = (ELSEWHERE, _Tally())
@@ -137,7 +138,7 @@ class Metrics:
 
     def note_skew(self, skew_seconds: int) -> None:
         """The provider's clock, as an authentic request showed it."""
-        self._skew.set(skew_seconds)
+        self._latest_skew_seconds = skew_seconds
 
     def batched(
         self, committer: str, execute: Callable[[Sequence[C]], Awaitable[R]]
@@ -170,6 +171,8 @@ class Metrics:
         for endpoint, tally in (*self._tallies.values(), self._elsewhere):
             if tally.codes:
                 self._pour(endpoint, tally)
+        if self._latest_skew_seconds is not None:
+            self._skew.set(self._latest_skew_seconds)
         for sample in self._samples:
             sample()
 

@@ -49,6 +49,7 @@ class SignedEndpoints:
     `refuse(scope, code, extras)` renders a refusal: the 401 codes of the verifier (extras `serverTime` with
     `timestamp_out_of_window`), `body_too_large`, `unsupported_media_type`, `overloaded` and `internal`.
     `on_skew(scope, key_id, skew_seconds)` is called for a request that holds although its clock is far off.
+    `on_clock(skew_seconds)` is told how far the clock of each request that holds is behind.
     A request that holds reaches the application with `scope["state"]["signed_by"]` set to its key's id.
     """
 
@@ -58,6 +59,7 @@ class SignedEndpoints:
         "_covers",
         "_header_name",
         "_max_body_bytes",
+        "_on_clock",
         "_on_skew",
         "_refuse",
         "_signer",
@@ -76,6 +78,7 @@ class SignedEndpoints:
         max_body_bytes: int = REQUEST_BODY_MAX_BYTES,
         answer_body_max_bytes: int = ANSWER_BODY_MAX_BYTES,
         on_skew: Callable[[Scope, str, int], None] | None = None,
+        on_clock: Callable[[int], None] | None = None,
     ) -> None:
         self._app = app
         self._header_name = header_name.lower().encode("ascii")
@@ -86,6 +89,7 @@ class SignedEndpoints:
         self._max_body_bytes = max_body_bytes
         self._answer_body_max_bytes = answer_body_max_bytes
         self._on_skew = on_skew
+        self._on_clock = on_clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -138,6 +142,8 @@ class SignedEndpoints:
     async def _serve(self, scope: Scope, accepted: Accepted, receive: Receive, send: Send) -> None:
         """Let the application answer, and sign what it answers."""
         scope.setdefault("state", {})["signed_by"] = accepted.key.key_id
+        if self._on_clock is not None:
+            self._on_clock(accepted.skew_seconds)
         if accepted.skew_is_worrying and self._on_skew is not None:
             self._on_skew(scope, accepted.key.key_id, accepted.skew_seconds)
         answer = _SignedAnswer(self, scope, accepted, send)
