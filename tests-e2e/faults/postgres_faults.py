@@ -7,7 +7,7 @@ serve that very cluster, and must never leave one frozen: a frozen server cannot
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -75,9 +75,8 @@ def kill_one_backend(server: Postgres, *, choose: Callable[[list[int]], int] = m
 
 
 @contextmanager
-def frozen(server: Postgres, *, only_backends: bool = False) -> Iterator[None]:
+def frozen_processes(pids: Sequence[int]) -> Iterator[None]:
     """SIGSTOP inside the block, SIGCONT after it, whatever happens: the sockets stay open and nobody answers."""
-    pids = backends(server) if only_backends else server_processes(server)
     try:
         for pid in pids:
             _send(pid, signal.SIGSTOP)
@@ -85,6 +84,13 @@ def frozen(server: Postgres, *, only_backends: bool = False) -> Iterator[None]:
     finally:
         for pid in pids:
             _send(pid, signal.SIGCONT)
+
+
+@contextmanager
+def frozen(server: Postgres, *, only_backends: bool = False) -> Iterator[None]:
+    """The whole server, or only those who serve clients, as if the machine were starved or its disk hung."""
+    with frozen_processes(backends(server) if only_backends else server_processes(server)):
+        yield
 
 
 def freeze(server: Postgres, seconds: float, *, only_backends: bool = False) -> None:

@@ -1,0 +1,106 @@
+"""Both services on a Postgres of their own, which may be broken in every way; and rounds played through the provider.
+
+Owns starting and stopping all of it. Must leave no process behind, whatever a test does to the server.
+"""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from answers import Answer
+from database import Database, create_database
+from faults.postgres_faults import fixed_server, wait_until_gone
+from faults.scene import FAST_PROVIDER
+from game_session import GameSession
+from local_stack.cluster import remove_cluster
+from local_stack.postgres import Postgres
+from stack import Stack, migrate_and_seed, own_stack
+
+ROUND_PAUSE_SECONDS = 0.1
+JOIN_SECONDS_MAX = 60.0
+
+
+@dataclass(slots=True)
+class PostgresScene:
+    """A stack whose database server belongs to the test."""
+
+    server: Postgres
+    stack: Stack
+
+    @property
+    def database(self) -> Database:
+        return self.stack.books
+
+    def sessions(self, count: int) -> list[GameSession]:
+        return [self.stack.session(balance_minor=100_000_000) for _ in range(count)]
+
+
+@contextmanager
+def running_server(state_dir: Path, *, settings: Mapping[str, str] = {}) -> Iterator[Postgres]:
+    """A server at a fixed address, stopped and removed in the end, also when it was killed in between."""
+    server = fixed_server(state_dir, settings=settings)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop("immediate")
+        wait_until_gone(server)
+        remove_cluster(state_dir)
+        shutil.rmtree(state_dir, ignore_errors=True)
+
+
+@contextmanager
+def stack_on(
+    server: Postgres,
+    log_dir: Path,
+    *,
+    database: Database | None = None,
+    casino_settings: Mapping[str, str] = {},
+    provider_settings: Mapping[str, str] = FAST_PROVIDER,
+) -> Iterator[PostgresScene]:
+    """Both services on a fresh, migrated database of that server."""
+    if database is None:
+        database = create_database(server.url())
+        migrate_and_seed(database)
+    with ExitStack() as cleanup:
+        stack = own_stack(database, log_dir, casino_settings=casino_settings, provider_settings=dict(provider_settings))
+        cleanup.callback(stack.close)
+        yield PostgresScene(server, stack)
+
+
+class Rounds:
+    """Scripted rounds through the provider, one player for each thread, for as long as the block lasts."""
+
+    def __init__(self, scene: PostgresScene, players: Sequence[str]) -> None:
+        self.answers: list[Answer] = []
+        self.failures = 0
+        self._scene = scene
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._play, args=(player,), daemon=True) for player in players]
+
+    @property
+    def passed(self) -> int:
+        return sum(answer.status == 200 and answer.content["passed"] is True for answer in self.answers)
+
+    def __enter__(self) -> "Rounds":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(JOIN_SECONDS_MAX)
+            assert not thread.is_alive(), "a round never ended"
+
+    def _play(self, player: str) -> None:
+        while not self._over.is_set():
+            try:
+                self.answers.append(self._scene.stack.simulate(player))
+            except Exception:
+                self.failures += 1
+            time.sleep(ROUND_PAUSE_SECONDS)

@@ -1,0 +1,175 @@
+"""Postgres dies under load and comes back: nothing acknowledged is lost, what was unknown is found out by asking again.
+
+Row A4 (crash) and Row A11 (hang), invariants I1, I4, I5, I7 and I12. Nobody lifts a finger for the services: their
+processes are the same afterwards.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from both_books import require_agreement
+from faults.betting import Betting
+from faults.postgres_faults import (
+    freeze,
+    frozen,
+    frozen_processes,
+    kill_9,
+    kill_one_backend,
+    restart,
+    stop_immediately,
+)
+from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
+from game_session import JsonObject, new_id
+from local_stack.postgres import Postgres
+from service_process import ServiceProcess
+from signing_client import Signer
+from stack import Stack
+
+pytestmark = pytest.mark.slow
+
+PLAYERS = 6
+ANSWERS_BEFORE = 60
+ANSWERS_AFTER = 60
+CRASHES = 2
+
+
+@pytest.fixture(scope="module")
+def shared_postgres(tmp_path_factory: pytest.TempPathFactory, live_stacks: list[Stack]) -> Iterator[PostgresScene]:
+    with (
+        running_server(tmp_path_factory.mktemp("postgres-of-its-own")) as server,
+        stack_on(server, tmp_path_factory.mktemp("logs")) as scene,
+    ):
+        live_stacks.append(scene.stack)
+        yield scene
+        live_stacks.remove(scene.stack)
+
+
+@pytest.fixture
+def scene(shared_postgres: PostgresScene) -> Iterator[PostgresScene]:
+    """The same processes before and after; afterwards both sides' books agree."""
+    pids = [service.pid for service in shared_postgres.stack.services.values()]
+    yield shared_postgres
+    require_agreement(shared_postgres.database)
+    assert pids == [service.pid for service in shared_postgres.stack.services.values()]
+
+
+def crash_and_restart(crash: Callable[[Postgres], object]) -> Callable[[Postgres], None]:
+    def strike(server: Postgres) -> None:
+        crash(server)
+        time.sleep(0.1)
+        restart(server)
+
+    return strike
+
+
+CRASHES_BY_NAME: dict[str, Callable[[Postgres], object]] = {
+    "kill -9 of the postmaster": crash_and_restart(kill_9),
+    "an immediate stop": crash_and_restart(stop_immediately),
+    "kill -9 of one backend": kill_one_backend,
+}
+
+
+@pytest.mark.parametrize("strike", CRASHES_BY_NAME.values(), ids=CRASHES_BY_NAME.keys())
+def test_a_crash_of_postgres_under_load_loses_nothing_acknowledged(
+    scene: PostgresScene, strike: Callable[[Postgres], object]
+) -> None:
+    """Row A4."""
+    players = [scene.stack.open_player() for _ in range(2)]
+    with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, players) as rounds:
+        for _ in range(CRASHES):
+            betting.wait_for(ANSWERS_BEFORE)
+            strike(scene.server)
+        betting.wait_for(ANSWERS_AFTER)
+    reckoning = betting.ask_again()
+    reckoning.require_nothing_lost()
+    assert reckoning.acknowledged >= CRASHES * ANSWERS_BEFORE + ANSWERS_AFTER
+    assert reckoning.verdicts["refused"] == 0, "a crash is never an answer to the player"
+    assert rounds.answers, "the provider was asked too"
+    assert scene.stack.simulate(scene.stack.open_player()).content["passed"] is True
+
+
+def test_a_restart_of_postgres_between_two_requests_costs_neither_service_an_error(scene: PostgresScene) -> None:
+    """Row A4. The connections that died while they were idle are noticed before anything is sent on them."""
+    session, player = scene.sessions(1)[0], scene.stack.open_player()
+    with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, [player]):
+        betting.wait_for(ANSWERS_BEFORE)  # fills both pools
+    scene.server.stop()
+    restart(scene.server)
+    statuses = [
+        *(session.get_balance().status for _ in range(3)),
+        *(session.debit().status for _ in range(3)),
+        *(scene.stack.wallet.get("/casino/transactions?after=0&limit=1").status for _ in range(8)),
+        *(httpx.get(f"{service.url}/health/ready", trust_env=False).status_code for service in services_of(scene) * 8),
+    ]
+    assert set(statuses) == {200}
+    assert scene.stack.simulate(player).content["passed"] is True
+
+
+@pytest.mark.parametrize("seconds", [1.5, 6.0], ids=["shorter than any patience", "longer than every patience"])
+def test_a_frozen_postgres_makes_players_wait_and_then_everything_is_decided_once(
+    scene: PostgresScene, seconds: float
+) -> None:
+    """Row A11. Calls whose callers have given up wake together with the rollbacks that were sent after them."""
+    players = [scene.stack.open_player() for _ in range(2)]
+    with Betting(scene.stack.casino, scene.sessions(PLAYERS), call_seconds=1.0) as betting, Rounds(scene, players):
+        betting.wait_for(ANSWERS_BEFORE)
+        freeze(scene.server, seconds)
+        betting.wait_for(ANSWERS_AFTER)
+    assert betting.count("unknown") > 0, "nobody gave up: the freeze was none"
+    betting.ask_again().require_nothing_lost()
+
+
+@pytest.mark.parametrize("service", ["casino", "provider"])
+def test_a_frozen_service_makes_players_wait_and_then_everything_is_decided_once(
+    scene: PostgresScene, service: str
+) -> None:
+    """Row A11. The provider's bets time out after a second, their rollbacks wait beside them in the same sockets."""
+    players = [scene.stack.open_player() for _ in range(3)]
+    with Betting(scene.stack.casino, scene.sessions(PLAYERS), call_seconds=1.0) as betting:
+        with Rounds(scene, players) as rounds:
+            betting.wait_for(ANSWERS_BEFORE)
+            with frozen_processes([scene.stack.services[service].pid]):
+                time.sleep(2.5)
+            betting.wait_for(ANSWERS_AFTER)
+        assert rounds.answers
+    betting.ask_again().require_nothing_lost()
+
+
+def test_a_late_bet_and_its_rollback_are_decided_once_when_a_frozen_postgres_wakes(scene: PostgresScene) -> None:
+    """Row A11, Row B3, I7. Whichever is executed first, the player has the stake back and the bet is dead."""
+    for session in scene.sessions(4):
+        bet, round_id = new_id(), new_id()
+        with frozen(scene.server):
+            callers = [
+                send_and_give_up(scene, "debit", session.debit_content(transaction_id=bet, round_id=round_id)),
+                send_and_give_up(scene, "rollback", session.rollback_content(bet, round_id=round_id)),
+            ]
+            for caller in callers:
+                caller.join()
+        session.rollback(bet, round_id=round_id).must_be_ok()
+        late = session.debit(transaction_id=bet, round_id=round_id)
+        state = scene.stack.wallet.get(f"/casino/transactions/{bet}?userId={session.user_id}").content["state"]
+        assert (late.status, state) in [(200, "rolled_back"), (400, "cancelled")]
+        assert session.balance() == session.opening_balance_minor
+
+
+def services_of(scene: PostgresScene) -> list[ServiceProcess]:
+    return list(scene.stack.services.values())
+
+
+def send_and_give_up(scene: PostgresScene, endpoint: str, content: JsonObject) -> threading.Thread:
+    """A caller that sends a call and does not wait for its answer."""
+
+    def send() -> None:
+        signed = Signer(scene.stack.casino).prepare("POST", f"/casino/{endpoint}", content)
+        with httpx.Client(timeout=0.3, trust_env=False) as client, contextlib.suppress(httpx.TimeoutException):
+            client.send(signed.request)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
