@@ -6,6 +6,7 @@ Must never decide whether an answer was the expected one: that is each test's ow
 
 import json
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ EXTRA_FIELD_OF_CODE = {
     "idempotency_mismatch": "field",
     "timestamp_out_of_window": "serverTime",
 }
+HEAD = re.compile(r"[1-9][0-9]*:[0-9a-f]{64}")
 RETRY_AFTER_STATUSES = (429, 503)
 
 CODES_SEEN: dict[str, set[str]] = defaultdict(set)
@@ -78,6 +80,19 @@ class Answer:
         content = json.loads(self.body)
         assert isinstance(content, dict)
         return content
+
+    @property
+    def money(self) -> dict[str, Any]:
+        """An accepted money command's content without its head, whose form is checked: its hash is the wallet's own."""
+        content = self.content
+        assert HEAD.fullmatch(content.pop("head")), f"not a head: {self.body!r}"
+        return content
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """Sequence and hash that an accepted money command has in its wallet's chain."""
+        sequence, entry_hash = self.content["head"].split(":")
+        return int(sequence), entry_hash
 
     @property
     def code(self) -> str | None:

@@ -8,7 +8,7 @@ from stack import Stack
 def test_a_credit_pays_the_bet_that_it_names(session: GameSession) -> None:
     start, bet, transaction_id = session.balance(), session.bet(1000), new_id()
     paid = session.credit(5000, round_id=bet.round_id, related=bet.transaction_id, transaction_id=transaction_id)
-    assert paid.must_be_ok().content == {
+    assert paid.must_be_ok().money == {
         "transactionId": transaction_id,
         "balance": str(start + 4000),
         "currency": "USD",

@@ -13,7 +13,7 @@ STAKE_MAX = 100_000
 def test_a_debit_takes_the_stake_and_answers_the_new_balance(session: GameSession) -> None:
     start, transaction_id = session.balance(), new_id()
     answer = session.debit(2500, transaction_id=transaction_id).must_be_ok()
-    assert answer.content == {
+    assert answer.money == {
         "transactionId": transaction_id,
         "balance": str(start - 2500),
         "currency": "USD",

@@ -12,7 +12,7 @@ NO_ROLLBACK_AFTER_PAYOUT = "Cannot rollback: round already has a payout"
 def test_a_rollback_returns_the_stake_of_the_stored_bet(session: GameSession) -> None:
     start, bet, transaction_id = session.balance(), session.bet(7000), new_id()
     undone = session.rollback(bet.transaction_id, round_id=bet.round_id, transaction_id=transaction_id).must_be_ok()
-    assert undone.content == {
+    assert undone.money == {
         "transactionId": transaction_id,
         "balance": str(start),
         "currency": "USD",
@@ -32,7 +32,7 @@ def test_a_second_rollback_under_a_new_id_moves_nothing_and_says_so(session: Gam
     session.rollback(bet.transaction_id, round_id=bet.round_id).must_be_ok()
     transaction_id = new_id()
     second = session.rollback(bet.transaction_id, round_id=bet.round_id, transaction_id=transaction_id).must_be_ok()
-    assert second.content == {
+    assert second.money == {
         "transactionId": transaction_id,
         "balance": str(start),
         "currency": "USD",
@@ -78,7 +78,7 @@ def test_after_a_payout_no_bet_of_the_round_rolls_back(session: GameSession, pay
 def test_a_rollback_of_a_bet_never_seen_is_a_tombstone(session: GameSession) -> None:
     before, transaction_id = session.balance(), new_id()
     answer = session.rollback(new_id(), round_id=new_id(), transaction_id=transaction_id).must_be_ok()
-    assert answer.content == {
+    assert answer.money == {
         "transactionId": transaction_id,
         "balance": str(before),
         "currency": "USD",

@@ -97,13 +97,13 @@ def test_the_independent_client_plays_the_round_by_hand(stack: Stack) -> None:
     round_id, bet_1, bet_2 = new_id(), new_id(), new_id()
 
     first = seat.debit(1000, transaction_id=bet_1, round_id=round_id).must_be_ok()
-    assert first.content == {"transactionId": bet_1, "balance": str(start - 1000), "currency": "USD", "status": "ok"}
+    assert first.money == {"transactionId": bet_1, "balance": str(start - 1000), "currency": "USD", "status": "ok"}
     second = seat.debit(1000, transaction_id=bet_2, round_id=round_id).must_be_ok()
     assert second.balance == start - 2000
 
     back = new_id()
     undone = seat.rollback(bet_2, round_id=round_id, transaction_id=back).must_be_ok()
-    assert undone.content == {"transactionId": back, "balance": str(start - 1000), "currency": "USD", "status": "ok"}
+    assert undone.money == {"transactionId": back, "balance": str(start - 1000), "currency": "USD", "status": "ok"}
 
     paid = seat.credit(2000, round_id=round_id, related=bet_1).must_be_ok()
     assert paid.balance == start + 1000
@@ -114,7 +114,7 @@ def test_the_independent_client_plays_the_round_by_hand(stack: Stack) -> None:
 
     ghost = new_id()
     entombed = seat.rollback("non-existent-tx-id-" + ghost, round_id=round_id, transaction_id=ghost).must_be_ok()
-    assert entombed.content == {
+    assert entombed.money == {
         "transactionId": ghost,
         "balance": str(start + 1000),
         "currency": "USD",

@@ -15,8 +15,7 @@ from casino.wallet.commands import WalletCommand, WalletOutcome
 DOCS = Path(__file__).parents[2] / "docs"
 # Codes of other services, or of features that the casino does not have yet.
 NOT_OURS = {
-    *("session_fingerprint_mismatch", "round_not_found", "rate_limited"),
-    *("operator_unreachable", "operator_rejected", "operator_bad_response"),
+    *("round_not_found", "operator_unreachable", "operator_rejected", "operator_bad_response"),
 }
 OURS_ALONE = {"access_token_missing", "access_token_invalid"}
 OF_SECTION_2 = {code for code, kind in ERRORS.items() if kind.status == 401}
@@ -88,6 +87,12 @@ ACCEPTED: list[tuple[dict[str, Any], bytes]] = [
     (
         {"tombstone": True, "already_rolled_back": True},
         b'{"transactionId":"t","balance":"7","currency":"USD","status":"ok","tombstone":true,"alreadyRolledBack":true}',
+    ),
+    ({"head": "3:ab"}, b'{"transactionId":"t","balance":"7","currency":"USD","status":"ok","head":"3:ab"}'),
+    (
+        {"tombstone": True, "already_rolled_back": True, "head": "3:ab"},
+        b'{"transactionId":"t","balance":"7","currency":"USD","status":"ok","tombstone":true,"alreadyRolledBack":true,'
+        b'"head":"3:ab"}',
     ),
 ]
 

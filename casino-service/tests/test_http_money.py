@@ -16,7 +16,7 @@ def rendered(content: dict[str, Any]) -> bytes:
     return msgspec.json.encode(content)
 
 
-async def test_a_bet_its_payout_and_a_rollback_answer_as_the_protocol_says(service: Service) -> None:
+async def test_a_bet_its_payout_and_a_rollback_answer_as_the_protocol_says(service: Service, tenant: Tenant) -> None:
     token = await service.launch()
     first, second = bet(token), bet(token)
     for number, content in enumerate((first, second), start=1):
@@ -29,6 +29,7 @@ async def test_a_bet_its_payout_and_a_rollback_answer_as_the_protocol_says(servi
                     "balance": str(OPENING_BALANCE_MINOR - number * 1_000),
                     "currency": "USD",
                     "status": "ok",
+                    "head": tenant.head(content["transactionId"]),
                 }
             ),
         )
@@ -37,6 +38,7 @@ async def test_a_bet_its_payout_and_a_rollback_answer_as_the_protocol_says(servi
     undo = rollback(token, second["transactionId"])
     assert (await service.post("rollback", undo)).json() == {
         "transactionId": undo["transactionId"], "balance": "999000", "currency": "USD", "status": "ok",
+        "head": tenant.head(undo["transactionId"]),
     }  # fmt: skip
     win = payout(token, first["transactionId"], endRound=True)
     assert (await service.post("credit", win)).json()["balance"] == "1001000"

@@ -133,6 +133,11 @@ class Tenant:
         assert len(found) == 1, f"{transaction_id}: {len(found)} rows"
         return found[0]
 
+    def head(self, transaction_id: str, player_id: str = "1") -> str:
+        """Where a transaction stands in its wallet's chain, as an answer says it."""
+        row = self.transaction(transaction_id, player_id)
+        return f"{row['sequence_no']}:{row['entry_hash'].hex()}"
+
     def feed_states(self) -> dict[str, str]:
         """The state of every transaction as the feed tells it."""
         rows = self.sql(

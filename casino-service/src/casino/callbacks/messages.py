@@ -94,6 +94,8 @@ def render_outcome(command: WalletCommand, outcome: WalletOutcome) -> Answer:
             content["tombstone"] = True
         if outcome.already_rolled_back:
             content["alreadyRolledBack"] = True
+        if outcome.head is not None:
+            content["head"] = outcome.head
         status, headers, body = 200, list(errors.JSON_HEADERS), _encode(content)
     if outcome.replay:
         headers.append(REPLAY_HEADER)

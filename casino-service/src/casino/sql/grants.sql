@@ -6,6 +6,10 @@ grant select on all tables in schema casino to casino_app;
 revoke select on casino.nonces, casino.nonces_0, casino.nonces_1, casino.nonces_2 from casino_app;
 grant execute on function
     casino.clock(),
+    casino.entry_hash(
+        bytea, integer, bigint, bigint, text, text, uuid, text, bigint, text, text, bigint, boolean, boolean
+    ),
+    casino.head(bigint, bytea),
     casino.feed_position(xid8, integer),
     casino.feed_horizon(),
     casino.execute_wallet_commands(integer, jsonb),

@@ -35,7 +35,10 @@ class WalletCommand(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class WalletOutcome:
-    """What became of a command: `code` is None when it is booked; `replay` when it was booked before."""
+    """What became of a command: `code` is None when it is booked; `replay` when it was booked before.
+
+    `head` is its place in the wallet's hash chain; None for a refusal, and for what was first answered without one.
+    """
 
     code: str | None
     field: str | None
@@ -45,6 +48,7 @@ class WalletOutcome:
     tombstone: bool
     already_rolled_back: bool
     request_id: str
+    head: str | None = None
 
 
 class BalanceRequest(msgspec.Struct, frozen=True, rename="camel"):

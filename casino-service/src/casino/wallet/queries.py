@@ -7,7 +7,7 @@ from typing import Final
 EXECUTE_WALLET_COMMANDS: Final = """
     select
         o_outcome, o_code, o_field, o_replay, o_balance_minor, o_currency, o_tombstone, o_already_rolled_back,
-        o_request_id
+        o_request_id, o_head
     from casino.execute_wallet_commands(%s::integer, %s::jsonb)
 """
 

@@ -6,12 +6,11 @@ select
     'balance_is_sum_of_postings' as rule, wallet.ledger_id, wallet.wallet_id, null::text as transaction_id,
     coalesce(posted.sum_minor, 0)::text as expected, wallet.balance_minor::text as found
 from casino.wallets as wallet
-left join (
-    select ledger_id, wallet_id, sum(amount_minor) as sum_minor
-    from casino.postings
-    where account = 'wallet'
-    group by ledger_id, wallet_id
-) as posted on posted.ledger_id = wallet.ledger_id and posted.wallet_id = wallet.wallet_id
+cross join lateral (
+    select sum(posting.amount_minor) as sum_minor
+    from casino.postings as posting
+    where posting.ledger_id = wallet.ledger_id and posting.wallet_id = wallet.wallet_id and posting.account = 'wallet'
+) as posted
 where wallet.balance_minor <> coalesce(posted.sum_minor, 0)
 union all
 select 'postings_of_currency_sum_to_zero', ledger_id, null, null, '0 ' || currency, sum(amount_minor) || ' ' || currency
@@ -28,35 +27,54 @@ select 'balance_not_negative', ledger_id, wallet_id, null, '0 or more', balance_
 from casino.wallets
 where balance_minor < 0
 union all
-select 'sequence_has_no_gap', wallet.ledger_id, wallet.wallet_id, null, wallet.sequence_no::text,
-    coalesce(numbered.transactions, 0) || ' numbered up to ' || coalesce(numbered.newest, 0)
+select
+    'wallet_points_at_its_newest_transaction', wallet.ledger_id, wallet.wallet_id, newest.transaction_id,
+    coalesce(casino.head(newest.sequence_no, newest.entry_hash), 'no transaction'),
+    coalesce(casino.head(wallet.sequence_no, wallet.head_hash), wallet.sequence_no || ' transactions, no head')
 from casino.wallets as wallet
-left join (
-    select ledger_id, wallet_id, count(*) as transactions, max(sequence_no) as newest, count(distinct sequence_no) as numbers
-    from casino.transactions
-    where sequence_no is not null
-    group by ledger_id, wallet_id
-) as numbered on numbered.ledger_id = wallet.ledger_id and numbered.wallet_id = wallet.wallet_id
-where wallet.sequence_no <> coalesce(numbered.transactions, 0)
-    or wallet.sequence_no <> coalesce(numbered.newest, 0)
-    or wallet.sequence_no <> coalesce(numbered.numbers, 0)
+left join lateral (
+    select entry.transaction_id, entry.sequence_no, entry.entry_hash
+    from casino.transactions as entry
+    where entry.ledger_id = wallet.ledger_id and entry.wallet_id = wallet.wallet_id and entry.sequence_no is not null
+    order by entry.sequence_no desc
+    limit 1
+) as newest on true
+where wallet.sequence_no <> coalesce(newest.sequence_no, 0) or wallet.head_hash is distinct from newest.entry_hash
 union all
-select 'balance_after_follows_from_the_one_before', ledger_id, wallet_id, transaction_id,
-    (before_minor + delta_minor)::text, balance_after_minor::text
+-- One walk along every wallet's chain. Each entry is held against the one stored before it: only what is wrong is named,
+-- not everything that comes after it.
+select rule.name, walked.ledger_id, walked.wallet_id, walked.transaction_id, rule.expected, rule.found
 from (
     select
-        entry.ledger_id, entry.wallet_id, entry.transaction_id, entry.balance_after_minor,
-        coalesce(posting.amount_minor, 0) as delta_minor,
-        lag(entry.balance_after_minor, 1, 0::bigint) over (
-            partition by entry.ledger_id, entry.wallet_id order by entry.sequence_no
-        ) as before_minor
+        entry.*, coalesce(posting.amount_minor, 0) as delta_minor,
+        lag(entry.sequence_no, 1, 0::bigint) over chain as sequence_before,
+        lag(entry.balance_after_minor, 1, 0::bigint) over chain as balance_before_minor,
+        lag(entry.entry_hash) over chain as hash_before
     from casino.transactions as entry
     left join casino.postings as posting
         on posting.ledger_id = entry.ledger_id and posting.wallet_id = entry.wallet_id
         and posting.transaction_id = entry.transaction_id and posting.account = 'wallet'
     where entry.sequence_no is not null
+    window chain as (partition by entry.ledger_id, entry.wallet_id order by entry.sequence_no)
 ) as walked
-where balance_after_minor <> before_minor + delta_minor
+cross join lateral (
+    values
+    ('sequence_has_no_gap', (walked.sequence_before + 1)::text, walked.sequence_no::text),
+    (
+        'balance_after_follows_from_the_one_before',
+        (walked.balance_before_minor + walked.delta_minor)::text, walked.balance_after_minor::text
+    ),
+    (
+        'entry_hash_follows_from_the_one_before',
+        encode(casino.entry_hash(
+            walked.hash_before, walked.ledger_id, walked.wallet_id, walked.sequence_no, walked.transaction_id,
+            walked.kind, walked.session_id, walked.round_id, walked.amount_minor, walked.currency,
+            walked.related_transaction_id, walked.balance_after_minor, walked.tombstone, walked.already_rolled_back
+        ), 'hex'),
+        coalesce(encode(walked.entry_hash, 'hex'), 'none')
+    )
+) as rule (name, expected, found)
+where rule.expected <> rule.found
 union all
 select 'posting_moves_what_its_transaction_says', entry.ledger_id, entry.wallet_id, entry.transaction_id,
     case when entry.kind = 'debit' then - entry.amount_minor else entry.amount_minor end::text,

@@ -11,14 +11,13 @@ language plpgsql volatile
 set search_path = ''
 as $$
 declare
+    c_deposit_id constant text := '§opening-balance';
     v_wallet_id bigint;
+    v_hash bytea;
     v_now constant timestamptz := casino.clock();
 begin
-    insert into casino.wallets (ledger_id, tenant_id, player_id, player_name, currency, balance_minor, sequence_no)
-    values (
-        p_ledger_id, p_tenant_id, p_player_id, p_player_name, p_currency, p_opening_balance_minor,
-        (p_opening_balance_minor > 0)::integer
-    )
+    insert into casino.wallets (ledger_id, tenant_id, player_id, player_name, currency)
+    values (p_ledger_id, p_tenant_id, p_player_id, p_player_name, p_currency)
     on conflict on constraint one_wallet_per_player do nothing
     returning wallet_id into v_wallet_id;
 
@@ -30,18 +29,25 @@ begin
     end if;
 
     if p_opening_balance_minor > 0 then
+        v_hash := casino.entry_hash(
+            null, p_ledger_id, v_wallet_id, 1, c_deposit_id, 'deposit', null, null, p_opening_balance_minor, p_currency,
+            null, p_opening_balance_minor, false, false
+        );
         insert into casino.transactions (
             ledger_id, wallet_id, transaction_id, tenant_id, kind, amount_minor, currency, state,
-            balance_after_minor, sequence_no, request_id, recorded_at
+            balance_after_minor, sequence_no, entry_hash, request_id, recorded_at
         )
         values (
-            p_ledger_id, v_wallet_id, '§opening-balance', p_tenant_id, 'deposit', p_opening_balance_minor, p_currency,
-            'committed', p_opening_balance_minor, 1, 'open-player', v_now
+            p_ledger_id, v_wallet_id, c_deposit_id, p_tenant_id, 'deposit', p_opening_balance_minor, p_currency,
+            'committed', p_opening_balance_minor, 1, v_hash, 'open-player', v_now
         );
         insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
         values
-            (p_ledger_id, v_wallet_id, '§opening-balance', 'wallet', p_tenant_id, p_opening_balance_minor, p_currency),
-            (p_ledger_id, v_wallet_id, '§opening-balance', 'house_cash', p_tenant_id, - p_opening_balance_minor, p_currency);
+            (p_ledger_id, v_wallet_id, c_deposit_id, 'wallet', p_tenant_id, p_opening_balance_minor, p_currency),
+            (p_ledger_id, v_wallet_id, c_deposit_id, 'house_cash', p_tenant_id, - p_opening_balance_minor, p_currency);
+        update casino.wallets
+        set balance_minor = p_opening_balance_minor, sequence_no = 1, head_hash = v_hash
+        where ledger_id = p_ledger_id and wallet_id = v_wallet_id;
     end if;
     return v_wallet_id;
 end;

@@ -5,10 +5,12 @@
 -- Lock order: casino.lock_wallets. Everything below a wallet (session, rounds, transactions) is written under its lock.
 -- Rows are written at the place (ctid) where they were read under the lock: the planner has no other way that costs less,
 --   so a plan made while a table was small stays right when it holds millions.
-create or replace function casino.execute_wallet_commands(p_ledger_id integer, p_commands jsonb)
+-- What it returns may grow, so it is made anew.
+drop function if exists casino.execute_wallet_commands(integer, jsonb);
+create function casino.execute_wallet_commands(p_ledger_id integer, p_commands jsonb)
 returns table (
     o_place integer, o_outcome text, o_code text, o_field text, o_replay boolean, o_balance_minor bigint,
-    o_currency text, o_tombstone boolean, o_already_rolled_back boolean, o_request_id text
+    o_currency text, o_tombstone boolean, o_already_rolled_back boolean, o_request_id text, o_head text
 )
 language plpgsql volatile security definer
 set search_path = ''
@@ -49,14 +51,14 @@ begin
     insert into casino.transactions (
         ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id, amount_minor, currency,
         related_transaction_id, state, refusal_code, balance_after_minor, sequence_no, tombstone,
-        already_rolled_back, reason, request_id, feed_position, recorded_at
+        already_rolled_back, reason, request_id, feed_position, recorded_at, entry_hash, answered_with_head
     )
     select
         p_ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id,
         case when remembered then amount_minor else abs(delta_minor) end, currency,
         related_id, outcome, code, balance_minor + delta_minor,
-        case when not remembered then sequence_no + 1 end, tombstone,
-        already_rolled_back, reason, request_id, casino.feed_position(v_transaction_number, place), v_now
+        entry_sequence_no, tombstone, already_rolled_back, reason, request_id,
+        casino.feed_position(v_transaction_number, place), v_now, entry_hash, entry_hash is not null
     from unnest(v_judged)
     where outcome = 'committed' or remembered;
 
@@ -67,7 +69,9 @@ begin
     where outcome = 'committed' and delta_minor <> 0;
 
     update casino.wallets as wallet
-    set balance_minor = wallet.balance_minor + booked.delta_minor, sequence_no = wallet.sequence_no + 1
+    set
+        balance_minor = wallet.balance_minor + booked.delta_minor, sequence_no = booked.entry_sequence_no,
+        head_hash = booked.entry_hash
     from unnest(v_judged) as booked
     where wallet.ledger_id = p_ledger_id and wallet.ctid = booked.wallet_row and booked.outcome = 'committed';
 
@@ -136,7 +140,7 @@ begin
     select
         place, outcome, code, field, replay,
         case outcome when 'replayed' then answer_balance_minor when 'committed' then balance_minor + delta_minor end,
-        currency, tombstone, already_rolled_back, answer_request_id
+        currency, tombstone, already_rolled_back, answer_request_id, casino.head(entry_sequence_no, entry_hash)
     from unnest(v_judged)
     order by place;
 end;

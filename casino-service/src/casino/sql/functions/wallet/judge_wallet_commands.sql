@@ -49,12 +49,14 @@ begin
             session.staked_minor - session.paid_minor + command.amount_minor > session.loss_limit_minor as over_loss_limit,
             coalesce(round.paid_minor, 0) + command.amount_minor > session.win_cap_minor as over_win_cap,
             wallet.ctid as wallet_row, round.ctid as round_row, bet.ctid as bet_row,
-            wallet.wallet_id, wallet.balance_minor, wallet.sequence_no, wallet.blocked_at is not null as blocked,
+            wallet.wallet_id, wallet.balance_minor, wallet.sequence_no, wallet.head_hash,
+            wallet.blocked_at is not null as blocked,
             wallet.excluded_until > p_now as excluded, wallet.cooldown_until > p_now as cooling_down,
             round.session_id as round_session_id, round.live_debits, coalesce(round.credits, 0) as credits,
             first.state as first_state, first.refusal_code as first_code, first.tombstone as first_tombstone,
             first.already_rolled_back as first_already_rolled_back, first.request_id as first_request_id,
-            first.balance_after_minor as first_balance_minor,
+            first.balance_after_minor as first_balance_minor, first.sequence_no as first_sequence_no,
+            case when first.answered_with_head then first.entry_hash end as first_entry_hash,
             case
                 when first.kind <> command.kind then 'endpoint'
                 when first.session_id is distinct from session.session_id then 'sessionToken'
@@ -100,7 +102,7 @@ begin
             where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command.related_id limit 1
         ) as bet_stone on true
     ),
-    judged as (
+    judged as materialized (
         select
             seen.*,
             case
@@ -140,19 +142,35 @@ begin
                 end
             end as code
         from seen
+    ),
+    decided as (
+        select
+            judged.*,
+            case
+                when code = 'session_busy' then 'busy'
+                when code is not null then 'refused'
+                when first_state is not null then 'replayed'
+                else 'committed'
+            end as outcome,
+            case
+                when code is not null or first_state is not null then 0
+                when kind = 'debit' then - amount_minor
+                when kind = 'credit' then amount_minor
+                when bet_state = 'committed' then bet_amount_minor
+                else 0
+            end as delta_minor,
+            coalesce(first_tombstone, kind = 'rollback' and bet_state in ('unseen', 'refused')) as tombstone,
+            coalesce(
+                first_already_rolled_back, kind = 'rollback' and (bet_state = 'rolled_back' or bet_entombed)
+            ) as already_rolled_back
+        from judged
     )
     select
         place, kind, transaction_id, round_id, amount_minor, related_id, end_round, reason, request_id,
         tenant_id, wallet_id, session_id, session_alive, game_code, session_currency,
         balance_minor, sequence_no, wallet_row, round_row,
         case when kind = 'rollback' and bet_state = 'committed' then bet_row end,
-        case
-            when code = 'session_busy' then 'busy'
-            when code is not null then 'refused'
-            when first_state is not null then 'replayed'
-            else 'committed'
-        end,
-        code,
+        outcome, code,
         case when code = 'idempotency_mismatch' then differing_field end,
         coalesce(
             first_state is null and wallet_id is not null and code in (
@@ -161,17 +179,17 @@ begin
             false
         ),
         first_state is not null and differing_field is null,
-        case
-            when code is not null or first_state is not null then 0
-            when kind = 'debit' then - amount_minor
-            when kind = 'credit' then amount_minor
-            when bet_state = 'committed' then bet_amount_minor
-            else 0
-        end,
-        first_balance_minor,
-        coalesce(first_tombstone, kind = 'rollback' and bet_state in ('unseen', 'refused')),
-        coalesce(first_already_rolled_back, kind = 'rollback' and (bet_state = 'rolled_back' or bet_entombed)),
-        case when differing_field is null then coalesce(first_request_id, request_id) else request_id end
-    from judged;
+        delta_minor, first_balance_minor, tombstone, already_rolled_back,
+        case when differing_field is null then coalesce(first_request_id, request_id) else request_id end,
+        case outcome when 'committed' then sequence_no + 1 when 'replayed' then first_sequence_no end,
+        case outcome
+            when 'committed' then casino.entry_hash(
+                head_hash, p_ledger_id, wallet_id, sequence_no + 1, transaction_id, kind, session_id, round_id,
+                abs(delta_minor), session_currency, related_id, balance_minor + delta_minor, tombstone,
+                already_rolled_back
+            )
+            when 'replayed' then first_entry_hash
+        end
+    from decided;
 end;
 $$;
