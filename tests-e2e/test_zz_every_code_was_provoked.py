@@ -9,9 +9,7 @@ from answers import CODES_BY_STATUS, CODES_SEEN
 
 # Codes that neither service of this stack sends yet, and where they are provoked instead.
 SENT_BY_OTHERS = {
-    "session_fingerprint_mismatch": "no fingerprint is checked yet; faults/test_false_answers.py has a wallet send it",
     "round_not_found": "only other wallets send it; faults/test_false_answers.py plays one",
-    "rate_limited": "no limiter exists yet; faults/test_lost_messages.py has a wallet send it",
     "operator_unreachable": "the provider says it to a game page, which comes later; faults/ provokes the condition",
     "operator_rejected": "the provider says it to a game page, which comes later; faults/ provokes the condition",
     "operator_bad_response": "the provider says it to a game page, which comes later; faults/ provokes the condition",

@@ -275,7 +275,8 @@ SIGNATURE_CODES = {
 
 
 def test_every_code_of_the_table_is_provoked_here_or_among_the_signatures() -> None:
-    elsewhere = {"internal", "overloaded", "access_token_missing", "access_token_invalid", *SIGNATURE_CODES}
+    by_clients = {"access_token_missing", "access_token_invalid", "rate_limited", "session_fingerprint_mismatch"}
+    elsewhere = {"internal", "overloaded", *by_clients, *SIGNATURE_CODES}
     assert {*AT_THE_WALLET, *BY_THE_CLIENT, *elsewhere} == set(ERRORS)
 
 

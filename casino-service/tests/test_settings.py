@@ -130,10 +130,22 @@ def test_only_a_plain_1_is_demo_mode(value: str) -> None:
         ("CASINO_PORT", "65536"), ("CASINO_PORT", "-1"), ("CASINO_PORT", "http"), ("CASINO_PORT", "80.5"),
         ("CASINO_LEDGER", "0"), ("CASINO_LEDGER", "32768"), ("CASINO_GROUP_COMMIT_MAX", "0"),
         ("CASINO_GROUP_COMMIT_LANES", "17"), ("CASINO_QUEUE_MAX", "100001"), ("CASINO_WALLET_QUEUE_MAX", "0"),
+        ("CASINO_CLIENT_BURST", "0"), ("CASINO_CLIENT_PER_SECOND", "0"), ("CASINO_CLIENT_PER_SECOND", "2.5"),
     ],
 )  # fmt: skip
 def test_a_number_out_of_its_range_is_named_with_the_range(name: str, value: str) -> None:
     assert f"{name} must be a whole number from" in refusal(**{name: value})
+
+
+def test_proxies_are_addresses_and_networks_and_nobody_is_one_by_default() -> None:
+    assert read().trusted_proxies == ()
+    found = read(CASINO_TRUSTED_PROXIES=" 10.0.0.0/8,192.0.2.1 2001:db8::/32,").trusted_proxies
+    assert [str(network) for network in found] == ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"]
+
+
+@pytest.mark.parametrize("value", ["proxy.internal", "10.0.0.1/8", "10.0.0.0/33", "0.0.0.0/0", "::/0", "10.0.0.0/8;x"])
+def test_a_proxy_that_is_none_or_everybody_is_refused(value: str) -> None:
+    assert "CASINO_TRUSTED_PROXIES" in refusal(CASINO_TRUSTED_PROXIES=value)
 
 
 def test_neither_repr_nor_str_shows_a_secret_or_a_password() -> None:
