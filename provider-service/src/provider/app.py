@@ -19,6 +19,7 @@ from provider.db import create_pool
 from provider.error_edge import ErrorEdge, on_http_exception, on_provider_error, refuse
 from provider.errors import ProviderError
 from provider.health import health_routes
+from provider.key_watch import KeyWatch
 from provider.loops import BackgroundLoop
 from provider.nonces import PostgresNonceStore
 from provider.outbox.backoff import Backoff
@@ -34,7 +35,6 @@ from provider.sql.versions import expected_version
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.transport import create_http_client
 from shared_signing.asgi import SignedEndpoints
-from shared_signing.keys import KeyRing
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
 
@@ -50,9 +50,10 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     http = create_http_client(
         base_url=settings.casino_url, call_seconds=settings.call_seconds, connect_seconds=settings.connect_seconds
     )
-    wallet = WalletClient(http, KeyRing(settings.casino_keys), call_seconds=settings.call_seconds, clock=clock)
+    key_watch = KeyWatch(settings, sealer, clock=clock)
+    wallet = WalletClient(http, key_watch.keys.casino, call_seconds=settings.call_seconds, clock=clock)
     nonces = PostgresNonceStore(pool)
-    key_ring = KeyRing(settings.provider_keys)
+    key_ring = key_watch.keys.provider
 
     outbox_due = asyncio.Event()
     books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
@@ -69,6 +70,8 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             # The pool fills in the background: a provider that starts before its database says so in /health/ready.
             await pool.open(wait=False)
             stack.push_async_callback(pool.close)
+            await key_watch.start()
+            stack.push_async_callback(key_watch.stop)
             stack.push_async_callback(wallet.aclose)
             stack.push_async_callback(outbox.drain, timeout_seconds=settings.call_seconds)
             for loop in (prune_loop, outbox_loop):

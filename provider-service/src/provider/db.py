@@ -34,7 +34,7 @@ def create_pool(settings: Settings) -> Pool:
             "application_name": "provider",
             "options": connection_options(settings.database_url),
         },
-        min_size=2,
+        min_size=min(2, settings.pool_max),
         max_size=settings.pool_max,
         timeout=POOL_WAIT_SECONDS,
         max_waiting=POOL_WAITING_MAX,

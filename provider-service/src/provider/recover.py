@@ -4,6 +4,7 @@ Owns its own connections. It must never do what the outbox of a serving process 
 """
 
 from provider.db import create_pool
+from provider.key_watch import KeyWatch
 from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books
 from provider.outbox.courier import Courier
@@ -12,7 +13,6 @@ from provider.sessions.sealing import Sealer
 from provider.settings import Settings
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.transport import create_http_client
-from shared_signing.keys import KeyRing
 
 
 async def recover(settings: Settings) -> int:
@@ -20,9 +20,11 @@ async def recover(settings: Settings) -> int:
     http = create_http_client(
         base_url=settings.casino_url, call_seconds=settings.call_seconds, connect_seconds=settings.connect_seconds
     )
-    wallet = WalletClient(http, KeyRing(settings.casino_keys), call_seconds=settings.call_seconds)
-    async with create_pool(settings) as pool, http:
+    sealer = Sealer(settings.sealing_secrets)
+    key_watch = KeyWatch(settings, sealer)
+    wallet = WalletClient(http, key_watch.keys.casino, call_seconds=settings.call_seconds)
+    async with create_pool(settings) as pool, http, key_watch.running():
         books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
         courier = Courier(pool, books, wallet, nudge=lambda: None)
-        outbox = Outbox(books, courier, Sealer(settings.sealing_secrets), nudge=lambda: None)
+        outbox = Outbox(books, courier, sealer, nudge=lambda: None)
         return await outbox.run_until_idle(timeout_seconds=settings.lease_seconds)

@@ -3,18 +3,20 @@
 Owns names, defaults and what is refused at start-up. It must never show a secret: none in a repr, none in an error.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
+from provider.sessions.sealing import sealing_order
+from shared_signing.canonical import DEFAULT_KEY_ID
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
+from shared_signing.live_keys import KeyFile
+from shared_signing.strength import SECRET_MIN_BYTES, share_a_secret, weakness
 
-SECRET_MIN_BYTES: Final = 32
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 -- published: refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refused outside demo mode
-WELL_KNOWN_SECRETS: Final = frozenset(
-    {DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET, "change-me", "changeme", "secret", "password"}
-)
 TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
 
 
@@ -30,6 +32,9 @@ class Settings:
     casino_keys: tuple[Key, ...] = field(repr=False)
     provider_keys: tuple[Key, ...] = field(repr=False)
     sealing_secrets: tuple[bytes, ...] = field(repr=False)
+    sealing_key: str | None = field(default=None, repr=False)
+    casino_keys_file: KeyFile | None = None
+    provider_keys_file: KeyFile | None = None
     casino_url: str
     host: str = "127.0.0.1"
     port: int = 8100
@@ -55,22 +60,25 @@ class Settings:
         """Read and check the environment. Raises `SettingsRefused` with everything that is wrong at once."""
         reader = _Reader(environment)
         demo = reader.flag("PROVIDER_DEMO") or reader.flag("CASINO_DEMO")
-        casino_keys = reader.keys("CASINO_SECRET", "CASINO_KEYS", DEMO_CASINO_SECRET if demo else None)
-        provider_keys = reader.keys("PROVIDER_SECRET", "PROVIDER_KEYS", DEMO_PROVIDER_SECRET if demo else None)
+        casino_keys, casino_file = reader.keys("CASINO", DEMO_CASINO_SECRET if demo else None)
+        provider_keys, provider_file = reader.keys("PROVIDER", DEMO_PROVIDER_SECRET if demo else None)
         sealing_key = reader.optional("PROVIDER_SEALING_KEY")
         if not demo:
-            reader.refuse_weak("CASINO_SECRET", "CASINO_KEYS", casino_keys)
-            reader.refuse_weak("PROVIDER_SECRET", "PROVIDER_KEYS", provider_keys)
+            reader.refuse_weak("CASINO", casino_keys)
+            reader.refuse_weak("PROVIDER", provider_keys)
             reader.refuse_shared(casino_keys, provider_keys)
-            if sealing_key and (len(sealing_key.encode()) < SECRET_MIN_BYTES or sealing_key in WELL_KNOWN_SECRETS):
+            if sealing_key and weakness(sealing_key) is not None:
                 reader.problems.append(f"PROVIDER_SEALING_KEY is well known or shorter than {SECRET_MIN_BYTES} bytes")
         settings = cls(
             database_url=reader.required("PROVIDER_DATABASE_URL"),
             casino_keys=casino_keys,
             provider_keys=provider_keys,
-            # The last one seals, every one opens: a rotation of the wallet's secrets, or a sealing key of its own that
-            # is set later, leaves no session behind whose payout is still due.
-            sealing_secrets=(*(key.secret for key in casino_keys), *([sealing_key.encode()] if sealing_key else [])),
+            # Of the casino's keys, so that a provider runs without a sealing key of its own; with one, rotating and
+            # replacing the casino's keys leaves no session behind whose payout is still due.
+            sealing_secrets=sealing_order(casino_keys, sealing_key, now=time.time()),
+            sealing_key=sealing_key,
+            casino_keys_file=casino_file,
+            provider_keys_file=provider_file,
             casino_url=reader.url("CASINO_URL", "http://127.0.0.1:8000"),
             host=reader.optional("PROVIDER_HOST") or "127.0.0.1",
             port=int(reader.number("PROVIDER_PORT", 8100, least=0, most=65535)),
@@ -143,25 +151,28 @@ class _Reader:
             self.problems.append(f"{name} is an http or https address without credentials or a query")
         return value
 
-    def keys(self, secret_name: str, keys_name: str, demo_secret: str | None) -> tuple[Key, ...]:
-        secret = self._environment.get(secret_name, "") or demo_secret
+    def keys(self, side: str, demo_secret: str | None) -> tuple[tuple[Key, ...], KeyFile | None]:
+        """The keys of one direction: `main` from <side>_SECRET, then those of <side>_KEYS or <side>_KEYS_FILE."""
+        secret = self._environment.get(f"{side}_SECRET", "") or demo_secret
+        more, path = self.optional(f"{side}_KEYS"), self.optional(f"{side}_KEYS_FILE")
+        if more and path:
+            self.problems.append(f"{side}_KEYS and {side}_KEYS_FILE are both set: choose one")
         if not secret:
-            self.problems.append(f"{secret_name} is missing")
-            return ()
+            self.problems.append(f"{side}_SECRET is missing")
+            return (), None
+        file = KeyFile(Path(path), secret) if path else None
         try:
-            return tuple(parse_keys(secret, self.optional(keys_name)))
+            return file.parse(file.read()) if file else tuple(parse_keys(secret, more)), file
         except KeyConfigurationError as error:
-            self.problems.append(f"{secret_name} or {keys_name}: {error}")
-            return ()
+            self.problems.append(f"{side}_SECRET or {side}_KEYS{'_FILE' if file else ''}: {error}")
+            return (), None
 
-    def refuse_weak(self, secret_name: str, keys_name: str, keys: tuple[Key, ...]) -> None:
+    def refuse_weak(self, side: str, keys: tuple[Key, ...]) -> None:
         for key in keys:
-            name = secret_name if key.key_id == "main" else f"{keys_name}, key {key.key_id},"
-            if key.secret.decode() in WELL_KNOWN_SECRETS:
-                self.problems.append(f"{name} is a well-known secret")
-            elif len(key.secret) < SECRET_MIN_BYTES:
-                self.problems.append(f"{name} is shorter than {SECRET_MIN_BYTES} bytes")
+            if (why := weakness(key.secret)) is not None:
+                name = f"{side}_SECRET" if key.key_id == DEFAULT_KEY_ID else f"{side}_KEYS, key {key.key_id},"
+                self.problems.append(f"{name} {why}")
 
     def refuse_shared(self, casino_keys: tuple[Key, ...], provider_keys: tuple[Key, ...]) -> None:
-        if {key.secret for key in casino_keys} & {key.secret for key in provider_keys}:
+        if share_a_secret(casino_keys, provider_keys):
             self.problems.append("CASINO_SECRET and PROVIDER_SECRET share a secret: each direction has its own")

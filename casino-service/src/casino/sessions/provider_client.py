@@ -13,7 +13,7 @@ import structlog
 
 from casino.errors import Refused
 from shared_signing.httpx_auth import SignedAuth
-from shared_signing.keys import KeyRing
+from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer
 
 log = structlog.get_logger()
@@ -65,7 +65,7 @@ class ProviderClient:
                 headers={"content-type": "application/json", "x-request-id": request_id},
                 timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, NoLiveKey) as error:
             log.warning("provider_call_failed", path=path, error_type=type(error).__name__)
             raise ProviderUnreachable(type(error).__name__) from error
         verdict = answer.extensions["signature"]

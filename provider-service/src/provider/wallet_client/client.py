@@ -26,7 +26,7 @@ from provider.wallet_client.outcomes import (
 )
 from provider.wallet_client.transport import AnswerRefused, NotSent
 from shared_signing.httpx_auth import EXTENSION_NAME, SignedAuth
-from shared_signing.keys import KeyRing
+from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer
 
 __all__ = ["Accepted", "Called", "Refused", "Unknown", "WalletClient"]
@@ -78,13 +78,16 @@ class WalletClient:
 
     async def post(self, path: str, body: bytes, *, request_id: str, skew_seconds: int) -> httpx.Response:
         """Send one signed request. A skew is what the wallet's clock is ahead of ours."""
-        auth = self._auth
-        if skew_seconds:
-            skewed = Signer(self._key_ring, lambda: self._clock() + skew_seconds)
-            auth = SignedAuth(skewed, self._key_ring, HEADER_NAME, clock=self._clock)
         # Built here rather than by the client: merging addresses and headers costs a third of a call.
         headers = [*_HEADERS, ("x-request-id", request_id)]
-        return await self._http.send(httpx.Request("POST", self._url(path), headers=headers, content=body), auth=auth)
+        request = httpx.Request("POST", self._url(path), headers=headers, content=body)
+        return await self._http.send(request, auth=self._signed(skew_seconds))
+
+    async def get(self, target: str, *, request_id: str, skew_seconds: int) -> httpx.Response:
+        """Ask one signed question. `target` is a path with its query, quoted."""
+        headers = [*_HEADERS[:2], ("x-request-id", request_id)]
+        request = httpx.Request("GET", f"{str(self._http.base_url).rstrip('/')}{target}", headers=headers)
+        return await self._http.send(request, auth=self._signed(skew_seconds))
 
     def skew_to(self, server_time: object) -> int:
         """How far the wallet's clock is ahead, if it says so believably."""
@@ -92,6 +95,12 @@ class WalletClient:
             return 0
         skew_seconds = server_time - int(self._clock())
         return skew_seconds if abs(skew_seconds) <= SKEW_MAX_SECONDS else 0
+
+    def _signed(self, skew_seconds: int) -> SignedAuth:
+        if not skew_seconds:
+            return self._auth
+        skewed = Signer(self._key_ring, lambda: self._clock() + skew_seconds)
+        return SignedAuth(skewed, self._key_ring, HEADER_NAME, clock=self._clock)
 
     def _url(self, path: str) -> httpx.URL:
         url = self._urls.get(path)
@@ -129,6 +138,8 @@ class _Exchange:
             judged = judge(self._call, self._session, response, signature)
         except NotSent as error:
             judged = Again(Unknown(UNREACHABLE, str(error)))
+        except NoLiveKey:  # nothing was sent, and a key may be on its way
+            judged = Again(Unknown(UNREACHABLE, "no live key"))
         except AnswerRefused as error:
             judged = Unknown(BAD_RESPONSE, str(error))
         except httpx.HTTPError as error:

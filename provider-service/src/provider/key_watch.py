@@ -1,0 +1,102 @@
+"""Keeps the process's keys up to date: revocations from the database, new keys from mounted files.
+
+Owns the one loop that changes the rings and what the sealer knows. It must never wait behind the requests for a
+connection: whoever holds a stolen key could keep it alive by flooding the service. When the database is away, the last
+known state stays.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Final
+
+import psycopg
+import structlog
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from provider.db import create_pool
+from provider.loops import BackgroundLoop
+from provider.sessions.sealing import Sealer, sealing_order
+from provider.settings import Settings
+from shared_signing.live_keys import CASINO, LiveKeys
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS: Final = 0.5
+"""With the loop's jitter at most 0.6: a revocation is to be in force everywhere within two seconds."""
+# Bounded by the ids that are configured: two directions with at most sixteen keys each.
+_READ_REVOCATIONS: Final = "select direction, key_id from provider.key_revocations where key_id = any(%s::text[])"
+
+
+class KeyWatch:
+    """Both rings of the process, and what keeps them up to date."""
+
+    def __init__(self, settings: Settings, sealer: Sealer, *, clock: Callable[[], float] = time.time) -> None:
+        self.keys = LiveKeys(
+            casino=settings.casino_keys,
+            provider=settings.provider_keys,
+            casino_file=settings.casino_keys_file,
+            provider_file=settings.provider_keys_file,
+            strict=not settings.demo,
+        )
+        self._sealer = sealer
+        self._sealing_key = settings.sealing_key
+        self._sealed_for = [key.key_id for key in settings.casino_keys if key.is_live(clock())]
+        self._clock = clock
+        self._pool = create_pool(replace(settings, pool_max=1))
+        self._loop = BackgroundLoop("keys", self._poll, interval_seconds=POLL_SECONDS)
+        self._readable = True
+        self._live: Mapping[str, tuple[str, ...]] | None = None
+
+    async def start(self) -> None:
+        """Read the revocations before anything is served. If that fails, the rings stay shut until it succeeds."""
+        await self._pool.open(wait=False)
+        await self.read()
+        self._loop.start()
+
+    async def stop(self) -> None:
+        """End the loop and its connection."""
+        await self._loop.stop()
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Started, and stopped in the end: for a command that calls wallets without a server."""
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def read(self) -> None:
+        """Read files and revocations once, and put them into force."""
+        for refused in self.keys.reread_files():
+            log.error("key_file_refused", direction=refused.direction, why=refused.why)
+        try:
+            async with self._pool.connection() as connection:
+                revoked = await (await connection.execute(_READ_REVOCATIONS, (self.keys.ids(),))).fetchall()
+        except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
+            if self._readable:
+                log.warning("revocations_not_readable", error=type(error).__name__)
+            self._readable = False
+            return
+        self._readable = True
+        self.keys.apply([(direction, key_id) for direction, key_id in revoked])
+        self._note_changes()
+
+    async def _poll(self) -> bool:
+        await self.read()
+        return False
+
+    def _note_changes(self) -> None:
+        now = self._clock()
+        live = self.keys.live_ids(now)
+        if live == self._live:
+            return
+        self._live = live
+        if list(live[CASINO]) != self._sealed_for:
+            self._sealed_for = list(live[CASINO])
+            self._sealer.learn(sealing_order(self.keys.casino.keys, self._sealing_key, now=now))
+        report = log.info if all(live.values()) else log.error
+        report("live_keys_changed", **{name: list(ids) for name, ids in live.items()})
