@@ -8,6 +8,7 @@ import sys
 import click
 import uvicorn
 
+from casino.key_commands import keys_command, revoke_key_command
 from casino.log import configure_logging
 from casino.settings import Settings, SettingsError, from_environment
 
@@ -19,6 +20,10 @@ WORKERS_MAX = 64
 @click.group()
 def main() -> None:
     """The operator's wallet and platform."""
+
+
+main.add_command(keys_command)
+main.add_command(revoke_key_command)
 
 
 @main.command()

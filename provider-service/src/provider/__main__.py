@@ -12,7 +12,9 @@ from typing import Final
 import click
 import uvicorn
 
+from provider.key_commands import keys_command, revoke_key_command
 from provider.log import configure_logging
+from provider.reconciliation.commands import heads, reconcile, transaction
 from provider.settings import Settings, SettingsRefused, owner_database_url
 
 GRACEFUL_SECONDS: Final = 10
@@ -23,6 +25,10 @@ CONCURRENCY_MAX: Final = 500
 @click.group()
 def main() -> None:
     """The studio's game server."""
+
+
+main.add_command(keys_command)
+main.add_command(revoke_key_command)
 
 
 @main.command()
@@ -62,6 +68,10 @@ def serve() -> None:
         limit_concurrency=CONCURRENCY_MAX,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
+
+
+for command in (reconcile, heads, transaction):
+    main.add_command(command)
 
 
 @main.command("recover-once")
