@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -26,10 +27,14 @@ from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books
 from provider.outbox.courier import Courier
 from provider.outbox.recovery import Outbox
+from provider.reconciliation.assembly import reconcile, this_process
+from provider.reconciliation.nightly import NIGHTLY_LOOK_SECONDS, Nightly
+from provider.reconciliation.queries import RunBooks
 from provider.request_id import RequestIdMiddleware
 from provider.rounds.routes import round_routes
 from provider.sessions.routes import session_routes
 from provider.sessions.sealing import Sealer
+from provider.sessions.stale import STALE_LOOK_SECONDS, StaleSessions
 from provider.settings import Settings
 from provider.sql.versions import expected_version
 from provider.wallet_client.client import WalletClient
@@ -63,6 +68,12 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         "outbox", outbox.step, interval_seconds=settings.outbox_interval_seconds, nudged=outbox_due
     )
     prune_loop = BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds)
+    stale_loop = BackgroundLoop("stale_sessions", StaleSessions(pool).step, interval_seconds=STALE_LOOK_SECONDS)
+    reconciles = partial(
+        reconcile, settings, pool, key_ring=key_watch.keys.casino, sealer=sealer, heals=True, clock=clock
+    )
+    nightly = Nightly(RunBooks(pool), reconciles, at=settings.reconcile_at, ran_by=this_process(), clock=clock)
+    nightly_loop = BackgroundLoop("reconciliation", nightly.step, interval_seconds=NIGHTLY_LOOK_SECONDS)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -74,7 +85,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             stack.push_async_callback(key_watch.stop)
             stack.push_async_callback(wallet.aclose)
             stack.push_async_callback(outbox.drain, timeout_seconds=settings.call_seconds)
-            for loop in (prune_loop, outbox_loop):
+            for loop in (prune_loop, outbox_loop, stale_loop, nightly_loop):
                 loop.start()
                 stack.push_async_callback(loop.stop)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)

@@ -3,6 +3,8 @@
 Owns names, defaults and what is refused at start-up. It must never show a secret: none in a repr, none in an error.
 """
 
+import datetime as dt
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +19,9 @@ from shared_signing.strength import SECRET_MIN_BYTES, share_a_secret, weakness
 
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 -- published: refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refused outside demo mode
+RECONCILE_AT: Final = dt.time(3, 30)
+TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+OFF: Final = "off"
 TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
 
 
@@ -46,9 +51,13 @@ class Settings:
     connect_seconds: float = 2.0
     lease_margin_seconds: float = 2.0
     script_seconds: float = 60.0
+    socket_seconds: int = 10
+    requests_max: int = 500
+    rounds_max: int = 96
     retry_first_seconds: float = 4.0
     outbox_interval_seconds: float = 1.0
     prune_interval_seconds: float = 15.0
+    reconcile_at: dt.time | None = RECONCILE_AT
 
     @property
     def lease_seconds(self) -> float:
@@ -90,9 +99,13 @@ class Settings:
             connect_seconds=reader.number("PROVIDER_CONNECT_SECONDS", 2.0, least=0.1, most=2.0),
             lease_margin_seconds=reader.number("PROVIDER_LEASE_MARGIN_SECONDS", 2.0, least=0.2, most=60.0),
             script_seconds=reader.number("PROVIDER_SCRIPT_SECONDS", 60.0, least=1.0, most=300.0),
+            socket_seconds=int(reader.number("PROVIDER_SOCKET_SECONDS", 10, least=1, most=300)),
+            requests_max=int(reader.number("PROVIDER_REQUESTS_MAX", 500, least=2, most=10_000)),
+            rounds_max=int(reader.number("PROVIDER_ROUNDS_MAX", 96, least=1, most=1_000)),
             retry_first_seconds=reader.number("PROVIDER_RETRY_FIRST_SECONDS", 4.0, least=0.05, most=4.0),
             outbox_interval_seconds=reader.number("PROVIDER_OUTBOX_INTERVAL_SECONDS", 1.0, least=0.05, most=60.0),
             prune_interval_seconds=reader.number("PROVIDER_PRUNE_INTERVAL_SECONDS", 15.0, least=0.05, most=3600.0),
+            reconcile_at=reader.time_of_day("PROVIDER_RECONCILE_AT", RECONCILE_AT),
         )
         reader.check()
         return settings
@@ -144,6 +157,16 @@ class _Reader:
             self.problems.append(f"{name} is a number from {least:g} to {most:g}")
             return default
         return value
+
+    def time_of_day(self, name: str, default: dt.time) -> dt.time | None:
+        """A time in UTC as hh:mm; None for `off`."""
+        text = self.optional(name)
+        if text is None or text.lower() == OFF:
+            return default if text is None else None
+        if TIME_OF_DAY.fullmatch(text) is None:
+            self.problems.append(f"{name} is a time in UTC as hh:mm, or {OFF}")
+            return default
+        return dt.time.fromisoformat(text)
 
     def url(self, name: str, default: str) -> str:
         value = (self.optional(name) or default).rstrip("/")

@@ -12,10 +12,11 @@ from typing import Final
 
 import aiohttp
 import httpx
+from yarl import URL
 
 ANSWER_MAX_BYTES: Final = 65_536
 CONNECTIONS_MAX: Final = 128
-IDLE_SECONDS: Final = 4.0  # shorter than uvicorn's five, so that it is mostly we who close
+IDLE_SECONDS: Final = 4.0  # well below the casino's ten, so that it is we who close
 
 
 class NotSent(httpx.ConnectError):
@@ -36,7 +37,10 @@ class NoCookies(httpx.Cookies):
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """Sends an httpx request with aiohttp, and reads the answer whole, within its bound."""
 
-    def __init__(self, *, call_seconds: float, connect_seconds: float) -> None:
+    def __init__(
+        self, *, call_seconds: float, connect_seconds: float, answer_max_bytes: int = ANSWER_MAX_BYTES
+    ) -> None:
+        self._answer_max_bytes = answer_max_bytes
         self._timeout = aiohttp.ClientTimeout(total=call_seconds, connect=connect_seconds, sock_connect=connect_seconds)
         self._session: aiohttp.ClientSession | None = None
 
@@ -46,14 +50,15 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         try:
             async with session.request(
                 request.method,
-                str(request.url),
+                # What was signed is what is sent: an address that is quoted anew would be another one.
+                URL(str(request.url), encoded=True),
                 headers=request.headers.multi_items(),
                 data=request.content,
                 allow_redirects=False,
             ) as answer:
                 if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
                     raise AnswerRefused("encoded answer", request=request)
-                body = await _read_bounded(answer.content, request)
+                body = await _read_bounded(answer.content, request, self._answer_max_bytes)
                 return httpx.Response(answer.status, headers=answer.raw_headers, content=body)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(type(error).__name__, request=request) from error
@@ -79,12 +84,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         return self._session
 
 
-async def _read_bounded(content: aiohttp.StreamReader, request: httpx.Request) -> bytes:
+async def _read_bounded(content: aiohttp.StreamReader, request: httpx.Request, most_bytes: int) -> bytes:
     chunks: list[bytes] = []
     seen_bytes = 0
     async for chunk in content.iter_any():
         seen_bytes += len(chunk)
-        if seen_bytes > ANSWER_MAX_BYTES:
+        if seen_bytes > most_bytes:
             raise AnswerRefused("answer too long", request=request)
         chunks.append(chunk)
     return b"".join(chunks)
@@ -106,10 +111,14 @@ class WalletHttp(httpx.AsyncClient):
 _NO_COOKIES: Final = NoCookies()
 
 
-def create_http_client(*, base_url: str, call_seconds: float, connect_seconds: float) -> httpx.AsyncClient:
+def create_http_client(
+    *, base_url: str, call_seconds: float, connect_seconds: float, answer_max_bytes: int = ANSWER_MAX_BYTES
+) -> httpx.AsyncClient:
     """The client for one wallet. Closing it closes its connections."""
     return WalletHttp(
-        transport=AiohttpTransport(call_seconds=call_seconds, connect_seconds=connect_seconds),
+        transport=AiohttpTransport(
+            call_seconds=call_seconds, connect_seconds=connect_seconds, answer_max_bytes=answer_max_bytes
+        ),
         base_url=base_url,
         follow_redirects=False,
         trust_env=False,

@@ -1,0 +1,105 @@
+"""The commands of an operator: provider reconcile, provider heads, provider transaction.
+
+Owns what they print and their exit statuses. Standard output is the result and nothing else: logs go to standard
+error. It must never print a token or a secret.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any, Final
+
+import click
+
+from provider.log import configure_logging
+from provider.settings import Settings, SettingsRefused
+
+COULD_NOT_FINISH: Final = 2
+BUSY: Final = "another run is under way: wait for it, or for its lease to end"
+
+
+@click.command()
+@click.option("--no-heal", is_flag=True, help="Only compare: send nothing, change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+def reconcile(no_heal: bool, as_json: bool) -> None:
+    """Compare these books with the wallet's; exit status 0 no difference is left, 1 some are, 2 could not finish."""
+    from provider.reconciliation.printing import Watcher, print_report  # noqa: PLC0415 -- rich is slow to load
+
+    settings = _settings()
+    with Watcher(shown=not as_json) as watcher:
+        report = asyncio.run(_reconcile(settings, watcher, heals=not no_heal))
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        print_report(report)
+    raise SystemExit(report["exitStatus"])
+
+
+@click.command()
+def heads() -> None:
+    """Print the newest head of each player's chain, one JSON object to a line: for `casino check-ledger --heads`."""
+    asyncio.run(_print_heads(_settings()))
+
+
+@click.command()
+@click.argument("transaction_id")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def transaction(transaction_id: str, as_json: bool) -> None:
+    """Print everything that these books know of a transaction; exit status 1 when they never heard of it."""
+    from provider.reconciliation.printing import print_life  # noqa: PLC0415 -- rich is slow to load
+
+    life = asyncio.run(_life(_settings(), transaction_id))
+    if life is None:
+        raise click.ClickException("these books have never heard of that transaction")
+    if as_json:
+        click.echo(json.dumps(life))
+    else:
+        print_life(life)
+
+
+async def _reconcile(settings: Settings, watcher: Any, *, heals: bool) -> dict[str, Any]:
+    from provider.db import DATABASE_AWAY, create_pool  # noqa: PLC0415 -- refusals of the environment come before heavy imports
+    from provider.reconciliation.assembly import reconcile_without_server, this_process  # noqa: PLC0415
+    from provider.reconciliation.lease import Progress  # noqa: PLC0415
+    from provider.reconciliation.queries import RunBooks  # noqa: PLC0415
+    from provider.reconciliation.reporting import report_of, unfinished  # noqa: PLC0415
+
+    try:
+        async with create_pool(settings) as pool:
+            books = RunBooks(pool)
+            run_id = await books.begin(this_process(), heals=heals, scheduled_for=None)
+            if run_id is None:
+                return unfinished(BUSY)
+            watcher.expects(await books.estimated_transactions())
+            progress = Progress(run_id, changed=watcher.shows)
+            status = await reconcile_without_server(settings, pool, progress, heals=heals)
+            return await report_of(books, run_id, exit_status=status)
+    except DATABASE_AWAY:
+        return unfinished("these books' database does not answer")
+
+
+async def _print_heads(settings: Settings) -> None:
+    from provider.db import create_pool  # noqa: PLC0415 -- as above
+    from provider.reconciliation.heads import newest_heads  # noqa: PLC0415
+
+    async with create_pool(settings) as pool:
+        async for head in newest_heads(pool):
+            click.echo(json.dumps(head))
+
+
+async def _life(settings: Settings, transaction_id: str) -> dict[str, Any] | None:
+    from provider.db import create_pool  # noqa: PLC0415 -- as above
+    from provider.reconciliation.life import life_of  # noqa: PLC0415
+
+    async with create_pool(settings) as pool:
+        return await life_of(pool, transaction_id)
+
+
+def _settings() -> Settings:
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingsRefused as error:
+        raise click.ClickException(f"the settings are refused:\n{error}") from None
+    configure_logging(log_format=settings.log_format, level=settings.log_level, stream=sys.stderr)
+    return settings

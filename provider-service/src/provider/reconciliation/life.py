@@ -1,0 +1,136 @@
+"""One life of a transaction on this side: everything that the books know of it, and of what belongs to it.
+
+Owns those reads and their shape. It must never show a token: none is read.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from provider.db import Pool
+from provider.reconciliation.run import own_id
+
+RELATED_MAX: Final = 100
+
+_TRANSACTION: Final = """
+    select t.*, s.casino_code, s.user_id, s.casino_session_id, s.game_code, s.state as session_state, s.stopped_code,
+        s.created_at as session_opened_at, r.kind as round_kind, r.state as round_state, r.ended_code as round_code,
+        r.created_at as round_opened_at, r.ended_at as round_ended_at
+    from provider.wallet_transactions as t
+    join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
+    join provider.rounds as r on r.round_id = t.round_id
+"""
+_BY_ID: Final = f"{_TRANSACTION} where t.transaction_id = %s"
+_CREDITS: Final = (
+    f"{_TRANSACTION} where t.round_id = %s and t.related_transaction_id = %s order by t.created_at limit %s"
+)
+_ATTEMPTS: Final = """
+    select sent_at, elapsed_ms, status, code, signature, failure
+    from provider.wallet_attempts where transaction_id = %s order by attempt_id
+"""
+_DIFFERENCES: Final = """
+    select run_id, kind, user_id, ours, theirs, proposed_repair, found_at, healed_at, healed_by
+    from provider.reconciliation_differences where transaction_id = %s order by difference_id desc limit %s
+"""
+
+
+async def life_of(pool: Pool, text: str) -> dict[str, Any] | None:
+    """Everything known of this id, ready for JSON; None when these books have never heard of it."""
+    transaction_id = own_id(text.strip().lower())
+    found = await _rows(pool, _BY_ID, transaction_id) if transaction_id is not None else []
+    differences = await _rows(pool, _DIFFERENCES, text if transaction_id is None else str(transaction_id), RELATED_MAX)
+    if not found and not differences:
+        return None
+    life: dict[str, Any] = {"transactionId": text if transaction_id is None else str(transaction_id)}
+    if found:
+        life |= _story(found[0])
+        life["attempts"] = await _attempts(pool, found[0]["transaction_id"])
+        life["rollback"] = await _rollback(pool, found[0])
+        life["credits"] = [
+            await _with_attempts(pool, row)
+            for row in await _rows(pool, _CREDITS, found[0]["round_id"], transaction_id, RELATED_MAX)
+        ]
+    life["differences"] = [{_camel(name): _plain(value) for name, value in row.items()} for row in differences]
+    return life
+
+
+async def _rollback(pool: Pool, row: dict[str, Any]) -> dict[str, Any] | None:
+    if row["kind"] != "debit":
+        return None
+    found = await _rows(pool, _BY_ID, row["rollback_transaction_id"])
+    return await _with_attempts(pool, found[0]) if found else None
+
+
+async def _with_attempts(pool: Pool, row: dict[str, Any]) -> dict[str, Any]:
+    told = {"transactionId": str(row["transaction_id"])} | _story(row)
+    return told | {"attempts": await _attempts(pool, row["transaction_id"])}
+
+
+async def _attempts(pool: Pool, transaction_id: UUID) -> list[dict[str, Any]]:
+    rows = await _rows(pool, _ATTEMPTS, transaction_id)
+    return [{_camel(name): _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _story(row: dict[str, Any]) -> dict[str, Any]:
+    head = None if row["head_sequence"] is None else f"{row['head_sequence']}:{row['head_hash']}"
+    named = {
+        "kind": row["kind"],
+        "state": row["state"],
+        "amount": str(row["amount_minor"]),
+        "currency": row["currency"],
+        "reason": row["reason"],
+        "requestId": row["request_id"],
+        "outcome": row["outcome_code"],
+        "contradiction": row["difference_code"],
+        "tombstone": row["tombstone"],
+        "balanceAfter": None if row["balance_after_minor"] is None else str(row["balance_after_minor"]),
+        "head": head,
+        "deliveries": row["deliveries"],
+        "httpAttempts": row["attempts"],
+        "relatedTransactionId": row["related_transaction_id"],
+        "originalTransactionId": row["original_transaction_id"],
+        "rollbackTransactionId": row["rollback_transaction_id"],
+        "createdAt": row["created_at"],
+        "answeredAt": row["answered_at"],
+        "endedAt": row["ended_at"],
+        "inDoubtSince": row["in_doubt_at"],
+        "dueAt": row["due_at"],
+        "player": {"casinoCode": row["casino_code"], "userId": row["user_id"]},
+        "session": {
+            "providerSessionId": row["provider_session_id"],
+            "casinoSessionId": row["casino_session_id"],
+            "gameCode": row["game_code"],
+            "state": row["session_state"],
+            "stopped": row["stopped_code"],
+            "openedAt": row["session_opened_at"],
+        },
+        "round": {
+            "roundId": row["round_id"],
+            "kind": row["round_kind"],
+            "state": row["round_state"],
+            "ended": row["round_code"],
+            "openedAt": row["round_opened_at"],
+            "endedAt": row["round_ended_at"],
+        },
+    }
+    return {name: _plain(value) for name, value in named.items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+async def _rows(pool: Pool, statement: str, *values: Any) -> list[dict[str, Any]]:
+    async with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(statement, values)).fetchall()

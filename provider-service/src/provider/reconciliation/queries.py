@@ -1,0 +1,244 @@
+"""The statements of reconciliation: runs, findings, and these books as they are compared.
+
+Owns their SQL. It must never write a transaction: what a wallet answered goes through the functions of the outbox.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from provider.db import Pool
+from provider.outbox.books import acceptance_values
+from provider.outbox.calls import DueCall
+from provider.reconciliation.sides import Ours, Theirs
+from provider.wallet_client.outcomes import Accepted
+
+LEASE_SECONDS: Final = 60.0
+
+_OURS: Final = """
+    select t.transaction_id, s.user_id, t.provider_session_id, t.round_id::text as round_id, r.state as round_state,
+        t.kind, t.amount_minor, t.currency, t.state, t.outcome_code, t.difference_code, t.tombstone,
+        t.balance_after_minor, coalesce(t.related_transaction_id, t.original_transaction_id)::text as related_id,
+        t.kind = 'rollback' and exists (
+            select from provider.wallet_transactions as b where b.transaction_id = t.original_transaction_id
+        ) as original_known,
+        back.state as rollback_state, coalesce(back.tombstone, false) as rollback_tombstone,
+        coalesce(payout.pending, false) as payout_pending, coalesce(payout.committed, false) as payout_committed,
+        coalesce(payout.refused, false) as payout_refused, t.head_sequence, t.head_hash, t.created_at
+    from provider.wallet_transactions as t
+    join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
+    join provider.rounds as r on r.round_id = t.round_id
+    left join provider.wallet_transactions as back on back.transaction_id = t.rollback_transaction_id
+    left join lateral (
+        select bool_or(c.state = 'pending') as pending, bool_or(c.state = 'committed') as committed,
+            bool_or(c.state = 'refused') as refused
+        from provider.wallet_transactions as c
+        where t.kind = 'debit' and c.round_id = t.round_id and c.kind = 'credit'
+    ) as payout on true
+    where t.transaction_id = any(%s::uuid[])
+"""
+_NOTE_SEEN: Final = """
+    insert into provider.reconciliation_seen (transaction_id) select unnest(%s::uuid[])
+    on conflict do nothing returning transaction_id
+"""
+_UNSEEN: Final = """
+    select t.transaction_id, s.user_id, seen.transaction_id is null as unseen
+    from provider.wallet_transactions as t
+    join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
+    left join provider.reconciliation_seen as seen on seen.transaction_id = t.transaction_id
+    where t.transaction_id > %s and t.created_at <= %s
+    order by t.transaction_id
+    limit %s
+"""
+_CONTRADICTIONS: Final = """
+    select t.transaction_id from provider.wallet_transactions as t
+    where t.difference_code is not null and t.transaction_id > %s
+    order by t.transaction_id
+    limit %s
+"""
+_REPORT: Final = """
+    insert into provider.reconciliation_differences (
+        run_id, kind, user_id, transaction_id, ours, theirs, proposed_repair, found_at
+    )
+    values (%s, %s, %s, %s, %s, %s, %s, provider.clock())
+    on conflict do nothing
+"""
+_DIFFERENCES: Final = """
+    select difference_id, kind, user_id, transaction_id, ours, theirs, proposed_repair, found_at, healed_at, healed_by
+    from provider.reconciliation_differences
+    where run_id = %s and difference_id > %s and (healed_at is null or not %s)
+    order by difference_id
+    limit %s
+"""
+_CALL: Final = """
+    select t.transaction_id, t.kind, t.reason, t.round_id, t.amount_minor, t.currency, t.related_transaction_id,
+        t.original_transaction_id, t.end_round, t.request_id, t.deliveries, t.provider_session_id, s.user_id,
+        s.token_sealed
+    from provider.wallet_transactions as t
+    join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
+    where t.transaction_id = %s
+"""
+_UNPAID_ROUND: Final = """
+    select r.provider_session_id
+    from provider.rounds as r
+    join provider.game_sessions as s on s.provider_session_id = r.provider_session_id
+    where r.round_id = %s and s.user_id = %s and not exists (
+        select from provider.wallet_transactions as c
+        where c.round_id = r.round_id and c.kind = 'credit' and c.state <> 'refused'
+    )
+"""
+_ACCEPTED: Final = "select o_applied from provider.record_acceptance(%s, %s, %s, %s, %s, %s)"
+_REPETITION: Final = (
+    "select provider.record_repetition(%(id)s, %(balance)s, %(tombstone)s, %(head_sequence)s, %(head_hash)s)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One row of `provider.reconciliation_differences`."""
+
+    difference_id: int
+    kind: str
+    user_id: str
+    transaction_id: str
+    ours: dict[str, Any] | None
+    theirs: dict[str, Any] | None
+    proposed_repair: str
+    found_at: datetime
+    healed_at: datetime | None
+    healed_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One row of `provider.reconciliation_runs`, as a report needs it."""
+
+    started_at: datetime
+    compared: int
+    open_count: int
+    failure: str | None
+
+
+class RunBooks:
+    """The books of one kind of work: runs and what they find."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def begin(
+        self, ran_by: str, *, heals: bool, scheduled_for: datetime | None, tries_max: int = 1, pause_seconds: float = 0
+    ) -> int | None:
+        """The id of a run that may begin now, or None."""
+        begin = "select provider.begin_run(%s, %s, %s, %s, %s, %s)"
+        run_id: int | None = await self._one(
+            begin, ran_by, heals, LEASE_SECONDS, scheduled_for, tries_max, pause_seconds
+        )
+        return run_id
+
+    async def keep(self, run_id: int, *, cursor: str, compared: int, open_count: int) -> bool:
+        """Prolong the run's lease; false when it is no longer ours."""
+        keep = "select provider.keep_run(%s, %s, %s, %s, %s)"
+        return bool(await self._one(keep, run_id, LEASE_SECONDS, cursor, compared, open_count))
+
+    async def end(self, run_id: int, failure: str | None) -> int:
+        """End the run; returns its exit status."""
+        return int(await self._one("select provider.end_run(%s, %s)", run_id, failure))
+
+    async def run(self, run_id: int) -> Run:
+        """A run as it stands."""
+        query = "select started_at, compared, open_count, failure from provider.reconciliation_runs where run_id = %s"
+        row = (await self._rows(query, run_id))[0]
+        return Run(started_at=row[0], compared=row[1], open_count=row[2], failure=row[3])
+
+    async def estimated_transactions(self) -> int:
+        """About how many transactions these books hold: for a progress bar, so without counting them."""
+        size = (
+            "select greatest(reltuples, 0)::bigint from pg_class where oid = 'provider.wallet_transactions'::regclass"
+        )
+        return int(await self._one(size))
+
+    async def hasten_due(self, limit: int) -> int:
+        """Have sent now what waits for its next attempt."""
+        return int(await self._one("select provider.hasten_due(%s)", limit))
+
+    async def forget_seen(self) -> None:
+        """Begin a reading of the feed."""
+        async with self._pool.connection() as connection:
+            await connection.execute("truncate provider.reconciliation_seen")
+
+    async def note_seen(self, transaction_ids: Sequence[UUID]) -> set[UUID]:
+        """Note what the feed has shown; returns those that it had not shown before."""
+        rows = await self._rows(_NOTE_SEEN, list(transaction_ids))
+        return {row[0] for row in rows}
+
+    async def ours(self, transaction_ids: Sequence[UUID]) -> dict[UUID, Ours]:
+        """These books' side of the transactions that they know."""
+        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Ours)) as cursor:
+            found = await (await cursor.execute(_OURS, (list(transaction_ids),))).fetchall()
+        return {row.transaction_id: row for row in found}
+
+    async def unseen_page(self, after: UUID, until: datetime, limit: int) -> list[tuple[UUID, str, bool]]:
+        """Transactions written down by then, in the order of their ids: id, player, and whether the feed lacks it."""
+        return [(row[0], row[1], row[2]) for row in await self._rows(_UNSEEN, after, until, limit)]
+
+    async def contradictions_page(self, after: UUID, limit: int) -> list[UUID]:
+        """Transactions that the wallet decided otherwise than these books count on."""
+        return [row[0] for row in await self._rows(_CONTRADICTIONS, after, limit)]
+
+    async def report(
+        self, run_id: int, kind: str, *, who: tuple[str, str], sides: tuple[Ours | None, Theirs | None], proposed: str
+    ) -> None:
+        """Write a difference down. `who`: the player and the transaction."""
+        shown = [None if side is None else Jsonb(side.shown()) for side in sides]
+        async with self._pool.connection() as connection:
+            await connection.execute(_REPORT, (run_id, kind, *who, *shown, proposed))
+
+    async def differences_page(
+        self, run_id: int, after: int, limit: int, *, unhealed_only: bool = False
+    ) -> list[Difference]:
+        """What a run has found, in the order of finding."""
+        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Difference)) as read:
+            return await (await read.execute(_DIFFERENCES, (run_id, after, unhealed_only, limit))).fetchall()
+
+    async def close(self, difference_id: int, healed_by: str) -> None:
+        """Note that a difference is none any more."""
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                "update provider.reconciliation_differences set healed_at = provider.clock(), healed_by = %s"
+                " where difference_id = %s and healed_at is null",
+                (healed_by, difference_id),
+            )
+
+    async def call_of(self, transaction_id: UUID) -> DueCall | None:
+        """A transaction as it is sent."""
+        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(DueCall)) as cursor:
+            return await (await cursor.execute(_CALL, (transaction_id,))).fetchone()
+
+    async def unpaid_round_session(self, round_id: UUID, user_id: str) -> UUID | None:
+        """The session of this player's round, if these books know it and hold no payout of it."""
+        rows = await self._rows(_UNPAID_ROUND, round_id, user_id)
+        return rows[0][0] if rows else None
+
+    async def settle(self, transaction_id: UUID, theirs: Theirs, *, tombstone: bool) -> bool:
+        """Write down that the wallet holds it committed; false when its end was known meanwhile."""
+        values = (transaction_id, theirs.balance_after_minor, tombstone, 0, None, None)
+        rows = await self._rows(_ACCEPTED, *values)
+        return bool(rows[0][0])
+
+    async def record_repetition(self, transaction_id: UUID, accepted: Accepted) -> None:
+        """Write down what the wallet answered to what it had lost."""
+        async with self._pool.connection() as connection:
+            await connection.execute(_REPETITION, {"id": transaction_id} | acceptance_values(accepted))
+
+    async def _one(self, statement: str, *values: Any) -> Any:
+        rows = await self._rows(statement, *values)
+        return rows[0][0]
+
+    async def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        async with self._pool.connection() as connection:
+            return await (await connection.execute(statement, values)).fetchall()

@@ -1,0 +1,148 @@
+"""One transaction as each side holds it, and the reading of what the wallet tells.
+
+Owns the shape of both sides. It must never believe a row that breaks a rule: what the wallet tells is hostile until it
+is read.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from provider.wallet_client.messages import BALANCE, BadAnswer, Head, read_head
+from provider.wire import CURRENCY
+
+AMOUNT_MAX_MINOR: Final = 9_007_199_254_740_991
+KINDS: Final = frozenset({"debit", "credit", "rollback"})
+STATES: Final = frozenset({"committed", "settled", "rolled_back", "refused", "cancelled"})
+_IDENTIFIER: Final = re.compile(r"[ -~]{1,128}")
+_RELATION: Final = {"credit": "relatedTransactionId", "rollback": "originalTransactionId"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Theirs:
+    """A transaction as the wallet tells it. `cancelled`: never taken, and a tombstone keeps it so."""
+
+    transaction_id: str
+    user_id: str
+    round_id: str
+    kind: str
+    amount_minor: int
+    currency: str
+    state: str
+    balance_after_minor: int | None
+    related_id: str | None
+    head: Head | None
+
+    def shown(self) -> dict[str, Any]:
+        """For people: a report, a table."""
+        return {
+            "userId": self.user_id,
+            "roundId": self.round_id,
+            "type": self.kind,
+            "amount": self.amount_minor,
+            "currency": self.currency,
+            "state": self.state,
+            "balanceAfter": _text(self.balance_after_minor),
+            "relatedId": self.related_id,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """A transaction as these books hold it, with what its state follows from."""
+
+    transaction_id: UUID
+    user_id: str
+    provider_session_id: UUID
+    round_id: str
+    round_state: str
+    kind: str
+    amount_minor: int
+    currency: str
+    state: str
+    outcome_code: str | None
+    difference_code: str | None
+    tombstone: bool
+    balance_after_minor: int | None
+    related_id: str | None
+    original_known: bool  # of a rollback: these books hold its bet
+    rollback_state: str | None  # of a debit: its rollback's
+    rollback_tombstone: bool
+    payout_pending: bool  # of a debit: some payout of its round is
+    payout_committed: bool
+    payout_refused: bool
+    head_sequence: int | None
+    head_hash: str | None
+    created_at: datetime
+
+    @property
+    def under_way(self) -> bool:
+        """Something is pursued that can still change what the two sides hold of it."""
+        return self.state == "pending" or self.rollback_state == "pending" or self.payout_pending
+
+    def shown(self) -> dict[str, Any]:
+        """For people: a report, a table."""
+        shown = {
+            "userId": self.user_id,
+            "roundId": self.round_id,
+            "type": self.kind,
+            "amount": self.amount_minor,
+            "currency": self.currency,
+            "state": self.state,
+            "balanceAfter": _text(self.balance_after_minor),
+            "relatedId": self.related_id,
+        }
+        extras = {"head": self.head_sequence, "outcome": self.outcome_code, "contradiction": self.difference_code}
+        return shown | {name: value for name, value in extras.items() if value is not None}
+
+
+def read_theirs(members: object) -> Theirs:
+    """Read one transaction of an answer. Raises `BadAnswer`, whose text never holds what was sent."""
+    if not isinstance(members, dict):
+        raise BadAnswer("a transaction is not an object")
+    kind, state = members.get("type"), members.get("state")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BadAnswer("type is not one of a transaction")
+    if not isinstance(state, str) or state not in STATES:
+        raise BadAnswer("state is not one of a transaction")
+    amount, money = members.get("amount"), members.get("currency")
+    if type(amount) is not int or not 0 <= amount <= AMOUNT_MAX_MINOR:
+        raise BadAnswer("amount is not one")
+    if not isinstance(money, str) or CURRENCY.fullmatch(money) is None:
+        raise BadAnswer("currency is not one")
+    relation = _RELATION.get(kind)
+    has_relation = relation is not None and members.get(relation) is not None
+    return Theirs(
+        transaction_id=_identifier(members, "transactionId"),
+        user_id=_identifier(members, "userId"),
+        round_id=_identifier(members, "roundId"),
+        kind=kind,
+        amount_minor=amount,
+        currency=money,
+        state=state,
+        balance_after_minor=_balance(members.get("balanceAfter"), needed=state != "cancelled"),
+        related_id=_identifier(members, relation) if relation is not None and has_relation else None,
+        head=read_head(members),
+    )
+
+
+def _identifier(members: Mapping[str, Any], name: str) -> str:
+    value = members.get(name)
+    if not isinstance(value, str) or _IDENTIFIER.fullmatch(value) is None:
+        raise BadAnswer(f"{name} is not an identifier")
+    return value
+
+
+def _balance(value: object, *, needed: bool) -> int | None:
+    if value is None and not needed:
+        return None
+    if not isinstance(value, str) or BALANCE.fullmatch(value) is None:
+        raise BadAnswer("balanceAfter is not a decimal string")
+    return int(value)
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)

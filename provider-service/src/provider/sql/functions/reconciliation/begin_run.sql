@@ -1,0 +1,45 @@
+-- Purpose: begin a run of reconciliation, unless one is under way: one at a time over any number of processes.
+-- Outcome: its id; null when another process runs, or when the nightly run for p_scheduled_for was done, was never due
+--   (the installation is younger), was tried p_tries_max times, or was tried less than p_pause_seconds ago.
+-- A run whose process has gone (its lease ran out) is ended as one that could not finish.
+-- Locks: the present run; the unique index one_run_at_a_time decides between two that begin at the same moment.
+create or replace function provider.begin_run(
+    p_ran_by text,
+    p_heals boolean,
+    p_lease_seconds double precision,
+    p_scheduled_for timestamptz,
+    p_tries_max bigint,
+    p_pause_seconds double precision
+)
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz;
+    v_run_id bigint;
+begin
+    v_now := provider.clock();
+    update provider.reconciliation_runs
+    set ended_at = v_now, exit_status = 2, failure = 'abandoned'
+    where ended_at is null and lease_until <= v_now;
+    if p_scheduled_for is not null and (
+        exists (select from provider.reconciliation_schedule where installed_at >= p_scheduled_for)
+        or exists (
+            select from provider.reconciliation_runs
+            where scheduled_for = p_scheduled_for
+                and (coalesce(exit_status, 0) < 2 or started_at > v_now - make_interval(secs => p_pause_seconds))
+        )
+        or (
+            select count(*) from provider.reconciliation_runs where scheduled_for = p_scheduled_for
+        ) >= p_tries_max
+    ) then
+        return null;
+    end if;
+    insert into provider.reconciliation_runs (ran_by, scheduled_for, heals, started_at, lease_until)
+    values (p_ran_by, p_scheduled_for, p_heals, v_now, v_now + make_interval(secs => p_lease_seconds))
+    on conflict do nothing
+    returning run_id into v_run_id;
+    return v_run_id;
+end;
+$$;

@@ -1,0 +1,31 @@
+-- Purpose: send now what waits for its next attempt: payouts and rollbacks that nobody knew the outcome of. One that
+--   another process sends at this moment may be sent twice: it has one id, so it happens once.
+-- Outcome: how many were hastened, at most p_limit.
+-- Locks: the rows, skipping those that somebody else works on.
+create or replace function provider.hasten_due(p_limit integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz;
+    v_count integer;
+begin
+    v_now := provider.clock();
+    with waiting as materialized (
+        select w.transaction_id
+        from provider.wallet_transactions as w
+        where w.state = 'pending' and w.kind in ('credit', 'rollback') and w.due_at > v_now
+            and w.outcome_code is not null
+        order by w.due_at
+        limit p_limit
+        for no key update skip locked
+    )
+    update provider.wallet_transactions as t
+    set due_at = v_now
+    from waiting
+    where t.transaction_id = waiting.transaction_id;
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$$;

@@ -1,0 +1,15 @@
+-- Purpose: what is left to people: the differences of the last run that came to its end, less what was healed.
+-- Outcome: their number; 0 before the first run.
+create or replace function provider.open_differences()
+returns bigint
+language sql stable
+set search_path = ''
+as $$
+    select coalesce((
+        select found - healed
+        from provider.reconciliation_runs
+        where exit_status < 2
+        order by run_id desc
+        limit 1
+    ), 0);
+$$;
