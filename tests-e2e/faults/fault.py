@@ -5,13 +5,15 @@ Owns the menu of faults. Must never do anything: the proxy acts.
 
 import asyncio
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from faults.wire import Message, answer
-from signing_client import answer_mac
+from signing_client import answer_mac, request_mac
 
 HELD_SECONDS_MAX = 30.0
 
@@ -39,6 +41,14 @@ class Call:
 
 Matches = Callable[[Call], bool]
 Rewrites = Callable[[Call, Message], Message]
+Copies = Callable[[Message], Message]
+"""From a request to the one that is sent beside it."""
+
+
+class Hold(Protocol):
+    """Something that a call waits for."""
+
+    async def hold(self) -> None: ...
 
 
 class Gate:
@@ -60,17 +70,44 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What happens to a call, in this order: wait, hold, forward or not, hold again, wait again, rewrite, cut."""
+class Corruption:
+    """One bit of a message is flipped: in its head or in its body, so far into it as `place` (0 to 1) says."""
 
+    part: str
+    place: float
+    bit: int = 0
+
+    def of(self, message: Message, *, keep_alive: bool) -> bytes:
+        head = bytearray(message.head_bytes(keep_alive=keep_alive))
+        body = bytearray(message.body)
+        spoilt = body if self.part == "body" and body else head
+        spoilt[min(int(self.place * len(spoilt)), len(spoilt) - 1)] ^= 1 << self.bit
+        return bytes(head + body)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens to a call, in this order.
+
+    The caller is cut off or not; wait; hold; forward, whole, spoilt, half or not at all, and the copies beside it; hold
+    again; wait again; rewrite; then the answer: cut, half, spoilt, dripping, without an end, or as it is.
+    """
+
+    hangs_up_first: bool = False
     delay_before_seconds: float = 0.0
-    hold_before: Gate | None = None
+    hold_before: Hold | None = None
     forwards: bool = True
-    hold_after: Gate | None = None
+    forwards_half: bool = False
+    corrupts_request: Corruption | None = None
+    copies: tuple[Copies, ...] = ()
+    hold_after: Hold | None = None
     delay_after_seconds: float = 0.0
     rewrites: Rewrites | None = None
     cuts: bool = False
     cuts_half_way: bool = False
+    corrupts_answer: Corruption | None = None
+    drips_seconds: float = 0.0
+    never_ends: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +133,25 @@ def resign(secret: str, request: Message, changed: Message) -> Message:
     timestamp = int(time.time())
     mac = answer_mac(secret=secret, timestamp=timestamp, nonce=pairs["n"], status=changed.status, body=changed.body)
     return changed.with_field("x-casino-signature", f"t={timestamp},n={pairs['n']},k=main,v1={mac}")
+
+
+def same_bytes(request: Message) -> Message:
+    """A copy with the nonce of the first: what a network does that delivers twice, or somebody who recorded it."""
+    return request
+
+
+def signed_anew(secret: str) -> Copies:
+    """A copy that the provider might have signed: the same transaction under a nonce of its own."""
+
+    def sign(request: Message) -> Message:
+        timestamp, nonce = int(time.time()), secrets.token_hex(16)
+        mac = request_mac(
+            secret=secret, timestamp=timestamp, nonce=nonce, method=request.method, target=request.target.encode(),
+            body=request.body,
+        )  # fmt: skip
+        return request.with_field("x-casino-signature", f"t={timestamp},n={nonce},k=main,v1={mac}")
+
+    return sign
 
 
 def says(status: int, content: object, **fields: str) -> Rewrites:

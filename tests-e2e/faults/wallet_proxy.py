@@ -7,15 +7,20 @@ import asyncio
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
+from typing import Any, Protocol
 
 from faults.fault import Call, Fault, Matches, Rule
-from faults.wire import Message, answer, read_message
+from faults.upstream import Delivery, Upstream
+from faults.wire import BODY_BYTES_MAX, Message, answer, read_message
 
 START_SECONDS = 5.0
 NO_FAULT = Fault()
+FLOOD_CHUNK_BYTES = 16_384
+FLOOD_BYTES_MAX = 8 * BODY_BYTES_MAX
+DRIP_SECONDS_MAX = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +31,23 @@ class Passage:
     status: int | None
 
 
+class Policy(Protocol):
+    """Decides about the calls that no rule is for, and hears what the wallet said."""
+
+    def decide(self, call: Call) -> Fault: ...
+
+    def noticed(self, call: Call, reply: Message | None) -> None: ...
+
+
 class WalletProxy:
     """Listens on a port of its own in a thread of its own; use as a context manager."""
 
-    def __init__(self, upstream_port: int) -> None:
-        self.upstream_port = upstream_port
+    def __init__(self, *upstream_ports: int, policy: Policy | None = None) -> None:
+        self.upstream = Upstream(upstream_ports)
+        self.under_way = 0
         self.port = 0
+        self._policy = policy
+        self._left_behind: set[asyncio.Task[object]] = set()
         self.passages: list[Passage] = []
         self._rules: list[Rule] = []
         self._attempts: Counter[str] = Counter()
@@ -53,6 +69,12 @@ class WalletProxy:
     def heal(self) -> None:
         """No more faults, for any call."""
         self._rules.clear()
+        self._policy = None
+
+    @property
+    def deliveries(self) -> Sequence[Delivery]:
+        """Every request that reached the wallet's door."""
+        return self.upstream.deliveries
 
     def calls(self, token: str) -> Sequence[Passage]:
         return [passage for passage in self.passages if passage.call.token == token]
@@ -94,51 +116,101 @@ class WalletProxy:
     async def _pass_on(self, request: Message, writer: asyncio.StreamWriter) -> bool:
         """One call through its fault. False: the connection is cut."""
         call = self._recognise(request)
-        fault = next((rule.fault for rule in self._rules if rule.take(call)), NO_FAULT)
+        fault = next((rule.fault for rule in self._rules if rule.take(call)), None)
+        if fault is None:
+            fault = self._policy.decide(call) if self._policy else NO_FAULT
+        if fault.hangs_up_first:
+            self.passages.append(Passage(call, None))
+            self._leave_behind(self._suffer(call, fault))
+            return False
         reply = await self._suffer(call, fault)
         if reply is None or fault.cuts:
             self.passages.append(Passage(call, None))
             return False
-        if fault.cuts_half_way:
-            raw = reply.to_bytes()
-            writer.write(raw[: len(raw) - len(reply.body) // 2])
-            await writer.drain()
-            self.passages.append(Passage(call, None))
-            return False
-        self.passages.append(Passage(call, reply.status))
-        writer.write(reply.to_bytes())
-        await writer.drain()
-        return True
+        spoilt = fault.cuts_half_way or fault.corrupts_answer or fault.drips_seconds or fault.never_ends
+        self.passages.append(Passage(call, None if spoilt else reply.status))
+        return await self._answer(reply, fault, writer)
 
     async def _suffer(self, call: Call, fault: Fault) -> Message | None:
-        await asyncio.sleep(fault.delay_before_seconds)
-        if fault.hold_before:
-            await fault.hold_before.hold()
-        reply = await self._ask_upstream(call.request) if fault.forwards else answer(500, {})
-        if fault.hold_after:
-            await fault.hold_after.hold()
-        await asyncio.sleep(fault.delay_after_seconds)
+        self.under_way += 1
+        try:
+            await asyncio.sleep(fault.delay_before_seconds)
+            if fault.hold_before:
+                await fault.hold_before.hold()
+            reply = await self._forward(call, fault)
+            if fault.hold_after:
+                await fault.hold_after.hold()
+            await asyncio.sleep(fault.delay_after_seconds)
+        finally:
+            self.under_way -= 1
         if reply is None:
             return None
         return fault.rewrites(call, reply) if fault.rewrites else reply
 
-    async def _ask_upstream(self, request: Message) -> Message | None:
-        """The upstream's answer, or None where it is dead: the caller's connection is then cut as well."""
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream_port)
-        except ConnectionError:
+    async def _forward(self, call: Call, fault: Fault) -> Message | None:
+        """The wallet's answer to the call; its copies are sent at the same moment, and their answers go nowhere."""
+        for make in fault.copies:
+            copied = replace(call, request=make(call.request))
+            self._leave_behind(self.upstream.deliver(copied, copied.request.to_bytes(keep_alive=False)))
+        if not fault.forwards:
+            return answer(500, {})
+        if fault.forwards_half:
+            await self.upstream.deliver_half(call.request.to_bytes(keep_alive=False))
             return None
-        try:
-            writer.write(request.to_bytes(keep_alive=False))
+        if fault.corrupts_request:
+            raw = fault.corrupts_request.of(call.request, keep_alive=False)
+            reply = await self.upstream.deliver(call, raw, intact=False)
+        else:
+            reply = await self.upstream.deliver(call, call.request.to_bytes(keep_alive=False))
+        if self._policy:
+            self._policy.noticed(call, reply)
+        return reply
+
+    async def _answer(self, reply: Message, fault: Fault, writer: asyncio.StreamWriter) -> bool:
+        if fault.cuts_half_way:
+            raw = reply.to_bytes()
+            writer.write(raw[: len(raw) - len(reply.body) // 2])
             await writer.drain()
-            return await read_message(reader)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return None
-        finally:
-            writer.close()
+        elif fault.corrupts_answer:
+            writer.write(fault.corrupts_answer.of(reply, keep_alive=False))
+            await writer.drain()
+        elif fault.drips_seconds:
+            await _drip(reply.to_bytes(), writer, pause_seconds=fault.drips_seconds)
+        elif fault.never_ends:
+            await _flood(reply, writer)
+        else:
+            writer.write(reply.to_bytes())
+            await writer.drain()
+            return True
+        return False
+
+    def _leave_behind(self, work: Coroutine[Any, Any, object]) -> None:
+        """Something that goes on although nobody waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._left_behind.add(task)
+        task.add_done_callback(self._left_behind.discard)
 
     def _recognise(self, request: Message) -> Call:
         endpoint = request.target.split("?")[0].rsplit("/", 1)[-1]
         key = str(request.content.get("transactionId") or f"{request.target} {request.content}")
         self._attempts[key] += 1
         return Call(endpoint=endpoint, request=request, attempt=self._attempts[key])
+
+
+async def _drip(raw: bytes, writer: asyncio.StreamWriter, *, pause_seconds: float) -> None:
+    """Byte by byte, until the caller has enough of it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRIP_SECONDS_MAX):
+            for at in range(len(raw)):
+                writer.write(raw[at : at + 1])
+                await writer.drain()
+                await asyncio.sleep(pause_seconds)
+
+
+async def _flood(reply: Message, writer: asyncio.StreamWriter) -> None:
+    """A body in chunks that has no end, until the caller hangs up."""
+    head = reply.with_body(b"").with_field("transfer-encoding", None).head_bytes()
+    writer.write(head.replace(b"content-length: 0", b"transfer-encoding: chunked"))
+    for _ in range(FLOOD_BYTES_MAX // FLOOD_CHUNK_BYTES):
+        writer.write(b"%x\r\n" % FLOOD_CHUNK_BYTES + b" " * FLOOD_CHUNK_BYTES + b"\r\n")
+        await writer.drain()

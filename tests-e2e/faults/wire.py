@@ -49,16 +49,24 @@ class Message:
 
     @property
     def content(self) -> dict[str, Any]:
-        content = json.loads(self.body) if self.body else {}
+        """The JSON object in the body; empty where there is none, as in a body that was spoilt on its way."""
+        try:
+            content = json.loads(self.body) if self.body else {}
+        except ValueError:
+            return {}
         return content if isinstance(content, dict) else {}
 
-    def to_bytes(self, *, keep_alive: bool = True) -> bytes:
-        """On the wire, with the length of the body as it is now."""
+    def head_bytes(self, *, keep_alive: bool = True) -> bytes:
+        """The head on the wire, with the length of the body as it is now."""
         fields = [(key, value) for key, value in self.fields if key.lower() not in HOP_HEADERS]
         fields.append((b"content-length", b"%d" % len(self.body)))
         fields.append((b"connection", b"keep-alive" if keep_alive else b"close"))
         lines = [self.first_line, *(key + b": " + value for key, value in fields)]
-        return b"\r\n".join(lines) + b"\r\n\r\n" + self.body
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def to_bytes(self, *, keep_alive: bool = True) -> bytes:
+        """The whole message on the wire."""
+        return self.head_bytes(keep_alive=keep_alive) + self.body
 
 
 def answer(status: int, content: object, **fields: str) -> Message:
@@ -66,6 +74,11 @@ def answer(status: int, content: object, **fields: str) -> Message:
     head = [(b"content-type", b"application/json")]
     head += [(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()]
     return Message(b"HTTP/1.1 %d Made-Up" % status, tuple(head), json.dumps(content).encode())
+
+
+def html(status: int, page: str) -> Message:
+    """A page, as proxies and hosting companies answer."""
+    return Message(b"HTTP/1.1 %d Made-Up" % status, ((b"content-type", b"text/html"),), page.encode())
 
 
 async def read_message(reader: asyncio.StreamReader) -> Message | None:

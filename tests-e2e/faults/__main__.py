@@ -1,0 +1,39 @@
+"""`python -m faults`: one campaign of faults against both services, from the folder tests-e2e."""
+
+import argparse
+import secrets
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from faults.campaign import run
+from faults.plan import draw_plan
+
+SECONDS = 60.0
+SEED_BITS = 32
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="faults", description=__doc__)
+    parser.add_argument("--seed", type=int, default=None, help="draws the plan; random where it is not given")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long the faults last")
+    parser.add_argument("--plan", action="store_true", help="print the plan and do nothing")
+    asked = parser.parse_args()
+    seed = secrets.randbits(SEED_BITS) if asked.seed is None else asked.seed
+    plan = draw_plan(seed, asked.seconds)
+    if asked.plan:
+        print(plan)
+        return 0
+    # A terminated campaign cleans up as an interrupted one does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return run(plan)
+    except KeyboardInterrupt:
+        print(f"interrupted; nothing is left running. Seed {seed}")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
