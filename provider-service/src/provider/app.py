@@ -22,7 +22,9 @@ from provider.errors import ProviderError
 from provider.health import health_routes
 from provider.key_watch import KeyWatch
 from provider.loops import BackgroundLoop
+from provider.metrics import Metrics
 from provider.nonces import PostgresNonceStore
+from provider.open_ends import OpenEnds
 from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books
 from provider.outbox.courier import Courier
@@ -38,6 +40,7 @@ from provider.sessions.stale import STALE_LOOK_SECONDS, StaleSessions
 from provider.settings import Settings
 from provider.sql.versions import expected_version
 from provider.wallet_client.client import WalletClient
+from provider.wallet_client.health import STEP_SECONDS, WalletHealth
 from provider.wallet_client.transport import create_http_client
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.signer import Signer
@@ -56,7 +59,11 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         base_url=settings.casino_url, call_seconds=settings.call_seconds, connect_seconds=settings.connect_seconds
     )
     key_watch = KeyWatch(settings, sealer, clock=clock)
-    wallet = WalletClient(http, key_watch.keys.casino, call_seconds=settings.call_seconds, clock=clock)
+    metrics, wallet_health = Metrics(), WalletHealth(http, clock=clock)
+    wallet = WalletClient(
+        http, key_watch.keys.casino, call_seconds=settings.call_seconds, clock=clock,
+        watchers=(metrics.observe_call, wallet_health.note),
+    )  # fmt: skip
     nonces = PostgresNonceStore(pool)
     key_ring = key_watch.keys.provider
 
@@ -67,6 +74,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     outbox_loop = BackgroundLoop(
         "outbox", outbox.step, interval_seconds=settings.outbox_interval_seconds, nudged=outbox_due
     )
+    health_loop = BackgroundLoop("wallet_health", wallet_health.step, interval_seconds=STEP_SECONDS)
     prune_loop = BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds)
     stale_loop = BackgroundLoop("stale_sessions", StaleSessions(pool).step, interval_seconds=STALE_LOOK_SECONDS)
     reconciles = partial(
@@ -85,21 +93,22 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             stack.push_async_callback(key_watch.stop)
             stack.push_async_callback(wallet.aclose)
             stack.push_async_callback(outbox.drain, timeout_seconds=settings.call_seconds)
-            for loop in (prune_loop, outbox_loop, stale_loop, nightly_loop):
+            for loop in (prune_loop, health_loop, outbox_loop, stale_loop, nightly_loop):
                 loop.start()
                 stack.push_async_callback(loop.stop)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)
             yield
             log.info("provider_stopping")
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            *health_routes(pool, expected_version=expected_version()),
+            *health_routes(pool, expected_version=expected_version(), wallet=wallet_health.report),
+            *metrics.routes(OpenEnds(pool), pool=pool.get_stats, health=wallet_health.report),
             *session_routes(pool, sealer),
             *round_routes(pool, sealer, books, courier, wallet, script_seconds=settings.script_seconds),
         ],
         middleware=[
-            Middleware(RequestIdMiddleware),
+            Middleware(RequestIdMiddleware, observe=metrics.observe_request),
             Middleware(
                 SignedEndpoints,
                 header_name=SIGNATURE_HEADER,
@@ -108,13 +117,16 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
                 covers=lambda path: path.startswith("/provider/"),
                 refuse=refuse,
                 on_skew=_warn_of_skew,
+                on_clock=metrics.note_skew,
             ),
             Middleware(ErrorEdge),
         ],
         exception_handlers={ProviderError: on_provider_error, HTTPException: on_http_exception},
         lifespan=lifespan,
     )
+    metrics.name_endpoints(app.routes)
+    return app
 
 
-def _warn_of_skew(scope: Scope, key_id: str, skew_seconds: int) -> None:
-    log.warning("peer_clock_skewed", path=scope["path"], key_id=key_id, skew_seconds=skew_seconds)
+def _warn_of_skew(_: Scope, key_id: str, skew_seconds: int) -> None:
+    log.warning("peer_clock_skewed", key_id=key_id, skew_seconds=skew_seconds)

@@ -24,21 +24,19 @@ _BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"
 
 def refuse(scope: Scope, code: str, extras: Mapping[str, Any]) -> Answer:
     """What the signature edge answers when it refuses a request."""
-    log.warning("request_refused", code=code, path=scope["path"])
-    return render(ProviderError(code), request_id_of(scope), extras)
+    return _noted(scope, ProviderError(code), extras)
 
 
 async def on_provider_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for our own errors."""
     assert isinstance(error, ProviderError)  # noqa: S101 -- registered for this class
-    log.info("request_refused", code=error.kind.code, field=error.field, path=request.url.path)
-    return _response(render(error, request_id_of(request.scope)))
+    return _response(_noted(request.scope, error))
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's handler for its own: no such path, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this class
-    return _response(render(ProviderError(_BY_STATUS.get(error.status_code, "internal")), request_id_of(request.scope)))
+    return _response(_noted(request.scope, ProviderError(_BY_STATUS.get(error.status_code, "internal"))))
 
 
 class ErrorEdge:
@@ -76,7 +74,13 @@ class ErrorEdge:
                 cause=type(error.__cause__).__name__,
                 at=None if where is None else f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}",
             )
-            await _response(render(ProviderError(code), request_id_of(scope)))(scope, receive, send)
+            await _response(_noted(scope, ProviderError(code)))(scope, receive, send)
+
+
+def _noted(scope: Scope, error: ProviderError, extras: Mapping[str, Any] | None = None) -> Answer:
+    """The answer, after noting for the outermost layer why the request is refused."""
+    scope["state"]["refusal"] = error
+    return render(error, request_id_of(scope), extras)
 
 
 def _response(answer: Answer) -> Response:

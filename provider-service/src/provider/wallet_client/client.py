@@ -5,7 +5,7 @@ Owns the attempts of a call. It must never outlive the call's deadline, and neve
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 import httpx
@@ -43,6 +43,10 @@ _HEADERS: Final = (
 )
 
 
+Watcher = Callable[[WalletCall, Called], None]
+"""Is told of every call that ended."""
+
+
 class WalletClient:
     """The wallet of one operator. Safe to share between tasks."""
 
@@ -53,8 +57,10 @@ class WalletClient:
         *,
         call_seconds: float,
         clock: Callable[[], float] = time.time,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._http = http
+        self._watchers = watchers
         self._key_ring = key_ring
         self._call_seconds = call_seconds
         self._clock = clock
@@ -70,7 +76,10 @@ class WalletClient:
                 outcome = await _retry(exchange.attempt, first) if isinstance(first, Again) else first
         except TimeoutError:
             outcome = exchange.ran_out()
-        return Called(outcome, tuple(exchange.attempts))
+        called = Called(outcome, tuple(exchange.attempts))
+        for watch in self._watchers:
+            watch(call, called)
+        return called
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -1,0 +1,200 @@
+"""What the provider tells Prometheus: every metric with its labels, and GET /metrics.
+
+Owns the names. A label's value comes from a table of ours (a route's template, a code that we know), never from a
+request or from a wallet. A scrape must work when nothing else does: what the books would say is left out while they do
+not answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from provider.errors import ERRORS
+from provider.open_ends import OpenEnds
+from provider.wallet_client.actions import ACTIONS
+from provider.wallet_client.health import HealthReport, Status
+from provider.wallet_client.messages import WalletCall
+from provider.wallet_client.outcomes import Accepted, Called, Refused
+
+PATH: Final = "/metrics"
+REQUEST_BOUNDS_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+CALL_BOUNDS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+ELSEWHERE: Final = "elsewhere"
+"""The endpoint of a path that no route has."""
+OTHER: Final = "other"
+"""A code of a wallet that no table of ours knows."""
+OK: Final = "ok"
+NO_CODE: Final = "no_code"
+"""The outcome of an answer that is none of the error table: health, while it says no."""
+UNANSWERED: Final = "unanswered"
+"""The outcome of a request whose caller hung up."""
+
+_OUTCOMES: Final = {Accepted: "accepted", Refused: "refused"}
+_CODES: Final = frozenset({*ACTIONS, *ERRORS, OK})
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """The metrics of one application."""
+
+    def __init__(self) -> None:
+        self._registry = own = CollectorRegistry()
+        self._requests = Counter(
+            "provider_requests", "Requests by route and outcome: ok, or the code of the refusal", ["endpoint", "code"],
+            registry=own,
+        )  # fmt: skip
+        self._request_seconds = Histogram(
+            "provider_request_seconds", "Time to answer, by route", ["endpoint"],
+            buckets=REQUEST_BOUNDS_SECONDS, registry=own,
+        )  # fmt: skip
+        self._calls = Counter(
+            "provider_wallet_calls", "Calls to the wallet by endpoint, outcome (accepted, refused, unknown) and code",
+            ["endpoint", "outcome", "code"], registry=own,
+        )  # fmt: skip
+        self._call_seconds = Histogram(
+            "provider_wallet_call_seconds", "Time until a call's outcome was known, retries included", ["endpoint"],
+            buckets=CALL_BOUNDS_SECONDS, registry=own,
+        )  # fmt: skip
+        self._attempts = Counter(
+            "provider_wallet_attempts", "HTTP attempts by endpoint and verdict on the answer's signature",
+            ["endpoint", "signature"], registry=own,
+        )  # fmt: skip
+        self._retries = Counter(
+            "provider_wallet_retries", "Attempts after a call's first", ["endpoint"], registry=own
+        )  # fmt: skip
+        self._replays = Counter(
+            "provider_wallet_replays", "Acceptances that the wallet had given before", ["endpoint"], registry=own
+        )
+        self._tombstones = Counter(
+            "provider_wallet_tombstones", "Rollbacks of a bet that the wallet had never seen", registry=own
+        )
+        self._skew = Gauge(
+            "provider_peer_clock_skew_seconds", "How far the casino's clock is behind, as its latest request said",
+            registry=own,
+        )  # fmt: skip
+        self._connections = Gauge(
+            "provider_pool_connections", "Database connections: open, idle, and callers that wait for one", ["state"],
+            registry=own,
+        )  # fmt: skip
+        self._exact: dict[str, str] = {}
+        self._templates: list[tuple[str, str]] = []
+
+    def name_endpoints(self, routes: Sequence[BaseRoute]) -> None:
+        """Take the routes' templates as the names of endpoints."""
+        for route in routes:
+            if isinstance(route, Route):
+                stem, brace, _ = route.path_format.partition("{")
+                self._exact[route.path_format] = route.path_format
+                if brace:
+                    self._templates.append((stem, route.path_format))
+
+    def observe_request(self, path: str, code: str, started: float) -> str:
+        """A request that began at `started` (monotonic) was answered; returns its endpoint's name."""
+        endpoint = self._exact.get(path) or self._by_template(path)
+        self._requests.labels(endpoint, code).inc()
+        self._request_seconds.labels(endpoint).observe(time.monotonic() - started)
+        return endpoint
+
+    def observe_call(self, call: WalletCall, called: Called) -> None:
+        """A call to the wallet ended."""
+        endpoint, outcome = call.path.rpartition("/")[2], called.outcome
+        code = OK if isinstance(outcome, Accepted) else outcome.code
+        self._calls.labels(endpoint, _OUTCOMES.get(type(outcome), "unknown"), code if code in _CODES else OTHER).inc()
+        for attempt in called.attempts:
+            self._attempts.labels(endpoint, attempt.signature).inc()
+        if called.attempts:
+            self._retries.labels(endpoint).inc(len(called.attempts) - 1)
+            self._call_seconds.labels(endpoint).observe(time.monotonic() - called.attempts[0].started)
+        if isinstance(outcome, Accepted):
+            if outcome.replayed:
+                self._replays.labels(endpoint).inc()
+            elif outcome.tombstone:
+                self._tombstones.inc()
+
+    def note_skew(self, skew_seconds: int) -> None:
+        """The casino's clock, as an authentic request showed it."""
+        self._skew.set(skew_seconds)
+
+    def routes(
+        self, open_ends: OpenEnds, *, pool: Callable[[], Mapping[str, int]], health: Callable[[], HealthReport]
+    ) -> Sequence[BaseRoute]:
+        """GET /metrics: the counted, and what the books, the pool and the wallet's health say at this moment."""
+        self._registry.register(_Moment(open_ends, health))
+        states = {"open": "pool_size", "idle": "pool_available", "waited_for": "requests_waiting"}
+
+        async def scrape(_: Request) -> Response:
+            await open_ends.refresh()
+            now = pool()
+            for state, name in states.items():
+                self._connections.labels(state).set(now.get(name, 0))
+            return Response(await asyncio.to_thread(generate_latest, self._registry), media_type=CONTENT_TYPE_LATEST)
+
+        return [Route(PATH, scrape, methods=["GET"])]
+
+    def _by_template(self, path: str) -> str:
+        return next((template for stem, template in self._templates if path.startswith(stem)), ELSEWHERE)
+
+
+class _Moment(Collector):
+    """Gauges that are read rather than counted: absent while nobody can say."""
+
+    def __init__(self, open_ends: OpenEnds, health: Callable[[], HealthReport]) -> None:
+        self._open_ends = open_ends
+        self._health = health
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The library asks for these at each scrape."""
+        status = self._health().status
+        states = GaugeMetricFamily("provider_wallet_health", "1 for the state that the wallet is in", labels=["state"])
+        for each in Status:
+            states.add_metric([each.value], float(each is status))
+        yield states
+
+        backlog, reconciled = self._open_ends.backlog, self._open_ends.reconciled
+        yield GaugeMetricFamily(
+            "provider_books_readable", "1 while the books can be asked for the gauges below",
+            value=float(backlog is not None and reconciled is not None),
+        )  # fmt: skip
+        if backlog is not None:
+            pending = GaugeMetricFamily(
+                "provider_pending_transactions", "Wallet transactions without a known end", labels=["kind"]
+            )
+            oldest = GaugeMetricFamily(
+                "provider_pending_oldest_seconds", "Age of the oldest of them, 0 without one", labels=["kind"]
+            )
+            for kind, (count, age_seconds) in backlog.pending.items():
+                pending.add_metric([kind], count)
+                oldest.add_metric([kind], age_seconds)
+            yield pending
+            yield oldest
+            yield GaugeMetricFamily(
+                "provider_debits_in_doubt", "Debits whose outcome is unknown: their rollback is on its way",
+                value=backlog.debits_in_doubt,
+            )  # fmt: skip
+        if reconciled is not None:
+            yield GaugeMetricFamily(
+                "provider_reconciliation_differences", "Differences that the last complete run left to people",
+                value=reconciled.differences,
+            )  # fmt: skip
+            yield GaugeMetricFamily(
+                "provider_reconciliation_age_seconds", "Since the last complete run ended, or since the installation",
+                value=reconciled.age_seconds,
+            )  # fmt: skip

@@ -1,0 +1,101 @@
+"""What is still open in the books, as numbers: for /metrics.
+
+Owns two reading statements and how often they run. It must never fail, and never make a scrape wait longer than one
+statement may take: what cannot be read is None.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+import structlog
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from provider.db import Pool
+
+log = structlog.get_logger(__name__)
+
+FRESH_SECONDS: Final = 5.0
+"""How long an answer is shown again, however often somebody scrapes."""
+READ_SECONDS_MAX: Final = 2.0
+KINDS: Final = ("debit", "credit", "rollback")
+
+# The partial index on pending rows bounds it: a session with an unknown outcome takes no new bet.
+_BACKLOG: Final = """
+    select kind, count(*), extract(epoch from provider.clock() - min(created_at))::double precision,
+        count(*) filter (where in_doubt_at is not null)
+    from provider.wallet_transactions
+    where state = 'pending'
+    group by kind
+"""
+_RECONCILED: Final = """
+    select provider.open_differences(), extract(epoch from provider.clock() - coalesce(
+        (
+            select ended_at from provider.reconciliation_runs
+            where exit_status < 2 order by run_id desc limit 1
+        ),
+        (select installed_at from provider.reconciliation_schedule)
+    ))::double precision
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Transactions without a known end. `pending`: for each kind how many, and the age of the oldest in seconds."""
+
+    pending: Mapping[str, tuple[int, float]]
+    debits_in_doubt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What the last complete run of reconciliation left, and how long ago it ended."""
+
+    differences: int
+    age_seconds: float
+
+
+class OpenEnds:
+    """The latest answers; None where there is none."""
+
+    def __init__(self, pool: Pool, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._pool = pool
+        self._monotonic = monotonic
+        self._read_at: float | None = None
+        self._reading = asyncio.Lock()
+        self.backlog: Backlog | None = None
+        self.reconciled: Reconciled | None = None
+
+    async def refresh(self) -> None:
+        """Ask the books again, unless that was done a moment ago."""
+        async with self._reading:
+            if self._read_at is not None and self._monotonic() - self._read_at < FRESH_SECONDS:
+                return
+            self.backlog = _backlog_of(await self._rows(_BACKLOG))
+            self.reconciled = None if self.backlog is None else _reconciled_of(await self._rows(_RECONCILED))
+            self._read_at = self._monotonic()
+
+    async def _rows(self, statement: str) -> list[tuple[Any, ...]] | None:
+        try:
+            async with asyncio.timeout(READ_SECONDS_MAX), self._pool.connection() as connection:
+                return await (await connection.execute(statement)).fetchall()
+        except (psycopg.Error, PoolTimeout, TooManyRequests, TimeoutError) as error:
+            log.warning("open_ends_not_read", error=type(error).__name__)
+            return None
+
+
+def _backlog_of(rows: list[tuple[Any, ...]] | None) -> Backlog | None:
+    if rows is None:
+        return None
+    found = {kind: (int(count), max(float(age_seconds), 0.0)) for kind, count, age_seconds, _ in rows}
+    return Backlog({kind: found.get(kind, (0, 0.0)) for kind in KINDS}, sum(int(row[3]) for row in rows))
+
+
+def _reconciled_of(rows: list[tuple[Any, ...]] | None) -> Reconciled | None:
+    if not rows:
+        return None
+    differences, age_seconds = rows[0]
+    return Reconciled(int(differences), max(float(age_seconds), 0.0))
