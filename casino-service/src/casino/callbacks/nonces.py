@@ -32,6 +32,7 @@ class DatabaseNonceStore:
         self, database: Database, *, batch_max: int, lanes: int, queue_max: int, budget_seconds: float
     ) -> None:
         self._database = database
+        self._in_doubt: set[str] = set()  # claims whose first attempt had an unknown outcome
         self._budget_seconds = budget_seconds
         self._claims: GroupCommit[Claim, bool] = GroupCommit(
             self._claim_batch, batch_max=batch_max, lanes=lanes, queue_max=queue_max, key_queue_max=2
@@ -41,12 +42,18 @@ class DatabaseNonceStore:
         """As NonceStore.claim."""
         deadline = time.monotonic() + self._budget_seconds
         try:
-            return await self._claims.submit((nonce, timestamp), key=nonce, deadline=deadline)
+            fresh = await self._claims.submit((nonce, timestamp), key=nonce, deadline=deadline)
         except KeyBusy:
             return False  # several copies at this very moment: one of them claims it
         except (Overloaded, OutcomeUnknown, psycopg.Error) as error:
             log.warning("nonce_not_claimed", error_type=type(error).__name__)
             raise NonceStoreOverloaded from error  # nothing was done, so 503 is the truth
+        finally:
+            in_doubt = nonce in self._in_doubt
+            self._in_doubt.discard(nonce)
+        if in_doubt and not fresh:
+            raise NonceStoreOverloaded  # perhaps it was this very request that claimed it, before the connection broke
+        return fresh
 
     @property
     def size(self) -> int:
@@ -64,6 +71,10 @@ class DatabaseNonceStore:
 
     async def _claim_batch(self, claims: Sequence[Claim]) -> list[bool | None]:
         nonces, timestamps = zip(*claims, strict=True)
-        rows = await self._database.call(CLAIM_NONCES, (",".join(nonces), ",".join(map(str, timestamps))))
+        try:
+            rows = await self._database.call(CLAIM_NONCES, (",".join(nonces), ",".join(map(str, timestamps))))
+        except OutcomeUnknown:
+            self._in_doubt.update(nonces)
+            raise
         fresh = {row[0] for row in rows}
         return [nonce in fresh for nonce in nonces]
