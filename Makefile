@@ -51,6 +51,10 @@ check: .venv/.complete ## formatting, lint, types, import contracts, migrations
 	$(BIN)/lint-imports
 	find casino-service/src provider-service/src -path '*/migrations/*' -name '*.sql' | sort | xargs $(BIN)/squawk --config deploy/squawk.toml
 
+.PHONY: chaos
+chaos: .venv/.complete ## play rounds through faults and check every invariant; SEED=… SECONDS=…
+	cd tests-e2e && exec ../$(BIN)/python -m faults $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+
 .PHONY: bench
 bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
 	cd tests-e2e && exec ../$(BIN)/python -m bench

@@ -11,19 +11,10 @@ from collections.abc import Iterator
 import httpx
 
 from answers import Peer
-from books import broken_invariants, differences_the_casino_sees
-from both_books import OPEN_ROUNDS, PENDING, disagreements
+from both_books import OPEN_ROUNDS, PENDING
 from faults import history
-from faults.record import (
-    MONEY_THAT_THE_PROVIDER_KNOWS_OTHERWISE,
-    NEVER_INTENDED,
-    late_debits_refused,
-    ledger_of,
-    reached,
-    signed_answers,
-    states_of,
-    steps_told,
-)
+from faults.findings import book_findings, history_findings
+from faults.record import late_debits_refused, reached, signed_answers
 from faults.round_players import Crowd, send_signed
 from faults.secrets_in_sight import SIGNATURES_SOUGHT_MAX, TOKENS_SOUGHT_MAX, leaks
 from faults.stage import Stage
@@ -65,28 +56,13 @@ def open_ends(stage: Stage) -> list[str]:
 
 def examine(stage: Stage, crowd: Crowd, verdict: Verdict) -> None:
     """Every invariant that a campaign can see."""
-    database = stage.database
+    database, deliveries = stage.database, list(stage.proxy.deliveries)
+    said = signed_answers(deliveries, stage.casino_secret)
     verdict.hold("I3 nothing is left open", open_ends(stage))
-    broken = broken_invariants(database)
-    verdict.hold("I1 I2 I7 the ledger is sound", [f"{name}: {rows[:3]}" for name, rows in broken.items()])
-    verdict.hold("the casino sees no difference", map(str, differences_the_casino_sees(database)))
-    verdict.hold("I6 both books agree", disagreements(database))
-    otherwise = database.rows(MONEY_THAT_THE_PROVIDER_KNOWS_OTHERWISE)
-    verdict.hold("I6 every balance is what the provider's bets and payouts make it", map(str, otherwise))
-    verdict.hold("I4 nothing was done that was not written down first", map(str, database.rows(NEVER_INTENDED)))
+    verdict.findings |= book_findings(database)
     for package, command in COMMANDS.items():
         verdict.hold(f"{package} {command}", command_findings(stage, package, command))
-    deliveries = list(stage.proxy.deliveries)
-    said = signed_answers(deliveries, stage.casino_secret)
-    ledger, ours = ledger_of(database), states_of(database)
-    verdict.hold("I4 lost acknowledgements on the wire", history.lost_acknowledgements(said, ledger))
-    told = steps_told(crowd.reports)
-    verdict.hold("I4 lost acknowledgements of players", history.lost_reports(told, ledger, ours))
-    verdict.hold("I5 double effects", history.double_effects(said))
-    verdict.hold("I5 one id in several wallets", history.ids_in_several_wallets(ledger.values()))
-    verdict.hold("I5 replays that differ", history.differing_replays(said))
-    verdict.hold("I8 wallets that are not linear", history.out_of_order(said, ledger))
-    verdict.hold("I10 nonces accepted twice", history.reused_nonces(said))
+    verdict.findings |= history_findings(database, said, crowd.reports)
     verdict.hold("I5 old requests, sent again, answer the same", sent_again(stage, said, verdict))
     verdict.hold("I11 secrets in sight", leaks(stage.logs(), database, _secrets(stage, crowd)))
     verdict.reached.update(reached(database))
