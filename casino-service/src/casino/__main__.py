@@ -59,7 +59,7 @@ def serve(workers: int) -> None:
             port=settings.port,
             workers=workers,
             loop="uvloop",
-            http="httptools",
+            http="casino.sockets:PatientProtocol",
             ws="none",
             lifespan="on",
             log_config=None,
@@ -67,6 +67,7 @@ def serve(workers: int) -> None:
             proxy_headers=False,  # it would believe forwarded headers from loopback
             server_header=False,
             backlog=BACKLOG_CONNECTIONS,
+            timeout_keep_alive=settings.socket_seconds,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
         )
 

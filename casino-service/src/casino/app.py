@@ -18,7 +18,7 @@ from casino import http
 from casino.background import BackgroundLoop
 from casino.callbacks.feed import Feed
 from casino.callbacks.nonces import DatabaseNonceStore
-from casino.callbacks.routes import Callbacks, is_signed
+from casino.callbacks.routes import Callbacks, is_new_bet, is_signed
 from casino.db import Database
 from casino.health import Health
 from casino.key_watch import KeyWatch
@@ -112,7 +112,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
             *metrics.routes(),
         ],
         middleware=[
-            Middleware(http.RequestContext, budget_seconds=settings.request_budget_seconds, observe=metrics.observe),
+            Middleware(http.RequestContext, settings=settings, observe=metrics.observe, gives_way=is_new_bet),
             Middleware(
                 SignedEndpoints,
                 header_name=SIGNATURE_HEADER,

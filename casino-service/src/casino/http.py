@@ -21,11 +21,14 @@ from casino import errors
 from casino.db import OutcomeUnknown, Overloaded
 from casino.errors import Answer, Refused
 from casino.metrics import NO_CODE, OK, UNANSWERED
+from casino.settings import Settings
 from casino.wallet.group_commit import KeyBusy
 
 log = structlog.get_logger()
 
 BODY_MAX_BYTES: Final = 65_536
+BUSINESS: Final = "/casino/"
+"""What is refused when there is too much of it."""
 REQUEST_ID_HEADER: Final = b"x-request-id"
 REQUEST_ID_BYTES: Final = 16
 _SANE_REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z._:\-]{1,128}")
@@ -86,12 +89,27 @@ Observe = Callable[[str, str, float], str]
 
 class RequestContext:
     """Outermost middleware: every request gets a deadline, and an id, the caller's if that is sane; its outcome is
-    observed, and logged when it was refused."""
+    observed, and logged when it was refused.
 
-    def __init__(self, app: ASGIApp, *, budget_seconds: float, observe: Observe) -> None:
+    Over `requests_max` under way one is refused before it is read; those that give way already at three quarters of it,
+    so that there is room for what must not wait. Looks at the service's health are never refused.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        settings: Settings,
+        observe: Observe,
+        gives_way: Callable[[str], bool],
+    ) -> None:
         self._app = app
-        self._budget_seconds = budget_seconds
+        self._budget_seconds = settings.request_budget_seconds
         self._observe = observe
+        self._requests_max = settings.requests_max
+        self._crowded_at = settings.requests_max * 3 // 4
+        self._gives_way = gives_way
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -118,14 +136,22 @@ class RequestContext:
                 message["headers"] = [*message.get("headers", ()), (REQUEST_ID_HEADER, own_id)]
             await send(message)
 
+        self._under_way += 1
         try:
-            await self._app(scope, receive, send_with_id)
+            if self._under_way > self._crowded_at and self._is_full_for(scope["path"]):
+                await send_answer(send_with_id, refusal(scope, "overloaded"))
+            else:
+                await self._app(scope, receive, send_with_id)
         finally:
+            self._under_way -= 1
             code = state.get("code")
             endpoint = self._observe(scope["path"], code or outcome, started)
             if code is not None:
                 _log_refusal(code, endpoint)
             structlog.contextvars.clear_contextvars()
+
+    def _is_full_for(self, path: str) -> bool:
+        return path.startswith(BUSINESS) and (self._under_way > self._requests_max or self._gives_way(path))
 
 
 class RenderErrors:

@@ -19,7 +19,6 @@ from provider.settings import Settings, SettingsRefused, owner_database_url
 
 GRACEFUL_SECONDS: Final = 10
 BACKLOG_MAX: Final = 512
-CONCURRENCY_MAX: Final = 500
 
 
 @click.group()
@@ -59,13 +58,13 @@ def serve() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http="provider.sockets:PatientProtocol",
         access_log=False,
         proxy_headers=False,
         server_header=False,
         log_config=None,
         backlog=BACKLOG_MAX,
-        limit_concurrency=CONCURRENCY_MAX,
+        timeout_keep_alive=settings.socket_seconds,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
 

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import Scope
 
+from provider.admission import Admission
 from provider.db import create_pool
 from provider.error_edge import ErrorEdge, on_http_exception, on_provider_error, refuse
 from provider.errors import ProviderError
@@ -109,6 +110,12 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         ],
         middleware=[
             Middleware(RequestIdMiddleware, observe=metrics.observe_request),
+            Middleware(
+                Admission,
+                requests_max=settings.requests_max,
+                rounds_max=settings.rounds_max,
+                refuse=lambda scope, code: refuse(scope, code, {}),
+            ),
             Middleware(
                 SignedEndpoints,
                 header_name=SIGNATURE_HEADER,

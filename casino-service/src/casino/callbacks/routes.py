@@ -35,6 +35,11 @@ def is_signed(path: str) -> bool:
     return path in _SIGNED or path.startswith(TRANSACTIONS + "/")
 
 
+def is_new_bet(path: str) -> bool:
+    """Whether a path takes a new stake: that can wait, a payout or a rollback must get through."""
+    return path == DEBIT
+
+
 @dataclass(frozen=True, slots=True)
 class Callbacks:
     """What the endpoints work with."""

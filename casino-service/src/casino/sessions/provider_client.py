@@ -23,6 +23,7 @@ CONNECT_TIMEOUT_SECONDS: Final = 2.0
 LAUNCH_TIMEOUT_SECONDS: Final = 8.0
 SIMULATE_TIMEOUT_SECONDS: Final = 90.0
 CONNECTIONS_MAX: Final = 64
+IDLE_SECONDS: Final = 4.0  # well below the provider's ten, so that it is we who close
 
 
 class ProviderUnreachable(Exception):  # noqa: N818 - an outcome, not a defect
@@ -37,7 +38,7 @@ class ProviderClient:
             base_url=provider_url,
             auth=SignedAuth(Signer(keys), keys, SIGNATURE_HEADER),
             transport=transport,
-            limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_SECONDS),
             headers={"accept-encoding": "identity"},
             follow_redirects=False,
             trust_env=False,

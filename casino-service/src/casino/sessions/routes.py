@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any, Final
 
@@ -21,7 +21,8 @@ from casino.players.client_address import client_address
 from casino.players.fingerprint import traits_of
 from casino.sessions.gate import ClientGate, EnteredSession
 from casino.sessions.launch import GameSession, Launcher, LaunchRequest, launch_url
-from casino.sessions.provider_client import ProviderUnreachable
+from casino.sessions.provider_client import CONNECTIONS_MAX, ProviderUnreachable
+from casino.sessions.room import Room
 from casino.settings import Settings
 
 CREATED: Final = 201
@@ -35,6 +36,8 @@ class ClientEndpoints:
     launcher: Launcher
     gate: ClientGate
     settings: Settings
+    room: Room = field(default_factory=lambda: Room(places=CONNECTIONS_MAX))
+    """Each call holds a connection to the provider: no more calls than there are."""
 
     def routes(self) -> Sequence[BaseRoute]:
         """The routes of this slice."""
@@ -44,8 +47,9 @@ class ClientEndpoints:
         ]
 
     async def _launch_game(self, request: Request) -> Response:
-        wanted, _ = await self._read(request, may_name_session=False)
-        session = await self.launcher.launch(wanted)
+        with self.room:
+            wanted, _ = await self._read(request, may_name_session=False)
+            session = await self.launcher.launch(wanted)
         return _json(
             {
                 "sessionToken": session.session_token,
@@ -62,14 +66,15 @@ class ClientEndpoints:
         )
 
     async def _simulate_round(self, request: Request) -> Response:
-        wanted, entered = await self._read(request, may_name_session=True)
-        session = entered or await self.launcher.launch(wanted)
-        try:
-            report = await self.launcher.provider.simulate(
-                _simulation_of(session, self.launcher.tenant_id), request_id=wanted.request_id
-            )
-        except ProviderUnreachable:
-            raise Refused("provider_unreachable") from None
+        with self.room:
+            wanted, entered = await self._read(request, may_name_session=True)
+            session = entered or await self.launcher.launch(wanted)
+            try:
+                report = await self.launcher.provider.simulate(
+                    _simulation_of(session, self.launcher.tenant_id), request_id=wanted.request_id
+                )
+            except ProviderUnreachable:
+                raise Refused("provider_unreachable") from None
         return _json(report)
 
     async def _read(self, request: Request, *, may_name_session: bool) -> tuple[LaunchRequest, EnteredSession | None]:
