@@ -48,9 +48,9 @@ def full_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def run_command(
     package: str, command: str, environment: Mapping[str, str], *, seconds: float = COMMAND_SECONDS
 ) -> subprocess.CompletedProcess[str]:
-    """Run a one-shot command of a service (`casino migrate`) to its end, whatever it says."""
+    """Run a one-shot command of a service (`migrate`, with its arguments) to its end, whatever it says."""
     return subprocess.run(
-        [sys.executable, "-m", package, command],
+        [sys.executable, "-m", package, *command.split()],
         env=full_environment(environment),
         capture_output=True,
         text=True,

@@ -1,0 +1,77 @@
+"""Constant signed traffic beside a test, and a record of every answer.
+
+Owns the threads and their record. Must never judge an answer.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from answers import Answer
+
+PAUSE_SECONDS = 0.01
+WAIT_SECONDS_MAX = 20.0
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One answer, and when it was there."""
+
+    at: float
+    verdict: tuple[int, str]
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Calls `ask` again and again from a thread of its own."""
+
+    ask: Callable[[], Answer]
+    seen: list[Seen] = field(default_factory=list)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            answer = self.ask()
+            self.seen.append(Seen(time.monotonic(), answer.verdict))
+            time.sleep(PAUSE_SECONDS)
+
+    @property
+    def other_than_ok(self) -> list[Seen]:
+        return [seen for seen in self.seen if seen.verdict[0] not in (200, 201)]
+
+    def first(self, code: str) -> float | None:
+        return next((seen.at for seen in self.seen if seen.verdict[1] == code), None)
+
+
+@contextmanager
+def running(*traffics: Traffic) -> Iterator[None]:
+    """All of them, until the block ends; an error in one is an error of the test."""
+    errors: list[BaseException] = []
+
+    def run(traffic: Traffic) -> None:
+        try:
+            traffic.run()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(traffic,)) for traffic in traffics]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for traffic in traffics:
+            traffic.stopping.set()
+        for thread in threads:
+            thread.join()
+    assert errors == []
+
+
+def until(happened: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not happened():
+        assert time.monotonic() < deadline, f"not within {WAIT_SECONDS_MAX} s: {what}"
+        time.sleep(POLL_SECONDS)
