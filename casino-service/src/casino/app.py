@@ -98,7 +98,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
             loop.start()
         log.info("service_started", demo=settings.demo, group_commit_max=settings.group_commit_max)
         yield
-        await asyncio.gather(*(loop.stop() for loop in loops))
+        await asyncio.gather(key_watch.stop(), *(loop.stop() for loop in loops))
         await asyncio.gather(commands.close(), balances.close(), nonces.close())
         await provider.close()
         await database.close()
