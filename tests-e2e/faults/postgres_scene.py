@@ -61,13 +61,20 @@ def stack_on(
     database: Database | None = None,
     casino_settings: Mapping[str, str] = {},
     provider_settings: Mapping[str, str] = FAST_PROVIDER,
+    casino_port: int | None = None,
 ) -> Iterator[PostgresScene]:
     """Both services on a fresh, migrated database of that server."""
     if database is None:
         database = create_database(server.url())
         migrate_and_seed(database)
     with ExitStack() as cleanup:
-        stack = own_stack(database, log_dir, casino_settings=casino_settings, provider_settings=dict(provider_settings))
+        stack = own_stack(
+            database,
+            log_dir,
+            casino_settings=casino_settings,
+            provider_settings=provider_settings,
+            casino_port=casino_port,
+        )
         cleanup.callback(stack.close)
         yield PostgresScene(server, stack)
 

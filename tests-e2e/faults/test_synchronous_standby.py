@@ -1,0 +1,165 @@
+"""A synchronous standby that is away, and a wait for it that is cancelled: unknown, never success.
+
+Row A7. Postgres reports a commit as successful, with a warning, when the wait for its standby is cancelled: the commit
+is on the primary alone, and a failover would undo an answer that was given. The services must not give it.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from answers import Answer
+from both_books import require_agreement
+from faults.fault import Call, Fault, Gate
+from faults.postgres_faults import frozen
+from faults.postgres_scene import PostgresScene, running_server, stack_on
+from faults.postgres_standby import KEEP_WAL, running_standby, synchronise
+from faults.scene import PATIENT_PROVIDER, Scene, step_of
+from faults.wallet_proxy import WalletProxy
+from game_session import JsonObject
+from local_stack.postgres import Postgres
+from service_process import free_port
+from signing_client import SigningClient
+
+pytestmark = pytest.mark.slow
+
+WAITS_FOR_STANDBY = """
+    select pid from pg_stat_activity where wait_event = 'SyncRep' and application_name = %(service)s
+"""
+WAIT_SECONDS_MAX = 5.0
+
+
+@pytest.fixture(scope="module")
+def casino_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def proxy(casino_port: int) -> Iterator[WalletProxy]:
+    with WalletProxy(casino_port) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def replicated(
+    proxy: WalletProxy, casino_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[PostgresScene, Postgres]]:
+    settings = PATIENT_PROVIDER | {"CASINO_URL": proxy.url}
+    with (
+        running_server(tmp_path_factory.mktemp("primary"), settings=KEEP_WAL) as primary,
+        stack_on(
+            primary, tmp_path_factory.mktemp("logs"), provider_settings=settings, casino_port=casino_port
+        ) as scene,
+        running_standby(primary, tmp_path_factory.mktemp("standby")) as standby,
+    ):
+        synchronise(primary)
+        yield scene, standby
+        synchronise(primary, on=False)
+
+
+class Waiting:
+    """One signed call in a thread."""
+
+    def __init__(self, scene: PostgresScene, endpoint: str, content: JsonObject) -> None:
+        self._client: SigningClient = scene.stack.signing_client(scene.stack.casino)
+        self._sent = self._client.signer.prepare("POST", f"/casino/{endpoint}", content)
+        self._answer: Answer | None = None
+        self._thread = threading.Thread(target=self._send, daemon=True)
+        self._thread.start()
+
+    def _send(self) -> None:
+        self._answer = self._client.send(self._sent)
+
+    def answer(self) -> Answer:
+        self._thread.join(WAIT_SECONDS_MAX * 4)
+        assert self._answer is not None, "no answer"
+        return self._answer
+
+
+def cancel_waits(scene: PostgresScene, service: str, *, seconds: float) -> int:
+    """What an impatient administrator does: cancel whoever waits for the standby. Answers how many waits it were."""
+    cancelled, deadline = 0, time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for row in scene.database.rows(WAITS_FOR_STANDBY, service=service):
+            cancelled += scene.database.row("select pg_cancel_backend(%(pid)s) as done", pid=row["pid"])["done"]
+        time.sleep(0.02)
+    return cancelled
+
+
+def test_a_bet_whose_wait_for_the_standby_is_cancelled_is_unknown_until_the_standby_has_it(
+    replicated: tuple[PostgresScene, Postgres],
+) -> None:
+    """Row A7. The casino asks again by itself, and what it finds then must not be told either."""
+    scene, standby = replicated
+    session = scene.sessions(1)[0]
+    bet = session.debit_content()
+    with scene.database.transaction() as holder:
+        holder.execute("select from casino.wallets where player_id = %s for update", (session.user_id,))
+        waiting = Waiting(scene, "debit", bet)
+        time.sleep(0.5)  # the nonce is claimed meanwhile: only the bet is left to do
+        with frozen(standby):
+            holder.rollback()
+            cancelled = cancel_waits(scene, "casino-service", seconds=5.0)
+            answer = waiting.answer()
+            booked = transactions_of(scene, session.user_id)
+    assert cancelled > 0, "nobody waited for the standby: nothing was tried"
+    assert booked == 1, "the primary shows the bet, as Postgres does when a wait is cancelled"
+    assert answer.verdict == (500, "internal"), "wrongly acknowledged"
+    first = session.post("debit", bet).must_be_ok()
+    assert first.is_replay
+    assert session.balance() == session.opening_balance_minor - 1000
+
+
+def test_a_nonce_whose_wait_for_the_standby_is_cancelled_lets_nothing_through(
+    replicated: tuple[PostgresScene, Postgres],
+) -> None:
+    """Row A7. Nothing was done, and the caller may come again at once: 503, not the 401 of a replay."""
+    scene, standby = replicated
+    session = scene.sessions(1)[0]
+    bet = session.debit_content()
+    with frozen(standby):
+        waiting = Waiting(scene, "debit", bet)
+        cancelled = cancel_waits(scene, "casino-service", seconds=5.0)
+        answer = waiting.answer()
+        assert transactions_of(scene, session.user_id) == 0
+    assert cancelled > 0, "nobody waited for the standby: nothing was tried"
+    assert answer.verdict == (503, "overloaded")
+    assert not session.post("debit", bet).must_be_ok().is_replay
+
+
+def test_an_intent_whose_wait_for_the_standby_is_cancelled_is_not_sent(
+    replicated: tuple[PostgresScene, Postgres], proxy: WalletProxy
+) -> None:
+    """Row A7. The provider must not call the wallet for a bet that a failover could make it forget."""
+    scene, standby = replicated
+    disturbed, session, gate, sent = Scene(scene.stack, proxy), scene.sessions(1)[0], Gate(), list[str]()
+
+    def is_sent(call: Call) -> bool:
+        sent.append(call.endpoint)
+        return False
+
+    disturbed.disturb(is_sent, Fault())
+    disturbed.disturb(step_of(session, "getBalance"), Fault(hold_after=gate))
+    playing = disturbed.start_round(session)
+    gate.wait_for_arrival()
+    with frozen(standby):
+        gate.open()
+        cancelled = cancel_waits(scene, "provider", seconds=3.0)
+        assert cancelled > 0, "nobody waited for the standby: nothing was tried"
+        assert "debit" not in sent
+    playing.wait()
+    require_agreement(scene.database)
+    assert not playing.passed
+    assert session.balance() == session.opening_balance_minor
+
+
+def transactions_of(scene: PostgresScene, player: str) -> int:
+    row = scene.database.row(
+        "select count(*) as count from casino.transactions join casino.wallets using (ledger_id, wallet_id)"
+        " where player_id = %(player)s and kind in ('debit', 'credit', 'rollback')",
+        player=player,
+    )
+    count: int = row["count"]
+    return count
