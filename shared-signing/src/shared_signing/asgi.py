@@ -50,7 +50,7 @@ class SignedEndpoints:
     `timestamp_out_of_window`), `body_too_large`, `unsupported_media_type`, `overloaded` and `internal`.
     `on_skew(scope, key_id, skew_seconds)` is called for a request that holds although its clock is far off.
     `on_clock(skew_seconds)` is told how far the clock of each request that holds is behind.
-    A request that holds reaches the application with `scope["state"]["signed_by"]` set to its key's id.
+    A request that holds reaches the application with `signed_by`, its key's id, and `clock_skew_seconds` in its state.
     """
 
     __slots__ = (
@@ -141,7 +141,9 @@ class SignedEndpoints:
 
     async def _serve(self, scope: Scope, accepted: Accepted, receive: Receive, send: Send) -> None:
         """Let the application answer, and sign what it answers."""
-        scope.setdefault("state", {})["signed_by"] = accepted.key.key_id
+        state = scope.setdefault("state", {})
+        state["signed_by"] = accepted.key.key_id
+        state["clock_skew_seconds"] = accepted.skew_seconds
         if self._on_clock is not None:
             self._on_clock(accepted.skew_seconds)
         if accepted.skew_is_worrying and self._on_skew is not None:

@@ -1,0 +1,51 @@
+"""What a person at the command line is told about keys, and what stops a wrong revocation."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared_signing.key_report import KeyNotRevoked, key_states, require_revocable, told_after
+from shared_signing.keys import Key
+
+NOW = 1_763_690_000.0
+KEYS = [Key("old", b"s1-canary", NOW), Key("main", b"s2-canary"), Key("k2", b"s3-canary", NOW + 60)]
+
+
+def test_every_key_has_its_state_and_the_newest_live_one_signs() -> None:
+    states = key_states("casino", KEYS, {("casino", "k2"), ("provider", "main")}, now=NOW)
+    assert [(state.key_id, state.state, state.signs) for state in states] == [
+        ("old", "ended", False),
+        ("main", "live", True),
+        ("k2", "revoked", False),
+    ]
+
+
+def test_a_line_holds_an_end_and_never_a_secret() -> None:
+    lines = [state.line() for state in key_states("casino", KEYS, set(), now=NOW)]
+    assert lines[2] == "casino    k2                   live    signs  not after 2025-11-21T01:54:20Z"
+    assert "canary" not in str(lines)
+
+
+def test_an_unknown_id_is_refused_with_the_ids_that_there_are() -> None:
+    with pytest.raises(KeyNotRevoked, match=r"no key k9 .*old, main, k2.*Nothing was changed"):
+        require_revocable("k9", key_states("casino", KEYS, set(), now=NOW), confirmed=True)
+
+
+def test_the_last_live_key_needs_a_confirmation() -> None:
+    states = key_states("provider", KEYS, {("provider", "k2")}, now=NOW)
+    with pytest.raises(KeyNotRevoked, match=r"last live key.*--yes"):
+        require_revocable("main", states, confirmed=False)
+    require_revocable("main", states, confirmed=True)
+    require_revocable("old", states, confirmed=False)
+
+
+def test_a_person_is_told_what_was_done_and_what_is_left_to_do() -> None:
+    revoked = {("casino", "k2")}
+    text = "\n".join(
+        told_after("k2", key_states("casino", KEYS, revoked, now=NOW), service="casino", was_revoked=False)
+    )
+    assert "key k2, direction casino (provider to casino), is revoked." in text
+    assert "main signs" in text
+    assert "provider revoke-key k2 --direction casino" in text
+    none_left = key_states("casino", KEYS, {("casino", "k2"), ("casino", "main")}, now=NOW)
+    assert "NO LIVE KEY IS LEFT" in told_after("main", none_left, service="provider", was_revoked=True)[1]

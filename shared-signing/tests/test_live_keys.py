@@ -1,0 +1,233 @@
+"""Keys at run time: revocations, mounted files, and rings that believe nobody before the first read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared_signing.keys import Key, KeyConfigurationError, KeyRing, KeysNotLoaded, NoLiveKey, parse_keys
+from shared_signing.live_keys import KEYS_FILE_MAX_BYTES, KeyFile, LiveKeys
+from shared_signing.nonces import InMemoryNonceStore
+from shared_signing.signer import Signer
+from shared_signing.strength import SECRET_MIN_BYTES, share_a_secret, weakness
+from shared_signing.verifier import Accepted, Refusal, Refused, Verifier
+
+NOW = 1_763_690_000.0
+MAIN, OTHER = "m" * SECRET_MIN_BYTES, "o" * SECRET_MIN_BYTES
+SECOND = "2" * SECRET_MIN_BYTES
+
+
+def live_keys(
+    file: KeyFile | None = None, *, more: list[dict[str, Any]] | None = None, strict: bool = True
+) -> LiveKeys:
+    return LiveKeys(
+        casino=parse_keys(MAIN, json.dumps(more or [])),
+        provider=parse_keys(OTHER, None),
+        casino_file=file,
+        strict=strict,
+    )
+
+
+def write(path: Path, *entries: dict[str, Any]) -> KeyFile:
+    path.write_text(json.dumps(entries))
+    return KeyFile(path, MAIN)
+
+
+def live_ids(keys: LiveKeys) -> tuple[str, ...]:
+    return keys.live_ids(NOW)["casino"]
+
+
+def test_a_ring_that_awaits_its_keys_signs_nothing_and_believes_nobody(house: Any) -> None:
+    ring = KeyRing.awaiting_keys()
+    with pytest.raises(NoLiveKey):
+        Signer(ring).sign_request("POST", "/x", b"")
+    headers, _ = house.sign()
+    verifier = Verifier(ring, InMemoryNonceStore())
+
+    async def ask() -> None:
+        await verifier.verify_request([headers[0][1]], method="POST", target=b"/casino/debit", body=b"")
+
+    with pytest.raises(KeysNotLoaded):
+        asyncio.run(ask())
+
+
+def test_before_the_first_read_every_request_is_asked_to_come_again(house: Any, send_to: Any) -> None:
+    """Row E5. A restart must not accept a revoked key for a moment."""
+    headers, _ = house.sign()
+    keys = house.ring.keys
+    house.ring = KeyRing.awaiting_keys()
+    edge = house.edge(None)
+    for signed in (headers, []):
+        answer = asyncio.run(send_to(edge, headers=signed))
+        assert (answer.status, answer.body, answer.all(b"x-casino-signature")) == (503, b"overloaded", [])
+    house.ring.replace(keys)
+    assert asyncio.run(send_to(edge, headers=[])).body == b"signature_missing"
+
+
+def test_a_revoked_key_neither_signs_nor_verifies_and_comes_back_when_the_row_goes() -> None:
+    keys = live_keys(more=[{"id": "k2", "secret": SECOND}])
+    keys.apply([])
+    assert live_ids(keys) == ("main", "k2")
+    keys.apply([("casino", "k2"), ("provider", "k2"), ("casino", "never-configured")])
+    assert (live_ids(keys), keys.casino.signing_key(NOW).key_id) == (("main",), "main")
+    assert keys.casino.verifying_key("k2", NOW) is None
+    keys.apply([("provider", "main")])
+    assert keys.live_ids(NOW) == {"casino": ("main", "k2"), "provider": ()}
+    with pytest.raises(NoLiveKey):
+        keys.provider.signing_key(NOW)
+
+
+def test_what_does_not_change_leaves_the_ring_alone() -> None:
+    keys = live_keys()
+    keys.apply([])
+    before = keys.casino.signing_key(NOW)
+    keys.apply([])
+    assert keys.casino.signing_key(NOW) is before
+
+
+def test_a_file_is_taken_over_when_its_content_changes(tmp_path: Path) -> None:
+    keys = live_keys(write(tmp_path / "keys.json"))
+    keys.apply([])
+    write(tmp_path / "keys.json", {"id": "k2", "secret": SECOND})
+    assert keys.reread_files() == []
+    assert keys.ids() == ["k2", "main"]
+    assert live_ids(keys) == ("main",), "not before it is known which of its keys are revoked"
+    keys.apply([("casino", "k2")])
+    assert live_ids(keys) == ("main",), "an id that was revoked stays revoked, whatever secret it is given"
+    write(tmp_path / "keys.json", {"id": "main", "notAfter": "2020-01-01T00:00:00Z"}, {"id": "k3", "secret": SECOND})
+    keys.reread_files()
+    keys.apply([("casino", "k2")])
+    assert live_ids(keys) == ("k3",)
+
+
+BROKEN = {
+    "half": (b'[{"id": "k2", "secret": "canary', "not JSON"),
+    "empty": (b" \n", "empty"),
+    "not UTF-8": (b'[{"id": "\xff"}]', "UTF-8"),
+    "too large": (b" " * (KEYS_FILE_MAX_BYTES + 1), "larger"),
+    "too short a secret": (b'[{"id": "k2", "secret": "canary"}]', "shorter than 32 bytes"),
+    "the secret of main": (json.dumps([{"id": "k2", "secret": MAIN}]).encode(), "same secret"),
+    "the other direction's": (json.dumps([{"id": "k2", "secret": OTHER}]).encode(), "secrets of its own"),
+    "padded": (json.dumps([{"id": "k2", "secret": OTHER + "\0"}]).encode(), "secrets of its own"),
+}
+
+
+@pytest.mark.parametrize(("content", "why"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_file_that_start_up_would_refuse_changes_nothing_and_is_told_of_once(
+    tmp_path: Path, content: bytes, why: str
+) -> None:
+    file = write(tmp_path / "keys.json", {"id": "k2", "secret": SECOND})
+    keys = live_keys(file)
+    assert keys.reread_files() == []
+    keys.apply([])
+    file.path.write_bytes(content)
+    (refused,) = keys.reread_files()
+    assert refused.direction == "casino"
+    assert why in refused.why
+    assert "canary" not in refused.why
+    assert keys.reread_files() == []
+    keys.apply([])
+    assert live_ids(keys) == ("main", "k2")
+    write(file.path, {"id": "k3", "secret": "3" * SECRET_MIN_BYTES})
+    assert keys.reread_files() == []
+    keys.apply([])
+    assert live_ids(keys) == ("main", "k3"), "it recovers by itself"
+
+
+def test_a_file_that_breaks_again_after_it_was_whole_is_told_of_again(tmp_path: Path) -> None:
+    file = write(tmp_path / "keys.json")
+    keys = live_keys(file)
+    keys.reread_files()
+    for _ in range(2):
+        file.path.write_bytes(b"")
+        assert len(keys.reread_files()) == 1
+        write(file.path)
+        assert keys.reread_files() == []
+
+
+def test_a_missing_file_is_told_of_once(tmp_path: Path) -> None:
+    keys = live_keys(KeyFile(tmp_path / "none.json", MAIN))
+    assert [refused.why for refused in keys.reread_files()] == ["the file cannot be read (FileNotFoundError)"]
+    assert keys.reread_files() == []
+
+
+def test_in_demo_mode_a_file_may_hold_a_short_secret(tmp_path: Path) -> None:
+    keys = live_keys(write(tmp_path / "keys.json", {"id": "k2", "secret": "short"}), strict=False)
+    assert keys.reread_files() == []
+    keys.apply([])
+    assert live_ids(keys) == ("main", "k2")
+
+
+def test_a_file_shows_no_secret() -> None:
+    assert MAIN not in repr(KeyFile(Path("x"), MAIN))
+
+
+def test_expiry_is_exact_to_the_instant_for_signing_and_verifying(clock: Any) -> None:
+    """Row E5. A key ends at its notAfter, not a moment before and not one after."""
+    end = clock.now + 1
+    ring = KeyRing([Key("main", b"first-secret"), Key("k2", b"second-secret", end)])
+    caller, verifier = Signer(ring, clock), Verifier(ring, InMemoryNonceStore(clock=clock), clock=clock)
+
+    def verdict(header: str) -> Accepted | Refused:
+        return asyncio.run(verifier.verify_request([header.encode()], method="POST", target=b"/x", body=b""))
+
+    clock.now = end - 0.001
+    last = caller.sign_request("POST", "/x", b"").header
+    spare = caller.sign_request("POST", "/x", b"").header
+    assert ",k=k2," in last
+    assert isinstance(verdict(last), Accepted)
+    clock.now = end
+    assert verdict(spare) == Refused(Refusal.UNKNOWN_KEY, int(end))
+    assert ",k=main," in caller.sign_request("POST", "/x", b"").header
+
+
+def test_an_answer_is_never_signed_with_a_key_that_was_revoked_under_way(house: Any, send_to: Any) -> None:
+    """Row E5. The newest live key signs it instead, so that the caller can believe it."""
+
+    async def revoking(_scope: Any, _receive: Any, send: Any) -> None:
+        house.ring.replace([key.ended() if key.key_id == "k2" else key for key in house.ring.keys])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    headers, nonce = house.sign()
+    answer = asyncio.run(send_to(house.edge(revoking), headers=headers))
+    (signature,) = answer.all(b"x-casino-signature")
+    assert b",k=main," in signature
+    assert house.believes(answer, nonce)
+
+
+def test_without_a_live_key_an_answer_is_an_unsigned_error_never_an_unsigned_acceptance(
+    house: Any, send_to: Any
+) -> None:
+    """Row E5. What was done is done; the caller cannot know, and asks again when there is a key."""
+
+    async def revoking(_scope: Any, _receive: Any, send: Any) -> None:
+        house.ring.replace([key.ended() for key in house.ring.keys])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b'{"balance":"1"}'})
+
+    headers, _ = house.sign()
+    answer = asyncio.run(send_to(house.edge(revoking), headers=headers))
+    assert (answer.status, answer.body, answer.all(b"x-casino-signature")) == (500, b"internal", [])
+
+
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [("x" * 31, "is shorter than 32 bytes"), ("casino-secret", "is a well-known secret"), ("é" * 16, None)],
+)
+def test_a_weakness_is_named(secret: str, why: str | None) -> None:
+    assert weakness(secret) == weakness(secret.encode()) == why
+
+
+def test_a_shared_secret_is_found_in_any_form_that_hmac_takes_for_the_same() -> None:
+    assert share_a_secret([Key("a", b"same")], [Key("b", b"other"), Key("c", b"same\0")])
+    assert not share_a_secret([Key("a", b"same")], [Key("b", b"other")])
+
+
+def test_main_needs_a_secret_in_a_file_too(tmp_path: Path) -> None:
+    with pytest.raises(KeyConfigurationError, match="main"):
+        KeyFile(tmp_path, "").parse(b"[]")
