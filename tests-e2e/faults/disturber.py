@@ -16,10 +16,11 @@ import psycopg
 from faults import postgres_faults
 from faults.plan import Plan, ProcessFault
 from faults.stage import Stage
+from local_stack.postgres import Postgres
 from service_process import ServiceProcess
 
-START_TRIES_MAX = 20
-START_PAUSE_SECONDS = 0.25
+START_SECONDS_MAX = 30.0
+POLL_SECONDS = 0.05
 EXCLUDED_SECONDS = 2
 
 
@@ -90,16 +91,15 @@ class Disturber:
         self.counts[fault.kind] += 1
 
     def stop_postgres_immediately(self, fault: ProcessFault) -> None:
-        postgres_faults.stop_immediately(self.stage.postgres)
-        self._start_postgres(fault)
+        self._take_postgres_down(fault, postgres_faults.stop_immediately)
 
     def kill_postgres(self, fault: ProcessFault) -> None:
-        postgres_faults.kill_9(self.stage.postgres)
-        self._start_postgres(fault)
+        self._take_postgres_down(fault, postgres_faults.kill_9)
 
-    def _start_postgres(self, fault: ProcessFault) -> None:
-        self.over.wait(fault.size)
-        postgres_faults.restart(self.stage.postgres)
+    def _take_postgres_down(self, fault: ProcessFault, how: Callable[[Postgres], None]) -> None:
+        """The supervisor brings it back; the next fault waits for that."""
+        self.stage.take_postgres_down(how, down_seconds=fault.size)
+        wait_for_postgres(self.stage)
         self.counts[fault.kind] += 1
 
     def kill_one_backend(self, fault: ProcessFault) -> None:
@@ -159,13 +159,15 @@ MENU: dict[str, Callable[[Disturber, ProcessFault], None]] = {
 
 def heal(stage: Stage) -> None:
     """Postgres runs, the clock is right, no service is held down."""
-    for _ in range(START_TRIES_MAX):
-        try:
-            stage.postgres.start()
-            break
-        except Exception:
-            time.sleep(START_PAUSE_SECONDS)
+    stage.down_until.clear()
     if stage.clock_file is not None:
         stage.clock_file.write_text("+0s")
-    stage.down_until.clear()
     stage.proxy.heal()
+    wait_for_postgres(stage)
+
+
+def wait_for_postgres(stage: Stage) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while stage.postgres.pid is None:
+        assert time.monotonic() < deadline, "Postgres did not come back"
+        time.sleep(POLL_SECONDS)

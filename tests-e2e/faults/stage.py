@@ -9,7 +9,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from secrets import token_hex
 
 from answers import Peer
 from database import Database, create_database
-from faults.postgres_faults import fixed_server
+from faults import postgres_faults
 from faults.wallet_proxy import Policy, WalletProxy
 from local_stack.postgres import Postgres
 from service_process import ServiceProcess, free_port
@@ -48,7 +48,7 @@ def faketime_library() -> Path | None:
 
 @dataclass(slots=True)
 class Stage:
-    """Everything that runs. `down_until` is when the supervisor may bring a service back, by its position."""
+    """Everything that runs. `down_until` is when the supervisor may bring back what listens on a port."""
 
     folder: Path
     postgres: Postgres
@@ -81,20 +81,41 @@ class Stage:
             if service.process is not None:
                 service.kill_9()
 
+    def take_postgres_down(self, how: Callable[[Postgres], None], *, down_seconds: float) -> None:
+        with self.lock:
+            self.down_until[self.postgres_port] = time.monotonic() + down_seconds
+            how(self.postgres)
+
+    @property
+    def postgres_port(self) -> int:
+        assert self.postgres.port is not None
+        return self.postgres.port
+
     def supervise(self) -> None:
-        """Bring back what is not there, as an init system does, until the end."""
+        """Bring back what is not there, as an init system does, until the end.
+
+        In one thread that outlives them: Postgres stops when the thread that started it ends.
+        """
         while not self.over.wait(SUPERVISION_SECONDS):
+            with self.lock, suppress(RuntimeError, TimeoutError, AssertionError):
+                self._bring_postgres_back()
             for service in self.services:
                 with self.lock:
                     self._bring_back(service)
 
+    def _bring_postgres_back(self) -> None:
+        if self.postgres.pid is None and self._may_run(self.postgres_port):
+            postgres_faults.restart(self.postgres)
+            self.came_back += 1
+
+    def _may_run(self, port: int) -> bool:
+        return not self.over.is_set() and time.monotonic() >= self.down_until.get(port, 0.0)
+
     def _bring_back(self, service: ServiceProcess) -> None:
-        if self.over.is_set():
-            return
         if service.process is not None and service.process.poll() is not None:
             self.died_alone.append(f"{service.package} ended by itself with {service.process.returncode}")
             service.kill_9()
-        if service.process is None and time.monotonic() >= self.down_until.get(service.port, 0.0):
+        if service.process is None and self._may_run(service.port):
             service.start()
             self.came_back += 1
 
@@ -106,7 +127,7 @@ class Stage:
 def set_stage(folder: Path, policy: Policy, secrets: tuple[str, str]) -> Iterator[Stage]:
     """Start everything; in the end nothing of it runs any more, whatever happened."""
     with ExitStack() as cleanup:
-        postgres = fixed_server(folder)
+        postgres = postgres_faults.fixed_server(folder)
         cleanup.callback(postgres.stop, "immediate")
         postgres.start()
         database = create_database(postgres.url())
