@@ -1,0 +1,183 @@
+"""Keys while the service runs: nothing is accepted before the revocations are read, and what was read last holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from casino_testing.edge import serving
+from casino_testing.processes import WAIT_SECONDS_MAX, Wire, until
+from casino_testing.service import settings_of
+from casino_testing.tenant import Tenant
+from click.testing import CliRunner
+from structlog.typing import EventDict
+
+from casino.__main__ import main
+from casino.key_watch import POLL_SECONDS, KeyWatch
+from shared_signing.keys import Key
+
+K2 = Key("k2", b"k2-secret-of-the-casino")
+LIVE = {"casino": ("main", "k2"), "provider": ("main",)}
+WITHOUT_K2 = {"casino": ("main",), "provider": ("main",)}
+
+
+def write(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)  # type: ignore[call-overload]
+
+
+def revoke(url: str) -> None:
+    write(url, "insert into casino.key_revocations (direction, key_id) values ('casino', 'k2')")
+
+
+@pytest.fixture
+def demo(own_database: str) -> Iterator[Tenant]:
+    """The demo tenant, in a database of the test's own: keys are revoked for all tenants."""
+    with contextlib.closing(Tenant.demo(own_database)) as tenant:
+        yield tenant
+
+
+def watch_of(tenant: Tenant, **changes: Any) -> KeyWatch:
+    settings = settings_of(tenant, **changes)
+    return KeyWatch(settings_of(tenant, casino_keys=(*settings.casino_keys, K2), **changes))
+
+
+@pytest.mark.anyio
+async def test_a_revocation_from_before_the_start_holds_from_the_first_moment(demo: Tenant) -> None:
+    """Row E5. What a restart must not forget."""
+    revoke(demo.url)
+    watch = watch_of(demo)
+    assert watch.keys.casino.awaiting
+    await watch.start()
+    assert watch.keys.live_ids(0) == WITHOUT_K2
+    await watch.stop()
+
+
+@pytest.mark.anyio
+async def test_without_a_database_nobody_is_believed_until_it_has_been_read_once(
+    tenant: Tenant, logged: list[EventDict]
+) -> None:
+    """Row E5. The service starts before its database; the keys come with it, within one look."""
+    async with Wire.to(tenant.url) as wire:
+        away = wire.url.replace("127.0.0.1", "127.0.0.2")
+        watch = watch_of(tenant, database_url=away, pool_wait_seconds=0.05)
+        await watch.start()
+        await asyncio.sleep(2.5 * POLL_SECONDS)
+        assert watch.keys.casino.awaiting
+        assert [event["event"] for event in logged].count("revocations_not_readable") == 1, "once, not with every look"
+        await watch.stop()
+
+
+@pytest.mark.anyio
+async def test_while_the_database_is_away_the_last_known_state_stays(demo: Tenant) -> None:
+    """Row E5. Neither does a revoked key come back nor does a good one stop."""
+    revoke(demo.url)
+    async with Wire.to(demo.url) as wire:
+        watch = watch_of(demo, database_url=wire.url, pool_wait_seconds=0.05)
+        await watch.start()
+        wire.loses_answers = True
+        wire.cut()
+        write(demo.url, "delete from casino.key_revocations")
+        await asyncio.sleep(2.5 * POLL_SECONDS)
+        assert watch.keys.live_ids(0) == WITHOUT_K2
+        wire.loses_answers = False
+        wire.cut()
+        await until(lambda: watch.keys.live_ids(0) == LIVE)
+        await watch.stop()
+
+
+@pytest.mark.anyio
+async def test_a_flood_that_holds_every_connection_does_not_keep_a_key_alive(demo: Tenant) -> None:
+    """Row E5. The watch has a connection of its own: the requests' pool may be used up for as long as it likes."""
+    forged = {"x-casino-signature": f"t=1,n={'n' * 32},k=k2,v1={'0' * 64}"}
+    async with serving(demo, casino_keys=(*settings_of(demo).casino_keys, K2), pool_size_max=1) as service:
+
+        async def verdict() -> str:
+            answer = await service.anybody.post("/casino/getBalance", content=b"{}", headers=forged)
+            return str(answer.json()["code"])
+
+        assert await verdict() == "bad_signature", "the key is known"
+        with psycopg.connect(demo.url) as connection:
+            connection.execute("lock table casino.alembic_version in access exclusive mode")
+            holding = asyncio.create_task(service.anybody.get("/health/ready"))
+            await asyncio.sleep(0.1)
+            revoke(demo.url)
+            async with asyncio.timeout(WAIT_SECONDS_MAX):
+                while await verdict() != "unknown_key":  # noqa: ASYNC110 - the service tells nobody
+                    await asyncio.sleep(POLL_SECONDS / 10)
+            assert not holding.done(), "the requests' only connection is still held"
+            connection.rollback()
+        await holding
+
+
+@pytest.fixture
+def told(own_database: str) -> Callable[..., tuple[int, str]]:
+    """Runs a command of the casino as a person would."""
+    environment = {
+        "CASINO_DATABASE_URL": own_database,
+        "CASINO_SECRET": "c" * 32,
+        "CASINO_KEYS": json.dumps([{"id": "k2", "secret": "canary-" + "k" * 32}]),
+        "PROVIDER_SECRET": "canary-" + "p" * 32,
+    }
+
+    def run(*arguments: str, **changes: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, arguments, env={**environment, **changes})
+        assert "canary" not in result.output
+        return result.exit_code, result.output
+
+    return run
+
+
+def test_the_command_writes_the_row_as_the_owner_and_says_who_did_it(
+    own_database: str, told: Callable[..., tuple[int, str]]
+) -> None:
+    status, said = told("revoke-key", "k2", "--direction", "casino")
+    assert (status, said.splitlines()[0]) == (
+        0,
+        "casino: key k2, direction casino (provider to casino), is revoked.",
+    )
+    with psycopg.connect(own_database) as connection:
+        rows = connection.execute("select direction, key_id, revoked_by from casino.key_revocations").fetchall()
+        owner = connection.execute("select session_user").fetchone()
+    assert owner is not None
+    assert rows == [("casino", "k2", owner[0])]
+
+
+def test_the_command_says_what_is_wrong_without_an_address_or_a_password(told: Callable[..., tuple[int, str]]) -> None:
+    status, said = told(
+        "revoke-key", "k2", "--direction", "casino",
+        CASINO_OWNER_DATABASE_URL="postgresql://owner:canary-password@127.0.0.1:1/casino",
+    )  # fmt: skip
+    assert status == 1
+    assert "cannot connect as casino_owner" in said
+
+
+def test_the_applications_login_may_not_revoke(own_database: str) -> None:
+    with psycopg.connect(own_database) as connection:
+        connection.execute("set session authorization casino_app")
+        for statement in (
+            "insert into casino.key_revocations (direction, key_id) values ('casino', 'k2')",
+            "delete from casino.key_revocations",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)  # type: ignore[call-overload]
+            connection.rollback()
+            connection.execute("set session authorization casino_app")
+
+
+def test_keys_and_a_file_of_keys_together_are_refused(tmp_path: Path, told: Callable[..., tuple[int, str]]) -> None:
+    status, said = told("keys", CASINO_KEYS_FILE=str(tmp_path / "keys.json"))
+    assert (status, said) == (1, "Error: CASINO_KEYS and CASINO_KEYS_FILE are both set: choose one\n")
+    assert told("keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "none.json"))[1] == (
+        "Error: CASINO_KEYS_FILE is not usable: the file cannot be read (FileNotFoundError)\n"
+    )
+    (tmp_path / "keys.json").write_text('[{"id": "k3", "secret": "canary"}]')
+    assert "CASINO_KEYS_FILE (k3) is shorter than 32 bytes" in told(
+        "keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "keys.json")
+    )[1]  # fmt: skip
