@@ -1,0 +1,39 @@
+"""What a scrape of /metrics says, as Prometheus would read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from provider.metrics import PATH
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """The samples of one scrape."""
+
+    samples: tuple[Sample, ...]
+
+    def value(self, name: str, **labels: str) -> float:
+        """The sum of the samples of this name that carry these labels; 0 where there is none."""
+        return sum(s.value for s in self.samples if s.name == name and labels.items() <= s.labels.items())
+
+    def has(self, name: str) -> bool:
+        """Whether there is any sample of this name."""
+        return any(sample.name == name for sample in self.samples)
+
+    def label_values(self, label: str) -> set[str]:
+        """Every value that a label has."""
+        return {sample.labels[label] for sample in self.samples if label in sample.labels}
+
+
+async def scrape(client: httpx.AsyncClient) -> Scrape:
+    """Scrape as Prometheus does: a plain GET without a signature."""
+    response = await client.get(PATH, auth=None)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"].startswith("text/plain")
+    families = text_string_to_metric_families(response.text)
+    return Scrape(tuple(sample for family in families for sample in family.samples))
