@@ -1,0 +1,90 @@
+"""Row A8: the disk under the WAL answers EIO to fdatasync, again and again, injected by strace under load.
+
+Postgres must panic and recover rather than acknowledge what it could not make durable: a second fsync that succeeds
+proves nothing about the bytes of the first. What was acknowledged is there afterwards.
+"""
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from both_books import require_agreement
+from faults.betting import Betting
+from faults.postgres_faults import server_processes
+from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
+from local_stack.postgres import Postgres
+
+pytestmark = pytest.mark.slow
+
+PLAYERS = 4
+ANSWERS_BEFORE = 40
+ANSWERS_AFTER = 40
+PANICS = 2
+EVERY_NTH = 15
+ATTACH_SECONDS_MAX = 5.0
+PANIC_SECONDS_MAX = 20.0
+PANIC = "PANIC:  could not fdatasync file"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[PostgresScene]:
+    with running_server(tmp_path / "server") as server, stack_on(server, tmp_path) as scene:
+        yield scene
+
+
+@contextmanager
+def failing_syncs(server: Postgres, log: Path) -> Iterator[None]:
+    """Every n-th fdatasync of every process of the server fails with EIO, also of those that are forked later."""
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed: apt-get install strace")
+    pids = [word for pid in server_processes(server) for word in ("-p", str(pid))]
+    inject = f"inject=fdatasync:error=EIO:when={EVERY_NTH}+{EVERY_NTH}"
+    said = log.with_suffix(".said")
+    with said.open("wb") as output:
+        tracer = subprocess.Popen(
+            [strace, "-f", "-e", "trace=fdatasync", "-e", inject, "-o", str(log), *pids],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + ATTACH_SECONDS_MAX
+        while "attached" not in said.read_text():
+            if tracer.poll() is not None or time.monotonic() > deadline:
+                pytest.skip(f"this machine forbids ptrace: {said.read_text().strip()[:200]}")
+            time.sleep(0.02)
+        yield
+    finally:
+        tracer.send_signal(signal.SIGINT)  # detaches; the server lives on, unless it panicked just now
+        try:
+            tracer.wait(ATTACH_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            tracer.kill()
+            tracer.wait(ATTACH_SECONDS_MAX)
+
+
+def panics(server: Postgres) -> int:
+    return server.log_path.read_text(errors="replace").count(PANIC)
+
+
+def test_a_disk_that_fails_to_sync_loses_nothing_acknowledged(scene: PostgresScene, tmp_path: Path) -> None:
+    """Row A8."""
+    log = tmp_path / "strace.log"
+    player = scene.stack.open_player()
+    with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, [player]):
+        betting.wait_for(ANSWERS_BEFORE)
+        with failing_syncs(scene.server, log):
+            deadline = time.monotonic() + PANIC_SECONDS_MAX
+            while panics(scene.server) < PANICS:
+                assert time.monotonic() < deadline, f"{panics(scene.server)} panics in {PANIC_SECONDS_MAX} s"
+                time.sleep(0.05)
+        betting.wait_for(ANSWERS_AFTER)
+    injected = log.read_text(errors="replace").count("(INJECTED)")
+    assert injected >= PANICS, "strace injected nothing: the disk was fine"
+    betting.ask_again().require_nothing_lost()
+    require_agreement(scene.database)
