@@ -36,6 +36,7 @@ from provider.reconciliation.queries import RunBooks
 from provider.request_id import RequestIdMiddleware
 from provider.rounds.routes import round_routes
 from provider.sessions.routes import session_routes
+from provider.sessions.seal_check import alarm_of_broken_seals
 from provider.sessions.sealing import Sealer
 from provider.sessions.stale import STALE_LOOK_SECONDS, StaleSessions
 from provider.settings import Settings
@@ -92,6 +93,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             stack.push_async_callback(pool.close)
             await key_watch.start()
             stack.push_async_callback(key_watch.stop)
+            await alarm_of_broken_seals(pool, sealer)
             stack.push_async_callback(wallet.aclose)
             stack.push_async_callback(outbox.drain, timeout_seconds=settings.call_seconds)
             for loop in (prune_loop, health_loop, outbox_loop, stale_loop, nightly_loop):

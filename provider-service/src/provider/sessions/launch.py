@@ -8,12 +8,16 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from provider.db import Pool
 from provider.errors import ProviderError
 from provider.sessions.catalogue import CASINO_CODES, GAMES, Game
 from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
 from provider.wire import currency, identifier
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,4 +117,5 @@ def _holds_token(sealer: Sealer, stored: GameSession, token: str) -> bool:
     try:
         return hmac.compare_digest(sealer.open(stored.token_sealed).encode(), token.encode())
     except SealBroken:
+        log.error("token_seal_broken", provider_session_id=str(stored.provider_session_id))
         return False

@@ -1,0 +1,154 @@
+"""Keys while the provider runs: revocations, files, and tokens that must still open whatever becomes of a key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from fake_wallet import CASINO_SECRET, FakeWallet
+from provider_bench import CASINO_KEY, fresh_launch, rows, serving, settings_for, settled
+from test_settings import problems_of
+
+from provider.key_watch import KeyWatch
+from provider.sessions.sealing import SECRETS_MAX, SealBroken, Sealer, sealing_order
+from shared_signing.keys import Key
+from shared_signing.live_keys import KeyFile
+
+K2 = Key("k2", b"second-casino-secret")
+MAIN_ENDED = {"id": "main", "notAfter": "2020-01-01T00:00:00Z"}
+WAIT_SECONDS_MAX = 10.0
+
+
+def key_file(path: Path, *entries: dict[str, str]) -> KeyFile:
+    path.write_text(json.dumps(entries))
+    return KeyFile(path, CASINO_KEY.secret.decode())
+
+
+def revoke(owner_url: str, key_id: str) -> None:
+    with psycopg.connect(owner_url) as connection:
+        connection.execute("insert into provider.key_revocations (direction, key_id) values ('casino', %s)", (key_id,))
+
+
+async def until(happened: Callable[[], object]) -> None:
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        while not happened():  # noqa: ASYNC110 - the world tells nobody when it changes
+            await asyncio.sleep(0.02)
+
+
+def test_the_oldest_live_key_seals_so_that_no_process_waits_for_a_new_one() -> None:
+    keys = [Key("main", b"m"), Key("k2", b"2"), Key("k3", b"3")]
+    assert sealing_order(keys, None, now=0) == (b"3", b"2", b"m")
+    assert sealing_order([keys[0].ended(), *keys[1:]], None, now=0) == (b"m", b"3", b"2")
+    assert sealing_order(keys, "s", now=0)[-1] == b"s", "a sealing key of its own always seals"
+
+
+def test_a_sealer_forgets_nothing_while_it_runs() -> None:
+    sealer = Sealer([b"main"])
+    first = sealer.seal("token")
+    sealer.learn([b"k2"])
+    second = sealer.seal("token")
+    sealer.learn([b"k3"])
+    assert sealer.open(first) == sealer.open(second) == "token"
+    with pytest.raises(SealBroken):
+        Sealer([b"main", b"k3"]).open(second)
+    sealer.learn([b"main", b"k2"])
+    assert Sealer([b"k2"]).open(sealer.seal("back")) == "back"
+
+
+def test_what_a_sealer_remembers_has_a_bound() -> None:
+    sealer = Sealer([b"first"])
+    oldest = sealer.seal("token")
+    sealer.learn([b"%d" % n for n in range(SECRETS_MAX)])
+    with pytest.raises(SealBroken):
+        sealer.open(oldest)
+    assert sealer.open(Sealer([b"0"]).seal("token")) == "token"
+
+
+def test_a_session_outlives_the_rotation_and_the_removal_of_the_key_that_sealed_it(
+    database_url: str, wallet: FakeWallet, tmp_path: Path, logged: Callable[[], str]
+) -> None:
+    """Row E5. `main` ends, k2 comes and goes again, k3 signs: every session plays on."""
+    file = key_file(tmp_path / "keys.json")
+    wallet.ring.replace([Key("main", CASINO_SECRET), K2, Key("k3", b"third-casino-secret")])
+
+    async def run() -> None:
+        async with serving(database_url, wallet, casino_keys_file=file) as provider:
+            sessions = [await provider.launch()]
+            key_file(file.path, MAIN_ENDED, {"id": "k2", "secret": "second-casino-secret"})
+            await until(lambda: '"casino": ["k2"]' in logged())
+            sessions.append(await provider.launch())
+            key_file(file.path, MAIN_ENDED, {"id": "k3", "secret": "third-casino-secret"})
+            await until(lambda: '"casino": ["k3"]' in logged())
+            sessions.append(await provider.launch())
+            for session in sessions:
+                assert (await provider.simulate(session))["passed"]
+
+    asyncio.run(run())
+
+
+def test_a_revocation_from_before_the_start_holds_from_the_first_moment(database_url: str, owner_url: str) -> None:
+    """Row E5. And the revoked key seals nothing new, although it opens what it sealed."""
+    revoke(owner_url, "main")
+    settings = settings_for(database_url, "http://wallet.test", casino_keys=(CASINO_KEY, K2))
+
+    async def run() -> tuple[Any, bytes]:
+        sealer = Sealer(settings.sealing_secrets)
+        watch = KeyWatch(settings, sealer)
+        assert watch.keys.casino.awaiting
+        async with watch.running():
+            return watch.keys.live_ids(0), sealer.seal("token")
+
+    live, sealed = asyncio.run(run())
+    assert live == {"casino": ("k2",), "provider": ("main",)}
+    assert Sealer([K2.secret]).open(sealed) == "token"
+
+
+def test_without_a_database_nobody_is_believed(wallet: FakeWallet) -> None:
+    """Row E5. Before the first look at the revocations every signed request is asked to come again."""
+
+    async def run() -> tuple[int, str]:
+        async with serving("postgresql://nobody@127.0.0.1:1/none", wallet) as provider:
+            answer = await provider.client.post("/provider/launch", json=fresh_launch())
+            return answer.status_code, answer.json()["code"]
+
+    assert asyncio.run(run()) == (503, "overloaded")
+
+
+def test_without_a_live_key_nothing_is_sent_and_nothing_is_lost(
+    database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path, logged: Callable[[], str]
+) -> None:
+    """Row E5. A bet that could not be signed is taken back when there is a key again."""
+    file = key_file(tmp_path / "keys.json")
+    wallet.ring.replace([Key("main", CASINO_SECRET), K2])
+
+    async def run() -> None:
+        async with serving(database_url, wallet, casino_keys_file=file, call_seconds=0.5) as provider:
+            session = await provider.launch()
+            revoke(owner_url, "main")
+            await until(lambda: '"casino": []' in logged())
+            calls_before = len(wallet.calls)
+            report = await provider.simulate(session)
+            assert report["passed"] is False
+            assert len(wallet.calls) == calls_before
+            key_file(file.path, {"id": "k2", "secret": "second-casino-secret"})
+            await settled(owner_url)
+            assert (await provider.simulate())["passed"]
+
+    asyncio.run(run())
+    assert rows(owner_url, "select * from provider.wallet_transactions where state = 'pending'") == []
+
+
+def test_keys_and_a_file_of_keys_together_are_refused(tmp_path: Path) -> None:
+    both = {"CASINO_KEYS": "[]", "CASINO_KEYS_FILE": str(tmp_path / "none.json")}
+    assert "CASINO_KEYS and CASINO_KEYS_FILE are both set: choose one" in problems_of(**both)
+    assert problems_of(CASINO_KEYS_FILE=both["CASINO_KEYS_FILE"]) == [
+        "CASINO_SECRET or CASINO_KEYS_FILE: the file cannot be read (FileNotFoundError)"
+    ]
+    (tmp_path / "weak.json").write_text('[{"id": "k2", "secret": "canary"}]')
+    (found,) = problems_of(PROVIDER_KEYS_FILE=str(tmp_path / "weak.json"))
+    assert found == "PROVIDER_KEYS, key k2, is shorter than 32 bytes"
