@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from wallet_model import Answer, WalletModel
 
@@ -172,7 +173,9 @@ class FakeWallet:
             writer.write(head(401, {"content-length": str(len(raw))}) + raw)
             await writer.drain()
             return
-        call = Call(target.removeprefix("/casino/"), json.loads(body), headers)
+        call = Call(
+            *(_question(target) if method == "GET" else (target.removeprefix("/casino/"), json.loads(body))), headers
+        )
         self.calls.append(call)
         exchange = Exchange(self, call, writer, verdict)
         fault = self._fault_for(call)
@@ -190,6 +193,16 @@ class FakeWallet:
                     planned.times -= 1
                     return planned.fault
         return None
+
+
+def _question(target: str) -> tuple[str, dict[str, str]]:
+    """What a GET asks: for a page of the feed, or for one transaction."""
+    parts = urlsplit(target)
+    query = dict(parse_qsl(parts.query))
+    _, _, transaction_id = parts.path.partition("/casino/transactions/")
+    if transaction_id:
+        return "transaction", query | {"transactionId": unquote(transaction_id)}
+    return "transactions", query
 
 
 def head(status: int, lines: dict[str, str]) -> bytes:

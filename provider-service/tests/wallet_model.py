@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+AT = "2026-11-21T06:00:00.000Z"
 REFUSAL = "Cannot rollback: round already has a payout"
 
 Answer = tuple[int, dict[str, str], dict[str, Any]]
@@ -23,6 +24,8 @@ class Stored:
     state: str
     original: str | None = None
     answer: dict[str, Any] = field(default_factory=dict)
+    status: int = 200
+    balance_after: int = 0
 
 
 class WalletModel:
@@ -35,9 +38,12 @@ class WalletModel:
         self.transactions: dict[str, Stored] = {}
         self.tombstones: set[str] = set()
         self.dead_tokens: set[str] = set()
+        self.drifts: dict[str, dict[str, Any]] = {}  # what the feed and the look-up tell otherwise
 
     def execute(self, kind: str, members: dict[str, Any]) -> Answer:
         """Do what was asked, once."""
+        if kind in ("transactions", "transaction"):
+            return self._page(members) if kind == "transactions" else self._look_up(members)
         if members["sessionToken"] in self.dead_tokens:
             return refusal(404, "session_not_found")
         if kind == "getBalance":
@@ -48,7 +54,7 @@ class WalletModel:
         if known is not None:
             if (known.kind, known.content) != (kind, content):
                 return refusal(422, "idempotency_mismatch")
-            return 200, {"idempotent-replay": "true"}, known.answer
+            return known.status, {"idempotent-replay": "true"}, known.answer
         return getattr(self, f"_{kind}")(members, content)
 
     def live_bets(self) -> int:
@@ -65,7 +71,11 @@ class WalletModel:
         if self._is_paid(members["roundId"]):
             return refusal(400, "round_has_payout")
         if members["amount"] > self.balance_minor:
-            return refusal(402, "insufficient_balance")
+            status, headers, body = refusal(402, "insufficient_balance")
+            stored = Stored("debit", members["roundId"], content, members["amount"], "refused", None, body, status)
+            stored.balance_after = self.balance_minor
+            self.transactions[members["transactionId"]] = stored
+            return status, headers, body
         self.balance_minor -= members["amount"]
         return self._store("debit", members, content, members["amount"])
 
@@ -81,7 +91,7 @@ class WalletModel:
     def _rollback(self, members: dict[str, Any], content: str) -> Answer:
         original = members["originalTransactionId"]
         bet = self.transactions.get(original)
-        if bet is None:
+        if bet is None or bet.state == "refused":
             self.tombstones.add(original)
             return self._store("rollback", members, content, 0, original=original, tombstone=True)
         if self._is_paid(members["roundId"]):
@@ -109,8 +119,46 @@ class WalletModel:
             **extra,
         }
         stored = Stored(kind, members["roundId"], content, amount, "committed", original, body)
+        stored.balance_after = self.balance_minor
         self.transactions[members["transactionId"]] = stored
         return 200, {}, body
+
+    def _page(self, query: dict[str, str]) -> Answer:
+        after, limit = int(query["after"]), int(query["limit"])
+        ids = list(self.transactions)[after : after + limit]
+        rows = [self.told(transaction_id) for transaction_id in ids]
+        return 200, {}, {"transactions": rows, "next": str(after + len(rows))}
+
+    def _look_up(self, query: dict[str, str]) -> Answer:
+        transaction_id = query["transactionId"]
+        if transaction_id in self.transactions and self.told(transaction_id)["userId"] == query["userId"]:
+            return 200, {}, self.told(transaction_id)
+        if transaction_id in self.tombstones:
+            stone = {"transactionId": transaction_id, "userId": query["userId"], "roundId": "r", "type": "debit"}
+            told = {"amount": 0, "currency": self.currency, "state": "cancelled", "cancelledBy": "x", "at": AT}
+            return 200, {}, stone | told
+        return refusal(404, "not_found")
+
+    def told(self, transaction_id: str) -> dict[str, Any]:
+        """A transaction as the feed has it."""
+        stored = self.transactions[transaction_id]
+        content = json.loads(stored.content)
+        settled = stored.kind == "debit" and stored.state == "committed" and self._is_paid(stored.round_id)
+        row = {
+            "transactionId": transaction_id,
+            "userId": content["userId"],
+            "roundId": stored.round_id,
+            "type": stored.kind,
+            "amount": stored.amount,
+            "currency": self.currency,
+            "state": "settled" if settled else stored.state,
+            "balanceAfter": str(stored.balance_after),
+            "at": AT,
+        }
+        relations = ("relatedTransactionId", "originalTransactionId")
+        return (
+            row | {name: content[name] for name in relations if name in content} | self.drifts.get(transaction_id, {})
+        )
 
     def _is_paid(self, round_id: str) -> bool:
         return any(t.kind == "credit" and t.round_id == round_id for t in self.transactions.values())

@@ -2,7 +2,8 @@
 -- Outcome: its id; null when another process runs, or when the nightly run for p_scheduled_for was done, was never due
 --   (the installation is younger), was tried p_tries_max times, or was tried less than p_pause_seconds ago.
 -- A run whose process has gone (its lease ran out) is ended as one that could not finish.
--- Locks: the present run; the unique index one_run_at_a_time decides between two that begin at the same moment.
+-- Locks: an advisory lock, so that who comes second sees what the first began, even if it has ended since; then the
+--   present run.
 create or replace function provider.begin_run(
     p_ran_by text,
     p_heals boolean,
@@ -16,9 +17,11 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+    c_beginning constant bigint := 8243104023216089452;  -- the bytes of 'reconcil', nobody else's
     v_now timestamptz;
     v_run_id bigint;
 begin
+    perform pg_catalog.pg_advisory_xact_lock(c_beginning);
     v_now := provider.clock();
     update provider.reconciliation_runs
     set ended_at = v_now, exit_status = 2, failure = 'abandoned'
