@@ -23,7 +23,12 @@ WITHOUT_THE_CHAIN = """
     alter table casino.transactions drop column entry_hash, drop column answered_with_head, drop column signed_by,
         drop column clock_skew_seconds, drop column received_at;
     alter table casino.wallets drop column head_hash;
-    alter type casino.judged_command drop attribute entry_sequence_no, drop attribute entry_hash;
+    alter table casino.game_sessions drop column open_bets;
+    drop index casino.game_sessions_open;
+    drop table casino.attempts;
+    alter type casino.judged_command drop attribute entry_sequence_no, drop attribute entry_hash,
+        drop attribute open_bets_delta, drop attribute signed_by, drop attribute clock_skew_seconds,
+        drop attribute received_at;
     drop function casino.entry_hash, casino.head;
 """
 REVISION_SQL = Path(migration.__file__).parent / "sql/migrations/versions/0003_chain.sql"

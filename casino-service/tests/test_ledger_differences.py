@@ -95,6 +95,12 @@ RULES_AND_DAMAGES = [
     ("payout_has_a_live_bet", "update casino.transactions set round_id = 'other' where transaction_id = 'paid bet'"),
     ("every_transaction_was_told", "delete from casino.events where transaction_id = 'refused bet'"),
     ("every_transaction_was_told", "delete from casino.events where transaction_id = 'bet'"),
+    ("event_tells_of_a_transaction", "update casino.events set amount_minor = 1 where transaction_id = 'bet'"),
+    (
+        "event_tells_of_a_transaction",
+        "delete from casino.transactions where transaction_id = 'refused bet'",
+    ),
+    ("session_counts_its_open_bets", "update casino.game_sessions set open_bets = open_bets + 1"),
 ]
 
 

@@ -31,6 +31,7 @@ BUSINESS: Final = "/casino/"
 """What is refused when there is too much of it."""
 REQUEST_ID_HEADER: Final = b"x-request-id"
 REQUEST_ID_BYTES: Final = 16
+NANOSECONDS_PER_MICROSECOND: Final = 1_000
 _SANE_REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z._:\-]{1,128}")
 _WORRYING_STATUSES: Final = frozenset({401, 422, 500, 502, 503})
 _CODES_OF_STATUSES: Final = {404: "not_found", 405: "method_not_allowed"}
@@ -124,6 +125,7 @@ class RequestContext:
         own_id = own_id or secrets.token_hex(REQUEST_ID_BYTES).encode()
         state = scope.setdefault("state", {})
         state["request_id"] = own_id.decode()
+        state["received_us"] = time.time_ns() // NANOSECONDS_PER_MICROSECOND
         started = time.monotonic()
         state["deadline"] = started + self._budget_seconds
         outcome = UNANSWERED

@@ -5,7 +5,8 @@ Owns the fields of each endpoint. It must never decide about money.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -20,24 +21,27 @@ CREDIT_LEAST_MINOR: Final = 0
 REPLAY_HEADER: Final = (b"idempotent-replay", b"true")
 
 _encode = msgspec.json.Encoder().encode
-Decode = Callable[[dict[str, Any], str], WalletCommand]
+Arrival = Mapping[str, Any]
+"""What the edge noted about a request: `signed_by`, `clock_skew_seconds`, `received_us`."""
+Decode = Callable[[dict[str, Any], str, Arrival], WalletCommand]
+_UNNOTED: Final[Arrival] = MappingProxyType({})
 
 
-def debit(content: dict[str, Any], request_id: str) -> WalletCommand:
+def debit(content: dict[str, Any], request_id: str, arrival: Arrival = _UNNOTED) -> WalletCommand:
     """A stake that the player bets."""
     return WalletCommand(
         kind="debit",
-        **_common(content, request_id),
+        **_common(content, request_id, arrival),
         amount=decoding.amount(content, least=DEBIT_LEAST_MINOR),
         currency=decoding.optional_identifier(content, "currency"),
     )
 
 
-def credit(content: dict[str, Any], request_id: str) -> WalletCommand:
+def credit(content: dict[str, Any], request_id: str, arrival: Arrival = _UNNOTED) -> WalletCommand:
     """A payout that answers a bet; 0 records a lost one."""
     return WalletCommand(
         kind="credit",
-        **_common(content, request_id),
+        **_common(content, request_id, arrival),
         amount=decoding.amount(content, least=CREDIT_LEAST_MINOR),
         currency=decoding.optional_identifier(content, "currency"),
         related_id=decoding.optional_identifier(content, "relatedTransactionId"),
@@ -45,11 +49,11 @@ def credit(content: dict[str, Any], request_id: str) -> WalletCommand:
     )
 
 
-def rollback(content: dict[str, Any], request_id: str) -> WalletCommand:
+def rollback(content: dict[str, Any], request_id: str, arrival: Arrival = _UNNOTED) -> WalletCommand:
     """Takes a bet back. The amount is the stored bet's, never the message's."""
     return WalletCommand(
         kind="rollback",
-        **_common(content, request_id),
+        **_common(content, request_id, arrival),
         related_id=decoding.identifier(content, "originalTransactionId"),
     )
 
@@ -62,7 +66,7 @@ def balance_request(content: dict[str, Any]) -> BalanceRequest:
     )
 
 
-def _common(content: dict[str, Any], request_id: str) -> dict[str, Any]:
+def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[str, Any]:
     return {
         "token_hash": token_hash(decoding.identifier(content, "sessionToken")),
         "player_id": decoding.identifier(content, "userId"),
@@ -70,6 +74,9 @@ def _common(content: dict[str, Any], request_id: str) -> dict[str, Any]:
         "round_id": decoding.identifier(content, "roundId"),
         "reason": decoding.optional_text(content, "reason"),
         "request_id": request_id,
+        "signed_by": arrival.get("signed_by"),
+        "clock_skew_seconds": arrival.get("clock_skew_seconds"),
+        "received_us": arrival.get("received_us"),
     }
 
 

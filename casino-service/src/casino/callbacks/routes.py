@@ -77,7 +77,7 @@ class MoneyEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         content = decoding.decode_object(await read_body(scope, receive))
-        command = self._decode(content, request_id(scope))
+        command = self._decode(content, request_id(scope), scope["state"])
         outcome = await self._callbacks.commands.submit(command, key=command.player_id, deadline=deadline(scope))
         if outcome.code is not None:
             scope["state"]["code"] = outcome.code

@@ -17,8 +17,12 @@ from casino.wallet import queries
 Kind = Literal["debit", "credit", "rollback"]
 
 
-class WalletCommand(msgspec.Struct, frozen=True, rename="camel"):
-    """One debit, credit or rollback as the provider asked for it. `amount` is in minor units."""
+class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One debit, credit or rollback as the provider asked for it. `amount` is in minor units.
+
+    How it arrived is written down and decides nothing: the key that signed it, how far that signer's clock lay behind
+    ours, and when it came, in microseconds since 1970.
+    """
 
     kind: Kind
     token_hash: str
@@ -31,6 +35,9 @@ class WalletCommand(msgspec.Struct, frozen=True, rename="camel"):
     related_id: str | None = None
     end_round: bool = False
     reason: str | None = None
+    signed_by: str | None = None
+    clock_skew_seconds: int | None = None
+    received_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

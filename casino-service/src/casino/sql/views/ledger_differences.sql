@@ -116,6 +116,21 @@ having round.live_debits <> count(*) filter (where entry.kind = 'debit')
     or round.staked_minor <> coalesce(sum(entry.amount_minor) filter (where entry.kind = 'debit'), 0)
     or round.paid_minor <> coalesce(sum(entry.amount_minor) filter (where entry.kind = 'credit'), 0)
 union all
+select
+    'session_counts_its_open_bets', session.ledger_id, session.wallet_id, null,
+    coalesce(open_rounds.live_debits, 0) || ' in session ' || session.session_id,
+    session.open_bets || ' in session ' || session.session_id
+from casino.game_sessions as session
+left join (
+    select ledger_id, wallet_id, session_id, sum(live_debits) as live_debits
+    from casino.rounds
+    where credits = 0
+    group by ledger_id, wallet_id, session_id
+) as open_rounds
+    on open_rounds.ledger_id = session.ledger_id and open_rounds.wallet_id = session.wallet_id
+    and open_rounds.session_id = session.session_id
+where session.open_bets <> coalesce(open_rounds.live_debits, 0)
+union all
 select 'tombstoned_bet_never_moved_money', stone.ledger_id, stone.wallet_id, stone.transaction_id, 'no such debit', entry.state
 from casino.tombstones as stone
 join casino.transactions as entry
@@ -137,4 +152,20 @@ where entry.kind <> 'deposit' and not exists (
     select 1 from casino.events as event
     where event.ledger_id = entry.ledger_id and event.feed_position = entry.feed_position
         and event.wallet_id = entry.wallet_id and event.transaction_id = entry.transaction_id
-);
+)
+union all
+select
+    'event_tells_of_a_transaction', event.ledger_id, event.wallet_id, event.transaction_id,
+    event.event_type || ' ' || event.amount_minor || ' ' || event.currency,
+    coalesce(told.event_type || ' ' || told.amount_minor || ' ' || told.currency, 'no transaction')
+from casino.events as event
+left join lateral (
+    select
+        case when entry.state = 'refused' then 'debit_refused' else entry.kind end as event_type,
+        entry.amount_minor, entry.currency
+    from casino.transactions as entry
+    where entry.ledger_id = event.ledger_id and entry.wallet_id = event.wallet_id
+        and entry.transaction_id = event.transaction_id and entry.feed_position = event.feed_position
+) as told on true
+where (told.event_type, told.amount_minor, told.currency)
+    is distinct from (event.event_type, event.amount_minor, event.currency);

@@ -26,6 +26,10 @@ declare
     v_locked_wallet_ids bigint[];
     v_judged casino.judged_command[];
     v_transaction_number xid8;
+    v_wallet_twice boolean;
+    v_has_credit boolean;
+    v_has_rollback boolean;
+    v_has_attempt boolean;
 begin
     -- A statement of its own: the next one's snapshot then sees what the wallets' last holders committed.
     select casino.lock_wallets(p_ledger_id, array_agg(session.wallet_id)) into v_locked_wallet_ids
@@ -37,11 +41,15 @@ begin
     select array_agg(judgement) into v_judged
     from casino.judge_wallet_commands(p_ledger_id, p_commands, v_locked_wallet_ids, v_now) as judgement;
 
-    if (
-        select count(*) <> count(distinct wallet_id)
-        from unnest(v_judged)
-        where outcome = 'committed' or remembered
-    ) then
+    select
+        count(*) filter (where outcome = 'committed' or remembered)
+        <> count(distinct wallet_id) filter (where outcome = 'committed' or remembered),
+        bool_or(outcome = 'committed' and kind = 'credit'), bool_or(outcome = 'committed' and kind = 'rollback'),
+        bool_or(replay or (code is not null and not remembered and wallet_id is not null))
+    into v_wallet_twice, v_has_credit, v_has_rollback, v_has_attempt
+    from unnest(v_judged);
+
+    if v_wallet_twice then
         raise exception 'a batch holds at most one command per wallet' using errcode = 'cardinality_violation';
     end if;
 
@@ -51,14 +59,16 @@ begin
     insert into casino.transactions (
         ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id, amount_minor, currency,
         related_transaction_id, state, refusal_code, balance_after_minor, sequence_no, tombstone,
-        already_rolled_back, reason, request_id, feed_position, recorded_at, entry_hash, answered_with_head
+        already_rolled_back, reason, request_id, feed_position, recorded_at, entry_hash, answered_with_head,
+        signed_by, clock_skew_seconds, received_at
     )
     select
         p_ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id,
         case when remembered then amount_minor else abs(delta_minor) end, currency,
         related_id, outcome, code, balance_minor + delta_minor,
         entry_sequence_no, tombstone, already_rolled_back, reason, request_id,
-        casino.feed_position(v_transaction_number, place), v_now, entry_hash, entry_hash is not null
+        casino.feed_position(v_transaction_number, place), v_now, entry_hash, entry_hash is not null,
+        signed_by, clock_skew_seconds, received_at
     from unnest(v_judged)
     where outcome = 'committed' or remembered;
 
@@ -88,7 +98,8 @@ begin
     set
         expires_at = case when booked.session_alive then v_now + c_session_life else session.expires_at end,
         staked_minor = session.staked_minor - case when booked.kind = 'credit' then 0 else booked.delta_minor end,
-        paid_minor = session.paid_minor + case when booked.kind = 'credit' then booked.delta_minor else 0 end
+        paid_minor = session.paid_minor + case when booked.kind = 'credit' then booked.delta_minor else 0 end,
+        open_bets = session.open_bets + booked.open_bets_delta
     from unnest(v_judged) as booked
     where session.ledger_id = p_ledger_id and session.session_id = booked.session_id
         and booked.outcome = 'committed';
@@ -105,7 +116,7 @@ begin
     where outcome = 'committed' or remembered;
 
     -- What follows from credits and rollbacks. Most batches are debits only and are spared these statements.
-    if exists (select from unnest(v_judged) where outcome = 'committed' and kind = 'credit') then
+    if v_has_credit then
         update casino.rounds as round
         set
             credits = round.credits + 1, paid_minor = round.paid_minor + credit.delta_minor,
@@ -115,7 +126,7 @@ begin
             and credit.outcome = 'committed' and credit.kind = 'credit';
     end if;
 
-    if exists (select from unnest(v_judged) where outcome = 'committed' and kind = 'rollback') then
+    if v_has_rollback then
         update casino.rounds as round
         set live_debits = round.live_debits - 1, staked_minor = round.staked_minor - reversal.delta_minor
         from unnest(v_judged) as reversal
@@ -134,6 +145,10 @@ begin
         from unnest(v_judged)
         where outcome = 'committed' and tombstone
         on conflict (ledger_id, wallet_id, transaction_id) do nothing;
+    end if;
+
+    if v_has_attempt then
+        perform casino.note_attempts(p_ledger_id, v_judged, v_now);
     end if;
 
     return query

@@ -1,6 +1,6 @@
 -- Purpose: judge a batch of wallet commands of one ledger whose wallets the caller has locked. It writes nothing.
 -- Input: a JSON array of {kind, tokenHash (hex), playerId, transactionId, roundId, amount, currency, relatedId, endRound,
---   reason, requestId}; relatedId is the debit that a credit answers or that a rollback reverses.
+--   reason, requestId, signedBy, clockSkewSeconds, receivedUs}; what is null may be left out. relatedId is the debit that a credit answers or that a rollback reverses.
 -- Outcomes, one row per command, by its place in the array from 0:
 --   committed  to be booked, moving delta_minor on the wallet;  replayed  booked before: the first answer;
 --   refused    with its code, and the field where one differs;  busy  another transaction holds the wallet.
@@ -29,16 +29,20 @@ begin
         select
             (item.place - 1)::integer as place, item.kind, decode(item."tokenHash", 'hex') as token_hash,
             item."playerId" as player_id, item."transactionId" as transaction_id, item."roundId" as round_id,
-            item.amount as amount_minor, item.currency, item."relatedId" as related_id,
-            coalesce(item."endRound", false) as end_round, item.reason, item."requestId" as request_id
+            coalesce(item.amount, 0) as amount_minor, item.currency, item."relatedId" as related_id,
+            coalesce(item."endRound", false) as end_round, item.reason, item."requestId" as request_id,
+            item."signedBy" as signed_by, item."clockSkewSeconds" as clock_skew_seconds,
+            to_timestamp(0) + item."receivedUs" * interval '1 microsecond' as received_at
         from rows from (
             jsonb_to_recordset(p_commands) as (
                 kind text, "tokenHash" text, "playerId" text, "transactionId" text, "roundId" text, amount bigint,
-                currency text, "relatedId" text, "endRound" boolean, reason text, "requestId" text
+                currency text, "relatedId" text, "endRound" boolean, reason text, "requestId" text,
+                "signedBy" text, "clockSkewSeconds" integer, "receivedUs" bigint
             )
         ) with ordinality as item (
             kind, "tokenHash", "playerId", "transactionId", "roundId", amount,
-            currency, "relatedId", "endRound", reason, "requestId", place
+            currency, "relatedId", "endRound", reason, "requestId",
+            "signedBy", "clockSkewSeconds", "receivedUs", place
         )
     ),
     seen as materialized (
@@ -189,7 +193,15 @@ begin
                 already_rolled_back
             )
             when 'replayed' then first_entry_hash
-        end
+        end,
+        case
+            when code is not null or first_state is not null then 0
+            when kind = 'debit' then 1
+            when kind = 'credit' and credits = 0 then - live_debits
+            when kind = 'rollback' and bet_state = 'committed' then -1
+            else 0
+        end,
+        signed_by, clock_skew_seconds, received_at
     from decided;
 end;
 $$;

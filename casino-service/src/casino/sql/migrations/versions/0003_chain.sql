@@ -53,5 +53,50 @@ alter table casino.wallets
 -- squawk-ignore constraint-missing-not-valid
 add constraint used_wallet_has_head check ((sequence_no = 0) = (head_hash is null));
 
--- The hash and the number that casino.judge_wallet_commands gives to a command, or gave to it the first time.
-alter type casino.judged_command add attribute entry_sequence_no bigint, add attribute entry_hash bytea;
+-- How many bets of a session nobody has answered yet: a session is closed behind a player's back only when it has none.
+alter table casino.game_sessions add column open_bets integer not null default 0;
+comment on column casino.game_sessions.open_bets is 'Committed debits of the session whose round has no credit yet.';
+update casino.game_sessions as session
+set open_bets = counted.live_debits
+from (
+    select ledger_id, session_id, sum(live_debits) as live_debits
+    from casino.rounds
+    where credits = 0 and live_debits > 0
+    group by ledger_id, session_id
+) as counted
+where session.ledger_id = counted.ledger_id and session.session_id = counted.session_id;
+alter table casino.game_sessions
+-- squawk-ignore constraint-missing-not-valid
+add constraint open_bets_not_negative check (open_bets >= 0);
+-- No column of it changes while a session is played: what a bet updates stays off the index.
+-- squawk-ignore require-concurrent-index-creation
+create index game_sessions_open on casino.game_sessions (ledger_id, opened_at, session_id) where closed_at is null;
+
+-- What was asked about a transaction after it was recorded: one row for each transaction and kind, with a count.
+create table casino.attempts (
+    ledger_id integer not null,
+    wallet_id bigint not null,
+    transaction_id text not null,
+    attempt text not null,
+    tenant_id text not null,
+    times bigint not null default 1,
+    first_at timestamptz not null,
+    last_at timestamptz not null,
+    last_request_id text not null,
+    last_refusal text,
+    primary key (ledger_id, wallet_id, transaction_id, attempt),
+    constraint attempt_known check (attempt in ('replay', 'mismatch', 'refused_rollback')),
+    constraint attempt_has_transaction foreign key (ledger_id, wallet_id, transaction_id)
+        references casino.transactions (ledger_id, wallet_id, transaction_id)
+) with (fillfactor = 80);
+comment on column casino.attempts.last_refusal is 'Of a mismatch: the field that differed; of a refused rollback: the code.';
+
+-- entry_sequence_no, entry_hash: a command's place in the chain, of a replay the one it got the first time.
+-- open_bets_delta: what it changes in its session's open_bets.
+alter type casino.judged_command
+add attribute entry_sequence_no bigint,
+add attribute entry_hash bytea,
+add attribute open_bets_delta integer,
+add attribute signed_by text,
+add attribute clock_skew_seconds integer,
+add attribute received_at timestamptz;

@@ -1,0 +1,31 @@
+-- Purpose: write down what a batch asked about transactions that were recorded before: replays, mismatches, and rollbacks that
+--   the wallet refused although the bet is there. It answers nobody: casino transaction shows it.
+-- Bounded: one row for each transaction and kind of attempt, with a count. What names no transaction leaves no trace.
+-- Lock order: under the wallets' locks, which the caller holds.
+create or replace function casino.note_attempts(
+    p_ledger_id integer, p_judged casino.judged_command [], p_now timestamptz
+)
+returns void
+language sql volatile
+set search_path = ''
+as $$
+    insert into casino.attempts as noted (
+        ledger_id, wallet_id, transaction_id, attempt, tenant_id, first_at, last_at, last_request_id, last_refusal
+    )
+    select
+        p_ledger_id, wallet_id, named.transaction_id, named.attempt, tenant_id, p_now, p_now, request_id,
+        case when not replay then coalesce(field, code) end
+    from unnest(p_judged) as judged
+    cross join lateral (
+        select judged.transaction_id, 'replay' as attempt where replay
+        union all
+        select judged.transaction_id, 'mismatch' where code = 'idempotency_mismatch'
+        union all
+        select related_id, 'refused_rollback' where kind = 'rollback' and code in ('round_has_payout', 'not_a_bet')
+    ) as named
+    where wallet_id is not null
+    on conflict (ledger_id, wallet_id, transaction_id, attempt) do update
+    set
+        times = noted.times + 1, last_at = excluded.last_at, last_request_id = excluded.last_request_id,
+        last_refusal = excluded.last_refusal;
+$$;
