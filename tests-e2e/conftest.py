@@ -19,6 +19,7 @@ from books import Auditor, require_sound_books
 from database import Database, create_database, drop_database
 from game_session import GameSession
 from local_stack.testing import PostgresServer
+from raw_wire import LIMIT_SECONDS
 from stack import Stack, StartStack, compose_stack, migrate_and_seed, own_stack
 
 pytest_plugins = ["local_stack.testing"]
@@ -157,3 +158,21 @@ def sound_books(request: pytest.FixtureRequest) -> Iterator[None]:
 def session(stack: Stack) -> GameSession:
     """A player of the test's own with 1,000,000 minor units, at the first game."""
     return stack.session()
+
+
+@pytest.fixture(scope="session")
+def impatient(server: PostgresServer, template: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that waits one second for its peers."""
+    database = create_database(server.url(), template=template)
+    running = own_stack(
+        database,
+        tmp_path_factory.mktemp("sockets"),
+        casino_settings={"CASINO_SOCKET_SECONDS": str(LIMIT_SECONDS)},
+        provider_settings={"PROVIDER_SOCKET_SECONDS": str(LIMIT_SECONDS)},
+    )
+    LIVE_STACKS.append(running)
+    yield running
+    LIVE_STACKS.remove(running)
+    running.close()
+    require_sound_books(database)
+    drop_database(server.url(), database)

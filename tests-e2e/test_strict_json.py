@@ -1,4 +1,7 @@
-"""Protocol section 1: what a body may be. Every wrong one is a 400 with its code, never a 500, and moves nothing."""
+"""Protocol section 1: what a body may be. Every wrong one is a 400 with its code, never a 500, and moves nothing.
+
+Row D6.
+"""
 
 import json
 import time

@@ -11,7 +11,8 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 log = structlog.get_logger()
@@ -21,6 +22,8 @@ SWEEPS_PER_LIMIT: Final = 20
 HEAD_BYTES_MAX: Final = 65_536
 """Of a request's line and headers; the parser itself would take them without end."""
 
+PIPELINED_MAX: Final = 32
+"""Requests that may be sent before the one in front is answered; uvicorn would queue them without end."""
 REQUEST: Final = "request"
 BODY: Final = "body"
 ANSWER_TAKEN: Final = "answer taken"
@@ -36,6 +39,7 @@ class PatientProtocol(HttpToolsProtocol):
     """The exchange during or after which it waits: the next one is a wait of its own."""
     waits_since: float = 0.0
     head_bytes: int = 0
+    running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is open, and looked at from now on."""
@@ -43,15 +47,32 @@ class PatientProtocol(HttpToolsProtocol):
         if self.server_state not in _sweeps:
             _plan_sweep(self)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever is still at work on it; uvicorn tells the newest request only, and the others fail loudly."""
+        super().connection_lost(exc)
+        for cycle in (self.running, *(cycle for cycle, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.pipeline.clear()
+
     def data_received(self, data: bytes) -> None:
         """Bytes have come; those of a head that is not complete are counted."""
+        before = self.cycle
         super().data_received(data)
-        if self.cycle is None or self.scope is not self.cycle.scope:
-            self.head_bytes += len(data)
-            if self.head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
-                self.end("end of the head")
-        elif self.head_bytes:
-            self.head_bytes = 0
+        cycle = self.cycle
+        if cycle is not before or (cycle is not None and self.scope is cycle.scope):
+            self.head_bytes = 0  # a head was completed, or what came belongs to the body after one
+            if len(self.pipeline) > PIPELINED_MAX:
+                self.end("an end of requests")
+            return
+        self.head_bytes += len(data)
+        if self.head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+            self.end("end of the head")
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def what_it_waits_for(self) -> str | None:
         """What the peer owes; None while it is the service's turn."""
