@@ -52,6 +52,22 @@ NO_CODE: Final = "no_code"
 UNANSWERED: Final = "unanswered"
 """The outcome of a request whose caller hung up."""
 
+ALARMING_CODES: Final = (
+    "bad_signature",
+    "idempotency_mismatch",
+    "internal",
+    "nonce_replay",
+    "overloaded",
+    "rate_limited",
+    "signature_malformed",
+    "signature_missing",
+    "timestamp_out_of_window",
+    "transaction_rolled_back",
+    "unknown_key",
+)
+"""What alert rules count. Shown as 0 from the start: Prometheus cannot see a series that begins with 1 increase."""
+KINDS: Final = ("debit", "credit", "rollback")
+
 SHARED_DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The library's name for where worker processes share their values."""
 _LIVE_FILE: Final = re.compile(r"gauge_live\w+?_(\d+)\.db")
@@ -118,6 +134,10 @@ class Metrics:
                 self._tallies[route.path_format] = (route.path_format, _Tally())
                 if brace:
                     self._templates.append((stem, route.path_format))
+                for code in ALARMING_CODES:
+                    self._requests.labels(route.path_format, code).inc(0)
+        for kind in KINDS:
+            self._replays.labels(kind).inc(0)
 
     def observe(self, path: str, code: str, started: float) -> str:
         """Tally a request that began at `started` (monotonic); returns its endpoint's name."""

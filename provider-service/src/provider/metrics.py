@@ -30,7 +30,7 @@ from provider.open_ends import OpenEnds
 from provider.wallet_client.actions import ACTIONS
 from provider.wallet_client.health import HealthReport, Status
 from provider.wallet_client.messages import WalletCall
-from provider.wallet_client.outcomes import Accepted, Called, Refused
+from provider.wallet_client.outcomes import BAD_RESPONSE, REJECTED, UNREACHABLE, Accepted, Called, Refused
 
 PATH: Final = "/metrics"
 REQUEST_BOUNDS_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -46,6 +46,19 @@ NO_CODE: Final = "no_code"
 UNANSWERED: Final = "unanswered"
 """The outcome of a request whose caller hung up."""
 
+ALARMING_CODES: Final = (
+    "bad_signature",
+    "internal",
+    "nonce_replay",
+    "overloaded",
+    "signature_malformed",
+    "signature_missing",
+    "timestamp_out_of_window",
+    "unknown_key",
+)
+"""What alert rules count. Shown as 0 from the start: Prometheus cannot see a series that begins with 1 increase."""
+WALLET_ENDPOINTS: Final = ("debit", "credit", "rollback", "getBalance")
+VERDICTS: Final = ("good", "missing", "bad", "none")
 _OUTCOMES: Final = {Accepted: "accepted", Refused: "refused"}
 _CODES: Final = frozenset({*ACTIONS, *ERRORS, OK})
 
@@ -105,6 +118,14 @@ class Metrics:
                 self._exact[route.path_format] = route.path_format
                 if brace:
                     self._templates.append((stem, route.path_format))
+                for code in ALARMING_CODES:
+                    self._requests.labels(route.path_format, code).inc(0)
+        for endpoint in WALLET_ENDPOINTS:
+            self._calls.labels(endpoint, "accepted", OK).inc(0)
+            for code in (UNREACHABLE, BAD_RESPONSE, REJECTED):
+                self._calls.labels(endpoint, "unknown", code).inc(0)
+            for verdict in VERDICTS:
+                self._attempts.labels(endpoint, verdict).inc(0)
 
     def observe_request(self, path: str, code: str, started: float) -> str:
         """A request that began at `started` (monotonic) was answered; returns its endpoint's name."""
