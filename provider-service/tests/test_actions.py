@@ -31,6 +31,22 @@ def test_only_a_status_of_the_contract_is_a_refusal(status: int) -> None:
     assert action_for(status, "some_code_of_tomorrow").step is expected
 
 
+def test_what_is_done_about_each_status_is_what_the_contract_says() -> None:
+    """Protocol sections 6 and 7, written out once more: a row that was changed must not change its own test."""
+    steps = {status: action_for(status, code).step for code, status in codes_by_status().items()}
+    repeated, unknown = {409, 429, 503}, {415, 500, 502}
+    assert {status for status, step in steps.items() if step is Step.RETRY} == repeated
+    assert {status for status, step in steps.items() if step is Step.UNKNOWN} == unknown
+    assert {status for status, step in steps.items() if step is Step.SIGN_ANEW} == {401}
+    assert {status for status, step in steps.items() if step is Step.REFUSE} == set(steps) - repeated - unknown - {401}
+
+
 def test_an_acceptance_code_with_an_error_status_is_no_acceptance() -> None:
     assert action_for(500, "ok").step is Step.UNKNOWN
     assert action_for(402, "ok").step is Step.REFUSE
+
+
+def test_what_a_wallet_says_of_an_unsigned_header_decides_nothing() -> None:
+    """Row B10. A flipped bit in `content-type` made a win refused for ever."""
+    assert action_for(415, "unsupported_media_type").step is Step.UNKNOWN
+    assert action_for(415, None).step is Step.UNKNOWN

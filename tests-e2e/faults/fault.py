@@ -69,6 +69,12 @@ class Gate:
         await asyncio.to_thread(self._opened.wait, HELD_SECONDS_MAX)
 
 
+class Spoils(Protocol):
+    """Makes the bytes of a message other than they were meant."""
+
+    def of(self, message: Message, *, keep_alive: bool) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Corruption:
     """One bit of a message is flipped: in its head or in its body, so far into it as `place` (0 to 1) says."""
@@ -98,14 +104,14 @@ class Fault:
     hold_before: Hold | None = None
     forwards: bool = True
     forwards_half: bool = False
-    corrupts_request: Corruption | None = None
+    corrupts_request: Spoils | None = None
     copies: tuple[Copies, ...] = ()
     hold_after: Hold | None = None
     delay_after_seconds: float = 0.0
     rewrites: Rewrites | None = None
     cuts: bool = False
     cuts_half_way: bool = False
-    corrupts_answer: Corruption | None = None
+    corrupts_answer: Spoils | None = None
     drips_seconds: float = 0.0
     never_ends: bool = False
 

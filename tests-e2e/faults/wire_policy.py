@@ -133,7 +133,7 @@ def nonsense_answers(secret: str) -> dict[str, Rewrites]:
         "unsigned 402": says(402, error("insufficient_balance")),
         "unsigned 404": says(404, error("session_not_found")),
         "unsigned 429": says(429, error("rate_limited"), retry_after="0"),
-        "unsigned 503": says(503, error("overloaded"), retry_after="1"),
+        "unsigned 503": says(503, error("overloaded"), retry_after="0"),
         "redirect": says(302, {}, location="/casino/getBalance"),
         "another balance": tampers_body,
         "another signature": tampers_signature,

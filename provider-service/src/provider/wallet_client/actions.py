@@ -39,6 +39,8 @@ _PLAYER_PAUSES: Final = Action(403, Step.REFUSE)
 _SESSION_GONE: Final = Action(404, Step.REFUSE, stops_session=True, never_known=True)
 _THING_GONE: Final = Action(404, Step.REFUSE, never_known=True)
 _GATEWAY: Final = Action(502, Step.UNKNOWN)
+# No signature covers the content type: whoever spoilt it on the way decides nothing about a bet, let alone about a win.
+_SPOILT: Final = Action(415, Step.UNKNOWN)
 
 ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
     {
@@ -78,7 +80,7 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
         "method_not_allowed": Action(405, Step.REFUSE, alarms=True),
         "session_busy": Action(409, Step.RETRY),
         "body_too_large": Action(413, Step.REFUSE, alarms=True),
-        "unsupported_media_type": Action(415, Step.REFUSE, alarms=True),
+        "unsupported_media_type": _SPOILT,
         "idempotency_mismatch": Action(422, Step.REFUSE, alarms=True),
         "game_disabled": Action(423, Step.REFUSE),
         "rate_limited": Action(429, Step.RETRY),
@@ -102,7 +104,7 @@ BY_STATUS: Final[Mapping[int, Action]] = MappingProxyType(
         405: Action(405, Step.REFUSE, alarms=True),
         409: Action(409, Step.RETRY),
         413: Action(413, Step.REFUSE, alarms=True),
-        415: Action(415, Step.REFUSE, alarms=True),
+        415: _SPOILT,
         422: Action(422, Step.REFUSE, alarms=True),
         423: Action(423, Step.REFUSE),
         429: Action(429, Step.RETRY),

@@ -1,0 +1,113 @@
+"""A process that hangs and comes back: SIGSTOP and SIGCONT, with somebody else serving meanwhile."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from both_books import require_agreement
+from database import Database
+from faults.fault import Fault, Gate
+from faults.scene import FAST_PROVIDER, Scene, step_of
+from faults.two_casinos import TwoCasinos, two_casinos
+from local_stack.testing import PostgresServer
+from service_process import ServiceProcess, free_port
+
+ANSWER_SECONDS_MAX = 10.0
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def hung(service: ServiceProcess) -> Iterator[None]:
+    assert service.process is not None
+    service.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        service.process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def pair(server: PostgresServer, template: Database, tmp_path: Path) -> Iterator[TwoCasinos]:
+    with two_casinos(server, template, tmp_path, provider_settings=FAST_PROVIDER) as both:
+        yield both
+        require_agreement(both.scene.database)
+
+
+def answers_to(scene: Scene, transaction_id: str | None) -> list[tuple[int, str | None]]:
+    deadline = time.monotonic() + ANSWER_SECONDS_MAX
+    while True:
+        told = [one for one in scene.proxy.deliveries if one.call.transaction_id == transaction_id]
+        if told:
+            return [(one.answer.status, one.answer.content.get("code")) for one in told if one.answer]
+        assert time.monotonic() < deadline, "the hung process never answered"
+        time.sleep(0.02)
+
+
+def test_a_bet_that_hung_in_a_frozen_process_is_dead_when_its_rollback_was_served_by_another(pair: TwoCasinos) -> None:
+    """Row A11. The bet lies in the socket of a frozen casino; the other one entombs it; the thaw finds the stone."""
+    scene, gate = pair.scene, Gate()
+    session = scene.stack.session()
+    pair.send_to(pair.first)
+    rule = scene.disturb(step_of(session, "debit", 2), Fault(hold_before=gate))
+    playing = scene.start_round(session)
+    gate.wait_for_arrival()
+    with hung(pair.first):
+        gate.open()
+        time.sleep(0.2)  # the request lies in the frozen one's socket; from now on the other one is asked
+        pair.send_to(pair.second)
+        playing.wait()
+        assert playing.failed_step == "bet_2"
+        scene.require_agreement()
+        assert scene.balance(session) == session.opening_balance_minor
+        assert pair.second.is_ready(), "the other process serves"
+    bet = rule.hits[0].transaction_id
+    assert answers_to(scene, bet) == [(400, "transaction_rolled_back")]
+    assert scene.balance(session) == session.opening_balance_minor
+
+
+@pytest.mark.parametrize("step", [("debit", 1), ("rollback", 1), ("credit", 1)], ids=lambda step: step[0])
+def test_a_frozen_casino_leaves_a_round_that_ends_right_when_it_thaws(pair: TwoCasinos, step: tuple[str, int]) -> None:
+    """Row A11. Nobody else serves: what was asked meanwhile is done late or not at all, and both books agree."""
+    scene, gate = pair.scene, Gate()
+    pair.send_to(pair.first)
+    session = scene.stack.session()
+    scene.disturb(step_of(session, *step), Fault(hold_before=gate))
+    playing = scene.start_round(session)
+    gate.wait_for_arrival()
+    with hung(pair.first):
+        gate.open()
+        playing.wait()
+        assert not playing.passed
+    scene.require_agreement()
+    won = 1000 if step[0] == "credit" else 0
+    assert scene.balance(session) == session.opening_balance_minor + won
+
+
+def test_a_frozen_provider_whose_round_another_one_ended_changes_nothing_when_it_thaws(
+    pair: TwoCasinos, tmp_path: Path
+) -> None:
+    """Row A11. Its lease ran out, its bet was taken back: the answer that it held counts no more."""
+    scene, gate = pair.scene, Gate()
+    first = scene.stack.provider_process
+    second = ServiceProcess("provider", free_port(), first.environment, tmp_path / "second-provider.log")
+    second.restart()
+    try:
+        session = scene.stack.session()
+        scene.disturb(step_of(session, "debit", 1), Fault(hold_after=gate))
+        playing = scene.start_round(session)
+        gate.wait_for_arrival()
+        with hung(first):
+            gate.open()
+            scene.require_agreement()
+            assert scene.balance(session) == session.opening_balance_minor, "the other process took the bet back"
+        playing.wait()
+        assert not playing.passed
+        scene.require_agreement()
+        assert scene.balance(session) == session.opening_balance_minor
+    finally:
+        second.stop()

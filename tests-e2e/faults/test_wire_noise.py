@@ -1,0 +1,141 @@
+"""Bits that flip on the wire, and peers that talk nonsense: none of it is believed, and none of it costs money."""
+
+import random
+import socket
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from faults.fault import Corruption, Fault
+from faults.scene import Scene, step_of
+from faults.wire import Message
+from faults.wire_policy import nonsense_answers
+from stack import DEMO_CASINO_SECRET
+
+SPOILT_REQUESTS = 300
+SOCKET_SECONDS = 3.0
+DRIP_SECONDS = 0.02
+NET_MINOR = {"debit": 0, "rollback": 0, "credit": 1000}
+PLACES = [(part, place, bit) for part in ("head", "body") for place, bit in ((0.03, 0), (0.4, 6), (0.75, 1), (0.97, 4))]
+
+
+def raw_exchange(port: int, raw: bytes) -> bytes:
+    """What comes back for these very bytes; nothing where the other side waits for more or hangs up."""
+    said = b""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=SOCKET_SECONDS) as connection:
+            connection.settimeout(0.25)
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+            while chunk := connection.recv(65536):
+                said += chunk
+    except OSError:
+        return said
+    return said
+
+
+def test_a_request_with_a_flipped_bit_is_refused_or_is_the_same_request(scene: Scene) -> None:
+    """Row B10. Never a 5xx, and whatever is accepted is the one bet that was signed."""
+    seed = random.randrange(2**32)
+    dice, session = random.Random(seed), scene.stack.session()
+    statuses: set[int] = set()
+    sent_ids = set()
+    for _ in range(SPOILT_REQUESTS):
+        content = session.debit_content()
+        sent_ids.add(content["transactionId"])
+        request = scene.stack.wallet.signer.prepare("POST", "/casino/debit", content).request
+        message = as_message(request)
+        spoilt = Corruption(dice.choice(["head", "body"]), dice.random(), dice.randrange(8))
+        said = raw_exchange(scene.stack.casino_process.port, spoilt.of(message, keep_alive=False))
+        if said:
+            statuses.add(int(said.split(b" ", 2)[1]))
+    assert not {status for status in statuses if status >= 500}, f"seed {seed}: {statuses}"
+    assert 401 in statuses, f"seed {seed}: {statuses}"
+    taken = scene.database.rows(
+        "select entry.transaction_id, entry.amount_minor, entry.kind from casino.transactions as entry"
+        " join casino.wallets using (ledger_id, wallet_id) where player_id = %(player)s and entry.kind <> 'deposit'",
+        player=session.user_id,
+    )
+    assert {row["transaction_id"] for row in taken} <= sent_ids, f"seed {seed}: a bet that nobody signed"
+    assert {(row["kind"], row["amount_minor"]) for row in taken} <= {("debit", 1000)}, f"seed {seed}"
+
+
+def as_message(request: httpx.Request) -> Message:
+    fields = tuple((name.lower(), value) for name, value in request.headers.raw)
+    line = f"{request.method} {request.url.raw_path.decode()} HTTP/1.1".encode()
+    return Message(line, fields, request.content)
+
+
+@pytest.mark.parametrize("endpoint", NET_MINOR)
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place[0]} {place[1]}")
+@pytest.mark.parametrize("direction", ["request", "answer"])
+def test_a_bit_that_flips_on_the_way_costs_nobody_money(
+    scene: Scene, endpoint: str, place: tuple[str, float, int], direction: str
+) -> None:
+    """Row B10, on the hop between the services: the round ends with a whole report, and both books agree."""
+    session, spoilt = scene.stack.session(), Corruption(*place)
+    fault = Fault(corrupts_request=spoilt) if direction == "request" else Fault(corrupts_answer=spoilt)
+    rule = scene.disturb(step_of(session, endpoint, 1), fault)
+    played = scene.play_round(session)
+    assert len(rule.hits) == 1
+    assert played.answer is not None
+    assert played.answer.status == 200
+    scene.proxy.heal()
+    scene.require_agreement()
+    won = scene.balance(session) - session.opening_balance_minor
+    assert won == (1000 if played.passed else NET_MINOR[endpoint])
+
+
+@dataclass(frozen=True, slots=True)
+class SpoiltField:
+    """One bit of a header field's value, in which no signature has a part."""
+
+    name: str
+
+    def of(self, message: Message, *, keep_alive: bool) -> bytes:
+        value = message.field(self.name) or ""
+        spoilt = message.with_field(self.name, value[:-1] + chr(ord(value[-1]) ^ 1))
+        return spoilt.to_bytes(keep_alive=keep_alive)
+
+
+@pytest.mark.parametrize("endpoint", NET_MINOR)
+@pytest.mark.parametrize("name", ["content-type", "accept", "user-agent", "host", "x-request-id"])
+def test_a_header_that_no_signature_covers_costs_nobody_money_when_it_is_spoilt(
+    scene: Scene, endpoint: str, name: str
+) -> None:
+    """Row B10. Above all not a win: the wallet's refusal of such a message says nothing about the money."""
+    session = scene.stack.session()
+    rule = scene.disturb(step_of(session, endpoint, 1), Fault(corrupts_request=SpoiltField(name)))
+    played = scene.play_round(session)
+    assert len(rule.hits) == 1
+    assert played.answer is not None
+    scene.require_agreement()
+    assert scene.balance(session) - session.opening_balance_minor == (1000 if played.passed else NET_MINOR[endpoint])
+    refused = [row for row in scene.provider_rows(session) if row["difference_code"]]
+    assert refused == []
+
+
+NONSENSE = nonsense_answers(DEMO_CASINO_SECRET)
+
+
+@pytest.mark.parametrize("endpoint", NET_MINOR)
+@pytest.mark.parametrize("name", [*NONSENSE, "byte by byte"])
+def test_nonsense_stops_the_round_safely_and_soon(scene: Scene, endpoint: str, name: str) -> None:
+    """Row B11. No redirect is followed, no endless body is read to its end, no dripping answer is waited for."""
+    session = scene.stack.session()
+    fault = Fault(drips_seconds=DRIP_SECONDS)
+    if name in NONSENSE:
+        fault = Fault(rewrites=NONSENSE[name], never_ends=name == "endless body")
+    rule = scene.disturb(step_of(session, endpoint, 1), fault)
+    played = scene.play_round(session)
+    assert len(rule.hits) == 1
+    scene.proxy.heal()
+    scene.require_agreement()
+    won = scene.balance(session) - session.opening_balance_minor
+    # What is told to come again is asked again within the call, and the round goes on as if nothing had been said.
+    comes_again = name in ("unsigned 401", "unsigned 429", "unsigned 503")
+    assert played.passed == comes_again, played.answer and played.answer.content
+    assert won == (1000 if comes_again else NET_MINOR[endpoint])
+    paths = {one.call.request.target for one in scene.proxy.deliveries if one.call.token == session.token}
+    assert paths <= {f"/casino/{name}" for name in ("getBalance", "debit", "credit", "rollback")}
