@@ -23,6 +23,8 @@ pytestmark = pytest.mark.anyio
 NOW = 1_763_690_000
 DRAWER_SECONDS = 360
 WINDOW_SECONDS = 60
+AHEAD_MAX_SECONDS = 120
+BEHIND_MAX_SECONDS = 360
 BATCH = 64
 
 
@@ -41,6 +43,8 @@ async def stores(tenant: Tenant, count: int = 1, **changes: Any) -> AsyncIterato
             stack.push_async_callback(database.close)
             store = DatabaseNonceStore(database, batch_max=BATCH, lanes=2, queue_max=4_096, budget_seconds=5.0)
             stack.push_async_callback(store.close)
+            if "database_url" not in changes:  # a database that can be reached
+                await set_clock(store, NOW)
             opened.append(store)
         yield opened
 
@@ -148,7 +152,7 @@ async def test_nothing_younger_than_five_minutes_is_lost_and_nothing_stays_for_e
             claimed += new
     assert len(emptied) >= 4
     assert {drawer for _, drawer in emptied} == {0, 1, 2}
-    assert all(at % DRAWER_SECONDS < DRAWER_SECONDS - WINDOW_SECONDS for at, _ in emptied)
+    assert all(at % DRAWER_SECONDS < DRAWER_SECONDS - AHEAD_MAX_SECONDS for at, _ in emptied)
     kept = tenant.sql("select count(*) as nonces from casino.nonces")[0]["nonces"]
     tenant.close()
     assert kept <= 3 * (3 * DRAWER_SECONDS + 2 * WINDOW_SECONDS) / step_seconds
@@ -159,11 +163,47 @@ async def test_a_drawer_is_emptied_only_while_nothing_can_fall_into_it(own_datab
     tenant = Tenant.demo(own_database)
     start = NOW // DRAWER_SECONDS * DRAWER_SECONDS
     async with stores(tenant) as (store,):
+        await set_clock(store, start - 2 * DRAWER_SECONDS)
         assert await store.claim("main", fresh_nonce(), start - 2 * DRAWER_SECONDS)
-        for late in (DRAWER_SECONDS - WINDOW_SECONDS, DRAWER_SECONDS - 1):
+        for late in (DRAWER_SECONDS - AHEAD_MAX_SECONDS, DRAWER_SECONDS - 1):
             await set_clock(store, start + late)
             assert await store.empty_old_drawer() is None
-        await set_clock(store, start + DRAWER_SECONDS - WINDOW_SECONDS - 1)
+        await set_clock(store, start + DRAWER_SECONDS - AHEAD_MAX_SECONDS - 1)
         assert await store.empty_old_drawer() == (start // DRAWER_SECONDS - 2) % 3
         assert await store.empty_old_drawer() is None, "it is empty now"
+    tenant.close()
+
+
+@pytest.mark.parametrize(
+    ("off_seconds", "fresh"),
+    [
+        (-BEHIND_MAX_SECONDS, True),
+        (-BEHIND_MAX_SECONDS - 1, False),
+        (AHEAD_MAX_SECONDS, True),
+        (AHEAD_MAX_SECONDS + 1, False),
+    ],
+)
+async def test_a_timestamp_far_from_the_databases_clock_is_never_fresh(
+    tenant: Tenant, off_seconds: int, fresh: bool
+) -> None:
+    """Row C2. The clock of a service may be anywhere; that of the database decides what can still be remembered."""
+    async with stores(tenant) as (store,):
+        assert await store.claim("main", fresh_nonce(), NOW + off_seconds) is fresh
+
+
+async def test_no_nonce_is_accepted_twice_wherever_the_clock_of_the_service_steps(own_database: str) -> None:
+    """Row C2. Every timestamp that can be claimed is tried again at every later moment, drawers emptied between."""
+    tenant = Tenant.demo(own_database)
+    start, step_seconds = NOW // DRAWER_SECONDS * DRAWER_SECONDS, 20
+    accepted: list[tuple[int, str]] = []
+    async with stores(tenant) as (store,):
+        for now in range(start, start + 4 * DRAWER_SECONDS, step_seconds):
+            await set_clock(store, now)
+            await store.empty_old_drawer()
+            again = await asyncio.gather(*(store.claim("main", nonce, at) for at, nonce in accepted))
+            assert not any(again), "a recorded request was accepted again"
+            offs = (-BEHIND_MAX_SECONDS, -200, -WINDOW_SECONDS, 0, WINDOW_SECONDS, 90, AHEAD_MAX_SECONDS)
+            new = [(now + off, fresh_nonce()) for off in offs]
+            assert all(await asyncio.gather(*(store.claim("main", nonce, at) for at, nonce in new)))
+            accepted += new
     tenant.close()

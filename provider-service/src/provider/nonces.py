@@ -6,21 +6,30 @@ Owns `provider.nonces`. It must never say that a nonce is new when it cannot kno
 from typing import Final
 
 from provider.db import DATABASE_AWAY, Pool
-from shared_signing.nonces import NONCE_RETENTION_SECONDS, NonceStoreOverloaded
+from shared_signing.nonces import NonceStoreOverloaded
 
 PRUNE_PAGE: Final = 1000
+CLOCK_AHEAD_MAX_SECONDS: Final = 120
+CLOCK_BEHIND_MAX_SECONDS: Final = 360
+"""How far a signed timestamp may be from the database's clock: whatever the clock of this process does, also a step
+back, no nonce is accepted again after it was forgotten."""
+MARGIN_SECONDS: Final = 120
 
 _CLAIM: Final = """
-    insert into provider.nonces (key_id, nonce, seen_at) values (%s, %s, provider.clock())
+    insert into provider.nonces (key_id, nonce, seen_at)
+    select %(key_id)s, %(nonce)s, now.at from (select provider.clock() as at) as now
+    where %(timestamp)s between extract(epoch from now.at) - %(behind)s and extract(epoch from now.at) + %(ahead)s
     on conflict (key_id, nonce) do nothing
     returning true
 """
+# A nonce that was signed ahead of the database's clock can be claimed again for as long as both bounds together.
+KEEP_SECONDS: Final = CLOCK_AHEAD_MAX_SECONDS + CLOCK_BEHIND_MAX_SECONDS + MARGIN_SECONDS
 # A few rows at a time, so that pruning never holds many locks; by seen_at, which no caller chooses.
 _PRUNE: Final = f"""
     delete from provider.nonces as n
     using (
         select key_id, nonce from provider.nonces
-        where seen_at < (select provider.clock()) - interval '{NONCE_RETENTION_SECONDS} seconds'
+        where seen_at < (select provider.clock()) - interval '{KEEP_SECONDS} seconds'
         order by seen_at
         limit {PRUNE_PAGE}
         for update skip locked
@@ -37,10 +46,16 @@ class PostgresNonceStore:
 
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:
         """True when nobody used this nonce before. Raises `NonceStoreOverloaded` when the database does not answer."""
-        del timestamp  # the row's age counts from when it was seen, which is never before the window ends
+        claim = {
+            "key_id": key_id,
+            "nonce": nonce,
+            "timestamp": timestamp,
+            "behind": CLOCK_BEHIND_MAX_SECONDS,
+            "ahead": CLOCK_AHEAD_MAX_SECONDS,
+        }
         try:
             async with self._pool.connection() as connection:
-                return await (await connection.execute(_CLAIM, (key_id, nonce))).fetchone() is not None
+                return await (await connection.execute(_CLAIM, claim)).fetchone() is not None
         except DATABASE_AWAY as error:
             raise NonceStoreOverloaded(type(error).__name__) from error
 

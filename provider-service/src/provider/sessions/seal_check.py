@@ -5,6 +5,7 @@ Owns one look at the sessions with open wallet calls. It must never stop the sta
 
 from typing import Final
 
+import psycopg
 import structlog
 
 from provider.db import DATABASE_AWAY, Pool
@@ -28,8 +29,8 @@ async def alarm_of_broken_seals(pool: Pool, sealer: Sealer) -> None:
     try:
         async with pool.connection() as connection:
             needed = await (await connection.execute(_NEEDED)).fetchall()
-    except DATABASE_AWAY:
-        return  # each delivery says so too
+    except (*DATABASE_AWAY, psycopg.Error):
+        return  # not there, or not migrated yet; each delivery says so too
     broken = sum(not _opens(sealer, sealed) for (sealed,) in needed)
     if broken:
         log.error("token_seals_broken", sessions=broken, looked_at=len(needed))

@@ -4,6 +4,8 @@
 -- three drawers are searched, so a nonce that comes again under another timestamp is known too.
 -- (A scalar subquery, not `exists`: it stays a look-up by key whatever the planner believes of an empty table.)
 -- A drawer is emptied as a whole (casino.empty_old_nonce_drawer) when nothing in it can be younger than five minutes.
+-- A timestamp far from the database's clock is never fresh: 120 seconds ahead, 360 behind. A drawer is kept for 360 seconds
+-- after its last timestamp, so whatever the clock of a service does, also a step back, no nonce is accepted twice.
 create or replace function casino.claim_nonces(p_nonces text[], p_timestamps bigint[])
 returns setof text
 language plpgsql volatile security definer
@@ -13,12 +15,15 @@ set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
+declare
+    v_seconds constant bigint := extract(epoch from casino.clock())::bigint;
 begin
     return query
     insert into casino.nonces as claimed (drawer, nonce)
     select (claim.seconds / 360 % 3)::smallint, claim.nonce
     from unnest(p_nonces, p_timestamps) as claim (nonce, seconds)
-    where (select true from casino.nonces as seen where seen.drawer = 0 and seen.nonce = claim.nonce limit 1) is null
+    where claim.seconds between v_seconds - 360 and v_seconds + 120
+        and (select true from casino.nonces as seen where seen.drawer = 0 and seen.nonce = claim.nonce limit 1) is null
         and (select true from casino.nonces as seen where seen.drawer = 1 and seen.nonce = claim.nonce limit 1) is null
         and (select true from casino.nonces as seen where seen.drawer = 2 and seen.nonce = claim.nonce limit 1) is null
     order by claim.nonce -- one order everywhere: two batches with the same nonces must not wait for each other in a ring

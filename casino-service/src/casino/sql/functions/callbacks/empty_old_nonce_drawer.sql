@@ -1,7 +1,7 @@
 -- Purpose: empty the drawer of nonces that is next in turn, while nothing in it can be younger than five minutes and no
 -- request can yet fall into it. Outcome: the drawer that was emptied, or null when it is not the time (or it was empty).
--- Timestamps are accepted within 60 seconds: drawer k (of 360 s) takes nonces until 420 s after its start, which are to be
--- kept until 720 s after it; the drawer that takes its place begins to fill 60 s before 1080 s.
+-- Drawer k (of 360 s) takes nonces from 120 s before its start until 720 s after it (casino.claim_nonces), so it is emptied
+-- from 720 s after its start on, and until 120 s before its place is taken at 1080 s.
 create or replace function casino.empty_old_nonce_drawer()
 returns smallint
 language plpgsql volatile security definer
@@ -12,7 +12,7 @@ declare
     v_seconds constant bigint := extract(epoch from casino.clock())::bigint;
     v_drawer constant smallint := (v_seconds / 360 + 1) % 3;
 begin
-    if v_seconds % 360 >= 300 then
+    if v_seconds % 360 >= 240 then
         return null;
     end if;
     perform 1 from casino.nonces where drawer = v_drawer limit 1;
