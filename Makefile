@@ -59,6 +59,10 @@ chaos: .venv/.complete ## play rounds through faults and check every invariant; 
 bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
 	cd tests-e2e && exec ../$(BIN)/python -m bench
 
+.PHONY: failover
+failover: .venv/.complete ## kill the primary under load, promote its standby, count every acknowledged answer
+	cd tests-e2e && exec ../$(BIN)/python -m faults.failover
+
 .PHONY: docs
 docs: .venv/.complete ## render docs/errors.md, and the delivery orders of docs/reliability.md
 	$(BIN)/python docs/render_errors.py

@@ -1,0 +1,187 @@
+"""`make failover`: the casino's primary is killed under load and its standby promoted; what is left of every answer?
+
+Three acts, each on servers of its own: a synchronous standby asked directly, a synchronous one through the provider,
+and an asynchronous one to which nothing had come for a moment. Prints figures, and fails when a synchronous standby
+lost an acknowledged answer, or when reconciliation missed one that an asynchronous standby lost.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from books import require_sound_books
+from both_books import wait_until_settled
+from database import Row
+from faults.betting import Betting
+from faults.failover_scene import PLAYERS, FailoverScene, MixedRounds, failover_scene, transactions_on
+from faults.postgres_standby import ask, rewind, wait_until, wait_until_streaming
+from service_process import full_environment
+
+COMMAND_SECONDS_MAX = 120
+STRAY_SECONDS = 3.0
+ANSWERS_AFTER = 100
+ACKNOWLEDGED = """
+    select distinct attempt.transaction_id::text as transaction_id, call.kind,
+        call.original_transaction_id::text as bet_id
+    from provider.wallet_attempts as attempt join provider.wallet_transactions as call using (transaction_id)
+    where attempt.status = 200 and attempt.signature = 'good'
+"""
+HELD = "select transaction_id from casino.transactions"
+FIRST_ANSWER_AFTER = """
+    select extract(epoch from min(sent_at + make_interval(secs => elapsed_ms / 1000.0))) as at
+    from provider.wallet_attempts
+    where status = 200 and signature = 'good' and extract(epoch from sent_at) > %(died)s
+"""
+ENDS_OF_THE_UNKNOWN = """
+    select kind, state, count(*) as count from provider.wallet_transactions
+    where in_doubt_at is not null group by kind, state order by kind, state
+"""
+
+
+def show(name: str, figure: object) -> None:
+    click.echo(f"| {name} | {figure} |")
+
+
+def begin(title: str) -> None:
+    click.echo(f"\n**{title}**\n\n| figure | value |\n|---|---|")
+
+
+def asked_directly(seconds: float) -> None:
+    """Act one, rows A5 and I8: every call's caller remembers what it was told, and asks again afterwards."""
+    begin(f"Synchronous standby, {PLAYERS} players bet straight at the wallet")
+    with failover_scene(synchronous=True) as scene:
+        with Betting(scene.stack.casino, scene.sessions()) as betting:
+            time.sleep(seconds)
+            scene.fail_over()
+            betting.wait_for(ANSWERS_AFTER)
+            time.sleep(seconds)
+        reckoning = betting.ask_again()
+        show("acknowledged answers", reckoning.acknowledged)
+        show("of these present, byte for byte", reckoning.acknowledged - len(reckoning.lost))
+        show("lost", len(reckoning.lost))
+        show("longest time without a good answer, seconds", f"{betting.longest_silence():.2f}")
+        show("refused at the door (409, 503): nothing was done", reckoning.verdicts["nothing_done"])
+        show("done although refused at the door", len(reckoning.done_although_refused_at_the_door))
+        show("unknown outcomes", reckoning.verdicts["unknown"])
+        show("of these found booked when asked again", reckoning.unknown_that_were_booked)
+        show("asked twice, two answers", len(reckoning.disagreeing))
+        reckoning.require_nothing_lost()
+        require_sound_books(scene.casino_books)
+        show("ledger checks", "sound")
+        meet_the_former_primary(scene)
+
+
+def meet_the_former_primary(scene: FailoverScene) -> None:
+    """It comes back and takes itself for the primary. Nobody may write there, even if the switch errs."""
+    scene.primary.start()
+    before = transactions_on(scene.primary, scene.casino_database)
+    with Betting(scene.stack.casino, scene.sessions()) as betting:
+        betting.wait_for(ANSWERS_AFTER)
+        show("answers while the former primary is up, switch right", betting.count("acknowledged"))
+        scene.switch.point_to(scene.primary.port)
+        time.sleep(STRAY_SECONDS)
+        told = betting.count("acknowledged")
+        time.sleep(STRAY_SECONDS)
+        show(f"answers in {STRAY_SECONDS:.0f} s with the switch wrong", betting.count("acknowledged") - told)
+        scene.switch.point_to(scene.standby.port)
+        betting.wait_for(ANSWERS_AFTER)
+    betting.ask_again().require_nothing_lost()
+    written = transactions_on(scene.primary, scene.casino_database) - before
+    show("transactions written to the former primary", written)
+    assert written == 0, "split brain: a service wrote to a primary that had been replaced"
+    scene.primary.stop()
+    rewind(scene.primary, scene.standby)
+    ask(scene.standby, "alter system reset synchronous_standby_names")
+    scene.primary.start()
+    wait_until(scene.primary, "select pg_is_in_recovery()::text", "true")
+    wait_until_streaming(scene.standby)
+    show("former primary after pg_rewind", "follows as a standby")
+
+
+def through_the_provider(seconds: float, *, synchronous: bool, lag_seconds: float) -> None:
+    """Acts two and three, rows A5 and A6: the provider wrote down what it was told; what does reconciliation find?"""
+    kind = "Synchronous standby" if synchronous else f"Asynchronous standby, {lag_seconds:g} s behind"
+    begin(f"{kind}, mixed rounds of {PLAYERS} players through the provider")
+    with failover_scene(synchronous=synchronous) as scene:
+        with MixedRounds(scene.stack, scene.sessions()) as rounds:
+            time.sleep(seconds)
+            died_at = scene.fail_over(lag_seconds=lag_seconds)
+            time.sleep(seconds + 2.0)
+        wait_until_settled(scene.provider_books)
+        books = scene.provider_books
+        acknowledged = books.rows(ACKNOWLEDGED)
+        held = {row["transaction_id"] for row in scene.casino_books.rows(HELD)}
+        lost = [row for row in acknowledged if row["transaction_id"] not in held]
+        back_at = books.row(FIRST_ANSWER_AFTER, died=died_at)["at"]
+        show("rounds answered, interrupted", f"{rounds.answered}, {rounds.interrupted}")
+        show("acknowledged answers", len(acknowledged))
+        show("of these present", len(acknowledged) - len(lost))
+        kinds = Counter(row["kind"] for row in lost)
+        show("lost", ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or 0)
+        show("outage, seconds to the next good answer", f"{float(back_at) - died_at:.2f}")
+        ends = ", ".join(f"{row['count']} {row['kind']} {row['state']}" for row in books.rows(ENDS_OF_THE_UNKNOWN))
+        show("unknown outcomes, by how they ended", ends or "none")
+        reconcile(scene, lost)
+        require_sound_books(scene.casino_books)
+        show("ledger checks of the new primary", "sound")
+        check_against_heads(scene, lost)
+        assert not (synchronous and lost), "a synchronous standby lost what was acknowledged"
+        assert synchronous or lost, "nothing was lost: this run shows nothing about an asynchronous standby"
+
+
+def reconcile(scene: FailoverScene, lost: list[Row]) -> None:
+    first = run(scene, "provider", "reconcile", "--json")
+    report: dict[str, Any] = json.loads(first.stdout)
+    found = {each["transactionId"]: each for each in report["differences"]}
+    # A bet that stands again because its rollback was lost is reported as the bet's difference.
+    detected = [row for row in lost if row["transaction_id"] in found or row["bet_id"] in found]
+    show("provider reconcile: compared, differences", f"{report['compared']}, {len(found)}")
+    share = 100 * len(detected) / len(lost) if lost else 100
+    show("lost answers that it detected", f"{len(detected)} of {len(lost)} ({share:.0f} %)")
+    ends = Counter(f"{each['kind']} {'healed' if each['healedBy'] else 'for people'}" for each in found.values())
+    show("what it did", ", ".join(f"{count} {end}" for end, count in sorted(ends.items())) or "nothing")
+    second: dict[str, Any] = json.loads(run(scene, "provider", "reconcile", "--json").stdout)
+    show("differences after that, all with a proposed repair", len(second["differences"]))
+    assert all(each["proposedRepair"] for each in second["differences"] if not each["healedBy"])
+    assert len(detected) == len(lost), "reconciliation missed what was lost"
+
+
+def check_against_heads(scene: FailoverScene, lost: list[Row]) -> None:
+    """The casino's own check, told by the provider how long each wallet's chain was."""
+    heads = scene.log_dir / "heads.jsonl"
+    heads.write_text(run(scene, "provider", "heads").stdout)
+    checked = run(scene, "casino", "check-ledger", "--heads", str(heads))
+    if "No such command" in checked.stderr:
+        return
+    show("casino check-ledger --heads", f"exit status {checked.returncode}")
+    assert (checked.returncode != 0) == bool(lost), checked.stdout + checked.stderr
+
+
+def run(scene: FailoverScene, package: str, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = full_environment(scene.stack.services[package].environment)
+    command = [sys.executable, "-m", package, *words]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS_MAX, check=False
+    )
+
+
+@click.command()
+@click.option("--seconds", default=8.0, show_default=True, help="Load before and after the failover, in each act.")
+@click.option("--lag", default=0.5, show_default=True, help="How far behind the asynchronous standby is, in seconds.")
+def main(seconds: float, lag: float) -> None:
+    """Fail over under load and print what became of every acknowledged answer."""
+    asked_directly(seconds)
+    through_the_provider(seconds, synchronous=True, lag_seconds=0.0)
+    through_the_provider(seconds, synchronous=False, lag_seconds=lag)
+
+
+if __name__ == "__main__":
+    main()

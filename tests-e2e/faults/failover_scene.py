@@ -1,0 +1,157 @@
+"""A casino whose Postgres may fail over: a primary, its standby, the switch before them, and both services.
+
+The provider's books are on a server of their own, as two companies' are. Owns starting, failing over, and the load
+through the provider. Must leave no process behind.
+"""
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from database import Database, create_database, with_database
+from faults.postgres_scene import running_server
+from faults.postgres_standby import (
+    KEEP_WAL,
+    kill_with_its_senders,
+    promote,
+    replication_stopped,
+    running_standby,
+    synchronise,
+)
+from faults.scene import FAST_PROVIDER
+from faults.switch import Switch
+from game_session import GameSession
+from local_stack.postgres import Postgres
+from service_process import run_command_or_fail
+from stack import CURRENCY, TENANT, Stack, demo_environment, own_stack
+
+PLAYERS = 8
+JOIN_SECONDS_MAX = 60.0
+PAUSE_AFTER_TROUBLE_SECONDS = 0.05
+
+
+@dataclass(slots=True)
+class FailoverScene:
+    primary: Postgres
+    standby: Postgres
+    switch: Switch
+    stack: Stack
+    provider_books: Database
+    casino_database: str
+    log_dir: Path
+    failed_over: bool = False
+
+    @property
+    def casino_books(self) -> Database:
+        """The casino's books at whoever is the primary now, asked past the switch."""
+        leader = self.standby if self.failed_over else self.primary
+        return Database(with_database(leader.url(), self.casino_database))
+
+    def sessions(self) -> list[GameSession]:
+        return [self.stack.session(balance_minor=100_000_000) for _ in range(PLAYERS)]
+
+    def fail_over(self, *, lag_seconds: float = 0.0) -> float:
+        """The primary dies, the switch lets go of it, the standby is promoted. Answers when it died (wall clock).
+
+        With a lag, nothing has reached the standby for that long.
+        """
+        with replication_stopped(self.primary) if lag_seconds else _as_it_is():
+            time.sleep(lag_seconds)
+            kill_with_its_senders(self.primary)
+        died_at = time.time()
+        self.switch.point_to(None)
+        promote(self.standby)
+        self.failed_over = True
+        self.switch.point_to(self.standby.port)
+        return died_at
+
+
+@contextmanager
+def failover_scene(*, synchronous: bool) -> Iterator[FailoverScene]:
+    work = Path(tempfile.mkdtemp(prefix="failover-"))
+    try:
+        with (
+            running_server(work / "primary", settings=KEEP_WAL) as primary,
+            running_server(work / "provider") as elsewhere,
+            Switch() as switch,
+        ):
+            casino, provider = create_database(primary.url()), create_database(elsewhere.url())
+            environment = demo_environment(casino, casino_url="http://127.0.0.1:1", provider_url="http://127.0.0.1:1")
+            run_command_or_fail("casino", "migrate", environment)
+            run_command_or_fail("casino", "seed-demo", environment)
+            run_command_or_fail("provider", "migrate", environment | {"PROVIDER_DATABASE_URL": provider.url})
+            with running_standby(primary, work / "standby") as standby:
+                if synchronous:
+                    synchronise(primary)
+                switch.point_to(primary.port)
+                switched = Database(casino.url.replace(f":{primary.port}/", f":{switch.port}/"))
+                settings = FAST_PROVIDER | {"PROVIDER_DATABASE_URL": provider.url}
+                stack = own_stack(switched, work, provider_settings=settings)
+                try:
+                    yield FailoverScene(primary, standby, switch, stack, provider, casino.name, work)
+                finally:
+                    stack.close()
+                    provider.disconnect()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+class MixedRounds:
+    """Rounds of every shape through the provider, one at a time for each session, while the block lasts."""
+
+    def __init__(self, stack: Stack, sessions: Sequence[GameSession]) -> None:
+        self.answered = 0
+        self.interrupted = 0
+        self._stack = stack
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._play, args=(session,), daemon=True) for session in sessions]
+
+    def __enter__(self) -> "MixedRounds":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(JOIN_SECONDS_MAX)
+            assert not thread.is_alive(), "a round never ended"
+
+    def _play(self, session: GameSession) -> None:
+        client = self._stack.signing_client(self._stack.provider)
+        content = {
+            "sessionToken": session.token,
+            "providerSessionId": session.provider_session_id,
+            "userId": session.user_id,
+            "gameId": "SLOTS_001",
+            "currency": CURRENCY,
+            "casinoCode": TENANT,
+            "script": "mixed",
+        }
+        while not self._over.is_set():
+            try:
+                client.post("/provider/simulate", content).must_be_ok()
+                self.answered += 1
+            except Exception:
+                self.interrupted += 1
+                time.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+
+
+def transactions_on(server: Postgres, database: str) -> int:
+    """How many transactions that server holds, whoever it takes itself for."""
+    found = Database(with_database(server.url(), database))
+    try:
+        count: int = found.row("select count(*) as count from casino.transactions")["count"]
+    finally:
+        found.disconnect()
+    return count
+
+
+@contextmanager
+def _as_it_is() -> Iterator[None]:
+    yield
