@@ -1,0 +1,190 @@
+"""Drifts planted into either side's books: `provider reconcile` finds every one under its kind, and nothing else."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from database import Database, create_database, drop_database
+from faults.planted_drifts import HEALED, ONLY_REPORTED, Expected, Played, played, tail_cut_there
+from local_stack.testing import PostgresServer
+from service_process import full_environment
+from stack import CURRENCY, TENANT, Stack, own_stack
+
+COMMAND_SECONDS = 120.0
+SHOWN_SECONDS = 20.0
+
+
+@pytest.fixture
+def drifting(server: PostgresServer, template: Database, tmp_path: Path, live_stacks: list[Stack]) -> Iterator[Stack]:
+    """A stack whose books need not be sound in the end: they are what is broken here."""
+    database = create_database(server.url(), template=template)
+    running = own_stack(database, tmp_path, provider_settings={"PROVIDER_RECONCILE_AT": "off"})
+    live_stacks.append(running)
+    yield running
+    live_stacks.remove(running)
+    running.close()
+    drop_database(server.url(), database)
+
+
+def play(stack: Stack) -> Played:
+    """A scripted round of a player nobody has touched."""
+    session, client = stack.session(), stack.signing_client(stack.provider)
+    content = {
+        "sessionToken": session.token,
+        "providerSessionId": session.provider_session_id,
+        "userId": session.user_id,
+        "gameId": "SLOTS_001",
+        "currency": CURRENCY,
+        "casinoCode": TENANT,
+    }
+    assert client.post("/provider/simulate", content).must_be_ok().content["passed"] is True
+    return played(stack.books, session)
+
+
+def command(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "provider", *words],
+        env=full_environment(stack.provider_process.environment),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+
+
+def reconcile(stack: Stack, *words: str) -> dict[str, Any]:
+    """One run of the command; its report, which agrees with its exit status."""
+    ended = command(stack, "reconcile", "--json", *words)
+    assert ended.stdout.startswith("{"), ended.stderr
+    report: dict[str, Any] = json.loads(ended.stdout)
+    assert ended.returncode == report["exitStatus"], ended.stderr
+    return report
+
+
+def wait_until_shown(database: Database) -> None:
+    """Until the feed shows everything: a row is shown once nothing older can still commit, on the whole server."""
+    deadline = time.monotonic() + SHOWN_SECONDS
+    hidden = "select from casino.transactions where feed_position >= casino.feed_horizon()"
+    while database.rows(hidden):
+        assert time.monotonic() < deadline, "the feed never showed everything"
+        time.sleep(0.05)
+
+
+def plant(stack: Stack, plants: dict[str, Callable[[Played], Expected]]) -> dict[str, Expected]:
+    rounds = {name: play(stack) for name in plants}
+    expected = {name: work(rounds[name]) for name, work in plants.items()}
+    wait_until_shown(stack.books)
+    return expected
+
+
+def found(report: dict[str, Any], *, unhealed_only: bool = False) -> list[tuple[str, str]]:
+    return sorted(
+        (each["kind"], each["transactionId"])
+        for each in report["differences"]
+        if not (unhealed_only and each["healedBy"])
+    )
+
+
+def test_books_of_a_calm_hour_agree(drifting: Stack) -> None:
+    for _ in range(3):
+        play(drifting)
+    report = reconcile(drifting)
+    assert (report["exitStatus"], report["differences"], report["open"]) == (0, [], 0)
+    ended = command(drifting, "reconcile")
+    assert (ended.returncode, "15 compared, 0 under way, 0 differences" in ended.stdout) == (0, True), ended.stdout
+
+
+def test_every_planted_drift_is_found_under_its_kind_and_nothing_else(drifting: Stack) -> None:
+    """Row G7, row A6, pitfalls 23 and 24: 26 kinds of drift at once, on either side."""
+    plants = ONLY_REPORTED | HEALED | {"tail_cut_there": tail_cut_there}
+    assert len(plants) == 26
+    expected = sorted(pair for pairs in plant(drifting, plants).values() for pair in pairs)
+    report = reconcile(drifting, "--no-heal")
+    assert found(report) == expected
+    assert (report["exitStatus"], report["healed"]) == (1, 0)
+    assert all(each["proposedRepair"].endswith(".") for each in report["differences"])
+    again = reconcile(drifting, "--no-heal")
+    assert found(again) == expected, "finding changes nothing"
+
+
+def test_what_may_be_healed_is_healed_and_the_second_run_finds_nothing(drifting: Stack) -> None:
+    """Row G7."""
+    expected = sorted(pair for pairs in plant(drifting, HEALED).values() for pair in pairs)
+    report = reconcile(drifting)
+    assert found(report) == expected
+    assert (report["exitStatus"], report["healed"]) == (0, len(expected))
+    wait_until_shown(drifting.books)
+    again = reconcile(drifting)
+    assert (again["exitStatus"], again["differences"]) == (0, [])
+
+
+def test_healing_moves_no_money_where_people_have_to_decide(drifting: Stack) -> None:
+    balances = "select player_id, balance_minor, sequence_no from casino.wallets order by player_id"
+    expected = sorted(pair for pairs in plant(drifting, ONLY_REPORTED).values() for pair in pairs)
+    before = drifting.books.rows(balances)
+    report = reconcile(drifting)
+    assert found(report, unhealed_only=True) == found(report) == expected
+    assert drifting.books.rows(balances) == before
+
+
+def test_a_tail_that_the_wallet_lost_is_found_whole_and_healed_as_far_as_the_protocol_goes(drifting: Stack) -> None:
+    """Row A6: a failover to a standby that lacks the last transactions. No debit is ever sent again."""
+    lost = play(drifting)
+    expected = sorted(tail_cut_there(lost))
+    report = reconcile(drifting)
+    assert found(report) == expected
+    assert found(report, unhealed_only=True) == sorted([("missing_there", lost.bet), ("missing_there", lost.credit)])
+    wait_until_shown(drifting.books)
+    assert found(reconcile(drifting)) == sorted([("missing_there", lost.bet), ("missing_there", lost.credit)])
+
+
+def test_a_wallet_that_is_away_leaves_the_run_unfinished(drifting: Stack) -> None:
+    play(drifting)
+    drifting.casino_process.kill_9()
+    report = reconcile(drifting)
+    assert (report["exitStatus"], report["failure"], report["differences"]) == (2, "wallet_away", [])
+
+
+def test_the_heads_of_these_books_are_those_of_the_wallet(drifting: Stack) -> None:
+    """Row G8: what `casino check-ledger --heads` compares a cut tail with."""
+    rounds = [play(drifting) for _ in range(2)]
+    ended = command(drifting, "heads")
+    told = {line["userId"]: line for line in map(json.loads, ended.stdout.splitlines())}
+    assert set(told) == {each.session.user_id for each in rounds}
+    query = "select player_id, sequence_no, encode(head_hash, 'hex') as hash from casino.wallets"
+    for row in drifting.books.rows(f"{query} where player_id = any(%(ids)s)", ids=list(told)):
+        line = told[row["player_id"]]
+        assert (line["sequence"], line["hash"], line["casinoCode"]) == (row["sequence_no"], row["hash"], TENANT)
+
+
+def test_one_request_id_leads_from_the_player_to_both_books_and_to_what_was_found(drifting: Stack) -> None:
+    """Row H3, the provider's half; pitfall 23."""
+    at = play(drifting)
+    at.there(at.credit, "amount_minor = amount_minor + 1")
+    wait_until_shown(drifting.books)
+    assert reconcile(drifting)["exitStatus"] == 1
+    life = json.loads(command(drifting, "transaction", at.credit, "--json").stdout)
+    theirs = drifting.books.row(
+        "select request_id, sequence_no from casino.transactions where transaction_id = %(id)s", id=at.credit
+    )
+    assert life["requestId"] == theirs["request_id"]
+    assert life["requestId"] in drifting.provider_process.log_path.read_text()
+    assert life["head"].startswith(f"{theirs['sequence_no']}:")
+    assert [(each["status"], each["signature"]) for each in life["attempts"]] == [(200, "good")]
+    assert [each["kind"] for each in life["differences"]] == ["amount"]
+    bet = json.loads(command(drifting, "transaction", at.taken_back, "--json").stdout)
+    assert (bet["rollback"]["transactionId"], bet["rollback"]["state"]) == (at.rollback, "committed")
+    assert [each["status"] for each in bet["rollback"]["attempts"]] == [200]
+    paid = json.loads(command(drifting, "transaction", at.bet, "--json").stdout)
+    assert [credit["transactionId"] for credit in paid["credits"]] == [at.credit]
+    shown = command(drifting, "transaction", at.bet)
+    assert (shown.returncode, at.credit in shown.stdout) == (0, True)
+    assert at.session.token not in shown.stdout + json.dumps([life, bet, paid])
+    unknown = command(drifting, "transaction", "a9429bb3-9f71-4497-9fa4-f5f7592a46af")
+    assert (unknown.returncode, "never heard" in unknown.stderr, unknown.stdout) == (1, True, "")
