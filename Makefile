@@ -55,6 +55,10 @@ check: .venv/.complete ## formatting, lint, types, import contracts, migrations
 chaos: .venv/.complete ## play rounds through faults and check every invariant; SEED=… SECONDS=…
 	cd tests-e2e && exec ../$(BIN)/python -m faults $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
+.PHONY: saboteurs
+saboteurs: .venv/.complete ## break a copy in one place at a time: which test notices? ONLY=names SAMPLE=n SEED=text
+	cd tests-e2e && exec ../$(BIN)/python -m saboteurs --only="$(ONLY)" --sample="$(SAMPLE)" --seed="$(SEED)"
+
 .PHONY: bench
 bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
 	cd tests-e2e && exec ../$(BIN)/python -m bench

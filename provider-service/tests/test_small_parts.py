@@ -21,6 +21,14 @@ def test_five_retries_fall_within_two_minutes_and_then_one_a_minute() -> None:
     assert 45 <= Backoff().pause_seconds(100_000) <= 60
 
 
+def test_pauses_are_spread_so_that_an_outage_does_not_end_in_a_stampede() -> None:
+    """Row D9."""
+    pauses = [Backoff(4.0).pause_seconds(1) for _ in range(200)]
+    assert 3.0 <= min(pauses) < 3.2
+    assert 3.8 < max(pauses) <= 4.0
+    assert len(set(pauses)) > 150
+
+
 def test_the_rollback_of_a_bet_has_one_id_for_ever() -> None:
     bet = UUID("a9429bb3-9f71-4497-9fa4-f5f7592a46af")
     assert rollback_id_of(bet) == UUID("09b4c2aa-9d22-5b60-ab56-f08414b1b7aa")

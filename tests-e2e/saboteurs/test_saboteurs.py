@@ -1,0 +1,103 @@
+"""The saboteurs fit the code, and their trial counts only what a test has judged. `make saboteurs` tries them out."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from saboteurs.catalogue import ROOT, Planted, Saboteur, StaleSaboteur, chosen, load, stale_among
+from saboteurs.trial import Verdict, run_tests
+
+SABOTEURS_MIN = 100
+TRIAL_SECONDS = 60
+
+
+def saboteur(**changed: object) -> Saboteur:
+    fields = {"name": "name", "file": "casino-service/a.py", "old": "1", "new": "2", "breaks": "", "tests": ("t.py",)}
+    return Saboteur(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def test_every_saboteur_still_finds_what_it_changes_and_who_should_notice() -> None:
+    assert stale_among(load(), ROOT) == []
+
+
+def test_every_saboteur_changes_something_under_a_name_of_its_own_and_says_what() -> None:
+    found = load()
+    assert len(found) >= SABOTEURS_MIN
+    assert [name for name, count in Counter(each.name for each in found).items() if count > 1] == []
+    assert len({(each.file, each.old, each.new) for each in found}) == len(found)
+    for each in found:
+        assert each.old != each.new
+        assert each.breaks.endswith("."), each.name
+        assert each.suite in each.file
+        assert each.tests
+
+
+def test_text_that_moved_on_or_stands_twice_is_stale(tmp_path: Path) -> None:
+    for text in ("nothing", "1 and 1"):
+        with pytest.raises(StaleSaboteur):
+            saboteur().broken(text)
+    assert stale_among([saboteur()], tmp_path) != []
+
+
+def test_a_saboteur_works_in_the_copy_for_as_long_as_it_is_planted(tmp_path: Path) -> None:
+    source = tmp_path / "casino-service" / "a.py"
+    source.parent.mkdir()
+    source.write_text("x = 1")
+    before = source.stat().st_mtime
+    with Planted(saboteur(), tmp_path, age_seconds=10):
+        assert source.read_text() == "x = 2"
+        assert int(source.stat().st_mtime) != int(before), "a compiled file would be taken for up to date"
+    assert (source.read_text(), source.stat().st_mtime) == ("x = 1", before)
+
+
+def test_a_seed_chooses_the_same_sample_again() -> None:
+    found = load()
+    sample = chosen(found, only=[], sample=4, seed="abc")
+    assert sample == chosen(found, only=[], sample=4, seed="abc")
+    assert len(sample) == 4
+    assert sample != chosen(found, only=[], sample=4, seed="abd")
+    assert chosen(found, only=[found[3].name], sample=None, seed="") == [found[3]]
+    with pytest.raises(SystemExit):
+        chosen(found, only=["nobody"], sample=None, seed="")
+
+
+FIXTURE = """import pytest
+@pytest.fixture
+def thing():
+    {before}
+    yield
+    {after}
+def test_it(thing):
+    {test}
+"""
+TRIALS: dict[str, tuple[str, Verdict | str | None]] = {
+    "passes": (FIXTURE.format(before="pass", after="pass", test="pass"), Verdict(passed=1)),
+    "assertion": (FIXTURE.format(before="pass", after="pass", test="assert 1 == 2"), "assert 1 == 2"),
+    "exception": (FIXTURE.format(before="pass", after="pass", test="raise OSError('gone')"), "gone"),
+    "teardown": (FIXTURE.format(before="pass", after="assert 3 == 4", test="pass"), "assert 3 == 4"),
+    "setup": (FIXTURE.format(before="assert 5 == 6", after="pass", test="pass"), None),
+    "syntax": ("def broken(:\n", None),
+    "no test": ("", None),
+    "skipped": ("import pytest\ndef test_it():\n    pytest.skip('no')\n", None),
+}
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_only_a_test_that_fails_has_caught_anything(tmp_path: Path, name: str) -> None:
+    content, expected = TRIALS[name]
+    (tmp_path / "test_one.py").write_text(content)
+    verdict = run_tests(tmp_path, ["test_one.py"], seconds=TRIAL_SECONDS)
+    if isinstance(expected, Verdict):
+        assert verdict == expected
+    elif expected is None:
+        assert (verdict.failed, bool(verdict.spoilt)) == (None, True)
+    else:
+        assert verdict.failed == "test_one.py::test_it"
+        assert expected in verdict.reason
+
+
+def test_a_run_without_an_end_proves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text("import time\ndef test_it():\n    time.sleep(600)\n")
+    verdict = run_tests(tmp_path, ["test_one.py"], seconds=2)
+    assert (verdict.failed, verdict.spoilt) == (None, "no end within 2 s")
