@@ -90,7 +90,7 @@ def sent_again(stage: Stage, said: list[history.Said], verdict: Verdict) -> list
     asked = {
         (str(one.call.request.content.get("userId")), one.call.transaction_id): one.call
         for one in stage.proxy.deliveries
-        if one.intact and one.call.transaction_id
+        if one.call.transaction_id
     }
     dice = random.Random(len(kept))
     sample = dice.sample(sorted(kept), min(len(kept), SENT_AGAIN_MAX))
