@@ -1,0 +1,77 @@
+"""Reconciliation while rounds are played, answers are lost and recovery works: what is under way is no difference."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from faults.fault import Call, Fault
+from faults.scene import Scene
+from service_process import full_environment
+
+pytestmark = pytest.mark.slow
+
+PLAYERS = 4
+LOAD_SECONDS = 20.0
+COMMAND_SECONDS = 120.0
+EVERY_NTH_ANSWER_IS_LOST = 17
+
+
+def reconcile(scene: Scene, *words: str) -> dict[str, Any]:
+    ended = subprocess.run(
+        [sys.executable, "-m", "provider", "reconcile", "--json", *words],
+        env=full_environment(scene.stack.provider_process.environment),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    assert ended.stdout.startswith("{"), ended.stderr
+    report: dict[str, Any] = json.loads(ended.stdout)
+    return report
+
+
+def test_runs_beside_live_traffic_find_no_difference(fresh_scene: Scene) -> None:
+    """Row G7: precision while everything moves; half of the runs heal, and the outbox works beside them."""
+    scene, over, played = fresh_scene, threading.Event(), list[bool]()
+    sent: list[str] = []
+
+    def now_and_then(call: Call) -> bool:
+        if call.endpoint not in ("debit", "credit", "rollback"):
+            return False
+        sent.append(call.endpoint)
+        return len(sent) % EVERY_NTH_ANSWER_IS_LOST == 0
+
+    scene.disturb(now_and_then, Fault(cuts=True), times=10_000)
+
+    def play_on() -> None:
+        while not over.is_set():
+            try:
+                played.append(scene.play_round(scene.stack.session()).passed)
+            except Exception:
+                time.sleep(0.1)
+
+    players = [threading.Thread(target=play_on, daemon=True) for _ in range(PLAYERS)]
+    for player in players:
+        player.start()
+    reports = list[dict[str, Any]]()
+    deadline = time.monotonic() + LOAD_SECONDS
+    while time.monotonic() < deadline:
+        reports.append(reconcile(scene, *(["--no-heal"] if len(reports) % 2 else [])))
+    over.set()
+    for player in players:
+        player.join(60)
+        assert not player.is_alive(), "a player never came back"
+    scene.proxy.heal()
+    for report in reports:
+        assert (report["exitStatus"], report["differences"]) == (0, []), report
+    assert len(reports) > 2
+    assert True in played
+    assert False in played, "no answer was lost: the run is void"
+    scene.require_agreement()
+    final = reconcile(scene)
+    assert (final["exitStatus"], final["differences"], final["open"]) == (0, [], 0)
