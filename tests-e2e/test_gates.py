@@ -58,6 +58,7 @@ def test_an_expired_session_takes_no_new_bet(session: GameSession, database: Dat
 def test_an_expired_session_takes_the_credit_and_the_rollback_of_its_bets(
     session: GameSession, database: Database
 ) -> None:
+    """Row B6."""
     start, bet, undone = session.balance(), session.bet(), session.bet()
     database.change(EXPIRE, player=session.user_id)
     assert session.rollback(undone.transaction_id, round_id=undone.round_id).must_be_ok().balance == start - 1000

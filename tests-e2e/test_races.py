@@ -34,6 +34,7 @@ def retried_while_busy(session: GameSession, endpoint: str, content: JsonObject,
 
 
 def test_identical_bets_in_flight_at_once_take_one_stake(stack: Stack, session: GameSession) -> None:
+    """Row B2."""
     start, content = session.balance(), session.debit_content()
     answers = asyncio.run(post_all(stack, [("debit", content)] * COPIES))
     settled = [retried_while_busy(session, "debit", content, answer) for answer in answers]
@@ -44,6 +45,7 @@ def test_identical_bets_in_flight_at_once_take_one_stake(stack: Stack, session: 
 
 
 def test_identical_wins_and_rollbacks_in_flight_at_once_pay_once(stack: Stack, session: GameSession) -> None:
+    """Row B2."""
     bet, undone = session.bet(), session.bet()
     start = session.balance()
     win = session.credit_content(5000, round_id=bet.round_id, related=bet.transaction_id)
@@ -154,6 +156,7 @@ class Trial:
 
 @pytest.mark.slow
 def test_a_bet_racing_its_rollback_ends_in_one_of_two_ways_and_moves_nothing(stack: Stack, database: Database) -> None:
+    """Row B4, within one process: `faults/test_storms.py` does it with two."""
     seed = random.randrange(2**32)
     dice = random.Random(seed)
     sessions = [stack.session() for _ in range(TRIALS_AT_ONCE)]
@@ -174,6 +177,7 @@ def test_a_bet_racing_its_rollback_ends_in_one_of_two_ways_and_moves_nothing(sta
 
 @pytest.mark.slow
 def test_two_casino_processes_on_one_database_have_one_effect_for_one_id(start_stack: StartStack) -> None:
+    """Row B2."""
     first = start_stack()
     second = start_stack(like=first)
     session = first.session()

@@ -69,7 +69,7 @@ def bring_back(scene: Scene) -> None:
 def test_a_kill_at_every_step_of_the_round_leaves_nothing_undone(
     fresh_scene: Scene, victims: Chooses, held: str
 ) -> None:
-    """Nine rounds stand still, each at another step, when the kill comes."""
+    """Rows A1, A2 and A3. Nine rounds stand still, each at another step, when the kill comes."""
     scene, gates, rounds = fresh_scene, {step: Gate() for step in STEPS}, dict[str, Round]()
     for step, gate in gates.items():
         session = scene.stack.session()
@@ -94,6 +94,7 @@ def test_a_kill_at_every_step_of_the_round_leaves_nothing_undone(
 
 
 def test_kills_at_random_moments_under_load_leave_nothing_undone(fresh_scene: Scene) -> None:
+    """Rows A1 and A2, on a small scale: `make chaos` does the same with forty players and everything else broken."""
     seed = random.randrange(2**32)
     dice, scene, over = random.Random(seed), fresh_scene, threading.Event()
     played: list[Round] = []

@@ -59,6 +59,7 @@ CASES = {"debit": Case("bet_1", 0), "credit": Case("payout", 1000), "rollback": 
 @pytest.mark.parametrize("endpoint", CASES)
 @pytest.mark.parametrize("name", FALSE_ANSWERS)
 def test_a_false_answer_is_not_believed_and_cleared_up(scene: Scene, endpoint: str, name: str) -> None:
+    """Row B11."""
     session, case = scene.stack.session(), CASES[endpoint]
     rule = scene.disturb(step_of(session, endpoint), Fault(rewrites=FALSE_ANSWERS[name]))
     played = scene.play_round(session)

@@ -54,6 +54,7 @@ def require_cleared_up(scene: Scene, played: Round, case: Case) -> None:
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 @pytest.mark.parametrize("step", CASES)
 def test_a_disturbed_step_is_cleared_up_on_both_sides(scene: Scene, step: str, fault: Fault) -> None:
+    """Row B1. The request or its answer is lost, cut or late, at every step that moves money."""
     session, case = scene.stack.session(), CASES[step]
     rule = scene.disturb(step_of(session, case.endpoint, case.number), fault)
     played = scene.play_round(session)
@@ -63,6 +64,7 @@ def test_a_disturbed_step_is_cleared_up_on_both_sides(scene: Scene, step: str, f
 
 
 def test_a_bet_that_arrives_after_its_rollback_is_dead(scene: Scene) -> None:
+    """Row B3."""
     session = scene.stack.session()
     rule = scene.disturb(step_of(session, "debit"), Fault(delay_before_seconds=BEYOND_THE_DEADLINE_SECONDS))
     scene.play_round(session)
@@ -94,6 +96,7 @@ def test_a_rollback_that_is_lost_again_and_again_arrives_in_the_end_under_one_id
 
 
 def test_a_win_is_sent_until_the_wallet_answers_and_is_never_rolled_back(scene: Scene) -> None:
+    """Row B1. A win is never dropped."""
     session = scene.stack.session()
     lost = scene.disturb(lambda call: call.token == session.token and call.endpoint == "credit",
                          Fault(forwards=False, cuts=True), times=4)  # fmt: skip

@@ -32,7 +32,7 @@ def test_a_call_is_in_the_books_before_it_leaves_and_no_transaction_is_open_mean
 
 @pytest.mark.slow
 def test_another_process_finishes_what_a_dead_one_left_over(fresh_scene: Scene, tmp_path: Path) -> None:
-    """Nobody restarts the dead one: its leases run out, and whoever is alive takes over."""
+    """Row A2. Nobody restarts the dead one: its leases run out, and whoever is alive takes over."""
     scene, gates = fresh_scene, {step: Gate() for step in MONEY_STEPS}
     first = scene.stack.provider_process
     second = ServiceProcess("provider", free_port(), first.environment, tmp_path / "second-provider.log")

@@ -21,7 +21,6 @@ class Delivery:
     """One request at the wallet's door; `answer` is None where none came. Times are monotonic seconds."""
 
     call: Call
-    intact: bool
     sent_at: float
     answered_at: float
     answer: Message | None
@@ -40,11 +39,11 @@ class Upstream:
         self.deliveries: list[Delivery] = []
         self._turns = 0
 
-    async def deliver(self, call: Call, raw: bytes, *, intact: bool = True) -> Message | None:
+    async def deliver(self, call: Call, raw: bytes) -> Message | None:
         """The wallet's answer, or None where it is dead or says nothing."""
         sent_at = time.monotonic()
         answer = await self._exchange(raw)
-        self.deliveries.append(Delivery(call, intact, sent_at, time.monotonic(), answer))
+        self.deliveries.append(Delivery(call, sent_at, time.monotonic(), answer))
         return answer
 
     async def deliver_half(self, raw: bytes) -> None:

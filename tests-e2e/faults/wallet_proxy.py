@@ -157,11 +157,9 @@ class WalletProxy:
         if fault.forwards_half:
             await self.upstream.deliver_half(call.request.to_bytes(keep_alive=False))
             return None
-        if fault.corrupts_request:
-            raw = fault.corrupts_request.of(call.request, keep_alive=False)
-            reply = await self.upstream.deliver(call, raw, intact=False)
-        else:
-            reply = await self.upstream.deliver(call, call.request.to_bytes(keep_alive=False))
+        spoils = fault.corrupts_request
+        raw = spoils.of(call.request, keep_alive=False) if spoils else call.request.to_bytes(keep_alive=False)
+        reply = await self.upstream.deliver(call, raw)
         if self._policy:
             self._policy.noticed(call, reply)
         return reply
