@@ -1,0 +1,78 @@
+"""What a connection notices by itself: a server that went away, is silent, has no room, or must not be written to."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from casino_testing.processes import Wire, databases, until
+from casino_testing.tenant import Tenant
+
+from casino.db import APPLICATION_NAME, OutcomeUnknown, Overloaded
+
+pytestmark = pytest.mark.anyio
+
+SILENCE_SECONDS_MAX = 3.0
+OF_THE_SERVICE = (
+    f"select pid from pg_stat_activity where application_name = '{APPLICATION_NAME}' and datname = current_database()"
+)
+KILL_THE_SERVICE = f"select pg_terminate_backend(pid) from ({OF_THE_SERVICE}) as service"
+
+
+async def test_connections_that_died_while_they_were_idle_cost_no_call_an_error(tenant: Tenant) -> None:
+    async with databases(tenant, 1, pool_size_max=4) as (database,):
+        await asyncio.gather(*(database.call("select pg_catalog.pg_sleep(0.05)") for _ in range(4)))
+        await end_connections(tenant)
+        assert [await database.call("select 1") for _ in range(8)] == [[(1,)]] * 8
+
+
+async def test_a_server_that_says_nothing_is_given_up_and_the_outcome_is_open(tenant: Tenant) -> None:
+    """Row A11. The server's own statement time-out cannot be heard from a machine that stands still."""
+    async with (
+        Wire.to(tenant.url) as wire,
+        databases(tenant, 1, database_url=wire.url, statement_timeout_ms=50) as (database,),
+    ):
+        await database.call("select 1")
+        wire.loses_answers = True
+        async with asyncio.timeout(SILENCE_SECONDS_MAX):
+            with pytest.raises(OutcomeUnknown):
+                await database.call("select 1")
+        wire.loses_answers = False
+        assert await database.call("select 1") == [(1,)]
+
+
+@pytest.mark.parametrize("sqlstate", ["53100", "53200", "53300"])
+async def test_a_server_without_room_has_done_nothing_and_its_caller_may_come_again(
+    tenant: Tenant, sqlstate: str
+) -> None:
+    """Row A9."""
+    async with databases(tenant, 1) as (database,):
+        with pytest.raises(Overloaded):
+            await database.call(f"do $$ begin raise exception 'full' using errcode = '{sqlstate}'; end $$")
+        assert await database.call("select 1") == [(1,)]
+
+
+async def test_a_server_that_became_read_only_is_left_for_another_connection(tenant: Tenant) -> None:
+    """Row A5. A demoted primary: nothing was done there, and the next connection looks for the new one."""
+    async with databases(tenant, 1, pool_size_max=1) as (database,):
+        before = await database.call(
+            "select pg_catalog.pg_backend_pid(), pg_catalog.set_config('default_transaction_read_only', 'on', false)"
+        )
+        with pytest.raises(Overloaded):
+            await database.call("select casino.claim_nonces(array['n'], array[0::bigint])")
+        assert await database.call("select pg_catalog.pg_backend_pid()") != [(before[0][0],)]
+
+
+async def test_a_standby_is_no_place_to_connect_to(tenant: Tenant) -> None:
+    async with databases(tenant, 1, pool_wait_seconds=0.2) as (database,):
+        name = tenant.sql("select quote_ident(current_database()) as name")[0]["name"]
+        tenant.sql(f"alter database {name} set default_transaction_read_only = on")
+        await end_connections(tenant)
+        with pytest.raises(Overloaded):
+            await database.call("select 1")
+
+
+async def end_connections(tenant: Tenant) -> None:
+    """End them, and wait until the server has: one that is about to end is not yet recognisable."""
+    tenant.sql(KILL_THE_SERVICE)
+    await until(lambda: not tenant.sql(OF_THE_SERVICE))
