@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from casino_testing.edge import CASINO_RING, FakeProvider, Service, bet, serving
 from casino_testing.tenant import Tenant
 from structlog.typing import EventDict
+
+from shared_signing.signer import CORRECTION_MAX_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -187,3 +190,15 @@ async def test_the_session_token_is_not_logged(service: Service, logged: list[Ev
     assert [event["event"] for event in logged if event["event"] == "game_launched"]
     assert token not in repr(logged)
     assert msgspec.json.encode(token).decode() not in repr(logged)
+
+
+@pytest.mark.parametrize(("off_seconds", "calls"), [(0, 1), (240, 2), (-240, 2), (700, 2)])
+async def test_a_provider_whose_clock_is_off_by_minutes_is_called_once_more_with_its_own_time(
+    tenant: Tenant, off_seconds: int, calls: int
+) -> None:
+    """Row C1. Within ten minutes the launch succeeds; beyond them its time is not believed. Never a third call."""
+    provider = FakeProvider(clock=lambda: time.time() + off_seconds)
+    async with serving(tenant, provider=provider) as service:
+        response = await service.anybody.post("/casino/launchGame", json={"userId": "1", "gameId": "1"})
+    assert response.status_code == (201 if abs(off_seconds) <= CORRECTION_MAX_SECONDS else 502)
+    assert len(provider.requests) == calls

@@ -10,7 +10,7 @@ import pytest
 
 from shared_signing.canonical import SignatureHeader
 from shared_signing.keys import Key, KeyRing, NoLiveKey
-from shared_signing.signer import Signer
+from shared_signing.signer import Signer, clock_correction
 
 
 def test_a_request_is_signed_with_the_newest_key_and_the_present_second(house: Any) -> None:
@@ -70,3 +70,21 @@ def test_an_answer_is_signed_with_the_key_of_its_request_not_with_the_newest(hou
     covered = f"v1-response\n1763690000\n{'n' * 16}\n404\n{hashlib.sha256(b'{}').hexdigest()}"
     mac = hmac.new(b"casino-secret", covered.encode(), hashlib.sha256).hexdigest()
     assert header == SignatureHeader(1_763_690_000, "n" * 16, "main", mac)
+
+
+@pytest.mark.parametrize(
+    ("server_time", "correction_seconds"),
+    [
+        (1_763_690_600, 600),
+        (1_763_690_601, 0),
+        (1_763_689_400, -600),
+        (1_763_689_399, 0),
+        (1_763_690_000.0, 0),
+        ("1763690061", 0),
+        (True, 0),
+        (None, 0),
+    ],
+)
+def test_a_peers_clock_is_believed_within_ten_minutes(server_time: object, correction_seconds: int) -> None:
+    """Row C1. What a caller adds to its own clock for the one request that it signs anew."""
+    assert clock_correction(server_time, 1_763_690_000.9) == correction_seconds

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,7 +22,7 @@ from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import KeyRing, parse_keys
 from shared_signing.nonces import InMemoryNonceStore
 from shared_signing.signer import Signer
-from shared_signing.verifier import Accepted, Verifier
+from shared_signing.verifier import Accepted, Refusal, Refused, Verifier
 
 BASE_URL: Final = "http://casino.test"
 JSON: Final = {"content-type": "application/json"}
@@ -41,6 +42,7 @@ class FakeProvider:
     ring: KeyRing = PROVIDER_RING
     fails_with: type[httpx.TransportError] | None = None
     answer: Content | bytes | None = None
+    clock: Callable[[], float] = time.time
     requests: list[httpx.Request] = field(default_factory=list)
 
     def transport(self) -> httpx.MockTransport:
@@ -52,9 +54,11 @@ class FakeProvider:
         if self.fails_with is not None:
             raise self.fails_with("as told", request=request)
         headers = [value for name, value in request.headers.raw if name.lower() == PROVIDER_HEADER.encode()]
-        verdict = await Verifier(PROVIDER_RING, InMemoryNonceStore()).verify_request(
+        verdict = await Verifier(PROVIDER_RING, InMemoryNonceStore(), clock=self.clock).verify_request(
             headers, method=request.method, target=request.url.raw_path, body=request.content
         )
+        if isinstance(verdict, Refused) and verdict.refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW:
+            return httpx.Response(401, json={"code": verdict.refusal.value, "serverTime": verdict.server_time})
         assert isinstance(verdict, Accepted), verdict
         body = self._body(request)
         signature = Signer(self.ring).sign_response(

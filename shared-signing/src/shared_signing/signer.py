@@ -19,6 +19,9 @@ from shared_signing.keys import Key, KeyRing
 NONCE_BYTES: Final = 16
 """Random bytes of a fresh nonce, written as 32 hex digits."""
 
+CORRECTION_MAX_SECONDS: Final = 600
+"""How far a caller lets an unsigned `serverTime` move its own clock for the one request that it signs anew."""
+
 _NONCE: Final = re.compile(NONCE_PATTERN)
 _METHOD: Final = re.compile(r"[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*")
 _TARGET: Final = re.compile(rb"[!-~\x80-\xff]+")
@@ -71,3 +74,11 @@ class Signer:
         key = self._key_ring.verifying_key(key.key_id, now) or self._key_ring.signing_key(now)
         mac = key.mac(response_bytes(timestamp=timestamp, nonce=nonce, status=status, body=body))
         return f"t={timestamp},n={nonce},k={key.key_id},v1={mac}"
+
+
+def clock_correction(server_time: object, now: float) -> int:
+    """How many seconds the peer's clock is ahead of `now`, by the `serverTime` of its 401; 0 if not believable."""
+    if not isinstance(server_time, int) or isinstance(server_time, bool):
+        return 0
+    correction_seconds = server_time - int(now)
+    return correction_seconds if abs(correction_seconds) <= CORRECTION_MAX_SECONDS else 0

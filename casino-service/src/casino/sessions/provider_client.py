@@ -5,6 +5,7 @@ Owns the wire to the provider. An answer counts only when its signature is good;
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 import httpx
@@ -14,7 +15,7 @@ import structlog
 from casino.errors import Refused
 from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
-from shared_signing.signer import Signer
+from shared_signing.signer import Signer, clock_correction
 
 log = structlog.get_logger()
 
@@ -34,9 +35,9 @@ class ProviderClient:
     """The provider's two endpoints."""
 
     def __init__(self, provider_url: str, keys: KeyRing, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._keys = keys
         self._client = httpx.AsyncClient(
             base_url=provider_url,
-            auth=SignedAuth(Signer(keys), keys, SIGNATURE_HEADER),
             transport=transport,
             limits=httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_SECONDS),
             headers={"accept-encoding": "identity"},
@@ -59,13 +60,17 @@ class ProviderClient:
     async def _post(
         self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float
     ) -> dict[str, Any]:
+        request = self._client.build_request(
+            "POST",
+            path,
+            content=msgspec.json.encode(message),
+            headers={"content-type": "application/json", "x-request-id": request_id},
+            timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
+        )
         try:
-            answer = await self._client.post(
-                path,
-                content=msgspec.json.encode(message),
-                headers={"content-type": "application/json", "x-request-id": request_id},
-                timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
-            )
+            answer = await self._client.send(request, auth=self._signed(0))
+            if answer.status_code == httpx.codes.UNAUTHORIZED:  # nothing was done: sign anew, once
+                answer = await self._client.send(request, auth=self._signed(_correction(answer)))
         except (httpx.HTTPError, NoLiveKey) as error:
             log.warning("provider_call_failed", path=path, error_type=type(error).__name__)
             raise ProviderUnreachable(type(error).__name__) from error
@@ -77,6 +82,18 @@ class ProviderClient:
             return msgspec.json.decode(answer.content, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise ProviderUnreachable("its answer is not a JSON object") from None
+
+    def _signed(self, correction_seconds: int) -> SignedAuth:
+        return SignedAuth(Signer(self._keys, lambda: time.time() + correction_seconds), self._keys, SIGNATURE_HEADER)
+
+
+def _correction(answer: httpx.Response) -> int:
+    """How far the provider says that its clock is ahead of ours."""
+    try:
+        told = msgspec.json.decode(answer.content, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return 0
+    return clock_correction(told.get("serverTime"), time.time())
 
 
 def unreachable() -> Refused:

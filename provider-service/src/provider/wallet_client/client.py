@@ -4,6 +4,7 @@ Owns the attempts of a call. It must never outlive the call's deadline, and neve
 """
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
@@ -27,7 +28,7 @@ from provider.wallet_client.outcomes import (
 from provider.wallet_client.transport import AnswerRefused, NotSent
 from shared_signing.httpx_auth import EXTENSION_NAME, SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
-from shared_signing.signer import Signer
+from shared_signing.signer import Signer, clock_correction
 
 __all__ = ["Accepted", "Called", "Refused", "Unknown", "WalletClient"]
 
@@ -35,7 +36,8 @@ HEADER_NAME: Final = "x-casino-signature"
 TRIES_MAX: Final = 10
 FIRST_WAIT_SECONDS: Final = 0.1
 WAIT_MAX_SECONDS: Final = 1.5
-SKEW_MAX_SECONDS: Final = 600
+RETRY_AFTER_SPREAD: Final = 0.5
+"""Share of what `retry-after` asks for by which a wait may be longer."""
 _HEADERS: Final = (
     ("user-agent", "provider-service"),
     ("accept", "application/json"),
@@ -100,10 +102,7 @@ class WalletClient:
 
     def skew_to(self, server_time: object) -> int:
         """How far the wallet's clock is ahead, if it says so believably."""
-        if not isinstance(server_time, int) or isinstance(server_time, bool):
-            return 0
-        skew_seconds = server_time - int(self._clock())
-        return skew_seconds if abs(skew_seconds) <= SKEW_MAX_SECONDS else 0
+        return clock_correction(server_time, self._clock())
 
     def _signed(self, skew_seconds: int) -> SignedAuth:
         if not skew_seconds:
@@ -196,7 +195,10 @@ def _pause(state: RetryCallState) -> float:
     again = state.outcome.result() if state.outcome else None
     if isinstance(again, Again) and again.sign_anew:
         return 0.0
-    return max(_BACKOFF(state), again.after_seconds if isinstance(again, Again) else 0.0)
+    asked_seconds = again.after_seconds if isinstance(again, Again) else 0.0
+    # Not all at the very moment that the wallet named: those whom it sent away together would come back together.
+    spread = random.uniform(1.0, 1.0 + RETRY_AFTER_SPREAD)  # noqa: S311 -- pacing, not a secret
+    return max(_BACKOFF(state), asked_seconds * spread)
 
 
 async def _retry(attempt: Callable[[], Awaitable[Outcome | Again]], first: Again) -> Outcome:
