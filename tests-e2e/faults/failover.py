@@ -26,7 +26,6 @@ from faults.postgres_standby import ask, rewind, wait_until, wait_until_streamin
 from service_process import full_environment
 
 COMMAND_SECONDS_MAX = 120
-STRAY_SECONDS = 3.0
 ANSWERS_AFTER = 100
 ACKNOWLEDGED = """
     select distinct attempt.transaction_id::text as transaction_id, call.kind,
@@ -54,7 +53,7 @@ def begin(title: str) -> None:
     click.echo(f"\n**{title}**\n\n| figure | value |\n|---|---|")
 
 
-def asked_directly(seconds: float) -> None:
+def asked_directly(seconds: float, *, stray_seconds: float = 3.0) -> None:
     """Act one, rows A5 and I8: every call's caller remembers what it was told, and asks again afterwards."""
     begin(f"Synchronous standby, {PLAYERS} players bet straight at the wallet")
     with failover_scene(synchronous=True) as scene:
@@ -74,12 +73,17 @@ def asked_directly(seconds: float) -> None:
         show("of these found booked when asked again", reckoning.unknown_that_were_booked)
         show("asked twice, two answers", len(reckoning.disagreeing))
         reckoning.require_nothing_lost()
-        require_sound_books(scene.casino_books)
-        show("ledger checks", "sound")
-        meet_the_former_primary(scene)
+        require_sound_ledger(scene)
+        meet_the_former_primary(scene, stray_seconds=stray_seconds)
 
 
-def meet_the_former_primary(scene: FailoverScene) -> None:
+def require_sound_ledger(scene: FailoverScene) -> None:
+    with scene.casino_books() as books:
+        require_sound_books(books)
+    show("ledger checks of the new primary", "sound")
+
+
+def meet_the_former_primary(scene: FailoverScene, *, stray_seconds: float) -> None:
     """It comes back and takes itself for the primary. Nobody may write there, even if the switch errs."""
     scene.primary.start()
     before = transactions_on(scene.primary, scene.casino_database)
@@ -87,10 +91,9 @@ def meet_the_former_primary(scene: FailoverScene) -> None:
         betting.wait_for(ANSWERS_AFTER)
         show("answers while the former primary is up, switch right", betting.count("acknowledged"))
         scene.switch.point_to(scene.primary.port)
-        time.sleep(STRAY_SECONDS)
         told = betting.count("acknowledged")
-        time.sleep(STRAY_SECONDS)
-        show(f"answers in {STRAY_SECONDS:.0f} s with the switch wrong", betting.count("acknowledged") - told)
+        time.sleep(stray_seconds)
+        show(f"answers in {stray_seconds:g} s with the switch wrong", betting.count("acknowledged") - told)
         scene.switch.point_to(scene.standby.port)
         betting.wait_for(ANSWERS_AFTER)
     betting.ask_again().require_nothing_lost()
@@ -118,7 +121,8 @@ def through_the_provider(seconds: float, *, synchronous: bool, lag_seconds: floa
         wait_until_settled(scene.provider_books)
         books = scene.provider_books
         acknowledged = books.rows(ACKNOWLEDGED)
-        held = {row["transaction_id"] for row in scene.casino_books.rows(HELD)}
+        with scene.casino_books() as casino:
+            held = {row["transaction_id"] for row in casino.rows(HELD)}
         lost = [row for row in acknowledged if row["transaction_id"] not in held]
         back_at = books.row(FIRST_ANSWER_AFTER, died=died_at)["at"]
         show("rounds answered, interrupted", f"{rounds.answered}, {rounds.interrupted}")
@@ -130,8 +134,7 @@ def through_the_provider(seconds: float, *, synchronous: bool, lag_seconds: floa
         ends = ", ".join(f"{row['count']} {row['kind']} {row['state']}" for row in books.rows(ENDS_OF_THE_UNKNOWN))
         show("unknown outcomes, by how they ended", ends or "none")
         reconcile(scene, lost)
-        require_sound_books(scene.casino_books)
-        show("ledger checks of the new primary", "sound")
+        require_sound_ledger(scene)
         check_against_heads(scene, lost)
         assert not (synchronous and lost), "a synchronous standby lost what was acknowledged"
         assert synchronous or lost, "nothing was lost: this run shows nothing about an asynchronous standby"

@@ -46,11 +46,12 @@ class FailoverScene:
     log_dir: Path
     failed_over: bool = False
 
-    @property
-    def casino_books(self) -> Database:
+    @contextmanager
+    def casino_books(self) -> Iterator[Database]:
         """The casino's books at whoever is the primary now, asked past the switch."""
         leader = self.standby if self.failed_over else self.primary
-        return Database(with_database(leader.url(), self.casino_database))
+        with books_at(leader, self.casino_database) as books:
+            yield books
 
     def sessions(self) -> list[GameSession]:
         return [self.stack.session(balance_minor=100_000_000) for _ in range(PLAYERS)]
@@ -142,13 +143,19 @@ class MixedRounds:
                 time.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
 
 
-def transactions_on(server: Postgres, database: str) -> int:
-    """How many transactions that server holds, whoever it takes itself for."""
-    found = Database(with_database(server.url(), database))
+@contextmanager
+def books_at(server: Postgres, database: str) -> Iterator[Database]:
+    """The casino's books as that server holds them, whoever it takes itself for."""
+    books = Database(with_database(server.url(), database))
     try:
-        count: int = found.row("select count(*) as count from casino.transactions")["count"]
+        yield books
     finally:
-        found.disconnect()
+        books.disconnect()
+
+
+def transactions_on(server: Postgres, database: str) -> int:
+    with books_at(server, database) as books:
+        count: int = books.row("select count(*) as count from casino.transactions")["count"]
     return count
 
 
