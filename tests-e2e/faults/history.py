@@ -87,10 +87,10 @@ def lost_reports(
 ) -> Iterator[str]:
     """I4 at the far end: what a player was told of a step stands in both books. `ours`: states at the provider."""
     for player, step in steps:
-        told = step.get("response") or {}
-        if step.get("status") != 200 or "transactionId" not in told:
+        asked, told = step.get("request") or {}, step.get("response") or {}
+        if step.get("status") != 200 or not told or "transactionId" not in asked:
             continue
-        key = player, str(told["transactionId"])
+        key = player, str(asked["transactionId"])
         entry = ledger.get(key)
         if entry is None or entry.state == "refused":
             yield f"{player} was told that {step['action']} was done, and the ledger does not have it: {told}"

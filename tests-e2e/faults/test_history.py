@@ -146,7 +146,8 @@ def test_a_balance_that_the_wallet_did_not_have_at_that_time_is_found(balance: i
 
 def step(transaction_id: str, balance: str, **more: Any) -> dict[str, Any]:
     told = {"transactionId": transaction_id, "balance": balance}
-    return {"action": "a step", "status": 200, "passed": True, "response": told} | more
+    asked = {"transactionId": transaction_id}
+    return {"action": "a step", "status": 200, "passed": True, "request": asked, "response": told} | more
 
 
 OURS = {(PLAYER, "bet-1"): "settled", (PLAYER, "win-1"): "committed"}
