@@ -4,6 +4,7 @@ Owns what an operator would do with pg_basebackup, pg_promote and pg_rewind. Mus
 still answers: fencing comes first, here as anywhere.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -90,25 +92,22 @@ def wait_until_streaming(primary: Postgres) -> None:
 def replication_stopped(primary: Postgres) -> Iterator[None]:
     """Commits go on, and nothing of them reaches the standby; as behind a network that swallows packets."""
     rows = ask(primary, "select pid from pg_stat_replication")
-    with frozen_processes([int(row[0]) for row in rows]):
+    with frozen_processes([row[0] for row in rows]):
         yield
 
 
 def kill_with_its_senders(primary: Postgres) -> None:
     """kill -9 of the primary, also of processes that were frozen and cannot notice that their postmaster died."""
-    assert primary.pid is not None
-    others = [pid for pid in server_processes(primary) if pid != primary.pid]
-    os.kill(primary.pid, signal.SIGKILL)
-    for pid in others:
-        try:
+    postmaster = primary.pid
+    assert postmaster is not None, "the primary does not run"
+    others = [pid for pid in server_processes(primary) if pid != postmaster]
+    for pid in [postmaster, *others]:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
     deadline = time.monotonic() + GONE_SECONDS_MAX
-    while primary.pid is not None:
-        assert time.monotonic() < deadline, "the postmaster does not die"
+    while server_processes(primary):
+        assert time.monotonic() < deadline, "the primary does not die"
         time.sleep(POLL_SECONDS)
-    wait_until_gone(primary)
 
 
 def promote(standby: Postgres) -> float:
@@ -132,7 +131,7 @@ def rewind(former: Postgres, primary: Postgres) -> None:
     )
 
 
-def ask(server: Postgres, statement: str) -> list[tuple[object, ...]]:
+def ask(server: Postgres, statement: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(server.url(), autocommit=True, connect_timeout=5) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []

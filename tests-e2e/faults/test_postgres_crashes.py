@@ -121,22 +121,6 @@ def test_a_frozen_postgres_makes_players_wait_and_then_everything_is_decided_onc
     betting.ask_again().require_nothing_lost()
 
 
-@pytest.mark.parametrize("service", ["casino", "provider"])
-def test_a_frozen_service_makes_players_wait_and_then_everything_is_decided_once(
-    scene: PostgresScene, service: str
-) -> None:
-    """Row A11. The provider's bets time out after a second, their rollbacks wait beside them in the same sockets."""
-    players = [scene.stack.open_player() for _ in range(3)]
-    with Betting(scene.stack.casino, scene.sessions(PLAYERS), call_seconds=1.0) as betting:
-        with Rounds(scene, players) as rounds:
-            betting.wait_for(ANSWERS_BEFORE)
-            with frozen_processes([scene.stack.services[service].pid]):
-                time.sleep(2.5)
-            betting.wait_for(ANSWERS_AFTER)
-        assert rounds.answers
-    betting.ask_again().require_nothing_lost()
-
-
 def test_a_late_bet_and_its_rollback_are_decided_once_when_a_frozen_postgres_wakes(scene: PostgresScene) -> None:
     """Row A11, Row B3, I7. Whichever is executed first, the player has the stake back and the bet is dead."""
     for session in scene.sessions(4):
