@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -51,6 +52,7 @@ from shared_signing.verifier import Verifier
 log = structlog.get_logger(__name__)
 
 SIGNATURE_HEADER: Final = "x-provider-signature"
+RECOVERY_POOL_MAX: Final = 2
 
 
 def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> Starlette:
@@ -72,7 +74,11 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     outbox_due = asyncio.Event()
     books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
     courier = Courier(pool, books, wallet, nudge=outbox_due.set)
-    outbox = Outbox(books, courier, sealer, nudge=outbox_due.set)
+    # Connections of its own: payouts and rollbacks that are due go out however many bets are being placed.
+    recovery_pool = create_pool(replace(settings, pool_max=RECOVERY_POOL_MAX))
+    recovery_books = books.over(recovery_pool)
+    recovery_courier = Courier(recovery_pool, recovery_books, wallet, nudge=outbox_due.set)
+    outbox = Outbox(recovery_books, recovery_courier, sealer, nudge=outbox_due.set)
     outbox_loop = BackgroundLoop(
         "outbox", outbox.step, interval_seconds=settings.outbox_interval_seconds, nudged=outbox_due
     )
@@ -89,8 +95,9 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             # The pool fills in the background: a provider that starts before its database says so in /health/ready.
-            await pool.open(wait=False)
-            stack.push_async_callback(pool.close)
+            for each in (pool, recovery_pool):
+                await each.open(wait=False)
+                stack.push_async_callback(each.close)
             await key_watch.start()
             stack.push_async_callback(key_watch.stop)
             await alarm_of_broken_seals(pool, sealer)
