@@ -8,6 +8,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -161,3 +162,10 @@ def send_and_give_up(scene: PostgresScene, endpoint: str, content: JsonObject) -
     thread = threading.Thread(target=send)
     thread.start()
     return thread
+
+
+def test_both_services_watch_their_connections_with_the_same_file() -> None:
+    """They may not import each other, and a rule about money must not differ between them."""
+    root = Path(__file__).parents[2]
+    copies = [root / f"{name}-service" / "src" / name / "connections.py" for name in ("casino", "provider")]
+    assert copies[0].read_bytes() == copies[1].read_bytes()

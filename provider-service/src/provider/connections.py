@@ -1,6 +1,6 @@
 """One kind of database connection: what it notices by itself, so that nobody believes a server that cannot be believed.
 
-Owns five observations that the driver leaves to its user. It must never cost a call a round trip more.
+Owns five observations that the driver leaves to its user. It must never cost the hot path a round trip.
 
 - A connection that died while it was idle: the server's farewell lies unread in the socket. Such a one is not handed
   out, so a restart of Postgres costs no request an error.
@@ -12,6 +12,8 @@ Owns five observations that the driver leaves to its user. It must never cost a 
   for the new primary.
 - A server on an older timeline than one seen before: the former primary is back and does not know that it was replaced.
 """
+
+from __future__ import annotations
 
 import select
 from typing import Any, Final, TypeVar
