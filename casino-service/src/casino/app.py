@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 import httpx
@@ -42,6 +43,7 @@ SIGNATURE_HEADER: Final = "x-casino-signature"
 GC_THRESHOLD_OBJECTS: Final = 5_000
 NONCE_DRAWER_CHECK_SECONDS: Final = 60.0
 CLIENT_PRUNE_SECONDS: Final = 30.0
+ASIDE_POOL_SIZE_MAX: Final = 4
 
 
 def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
@@ -81,9 +83,11 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     casino_keys = key_watch.keys.casino
     provider = ProviderClient(settings.provider_url, key_watch.keys.provider, transport=provider_transport)
     tenant_id, ledger_id = settings.tenant_id, settings.ledger_id
-    launcher = Launcher(database=database, provider=provider, tenant_id=tenant_id, ledger_id=ledger_id)
-    gate = ClientGate(database, settings)
-    feed = Feed(database, tenant_id, ledger_id)
+    # Connections of their own: however many launches and pages of the feed wait, money finds one.
+    aside = Database(replace(settings, pool_size_max=min(settings.pool_size_max, ASIDE_POOL_SIZE_MAX)))
+    launcher = Launcher(database=aside, provider=provider, tenant_id=tenant_id, ledger_id=ledger_id)
+    gate = ClientGate(aside, settings)
+    feed = Feed(aside, tenant_id, ledger_id)
     loops = [
         BackgroundLoop("metrics", metrics.flush, interval_seconds=FLUSH_SECONDS),
         BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS),
@@ -92,7 +96,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await database.open()
+        await asyncio.gather(database.open(), aside.open())
         await key_watch.start()
         for loop in loops:
             loop.start()
@@ -101,7 +105,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         await asyncio.gather(key_watch.stop(), *(loop.stop() for loop in loops))
         await asyncio.gather(commands.close(), balances.close(), nonces.close())
         await provider.close()
-        await database.close()
+        await asyncio.gather(database.close(), aside.close())
         log.info("service_stopped")
 
     app = Starlette(
