@@ -1,10 +1,13 @@
 """`python -m faults`: one campaign of faults against both services, from the folder tests-e2e."""
 
 import argparse
+import logging
 import secrets
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -13,6 +16,18 @@ from faults.plan import draw_plan
 
 SECONDS = 60.0
 SEED_BITS = 32
+
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Clean up once: a second Ctrl-C must not interrupt the cleaning and leave processes behind."""
+    for ending in ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    # The players' tasks are torn down where they stand: what they would say about that is of no interest.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    raise KeyboardInterrupt
 
 
 def main() -> int:
@@ -26,8 +41,8 @@ def main() -> int:
     if asked.plan:
         print(plan)
         return 0
-    # A terminated campaign cleans up as an interrupted one does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in ENDINGS:
+        signal.signal(ending, _end)
     try:
         return run(plan)
     except KeyboardInterrupt:

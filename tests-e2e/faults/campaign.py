@@ -83,11 +83,9 @@ async def _play_for(crowd: Crowd, seconds: float, stage: Stage) -> float:
     Answers when it was healed, in monotonic seconds.
     """
     playing = asyncio.create_task(crowd.play())
-    try:
-        await asyncio.wait([playing], timeout=seconds)
-    finally:
-        crowd.over.set()
-        await asyncio.to_thread(heal, stage)
+    await asyncio.wait([playing], timeout=seconds)
+    crowd.over.set()
+    await asyncio.to_thread(heal, stage)
     healed_at = time.monotonic()
     await playing
     return healed_at
