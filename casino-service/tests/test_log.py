@@ -20,7 +20,10 @@ structlog.get_logger().debug("bet_looked_at")
 logging.getLogger("httpx").info("HTTP Request: GET http://x/?token=secret")
 logging.getLogger("uvicorn.error").info("started")
 try:
-    raise LookupError("lost")
+    try:
+        raise ValueError("a token in a row")
+    except ValueError as cause:
+        raise LookupError("a token was lost") from cause
 except LookupError:
     structlog.get_logger().exception("bet_lost")
 """
@@ -42,7 +45,20 @@ def test_every_line_is_one_json_object_with_service_time_level_and_request() -> 
     assert [event["level"] for event in events] == ["info", "info", "error"]
     assert all(event["timestamp"].endswith("Z") for event in events)
     assert (events[0]["request_id"], events[0]["amount_minor"]) == ("r-1", 5)
-    assert "LookupError: lost" in events[2]["exception"]
+    told = events[2]["exception"].splitlines()
+    assert [line for line in told if "in <module>" not in line] == [
+        "builtins.LookupError", "caused by", "builtins.ValueError",
+    ]  # fmt: skip
+    assert told[0].startswith("<string>:"), "the place is told"
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_the_text_of_an_exception_is_left_out_for_it_may_hold_anything(log_format: str) -> None:
+    """Invariant I11; its causes are told in the same way."""
+    told = "\n".join(lines(log_format, "info"))
+    assert "LookupError" in told
+    assert "ValueError" in told
+    assert "a token" not in told
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import Any, Final
 
 import structlog
+from structlog.typing import EventDict
 
 UVICORN_LOGGERS: Final = ("uvicorn", "uvicorn.error")
+CAUSES_TOLD_MAX: Final = 5
 
 
 def configure_logging(*, log_format: str, level: str, service: str) -> None:
@@ -29,7 +32,7 @@ def configure_logging(*, log_format: str, level: str, service: str) -> None:
         lambda _logger, _method, event: {"service": service, **event},
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=[*shared, without_text, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
         cache_logger_on_first_use=True,
@@ -40,7 +43,7 @@ def configure_logging(*, log_format: str, level: str, service: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                without_text,
                 renderer,
             ],
         )
@@ -52,3 +55,24 @@ def configure_logging(*, log_format: str, level: str, service: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+
+
+def without_text(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """An exception as its classes and places, its causes after it. Its text is left out: a database's error holds the
+    row that it complains about, and a library's the value."""
+    given = event.pop("exc_info", None)
+    error = given[1] if isinstance(given, tuple) else sys.exc_info()[1] if given is True else given
+    if not isinstance(error, BaseException):
+        return event
+    told: list[str] = []
+    for _ in range(CAUSES_TOLD_MAX):
+        frames = traceback.extract_tb(error.__traceback__)
+        told += [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+        told.append(f"{type(error).__module__}.{type(error).__qualname__}")
+        cause = error.__cause__ or error.__context__
+        if cause is None:
+            break
+        told.append("caused by")
+        error = cause
+    event["exception"] = "\n".join(told)
+    return event

@@ -6,11 +6,13 @@ ids and durations.
 
 import logging
 import sys
-from typing import Final, TextIO
+import traceback
+from typing import Any, Final, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
+CAUSES_TOLD_MAX: Final = 5
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -22,13 +24,12 @@ def configure_logging(*, log_format: str, level: str, stream: TextIO | None = No
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        without_text,
     ]
     renderer: Processor
     if log_format == "console":
         renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty())
     else:
-        # Locals are never rendered: they hold tokens and bodies.
-        shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*shared, renderer],
@@ -46,3 +47,24 @@ def configure_logging(*, log_format: str, level: str, stream: TextIO | None = No
     # One line for each call to the wallet is ours to write, with what it meant.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.INFO), force=True)
+
+
+def without_text(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """An exception as its classes and places, its causes after it. Its text is left out: a database's error holds the
+    row that it complains about, and a library's the value."""
+    given = event.pop("exc_info", None)
+    error = given[1] if isinstance(given, tuple) else sys.exc_info()[1] if given is True else given
+    if not isinstance(error, BaseException):
+        return event
+    told: list[str] = []
+    for _ in range(CAUSES_TOLD_MAX):
+        frames = traceback.extract_tb(error.__traceback__)
+        told += [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+        told.append(f"{type(error).__module__}.{type(error).__qualname__}")
+        cause = error.__cause__ or error.__context__
+        if cause is None:
+            break
+        told.append("caused by")
+        error = cause
+    event["exception"] = "\n".join(told)
+    return event
