@@ -50,6 +50,7 @@ def test_end_round_is_a_boolean(session: GameSession) -> None:
 
 
 def test_a_credit_for_a_bet_never_seen_is_refused(session: GameSession) -> None:
+    """Pitfall 13."""
     bet, before = session.bet(), session.balance()
     assert session.credit(500, round_id=bet.round_id, related=new_id()).verdict == (400, "no_matching_bet")
     assert session.balance() == before
@@ -80,6 +81,7 @@ def test_a_credit_for_a_refused_bet_is_refused(stack: Stack, database: Database)
 
 
 def test_a_credit_for_a_rolled_back_bet_is_refused(session: GameSession) -> None:
+    """Row B5. Pitfall 13."""
     bet = session.bet()
     session.rollback(bet.transaction_id, round_id=bet.round_id).must_be_ok()
     before = session.balance()
@@ -110,6 +112,7 @@ def test_a_credit_for_another_sessions_round_is_refused(stack: Stack, session: G
 
 
 def test_a_payout_above_the_games_cap_is_refused(stack: Stack, database: Database) -> None:
+    """Pitfall 18."""
     database.change("update casino.games set win_cap_minor = 1500000 where game_id = '2'")
     try:
         session = stack.session(game_id="2")

@@ -23,6 +23,7 @@ def test_a_debit_takes_the_stake_and_answers_the_new_balance(session: GameSessio
 
 
 def test_ids_sent_as_integers_come_back_as_strings(stack: Stack, session: GameSession) -> None:
+    """Pitfall 3b."""
     number = int(new_id().replace("-", "")[:12], 16)
     answer = session.debit(transaction_id=number, round_id=number + 1).must_be_ok()  # type: ignore[arg-type]
     assert answer.content["transactionId"] == str(number)
@@ -49,6 +50,7 @@ def test_a_transaction_id_is_any_printable_ascii(session: GameSession, transacti
 
 
 def test_the_same_transaction_id_of_two_players_is_two_transactions(stack: Stack, session: GameSession) -> None:
+    """Row B8."""
     other, shared_id, shared_round = stack.session(), new_id(), new_id()
     before = session.balance(), other.balance()
     first = session.debit(1000, transaction_id=shared_id, round_id=shared_round).must_be_ok()
@@ -62,6 +64,7 @@ def test_a_debit_may_name_its_sessions_currency_and_a_reason(session: GameSessio
 
 
 def test_another_currency_is_refused(session: GameSession) -> None:
+    """Pitfall 4."""
     before = session.balance()
     assert session.debit(currency="EUR").verdict == (400, "currency_mismatch")
     assert session.balance() == before
@@ -77,6 +80,7 @@ def test_a_stake_below_the_smallest_is_refused(session: GameSession) -> None:
 
 
 def test_a_stake_above_the_largest_is_refused(session: GameSession) -> None:
+    """Pitfall 19."""
     assert session.debit(STAKE_MAX + 1).verdict == (400, "stake_too_high")
 
 

@@ -58,7 +58,7 @@ def test_an_expired_session_takes_no_new_bet(session: GameSession, database: Dat
 def test_an_expired_session_takes_the_credit_and_the_rollback_of_its_bets(
     session: GameSession, database: Database
 ) -> None:
-    """Row B6."""
+    """Row C3. Row B6."""
     start, bet, undone = session.balance(), session.bet(), session.bet()
     database.change(EXPIRE, player=session.user_id)
     assert session.rollback(undone.transaction_id, round_id=undone.round_id).must_be_ok().balance == start - 1000
@@ -75,6 +75,7 @@ def test_an_expired_session_takes_a_tombstone(session: GameSession, database: Da
 
 @pytest.mark.parametrize("kind", ["getBalance", "debit", "credit"])
 def test_every_accepted_call_extends_the_session(session: GameSession, database: Database, kind: str) -> None:
+    """Row C3."""
     bet = session.bet()
     database.change(
         "update casino.game_sessions set expires_at = now() + interval '1 minute' where player_id = %(player)s",

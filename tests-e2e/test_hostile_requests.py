@@ -42,6 +42,7 @@ ODD_PATHS = [
 
 @pytest.mark.parametrize("path", ODD_PATHS)
 def test_no_spelling_of_a_path_gets_round_the_signature(stack: Stack, session: GameSession, path: str) -> None:
+    """Row E2."""
     before = session.balance()
     body = json.dumps(session.debit_content()).encode()
     status, received = raw_request(stack, [f"POST {path} HTTP/1.1", "content-type: application/json"], body)
@@ -97,6 +98,7 @@ def mutated(value: str, dice: random.Random) -> str:
 
 
 def test_no_mutated_signature_header_is_accepted_or_crashes(stack: Stack, session: GameSession) -> None:
+    """Row E3."""
     seed = random.randrange(2**32)
     dice, wallet = random.Random(seed), session.wallet
     before, body = session.balance(), json.dumps(session.debit_content()).encode()

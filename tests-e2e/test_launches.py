@@ -45,6 +45,7 @@ def test_ids_are_accepted_as_integers(stack: Stack) -> None:
 
 
 def test_a_launch_may_tell_where_the_player_is(stack: Stack) -> None:
+    """Pitfall 29."""
     assert stack.launch(stack.open_player(), country="MT", ipAddress="203.0.113.7").status == 201
     assert stack.launch(stack.open_player(), country="MT", ipAddress="2001:db8::1").status == 201
 
@@ -85,6 +86,7 @@ def test_a_token_is_stored_nowhere_in_clear(stack: Stack, database: Database) ->
 
 
 def test_an_excluded_player_places_no_bet_through_a_new_session(stack: Stack, database: Database) -> None:
+    """Pitfall 22."""
     player = stack.open_player()
     database.change(
         "update casino.wallets set excluded_until = now() + interval '1 day' where player_id = %(player)s",

@@ -1,4 +1,7 @@
-"""Protocol section 4 (2): the same transaction id with other content is 422, names the field, and tells no value."""
+"""Protocol section 4 (2): the same transaction id with other content is 422, names the field, and tells no value.
+
+Row B8.
+"""
 
 from collections.abc import Callable
 

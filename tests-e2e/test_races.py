@@ -70,6 +70,7 @@ def test_rollbacks_of_one_bet_under_many_ids_at_once_return_it_once(stack: Stack
 
 
 def test_the_last_stake_is_spent_once_by_fifty_bets_at_once(stack: Stack, database: Database) -> None:
+    """Row G1."""
     poor = stack.session(balance_minor=1000)
     contents = [poor.debit_content(1000) for _ in range(50)]
     answers = asyncio.run(post_all(stack, [("debit", content) for content in contents]))
@@ -81,6 +82,7 @@ def test_the_last_stake_is_spent_once_by_fifty_bets_at_once(stack: Stack, databa
 
 
 def test_two_sessions_of_a_player_spend_one_balance(stack: Stack, database: Database) -> None:
+    """Row G1. Pitfall 7."""
     first = stack.session(balance_minor=10_000)
     second = stack.session(first.user_id)
     calls = [("debit", seat.debit_content(1000)) for seat in (first, second) for _ in range(10)]
@@ -91,6 +93,8 @@ def test_two_sessions_of_a_player_spend_one_balance(stack: Stack, database: Data
 
 
 def test_a_payout_and_a_rollback_at_once_never_both_happen(stack: Stack, session: GameSession) -> None:
+    """Row B5."""
+
     async def race() -> list[tuple[Answer, Answer]]:
         async with ParallelSigningClient(stack.casino, connections=2) as client:
             pairs = []
@@ -209,6 +213,7 @@ def test_two_casino_processes_on_one_database_have_one_effect_for_one_id(start_s
 
 @pytest.mark.slow
 def test_a_nonce_is_accepted_once_by_two_casino_processes(start_stack: StartStack) -> None:
+    """Row E1. Pitfall 9."""
     first = start_stack()
     second = start_stack(like=first)
     session = first.session()

@@ -64,10 +64,12 @@ MALFORMED = {
 
 @pytest.mark.parametrize("value", MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_header_that_is_not_well_formed_is_refused(session: GameSession, value: str) -> None:
+    """Row E3."""
     require_unsigned_refusal(ask(session, signature_values=[value]), "signature_malformed")
 
 
 def test_two_signature_headers_are_refused_even_when_both_are_good(session: GameSession) -> None:
+    """Row E3."""
     values = [good_value(session), good_value(session)]
     require_unsigned_refusal(ask(session, signature_values=values), "signature_malformed")
 
@@ -91,7 +93,7 @@ def test_a_signature_made_with_the_other_directions_secret_is_refused(stack: Sta
 
 
 def test_each_covered_part_is_covered(session: GameSession) -> None:
-    """The same signature over another method, path, query or body."""
+    """Row E2. The same signature over another method, path, query or body."""
     signed = session.wallet.signer.prepare("POST", GET_BALANCE, session.who())
     header = {CASINO_HEADER: signed.request.headers[CASINO_HEADER]}
     body = json.dumps(session.who()).encode()
@@ -110,6 +112,7 @@ def test_each_covered_part_is_covered(session: GameSession) -> None:
 
 
 def test_the_signature_is_over_the_raw_bytes_however_the_json_is_written(session: GameSession) -> None:
+    """Row E2. Pitfall 12."""
     odd = json.dumps(session.who() | {"note": "Grüße  ✓"}, ensure_ascii=False, indent=3).encode() + b"\n\n "
     assert session.wallet.post(GET_BALANCE, odd).status == 200
 
@@ -134,12 +137,14 @@ def test_one_new_signature_with_the_servers_time_is_enough(session: GameSession)
 
 
 def test_a_nonce_is_accepted_once(session: GameSession) -> None:
+    """Row E1."""
     signed = session.wallet.signer.prepare("POST", GET_BALANCE, session.who())
     assert session.wallet.send(signed).status == 200
     require_unsigned_refusal(session.wallet.send(signed), "nonce_replay")
 
 
 def test_a_used_nonce_is_refused_on_another_request_too(session: GameSession) -> None:
+    """Row E1."""
     nonce = secrets.token_hex(16)
     assert ask(session, nonce=nonce).status == 200
     wallet = session.wallet
@@ -149,11 +154,13 @@ def test_a_used_nonce_is_refused_on_another_request_too(session: GameSession) ->
 
 @pytest.mark.parametrize("nonce", ["0123456789abcdefXYZ-_" + "q" * 43, "z" * 13 + "-_Z"], ids=["64", "16"])
 def test_nonces_of_every_allowed_length_and_letter_are_accepted(session: GameSession, nonce: str) -> None:
+    """Row E6."""
     fresh = secrets.token_hex(4) + nonce[8:]
     assert ask(session, nonce=fresh).must_be_signed().status == 200
 
 
 def test_a_forgery_does_not_use_up_the_nonce_of_the_true_request(session: GameSession) -> None:
+    """Row E6."""
     nonce = secrets.token_hex(16)
     require_unsigned_refusal(ask(session, nonce=nonce, key="forger"), "bad_signature")
     require_unsigned_refusal(ask(session, nonce=nonce, timestamp=int(time.time()) - 3600), "timestamp_out_of_window")
@@ -222,7 +229,7 @@ def test_the_providers_endpoints_refuse_in_the_same_way(stack: Stack, endpoint: 
 
 
 def test_a_message_of_one_direction_is_worth_nothing_in_the_other(stack: Stack, session: GameSession) -> None:
-    """A call that the casino signed for the provider, shown to the casino under the casino's header name."""
+    """Row E1. A call that the casino signed for the provider, shown to the casino under the casino's header name."""
     content = session.debit_content(transaction_id=new_id())
     as_provider_sees_it = Signer(replace(stack.provider, base_url=stack.casino.base_url))
     signed = as_provider_sees_it.prepare("POST", "/casino/debit", content)

@@ -28,6 +28,7 @@ def test_an_amount_in_a_rollback_changes_nothing(session: GameSession) -> None:
 
 
 def test_a_second_rollback_under_a_new_id_moves_nothing_and_says_so(session: GameSession) -> None:
+    """Row B5."""
     start, bet = session.balance(), session.bet()
     session.rollback(bet.transaction_id, round_id=bet.round_id).must_be_ok()
     transaction_id = new_id()
@@ -43,6 +44,7 @@ def test_a_second_rollback_under_a_new_id_moves_nothing_and_says_so(session: Gam
 
 
 def test_a_credit_does_not_roll_back(session: GameSession) -> None:
+    """Row B5."""
     bet, paid = session.bet(), new_id()
     session.credit(500, round_id=bet.round_id, related=bet.transaction_id, transaction_id=paid).must_be_ok()
     before = session.balance()
@@ -64,6 +66,7 @@ def test_a_tombstone_does_not_roll_back(session: GameSession) -> None:
 
 @pytest.mark.parametrize("payout", [0, 2000])
 def test_after_a_payout_no_bet_of_the_round_rolls_back(session: GameSession, payout: int) -> None:
+    """Row B5."""
     bet = session.bet()
     second = session.bet(round_id=bet.round_id)
     session.credit(payout, round_id=bet.round_id, related=bet.transaction_id).must_be_ok()
@@ -117,6 +120,7 @@ def test_rolling_back_a_refused_bet_is_a_tombstone(stack: Stack, database: Datab
 
 
 def test_another_sessions_bet_does_not_roll_back(stack: Stack, session: GameSession) -> None:
+    """Row B5."""
     bet = session.bet()
     other = stack.session(session.user_id)
     before = other.balance()
@@ -126,6 +130,7 @@ def test_another_sessions_bet_does_not_roll_back(stack: Stack, session: GameSess
 
 
 def test_another_players_bet_is_a_bet_never_seen(stack: Stack, session: GameSession) -> None:
+    """Row B5."""
     bet, other = session.bet(), stack.session()
     before = session.balance(), other.balance()
     undone = other.rollback(bet.transaction_id, round_id=bet.round_id).must_be_ok()
@@ -166,6 +171,7 @@ def test_a_rollback_under_the_id_of_its_own_bet_is_a_mismatch(session: GameSessi
 
 
 def test_a_win_for_a_tombstoned_bet_is_refused(session: GameSession) -> None:
+    """Row B5."""
     live = session.bet()
     ghost, before = new_id(), session.balance()
     session.rollback(ghost, round_id=live.round_id).must_be_ok()

@@ -106,6 +106,7 @@ BAD_AMOUNTS = [
 
 @pytest.mark.parametrize("literal", BAD_AMOUNTS, ids=lambda literal: literal[:24])
 def test_a_stake_that_is_not_a_positive_integer_is_a_bad_amount(session: GameSession, literal: str) -> None:
+    """Row G3. Pitfall 3."""
     before = session.balance()
     assert post_raw(session, with_amount(session, literal)).verdict == (400, "bad_amount")
     assert session.balance() == before
@@ -113,6 +114,7 @@ def test_a_stake_that_is_not_a_positive_integer_is_a_bad_amount(session: GameSes
 
 @pytest.mark.parametrize("literal", [text for text in BAD_AMOUNTS if text != "0"], ids=lambda literal: literal[:24])
 def test_a_payout_that_is_not_an_integer_from_zero_is_a_bad_amount(session: GameSession, literal: str) -> None:
+    """Row G3."""
     bet = session.bet()
     content = session.credit_content("AMOUNT", round_id=bet.round_id, related=bet.transaction_id)
     body = json.dumps(content).replace('"AMOUNT"', literal).encode()
@@ -134,7 +136,7 @@ def test_an_absent_amount_is_refused(session: GameSession) -> None:
 
 
 def test_the_largest_amount_is_an_amount(session: GameSession) -> None:
-    """Refused for its size as a stake, not for its form."""
+    """Row G3. Refused for its size as a stake, not for its form."""
     assert session.debit(LARGEST_AMOUNT).verdict == (400, "stake_too_high")
 
 

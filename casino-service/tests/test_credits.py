@@ -130,6 +130,7 @@ def test_a_credit_under_a_buried_id_is_not_the_dead_bet(wallet: Wallet) -> None:
 
 
 def test_a_round_pays_up_to_the_games_cap_and_not_more(wallet: Wallet, tenant: Tenant) -> None:
+    """Pitfall 18."""
     tenant.set_game(win_cap_minor=50_000)
     session = wallet.open_session()
     wallet.bet(session)
@@ -170,6 +171,7 @@ def test_the_books_hold_every_amount_of_the_wire(wallet: Wallet, tenant: Tenant,
 def test_a_win_is_paid_after_the_session_has_ended_and_does_not_revive_it(
     wallet: Wallet, tenant: Tenant, way: str
 ) -> None:
+    """Row C3. Pitfall 14."""
     session = wallet.open_session()
     wallet.bet(session)
     column = {"expired": "expires_at", "closed": "closed_at"}[way]

@@ -128,6 +128,7 @@ def other_currency(session: Session, command: WalletCommand) -> WalletCommand:
 def test_a_bet_that_does_not_fit_its_session_is_refused_without_a_trace(
     wallet: Wallet, tenant: Tenant, change: object, code: str
 ) -> None:
+    """Row G3."""
     assert callable(change)
     session = wallet.open_session()
     before = tenant.money_rows()

@@ -159,11 +159,13 @@ BAD_AMOUNTS = [-1, 1.0, 10.5, True, False, "1000", None, [], {}, AMOUNT_MAX_MINO
 
 @pytest.mark.parametrize("value", [*BAD_AMOUNTS, 0])
 def test_a_bet_is_an_integer_from_1_to_the_largest_exact_one(value: Any) -> None:
+    """Row G3."""
     assert refusal(messages.debit, amount=value) == ("bad_amount", None)
 
 
 @pytest.mark.parametrize("value", BAD_AMOUNTS)
 def test_a_payout_is_an_integer_from_0_to_the_largest_exact_one(value: Any) -> None:
+    """Row G3."""
     assert refusal(messages.credit, amount=value) == ("bad_amount", None)
 
 

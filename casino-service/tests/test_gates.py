@@ -25,6 +25,7 @@ SECOND = timedelta(seconds=1)
 def test_a_gate_on_the_player_closes_every_session_at_once(
     wallet: Wallet, tenant: Tenant, columns: dict[str, Any], code: str
 ) -> None:
+    """Pitfall 22."""
     wallet.set_clock(NOW)
     sessions = [wallet.open_session() for _ in range(2)]
     tenant.set_wallet(**columns)
@@ -46,6 +47,7 @@ def test_a_gate_opens_at_the_moment_it_names(wallet: Wallet, tenant: Tenant, col
 
 
 def test_a_player_may_lose_up_to_the_limit_and_not_more(wallet: Wallet, tenant: Tenant) -> None:
+    """Pitfall 30."""
     session = wallet.open_session()
     tenant.set_session(session.session_id, loss_limit_minor=5_000)
     wallet.bet(session, 3_000)

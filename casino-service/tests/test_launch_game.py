@@ -156,6 +156,7 @@ async def test_an_integer_for_the_providers_session_means_its_decimal_string(ten
 
 
 async def test_the_game_page_keeps_its_own_query_and_ids_are_quoted(tenant: Tenant) -> None:
+    """Pitfall 32."""
     provider = FakeProvider(answer={"providerSessionId": "a&b=c d"})
     async with serving(tenant, provider=provider, game_url="https://games.test/play?theme=dark#top") as service:
         content = (await launch(service)).json()

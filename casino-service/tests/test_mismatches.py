@@ -1,4 +1,7 @@
-"""Protocol section 4 (2): the same id with other content is refused, with the field that differs, without effect."""
+"""Protocol section 4 (2): the same id with other content is refused, with the field that differs, without effect.
+
+Row B8.
+"""
 
 from __future__ import annotations
 

@@ -98,6 +98,7 @@ async def test_a_nonce_under_another_timestamp_is_still_used(tenant: Tenant, lat
 
 
 async def test_a_nonce_under_another_key_is_still_used(tenant: Tenant) -> None:
+    """Row E1."""
     async with stores(tenant) as (store,):
         nonce = fresh_nonce()
         assert await store.claim("main", nonce, NOW)
@@ -112,6 +113,7 @@ async def test_nonces_that_differ_only_in_case_are_two(tenant: Tenant) -> None:
 
 
 async def test_a_used_nonce_is_known_after_a_restart(tenant: Tenant) -> None:
+    """Row E1."""
     nonce = fresh_nonce()
     async with stores(tenant) as (store,):
         assert await store.claim("main", nonce, NOW)

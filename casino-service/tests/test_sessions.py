@@ -28,6 +28,7 @@ def question(session: Session) -> BalanceRequest:
 
 
 def test_a_session_lives_half_an_hour_to_the_second(wallet: Wallet, tenant: Tenant) -> None:
+    """Row C3."""
     wallet.set_clock(NOW)
     session = wallet.open_session()
     assert expiry(tenant, session) == NOW + LIFE

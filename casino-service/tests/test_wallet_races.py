@@ -50,6 +50,7 @@ def test_two_copies_at_once_take_one_stake_and_answer_the_same(wallet: Wallet, t
 
 
 def test_the_last_thousand_is_spent_once(wallet: Wallet, tenant: Tenant) -> None:
+    """Row G1."""
     for number in range(FEWER_TRIALS):
         tenant.open_player(f"poor {number}", balance_minor=1_000)
     sessions = [wallet.open_session(f"poor {number}") for number in range(FEWER_TRIALS)]
@@ -65,6 +66,7 @@ def test_the_last_thousand_is_spent_once(wallet: Wallet, tenant: Tenant) -> None
 
 
 def test_a_bet_racing_its_rollback_is_either_reversed_or_buried(wallet: Wallet, tenant: Tenant) -> None:
+    """Row B4."""
     sessions = [wallet.open_session(player_id) for player_id in PLAYERS]
     seen: Counter[str] = Counter()
 

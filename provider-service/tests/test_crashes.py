@@ -73,6 +73,7 @@ def in_background(work: Callable[[], None]) -> threading.Thread:
 def test_a_provider_killed_at_any_call_of_a_round_leaves_nothing_open(  # noqa: PLR0917 - fixtures
     database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path, number: int, moment: str
 ) -> None:
+    """Row A2."""
     wallet.plan("*", MOMENTS[moment], skip=number)
     with ProviderProcess(database_url, wallet.url, tmp_path / "first.log") as first:
         playing = in_background(lambda: asyncio.run(start_a_round(first.url)))

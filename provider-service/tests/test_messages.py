@@ -64,6 +64,7 @@ def test_a_good_answer_is_read(balance: str) -> None:
     ids=str,
 )
 def test_an_answer_that_breaks_a_rule_is_no_answer(changed: dict[str, Any]) -> None:
+    """Row B11. Pitfall 5."""
     with pytest.raises(BadAnswer):
         read_answer(CALL, SESSION, json.dumps(GOOD | changed).encode())
 

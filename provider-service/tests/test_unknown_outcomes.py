@@ -81,6 +81,8 @@ def play(database_url: str, owner_url: str, wallet: FakeWallet, **changed: Any) 
 def test_a_lost_answer_to_any_money_call_leaves_both_books_in_agreement(
     database_url: str, owner_url: str, wallet: FakeWallet, name: str
 ) -> None:
+    """Row B1. Row B11. Row B12. Pitfall 2."""
+
     async def each_place() -> None:
         async with serving(database_url, wallet) as provider:
             for kind, skip, profit in PLACES.values():

@@ -168,6 +168,8 @@ def test_what_may_have_arrived_is_never_said_not_to_have_been_sent(handler: Hand
 
 
 def test_a_connection_that_dies_at_its_second_request_may_have_carried_it() -> None:
+    """Row B12."""
+
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
         writer.write(OK + b"content-length: 2\r\n\r\nok")

@@ -1,4 +1,4 @@
-"""Properties: what is signed is accepted, and with any one byte of it changed it is refused."""
+"""Properties: what is signed is accepted, and with any one byte of it changed it is refused. Row E2."""
 
 from __future__ import annotations
 

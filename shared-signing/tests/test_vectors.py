@@ -60,6 +60,7 @@ async def outcome_of(case: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("case", REQUESTS, ids=by_name)
 def test_a_request_vector_leads_to_what_it_names(case: dict[str, Any]) -> None:
+    """Row E2. Row E3."""
     assert asyncio.run(outcome_of(case)) == case["expect"]
 
 

@@ -109,6 +109,7 @@ def test_only_a_request_that_holds_reaches_the_nonce_store(house: Any) -> None:
 
 
 def test_a_forged_request_cannot_burn_the_nonce_of_a_good_one(house: Any) -> None:
+    """Row E6."""
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     good = signed_by(house, "n" * 16)
     forged = Signer(KeyRing([Key("k2", b"guess")]), clock=house.clock).sign_request(
@@ -163,6 +164,7 @@ def test_a_line_break_never_holds_even_with_the_right_mac(house: Any, method: st
 
 
 def test_an_unknown_key_costs_the_same_work_as_a_known_one(house: Any) -> None:
+    """Row E3. Row E4."""
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     bad_mac = signed_by(house)[:-64] + b"0" * 64
 
