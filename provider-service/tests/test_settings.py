@@ -76,7 +76,9 @@ def test_the_newest_key_comes_last() -> None:
     newest = "a-newer-secret-of-thirty-two-bytes-or-more"
     settings = Settings.from_environment(GOOD | {"CASINO_KEYS": f'[{{"id": "k2", "secret": "{newest}"}}]'})
     assert [key.key_id for key in settings.casino_keys] == ["main", "k2"]
-    assert settings.sealing_secrets[-1] == STRONG.encode(), "the oldest seals: every process has it while a new one comes"
+    assert settings.sealing_secrets[-1] == STRONG.encode(), (
+        "the oldest seals: every process has it while a new one comes"
+    )
     assert settings.sealing_secrets[0] == newest.encode()
 
 
@@ -111,7 +113,8 @@ def test_a_setting_out_of_its_bounds_is_refused_by_name(name: str, value: str) -
 
 
 def test_migrations_use_the_owners_login_when_there_is_one() -> None:
-    assert owner_database_url({"PROVIDER_DATABASE_URL": "a", "PROVIDER_OWNER_DATABASE_URL": "b"}) == "b"
-    assert owner_database_url({"PROVIDER_DATABASE_URL": "a"}) == "a"
+    own, owners = "postgresql://app@db.test/a", "postgresql://owner@db.test/b"
+    assert owner_database_url({"PROVIDER_DATABASE_URL": own, "PROVIDER_OWNER_DATABASE_URL": owners}) == owners
+    assert owner_database_url({"PROVIDER_DATABASE_URL": own}) == own
     with pytest.raises(SettingsRefused, match="PROVIDER_DATABASE_URL is missing"):
         owner_database_url({})

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
 from shared_signing.live_keys import KeyFile
 from shared_signing.strength import share_a_secret, weakness
@@ -58,7 +61,7 @@ class Settings:
     pool_wait_seconds: float = 1.0
     socket_seconds: int = 10
     """How long a connection may wait for its peer: for a head, for a body, for its answer to be taken."""
-    requests_max: int = 2048
+    requests_max: int = 1024
     """Requests that may be under way; above it one is refused with 503 before it is read. New bets: three quarters."""
     client_burst_calls: int = 10
     """Calls of launchGame and simulateRound that one player's client may make at once."""
@@ -76,6 +79,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     database_url = env.get("CASINO_DATABASE_URL", "")
     if not database_url:
         raise SettingsError("CASINO_DATABASE_URL is missing: where is the wallet's Postgres?")
+    owner_database_url = env.get("CASINO_OWNER_DATABASE_URL") or database_url
+    check_address("CASINO_DATABASE_URL", database_url)
+    check_address("CASINO_OWNER_DATABASE_URL", owner_database_url)
     casino_keys, casino_file = _keys(env, "CASINO", demo_secret=DEMO_CASINO_SECRET if demo else "")
     provider_keys, provider_file = _keys(env, "PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else "")
     if share_a_secret(casino_keys, provider_keys):
@@ -85,7 +91,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         _check_secret("CASINO_ACCESS_TOKEN_SECRET", token_secret, demo=demo)
     return Settings(
         database_url=database_url,
-        owner_database_url=env.get("CASINO_OWNER_DATABASE_URL") or database_url,
+        owner_database_url=owner_database_url,
         provider_url=env.get("PROVIDER_URL", "http://127.0.0.1:8100").rstrip("/"),
         host=env.get("CASINO_HOST", "127.0.0.1"),
         port=_integer(env, "CASINO_PORT", default=8000, least=0, most=65535),
@@ -105,11 +111,19 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         queue_max=_integer(env, "CASINO_QUEUE_MAX", default=4096, least=1, most=100_000),
         wallet_queue_max=_integer(env, "CASINO_WALLET_QUEUE_MAX", default=256, least=1, most=10_000),
         socket_seconds=_integer(env, "CASINO_SOCKET_SECONDS", default=10, least=1, most=300),
-        requests_max=_integer(env, "CASINO_REQUESTS_MAX", default=2048, least=4, most=100_000),
+        requests_max=_integer(env, "CASINO_REQUESTS_MAX", default=1024, least=4, most=100_000),
         client_burst_calls=_integer(env, "CASINO_CLIENT_BURST", default=10, least=1, most=1_000_000),
         client_calls_per_second=_integer(env, "CASINO_CLIENT_PER_SECOND", default=5, least=1, most=100_000),
         trusted_proxies=_networks(env, "CASINO_TRUSTED_PROXIES"),
     )
+
+
+def check_address(name: str, url: str) -> None:
+    """Refuse what is no Postgres address. The driver would quote it in its error, and it may hold a password."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise SettingsError(f"{name} is not the address of a Postgres database") from None
 
 
 def _integer(env: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:

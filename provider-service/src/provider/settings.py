@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 from provider.sessions.sealing import sealing_order
 from shared_signing.canonical import DEFAULT_KEY_ID
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
@@ -79,7 +82,7 @@ class Settings:
             if sealing_key and weakness(sealing_key) is not None:
                 reader.problems.append(f"PROVIDER_SEALING_KEY is well known or shorter than {SECRET_MIN_BYTES} bytes")
         settings = cls(
-            database_url=reader.required("PROVIDER_DATABASE_URL"),
+            database_url=reader.database("PROVIDER_DATABASE_URL"),
             casino_keys=casino_keys,
             provider_keys=provider_keys,
             # Of the casino's keys, so that a provider runs without a sealing key of its own; with one, rotating and
@@ -114,7 +117,8 @@ class Settings:
 def owner_database_url(environment: Mapping[str, str]) -> str:
     """The URL that migrations use: the owner's, or the service's own when there is one login for both."""
     reader = _Reader(environment)
-    url = reader.optional("PROVIDER_OWNER_DATABASE_URL") or reader.required("PROVIDER_DATABASE_URL")
+    owners = "PROVIDER_OWNER_DATABASE_URL"
+    url = reader.database(owners if reader.optional(owners) else "PROVIDER_DATABASE_URL")
     reader.check()
     return url
 
@@ -138,6 +142,15 @@ class _Reader:
         if value is None:
             self.problems.append(f"{name} is missing")
         return value or ""
+
+    def database(self, name: str) -> str:
+        """The address of a database. The driver would quote a bad one in its error, and it may hold a password."""
+        value = self.required(name)
+        try:
+            conninfo_to_dict(value)
+        except psycopg.ProgrammingError:
+            self.problems.append(f"{name} is not the address of a Postgres database")
+        return value
 
     def flag(self, name: str) -> bool:
         return (self.optional(name) or "").lower() in TRUE_WORDS
