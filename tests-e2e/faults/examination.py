@@ -5,6 +5,7 @@ Owns the order and the bounds of that. Must never hurry a service, nor repair a 
 
 import asyncio
 import random
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -28,7 +29,7 @@ SENT_AGAIN_MAX = 150
 SENT_AGAIN_AT_ONCE = 8
 SENT_AGAIN_SECONDS_MAX = 20.0
 RETRIES_MAX = 10
-COMMANDS = {"casino": "check-ledger", "provider": "reconcile"}
+OUTPUT_LINES_SHOWN_MAX = 20
 
 
 def recover(stage: Stage, *, since: float) -> float | None:
@@ -60,8 +61,8 @@ def examine(stage: Stage, crowd: Crowd, verdict: Verdict) -> None:
     said = signed_answers(deliveries, stage.casino_secret)
     verdict.hold("I3 nothing is left open", open_ends(stage))
     verdict.findings |= book_findings(database)
-    for package, command in COMMANDS.items():
-        verdict.hold(f"{package} {command}", command_findings(stage, package, command))
+    verdict.hold("provider reconcile finds nothing to heal", command_findings(stage, "provider", "reconcile --no-heal"))
+    verdict.hold("casino check-ledger finds every chain whole, up to the provider's heads", chain_findings(stage))
     verdict.findings |= history_findings(database, said, crowd.reports)
     verdict.hold("I5 old requests, sent again, answer the same", sent_again(stage, said, verdict))
     verdict.hold("I11 secrets in sight", leaks(stage.logs(), database, _secrets(stage, crowd)))
@@ -74,10 +75,23 @@ def examine(stage: Stage, crowd: Crowd, verdict: Verdict) -> None:
 
 def command_findings(stage: Stage, package: str, command: str) -> list[str]:
     """What the service's own command says about its books; it must end with status 0."""
-    environment = (stage.casinos if package == "casino" else stage.providers)[0].environment
-    ended = run_command(package, command, environment)
-    said = [*ended.stdout.splitlines()[-20:], *ended.stderr.splitlines()[-10:]]
+    ended = _run(stage, package, command)
+    said = [*ended.stdout.splitlines(), *ended.stderr.splitlines()][-OUTPUT_LINES_SHOWN_MAX:]
     return [] if ended.returncode == 0 else [f"ended with {ended.returncode}", *said]
+
+
+def chain_findings(stage: Stage) -> list[str]:
+    """The provider's heads are what finds a tail that was cut off at the casino."""
+    heads, path = _run(stage, "provider", "heads"), stage.folder / "heads.jsonl"
+    path.write_text(heads.stdout)
+    if heads.returncode or not heads.stdout:
+        return [f"provider heads ended with {heads.returncode} and wrote {len(heads.stdout)} characters"]
+    return command_findings(stage, "casino", f"check-ledger --heads {path}")
+
+
+def _run(stage: Stage, package: str, command: str) -> subprocess.CompletedProcess[str]:
+    environment = (stage.casinos if package == "casino" else stage.providers)[0].environment
+    return run_command(package, command, environment)
 
 
 def sent_again(stage: Stage, said: list[history.Said], verdict: Verdict) -> list[str]:
