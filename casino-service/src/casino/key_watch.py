@@ -22,8 +22,12 @@ log = structlog.get_logger()
 
 POLL_SECONDS: Final = 0.5
 """With the loop's jitter at most 0.6: a revocation is to be in force everywhere within two seconds."""
-# Bounded by the ids that are configured: two directions with at most sixteen keys each.
-READ_REVOCATIONS: Final = "select direction, key_id from casino.key_revocations where key_id = any(%s::text[])"
+OWN_CLOCK_OFF_SECONDS: Final = 5.0
+# One row at least, for the database's time; at most as many as keys can be configured, sixteen for each direction.
+READ_REVOCATIONS: Final = """
+    select extract(epoch from casino.clock())::float8, revoked.direction, revoked.key_id
+    from (select) as always left join casino.key_revocations as revoked on revoked.key_id = any(%s::text[])
+"""
 
 
 class KeyWatch:
@@ -41,6 +45,7 @@ class KeyWatch:
         self._loop = BackgroundLoop("keys", self._step, interval_seconds=POLL_SECONDS)
         self._readable = True
         self._live: object = None
+        self._clock_is_off = False
 
     async def start(self) -> None:
         """Read the revocations before anything is served. If that fails, the rings stay shut until it succeeds."""
@@ -64,9 +69,18 @@ class KeyWatch:
             self._readable = False
             return
         self._readable = True
-        self.keys.apply([(direction, key_id) for direction, key_id in rows])
-        live = self.keys.live_ids(time.time())
+        self.keys.apply([(direction, key_id) for _, direction, key_id in rows if direction is not None])
+        now = time.time()
+        self._compare_clocks(now - rows[0][0])
+        live = self.keys.live_ids(now)
         if live != self._live:
             self._live = live
             report = log.info if all(live.values()) else log.error
             report("live_keys_changed", **{name: list(ids) for name, ids in live.items()})
+
+    def _compare_clocks(self, ahead_seconds: float) -> None:
+        """Say when this machine's clock leaves the database's: the one judges signatures, the other nonces."""
+        is_off = abs(ahead_seconds) > OWN_CLOCK_OFF_SECONDS
+        if is_off and not self._clock_is_off:
+            log.error("own_clock_is_off", ahead_of_database_seconds=round(ahead_seconds))
+        self._clock_is_off = is_off

@@ -25,8 +25,12 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 0.5
 """With the loop's jitter at most 0.6: a revocation is to be in force everywhere within two seconds."""
-# Bounded by the ids that are configured: two directions with at most sixteen keys each.
-_READ_REVOCATIONS: Final = "select direction, key_id from provider.key_revocations where key_id = any(%s::text[])"
+OWN_CLOCK_OFF_SECONDS: Final = 5.0
+# One row at least, for the database's time; at most as many as keys can be configured, sixteen for each direction.
+_READ_REVOCATIONS: Final = """
+    select extract(epoch from provider.clock())::float8, revoked.direction, revoked.key_id
+    from (select) as always left join provider.key_revocations as revoked on revoked.key_id = any(%s::text[])
+"""
 
 
 class KeyWatch:
@@ -47,6 +51,7 @@ class KeyWatch:
         self._pool = create_pool(replace(settings, pool_max=1))
         self._loop = BackgroundLoop("keys", self._poll, interval_seconds=POLL_SECONDS)
         self._readable = True
+        self._clock_is_off = False
         self._live: Mapping[str, tuple[str, ...]] | None = None
 
     async def start(self) -> None:
@@ -75,14 +80,15 @@ class KeyWatch:
             log.error("key_file_refused", direction=refused.direction, why=refused.why)
         try:
             async with self._pool.connection() as connection:
-                revoked = await (await connection.execute(_READ_REVOCATIONS, (self.keys.ids(),))).fetchall()
+                rows = await (await connection.execute(_READ_REVOCATIONS, (self.keys.ids(),))).fetchall()
         except (psycopg.Error, PoolTimeout, TooManyRequests) as error:
             if self._readable:
                 log.warning("revocations_not_readable", error=type(error).__name__)
             self._readable = False
             return
         self._readable = True
-        self.keys.apply([(direction, key_id) for direction, key_id in revoked])
+        self.keys.apply([(direction, key_id) for _, direction, key_id in rows if direction is not None])
+        self._compare_clocks(self._clock() - rows[0][0])
         self._note_changes()
 
     async def _poll(self) -> bool:
@@ -100,3 +106,10 @@ class KeyWatch:
             self._sealer.learn(sealing_order(self.keys.casino.keys, self._sealing_key, now=now))
         report = log.info if all(live.values()) else log.error
         report("live_keys_changed", **{name: list(ids) for name, ids in live.items()})
+
+    def _compare_clocks(self, ahead_seconds: float) -> None:
+        """Say when this machine's clock leaves the database's: the one judges signatures, the other nonces."""
+        is_off = abs(ahead_seconds) > OWN_CLOCK_OFF_SECONDS
+        if is_off and not self._clock_is_off:
+            log.error("own_clock_is_off", ahead_of_database_seconds=round(ahead_seconds))
+        self._clock_is_off = is_off

@@ -7,23 +7,23 @@ from typing import Final
 
 from provider.db import DATABASE_AWAY, Pool
 from shared_signing.nonces import NonceStoreOverloaded
+from shared_signing.signer import CORRECTION_MAX_SECONDS
 
 PRUNE_PAGE: Final = 1000
-CLOCK_AHEAD_MAX_SECONDS: Final = 120
-CLOCK_BEHIND_MAX_SECONDS: Final = 360
+CLOCK_OFF_MAX_SECONDS: Final = CORRECTION_MAX_SECONDS + 60
 """How far a signed timestamp may be from the database's clock: whatever the clock of this process does, also a step
-back, no nonce is accepted again after it was forgotten."""
+back, no nonce is accepted again after it was forgotten. A caller follows a false clock of ours no further either."""
 MARGIN_SECONDS: Final = 120
 
 _CLAIM: Final = """
     insert into provider.nonces (key_id, nonce, seen_at)
     select %(key_id)s, %(nonce)s, now.at from (select provider.clock() as at) as now
-    where %(timestamp)s between extract(epoch from now.at) - %(behind)s and extract(epoch from now.at) + %(ahead)s
+    where %(timestamp)s between extract(epoch from now.at) - %(off_max)s and extract(epoch from now.at) + %(off_max)s
     on conflict (key_id, nonce) do nothing
     returning true
 """
 # A nonce that was signed ahead of the database's clock can be claimed again for as long as both bounds together.
-KEEP_SECONDS: Final = CLOCK_AHEAD_MAX_SECONDS + CLOCK_BEHIND_MAX_SECONDS + MARGIN_SECONDS
+KEEP_SECONDS: Final = 2 * CLOCK_OFF_MAX_SECONDS + MARGIN_SECONDS
 # A few rows at a time, so that pruning never holds many locks; by seen_at, which no caller chooses.
 _PRUNE: Final = f"""
     delete from provider.nonces as n
@@ -46,13 +46,7 @@ class PostgresNonceStore:
 
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:
         """True when nobody used this nonce before. Raises `NonceStoreOverloaded` when the database does not answer."""
-        claim = {
-            "key_id": key_id,
-            "nonce": nonce,
-            "timestamp": timestamp,
-            "behind": CLOCK_BEHIND_MAX_SECONDS,
-            "ahead": CLOCK_AHEAD_MAX_SECONDS,
-        }
+        claim = {"key_id": key_id, "nonce": nonce, "timestamp": timestamp, "off_max": CLOCK_OFF_MAX_SECONDS}
         try:
             async with self._pool.connection() as connection:
                 return await (await connection.execute(_CLAIM, claim)).fetchone() is not None
