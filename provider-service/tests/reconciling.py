@@ -34,13 +34,13 @@ def reconciled(database_url: str, wallet: FakeWallet, *, heals: bool = True, **c
     return asyncio.run(run_once(database_url, wallet, heals=heals, **changed))
 
 
-def play(database_url: str, wallet: FakeWallet, *, rounds: int = 1) -> None:
+def play(database_url: str, wallet: FakeWallet, *, rounds: int = 1, passes: bool = True) -> None:
     """Play scripted rounds, each in a session of its own."""
 
     async def run() -> None:
         async with serving(database_url, wallet) as provider:
             for _ in range(rounds):
-                assert (await provider.simulate())["passed"]
+                assert (await provider.simulate())["passed"] is passes
 
     asyncio.run(run())
 

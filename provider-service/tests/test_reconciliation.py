@@ -348,3 +348,20 @@ def test_every_difference_is_kept_with_both_sides(database_url: str, owner_url: 
     kept = rows(owner_url, "select * from provider.reconciliation_differences")
     assert [(row["kind"], row["ours"]["amount"], row["theirs"]["amount"]) for row in kept] == [("amount", 2000, 1999)]
     assert "sessionToken" not in json.dumps(kept, default=str)
+
+
+@pytest.mark.parametrize("player", ["pl/ay er?&=%2F+#", "..", "a'b\"c", "~%41"])
+def test_a_player_whose_id_looks_like_an_address_is_asked_about_all_the_same(
+    database_url: str, owner_url: str, wallet: FakeWallet, player: str
+) -> None:
+    """What is signed is what is sent, however an HTTP library would like to spell it."""
+
+    async def work() -> None:
+        async with serving(database_url, wallet) as provider:
+            assert (await provider.simulate(await provider.launch(userId=player)))["passed"]
+
+    asyncio.run(work())
+    credit = str(transaction_of(owner_url, "credit")["transaction_id"])
+    wallet.model.drifts[credit] = {"amount": 1}
+    assert kinds(reconciled(database_url, wallet)) == [("amount", credit)]
+    assert wallet.made("transaction")[0].members == {"userId": player, "transactionId": credit}

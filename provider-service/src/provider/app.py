@@ -106,6 +106,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             for loop in (prune_loop, health_loop, outbox_loop, stale_loop, nightly_loop):
                 loop.start()
                 stack.push_async_callback(loop.stop)
+            stack.push_async_callback(nightly.interrupt)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)
             yield
             log.info("provider_stopping")

@@ -26,7 +26,7 @@ def reconcile(no_heal: bool, as_json: bool) -> None:
     """Compare these books with the wallet's; exit status 0 no difference is left, 1 some are, 2 could not finish."""
     from provider.reconciliation.printing import Watcher, print_report  # noqa: PLC0415 -- rich is slow to load
 
-    settings = _settings()
+    settings = _settings(_CouldNotBegin)
     with Watcher(shown=not as_json) as watcher:
         report = asyncio.run(_reconcile(settings, watcher, heals=not no_heal))
     if as_json:
@@ -77,6 +77,9 @@ async def _reconcile(settings: Settings, watcher: Any, *, heals: bool) -> dict[s
             return await report_of(books, run_id, exit_status=status)
     except DATABASE_AWAY:
         return unfinished("these books' database does not answer")
+    except Exception as error:
+        # Not Python's own status for a crash: 1 says that the books were compared.
+        return unfinished(f"a defect: {type(error).__name__}")
 
 
 async def _print_heads(settings: Settings) -> None:
@@ -96,10 +99,16 @@ async def _life(settings: Settings, transaction_id: str) -> dict[str, Any] | Non
         return await life_of(pool, transaction_id)
 
 
-def _settings() -> Settings:
+class _CouldNotBegin(click.ClickException):
+    """For a command whose status 1 means something else."""
+
+    exit_code = COULD_NOT_FINISH
+
+
+def _settings(refusal: type[click.ClickException] = click.ClickException) -> Settings:
     try:
         settings = Settings.from_environment(os.environ)
     except SettingsRefused as error:
-        raise click.ClickException(f"the settings are refused:\n{error}") from None
+        raise refusal(f"the settings are refused:\n{error}") from None
     configure_logging(log_format=settings.log_format, level=settings.log_level, stream=sys.stderr)
     return settings

@@ -20,7 +20,7 @@ from shared_signing.httpx_auth import EXTENSION_NAME
 
 PAGE_ROWS: Final = 1000
 ROW_MAX_BYTES: Final = 2048
-"""Four identifiers of 128 characters, each written as six where JSON allows it for a few, and the rest of a row."""
+"""Four identifiers of 128 characters, twice as long where every one has to be escaped, and the rest of a row."""
 PAGE_MAX_BYTES: Final = PAGE_ROWS * ROW_MAX_BYTES
 CURSOR_MAX_DIGITS: Final = 19
 TRIES_MAX: Final = 5

@@ -17,7 +17,10 @@ BEAT_SECONDS: Final = LEASE_SECONDS / 4
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is. `changed` is called after each step: for a progress bar. `lost`: another process took over."""
+    """How far a run is. `changed` is called after each step: for a progress bar.
+
+    `lost`: it must not go on, because another process took over or this one is stopped.
+    """
 
     run_id: int
     changed: Callable[["Progress"], None] = field(default=lambda _: None, repr=False)

@@ -40,6 +40,7 @@ class Nightly:
         self._at = at
         self._ran_by = ran_by
         self._clock = clock
+        self._progress: Progress | None = None
 
     async def step(self) -> bool:
         """Run if a run is due that no process has done; there is never more to do at once."""
@@ -50,5 +51,11 @@ class Nightly:
             self._ran_by, heals=True, scheduled_for=due, tries_max=TRIES_MAX, pause_seconds=PAUSE_SECONDS
         )
         if run_id is not None:
-            await self._run(Progress(run_id))
+            self._progress = Progress(run_id)
+            await self._run(self._progress)
         return False
+
+    async def interrupt(self) -> None:
+        """End a run that is under way at its next page: the process stops, and the run is begun again later."""
+        if self._progress is not None:
+            self._progress.lost = True

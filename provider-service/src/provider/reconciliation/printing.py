@@ -16,6 +16,7 @@ from rich.table import Table
 from provider.reconciliation.lease import Progress
 
 ROWS_SHOWN_MAX: Final = 200
+PIPE_COLUMNS: Final = 240
 STEPS: Final = {"feed": "reading the wallet's feed", "books": "looking for what it lacks", "repairs": "repairing"}
 
 
@@ -49,7 +50,8 @@ class Watcher:
 
 def print_report(report: dict[str, Any]) -> None:
     """The table of differences and one line that sums up."""
-    console = Console()
+    # In a file or a pipe there is no edge to wrap at: an id that is cut in two is found by nobody.
+    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     if report["differences"]:
         console.print(_table(report["differences"][:ROWS_SHOWN_MAX]))
     hidden = len(report["differences"]) - ROWS_SHOWN_MAX

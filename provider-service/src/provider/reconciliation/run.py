@@ -4,6 +4,7 @@ Owns the order of the steps and their bounds. It must never hold more of either 
 database connection while it waits for a wallet, and never report what may still change by itself.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -63,8 +64,9 @@ class Reconciliation:
             failure = str(error)
             log.error("reconciliation_stopped", run_id=progress.run_id, code=failure)
         except DATABASE_AWAY as error:
-            # Its end cannot be written now either; the lease ends, and the next run says so.
             log.error("reconciliation_stopped", run_id=progress.run_id, code="books_away", error=type(error).__name__)
+            with contextlib.suppress(*DATABASE_AWAY):  # if they are still away the lease ends the run
+                await self._books.end(progress.run_id, "books_away")
             return FAILED
         exit_status = await self._books.end(progress.run_id, failure)
         log.info(
@@ -207,11 +209,11 @@ class Reconciliation:
             )
             log.warning("difference_found", kind=kind, transaction_id=transaction_id, run_id=progress.run_id)
         if progress.lost:
-            raise RunStopped("overtaken")
+            raise RunStopped("interrupted")
 
     def _tell(self, progress: Progress) -> None:
         if progress.lost:
-            raise RunStopped("overtaken")
+            raise RunStopped("interrupted")
         progress.changed(progress)
 
 

@@ -1,0 +1,126 @@
+"""The commands of reconciliation as a person or a script runs them: what they print, and their exit statuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import psycopg
+import pytest
+from fake_wallet import FakeWallet
+from provider_bench import rows
+from provider_process import environment
+from reconciling import play, transaction_of
+from wallet_faults import cut
+
+from provider.reconciliation.compare import CONTRADICTION
+from provider.reconciliation.repairs import proposal
+
+
+def run(database_url: str, wallet_url: str, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "provider", *words],
+        env=environment(database_url, wallet_url, **changed),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_table_shows_each_difference_with_what_to_do(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    play(database_url, wallet)
+    credit = str(transaction_of(owner_url, "credit")["transaction_id"])
+    wallet.model.drifts[credit] = {"amount": 1999, "roundId": "[bold]another[/bold]"}
+    ended = run(database_url, wallet.url, "reconcile")
+    assert ended.returncode == 1, ended.stderr
+    for text in ("amount", "round", credit, "1999", "[bold]another[/bold]", "2 differences, 0 healed"):
+        assert text in ended.stdout, text
+
+
+def test_json_is_all_that_is_printed_and_logs_go_elsewhere(database_url: str, wallet: FakeWallet) -> None:
+    play(database_url, wallet)
+    ended = run(database_url, wallet.url, "reconcile", "--json")
+    report = json.loads(ended.stdout)
+    assert (ended.returncode, report["exitStatus"], report["compared"]) == (0, 0, 5)
+    assert "books_reconciled" in ended.stderr
+
+
+def test_what_cannot_finish_ends_with_two_whatever_the_reason(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
+    wallet.plan("transactions", cut, times=50)
+    assert run(database_url, wallet.url, "reconcile").returncode == 2
+    ended = run(database_url, wallet.url, "reconcile", CASINO_URL="nonsense")
+    assert (ended.returncode, "CASINO_URL" in ended.stderr) == (2, True)
+    ended = run("postgresql://nobody@127.0.0.1:1/x", wallet.url, "reconcile")
+    assert (ended.returncode, "does not answer" in ended.stdout) == (2, True)
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute(
+            "insert into provider.reconciliation_runs (ran_by, heals, started_at, lease_until)"
+            " values ('another', true, now(), now() + interval '1 minute')"
+        )
+    ended = run(database_url, wallet.url, "reconcile")
+    assert (ended.returncode, "another run is under way" in ended.stdout) == (2, True)
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("drop table provider.reconciliation_runs cascade")
+    ended = run(database_url, wallet.url, "reconcile")
+    assert (ended.returncode, "a defect: UndefinedTable" in ended.stdout) == (2, True)
+
+
+def test_heads_are_printed_one_to_a_line(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    play(database_url, wallet)
+    assert run(database_url, wallet.url, "heads").stdout == "", "this wallet has no chain"
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute(
+            "update provider.wallet_transactions set head_hash = repeat('ab', 32),"
+            " head_sequence = case kind when 'credit' then 12 else 3 end where state <> 'refused'"
+        )
+    ended = run(database_url, wallet.url, "heads")
+    credit = str(transaction_of(owner_url, "credit")["transaction_id"])
+    assert [json.loads(line) for line in ended.stdout.splitlines()] == [
+        {"userId": "1", "casinoCode": "JAQPOT", "sequence": 12, "hash": "ab" * 32, "transactionId": credit}
+    ]
+
+
+def test_one_life_of_a_transaction_is_told_without_a_token(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
+    """Row H3, the provider's half; pitfall 23."""
+    wallet.plan("credit", cut)
+    play(database_url, wallet, passes=False)
+    play(database_url, wallet)
+    query = """
+        select t.transaction_id, t.request_id, count(a.attempt_id) as attempts
+        from provider.wallet_transactions as t left join provider.wallet_attempts as a using (transaction_id)
+        group by t.transaction_id
+    """
+    for row in rows(owner_url, query):
+        ended = run(database_url, wallet.url, "transaction", str(row["transaction_id"]), "--json")
+        life = json.loads(ended.stdout)
+        assert (life["requestId"], len(life["attempts"])) == (row["request_id"], row["attempts"])
+        told = ended.stdout + run(database_url, wallet.url, "transaction", str(row["transaction_id"]).upper()).stdout
+        assert str(row["transaction_id"]) in told
+        assert "gAAAA" not in told, "not even sealed"
+        for call in wallet.calls:
+            assert call.members.get("sessionToken", "none-was-sent") not in told
+
+
+@pytest.mark.parametrize("unknown", ["a9429bb3-9f71-4497-9fa4-f5f7592a46af", "nonsense", "'; drop table x; --", " "])
+def test_an_unknown_transaction_is_said_to_be_unknown(database_url: str, wallet: FakeWallet, unknown: str) -> None:
+    ended = run(database_url, wallet.url, "transaction", unknown)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "Error: these books have never heard of that transaction\n"
+
+
+def test_every_kind_of_difference_has_a_sentence(owner_url: str) -> None:
+    known = rows(
+        owner_url,
+        "select pg_get_constraintdef(oid) as text from pg_constraint where conname = 'difference_kind_known'",
+    )[0]["text"]
+    kinds = [part for part in known.split("'") if part.isidentifier() and part not in ("text",)]
+    assert len(kinds) == 12
+    assert CONTRADICTION in kinds
+    for kind in set(kinds) - {"missing_here", "missing_there", "state"}:
+        assert proposal(kind, None, None).endswith(".")
