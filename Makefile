@@ -68,9 +68,9 @@ failover: .venv/.complete ## kill the primary under load, promote its standby, c
 	cd tests-e2e && exec ../$(BIN)/python -m faults.failover
 
 .PHONY: docs
-docs: .venv/.complete ## render docs/errors.md, and the delivery orders of docs/reliability.md
+docs: .venv/.complete ## render docs/errors.md and the tables of docs/reliability.md
 	$(BIN)/python docs/render_errors.py
-	$(BIN)/python docs/render_delivery_orders.py
+	$(BIN)/python docs/render_reliability.py
 
 .PHONY: lock
 lock: .venv/.complete ## resolve all dependencies anew; UV_OPTIONS=--upgrade for newer versions

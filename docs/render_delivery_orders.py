@@ -1,7 +1,4 @@
-"""Renders the truth table of delivery orders into docs/reliability.md, between its two markers.
-
-python docs/render_delivery_orders.py            writes it
-python docs/render_delivery_orders.py --print    prints it; a test compares that with the page
+"""The truth table of delivery orders, as docs/render_reliability.py puts it into docs/reliability.md.
 
 What is rendered is the model's word. casino-service/tests/test_delivery_orders.py holds the real wallet to it.
 """
@@ -14,9 +11,6 @@ from itertools import permutations
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN = "<!-- delivery orders: rendered by make docs, change the model instead -->\n"
-END = "<!-- end of delivery orders -->\n"
 sys.path.insert(0, str(ROOT / "casino-service" / "tests"))
 
 from casino_testing.delivery_orders import FAMILIES, KIND_OF, Line, Order, line_of  # noqa: E402
@@ -75,16 +69,3 @@ def _counts() -> list[str]:
         deliveries = forms * sum(map(len, family.orders))
         rows.append(f"| {family.title} | {forms * len(family.orders)} | {deliveries} |")
     return rows
-
-
-def page_with(block: str) -> str:
-    """The page with another block between its markers."""
-    before, rest = PAGE.read_text("utf-8").split(BEGIN)
-    return f"{before}{BEGIN}{block}{END}{rest.split(END)[1]}"
-
-
-if __name__ == "__main__":
-    if "--print" in sys.argv:
-        sys.stdout.write(page_with(render()))
-    else:
-        PAGE.write_text(page_with(render()), "utf-8")
