@@ -65,10 +65,10 @@ def _perform(plan: Plan, stage: Stage, policy: WirePolicy) -> Verdict:
     )
     auditor.audit()
     verdict.hold("the ledger was sound at every moment", auditor.findings)
+    verdict.hold("I12 no process ended by itself", stage.died_alone)
     verdict.hold("the faults themselves worked", disturber.failures)
     verdict.reached["audits_during_the_run"] = auditor.audits
     verdict.reached["processes_brought_back"] = stage.came_back
-    verdict.reached["processes_that_ended_by_themselves"] = len(stage.died_alone)
     examine(stage, crowd, verdict)
     _print(verdict, crowd, policy.counts, disturber.counts, refusals_of_nonces(stage.proxy.deliveries))
     print(f"time to recover: {'never' if seconds is None else f'{seconds:.1f} s'} after healing")

@@ -27,6 +27,7 @@ PROCESSES_OF_EACH = 2
 CALL_SECONDS = 2.0
 SUPERVISION_SECONDS = 0.1
 STOP_SECONDS_MAX = 10.0
+LAST_LINES = 3
 PROVIDER_SETTINGS = {
     "PROVIDER_CALL_SECONDS": str(CALL_SECONDS),
     "PROVIDER_CONNECT_SECONDS": "0.5",
@@ -113,7 +114,8 @@ class Stage:
 
     def _bring_back(self, service: ServiceProcess) -> None:
         if service.process is not None and service.process.poll() is not None:
-            self.died_alone.append(f"{service.package} ended by itself with {service.process.returncode}")
+            last = service.log_tail().splitlines()[-LAST_LINES:]
+            self.died_alone.append(f"{service.package} ended by itself with {service.process.returncode}: {last}")
             service.kill_9()
         if service.process is None and self._may_run(service.port):
             service.start()
