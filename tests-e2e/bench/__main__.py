@@ -13,6 +13,7 @@ from bench.floor_rows import measure_floor
 from bench.ledger_rows import measure_ledger_size
 from bench.machine import describe_machine
 from bench.measurements import FULL, QUICK, Outcome, Progress, Size
+from bench.overload_rows import measure_overload
 from bench.report import Report, show, write_page
 from bench.round_rows import measure_memory, measure_rounds
 from bench.services import BenchServices, Books
@@ -27,6 +28,7 @@ GROUPS_WITH_BOOKS: Final[dict[str, GroupWithBooks]] = {
     "rounds": measure_rounds,
     "memory": measure_memory,
     "ledger": measure_ledger_size,
+    "overload": measure_overload,
 }
 GROUPS: Final = (*GROUPS_ALONE, *GROUPS_WITH_BOOKS)
 

@@ -46,6 +46,10 @@ _MEANINGS: Final = """## What the rows mean
 - **The wallet client**: the provider's client against a wallet that agrees to everything and signs its answers, beside
   plain `httpx.AsyncClient` with the same signing, both in one process with 32 calls in flight.
 - **Whole rounds**: `POST /casino/simulateRound`: launch, nine signed wallet calls and the provider's own writes.
+- **Accepted bets when as many, or twice as many, arrive**: an open loop: debits arrive at a fixed rate, over 2,048
+  connections, whether or not those before them were answered; first at the rate that a closed loop of 128 reaches, then
+  at twice that. Latency counts from the moment when a bet was due, of accepted bets only. A round counts only if every
+  other answer was a 503, and the ledger holds the accepted bets and no more. Then a closed loop must be served whole.
 - **Resident memory**: of each service process while debits and whole rounds run together.
 """
 

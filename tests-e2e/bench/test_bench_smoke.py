@@ -18,6 +18,14 @@ def test_a_quick_run_gets_an_answer_for_every_wallet_row() -> None:
     assert said
 
 
+@pytest.mark.slow
+def test_twice_the_load_is_accepted_or_told_to_wait_and_the_wallet_recovers() -> None:
+    """Row D3. What it accepts at which load is for `make bench`; here: nothing but 200 and 503, and the books agree."""
+    report = run_bench(["overload"], size=QUICK, progress=lambda _text: None)
+    assert {figure.key for figure in report.figures} == {"arrivals-1", "arrivals-2"}
+    assert all(figure.value > 0 for figure in report.figures), "some bets were accepted at either load"
+
+
 def test_rounds_are_taken_there_and_back_and_a_ratio_is_the_median_of_neighbours() -> None:
     order: list[str] = []
 

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from casino import http
+from casino.admission import Admission
 from casino.background import BackgroundLoop
 from casino.callbacks.feed import Feed
 from casino.callbacks.nonces import DatabaseNonceStore
@@ -43,7 +44,7 @@ SIGNATURE_HEADER: Final = "x-casino-signature"
 GC_THRESHOLD_OBJECTS: Final = 5_000
 NONCE_DRAWER_CHECK_SECONDS: Final = 60.0
 CLIENT_PRUNE_SECONDS: Final = 30.0
-ASIDE_POOL_SIZE_MAX: Final = 4
+ASIDE_POOL_SIZE_MAX: Final = 4  # of launches and the feed: however many of them wait, money finds a connection
 
 
 def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
@@ -82,12 +83,10 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     key_watch = KeyWatch(settings)
     casino_keys = key_watch.keys.casino
     provider = ProviderClient(settings.provider_url, key_watch.keys.provider, transport=provider_transport)
-    tenant_id, ledger_id = settings.tenant_id, settings.ledger_id
-    # Connections of their own: however many launches and pages of the feed wait, money finds one.
     aside = Database(replace(settings, pool_size_max=min(settings.pool_size_max, ASIDE_POOL_SIZE_MAX)))
-    launcher = Launcher(database=aside, provider=provider, tenant_id=tenant_id, ledger_id=ledger_id)
+    launcher = Launcher(database=aside, provider=provider, tenant_id=settings.tenant_id, ledger_id=settings.ledger_id)
     gate = ClientGate(aside, settings)
-    feed = Feed(aside, tenant_id, ledger_id)
+    feed = Feed(aside, settings.tenant_id, settings.ledger_id)
     loops = [
         BackgroundLoop("metrics", metrics.flush, interval_seconds=FLUSH_SECONDS),
         BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS),
@@ -104,8 +103,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         yield
         await asyncio.gather(key_watch.stop(), *(loop.stop() for loop in loops))
         await asyncio.gather(commands.close(), balances.close(), nonces.close())
-        await provider.close()
-        await asyncio.gather(database.close(), aside.close())
+        await asyncio.gather(provider.close(), database.close(), aside.close())
         log.info("service_stopped")
 
     app = Starlette(
@@ -116,7 +114,8 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
             *metrics.routes(),
         ],
         middleware=[
-            Middleware(http.RequestContext, settings=settings, observe=metrics.observe, gives_way=is_new_bet),
+            Middleware(Admission, settings=settings, gives_way=is_new_bet, observe=metrics.observe),
+            Middleware(http.RequestContext, budget_seconds=settings.request_budget_seconds, observe=metrics.observe),
             Middleware(
                 SignedEndpoints,
                 header_name=SIGNATURE_HEADER,

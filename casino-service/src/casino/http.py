@@ -21,14 +21,11 @@ from casino import errors
 from casino.db import OutcomeUnknown, Overloaded
 from casino.errors import Answer, Refused
 from casino.metrics import NO_CODE, OK, UNANSWERED
-from casino.settings import Settings
 from casino.wallet.group_commit import KeyBusy
 
 log = structlog.get_logger()
 
 BODY_MAX_BYTES: Final = 65_536
-BUSINESS: Final = "/casino/"
-"""What is refused when there is too much of it."""
 REQUEST_ID_HEADER: Final = b"x-request-id"
 REQUEST_ID_BYTES: Final = 16
 NANOSECONDS_PER_MICROSECOND: Final = 1_000
@@ -84,45 +81,33 @@ def deadline(scope: Scope) -> float:
     return cast("float", scope["state"]["deadline"])
 
 
+def id_for(scope: Scope) -> bytes:
+    """The caller's request id if it sent a sane one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID_HEADER and _SANE_REQUEST_ID.fullmatch(value):
+            return cast("bytes", value)
+    return secrets.token_hex(REQUEST_ID_BYTES).encode()
+
+
 Observe = Callable[[str, str, float], str]
 """Tells of a request's path, outcome and start (monotonic); returns its endpoint's name."""
 
 
 class RequestContext:
     """Outermost middleware: every request gets a deadline, and an id, the caller's if that is sane; its outcome is
-    observed, and logged when it was refused.
+    observed, and logged when it was refused."""
 
-    Over `requests_max` under way one is refused before it is read; those that give way already at three quarters of it,
-    so that there is room for what must not wait. Looks at the service's health are never refused.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        settings: Settings,
-        observe: Observe,
-        gives_way: Callable[[str], bool],
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, budget_seconds: float, observe: Observe) -> None:
         self._app = app
-        self._budget_seconds = settings.request_budget_seconds
+        self._budget_seconds = budget_seconds
         self._observe = observe
-        self._requests_max = settings.requests_max
-        self._crowded_at = settings.requests_max * 3 // 4
-        self._gives_way = gives_way
-        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        own_id = b""
-        for name, value in scope["headers"]:
-            if name == REQUEST_ID_HEADER and _SANE_REQUEST_ID.fullmatch(value):
-                own_id = value
-                break
-        own_id = own_id or secrets.token_hex(REQUEST_ID_BYTES).encode()
+        own_id = id_for(scope)
         state = scope.setdefault("state", {})
         state["request_id"] = own_id.decode()
         state["received_us"] = time.time_ns() // NANOSECONDS_PER_MICROSECOND
@@ -138,22 +123,14 @@ class RequestContext:
                 message["headers"] = [*message.get("headers", ()), (REQUEST_ID_HEADER, own_id)]
             await send(message)
 
-        self._under_way += 1
         try:
-            if self._under_way > self._crowded_at and self._is_full_for(scope["path"]):
-                await send_answer(send_with_id, refusal(scope, "overloaded"))
-            else:
-                await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive, send_with_id)
         finally:
-            self._under_way -= 1
             code = state.get("code")
             endpoint = self._observe(scope["path"], code or outcome, started)
             if code is not None:
                 _log_refusal(code, endpoint)
             structlog.contextvars.clear_contextvars()
-
-    def _is_full_for(self, path: str) -> bool:
-        return path.startswith(BUSINESS) and (self._under_way > self._requests_max or self._gives_way(path))
 
 
 class RenderErrors:
