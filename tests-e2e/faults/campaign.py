@@ -72,7 +72,7 @@ def _perform(plan: Plan, stage: Stage, policy: WirePolicy) -> Verdict:
     examine(stage, crowd, verdict)
     _print(verdict, crowd, policy.counts, disturber.counts, refusals_of_nonces(stage.proxy.deliveries))
     print(f"time to recover: {'never' if seconds is None else f'{seconds:.1f} s'} after healing")
-    if stage.clock_file is None:
+    if not stage.clock_files:
         print("no clock was stepped: libfaketime is not here (Debian package faketime)")
     return verdict
 

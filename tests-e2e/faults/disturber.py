@@ -7,9 +7,10 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg
 
@@ -44,7 +45,7 @@ class Disturber:
                 MENU[fault.kind](self, fault)
             except Exception as error:
                 self.failures.append(f"{fault.kind}: {type(error).__name__}: {error}")
-        self._set_clock(0)
+        set_clocks(self.stage.clock_files, 0)
 
     def _pick(self, services: list[ServiceProcess], fault: ProcessFault) -> ServiceProcess:
         return services[fault.which % len(services)]
@@ -127,14 +128,17 @@ class Disturber:
         self.counts[fault.kind] += 1
 
     def step_clock(self, fault: ProcessFault) -> None:
-        if self._set_clock(int(fault.size)):
+        """One service's clock goes wrong; that of the other service is put right."""
+        if self.stage.clock_files:
+            set_clocks(self.stage.clock_files, 0)
+            set_clocks([self.stage.clock_files[fault.which % len(self.stage.clock_files)]], int(fault.size))
             self.counts[fault.kind] += 1
 
-    def _set_clock(self, seconds: int) -> bool:
-        if self.stage.clock_file is None:
-            return False
-        self.stage.clock_file.write_text(f"{seconds:+d}s")
-        return True
+    def power_cut(self, fault: ProcessFault) -> None:
+        """Everything dies at once: both services, the database, and what was on its way."""
+        self._kill(fault, *self.stage.services)
+        self.stage.take_postgres_down(postgres_faults.kill_9, down_seconds=fault.size)
+        wait_for_postgres(self.stage)
 
     def _sql(self, statement: str, **values: object) -> None:
         with psycopg.connect(self.stage.database.url, autocommit=True) as connection:
@@ -154,16 +158,24 @@ MENU: dict[str, Callable[[Disturber, ProcessFault], None]] = {
     "break_connections": Disturber.break_connections,
     "exclude_a_player": Disturber.exclude_a_player,
     "step_clock": Disturber.step_clock,
+    "power_cut": Disturber.power_cut,
 }
 
 
 def heal(stage: Stage) -> None:
     """Postgres runs, the clock is right, no service is held down."""
     stage.down_until.clear()
-    if stage.clock_file is not None:
-        stage.clock_file.write_text("+0s")
+    set_clocks(stage.clock_files, 0)
     stage.proxy.heal()
     wait_for_postgres(stage)
+
+
+def set_clocks(clock_files: Iterable[Path], seconds: int) -> None:
+    """In one step: a clock that reads half a file would be another fault than the one that was planned."""
+    for clock_file in clock_files:
+        fresh = clock_file.with_suffix(".new")
+        fresh.write_text(f"{seconds:+d}s")
+        fresh.replace(clock_file)
 
 
 def wait_for_postgres(stage: Stage) -> None:

@@ -42,6 +42,7 @@ PROCESS_WEIGHTS = {
     "stop_postgres_immediately": 1,
     "kill_postgres": 1,
     "kill_one_backend": 1,
+    "power_cut": 1,
     "break_connections": 2,
     "exclude_a_player": 2,
     "step_clock": 1,

@@ -59,7 +59,7 @@ class Stage:
     proxy: WalletProxy
     casino_secret: str = field(repr=False)
     provider_secret: str = field(repr=False)
-    clock_file: Path | None = None
+    clock_files: tuple[Path, ...] = ()
     came_back: int = 0
     died_alone: list[str] = field(default_factory=list)
     down_until: dict[int, float] = field(default_factory=dict)
@@ -137,17 +137,21 @@ def set_stage(folder: Path, policy: Policy, secrets: tuple[str, str]) -> Iterato
         migrate_and_seed(database)
         casino_ports, provider_ports = _ports(), _ports()
         proxy = cleanup.enter_context(WalletProxy(*casino_ports, policy=policy))
-        library, clock_file = faketime_library(), folder / "clock"
-        stage = Stage(folder, postgres, database, [], [], proxy, *secrets, clock_file=clock_file if library else None)
+        library = faketime_library()
+        clock_files = (folder / "casino-clock", folder / "provider-clock") if library else ()
+        stage = Stage(folder, postgres, database, [], [], proxy, *secrets, clock_files=clock_files)
         for number in range(PROCESSES_OF_EACH):
             environment = demo_environment(
                 database, casino_url=proxy.url, provider_url=f"http://127.0.0.1:{provider_ports[number]}"
             ) | {"CASINO_SECRET": secrets[0], "PROVIDER_SECRET": secrets[1], "LOG_FORMAT": "json"}
-            # The last provider has the clock that is stepped: the other one shows what happens with a good clock.
-            stepped = _clock_environment(library, clock_file) if library and number == PROCESSES_OF_EACH - 1 else {}
+            # The last of each has a clock that can be stepped: the other one shows what happens with a good clock.
+            steps: list[dict[str, str]] = [{}, {}]
+            if library and number == PROCESSES_OF_EACH - 1:
+                steps = [_clock_environment(library, clock_file) for clock_file in clock_files]
             casino_log, provider_log = folder / f"casino-{number}.log", folder / f"provider-{number}.log"
-            stage.casinos.append(ServiceProcess("casino", casino_ports[number], environment, casino_log))
-            settings = environment | PROVIDER_SETTINGS | stepped
+            settings = environment | steps[0]
+            stage.casinos.append(ServiceProcess("casino", casino_ports[number], settings, casino_log))
+            settings = environment | PROVIDER_SETTINGS | steps[1]
             stage.providers.append(ServiceProcess("provider", provider_ports[number], settings, provider_log))
         cleanup.callback(_stop_all, stage)
         for service in stage.services:
