@@ -8,6 +8,7 @@ import sys
 import click
 import uvicorn
 
+from casino.audit.commands import check_ledger_command, transaction_command
 from casino.key_commands import keys_command, revoke_key_command
 from casino.log import configure_logging
 from casino.settings import Settings, SettingsError, from_environment
@@ -22,6 +23,8 @@ def main() -> None:
     """The operator's wallet and platform."""
 
 
+main.add_command(check_ledger_command)
+main.add_command(transaction_command)
 main.add_command(keys_command)
 main.add_command(revoke_key_command)
 

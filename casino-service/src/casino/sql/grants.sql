@@ -10,6 +10,8 @@ grant execute on function
         bytea, integer, bigint, bigint, text, text, uuid, text, bigint, text, text, bigint, boolean, boolean
     ),
     casino.head(bigint, bytea),
+    casino.wallet_differences(integer, bigint, bigint),
+    casino.ledger_wide_differences(integer),
     casino.feed_position(xid8, integer),
     casino.feed_horizon(),
     casino.execute_wallet_commands(integer, jsonb),

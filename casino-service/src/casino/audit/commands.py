@@ -1,0 +1,101 @@
+"""The auditing commands: `casino check-ledger` and `casino transaction`.
+
+Owns options and exit statuses. They need a database and no secret, and only ever read.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+import msgspec
+
+from casino.audit.heads import batches_of_heads
+from casino.audit.ledger_check import examine
+from casino.audit.snapshot import CannotRead, books_at_one_moment
+from casino.audit.transaction_life import lives_of
+
+IS_WHOLE: Final = 0
+IS_NOT_WHOLE: Final = 1
+NEVER_SEEN: Final = 1
+COULD_NOT_CHECK: Final = 2
+
+database_option = click.option("--database", envvar="CASINO_DATABASE_URL", help="CASINO_DATABASE_URL unless given.")
+ledger_option = click.option("--ledger", "ledger_id", envvar="CASINO_LEDGER", default=1, help="CASINO_LEDGER, or 1.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command("check-ledger")
+@click.option(
+    "--heads",
+    "heads_file",
+    type=click.Path(path_type=Path),
+    help="JSON lines written by `provider heads` before this check: finds a tail that was cut off.",
+)
+@database_option
+@ledger_option
+@json_option
+def check_ledger_command(heads_file: Path | None, database: str | None, ledger_id: int, *, as_json: bool) -> None:
+    """Hold the whole ledger against its rules and its hash chains.
+
+    Exit status 0: whole; 1: not whole, the first row of each broken rule is named; 2: could not check.
+    """
+    from casino.audit import printing  # noqa: PLC0415 - the serving process need not load what draws tables
+
+    heads = batches_of_heads(heads_file) if heads_file is not None else iter(())
+    try:
+        with books_at_one_moment(_required(database)) as books, printing.Bar() as bar:
+            examination = examine(books, ledger_id, heads, bar)
+    except CannotRead as error:
+        _give_up(str(error))
+    except KeyboardInterrupt:  # click would make it a 1, which says that the ledger is not whole
+        _give_up("interrupted")
+    if as_json:
+        click.echo(msgspec.json.encode({**asdict(examination), "findings": list(examination.findings.values())}))
+    else:
+        printing.print_examination(examination)
+    sys.exit(IS_NOT_WHOLE if examination.findings else IS_WHOLE)
+
+
+@click.command("transaction")
+@click.argument("transaction_id")
+@click.option("--user", "player_id", help="The player; without it every player's transaction of this id is told.")
+@database_option
+@ledger_option
+@json_option
+def transaction_command(
+    transaction_id: str, player_id: str | None, database: str | None, ledger_id: int, *, as_json: bool
+) -> None:
+    """Tell everything that this side knows of a transaction.
+
+    Exit status 0: told; 1: never seen; 2: could not look.
+    """
+    from casino.audit import printing  # noqa: PLC0415 - as above
+
+    try:
+        with books_at_one_moment(_required(database)) as books:
+            lives = lives_of(books, ledger_id, transaction_id, player_id)
+    except CannotRead as error:
+        _give_up(str(error))
+    if not lives:
+        click.echo(f"transaction {transaction_id} was never seen here", err=True)
+        sys.exit(NEVER_SEEN)
+    for life in lives:
+        if as_json:
+            click.echo(msgspec.json.encode(life))
+        else:
+            printing.print_life(life)
+
+
+def _required(database: str | None) -> str:
+    if not database:
+        _give_up("CASINO_DATABASE_URL is missing")
+    return database
+
+
+def _give_up(reason: str) -> NoReturn:
+    click.echo(f"casino: {reason}", err=True)
+    sys.exit(COULD_NOT_CHECK)

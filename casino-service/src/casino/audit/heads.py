@@ -1,0 +1,57 @@
+"""Heads that somebody else wrote down: JSON lines, as `provider heads` prints them.
+
+Owns what a line must look like. It must never hold a whole file in memory, nor believe a line that it cannot read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from casino.audit.snapshot import CannotRead
+
+HEADS_PER_BATCH: Final = 1_000
+LINE_MAX_BYTES: Final = 4_096
+
+
+class RecordedHead(msgspec.Struct, frozen=True, rename="camel"):
+    """The place in a player's chain that a signed answer named."""
+
+    user_id: str
+    sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    transaction_id: str
+    casino_code: str | None = None
+
+
+_decode = msgspec.json.Decoder(RecordedHead).decode
+
+
+def batches_of_heads(path: Path) -> Iterator[list[RecordedHead]]:
+    """The file's heads, some at a time. Raises CannotRead, which names the line."""
+    batch: list[RecordedHead] = []
+    try:
+        with path.open("rb") as lines:
+            number = 0
+            while line := lines.readline(LINE_MAX_BYTES):
+                number += 1
+                if line.isspace():
+                    continue
+                batch.append(_read(line, number))
+                if len(batch) == HEADS_PER_BATCH:
+                    yield batch
+                    batch = []
+    except OSError as error:
+        raise CannotRead(f"the heads cannot be read: {error.strerror}") from None
+    if batch:
+        yield batch
+
+
+def _read(line: bytes, number: int) -> RecordedHead:
+    try:
+        return _decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise CannotRead(f"line {number} of the heads is not one: userId, sequence, hash, transactionId") from None

@@ -1,0 +1,58 @@
+"""One consistent look at the books from the command line: read only, as the application's role.
+
+Owns how an auditing command connects. It must never write, and never show the database's address: it has a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import dict_row
+
+from casino.revisions import expected_revision
+
+APPLICATION_NAME: Final = "casino-audit"
+CONNECT_TIMEOUT_SECONDS: Final = 5
+OPTIONS: Final = "-c role=casino_app -c search_path=pg_catalog -c timezone=UTC -c jit=off -c statement_timeout=0"
+
+Row = dict[str, Any]
+Books = psycopg.Connection[Row]
+
+
+class CannotRead(Exception):  # noqa: N818 - an outcome, told to a person
+    """The books could not be read, so nothing can be said of them."""
+
+
+@contextmanager
+def books_at_one_moment(url: str) -> Iterator[Books]:
+    """A connection whose every statement sees the same moment. Raises CannotRead."""
+    try:
+        connection: Books = psycopg.connect(
+            url,
+            options=OPTIONS,
+            application_name=APPLICATION_NAME,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            row_factory=dict_row,
+        )
+    except psycopg.Error as error:
+        raise CannotRead(f"no connection to the database ({type(error).__name__})") from None
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    try:
+        with connection:
+            _require_schema(connection)
+            yield connection
+    except psycopg.Error as error:
+        raise CannotRead(f"the database broke off ({type(error).__name__} {error.sqlstate or ''})".strip()) from error
+
+
+def _require_schema(connection: Books) -> None:
+    try:
+        row = connection.execute("select version_num from casino.alembic_version").fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+        row = None
+    if row is None or row["version_num"] != expected_revision():
+        raise CannotRead(f"the schema is not at revision {expected_revision()}: run casino migrate")

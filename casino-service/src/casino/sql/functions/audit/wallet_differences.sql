@@ -1,0 +1,195 @@
+-- Purpose: the rules that hold within a wallet (protocol.md 4 (12), the hash chain, and their kin), for the wallets of one
+--   ledger whose ids lie in a range: one row for everything that breaks one. None while the wallets are whole.
+-- It believes no constraint and no foreign key: whoever can edit a row can also switch those off.
+-- Both sides of every join are bound to the range, so that a page of wallets costs what it holds, however large the ledger.
+-- Without a `set` clause, so that it is inlined and planned for the range that it is asked for.
+create or replace function casino.wallet_differences(
+    p_ledger_id integer, p_first_wallet_id bigint, p_last_wallet_id bigint
+)
+returns table (
+    o_rule text, o_ledger_id integer, o_wallet_id bigint, o_transaction_id text, o_expected text, o_found text
+)
+language sql stable
+as $$
+    with entry as not materialized (
+        select * from casino.transactions
+        where ledger_id = p_ledger_id and wallet_id between p_first_wallet_id and p_last_wallet_id
+    ),
+    wallet as not materialized (
+        select * from casino.wallets
+        where ledger_id = p_ledger_id and wallet_id between p_first_wallet_id and p_last_wallet_id
+    ),
+    posting as not materialized (
+        select * from casino.postings
+        where ledger_id = p_ledger_id and wallet_id between p_first_wallet_id and p_last_wallet_id
+    )
+    select 'balance_is_sum_of_postings', p_ledger_id, wallet_id, null,
+        coalesce(posted.sum_minor, 0)::text, coalesce(wallet.balance_minor, 0)::text
+    from wallet
+    full join (
+        select wallet_id, sum(amount_minor) as sum_minor from posting where account = 'wallet' group by wallet_id
+    ) as posted using (wallet_id)
+    where coalesce(wallet.balance_minor, 0) <> coalesce(posted.sum_minor, 0)
+    union all
+    select 'balance_not_negative', p_ledger_id, wallet_id, null, '0 or more', balance_minor::text
+    from wallet
+    where balance_minor < 0
+    union all
+    select 'postings_of_transaction_sum_to_zero', p_ledger_id, wallet_id, transaction_id, '0', sum(amount_minor)::text
+    from posting
+    group by wallet_id, transaction_id
+    having sum(amount_minor) <> 0
+    union all
+    -- The newest entry of each chain, and what its wallet says of it.
+    select rule.name, p_ledger_id, wallet_id, newest.transaction_id, rule.expected, rule.found
+    from wallet
+    full join (
+        select distinct on (wallet_id) wallet_id, transaction_id, sequence_no, entry_hash, currency
+        from entry
+        where sequence_no is not null
+        order by wallet_id, sequence_no desc, transaction_id
+    ) as newest using (wallet_id)
+    cross join lateral (
+        values
+        (
+            'wallet_points_at_its_newest_transaction',
+            coalesce(casino.head(newest.sequence_no, newest.entry_hash), 'no transaction'),
+            case
+                when wallet.sequence_no is null then 'no wallet'
+                when wallet.sequence_no = 0 and wallet.head_hash is null then 'no transaction'
+                else wallet.sequence_no || ':' || coalesce(encode(wallet.head_hash, 'hex'), 'no hash')
+            end
+        ),
+        ('wallet_keeps_its_currency', newest.currency, wallet.currency)
+    ) as rule (name, expected, found)
+    where rule.expected <> rule.found
+    union all
+    -- One walk along every chain. Each entry is held against the one that is stored before it: what is wrong is named, and
+    -- not everything that comes after it.
+    select rule.name, p_ledger_id, walked.wallet_id, walked.transaction_id, rule.expected, rule.found
+    from (
+        select
+            entry.*, lag(sequence_no, 1, 0::bigint) over chain as sequence_before,
+            lag(balance_after_minor, 1, 0::bigint) over chain as balance_before_minor,
+            lag(entry_hash) over chain as hash_before,
+            case when kind = 'debit' then - amount_minor else amount_minor end as delta_minor
+        from entry
+        where sequence_no is not null
+        window chain as (partition by wallet_id order by sequence_no, transaction_id)
+    ) as walked
+    cross join lateral (
+        select casino.entry_hash(
+            walked.hash_before, walked.ledger_id, walked.wallet_id, walked.sequence_no, walked.transaction_id,
+            walked.kind, walked.session_id, walked.round_id, walked.amount_minor, walked.currency,
+            walked.related_transaction_id, walked.balance_after_minor, walked.tombstone, walked.already_rolled_back
+        ) as entry_hash
+    ) as due
+    cross join lateral (
+        values
+        ('sequence_has_no_gap', (walked.sequence_before + 1)::text, walked.sequence_no::text),
+        (
+            'balance_after_follows_from_the_one_before',
+            (walked.balance_before_minor + walked.delta_minor)::text, walked.balance_after_minor::text
+        ),
+        (
+            'entry_hash_follows_from_the_one_before',
+            encode(due.entry_hash, 'hex'), coalesce(encode(walked.entry_hash, 'hex'), 'none')
+        )
+    ) as rule (name, expected, found)
+    where rule.expected <> rule.found and (
+        walked.sequence_no <> walked.sequence_before + 1
+        or walked.balance_after_minor <> walked.balance_before_minor + walked.delta_minor
+        or walked.entry_hash is distinct from due.entry_hash
+    )
+    union all
+    select 'posting_moves_what_its_transaction_says', p_ledger_id, wallet_id, transaction_id,
+        coalesce(said.delta_minor || ' ' || said.currency, 'no transaction'),
+        coalesce(moved.amount_minor || ' ' || moved.currency, 'no posting')
+    from (
+        select
+            wallet_id, transaction_id, currency,
+            case when state = 'refused' then 0 when kind = 'debit' then - amount_minor else amount_minor end as delta_minor
+        from entry
+    ) as said
+    full join (select * from posting where account = 'wallet') as moved using (wallet_id, transaction_id)
+    where coalesce(said.delta_minor, 0) <> coalesce(moved.amount_minor, 0) or said.currency <> moved.currency
+    union all
+    -- A bet and what was rolled back for it, seen as one group: the bet itself, and the rollbacks that name it.
+    select 'rolled_back_bet_has_its_rollback', p_ledger_id, wallet_id, bet_id,
+        case when state = 'rolled_back' then amount_minor else 0 end || ' returned',
+        returned_minor || ' returned by ' || rollbacks
+    from (
+        select
+            wallet_id, case kind when 'debit' then transaction_id else related_transaction_id end as bet_id,
+            max(state) filter (where kind = 'debit') as state,
+            coalesce(sum(amount_minor) filter (where kind = 'debit'), 0) as amount_minor,
+            coalesce(sum(amount_minor) filter (where kind = 'rollback'), 0) as returned_minor,
+            count(*) filter (where kind = 'rollback' and amount_minor > 0) as rollbacks
+        from entry
+        where kind in ('debit', 'rollback')
+        group by 1, 2
+    ) as bet
+    where returned_minor <> case when state = 'rolled_back' then amount_minor else 0 end
+        or rollbacks <> (coalesce(state, '') = 'rolled_back')::integer
+    union all
+    select 'round_counts_its_transactions', p_ledger_id, wallet_id, round_id,
+        coalesce(booked.counts, '0 live debits, 0 credits, 0 staked, 0 paid'), coalesce(round.counts, 'no round')
+    from (
+        select
+            wallet_id, round_id,
+            live_debits || ' live debits, ' || credits || ' credits, ' || staked_minor || ' staked, ' || paid_minor
+            || ' paid' as counts
+        from casino.rounds
+        where ledger_id = p_ledger_id and wallet_id between p_first_wallet_id and p_last_wallet_id
+    ) as round
+    full join (
+        select
+            wallet_id, round_id,
+            count(*) filter (where kind = 'debit') || ' live debits, ' || count(*) filter (where kind = 'credit')
+            || ' credits, ' || coalesce(sum(amount_minor) filter (where kind = 'debit'), 0) || ' staked, '
+            || coalesce(sum(amount_minor) filter (where kind = 'credit'), 0) || ' paid' as counts
+        from entry
+        where state = 'committed' and kind in ('debit', 'credit')
+        group by 1, 2
+    ) as booked using (wallet_id, round_id)
+    where coalesce(booked.counts, '0 live debits, 0 credits, 0 staked, 0 paid') <> coalesce(round.counts, 'no round')
+    union all
+    select 'tombstoned_bet_never_moved_money', p_ledger_id, wallet_id, transaction_id, 'no such debit', entry.state
+    from entry
+    join casino.tombstones as stone using (ledger_id, wallet_id, transaction_id)
+    where entry.kind = 'debit' and entry.state <> 'refused'
+    union all
+    select 'tombstone_stands_with_its_rollback', p_ledger_id, wallet_id, transaction_id,
+        coalesce(entombed.rollback_id, 'no tombstone'), coalesce(stone.rollback_transaction_id, 'no tombstone')
+    from (
+        select wallet_id, transaction_id, rollback_transaction_id
+        from casino.tombstones
+        where ledger_id = p_ledger_id and wallet_id between p_first_wallet_id and p_last_wallet_id
+    ) as stone
+    full join (
+        select wallet_id, related_transaction_id as transaction_id, transaction_id as rollback_id
+        from entry
+        where kind = 'rollback' and tombstone and not already_rolled_back
+    ) as entombed using (wallet_id, transaction_id)
+    where entombed.rollback_id is distinct from stone.rollback_transaction_id
+    union all
+    select 'payout_has_a_live_bet', p_ledger_id, credit.wallet_id, credit.transaction_id, 'a debit of its round', 'none'
+    from entry as credit
+    where credit.kind = 'credit' and not exists (
+        select 1 from entry as bet
+        where bet.wallet_id = credit.wallet_id and bet.round_id = credit.round_id
+            and bet.kind = 'debit' and bet.state = 'committed'
+            and bet.transaction_id = coalesce(credit.related_transaction_id, bet.transaction_id)
+    )
+    union all
+    -- Events have no index by wallet: `limit 1` keeps this a look-up for each entry, never a scan of all events for each page.
+    select 'every_transaction_was_told', p_ledger_id, entry.wallet_id, entry.transaction_id, 'an event', 'none'
+    from entry
+    left join lateral (
+        select event.transaction_id from casino.events as event
+        where event.ledger_id = p_ledger_id and event.feed_position = entry.feed_position
+            and event.wallet_id = entry.wallet_id and event.transaction_id = entry.transaction_id
+        limit 1
+    ) as told on true
+    where entry.kind <> 'deposit' and told.transaction_id is null;
+$$;

@@ -1,0 +1,174 @@
+"""What somebody with the rights of a superuser can do to the books, and exactly what the check must say of each deed.
+
+Constraints, foreign keys and triggers are off while a deed is done: whoever can edit a row can switch those off too.
+The books are those of `play`: player 1 has a chain of seven entries and one recorded refusal, player 2 one of two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+
+from casino_testing.service import settings_of
+from casino_testing.tenant import Tenant
+from casino_testing.wallet import Wallet
+
+SET_UP: Final = """
+    set session_replication_role = replica;
+    alter table casino.wallets drop constraint balance_not_negative, drop constraint used_wallet_has_head;
+    alter table casino.transactions drop constraint numbered_has_hash, drop constraint committed_is_numbered,
+        drop constraint refusal_has_code, drop constraint only_debits_roll_back;
+    alter table casino.postings drop constraint posting_moves_money;
+    -- A careful forger: puts the hashes of a wallet right, from an entry on to the end and into the wallet.
+    create function pg_temp.rehash(p_player_id text, p_from bigint) returns void language plpgsql as $$
+    declare
+        v_entry record;
+        v_hash bytea;
+    begin
+        for v_entry in
+            select entry.* from casino.transactions as entry join casino.wallets using (ledger_id, wallet_id)
+            where player_id = p_player_id and entry.sequence_no is not null order by entry.sequence_no
+        loop
+            if v_entry.sequence_no >= p_from then
+                v_hash := casino.entry_hash(
+                    v_hash, v_entry.ledger_id, v_entry.wallet_id, v_entry.sequence_no, v_entry.transaction_id,
+                    v_entry.kind, v_entry.session_id, v_entry.round_id, v_entry.amount_minor, v_entry.currency,
+                    v_entry.related_transaction_id, v_entry.balance_after_minor, v_entry.tombstone,
+                    v_entry.already_rolled_back);
+                update casino.transactions set entry_hash = v_hash
+                where wallet_id = v_entry.wallet_id and transaction_id = v_entry.transaction_id;
+            end if;
+            v_hash := coalesce(v_hash, v_entry.entry_hash);
+            if v_entry.sequence_no < p_from then v_hash := v_entry.entry_hash; end if;
+        end loop;
+        update casino.wallets set head_hash = v_hash where player_id = p_player_id;
+    end $$;
+"""
+
+BET: Final = "update casino.transactions set {} where transaction_id = 'bet'"
+RENAME_A_BET: Final = "".join(
+    f"update casino.{table} set transaction_id = 'never was' where transaction_id = 'bet';"
+    for table in ("transactions", "postings", "events")
+)
+CHANGE_A_CURRENCY: Final = "".join(
+    f"update casino.{table} set currency = 'EUR' where transaction_id = 'bet';"
+    for table in ("transactions", "postings", "events")
+)
+HASH_AN_EDITED_BET_ANEW: Final = """
+    update casino.transactions as entry set session_id = null, entry_hash = casino.entry_hash(
+        (select entry_hash from casino.transactions where sequence_no = 1 and wallet_id = entry.wallet_id),
+        ledger_id, wallet_id, sequence_no, transaction_id, kind, null, round_id, amount_minor, currency,
+        related_transaction_id, balance_after_minor, tombstone, already_rolled_back
+    ) where transaction_id = 'bet'
+"""
+INSERT_A_TWIN: Final = """
+    insert into casino.transactions
+    select (jsonb_populate_record(
+        entry, '{"transaction_id": "twin", "amount_minor": 0, "feed_position": 1}'
+    )).* from casino.transactions as entry where transaction_id = 'bet'
+"""
+MAKE_A_REFUSAL_A_BET: Final = """
+    update casino.transactions set state = 'committed', refusal_code = null, sequence_no = 8, entry_hash = sha256('')
+    where transaction_id = 'refused bet'
+"""
+REMOVE_BET: Final = """
+    delete from casino.postings where transaction_id = 'bet';
+    delete from casino.events where transaction_id = 'bet';
+    delete from casino.transactions where transaction_id = 'bet';
+    update casino.rounds set live_debits = 0, staked_minor = 0
+    where round_id = 'round-1' and wallet_id = (select wallet_id from casino.wallets where player_id = '1');
+    update casino.game_sessions set open_bets = open_bets - 1, staked_minor = staked_minor - 1000
+    where player_id = '1';
+    update casino.wallets set balance_minor = balance_minor + 1000 where player_id = '1';
+"""
+CLOSE_THE_GAP: Final = """
+    update casino.transactions set sequence_no = sequence_no - 1, balance_after_minor = balance_after_minor + 1000
+    where sequence_no > 2 and wallet_id = (select wallet_id from casino.wallets where player_id = '1');
+    update casino.wallets set sequence_no = sequence_no - 1 where player_id = '1';
+"""
+CUT_THE_TAIL: Final = """
+    delete from casino.tombstones where rollback_transaction_id = 'stone';
+    delete from casino.events where transaction_id = 'stone';
+    delete from casino.transactions where transaction_id = 'stone';
+"""
+SET_THE_WALLET_BACK: Final = """
+    update casino.wallets set sequence_no = sequence_no - 1, head_hash = (
+        select entry_hash from casino.transactions where transaction_id = 'payout'
+    ) where player_id = '1';
+"""
+INSERT_A_WIN: Final = """
+    insert into casino.transactions (
+        ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id, amount_minor, currency,
+        related_transaction_id, state, balance_after_minor, sequence_no, request_id, feed_position, recorded_at,
+        entry_hash
+    )
+    select
+        ledger_id, wallet_id, 'forged', tenant_id, 'credit', session_id, 'paid round', 5000, currency, 'paid bet',
+        'committed', balance_after_minor + 5000, sequence_no + 1, 'x', feed_position + 1, recorded_at, sha256('')
+    from casino.transactions where transaction_id = 'stone';
+    insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
+    select ledger_id, wallet_id, 'forged', side.account, tenant_id, side.amount, 'USD'
+    from casino.wallets cross join (values ('wallet', 5000), ('house_games', -5000)) as side (account, amount)
+    where player_id = '1';
+    insert into casino.events (
+        ledger_id, feed_position, wallet_id, transaction_id, tenant_id, event_type, session_id, round_id, game_code,
+        amount_minor, currency, recorded_at
+    )
+    select
+        ledger_id, feed_position, wallet_id, 'forged', tenant_id, 'credit', session_id, round_id, 'SLOTS_001', 5000,
+        currency, recorded_at
+    from casino.transactions where transaction_id = 'forged';
+    update casino.rounds set credits = credits + 1, paid_minor = paid_minor + 5000 where round_id = 'paid round';
+    update casino.game_sessions set paid_minor = paid_minor + 5000 where player_id = '1';
+    update casino.wallets set balance_minor = balance_minor + 5000, sequence_no = sequence_no + 1 where player_id = '1';
+"""
+WIN_MORE_EVERYWHERE: Final = """
+    update casino.transactions set amount_minor = 900 where transaction_id = 'payout';
+    update casino.transactions set balance_after_minor = balance_after_minor + 400
+    where transaction_id in ('payout', 'stone');
+    update casino.postings set amount_minor = sign(amount_minor) * 900 where transaction_id = 'payout';
+    update casino.events set amount_minor = 900 where transaction_id = 'payout';
+    update casino.rounds set paid_minor = 900 where round_id = 'paid round';
+    update casino.game_sessions set paid_minor = 900 where player_id = '1';
+    update casino.wallets set balance_minor = balance_minor + 400 where player_id = '1';
+"""
+
+Found = tuple[str, str | None, str | None, int]
+"""Rule, player, the first transaction that breaks it, and how many rows do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What is done, and everything that the check must say: nothing less and nothing more."""
+
+    name: str
+    sql: str
+    found: frozenset[Found]
+    by_a_recorded_head: frozenset[Found] = frozenset()
+
+
+def play(url: str) -> None:
+    """One of every kind of transaction, in the demo ledger."""
+    tenant = Tenant.demo(url)
+    wallet = Wallet(tenant, settings_of(tenant))
+    session, other = wallet.open_session("1"), wallet.open_session("2")
+    wallet.bet(session, transaction_id="bet")
+    wallet.bet(session, transaction_id="undone bet", round_id="undone round")
+    wallet.accept(session.rollback("undone bet", transaction_id="undo", round_id="undone round"))
+    wallet.bet(session, transaction_id="paid bet", round_id="paid round")
+    wallet.accept(session.credit(500, transaction_id="payout", round_id="paid round", related_id="paid bet"))
+    wallet.accept(session.rollback("never seen", transaction_id="stone"))
+    tenant.set_session(session.session_id, loss_limit_minor=0)
+    assert wallet.refuse(session.debit(transaction_id="refused bet")) == "limit_exceeded"
+    wallet.bet(other, transaction_id="their bet")
+    wallet.close()
+    tenant.close()
+
+
+def do(url: str, deed: Deed) -> None:
+    """Do it as a superuser."""
+    with psycopg.connect(url) as connection:
+        connection.execute(SET_UP.encode())
+        connection.execute(deed.sql.encode())
