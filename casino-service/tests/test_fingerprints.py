@@ -183,6 +183,15 @@ async def test_a_session_of_before_the_fingerprints_is_bound_at_its_first_use(pr
     assert code_of(answer) == (403, "session_fingerprint_mismatch")
 
 
+async def test_a_session_is_bound_once(proxied: Service, tenant: Tenant) -> None:
+    await launched(proxied)
+    (row,) = tenant.rows("game_sessions")
+    tenant.sql(
+        "select casino.bind_session_fingerprint(%s, %s, %s)", tenant.ledger_id, row["session_id"], b"somebody else"
+    )
+    assert tenant.rows("game_sessions")[0]["fingerprint"] == row["fingerprint"]
+
+
 async def test_the_stored_fingerprint_is_a_keyed_hash(proxied: Service, tenant: Tenant) -> None:
     tokens = [await launched(proxied) for _ in range(2)]
     stored = [bytes(row["fingerprint"]) for row in tenant.rows("game_sessions")]

@@ -19,10 +19,13 @@ from wallet_faults import answering, cut, endless_body, html, redirect, spoiling
 
 from provider.db import Pool, create_pool
 from provider.reconciliation import feed, run
+from provider.reconciliation.assembly import reconcile
 from provider.reconciliation.lease import Progress
 from provider.reconciliation.nightly import PAUSE_SECONDS, TRIES_MAX, Nightly, last_due
 from provider.reconciliation.queries import RunBooks
+from provider.sessions.sealing import Sealer
 from provider.sessions.stale import StaleSessions
+from shared_signing.keys import KeyRing
 
 ROW = {
     "transactionId": "a9429bb3-9f71-4497-9fa4-f5f7592a46af",
@@ -187,6 +190,24 @@ def test_a_run_whose_process_has_gone_makes_room_and_cannot_come_back(database_u
     with_books(database_url, work)
     told = rows(owner_url, "select ran_by, exit_status, failure from provider.reconciliation_runs order by run_id")
     assert told[0] == {"ran_by": "dead", "exit_status": 2, "failure": "abandoned"}
+
+
+def test_a_run_that_was_overtaken_stops_and_says_so(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    """Row G7. Its lease ran out while it waited: the other run reports and heals, and this one must not."""
+    play(database_url, wallet)
+
+    async def overtaken() -> int:
+        settings = settings_for(database_url, wallet.url, call_seconds=2.0)
+        async with create_pool(settings) as pool:
+            run_id = await RunBooks(pool).begin("slow", heals=True, scheduled_for=None)
+            assert run_id is not None
+            progress = Progress(run_id, lost=True)
+            ring, sealer = KeyRing(settings.casino_keys), Sealer(settings.sealing_secrets)
+            return await reconcile(settings, pool, progress, key_ring=ring, sealer=sealer, heals=True)
+
+    assert asyncio.run(overtaken()) == 2
+    told = rows(owner_url, "select exit_status, failure, found from provider.reconciliation_runs")
+    assert told == [{"exit_status": 2, "failure": "interrupted", "found": 0}]
 
 
 AT = dt.time(3, 30)
