@@ -88,9 +88,9 @@ def test_one_life_of_a_transaction_is_told_without_a_token(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     """Row H3, the provider's half; pitfall 23."""
+    play(database_url, wallet)
     wallet.plan("credit", cut)
     play(database_url, wallet, passes=False)
-    play(database_url, wallet)
     query = """
         select t.transaction_id, t.request_id, count(a.attempt_id) as attempts
         from provider.wallet_transactions as t left join provider.wallet_attempts as a using (transaction_id)
@@ -112,6 +112,15 @@ def test_an_unknown_transaction_is_said_to_be_unknown(database_url: str, wallet:
     ended = run(database_url, wallet.url, "transaction", unknown)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == "Error: these books have never heard of that transaction\n"
+
+
+def test_what_only_the_wallet_knows_has_a_life_here_once_it_was_found(database_url: str, wallet: FakeWallet) -> None:
+    asked = {"sessionToken": "t", "userId": "1", "transactionId": "a [b]", "roundId": "r", "amount": 7}
+    wallet.model.execute("debit", asked)
+    assert run(database_url, wallet.url, "reconcile").returncode == 1
+    life = json.loads(run(database_url, wallet.url, "transaction", "a [b]", "--json").stdout)
+    assert [(each["kind"], each["theirs"]["amount"]) for each in life["differences"]] == [("missing_here", 7)]
+    assert "a [b]" in run(database_url, wallet.url, "transaction", "a [b]").stdout
 
 
 def test_every_kind_of_difference_has_a_sentence(owner_url: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from faults.fault import Call, Fault
 from faults.scene import Scene
 from service_process import full_environment
+from stack import CURRENCY, TENANT
 
 pytestmark = pytest.mark.slow
 
@@ -48,14 +49,26 @@ def test_runs_beside_live_traffic_find_no_difference(fresh_scene: Scene) -> None
 
     scene.disturb(now_and_then, Fault(cuts=True), times=10_000)
 
-    def play_on() -> None:
+    def play_on(script: str) -> None:
+        client = scene.stack.signing_client(scene.stack.provider)
         while not over.is_set():
             try:
-                played.append(scene.play_round(scene.stack.session()).passed)
+                session = scene.stack.session()
+                content = {
+                    "sessionToken": session.token,
+                    "providerSessionId": session.provider_session_id,
+                    "userId": session.user_id,
+                    "gameId": "SLOTS_001",
+                    "currency": CURRENCY,
+                    "casinoCode": TENANT,
+                    "script": script,
+                }
+                played.append(client.post("/provider/simulate", content).must_be_ok().content["passed"])
             except Exception:
                 time.sleep(0.1)
 
-    players = [threading.Thread(target=play_on, daemon=True) for _ in range(PLAYERS)]
+    scripts = ["nine_steps", "mixed"]
+    players = [threading.Thread(target=play_on, args=(scripts[n % 2],), daemon=True) for n in range(PLAYERS)]
     for player in players:
         player.start()
     reports = list[dict[str, Any]]()

@@ -11,7 +11,9 @@ alter table provider.wallet_transactions
     add constraint head_is_whole check ((head_sequence is null) = (head_hash is null)) not valid,
     add constraint head_looks_like_one check (head_sequence > 0 and head_hash ~ '^[0-9a-f]{64}$') not valid;
 
--- Sessions that may be stale, oldest first; a stopped one is never looked at again.
+-- Sessions that may be stale, oldest first; a stopped one is never looked at again. Only launches write here, and they
+-- wait for seconds.
+-- squawk-ignore require-concurrent-index-creation
 create index game_sessions_open_by_age on provider.game_sessions (created_at) where state = 'open';
 
 create table provider.reconciliation_runs (
