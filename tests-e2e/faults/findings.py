@@ -11,6 +11,7 @@ from database import Database
 from faults import history
 from faults.history import Said
 from faults.record import (
+    CONTRADICTED,
     MONEY_THAT_THE_PROVIDER_KNOWS_OTHERWISE,
     NEVER_INTENDED,
     ledger_of,
@@ -22,6 +23,7 @@ from faults.round_players import Report
 SOUND_LEDGER = "I1 I2 I7 the ledger is sound"
 CASINO_VIEW = "the casino sees no difference"
 BOTH_BOOKS = "I6 both books agree"
+CONTRADICTIONS = "I6 no decision of the wallet contradicts the provider's books, and no win was refused"
 BALANCES = "I6 every balance is what the provider's bets and payouts make it"
 INTENDED = "I4 nothing was done that was not written down first"
 ACKNOWLEDGED = "I4 lost acknowledgements on the wire"
@@ -37,6 +39,7 @@ def book_findings(database: Database) -> Findings:
         SOUND_LEDGER: [f"{name}: {rows[:3]}" for name, rows in broken.items()],
         CASINO_VIEW: [str(row) for row in differences_the_casino_sees(database)],
         BOTH_BOOKS: disagreements(database),
+        CONTRADICTIONS: [str(row) for row in database.rows(CONTRADICTED)],
         BALANCES: [str(row) for row in database.rows(MONEY_THAT_THE_PROVIDER_KNOWS_OTHERWISE)],
         INTENDED: [str(row) for row in database.rows(NEVER_INTENDED)],
     }

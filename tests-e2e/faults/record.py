@@ -27,6 +27,10 @@ NEVER_INTENDED = """
     where kind in ('debit', 'credit', 'rollback')
         and transaction_id not in (select transaction_id::text from provider.wallet_transactions)
 """
+CONTRADICTED = """
+    select transaction_id, kind, state, difference_code, outcome_code from provider.wallet_transactions
+    where difference_code is not null or kind = 'credit' and state = 'refused'
+"""
 MONEY_THAT_THE_PROVIDER_KNOWS_OTHERWISE = """
     select wallet.player_id, wallet.balance_minor, coalesce(ours.net_minor, 0) as net_minor, paid_in.minor as paid_in
     from casino.wallets as wallet

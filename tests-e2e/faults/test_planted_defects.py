@@ -12,6 +12,7 @@ from faults.findings import (
     BALANCES,
     BOTH_BOOKS,
     CASINO_VIEW,
+    CONTRADICTIONS,
     INTENDED,
     REPORTED,
     SOUND_LEDGER,
@@ -38,7 +39,7 @@ DELETE_A_WIN = """
     from gone where wallet.wallet_id = gone.wallet_id
 """
 TAKE_A_CENT = "update casino.wallets set balance_minor = balance_minor - 1 where player_id = %(player)s"
-FORGET_A_BET = "update provider.wallet_transactions set state = 'refused' where transaction_id = %(id)s::uuid"
+FORGET = "update provider.wallet_transactions set state = 'refused' where transaction_id = %(id)s::uuid"
 
 
 def findings_of(scene: Scene, rounds: list[Round]) -> Findings:
@@ -93,5 +94,9 @@ def test_each_planted_defect_turns_the_checks_red_that_are_meant_for_it(
         assert found[CASINO_VIEW]
 
         bet = transaction_of(forgotten, "bet_1")
-        scene.database.change(FORGET_A_BET, id=bet)
+        scene.database.change(FORGET, id=bet)
         assert {BOTH_BOOKS, REPORTED} <= red(findings_of(scene, rounds), bet)
+
+        win = transaction_of(forgotten, "payout")
+        scene.database.change(FORGET, id=win)
+        assert {CONTRADICTIONS, REPORTED} <= red(findings_of(scene, rounds), win)
