@@ -21,7 +21,7 @@ class Seen:
     """One answer, and when it was there."""
 
     at: float
-    verdict: tuple[int, str]
+    verdict: tuple[int, str | None]
 
 
 @dataclass(slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import re
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from shared_signing.nonces import InMemoryNonceStore, NonceStoreOverloaded
 from shared_signing.signer import Signer
 from shared_signing.verifier import Accepted, Refusal, Refused, Verifier, verify_response
 
+SOURCES = Path(__file__).parents[1] / "src" / "shared_signing"
 ARGUMENTS: dict[str, Any] = {"method": "POST", "target": b"/casino/debit", "body": b"{}"}
 
 
@@ -205,3 +209,13 @@ def test_an_answer_is_believed_under_any_live_key_and_not_under_an_ended_one(clo
     assert believed()
     clock.now += 10
     assert not believed()
+
+
+@pytest.mark.parametrize("module", sorted(SOURCES.glob("*.py")), ids=lambda path: path.name)
+def test_no_mac_is_ever_compared_but_in_constant_time(module: Path) -> None:
+    """Row E4. `==` stops at the first byte that differs, and tells by its time how much of a guess was right."""
+    compared = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Compare)]
+    short_cuts = [ast.unparse(node) for node in compared if re.search(r"\bmac\b|digest|v1", ast.unparse(node))]
+    assert [text for text in short_cuts if not text.startswith("hmac.compare_digest(")] == []
+    if module.name == "verifier.py":
+        assert module.read_text().count("hmac.compare_digest(") == 2, "a request's, and an answer's"
