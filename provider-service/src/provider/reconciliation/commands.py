@@ -8,14 +8,20 @@ import asyncio
 import json
 import os
 import sys
-from typing import Any, Final
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from provider.log import configure_logging
 from provider.settings import Settings, SettingsRefused
 
+if TYPE_CHECKING:
+    from provider.db import Pool
+
 COULD_NOT_FINISH: Final = 2
+AWAY: Final = "these books' database does not answer"
 BUSY: Final = "another run is under way: wait for it, or for its lease to end"
 
 
@@ -26,7 +32,7 @@ def reconcile(no_heal: bool, as_json: bool) -> None:
     """Compare these books with the wallet's; exit status 0 no difference is left, 1 some are, 2 could not finish."""
     from provider.reconciliation.printing import Watcher, print_report  # noqa: PLC0415 -- rich is slow to load
 
-    settings = _settings(_CouldNotBegin)
+    settings = _settings()
     with Watcher(shown=not as_json) as watcher:
         report = asyncio.run(_reconcile(settings, watcher, heals=not no_heal))
     if as_json:
@@ -76,39 +82,48 @@ async def _reconcile(settings: Settings, watcher: Any, *, heals: bool) -> dict[s
             status = await reconcile_without_server(settings, pool, progress, heals=heals)
             return await report_of(books, run_id, exit_status=status)
     except DATABASE_AWAY:
-        return unfinished("these books' database does not answer")
+        return unfinished(AWAY)
     except Exception as error:
         # Not Python's own status for a crash: 1 says that the books were compared.
         return unfinished(f"a defect: {type(error).__name__}")
 
 
 async def _print_heads(settings: Settings) -> None:
-    from provider.db import create_pool  # noqa: PLC0415 -- as above
-    from provider.reconciliation.heads import newest_heads  # noqa: PLC0415
+    from provider.reconciliation.heads import newest_heads  # noqa: PLC0415 -- as above
 
-    async with create_pool(settings) as pool:
+    async with _books(settings) as pool:
         async for head in newest_heads(pool):
             click.echo(json.dumps(head))
 
 
 async def _life(settings: Settings, transaction_id: str) -> dict[str, Any] | None:
-    from provider.db import create_pool  # noqa: PLC0415 -- as above
-    from provider.reconciliation.life import life_of  # noqa: PLC0415
+    from provider.reconciliation.life import life_of  # noqa: PLC0415 -- as above
 
-    async with create_pool(settings) as pool:
+    async with _books(settings) as pool:
         return await life_of(pool, transaction_id)
 
 
-class _CouldNotBegin(click.ClickException):
-    """For a command whose status 1 means something else."""
+@asynccontextmanager
+async def _books(settings: Settings) -> AsyncIterator["Pool"]:
+    from provider.db import DATABASE_AWAY, create_pool  # noqa: PLC0415 -- as above
+
+    try:
+        async with create_pool(settings) as pool:
+            yield pool
+    except DATABASE_AWAY:
+        raise _CouldNotLook(AWAY) from None
+
+
+class _CouldNotLook(click.ClickException):
+    """Status 1 says something about the books; this says that nothing was seen of them."""
 
     exit_code = COULD_NOT_FINISH
 
 
-def _settings(refusal: type[click.ClickException] = click.ClickException) -> Settings:
+def _settings() -> Settings:
     try:
         settings = Settings.from_environment(os.environ)
     except SettingsRefused as error:
-        raise refusal(f"the settings are refused:\n{error}") from None
+        raise _CouldNotLook(f"the settings are refused:\n{error}") from None
     configure_logging(log_format=settings.log_format, level=settings.log_level, stream=sys.stderr)
     return settings
