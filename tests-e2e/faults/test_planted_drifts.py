@@ -151,16 +151,38 @@ def test_a_wallet_that_is_away_leaves_the_run_unfinished(drifting: Stack) -> Non
     assert (report["exitStatus"], report["failure"], report["differences"]) == (2, "wallet_away", [])
 
 
-def test_the_heads_of_these_books_are_those_of_the_wallet(drifting: Stack) -> None:
-    """Row G8: what `casino check-ledger --heads` compares a cut tail with."""
-    rounds = [play(drifting) for _ in range(2)]
+def test_the_heads_of_these_books_show_the_wallet_a_tail_that_it_lost(drifting: Stack, tmp_path: Path) -> None:
+    """Row G8, row A6: a tail cut off cleanly leaves a chain that is whole, but for a head that was told to others."""
+    kept, lost, heads = play(drifting), play(drifting), tmp_path / "heads.jsonl"
     ended = command(drifting, "heads")
+    heads.write_text(ended.stdout)
     told = {line["userId"]: line for line in map(json.loads, ended.stdout.splitlines())}
-    assert set(told) == {each.session.user_id for each in rounds}
+    assert set(told) == {kept.session.user_id, lost.session.user_id}
     query = "select player_id, sequence_no, encode(head_hash, 'hex') as hash from casino.wallets"
     for row in drifting.books.rows(f"{query} where player_id = any(%(ids)s)", ids=list(told)):
         line = told[row["player_id"]]
         assert (line["sequence"], line["hash"], line["casinoCode"]) == (row["sequence_no"], row["hash"], TENANT)
+    assert ledger_findings(drifting, heads) == []
+    tail_cut_there(lost)
+    told_of = [(finding["player_id"], finding["transaction_id"]) for finding in ledger_findings(drifting, heads)]
+    newest = told[lost.session.user_id]["transactionId"]
+    assert (lost.session.user_id, newest) in told_of
+    assert kept.session.user_id not in {player for player, _ in told_of}
+
+
+def ledger_findings(stack: Stack, heads: Path) -> list[dict[str, Any]]:
+    """What the wallet's own check says, given the heads that the provider kept."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "casino", "check-ledger", "--json", "--heads", str(heads)],
+        env=full_environment(stack.casino_process.environment),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    findings: list[dict[str, Any]] = json.loads(ended.stdout)["findings"]
+    assert ended.returncode == bool(findings), ended.stderr
+    return findings
 
 
 def test_one_request_id_leads_from_the_player_to_both_books_and_to_what_was_found(drifting: Stack) -> None:
