@@ -27,6 +27,7 @@ from casino.key_watch import KeyWatch
 from casino.log import configure_logging
 from casino.metrics import FLUSH_SECONDS, Metrics
 from casino.revisions import expected_revision
+from casino.sessions.expiry import EXPIRY_CHECK_SECONDS, ExpiredSessions
 from casino.sessions.gate import ClientGate
 from casino.sessions.launch import Launcher
 from casino.sessions.provider_client import ProviderClient
@@ -74,23 +75,21 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         budget_seconds=settings.request_budget_seconds,
     )
     metrics.watch_pool(database.connections)
-    for committer, length in (
-        ("money", lambda: commands.size),
-        ("balances", lambda: balances.size),
-        ("nonces", lambda: nonces.size),
-    ):
-        metrics.watch_queue(committer, length)
+    metrics.watch_queue("money", lambda: commands.size)
+    metrics.watch_queue("balances", lambda: balances.size)
+    metrics.watch_queue("nonces", lambda: nonces.size)
     key_watch = KeyWatch(settings)
     casino_keys = key_watch.keys.casino
     provider = ProviderClient(settings.provider_url, key_watch.keys.provider, transport=provider_transport)
     aside = Database(replace(settings, pool_size_max=min(settings.pool_size_max, ASIDE_POOL_SIZE_MAX)))
     launcher = Launcher(database=aside, provider=provider, tenant_id=settings.tenant_id, ledger_id=settings.ledger_id)
     gate = ClientGate(aside, settings)
-    feed = Feed(aside, settings.tenant_id, settings.ledger_id)
+    expired = ExpiredSessions(aside, settings.ledger_id)
     loops = [
         BackgroundLoop("metrics", metrics.flush, interval_seconds=FLUSH_SECONDS),
         BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS),
         BackgroundLoop("client_limits", gate.prune, interval_seconds=CLIENT_PRUNE_SECONDS),
+        BackgroundLoop("expired_sessions", expired.close_some, interval_seconds=EXPIRY_CHECK_SECONDS),
     ]
 
     @asynccontextmanager
@@ -108,7 +107,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
 
     app = Starlette(
         routes=[
-            *Callbacks(commands, balances, feed, metrics).routes(),
+            *Callbacks(commands, balances, Feed(aside, settings.tenant_id, settings.ledger_id), metrics).routes(),
             *ClientEndpoints(launcher, gate, settings).routes(),
             *Health(database, expected_revision()).routes(),
             *metrics.routes(),

@@ -17,6 +17,10 @@ BIND_SESSION: Final = """
         casino.bind_session_fingerprint(%(ledger_id)s::integer, %(session_id)s::uuid, %(fingerprint)s::bytea)
 """
 CLOSE_SESSION: Final = "select casino.close_session(%s::integer, %s::uuid)"
+CLOSE_EXPIRED_SESSIONS: Final = """
+    select o_closed, o_looked_at, o_opened_at, o_session_id
+    from casino.close_expired_sessions(%s::integer, %s::timestamptz, %s::uuid, %s::integer)
+"""
 ENTER_SESSION: Final = """
     select o_code, o_session_id, o_provider_session_id, o_game_code, o_currency
     from casino.enter_session(

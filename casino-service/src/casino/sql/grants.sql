@@ -19,6 +19,7 @@ grant execute on function
     casino.open_session(integer, text, text, text, uuid, bytea, text, inet),
     casino.bind_provider_session(integer, uuid, text),
     casino.close_session(integer, uuid),
+    casino.close_expired_sessions(integer, timestamptz, uuid, integer),
     casino.bind_session_fingerprint(integer, uuid, bytea),
     casino.enter_session(integer, text, text, text, bytea, bytea),
     casino.check_access_token(text, bytea, bytea, timestamptz),
