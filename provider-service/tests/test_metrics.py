@@ -66,6 +66,8 @@ def test_a_good_round_is_counted_call_by_call(database_url: str, wallet: FakeWal
     assert seen.value("provider_request_seconds_count", endpoint="/provider/launch") == 1
     assert seen.value("provider_wallet_health", state="healthy") == 1
     assert seen.value("provider_books_readable") == 1
+    assert seen.label_values("pool") == {"rounds", "recovery"}
+    assert seen.value("provider_pool_connections", state="open") >= 2
 
 
 def test_unknown_outcomes_retries_and_verdicts_on_signatures_are_told_apart(

@@ -113,8 +113,8 @@ class Metrics:
             multiprocess_mode="livesum", registry=own,
         )  # fmt: skip
         self._connections = Gauge(
-            "casino_pool_connections", "Database connections: open, idle, and callers that wait for one", ["state"],
-            multiprocess_mode="livesum", registry=own,
+            "casino_pool_connections", "Database connections: open, idle, and callers that wait for one",
+            ["pool", "state"], multiprocess_mode="livesum", registry=own,
         )  # fmt: skip
         self._skew = Gauge(
             "casino_peer_clock_skew_seconds", "How far the provider's clock is behind, as its latest request said",
@@ -177,12 +177,12 @@ class Metrics:
         gauge = self._queued.labels(committer)
         self._samples.append(lambda: gauge.set(length()))
 
-    def watch_pool(self, counts: Callable[[], dict[str, int]]) -> None:
-        """Show the pool's connections, by state."""
+    def watch_pool(self, counts: Callable[[], dict[str, int]], *, pool: str = "money") -> None:
+        """Show a pool's connections, by state."""
 
         def sample() -> None:
             for state, count in counts().items():
-                self._connections.labels(state).set(count)
+                self._connections.labels(pool, state).set(count)
 
         self._samples.append(sample)
 

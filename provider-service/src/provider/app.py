@@ -114,7 +114,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     app = Starlette(
         routes=[
             *health_routes(pool, expected_version=expected_version(), wallet=wallet_health.report),
-            *metrics.routes(OpenEnds(pool), pool=pool.get_stats, health=wallet_health.report),
+            *metrics.routes(OpenEnds(pool), {"rounds": pool, "recovery": recovery_pool}, health=wallet_health.report),
             *session_routes(pool, sealer),
             *round_routes(pool, sealer, books, courier, wallet, script_seconds=settings.script_seconds),
         ],

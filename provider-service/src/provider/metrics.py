@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from provider.db import Pool
 from provider.errors import ERRORS
 from provider.open_ends import OpenEnds
 from provider.wallet_client.actions import ACTIONS
@@ -104,8 +105,8 @@ class Metrics:
             registry=own,
         )  # fmt: skip
         self._connections = Gauge(
-            "provider_pool_connections", "Database connections: open, idle, and callers that wait for one", ["state"],
-            registry=own,
+            "provider_pool_connections", "Database connections: open, idle, and callers that wait for one",
+            ["pool", "state"], registry=own,
         )  # fmt: skip
         self._exact: dict[str, str] = {}
         self._templates: list[tuple[str, str]] = []
@@ -155,17 +156,18 @@ class Metrics:
         self._skew.set(skew_seconds)
 
     def routes(
-        self, open_ends: OpenEnds, *, pool: Callable[[], Mapping[str, int]], health: Callable[[], HealthReport]
+        self, open_ends: OpenEnds, pools: Mapping[str, Pool], *, health: Callable[[], HealthReport]
     ) -> Sequence[BaseRoute]:
-        """GET /metrics: the counted, and what the books, the pool and the wallet's health say at this moment."""
+        """GET /metrics: the counted, and what the books, the pools and the wallet's health say at this moment."""
         self._registry.register(_Moment(open_ends, health))
         states = {"open": "pool_size", "idle": "pool_available", "waited_for": "requests_waiting"}
 
         async def scrape(_: Request) -> Response:
             await open_ends.refresh()
-            now = pool()
-            for state, name in states.items():
-                self._connections.labels(state).set(now.get(name, 0))
+            for pool, members in pools.items():
+                now = members.get_stats()
+                for state, name in states.items():
+                    self._connections.labels(pool, state).set(now.get(name, 0))
             return Response(await asyncio.to_thread(generate_latest, self._registry), media_type=CONTENT_TYPE_LATEST)
 
         return [Route(PATH, scrape, methods=["GET"])]
