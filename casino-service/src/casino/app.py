@@ -74,7 +74,6 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         queue_max=settings.queue_max,
         budget_seconds=settings.request_budget_seconds,
     )
-    metrics.watch_pool(database.connections)
     metrics.watch_queue("money", lambda: commands.size)
     metrics.watch_queue("balances", lambda: balances.size)
     metrics.watch_queue("nonces", lambda: nonces.size)
@@ -82,6 +81,8 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     casino_keys = key_watch.keys.casino
     provider = ProviderClient(settings.provider_url, key_watch.keys.provider, transport=provider_transport)
     aside = Database(replace(settings, pool_size_max=min(settings.pool_size_max, ASIDE_POOL_SIZE_MAX)))
+    metrics.watch_pool(database.connections)
+    metrics.watch_pool(aside.connections, pool="aside")
     launcher = Launcher(database=aside, provider=provider, tenant_id=settings.tenant_id, ledger_id=settings.ledger_id)
     gate = ClientGate(aside, settings)
     expired = ExpiredSessions(aside, settings.ledger_id)
