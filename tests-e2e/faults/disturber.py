@@ -141,8 +141,17 @@ class Disturber:
         wait_for_postgres(self.stage)
 
     def _sql(self, statement: str, **values: object) -> None:
-        with psycopg.connect(self.stage.database.url, autocommit=True) as connection:
-            connection.execute(statement.encode(), values)
+        """As an administrator would: again, while the server recovers from the fault before."""
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while True:
+            try:
+                with psycopg.connect(self.stage.database.url, autocommit=True) as connection:
+                    connection.execute(statement.encode(), values)
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
 
 
 MENU: dict[str, Callable[[Disturber, ProcessFault], None]] = {

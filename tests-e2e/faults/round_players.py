@@ -23,6 +23,7 @@ POOR_SHARE = 5
 POOR_BALANCE_MINOR = 6_000
 RICH_BALANCE_MINOR = 1_000_000
 REST_SECONDS = 0.15
+ROUNDS_OF_A_SEAT = 8
 CALL_SECONDS_MAX = 30.0
 
 
@@ -80,7 +81,9 @@ class Crowd:
             # Every player moves from process to process: nothing may live in the memory of one.
             turn = number + played
             try:
-                if seat is None:
+                if seat is None or played % ROUNDS_OF_A_SEAT == ROUNDS_OF_A_SEAT - 1:
+                    # What the old seat left in doubt is cleared up while the player plays on in the new one.
+                    played += seat is not None
                     seat = await self._launch(http, turn, name)
                 else:
                     played += 1
