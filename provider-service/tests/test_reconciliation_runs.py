@@ -286,6 +286,24 @@ def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_for_ev
     with_books(database_url, work)
 
 
+def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(database_url: str) -> None:
+    async def work(books: RunBooks, pool: Pool) -> None:
+        stopped = list[bool]()
+
+        async def run_until_stopped(progress: Progress) -> int:
+            await nightly.interrupt()
+            stopped.append(progress.lost)
+            return await books.end(progress.run_id, "interrupted")
+
+        tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=2)
+        nightly = Nightly(books, run_until_stopped, at=AT, ran_by="p", clock=tomorrow.timestamp)
+        await nightly.interrupt()
+        assert await nightly.step() is False
+        assert stopped == [True]
+
+    with_books(database_url, work)
+
+
 def test_a_night_that_is_switched_off_never_runs(database_url: str) -> None:
     async def work(books: RunBooks, pool: Pool) -> None:
         night = Night(books, processes=1, at=None)

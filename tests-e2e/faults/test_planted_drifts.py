@@ -16,6 +16,8 @@ from local_stack.testing import PostgresServer
 from service_process import full_environment
 from stack import CURRENCY, TENANT, Stack, own_stack
 
+pytestmark = pytest.mark.slow
+
 COMMAND_SECONDS = 120.0
 SHOWN_SECONDS = 20.0
 
