@@ -101,6 +101,16 @@ class Betting:
             assert time.monotonic() < deadline, f"no {count} good answers in {seconds} s: {self.verdicts()}"
             time.sleep(0.02)
 
+    def wait_for_trouble(self, count: int, *, seconds: float = 15.0) -> None:
+        """Until that many more calls got anything but a good answer: the fault is felt."""
+        wanted, deadline = self._troubled() + count, time.monotonic() + seconds
+        while self._troubled() < wanted:
+            assert time.monotonic() < deadline, f"nobody felt anything in {seconds} s: {self.verdicts()}"
+            time.sleep(0.02)
+
+    def _troubled(self) -> int:
+        return sum(asked.verdict != "acknowledged" and asked.answered_at > 0 for asked in self.asked)
+
     def verdicts(self) -> Counter[str]:
         return Counter(asked.verdict for asked in self.asked)
 

@@ -71,14 +71,6 @@ def move_wal(server: Postgres, disk: SmallDisk) -> None:
     wal.symlink_to(target)
 
 
-def wait_for_trouble(betting: Betting, count: int) -> None:
-    wanted = len([asked for asked in betting.asked if asked.verdict != "acknowledged"]) + count
-    deadline = time.monotonic() + TROUBLE_SECONDS_MAX
-    while len([asked for asked in betting.asked if asked.verdict != "acknowledged"]) < wanted:
-        assert time.monotonic() < deadline, f"the disk never was full: {betting.verdicts()}"
-        time.sleep(0.05)
-
-
 def require_the_same_services(scene: PostgresScene, pids: list[int]) -> None:
     assert pids == [service.pid for service in scene.stack.services.values()], "a service was restarted"
 
@@ -93,7 +85,7 @@ def test_a_full_data_disk_refuses_bets_at_the_door_and_takes_them_again_when_the
     with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, players):
         betting.wait_for(ANSWERS_BEFORE)
         disk.fill()
-        wait_for_trouble(betting, REFUSALS)
+        betting.wait_for_trouble(REFUSALS)
         disk.enlarge(DATA_DISK_MIB * 4)
         betting.wait_for(ANSWERS_AFTER)
     statuses = {asked.status for asked in betting.asked}
@@ -115,7 +107,7 @@ def test_a_full_wal_disk_stops_postgres_and_loses_nothing_acknowledged(
         betting.wait_for(ANSWERS_BEFORE)
         disk.fill()
         use_up_the_wal(scene.server)
-        wait_for_trouble(betting, REFUSALS)
+        betting.wait_for_trouble(REFUSALS)
         disk.enlarge(WAL_DISK_MIB * 4)
         if scene.server.pid is None:
             restart(scene.server)

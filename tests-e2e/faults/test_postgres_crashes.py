@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from both_books import require_agreement
@@ -37,6 +38,9 @@ PLAYERS = 6
 ANSWERS_BEFORE = 60
 ANSWERS_AFTER = 60
 CRASHES = 2
+REFUSALS = 20
+CONNECTIONS_MAX = 300
+SERVICES = ["casino-service", "provider"]
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +149,52 @@ def fill_the_pools(scene: PostgresScene) -> None:
     players = [scene.stack.open_player() for _ in range(3)]
     with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, players):
         betting.wait_for(ANSWERS_BEFORE)
+
+
+def test_a_postgres_without_a_free_connection_refuses_bets_at_the_door_until_one_is_free(scene: PostgresScene) -> None:
+    """Row D2. The services lose their connections and somebody else has taken all there are."""
+    hoard = Hoard(scene.server)
+    with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting:
+        betting.wait_for(ANSWERS_BEFORE)
+        try:
+            with frozen_processes([service.pid for service in services_of(scene)]):
+                hoard.take_every_connection()
+            betting.wait_for_trouble(REFUSALS)
+            told = betting.count("acknowledged")
+            betting.wait_for_trouble(REFUSALS)
+            assert betting.count("acknowledged") == told, "somebody was served: not every connection was taken"
+        finally:
+            hoard.let_go()
+        betting.wait_for(ANSWERS_AFTER)
+    assert betting.count("nothing_done") >= REFUSALS
+    betting.ask_again().require_nothing_lost()
+
+
+class Hoard:
+    """A client that takes every connection and keeps it."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self._taken: list[psycopg.Connection] = []
+
+    def take_every_connection(self) -> None:
+        """Also those that the services have: they are ended, and taken before the services can come back."""
+        self._take_free()
+        self._taken[0].execute(
+            "select pg_terminate_backend(pid, 2000) from pg_stat_activity where application_name = any(%s)", (SERVICES,)
+        )
+        self._take_free()
+
+    def _take_free(self) -> None:
+        for _ in range(CONNECTIONS_MAX):
+            try:
+                self._taken.append(psycopg.connect(self._server.url(), autocommit=True))
+            except psycopg.OperationalError:
+                return
+
+    def let_go(self) -> None:
+        for connection in self._taken:
+            connection.close()
 
 
 def services_of(scene: PostgresScene) -> list[ServiceProcess]:

@@ -126,8 +126,15 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
         return await super().getconn(timeout)
 
     async def _admit(self, connection: WatchedConnection) -> None:
-        """Refuse a primary that was replaced: every promotion starts a new timeline, and this process remembers it."""
         connection.silence_seconds = self._silence_seconds
+        try:
+            await self._refuse_a_former_primary(connection)
+        except BaseException:
+            connection.pgconn.finish()  # the pool forgets what it may not have, without closing it
+            raise
+
+    async def _refuse_a_former_primary(self, connection: WatchedConnection) -> None:
+        """Every promotion starts a new timeline, and this process remembers the newest that it has seen."""
         try:
             row = await (await connection.execute(TIMELINE)).fetchone()
         except (psycopg.errors.FeatureNotSupported, psycopg.errors.InsufficientPrivilege):
