@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from fake_wallet import FakeWallet
 from provider_bench import rows
 from provider_process import environment
 from reconciling import play, transaction_of
-from wallet_faults import cut
+from wallet_faults import cut, stall
 
 from provider.reconciliation.compare import CONTRADICTION
 from provider.reconciliation.repairs import proposal
@@ -70,6 +71,21 @@ def test_what_cannot_finish_ends_with_two_whatever_the_reason(
         owner.execute("drop table provider.reconciliation_runs cascade")
     ended = run(database_url, wallet.url, "reconcile")
     assert (ended.returncode, "a defect: UndefinedTable" in ended.stdout) == (2, True)
+
+
+def test_a_person_who_gives_up_gets_a_two(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    wallet.plan("transactions", stall)
+    with subprocess.Popen(
+        [sys.executable, "-m", "provider", "reconcile"],
+        env=environment(database_url, wallet.url, PROVIDER_CALL_SECONDS="8"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as started:
+        assert wallet.reached.wait(30)
+        started.send_signal(signal.SIGINT)
+        assert started.wait(30) == 2
+    told = rows(owner_url, "select failure from provider.reconciliation_runs")
+    assert told == [{"failure": "interrupted"}]
 
 
 def test_heads_are_printed_one_to_a_line(database_url: str, owner_url: str, wallet: FakeWallet) -> None:

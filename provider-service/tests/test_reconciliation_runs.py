@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from fake_wallet import Exchange, FakeWallet
 from provider_bench import fresh_launch, rows, serving, settings_for
-from reconciling import play, reconciled, transaction_of
-from wallet_faults import answering, cut, endless_body, html, redirect, spoiling
+from reconciling import play, reconciled, run_once, transaction_of
+from wallet_faults import answering, cut, endless_body, html, redirect, spoiling, stall
 
 from provider.db import Pool, create_pool
 from provider.reconciliation import feed, run
@@ -284,6 +284,23 @@ def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_for_ev
             assert len(night.ran) == min(tried, TRIES_MAX)
 
     with_books(database_url, work)
+
+
+def test_a_run_that_is_cancelled_makes_room_at_once(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    wallet.plan("transactions", stall)
+
+    async def work() -> None:
+        running = asyncio.create_task(run_once(database_url, wallet))
+        await asyncio.to_thread(wallet.reached.wait, 10)
+        running.cancel()
+        await asyncio.wait({running})
+        assert running.cancelled()
+
+    asyncio.run(work())
+    told = rows(owner_url, "select exit_status, failure from provider.reconciliation_runs")
+    assert told == [{"exit_status": 2, "failure": "interrupted"}]
+    wallet.forget_plans()
+    assert reconciled(database_url, wallet)["exitStatus"] == 0
 
 
 def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(database_url: str) -> None:

@@ -33,8 +33,11 @@ def reconcile(no_heal: bool, as_json: bool) -> None:
     from provider.reconciliation.printing import Watcher, print_report  # noqa: PLC0415 -- rich is slow to load
 
     settings = _settings()
-    with Watcher(shown=not as_json) as watcher:
-        report = asyncio.run(_reconcile(settings, watcher, heals=not no_heal))
+    try:
+        with Watcher(shown=not as_json) as watcher:
+            report = asyncio.run(_reconcile(settings, watcher, heals=not no_heal))
+    except KeyboardInterrupt:  # click would make it a 1, which says that differences are left
+        raise _CouldNotLook("interrupted") from None
     if as_json:
         click.echo(json.dumps(report))
     else:

@@ -4,6 +4,7 @@ Owns the order of the steps and their bounds. It must never hold more of either 
 database connection while it waits for a wallet, and never report what may still change by itself.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ NO_ID: Final = UUID(int=0)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 FAILED: Final = 2
+INTERRUPTED: Final = "interrupted"
 
 
 class RunStopped(Exception):  # noqa: N818 - an outcome, named as the others are
@@ -68,6 +70,10 @@ class Reconciliation:
             with contextlib.suppress(*DATABASE_AWAY):  # if they are still away the lease ends the run
                 await self._books.end(progress.run_id, "books_away")
             return FAILED
+        except asyncio.CancelledError:
+            with contextlib.suppress(*DATABASE_AWAY):  # so that the next run need not wait for the lease to end
+                await self._books.end(progress.run_id, INTERRUPTED)
+            raise
         exit_status = await self._books.end(progress.run_id, failure)
         log.info(
             "books_reconciled", run_id=progress.run_id, exit_status=exit_status, compared=progress.compared,
@@ -209,11 +215,11 @@ class Reconciliation:
             )
             log.warning("difference_found", kind=kind, transaction_id=transaction_id, run_id=progress.run_id)
         if progress.lost:
-            raise RunStopped("interrupted")
+            raise RunStopped(INTERRUPTED)
 
     def _tell(self, progress: Progress) -> None:
         if progress.lost:
-            raise RunStopped("interrupted")
+            raise RunStopped(INTERRUPTED)
         progress.changed(progress)
 
 
