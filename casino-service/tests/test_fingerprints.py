@@ -276,3 +276,15 @@ async def test_a_token_whose_end_is_beyond_every_calendar_is_bound_all_the_same(
     if first.status_code == 201:
         answer = await call(strict, "launchGame", bearer=bearer, of="203.0.113.1")
         assert code_of(answer) == (403, "session_fingerprint_mismatch")
+
+
+async def test_a_stolen_access_token_cannot_be_written_in_another_way_to_be_new_again(strict: Service) -> None:
+    """What verifies must have one spelling: padding, spare bits or strange letters would make another hash of it."""
+    bearer = access_token()
+    assert (await call(strict, "launchGame", bearer=bearer)).status_code == 201
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    last = letters.index(bearer[-1])
+    spare_bits = [bearer[:-1] + letters[last & ~3 | bits] for bits in range(4) if last & 3 != bits]
+    for spelling in [*spare_bits, f"{bearer}=", f"{bearer}==", f"{bearer[:-5]}!{bearer[-5:]}", f" {bearer}"]:
+        answer = await call(strict, "launchGame", bearer=spelling, of="203.0.113.1")
+        assert answer.status_code in (401, 403), spelling

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import jwt
+from jwt.utils import base64url_decode, base64url_encode
 
 from casino import decoding
 from casino.errors import Refused
@@ -35,6 +36,14 @@ def read_access_token(authorization: str | None, secret: str | None) -> AccessTo
         claims = jwt.decode(
             token, secret, algorithms=[ALGORITHM], audience=AUDIENCE, options={"require": ["exp", "sub", "aud"]}
         )
+        _require_one_spelling(token)
         return AccessToken(decoding.identifier(claims, "sub"), int(claims["exp"]), token)
     except (jwt.InvalidTokenError, Refused):
         raise Refused("access_token_invalid") from None
+
+
+def _require_one_spelling(token: str) -> None:
+    """A token is known again by its text, and its signature could be written in several ways: one of them counts."""
+    signature = token.rpartition(".")[2]
+    if base64url_encode(base64url_decode(signature)).decode() != signature:
+        raise Refused("access_token_invalid")
