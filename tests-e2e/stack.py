@@ -118,10 +118,12 @@ class Stack:
     def simulate(self, user_id: str, *, game_id: str = SLOTS_GAME_ID) -> Answer:
         return self.as_player("simulateRound", {"userId": user_id, "gameId": game_id})
 
-    def as_player(self, endpoint: str, content: Mapping[str, object]) -> Answer:
+    def as_player(self, endpoint: str, content: Mapping[str, object], headers: Mapping[str, str] = {}) -> Answer:
         """A call of a client endpoint: no signature on it, none on the answer. Waits when it is told to."""
         for _ in range(RATE_LIMITED_TRIES_MAX):
-            response = self.client.post(f"{self.casino.base_url}/casino/{endpoint}", json=dict(content))
+            response = self.client.post(
+                f"{self.casino.base_url}/casino/{endpoint}", json=dict(content), headers=headers
+            )
             if response.status_code != 429 or self.database is not None:
                 break
             time.sleep(int(response.headers["retry-after"]))

@@ -23,10 +23,7 @@ CALLERS = 6
 def play(stack: Stack, session: GameSession, *, agent: str) -> Answer:
     """A round in a session that the client has already, with the browser that it says it is."""
     content = {"userId": session.user_id, "gameId": "1", "sessionToken": session.token}
-    response = stack.client.post(
-        f"{stack.casino.base_url}/casino/simulateRound", json=content, headers={"user-agent": agent}
-    )
-    return judged(response, signature="")
+    return stack.as_player("simulateRound", content, {"user-agent": agent})
 
 
 async def pressure(urls: list[str], player_id: str, *, until: float) -> list[Answer]:
@@ -99,3 +96,23 @@ def test_a_session_is_played_in_by_the_browser_that_launched_it_and_by_no_other(
     assert play(stack, session, agent=own_agent).verdict == (404, "session_expired")
     fresh = stack.session(session.user_id)
     assert fresh.balance() == start + 1000 - 1000 + 2000
+
+
+def test_two_tabs_play_in_one_session_without_spoiling_each_other(stack: Stack) -> None:
+    """Row E7: each round is played whole, or told to wait, or ended; the books hold what the tabs were told."""
+    own_agent = str(stack.client.headers["user-agent"])
+    session = stack.session()
+    content = {"userId": session.user_id, "gameId": "1", "sessionToken": session.token}
+
+    async def play_at_once() -> list[httpx.Response]:
+        headers = {"user-agent": own_agent}
+        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, headers=headers) as client:
+            path = f"{stack.casino.base_url}/casino/simulateRound"
+            return list(await asyncio.gather(*(client.post(path, json=content) for _ in range(4))))
+
+    answers = [judged(response, signature="") for response in asyncio.run(play_at_once())]
+    assert {answer.status for answer in answers} <= {200, 409}, [answer.verdict for answer in answers]
+    reports = [answer.content for answer in answers if answer.status == 200]
+    assert reports
+    alone = play(stack, session, agent=own_agent).must_be_ok().content
+    assert alone["passed"] is True, "and afterwards the session plays as before"

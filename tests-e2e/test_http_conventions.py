@@ -51,9 +51,8 @@ def test_a_refused_signature_is_answered_with_the_callers_request_id_too(session
 
 def test_a_request_id_is_in_the_log_lines_of_both_services(stack: Stack, database: object) -> None:
     mine = f"e2e-{new_id()}"
-    path = f"{stack.casino.base_url}/casino/simulateRound"
     content = {"userId": stack.open_player(), "gameId": "1"}
-    judged(stack.client.post(path, json=content, headers={"x-request-id": mine}), signature="").must_be_ok()
+    stack.as_player("simulateRound", content, {"x-request-id": mine}).must_be_ok()
     assert mine in stack.casino_process.log_tail()
     assert mine in stack.provider_process.log_tail()
 

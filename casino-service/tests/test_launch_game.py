@@ -186,6 +186,29 @@ async def test_a_simulation_that_fails_is_502_too(service: Service) -> None:
     assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable")
 
 
+@pytest.mark.parametrize(
+    ("said", "status", "code"),
+    [
+        ({"status": 409}, 409, "session_busy"),
+        ({"status": 404}, 404, "session_expired"),
+        ({"status": 503}, 503, "overloaded"),
+        ({"status": 503, "signs": False}, 503, "overloaded"),
+        ({"status": 409, "signs": False}, 502, "provider_unreachable"),
+        ({"status": 404, "signs": False}, 502, "provider_unreachable"),
+        ({"status": 403}, 502, "provider_unreachable"),
+    ],
+)
+async def test_what_a_client_can_do_something_about_is_handed_on(
+    service: Service, said: dict[str, Any], status: int, code: str
+) -> None:
+    token = await service.launch()
+    for name, value in said.items():
+        setattr(service.provider, name, value)
+    response = await service.anybody.post("/casino/simulateRound", json={**LAUNCH, "sessionToken": token})
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert ("retry-after" in response.headers) is (status == 503)
+
+
 async def test_the_session_token_is_not_logged(service: Service, logged: list[EventDict]) -> None:
     token = (await launch(service)).json()["sessionToken"]
     assert [event["event"] for event in logged if event["event"] == "game_launched"]

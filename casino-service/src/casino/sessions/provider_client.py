@@ -5,6 +5,7 @@ Owns the wire to the provider. An answer counts only when its signature is good;
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import msgspec
 import structlog
 
 from casino.errors import Refused
+from casino.sessions.bounded_answers import BoundedAnswers
 from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer, clock_correction
@@ -27,8 +29,15 @@ CONNECTIONS_MAX: Final = 64
 IDLE_SECONDS: Final = 4.0  # well below the provider's ten, so that it is we who close
 
 
+_HANDED_ON: Final = {404: "session_expired", 409: "session_busy", 503: "overloaded"}
+"""What a player's client can do something about, by the provider's status; everything else is the provider's trouble."""
+
+
 class ProviderUnreachable(Exception):  # noqa: N818 - an outcome, not a defect
     """The provider gave no answer that can be believed."""
+
+
+_LIMITS: Final = httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_SECONDS)
 
 
 class ProviderClient:
@@ -38,8 +47,7 @@ class ProviderClient:
         self._keys = keys
         self._client = httpx.AsyncClient(
             base_url=provider_url,
-            transport=transport,
-            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_SECONDS),
+            transport=BoundedAnswers(transport or httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)),
             headers={"accept-encoding": "identity"},
             follow_redirects=False,
             trust_env=False,
@@ -54,7 +62,8 @@ class ProviderClient:
         return await self._post("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS)
 
     async def simulate(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
-        """Let the provider play the scripted round; returns its report. Raises ProviderUnreachable."""
+        """Let the provider play the scripted round; returns its report. Raises ProviderUnreachable, and Refused when the
+        session cannot play just now or any more, or the provider has too much to do."""
         return await self._post("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS)
 
     async def _post(
@@ -68,13 +77,18 @@ class ProviderClient:
             timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
         )
         try:
-            answer = await self._client.send(request, auth=self._signed(0))
-            if answer.status_code == httpx.codes.UNAUTHORIZED:  # nothing was done: sign anew, once
-                answer = await self._client.send(request, auth=self._signed(_correction(answer)))
-        except (httpx.HTTPError, NoLiveKey) as error:
+            # One end for all of it: the client's own time-outs begin anew with every byte that trickles in.
+            async with asyncio.timeout(timeout_seconds):
+                answer = await self._client.send(request, auth=self._signed(0))
+                if answer.status_code == httpx.codes.UNAUTHORIZED:  # nothing was done: sign anew, once
+                    answer = await self._client.send(request, auth=self._signed(_correction(answer)))
+        except (httpx.HTTPError, NoLiveKey, TimeoutError) as error:
             log.warning("provider_call_failed", path=path, error_type=type(error).__name__)
             raise ProviderUnreachable(type(error).__name__) from error
         verdict = answer.extensions["signature"]
+        handed_on = _HANDED_ON.get(answer.status_code)
+        if handed_on is not None and (verdict == "good" or answer.status_code == httpx.codes.SERVICE_UNAVAILABLE):
+            raise Refused(handed_on)  # a 503 counts without a signature too: it says that nothing was done
         if verdict != "good" or answer.status_code != httpx.codes.OK:
             log.warning("provider_call_refused", path=path, status=answer.status_code, signature=verdict)
             raise ProviderUnreachable(f"status {answer.status_code}, signature {verdict}")
@@ -94,8 +108,3 @@ def _correction(answer: httpx.Response) -> int:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return 0
     return clock_correction(told.get("serverTime"), time.time())
-
-
-def unreachable() -> Refused:
-    """The answer to a client whose game's provider cannot be reached."""
-    return Refused("provider_unreachable")
