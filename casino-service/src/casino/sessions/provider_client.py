@@ -30,7 +30,7 @@ IDLE_SECONDS: Final = 4.0  # well below the provider's ten, so that it is we who
 
 
 _HANDED_ON: Final = {404: "session_expired", 409: "session_busy", 503: "overloaded"}
-"""What a player's client can do something about, by the provider's status; everything else is the provider's trouble."""
+"""What a player's client can do something about, by the provider's status; all else is the provider's trouble."""
 
 
 class ProviderUnreachable(Exception):  # noqa: N818 - an outcome, not a defect
@@ -62,8 +62,8 @@ class ProviderClient:
         return await self._post("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS)
 
     async def simulate(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
-        """Let the provider play the scripted round; returns its report. Raises ProviderUnreachable, and Refused when the
-        session cannot play just now or any more, or the provider has too much to do."""
+        """Let the provider play the scripted round; returns its report. Raises ProviderUnreachable, and Refused when
+        the session cannot play just now or any more, or the provider has too much to do."""
         return await self._post("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS)
 
     async def _post(
