@@ -68,6 +68,16 @@ def test_before_the_first_read_every_request_is_asked_to_come_again(house: Any, 
     assert asyncio.run(send_to(edge, headers=[])).body == b"signature_missing"
 
 
+def test_the_rings_of_a_process_know_nobody_before_the_revocations_were_read() -> None:
+    """Row E5."""
+    keys = live_keys()
+    for ring in (keys.casino, keys.provider):
+        assert ring.awaiting
+        assert ring.verifying_key("main", NOW) is None
+    keys.apply([("casino", "main")])
+    assert keys.live_ids(NOW) == {"casino": (), "provider": ("main",)}
+
+
 def test_a_revoked_key_neither_signs_nor_verifies_and_comes_back_when_the_row_goes() -> None:
     keys = live_keys(more=[{"id": "k2", "secret": SECOND}])
     keys.apply([])
