@@ -36,21 +36,21 @@ EPOCH = 1_763_690_000.0
 
 
 class Bench:
-    """A wallet's health with time in the test's hands, and a wallet that answers probes as it is told to."""
+    """A wallet's health with time in the test's hands, and a wallet that answers inquiries as it is told to."""
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.probe: int | type[Exception] = 200
-        self.probes: list[str] = []
+        self.ready: int | type[Exception] = 200
+        self.inquiries: list[str] = []
         transport = httpx.MockTransport(self._answer)
         http = httpx.AsyncClient(transport=transport, base_url="http://wallet.test")
         self.health = WalletHealth(http, clock=lambda: EPOCH + self.now, monotonic=lambda: self.now)
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.probes.append(f"{request.method} {request.url.path}")
-        if isinstance(self.probe, int):
-            return httpx.Response(self.probe, headers={"location": "http://elsewhere.test/"})
-        raise self.probe("as told")
+        self.inquiries.append(f"{request.method} {request.url.path}")
+        if isinstance(self.ready, int):
+            return httpx.Response(self.ready, headers={"location": "http://elsewhere.test/"})
+        raise self.ready("as told")
 
     def calls(self, outcome: Outcome, times: int = 1, *, every_seconds: float = 0.0) -> None:
         for _ in range(times):
@@ -87,11 +87,11 @@ def test_a_wallet_that_accepts_and_refuses_is_healthy_since_the_start(bench: Ben
     assert bench.report == HealthReport(Status.HEALTHY, EPOCH + 100.0, 0.0, 100)
 
 
-def test_a_healthy_wallet_with_traffic_is_not_probed(bench: Bench) -> None:
+def test_a_healthy_wallet_with_traffic_is_not_asked_whether_it_is_ready(bench: Bench) -> None:
     for _ in range(30):
         bench.calls(GOOD)
         bench.wait(1)
-    assert bench.probes == []
+    assert bench.inquiries == []
 
 
 @pytest.mark.parametrize(("errors", "status"), [(5, Status.HEALTHY), (6, Status.DEGRADED)])
@@ -128,7 +128,7 @@ def test_calls_that_all_fail_make_it_down_although_it_says_it_is_ready(bench: Be
     bench.calls(FAILURE)
     assert bench.status is Status.DOWN
     bench.wait(QUIET_SECONDS * 2)
-    assert bench.probes
+    assert bench.inquiries
     assert bench.status is Status.DOWN
     bench.calls(GOOD)
     assert bench.status is Status.DEGRADED
@@ -150,12 +150,12 @@ def test_failures_of_an_hour_ago_do_not_count_with_the_one_of_now(bench: Bench) 
 
 
 @pytest.mark.parametrize("answer", [503, 404, 302, httpx.ConnectError, httpx.ReadTimeout])
-def test_without_traffic_two_failed_probes_make_it_down_and_one_good_one_well(
+def test_without_traffic_two_failed_inquiries_make_it_down_and_one_good_one_well(
     bench: Bench, answer: int | type[Exception]
 ) -> None:
     bench.wait(1)
-    assert bench.probes == ["GET /health/ready"]
-    bench.probe = answer
+    assert bench.inquiries == ["GET /health/ready"]
+    bench.ready = answer
     bench.wait(QUIET_SECONDS + 1)
     assert bench.status is Status.HEALTHY, "one lost question is not an outage"
     bench.wait(DOUBT_SECONDS + 1)
@@ -163,29 +163,29 @@ def test_without_traffic_two_failed_probes_make_it_down_and_one_good_one_well(
     assert (down.status, down.calls, down.error_rate) == (Status.DOWN, 0, 0.0)
     bench.wait(30)
     assert bench.report.since == down.since, "since tells when it began"
-    bench.probe = 200
+    bench.ready = 200
     bench.wait(DOUBT_SECONDS + 1)
     well = bench.report
     assert (well.status, well.since > down.since) == (Status.HEALTHY, True)
 
 
 def test_a_wallet_that_was_silent_and_says_it_is_ready_is_down_no_more(bench: Bench) -> None:
-    bench.probe = httpx.ConnectError
+    bench.ready = httpx.ConnectError
     bench.calls(SILENCE, DOWN_CALLS + 1, every_seconds=DOWN_SECONDS)
     assert bench.status is Status.DOWN
-    bench.probe = 200
+    bench.ready = 200
     bench.wait(QUIET_SECONDS)
     assert bench.status is Status.DEGRADED
     bench.wait(WINDOW_SECONDS)
     assert bench.status is Status.HEALTHY
 
 
-def test_probes_are_bounded_whatever_happens(bench: Bench) -> None:
+def test_inquiries_are_bounded_whatever_happens(bench: Bench) -> None:
     bench.wait(100)
-    assert len(bench.probes) <= 100 / QUIET_SECONDS + 1
-    bench.probe, bench.probes = httpx.ConnectError, []
+    assert len(bench.inquiries) <= 100 / QUIET_SECONDS + 1
+    bench.ready, bench.inquiries = httpx.ConnectError, []
     bench.wait(100)
-    assert len(bench.probes) <= 100 / DOUBT_SECONDS + 1
+    assert len(bench.inquiries) <= 100 / DOUBT_SECONDS + 1
 
 
 def test_the_address_says_healthy_and_down_by_status_and_body(database_url: str) -> None:

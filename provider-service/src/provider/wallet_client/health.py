@@ -27,12 +27,12 @@ HEALTHY_BELOW: Final = 0.03
 DOWN_CALLS: Final = 3
 DOWN_SECONDS: Final = 5.0
 """So many calls in a row over so long, and not one of them got through: the wallet is down."""
-DOWN_PROBES: Final = 2
+DOWN_INQUIRIES: Final = 2
 QUIET_SECONDS: Final = 10.0
 """When no call got through for so long, the wallet is asked whether it is ready; as often while it says yes."""
 DOUBT_SECONDS: Final = 2.0
 """The pause between two such questions while it does not."""
-PROBE_SECONDS_MAX: Final = 2.0
+INQUIRY_SECONDS_MAX: Final = 2.0
 STEP_SECONDS: Final = 1.0
 READY_PATH: Final = "/health/ready"
 
@@ -73,8 +73,8 @@ class WalletHealth:
         self._errors_in_row = 0
         self._first_error_at = 0.0
         self._silent = False  # the last error was no answer at all: a wallet that says it is ready disproves it
-        self._probed_at = float("-inf")
-        self._failed_probes = 0
+        self._inquired_at = float("-inf")
+        self._failed_inquiries = 0
         self._status = Status.HEALTHY
         self._since = clock()
 
@@ -93,7 +93,7 @@ class WalletHealth:
             self._silent = called.outcome.status is None
         else:
             self._got_through_at = now
-            self._errors_in_row = self._failed_probes = 0
+            self._errors_in_row = self._failed_inquiries = 0
 
     def report(self) -> HealthReport:
         """The verdict at this moment."""
@@ -115,9 +115,9 @@ class WalletHealth:
     async def step(self) -> bool:
         """For a background loop: ask the wallet if nothing got through lately, and notice what time has changed."""
         now = self._monotonic()
-        pause_seconds = DOUBT_SECONDS if self._failed_probes else QUIET_SECONDS
-        if now - self._got_through_at >= QUIET_SECONDS and now - self._probed_at >= pause_seconds:
-            self._probed_at = now
+        pause_seconds = DOUBT_SECONDS if self._failed_inquiries else QUIET_SECONDS
+        if now - self._got_through_at >= QUIET_SECONDS and now - self._inquired_at >= pause_seconds:
+            self._inquired_at = now
             self._take(is_ready=await self._is_ready())
         self.report()
         return False
@@ -126,23 +126,23 @@ class WalletHealth:
         nothing_gets_through = (
             calls > 0 and self._errors_in_row >= DOWN_CALLS and now - self._first_error_at >= DOWN_SECONDS
         )
-        if nothing_gets_through or self._failed_probes >= DOWN_PROBES:
+        if nothing_gets_through or self._failed_inquiries >= DOWN_INQUIRIES:
             return Status.DOWN
         bound = HEALTHY_BELOW if self._status is Status.DEGRADED else DEGRADED_ABOVE
         return Status.DEGRADED if error_rate > bound else Status.HEALTHY
 
     def _take(self, *, is_ready: bool) -> None:
         if not is_ready:
-            self._failed_probes += 1
+            self._failed_inquiries += 1
             return
-        self._failed_probes = 0
+        self._failed_inquiries = 0
         if self._silent:
             self._errors_in_row = 0
 
     async def _is_ready(self) -> bool:
         """Whether the wallet says that it is ready. Unsigned: nothing moves by it, and a lie shows at the next call."""
         try:
-            async with asyncio.timeout(PROBE_SECONDS_MAX):
+            async with asyncio.timeout(INQUIRY_SECONDS_MAX):
                 return (await self._http.get(READY_PATH)).status_code == httpx.codes.OK
         except (httpx.HTTPError, TimeoutError):
             return False
