@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from provider.settings import Settings, SettingsRefused, owner_database_url
@@ -118,3 +120,15 @@ def test_migrations_use_the_owners_login_when_there_is_one() -> None:
     assert owner_database_url({"PROVIDER_DATABASE_URL": own}) == own
     with pytest.raises(SettingsRefused, match="PROVIDER_DATABASE_URL is missing"):
         owner_database_url({})
+
+
+def test_the_time_of_the_nightly_reconciliation_is_a_time_in_utc_or_off() -> None:
+    assert Settings.from_environment(GOOD).reconcile_at == dt.time(3, 30)
+    assert Settings.from_environment(GOOD | {"PROVIDER_RECONCILE_AT": "23:59"}).reconcile_at == dt.time(23, 59)
+    assert Settings.from_environment(GOOD | {"PROVIDER_RECONCILE_AT": "OFF"}).reconcile_at is None
+
+
+@pytest.mark.parametrize("wrong", ["24:00", "3:30", "03:60", "03:30:00", "night", "03:30Z", "0330", "٠3:30"])
+def test_a_time_that_is_none_is_refused(wrong: str) -> None:
+    told = problems_of(PROVIDER_RECONCILE_AT=wrong)
+    assert told == ["PROVIDER_RECONCILE_AT is a time in UTC as hh:mm, or off"]
