@@ -116,6 +116,10 @@ RULES_AND_DAMAGES = [
         "event_tells_of_a_transaction",
         "delete from casino.transactions where transaction_id = 'refused bet'",
     ),
+    (
+        "session_belongs_to_its_wallets_player",
+        "update casino.wallets set player_id = 'thief' where player_id = '1'",
+    ),
     ("session_counts_its_open_bets", "update casino.game_sessions set open_bets = open_bets + 1"),
 ]
 

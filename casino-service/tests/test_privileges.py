@@ -76,6 +76,7 @@ def attempts(url: str, relation: str) -> dict[str, sql.Composed]:
 def test_the_application_cannot_change_a_row_of_any_table(
     shared_database: str, application: psycopg.Connection[tuple[Any, ...]]
 ) -> None:
+    """Row G8. Every table, with insert, update, delete, truncate, lock, alter and drop; the chain is no exception."""
     found = tables(shared_database)
     assert {"wallets", "transactions", "postings", "tombstones", "rounds", "game_sessions", "nonces"} <= set(found)
     for table in found:

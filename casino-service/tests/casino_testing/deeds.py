@@ -15,7 +15,9 @@ from casino_testing.tampering import (
     MAKE_A_REFUSAL_A_BET,
     REMOVE_BET,
     RENAME_A_BET,
+    SET_A_STONE_OVER_A_BET,
     SET_THE_WALLET_BACK,
+    SWAP_TWO_PLAYERS,
     WIN_MORE_EVERYWHERE,
     Deed,
 )
@@ -29,6 +31,7 @@ HEAD: Final = "recorded_head_is_in_the_chain"
 POINTER: Final = "wallet_points_at_its_newest_transaction"
 POSTING: Final = "posting_moves_what_its_transaction_says"
 ROUND: Final = "round_counts_its_transactions"
+STONE: Final = "tombstone_stands_with_its_rollback"
 TOLD: Final = "every_transaction_was_told"
 
 DEEDS: Final = [
@@ -82,7 +85,7 @@ DEEDS: Final = [
     Deed(
         "a tombstone that is none any more",
         "update casino.transactions set tombstone = false where transaction_id = 'stone'",
-        frozenset({(HASH, "1", "stone", 1), ("tombstone_stands_with_its_rollback", "1", "never seen", 1)}),
+        frozenset({(HASH, "1", "stone", 1), (STONE, "1", "never seen", 1)}),
     ),
     Deed(
         "a balance after a bet",
@@ -177,6 +180,12 @@ DEEDS: Final = [
         frozenset({(HEAD, "2", "their bet", 1)}),
     ),
     Deed(
+        "two players whose wallets were swapped",
+        SWAP_TWO_PLAYERS,
+        frozenset({("session_belongs_to_its_wallets_player", "2", None, 2)}),
+        frozenset({(HEAD, "1", "stone", 2)}),
+    ),
+    Deed(
         "a wallet that points elsewhere",
         "update casino.wallets set head_hash = sha256('') where player_id = '1'",
         frozenset({(POINTER, "1", "stone", 1)}),
@@ -246,9 +255,14 @@ DEEDS: Final = [
         ),
     ),
     Deed(
+        "a tombstone set over a bet that counts",
+        SET_A_STONE_OVER_A_BET,
+        frozenset({("tombstoned_bet_never_moved_money", "1", "bet", 1), (STONE, "1", "bet", 1)}),
+    ),
+    Deed(
         "a tombstone removed",
         "delete from casino.tombstones where transaction_id = 'never seen'",
-        frozenset({("tombstone_stands_with_its_rollback", "1", "never seen", 1)}),
+        frozenset({(STONE, "1", "never seen", 1)}),
     ),
     Deed(
         "a round that was paid less",

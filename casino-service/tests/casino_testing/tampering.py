@@ -47,6 +47,15 @@ SET_UP: Final = """
     end $$;
 """
 
+SET_A_STONE_OVER_A_BET: Final = """
+    insert into casino.tombstones
+    select ledger_id, wallet_id, 'bet', tenant_id, 'undo', round_id, recorded_at
+    from casino.transactions where transaction_id = 'bet'
+"""
+SWAP_TWO_PLAYERS: Final = "".join(
+    f"update casino.wallets set player_id = '{new}' where player_id = '{old}';"
+    for old, new in (("1", "aside"), ("2", "1"), ("aside", "2"))
+)
 BET: Final = "update casino.transactions set {} where transaction_id = 'bet'"
 RENAME_A_BET: Final = "".join(
     f"update casino.{table} set transaction_id = 'never was' where transaction_id = 'bet';"

@@ -26,6 +26,14 @@ as $$
     ) as open_rounds using (session_id)
     where session.open_bets is distinct from coalesce(open_rounds.live_debits, 0)
     union all
+    -- Whose a wallet is stands in no entry of its chain. The sessions that played with it remember.
+    select
+        'session_belongs_to_its_wallets_player', p_ledger_id, wallet_id, null,
+        session.player_id || ' in session ' || session.session_id, wallet.player_id || ' in the wallet'
+    from casino.game_sessions as session
+    join casino.wallets as wallet using (ledger_id, wallet_id)
+    where ledger_id = p_ledger_id and session.player_id <> wallet.player_id
+    union all
     select 'event_tells_of_a_transaction', p_ledger_id, event.wallet_id, event.transaction_id,
         coalesce(told.event_type || ' ' || told.amount_minor || ' ' || told.currency, 'no transaction'),
         event.event_type || ' ' || event.amount_minor || ' ' || event.currency
