@@ -17,6 +17,8 @@ import psutil
 
 START_SECONDS = 30
 STOP_SECONDS = 20
+# What a child needs to run the sources that its test runs, and nothing else of this environment.
+SAME_PROGRAMS = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 QUICK = {
     "PROVIDER_CALL_SECONDS": "1.0",
     "PROVIDER_LEASE_MARGIN_SECONDS": "0.3",
@@ -28,7 +30,7 @@ QUICK = {
 def environment(database_url: str, wallet_url: str, **changed: str) -> dict[str, str]:
     """What a provider in demo mode is started with."""
     return {
-        "PATH": os.environ["PATH"],
+        **SAME_PROGRAMS,
         "PROVIDER_DATABASE_URL": database_url,
         "CASINO_URL": wallet_url,
         "PROVIDER_DEMO": "1",

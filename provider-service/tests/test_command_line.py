@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from fake_wallet import FakeWallet
-from provider_process import ProviderProcess
+from provider_process import SAME_PROGRAMS, ProviderProcess
 
 
 def run(command: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "provider", command],
-        env={"PATH": os.environ["PATH"], **settings},
+        env={**SAME_PROGRAMS, **settings},
         capture_output=True,
         text=True,
         timeout=60,
