@@ -18,7 +18,7 @@ from provider.reconciliation.examine import Examined, Examiner
 from provider.reconciliation.feed import Feed
 from provider.reconciliation.queries import Difference, RunBooks
 from provider.reconciliation.repairs import Remedy, remedy_for
-from provider.reconciliation.sides import Ours, Theirs
+from provider.reconciliation.sides import Ours, Theirs, own_id
 from provider.request_id import fresh_request_id
 from provider.sessions.queries import session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
@@ -63,7 +63,7 @@ class Healer:
     async def heal(self, difference: Difference, examiner: Examiner, looked: Examined) -> str | None:
         """Do what is allowed about a difference; says what was done, or None."""
         transaction_id = UUID(difference.transaction_id)
-        round_id = _uuid_or_none(looked.theirs.round_id) if looked.theirs is not None else None
+        round_id = own_id(looked.theirs.round_id) if looked.theirs is not None else None
         session_id = None
         if round_id is not None:
             session_id = await self._books.unpaid_round_session(round_id, difference.user_id)
@@ -118,11 +118,3 @@ class Healer:
         except SealBroken:
             log.error("token_seal_broken", transaction_id=str(transaction_id))
             return None
-
-
-def _uuid_or_none(text: str) -> UUID | None:
-    try:
-        found = UUID(text)
-    except ValueError:
-        return None
-    return found if str(found) == text else None

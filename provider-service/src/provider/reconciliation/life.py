@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from provider.db import Pool
-from provider.reconciliation.run import own_id
+from provider.reconciliation.sides import own_id
 
 RELATED_MAX: Final = 100
 

@@ -21,7 +21,7 @@ from provider.reconciliation.healing import Healer
 from provider.reconciliation.lease import Progress, kept
 from provider.reconciliation.queries import Difference, RunBooks
 from provider.reconciliation.repairs import proposal
-from provider.reconciliation.sides import Ours, Theirs
+from provider.reconciliation.sides import Ours, Theirs, own_id
 
 log = structlog.get_logger(__name__)
 
@@ -221,12 +221,3 @@ class Reconciliation:
         if progress.lost:
             raise RunStopped(INTERRUPTED)
         progress.changed(progress)
-
-
-def own_id(text: str) -> UUID | None:
-    """The id as these books write it, or None: it is not one that they ever gave."""
-    try:
-        found = UUID(text)
-    except ValueError:
-        return None
-    return found if str(found) == text else None

@@ -99,6 +99,15 @@ class Ours:
         return shown | {name: value for name, value in extras.items() if value is not None}
 
 
+def own_id(text: str) -> UUID | None:
+    """The id as these books write it, or None: it is not one that they ever gave."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None
+
+
 def read_theirs(members: object) -> Theirs:
     """Read one transaction of an answer. Raises `BadAnswer`, whose text never holds what was sent."""
     if not isinstance(members, dict):
