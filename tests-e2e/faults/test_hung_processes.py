@@ -31,11 +31,20 @@ def hung(service: ServiceProcess) -> Iterator[None]:
         service.process.send_signal(signal.SIGCONT)
 
 
-@pytest.fixture
-def pair(server: PostgresServer, template: Database, tmp_path: Path) -> Iterator[TwoCasinos]:
-    with two_casinos(server, template, tmp_path, provider_settings=FAST_PROVIDER) as both:
+@pytest.fixture(scope="module")
+def shared_pair(
+    server: PostgresServer, template: Database, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TwoCasinos]:
+    with two_casinos(server, template, tmp_path_factory.mktemp("hung"), provider_settings=FAST_PROVIDER) as both:
         yield both
-        require_agreement(both.scene.database)
+
+
+@pytest.fixture
+def pair(shared_pair: TwoCasinos) -> Iterator[TwoCasinos]:
+    shared_pair.scene.proxy.heal()
+    yield shared_pair
+    shared_pair.scene.proxy.heal()
+    require_agreement(shared_pair.scene.database)
 
 
 def answers_to(scene: Scene, transaction_id: str | None) -> list[tuple[int, str | None]]:

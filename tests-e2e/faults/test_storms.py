@@ -5,7 +5,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 CLIENTS = 50
 WALLETS = 3
-BETS_OF_EACH = 6
+BETS_OF_EACH = 3
 RETRIES_MAX = 200
 RETRY_SECONDS = 0.02
 RACE_SECONDS = 18.0
@@ -32,9 +31,9 @@ RACERS = 12
 HEAD_STARTS_SECONDS = (0.0, 0.0, 0.0005, 0.001, 0.002)
 
 
-@pytest.fixture
-def pair(server: PostgresServer, template: Database, tmp_path: Path) -> Iterator[TwoCasinos]:
-    with two_casinos(server, template, tmp_path) as both:
+@pytest.fixture(scope="module")
+def pair(server: PostgresServer, template: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoCasinos]:
+    with two_casinos(server, template, tmp_path_factory.mktemp("storms")) as both:
         yield both
         require_sound_books(both.scene.database)
 
