@@ -11,7 +11,7 @@ import uvicorn
 from casino.audit.commands import check_ledger_command, transaction_command
 from casino.key_commands import keys_command, revoke_key_command
 from casino.log import configure_logging
-from casino.settings import Settings, SettingsError, from_environment
+from casino.settings import Settings, SettingsError, check_address, from_environment
 
 GRACEFUL_SHUTDOWN_SECONDS = 10
 BACKLOG_CONNECTIONS = 2048
@@ -89,6 +89,10 @@ def _owner_url() -> str:
     url = os.environ.get("CASINO_OWNER_DATABASE_URL") or os.environ.get("CASINO_DATABASE_URL")
     if not url:
         sys.exit("casino: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
+    try:
+        check_address("CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL", url)
+    except SettingsError as error:
+        sys.exit(f"casino: {error}")
     configure_logging(
         log_format=os.environ.get("LOG_FORMAT", "json"), level=os.environ.get("LOG_LEVEL", "info"), service="casino"
     )
