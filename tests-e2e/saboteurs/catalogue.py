@@ -20,7 +20,7 @@ class StaleSaboteur(Exception):  # noqa: N818 - what it is
 
 @dataclass(frozen=True, slots=True)
 class Saboteur:
-    """`breaks` says in one sentence what goes wrong; `tests` are the files that should notice, likeliest first."""
+    """`breaks` says in one sentence what goes wrong; `tests` (files, or `file::test`) should notice first."""
 
     name: str
     file: str
@@ -72,8 +72,13 @@ def stale_among(saboteurs: Sequence[Saboteur], root: Path) -> list[str]:
             saboteur.broken((root / saboteur.file).read_text("utf-8"))
         except (StaleSaboteur, FileNotFoundError) as error:
             wrong.append(str(error))
-        wrong += [f"{saboteur.name}: there is no {path}" for path in saboteur.tests if not (root / path).is_file()]
+        wrong += [f"{saboteur.name}: there is no {test}" for test in saboteur.tests if not _is_there(test, root)]
     return wrong
+
+
+def _is_there(test: str, root: Path) -> bool:
+    path, _, name = test.partition("::")
+    return (root / path).is_file() and f"def {name}" in (root / path).read_text("utf-8")
 
 
 class Planted:
