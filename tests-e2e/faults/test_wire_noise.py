@@ -13,7 +13,7 @@ from faults.wire import Message
 from faults.wire_policy import nonsense_answers
 from stack import DEMO_CASINO_SECRET
 
-SPOILT_REQUESTS = 300
+SPOILT_REQUESTS = 200
 SOCKET_SECONDS = 3.0
 DRIP_SECONDS = 0.02
 NET_MINOR = {"debit": 0, "rollback": 0, "credit": 1000}
