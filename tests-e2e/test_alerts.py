@@ -28,7 +28,6 @@ QUICK_PROVIDER = {
     "PROVIDER_RECONCILE_AT": "off",
 }
 BOOKS_ASKED_EVERY_SECONDS = 5.5
-WAIT_SECONDS = 40.0
 AGE_WHAT_IS_PENDING = """
     update provider.wallet_transactions set created_at = created_at - interval '10 minutes' where state = 'pending'
 """
@@ -54,23 +53,19 @@ def watched(
 @pytest.fixture
 def recording(watched: Stack) -> Recording:
     """A recording whose first scrape is of a calm stack."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while wallet_health(watched).json()["status"] == "down" or pending(watched):
-        assert time.monotonic() < deadline, "the stack does not calm down"
-        time.sleep(0.1)
-    time.sleep(BOOKS_ASKED_EVERY_SECONDS)
     started = Recording(watched)
-    started.scrape()
+    started.until(
+        lambda seen: (
+            wallet_health(watched).json()["status"] != "down"
+            and seen.value("provider_books_readable") == 1
+            and seen.value("provider_pending_transactions") == seen.value("provider_reconciliation_differences") == 0
+        )
+    )
     return started
 
 
 def wallet_health(stack: Stack) -> httpx.Response:
     return httpx.get(f"{stack.provider.base_url}/health/wallet", timeout=5, trust_env=False)
-
-
-def pending(stack: Stack) -> int:
-    count: int = stack.books.row("select count(*) as n from provider.wallet_transactions where state = 'pending'")["n"]
-    return count
 
 
 def play(stack: Stack, rounds: int = 1) -> None:
