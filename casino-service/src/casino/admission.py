@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from casino import errors
+from casino.db import Overloaded
 from casino.http import REQUEST_ID_HEADER, Observe, id_for, send_answer
 from casino.settings import Settings
 
@@ -24,12 +25,20 @@ BUSINESS: Final = "/casino/"
 """What is refused when there is too much of it."""
 SAY_SECONDS: Final = 1.0
 """One line for all that was refused in this time: a line for each would cost more than its refusal."""
+HALVES_PER_PLACE: Final = 8
+"""Requests without their body that are held for each place: they hold memory, 64 KiB at most."""
+
+
+def is_half(receive: Receive) -> bool:
+    """Whether the body is still on its way; that of a small request has come with the head. False without uvicorn."""
+    return getattr(getattr(receive, "__self__", None), "more_body", False)
 
 
 class Admission:
     """Outermost middleware. What `gives_way` is refused from three quarters of the bound on.
 
-    So there is room for what must not wait: a payout, a rollback.
+    So there is room for what must not wait: a payout, a rollback. A request takes its place when its body is there:
+    half a request costs nothing, and anybody can send one without a signature. Of those there is a bound too.
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings, gives_way: Callable[[str], bool], observe: Observe) -> None:
@@ -39,6 +48,7 @@ class Admission:
         self._gives_way = gives_way
         self._observe = observe
         self._under_way = 0
+        self._halves = 0
         self._shed = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,11 +59,43 @@ class Admission:
         if self._under_way >= self._crowded_at and self._is_full_for(scope["path"]):
             await self._refuse(scope, send)
             return
+        if is_half(receive):
+            await self._serve_half(scope, receive, send)
+            return
         self._under_way += 1
         try:
             await self._app(scope, receive, send)
         finally:
             self._under_way -= 1
+
+    async def _serve_half(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request whose body comes after its head; when it is there, it takes a place or is refused."""
+        if self._halves >= self._requests_max * HALVES_PER_PLACE:
+            await self._refuse(scope, send)
+            return
+        has_place = False
+
+        async def receive_and_enter() -> Message:
+            nonlocal has_place
+            message = await receive()
+            if not has_place and not message.get("more_body", False):
+                if self._under_way >= self._crowded_at and self._is_full_for(scope["path"]):
+                    raise Overloaded
+                has_place = True
+                self._halves -= 1
+                self._under_way += 1
+            return message
+
+        self._halves += 1
+        try:
+            await self._app(scope, receive_and_enter, send)
+        except Overloaded:  # raised above, and by nothing else so far out
+            await self._refuse(scope, send)
+        finally:
+            if has_place:
+                self._under_way -= 1
+            else:
+                self._halves -= 1
 
     def _is_full_for(self, path: str) -> bool:
         return path.startswith(BUSINESS) and (self._under_way >= self._requests_max or self._gives_way(path))
