@@ -8,6 +8,7 @@ import pytest
 from casino_testing.edge import Service, bet, rollback
 from casino_testing.tenant import Row, Tenant
 from casino_testing.wallet import Wallet
+from msgspec import structs
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -85,6 +86,14 @@ def test_what_names_no_transaction_leaves_no_trace(wallet: Wallet, tenant: Tenan
     assert wallet.refuse(session.credit(1, round_id="no such round")) == "no_matching_bet"
     assert wallet.refuse(other.rollback("never seen", round_id="theirs")) == "round_mismatch"
     assert tenant.rows("attempts") == []
+
+
+def test_the_same_question_twice_in_one_batch_is_counted_twice(wallet: Wallet, tenant: Tenant) -> None:
+    """A batch books at most one command of a wallet; of answers from before it may hold several."""
+    bet = wallet.bet(wallet.open_session())
+    again, last = (structs.replace(bet, request_id=request_id) for request_id in ("again", "last"))
+    assert [outcome.replay for outcome in wallet.run_batch([again, last])] == [True, True]
+    assert attempts(tenant) == [(bet.transaction_id, "replay", 2, "last", None)]
 
 
 def test_attempts_of_several_wallets_in_one_batch_are_each_their_own(wallet: Wallet, tenant: Tenant) -> None:

@@ -10,11 +10,13 @@ language sql volatile
 set search_path = ''
 as $$
     insert into casino.attempts as noted (
-        ledger_id, wallet_id, transaction_id, attempt, tenant_id, first_at, last_at, last_request_id, last_refusal
+        ledger_id, wallet_id, transaction_id, attempt, tenant_id, times, first_at, last_at, last_request_id,
+        last_refusal
     )
     select
-        p_ledger_id, wallet_id, named.transaction_id, named.attempt, tenant_id, p_now, p_now, request_id,
-        case when not replay then coalesce(field, code) end
+        p_ledger_id, wallet_id, named.transaction_id, named.attempt, min(tenant_id), count(*), p_now, p_now,
+        (array_agg(request_id order by place desc))[1],
+        (array_agg(case when not replay then coalesce(field, code) end order by place desc))[1]
     from unnest(p_judged) as judged
     cross join lateral (
         select judged.transaction_id, 'replay' as attempt where replay
@@ -24,8 +26,9 @@ as $$
         select related_id, 'refused_rollback' where kind = 'rollback' and code in ('round_has_payout', 'not_a_bet')
     ) as named
     where wallet_id is not null
+    group by wallet_id, named.transaction_id, named.attempt
     on conflict (ledger_id, wallet_id, transaction_id, attempt) do update
     set
-        times = noted.times + 1, last_at = excluded.last_at, last_request_id = excluded.last_request_id,
+        times = noted.times + excluded.times, last_at = excluded.last_at, last_request_id = excluded.last_request_id,
         last_refusal = excluded.last_refusal;
 $$;
