@@ -115,7 +115,9 @@ def test_a_transaction_of_the_ledger_leads_back_to_its_request(traced: Stack, pa
     """Row H3 from the other end: support has a transaction, and asks where it came from."""
     player, request_id = traced.open_player(), f"trace-{secrets.token_hex(8)}"
     as_player(traced, player, request_id)
-    for transaction_id in sorted(rows_under(traced, OURS, request_id))[:3]:
+    transactions = sorted(rows_under(traced, OURS, request_id))[:3]
+    assert len(transactions) == 3
+    for transaction_id in transactions:
         told = run_command(package, f"transaction {transaction_id}", traced.services[package].environment)
         known = package == "provider" or transaction_id in rows_under(traced, THEIRS, request_id)
         assert (request_id in told.stdout) is known, told.stdout + told.stderr

@@ -63,11 +63,11 @@ def _perform(plan: Plan, stage: Stage, policy: WirePolicy) -> Verdict:
     verdict.hold(
         f"everything is resolved within {RECOVERY_SECONDS_MAX:g} s of healing", ends if seconds is None else []
     )
+    verdict.reached["audits_during_the_run"] = auditor.audits
     auditor.audit()
     verdict.hold("the ledger was sound at every moment", auditor.findings)
     verdict.hold("I12 no process ended by itself", stage.died_alone)
     verdict.hold("the faults themselves worked", disturber.failures)
-    verdict.reached["audits_during_the_run"] = auditor.audits
     verdict.reached["processes_brought_back"] = stage.came_back
     examine(stage, crowd, verdict)
     _print(verdict, crowd, policy.counts, disturber.counts, refusals_of_nonces(stage.proxy.deliveries))

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 
 SHOWN_FINDINGS_MAX = 8
 FINDING_CHARACTERS_MAX = 600
-MUST_REACH = ("tombstones_of_real_bets", "late_debits_refused", "replays", "unknown_outcomes")
+MUST_REACH = (
+    "tombstones_of_real_bets",
+    "late_debits_refused",
+    "replays",
+    "unknown_outcomes",
+    # Without these a check has looked at nothing, and is green for that.
+    "signed_answers",
+    "audits_during_the_run",
+    "old_requests_sent_again",
+)
 EXIT_STATUS = {"green": 0, "red": 1, "VOID": 2}
 
 
