@@ -170,6 +170,7 @@ def impatient(server: PostgresServer, template: Database, tmp_path_factory: pyte
         casino_settings={"CASINO_SOCKET_SECONDS": str(LIMIT_SECONDS)},
         provider_settings={"PROVIDER_SOCKET_SECONDS": str(LIMIT_SECONDS)},
     )
+    running.client.headers["connection"] = "close"  # it would keep connections for longer than these services do
     LIVE_STACKS.append(running)
     yield running
     LIVE_STACKS.remove(running)

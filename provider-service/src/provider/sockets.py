@@ -106,6 +106,9 @@ def _plan_sweep(protocol: PatientProtocol) -> None:
 def _sweep(planned_by: PatientProtocol) -> None:
     """Look at every connection of a server, and again as long as there is one."""
     state, limit_seconds = planned_by.server_state, planned_by.timeout_keep_alive
+    del _sweeps[state]
+    if state.connections:
+        _plan_sweep(planned_by)  # first of all: one connection that fails below must not end the looking
     now = time.monotonic()
     for protocol in tuple(state.connections):
         if not isinstance(protocol, PatientProtocol):
@@ -119,6 +122,3 @@ def _sweep(planned_by: PatientProtocol) -> None:
             protocol.waits_for, protocol.waits_in = waits_for, protocol.cycle
         elif now - protocol.waits_since > limit_seconds * (1 - 1 / SWEEPS_PER_LIMIT):
             protocol.end(waits_for)
-    del _sweeps[state]
-    if state.connections:
-        _plan_sweep(planned_by)
