@@ -79,6 +79,16 @@ def test_a_mismatch_and_a_refused_rollback_are_noted_at_the_transaction_that_the
     ]
 
 
+def test_a_bet_that_comes_after_its_tombstone_is_noted_each_time(wallet: Wallet, tenant: Tenant) -> None:
+    """Row B3. The late bet leaves no transaction; that it came is known all the same."""
+    session = wallet.open_session()
+    wallet.accept(session.rollback("late"))
+    late = session.debit(transaction_id="late")
+    for _ in range(2):
+        assert wallet.refuse(late) == "transaction_rolled_back"
+    assert attempts(tenant) == [("late", "late_debit", 2, late.request_id, "transaction_rolled_back")]
+
+
 def test_what_names_no_transaction_leaves_no_trace(wallet: Wallet, tenant: Tenant) -> None:
     session, other = wallet.open_session(), wallet.open_session()
     wallet.bet(session, round_id="theirs")

@@ -127,6 +127,7 @@ def test_a_bet_that_was_forbidden_before_it_came_is_told_by_its_tombstone(
         ("stone", "tombstone"), ("again", "tombstone"),
     ]  # fmt: skip
     assert life(tenant, "stone")["tombstone"] is True
+    assert [(row["attempt"], row["times"]) for row in found["attempts"]] == [("late_debit", 1)]
 
 
 def test_a_refused_bet_that_was_rolled_back_shows_both(wallet: Wallet, tenant: Tenant, session: Session) -> None:

@@ -66,6 +66,7 @@ def _life_of_a_stone(books: Books, stone: Row) -> Life:
         "round": {"id": stone["round_id"]},
         "changes": [_change(stone["recorded_at"], "tombstoned", stone["rollback_transaction_id"])],
         "rollbacks": [_rollback(row) for row in followers if row["kind"] == "rollback"],
+        "attempts": _attempts(books, stone),
     }
 
 

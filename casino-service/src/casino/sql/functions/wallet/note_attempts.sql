@@ -1,5 +1,6 @@
--- Purpose: write down what a batch asked about transactions that were recorded before: replays, mismatches, and rollbacks that
---   the wallet refused although the bet is there. It answers nobody: casino transaction shows it.
+-- Purpose: write down what a batch asked about transactions that were recorded before: replays, mismatches, rollbacks that
+--   the wallet refused although the bet is there, and bets that came after their tombstone. It answers nobody: casino
+--   transaction shows it.
 -- Bounded: one row for each transaction and kind of attempt, with a count. What names no transaction leaves no trace.
 -- Lock order: under the wallets' locks, which the caller holds.
 create or replace function casino.note_attempts(
@@ -22,6 +23,8 @@ as $$
         select judged.transaction_id, 'replay' as attempt where replay
         union all
         select judged.transaction_id, 'mismatch' where code = 'idempotency_mismatch'
+        union all
+        select judged.transaction_id, 'late_debit' where code = 'transaction_rolled_back'
         union all
         select related_id, 'refused_rollback' where kind = 'rollback' and code in ('round_has_payout', 'not_a_bet')
     ) as named

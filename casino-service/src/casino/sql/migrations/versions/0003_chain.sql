@@ -72,7 +72,8 @@ add constraint open_bets_not_negative check (open_bets >= 0);
 -- squawk-ignore require-concurrent-index-creation
 create index game_sessions_open on casino.game_sessions (ledger_id, opened_at, session_id) where closed_at is null;
 
--- What was asked about a transaction after it was recorded: one row for each transaction and kind, with a count.
+-- What was asked about a transaction, or about a bet that a tombstone forbids, after it was recorded: one row for each and
+-- kind, with a count. No foreign key: a tombstone stands for a transaction that is not there.
 create table casino.attempts (
     ledger_id integer not null,
     wallet_id bigint not null,
@@ -85,11 +86,9 @@ create table casino.attempts (
     last_request_id text not null,
     last_refusal text,
     primary key (ledger_id, wallet_id, transaction_id, attempt),
-    constraint attempt_known check (attempt in ('replay', 'mismatch', 'refused_rollback')),
-    constraint attempt_has_transaction foreign key (ledger_id, wallet_id, transaction_id)
-        references casino.transactions (ledger_id, wallet_id, transaction_id)
+    constraint attempt_known check (attempt in ('replay', 'mismatch', 'refused_rollback', 'late_debit'))
 ) with (fillfactor = 80);
-comment on column casino.attempts.last_refusal is 'Of a mismatch: the field that differed; of a refused rollback: the code.';
+comment on column casino.attempts.last_refusal is 'Of a mismatch: the field that differed; of what was refused: the code.';
 
 -- entry_sequence_no, entry_hash: a command's place in the chain, of a replay the one it got the first time.
 -- open_bets_delta: what it changes in its session's open_bets.
