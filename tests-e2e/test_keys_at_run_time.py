@@ -46,9 +46,7 @@ def command(stack: Stack, package: str, text: str) -> str:
     return finished.stdout + finished.stderr
 
 
-def test_a_revoked_key_is_refused_by_every_process_within_two_seconds(
-    start_stack: StartStack, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_revoked_key_is_refused_by_every_process_within_two_seconds(start_stack: StartStack) -> None:
     """Row E5. The emergency: two processes of each service, a key that is in use, no restart."""
     one = start_stack(casino_settings=K2_ON_BOTH, provider_settings=K2_ON_BOTH)
     two = start_stack(like=one, casino_settings=K2_ON_BOTH, provider_settings=K2_ON_BOTH)
@@ -64,7 +62,7 @@ def test_a_revoked_key_is_refused_by_every_process_within_two_seconds(
         until(lambda: all(traffic.first("unknown_key") for traffic in stolen), "all processes refuse the key")
         time.sleep(1.0)
     lags = [(traffic.first("unknown_key") or 0) - revoked_at for traffic in stolen]
-    record_property("revoke_lag_seconds", [round(lag, 3) for lag in lags])
+    print("seconds from the revocation to its refusal, by process:", [round(lag, 2) for lag in lags])
     assert max(lags) < LAG_SECONDS_MAX, lags
     for traffic in stolen:
         verdicts = [seen.verdict for seen in traffic.seen]
