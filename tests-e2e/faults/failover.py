@@ -23,6 +23,7 @@ from database import Row
 from faults.betting import Betting
 from faults.failover_scene import PLAYERS, FailoverScene, MixedRounds, failover_scene, transactions_on
 from faults.postgres_standby import ask, rewind, synchronise, wait_until, wait_until_streaming
+from game_session import GameSession
 from service_process import full_environment
 
 COMMAND_SECONDS_MAX = 120
@@ -61,7 +62,8 @@ def asked_directly(seconds: float, *, stray_seconds: float = 3.0) -> None:
     """Act one, rows A5 and I8: every call's caller remembers what it was told, and asks again afterwards."""
     begin(f"Synchronous standby, {PLAYERS} players bet straight at the wallet")
     with failover_scene(synchronous=True) as scene:
-        with Betting(scene.stack.casino, scene.sessions()) as betting:
+        sessions = scene.sessions()
+        with Betting(scene.stack.casino, sessions) as betting:
             time.sleep(seconds)
             scene.fail_over()
             betting.wait_for(ANSWERS_AFTER)
@@ -78,7 +80,7 @@ def asked_directly(seconds: float, *, stray_seconds: float = 3.0) -> None:
         show("asked twice, two answers", len(reckoning.disagreeing))
         reckoning.require_nothing_lost()
         require_sound_ledger(scene)
-        meet_the_former_primary(scene, stray_seconds=stray_seconds)
+        meet_the_former_primary(scene, sessions, stray_seconds=stray_seconds)
 
 
 def require_sound_ledger(scene: FailoverScene) -> None:
@@ -87,12 +89,15 @@ def require_sound_ledger(scene: FailoverScene) -> None:
     show("ledger checks of the new primary", "sound")
 
 
-def meet_the_former_primary(scene: FailoverScene, *, stray_seconds: float) -> None:
-    """It comes back and takes itself for the primary. Nobody may write there, even if the switch errs."""
+def meet_the_former_primary(scene: FailoverScene, sessions: list[GameSession], *, stray_seconds: float) -> None:
+    """It comes back and takes itself for the primary. Nobody may write there, even if the switch errs.
+
+    The sessions are of the time before: the former primary knows them, and would take their bets.
+    """
     scene.primary.start()
     synchronise(scene.primary, on=False)  # the worst case: alone, and content with that
     before = transactions_on(scene.primary, scene.casino_database)
-    with Betting(scene.stack.casino, scene.sessions()) as betting:
+    with Betting(scene.stack.casino, sessions, seed=2) as betting:
         betting.wait_for(ANSWERS_AFTER)
         show("answers while the former primary is up, switch right", betting.count("acknowledged"))
         scene.switch.point_to(scene.primary.port)
