@@ -19,8 +19,7 @@ from local_stack.account import server_account
 from local_stack.cluster import give_to
 
 COMMAND_SECONDS_MAX = 10
-MIB = 1024 * 1024
-BLOCK_BYTES = 4096
+FILL_ATTEMPTS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +29,20 @@ class SmallDisk:
     mount_point: Path
     folder: Path
 
-    def fill(self, *, leave_bytes: int = 0) -> None:
-        """Leave only that much space. What is full stays full: other files cannot grow any more."""
-        status = os.statvfs(self.mount_point)
-        bytes_wanted = status.f_bavail * status.f_frsize - leave_bytes
+    def fill(self) -> None:
+        """Leave no block. Postgres takes space at the same moment, and an allocation that is too large takes none."""
         with (self.mount_point / "ballast").open("ab") as ballast:
-            try:
-                os.posix_fallocate(ballast.fileno(), ballast.tell(), max(bytes_wanted, BLOCK_BYTES))
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
+            for _ in range(FILL_ATTEMPTS_MAX):
+                status = os.statvfs(self.mount_point)
+                if status.f_bavail == 0:
+                    return
+                end = os.fstat(ballast.fileno()).st_size
+                try:
+                    os.posix_fallocate(ballast.fileno(), end, status.f_bavail * status.f_frsize)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+        raise AssertionError("the disk never was full")
 
     def enlarge(self, size_mib: int) -> None:
         """What an operator does at 3 a.m."""

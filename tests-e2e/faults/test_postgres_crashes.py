@@ -38,15 +38,16 @@ PLAYERS = 6
 ANSWERS_BEFORE = 60
 ANSWERS_AFTER = 60
 CRASHES = 2
-REFUSALS = 20
-CONNECTIONS_MAX = 300
+REFUSALS = 6
+CONNECTIONS_MAX = 100
+FEW_CONNECTIONS = {"max_connections": "60"}
 SERVICES = ["casino-service", "provider"]
 
 
 @pytest.fixture(scope="module")
 def shared_postgres(tmp_path_factory: pytest.TempPathFactory, live_stacks: list[Stack]) -> Iterator[PostgresScene]:
     with (
-        running_server(tmp_path_factory.mktemp("postgres-of-its-own")) as server,
+        running_server(tmp_path_factory.mktemp("postgres-of-its-own"), settings=FEW_CONNECTIONS) as server,
         stack_on(server, tmp_path_factory.mktemp("logs")) as scene,
     ):
         live_stacks.append(scene.stack)
