@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from casino_testing.backend import Backend, Command, soon, turns
+from casino_testing.processes import until
 
 from casino.db import Overloaded
 from casino.wallet.group_commit import GroupCommit, KeyBusy
@@ -93,7 +95,7 @@ async def test_so_many_batches_are_in_flight_as_there_are_lanes_and_no_more(lane
 async def test_a_key_in_flight_in_one_lane_waits_although_another_lane_is_free() -> None:
     backend = Backend()
     backend.gate.clear()
-    group = group_over(backend, lanes=2)
+    group = group_over(backend, lanes=2, batch_max=1)
     futures = submit(group, ("a", 1))
     await turns()
     futures += submit(group, ("a", 2), ("b", 1))
@@ -102,6 +104,67 @@ async def test_a_key_in_flight_in_one_lane_waits_although_another_lane_is_free()
     backend.gate.set()
     await asyncio.gather(*futures)
     assert backend.booked.index(("a", 1)) < backend.booked.index(("a", 2))
+
+
+async def test_a_batch_that_does_not_take_long_has_its_lane_to_itself() -> None:
+    """Otherwise two lanes share the same commands out to smaller batches, and commit more often."""
+    backend = Backend()
+    backend.gate.clear()
+    group = group_over(backend, lanes=2)
+    futures = submit(group, ("a", 1))
+    await turns()
+    futures += submit(group, ("b", 1), ("c", 1))
+    await turns()
+    assert backend.batches == [[("a", 1)]]
+    backend.gate.set()
+    await asyncio.gather(*futures)
+    assert backend.batches == [[("a", 1)], [("b", 1), ("c", 1)]]
+
+
+async def test_a_full_batch_opens_another_lane_at_once() -> None:
+    backend = Backend()
+    backend.gate.clear()
+    group = group_over(backend, lanes=2, batch_max=3)
+    futures = submit(group, ("a", 1))
+    await turns()
+    futures += submit(group, ("b", 1), ("c", 1), ("d", 1))
+    await turns()
+    assert backend.batches == [[("a", 1)], [("b", 1), ("c", 1), ("d", 1)]]
+    backend.gate.set()
+    await asyncio.gather(*futures)
+
+
+async def test_another_lane_opens_beside_a_batch_that_takes_long() -> None:
+    backend = Backend()
+    backend.gate.clear()
+    group = group_over(backend, lanes=2)
+    futures = submit(group, ("a", 1))
+    await turns()
+    futures += submit(group, ("b", 1))
+    await until(lambda: len(backend.batches) == 2)
+    futures += submit(group, ("c", 1))
+    await turns()
+    assert len(backend.batches) == 2, "there are two lanes, and both are taken"
+    backend.gate.set()
+    await asyncio.gather(*futures)
+
+
+async def test_a_batch_that_hangs_leaves_the_other_lane_to_everybody_else() -> None:
+    hangs = asyncio.Event()
+
+    async def execute(commands: Sequence[Command]) -> list[Command | None]:
+        if commands[0][0] == "stuck":
+            await hangs.wait()
+        return list(commands)
+
+    group: Group = GroupCommit(execute, batch_max=64, lanes=2, queue_max=100, key_queue_max=100)
+    stuck = submit(group, ("stuck", 1))
+    await turns()
+    for number in range(5):
+        assert await asyncio.gather(*submit(group, (f"a{number}", 1), (f"b{number}", 1)))
+    assert not stuck[0].done()
+    hangs.set()
+    assert await stuck[0] == ("stuck", 1)
 
 
 async def test_over_a_full_queue_a_command_is_refused_before_any_work() -> None:

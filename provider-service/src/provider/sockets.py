@@ -1,4 +1,4 @@
-"""The server's side of a socket: how long it waits for a peer that does not get on, and how an answer leaves.
+"""The server's side of a socket: how long it waits for a peer that does not get on.
 
 Owns the end of connections that send no request or half of one, or do not take their answer; uvicorn has no such limit
 of its own. It must never cost a request anything that can be measured: a comparison per read, and a sweep over all
@@ -7,7 +7,7 @@ connections twenty times in each limit. Both services have this file, byte for b
 
 import asyncio
 import time
-from typing import Any, Final, cast
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -31,43 +31,6 @@ ANSWER_TAKEN: Final = "answer taken"
 _sweeps: WeakKeyDictionary[ServerState, asyncio.TimerHandle] = WeakKeyDictionary()
 
 
-class JoinedWrites:
-    """A transport on which the two writes of an answer, its head and its body, become one.
-
-    uvloop makes a system call of each write, and the peer wakes up for each. A first write waits for a second, but no
-    longer than until the event loop's next turn: the head of an answer that comes in pieces is not held up.
-    """
-
-    __slots__ = ("_call_soon", "_held", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._call_soon = loop.call_soon
-        self._held = b""
-
-    def write(self, part: bytes) -> None:
-        """Hold the first part, or send it with the second."""
-        if self._held:
-            part, self._held = self._held + part, b""
-            self._transport.write(part)
-        else:
-            self._held = part
-            self._call_soon(self._flush)
-
-    def close(self) -> None:
-        """Close when all that was written is sent."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._held:
-            part, self._held = self._held, b""
-            self._transport.write(part)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
 class PatientProtocol(HttpToolsProtocol):
     """Waits for its peer as long as uvicorn's `timeout_keep_alive` says, whatever it waits for."""
 
@@ -80,7 +43,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is open, and looked at from now on."""
-        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
+        super().connection_made(transport)
         if self.server_state not in _sweeps:
             _plan_sweep(self)
 

@@ -3,7 +3,9 @@
 Owns who waits, in which order, and what a failure means for whom. It must never execute two commands of one key at once
 or out of order, never start work after its deadline, and never call a command failed whose outcome it does not know.
 
-There is no timer. A lone command goes at once; under load, what arrives while a batch is on its way forms the next one.
+No command waits for a timer. A lone one goes at once; under load, what arrives while a batch is on its way forms the
+next one. Another lane opens beside it only for a full batch, or when the one on its way takes long: a slow disk, a
+backend that hangs. Two lanes that were always open would share the same commands out to smaller batches.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ BUSY_RETRY_SECONDS: Final = 0.005
 """Pause before a command is tried again whose key another process held: about one batch's time."""
 BUSY_PATIENCE_SECONDS: Final = 2.0
 """How long a command waits for a key that another process holds; equals the database's lock time-out."""
+LANE_PATIENCE_SECONDS: Final = 0.01
+"""How long a batch has its lane to itself: longer than one takes on a sound disk."""
 RECONNECT_FIRST_SECONDS: Final = 0.02
 RECONNECT_MOST_SECONDS: Final = 0.5
 
@@ -75,8 +79,10 @@ class GroupCommit(Generic[C, O]):
         self._ready: deque[Hashable] = deque()  # keys whose first command may go
         self._size = 0
         self._running: set[asyncio.Task[None]] = set()
+        self._slow: set[asyncio.Task[None]] = set()  # of those, the ones that take long
         self._pump_is_due = False
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def size(self) -> int:
@@ -92,7 +98,9 @@ class GroupCommit(Generic[C, O]):
         """
         if self._closed or self._size >= self._queue_max:
             raise Overloaded
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:  # asking for it is a system call before Python 3.12, and this is asked twice for every bet
+            loop = self._loop = asyncio.get_running_loop()
         entry: _Waiting[C, O] = _Waiting(command, key, deadline, loop.create_future())
         queue = self._waiting.get(key)
         if queue is None:
@@ -103,7 +111,7 @@ class GroupCommit(Generic[C, O]):
         else:
             queue.append(entry)
         self._size += 1
-        if not self._pump_is_due and len(self._running) < self._lanes:
+        if not self._pump_is_due and self._has_lane():
             self._pump_is_due = True
             loop.call_soon(self._pump)
         return entry.future
@@ -118,17 +126,30 @@ class GroupCommit(Generic[C, O]):
             else:
                 await asyncio.sleep(BUSY_RETRY_SECONDS)  # what is left waits for a busy key
 
+    def _has_lane(self) -> bool:
+        running = len(self._running)
+        return running == len(self._slow) < self._lanes or (
+            running < self._lanes and len(self._ready) >= self._batch_max
+        )
+
     def _pump(self) -> None:
         self._pump_is_due = False
-        while self._ready and len(self._running) < self._lanes:
+        while self._ready and self._has_lane():
             batch = self._take_batch()
             if batch:
                 task = asyncio.create_task(self._run(batch))
                 self._running.add(task)
                 task.add_done_callback(self._lane_is_free)
+                asyncio.get_running_loop().call_later(LANE_PATIENCE_SECONDS, self._note_slow, task)
+
+    def _note_slow(self, task: asyncio.Task[None]) -> None:
+        if task in self._running:
+            self._slow.add(task)
+            self._pump()
 
     def _lane_is_free(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        self._slow.discard(task)
         self._pump()
 
     def _take_batch(self) -> list[_Waiting[C, O]]:
