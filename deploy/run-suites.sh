@@ -1,20 +1,37 @@
 #!/bin/sh
-# Runs the unit and integration suites beside the end-to-end suite: both wait more than they compute.
-#   deploy/run-suites.sh PYTHON SUITE...     every SUITE runs in the background, tests-e2e in the foreground
-# The end-to-end run shows its progress as it goes; the other one is shown when it has ended. Fails when either fails.
+# Runs the suites beside each other: all of them wait more than they compute.
+#   deploy/run-suites.sh PYTHON SUITE...     every SUITE in one run, tests-e2e/faults in another, the rest of tests-e2e in
+#                                            the foreground
+#   WITHOUT_FAULTS=1                         leaves tests-e2e/faults out: those tests act on the server's own processes and
+#                                            disks, which a container keeps to itself
+# The foreground shows its progress as it goes; the others are shown when they have ended. Fails when any of them fails.
 set -u
 python=$1
 shift
-log=$(mktemp)
-"$python" -m pytest "$@" >"$log" 2>&1 </dev/null &
-beside=$!
-trap 'kill "$beside" 2>/dev/null; rm -f "$log"' EXIT
+logs=$(mktemp -d)
+beside=
+
+end() {
+  for run in $beside; do kill "${run#*:}" 2>/dev/null; done
+  rm -rf "$logs"
+}
+trap end EXIT
 trap 'exit 130' INT TERM
 
-echo "beside this run, shown when it has ended: $*"
-"$python" -m pytest tests-e2e
-end_to_end=$?
-wait "$beside"
-integration=$?
-cat "$log"
-[ "$end_to_end" -eq 0 ] && [ "$integration" -eq 0 ]
+run_beside() {
+  name=$1
+  shift
+  echo "beside this run, shown when it has ended: $*"
+  "$python" -m pytest "$@" >"$logs/$name" 2>&1 </dev/null &
+  beside="$beside $name:$!"
+}
+
+run_beside suites "$@"
+[ -n "${WITHOUT_FAULTS:-}" ] || run_beside faults tests-e2e/faults
+"$python" -m pytest tests-e2e --ignore tests-e2e/faults
+status=$?
+for run in $beside; do
+  wait "${run#*:}" || status=1
+  cat "$logs/${run%%:*}"
+done
+exit "$status"
