@@ -6,6 +6,7 @@ Durability stays on in both. pytest loads it by itself (entry point `pytest11`) 
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -45,6 +46,12 @@ class ContainerServer:
 
     def url(self, database: str = "postgres", user: str = SUPERUSER) -> str:
         return f"postgresql://{user}:{self.passwords.of(user)}@{HOST}:{self._port}/{database}"
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C again: a shell starts what runs beside it with that ignored, and all that the tests start inherits it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
