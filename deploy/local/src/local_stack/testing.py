@@ -49,7 +49,7 @@ class ContainerServer:
 
 
 def pytest_configure() -> None:
-    """Take Ctrl-C again: a shell starts what runs beside it with that ignored, and all that the tests start inherits it."""
+    """Take Ctrl-C again: a shell starts what runs beside it with that ignored, and what the tests start inherits it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
