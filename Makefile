@@ -13,7 +13,7 @@ SOURCES := $(PACKAGES:%=%/src)
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Two sizes of the same environment: what runs the stack, and with it everything that tests and checks it.
 .venv/.runtime: deploy/local/requirements.lock deploy/set-up.sh
@@ -41,6 +41,18 @@ test: .venv/.complete ## unit, integration and end-to-end tests on the embedded 
 .PHONY: test-docker
 test-docker: .venv/.complete ## integration and end-to-end tests on containers, then against docker compose
 	TEST_POSTGRES=testcontainers E2E_TARGET=own WITHOUT_FAULTS=1 $(RUN_SUITES) casino-service provider-service
+	@$(MAKE) test-compose
+
+# What a container's server could do otherwise than the embedded one: start empty, keep roles apart, lock, commit.
+CONTAINER_SAMPLE := $(wildcard $(foreach part,migrations privileges wallet_races nonces lost_answers,casino-service/tests/test_$(part).py) \
+	$(foreach part,migrations books outbox nonces,provider-service/tests/test_$(part).py))
+
+.PHONY: test-containers
+test-containers: .venv/.complete ## a sample of the integration tests on a PostgreSQL container
+	TEST_POSTGRES=testcontainers $(BIN)/python -m pytest $(CONTAINER_SAMPLE)
+
+.PHONY: test-compose
+test-compose: .venv/.complete ## the end-to-end tests against docker compose
 	@BIN=$(BIN) deploy/docker/test-compose.sh
 
 .PHONY: check
