@@ -19,8 +19,8 @@ from casino import http
 from casino.admission import Admission
 from casino.background import BackgroundLoop
 from casino.callbacks.feed import Feed
-from casino.callbacks.nonces import DatabaseNonceStore
 from casino.callbacks.routes import Callbacks, is_new_bet, is_signed
+from casino.committers import committers
 from casino.db import Database
 from casino.health import Health
 from casino.key_watch import KeyWatch
@@ -33,8 +33,6 @@ from casino.sessions.launch import Launcher
 from casino.sessions.provider_client import ProviderClient
 from casino.sessions.routes import ClientEndpoints
 from casino.settings import Settings, from_environment
-from casino.wallet.commands import Balance, BalanceRequest, Ledger, WalletCommand, WalletOutcome
-from casino.wallet.group_commit import GroupCommit
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
@@ -51,32 +49,8 @@ ASIDE_POOL_SIZE_MAX: Final = 4  # of launches and the feed: however many of them
 def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
     """The whole service, the same one in tests and in production."""
     database = Database(settings)
-    ledger = Ledger(database, settings.ledger_id)
     metrics = Metrics()
-    commands: GroupCommit[WalletCommand, WalletOutcome] = GroupCommit(
-        metrics.batched("money", ledger.execute),
-        batch_max=settings.group_commit_max,
-        lanes=settings.group_commit_lanes,
-        queue_max=settings.queue_max,
-        key_queue_max=settings.wallet_queue_max,
-    )
-    balances: GroupCommit[BalanceRequest, Balance] = GroupCommit(
-        metrics.batched("balances", ledger.get_balances),
-        batch_max=settings.group_commit_max,
-        lanes=settings.group_commit_lanes,
-        queue_max=settings.queue_max,
-        key_queue_max=1,
-    )
-    nonces = DatabaseNonceStore(
-        database,
-        batch_max=settings.group_commit_max,
-        lanes=settings.group_commit_lanes,
-        queue_max=settings.queue_max,
-        budget_seconds=settings.request_budget_seconds,
-    )
-    metrics.watch_queue("money", lambda: commands.size)
-    metrics.watch_queue("balances", lambda: balances.size)
-    metrics.watch_queue("nonces", lambda: nonces.size)
+    commands, balances, nonces = committers(settings, database, metrics)
     key_watch = KeyWatch(settings)
     casino_keys = key_watch.keys.casino
     provider = ProviderClient(settings.provider_url, key_watch.keys.provider, transport=provider_transport)
@@ -113,28 +87,33 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
             *Health(database, expected_revision()).routes(),
             *metrics.routes(),
         ],
-        middleware=[
-            Middleware(Admission, settings=settings, gives_way=is_new_bet, observe=metrics.observe),
-            Middleware(http.RequestContext, budget_seconds=settings.request_budget_seconds, observe=metrics.observe),
-            Middleware(
-                SignedEndpoints,
-                header_name=SIGNATURE_HEADER,
-                verifier=Verifier(casino_keys, nonces),
-                signer=Signer(casino_keys),
-                covers=is_signed,
-                refuse=http.refuse,
-                on_skew=http.warn_of_skew,
-                on_clock=metrics.note_skew,
-                max_body_bytes=http.BODY_MAX_BYTES,
-            ),
-            Middleware(http.RenderErrors),
-        ],
+        middleware=_middleware(settings, metrics, Verifier(casino_keys, nonces), Signer(casino_keys)),
         exception_handlers={HTTPException: http.render_http_exception},
         lifespan=lifespan,
     )
     metrics.name_endpoints(app.routes)
     app.router.redirect_slashes = False  # a signature holds for one path: there is nothing to redirect to
     return app
+
+
+def _middleware(settings: Settings, metrics: Metrics, verifier: Verifier, signer: Signer) -> list[Middleware]:
+    """What a request goes through, the outermost first."""
+    return [
+        Middleware(Admission, settings=settings, gives_way=is_new_bet, observe=metrics.observe),
+        Middleware(http.RequestContext, budget_seconds=settings.request_budget_seconds, observe=metrics.observe),
+        Middleware(
+            SignedEndpoints,
+            header_name=SIGNATURE_HEADER,
+            verifier=verifier,
+            signer=signer,
+            covers=is_signed,
+            refuse=http.refuse,
+            on_skew=http.warn_of_skew,
+            on_clock=metrics.note_skew,
+            max_body_bytes=http.BODY_MAX_BYTES,
+        ),
+        Middleware(http.RenderErrors),
+    ]
 
 
 def create_from_environment() -> Starlette:

@@ -7,19 +7,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.types import Scope
 
 from provider.admission import Admission
 from provider.db import create_pool
-from provider.error_edge import ErrorEdge, on_http_exception, on_provider_error, refuse
+from provider.error_edge import ErrorEdge, on_http_exception, on_provider_error, refuse, warn_of_skew
 from provider.errors import ProviderError
 from provider.health import health_routes
 from provider.key_watch import KeyWatch
@@ -27,13 +24,9 @@ from provider.loops import BackgroundLoop
 from provider.metrics import Metrics
 from provider.nonces import PostgresNonceStore
 from provider.open_ends import OpenEnds
-from provider.outbox.backoff import Backoff
-from provider.outbox.books import Books
-from provider.outbox.courier import Courier
-from provider.outbox.recovery import Outbox
-from provider.reconciliation.assembly import reconcile, this_process
-from provider.reconciliation.nightly import NIGHTLY_LOOK_SECONDS, Nightly
-from provider.reconciliation.queries import RunBooks
+from provider.outbox.assembly import books_and_courier, outbox_beside_rounds
+from provider.reconciliation.assembly import nightly_reconciliation
+from provider.reconciliation.nightly import NIGHTLY_LOOK_SECONDS
 from provider.request_id import RequestIdMiddleware
 from provider.rounds.routes import round_routes
 from provider.sessions.routes import session_routes
@@ -52,7 +45,6 @@ from shared_signing.verifier import Verifier
 log = structlog.get_logger(__name__)
 
 SIGNATURE_HEADER: Final = "x-provider-signature"
-RECOVERY_POOL_MAX: Final = 2
 
 
 def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> Starlette:
@@ -72,24 +64,16 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     key_ring = key_watch.keys.provider
 
     outbox_due = asyncio.Event()
-    books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
-    courier = Courier(pool, books, wallet, nudge=outbox_due.set)
-    # Connections of its own: payouts and rollbacks that are due go out however many bets are being placed.
-    recovery_pool = create_pool(replace(settings, pool_max=RECOVERY_POOL_MAX))
-    recovery_books = books.over(recovery_pool)
-    recovery_courier = Courier(recovery_pool, recovery_books, wallet, nudge=outbox_due.set)
-    outbox = Outbox(recovery_books, recovery_courier, sealer, nudge=outbox_due.set)
-    outbox_loop = BackgroundLoop(
-        "outbox", outbox.step, interval_seconds=settings.outbox_interval_seconds, nudged=outbox_due
-    )
-    health_loop = BackgroundLoop("wallet_health", wallet_health.step, interval_seconds=STEP_SECONDS)
-    prune_loop = BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds)
-    stale_loop = BackgroundLoop("stale_sessions", StaleSessions(pool).step, interval_seconds=STALE_LOOK_SECONDS)
-    reconciles = partial(
-        reconcile, settings, pool, key_ring=key_watch.keys.casino, sealer=sealer, heals=True, clock=clock
-    )
-    nightly = Nightly(RunBooks(pool), reconciles, at=settings.reconcile_at, ran_by=this_process(), clock=clock)
-    nightly_loop = BackgroundLoop("reconciliation", nightly.step, interval_seconds=NIGHTLY_LOOK_SECONDS)
+    books, courier = books_and_courier(settings, pool, wallet, nudge=outbox_due.set)
+    recovery_pool, outbox = outbox_beside_rounds(settings, wallet, sealer, nudge=outbox_due.set)
+    nightly = nightly_reconciliation(settings, pool, key_ring=key_watch.keys.casino, sealer=sealer, clock=clock)
+    loops = [
+        BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds),
+        BackgroundLoop("wallet_health", wallet_health.step, interval_seconds=STEP_SECONDS),
+        BackgroundLoop("outbox", outbox.step, interval_seconds=settings.outbox_interval_seconds, nudged=outbox_due),
+        BackgroundLoop("stale_sessions", StaleSessions(pool).step, interval_seconds=STALE_LOOK_SECONDS),
+        BackgroundLoop("reconciliation", nightly.step, interval_seconds=NIGHTLY_LOOK_SECONDS),
+    ]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -103,7 +87,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             await alarm_of_broken_seals(pool, sealer)
             stack.push_async_callback(wallet.aclose)
             stack.push_async_callback(outbox.drain, timeout_seconds=settings.call_seconds)
-            for loop in (prune_loop, health_loop, outbox_loop, stale_loop, nightly_loop):
+            for loop in loops:
                 loop.start()
                 stack.push_async_callback(loop.stop)
             stack.push_async_callback(nightly.interrupt)
@@ -118,26 +102,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             *session_routes(pool, sealer),
             *round_routes(pool, sealer, books, courier, wallet, script_seconds=settings.script_seconds),
         ],
-        middleware=[
-            Middleware(RequestIdMiddleware, observe=metrics.observe_request),
-            Middleware(
-                Admission,
-                requests_max=settings.requests_max,
-                rounds_max=settings.rounds_max,
-                refuse=lambda scope, code: refuse(scope, code, {}),
-            ),
-            Middleware(
-                SignedEndpoints,
-                header_name=SIGNATURE_HEADER,
-                verifier=Verifier(key_ring, nonces, clock=clock),
-                signer=Signer(key_ring, clock),
-                covers=lambda path: path.startswith("/provider/"),
-                refuse=refuse,
-                on_skew=_warn_of_skew,
-                on_clock=metrics.note_skew,
-            ),
-            Middleware(ErrorEdge),
-        ],
+        middleware=_middleware(settings, metrics, Verifier(key_ring, nonces, clock=clock), Signer(key_ring, clock)),
         exception_handlers={ProviderError: on_provider_error, HTTPException: on_http_exception},
         lifespan=lifespan,
     )
@@ -145,5 +110,25 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     return app
 
 
-def _warn_of_skew(_: Scope, key_id: str, skew_seconds: int) -> None:
-    log.warning("peer_clock_skewed", key_id=key_id, skew_seconds=skew_seconds)
+def _middleware(settings: Settings, metrics: Metrics, verifier: Verifier, signer: Signer) -> list[Middleware]:
+    """What a request goes through, the outermost first."""
+    return [
+        Middleware(RequestIdMiddleware, observe=metrics.observe_request),
+        Middleware(
+            Admission,
+            requests_max=settings.requests_max,
+            rounds_max=settings.rounds_max,
+            refuse=lambda scope, code: refuse(scope, code, {}),
+        ),
+        Middleware(
+            SignedEndpoints,
+            header_name=SIGNATURE_HEADER,
+            verifier=verifier,
+            signer=signer,
+            covers=lambda path: path.startswith("/provider/"),
+            refuse=refuse,
+            on_skew=warn_of_skew,
+            on_clock=metrics.note_skew,
+        ),
+        Middleware(ErrorEdge),
+    ]

@@ -27,6 +27,11 @@ def refuse(scope: Scope, code: str, extras: Mapping[str, Any]) -> Answer:
     return _noted(scope, ProviderError(code), extras)
 
 
+def warn_of_skew(_: Scope, key_id: str, skew_seconds: int) -> None:
+    """What the signature edge calls for a request that holds, although its clock is far off."""
+    log.warning("peer_clock_skewed", key_id=key_id, skew_seconds=skew_seconds)
+
+
 async def on_provider_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for our own errors."""
     assert isinstance(error, ProviderError)  # noqa: S101 -- registered for this class

@@ -5,10 +5,7 @@ Owns its own connections. It must never do what the outbox of a serving process 
 
 from provider.db import create_pool
 from provider.key_watch import KeyWatch
-from provider.outbox.backoff import Backoff
-from provider.outbox.books import Books
-from provider.outbox.courier import Courier
-from provider.outbox.recovery import Outbox
+from provider.outbox.assembly import courier_and_outbox
 from provider.sessions.sealing import Sealer
 from provider.settings import Settings
 from provider.wallet_client.client import WalletClient
@@ -24,7 +21,5 @@ async def recover(settings: Settings) -> int:
     key_watch = KeyWatch(settings, sealer)
     wallet = WalletClient(http, key_watch.keys.casino, call_seconds=settings.call_seconds)
     async with create_pool(settings) as pool, http, key_watch.running():
-        books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
-        courier = Courier(pool, books, wallet, nudge=lambda: None)
-        outbox = Outbox(books, courier, sealer, nudge=lambda: None)
+        _, outbox = courier_and_outbox(settings, pool, wallet, sealer)
         return await outbox.run_until_idle(timeout_seconds=settings.lease_seconds)

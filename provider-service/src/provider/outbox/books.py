@@ -81,10 +81,6 @@ class Books:
         self._lease_seconds = lease_seconds
         self._backoff = backoff
 
-    def over(self, pool: Pool) -> "Books":
-        """The same books over other connections."""
-        return Books(pool, lease_seconds=self._lease_seconds, backoff=self._backoff)
-
     async def write_intent(self, call: MoneyCall) -> None:
         """Write a call down before it is sent, and own it until the lease ends. Raises `NotRecorded`."""
         values = {

@@ -9,16 +9,15 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from provider.db import Pool
 from provider.key_watch import KeyWatch
-from provider.outbox.backoff import Backoff
-from provider.outbox.books import Books
-from provider.outbox.courier import Courier
-from provider.outbox.recovery import Outbox
+from provider.outbox.assembly import courier_and_outbox
 from provider.reconciliation.feed import PAGE_MAX_BYTES, Feed
 from provider.reconciliation.healing import Healer
 from provider.reconciliation.lease import Progress
+from provider.reconciliation.nightly import Nightly
 from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.run import Reconciliation
 from provider.request_id import fresh_request_id
@@ -51,11 +50,17 @@ async def reconcile(
         if not heals:
             return await Reconciliation(books, feed, None).run(progress)
         async with _wallet(settings, key_ring, clock) as wallet:
-            money = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
-            courier = Courier(pool, money, wallet, nudge=lambda: None)
-            outbox = Outbox(money, courier, sealer, nudge=lambda: None)
+            courier, outbox = courier_and_outbox(settings, pool, wallet, sealer)
             healer = Healer(pool, books, feed, courier=courier, outbox=outbox, sealer=sealer)
             return await Reconciliation(books, feed, healer).run(progress)
+
+
+def nightly_reconciliation(
+    settings: Settings, pool: Pool, *, key_ring: KeyRing, sealer: Sealer, clock: Callable[[], float]
+) -> Nightly:
+    """The runs of a serving process, which heal."""
+    run = partial(reconcile, settings, pool, key_ring=key_ring, sealer=sealer, heals=True, clock=clock)
+    return Nightly(RunBooks(pool), run, at=settings.reconcile_at, ran_by=this_process(), clock=clock)
 
 
 async def reconcile_without_server(settings: Settings, pool: Pool, progress: Progress, *, heals: bool) -> int:
