@@ -7,7 +7,6 @@ provider believes it: signed, or it is no answer. Must never repeat an id while 
 import asyncio
 import itertools
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Literal
 import httpx
 
 from answers import Answer, Peer
+from faults.background_play import BackgroundPlay
 from game_session import GameSession, JsonObject, new_id
 from signing_client import Signer
 
@@ -68,28 +68,18 @@ class Reckoning:
         assert not self.disagreeing, f"asked twice, two answers: {self.disagreeing[:5]}"
 
 
-class Betting:
+class Betting(BackgroundPlay):
     """A load of one call in flight for each session, in a thread of its own; a context manager."""
 
     def __init__(
         self, casino: Peer, sessions: Sequence[GameSession], *, seed: int = 1, call_seconds: float = CALL_SECONDS
     ) -> None:
+        super().__init__([self._run], join_seconds_max=STOP_SECONDS_MAX, if_late="a player never came back")
         self.asked: list[Asked] = []
         self._call_seconds = call_seconds
         self._signer = Signer(casino)
         self._sessions = sessions
         self._dice = random.Random(seed)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> "Betting":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(STOP_SECONDS_MAX)
-        assert not self._thread.is_alive(), "a player never came back"
 
     def count(self, verdict: Verdict) -> int:
         return sum(asked.verdict == verdict for asked in self.asked)
@@ -135,7 +125,7 @@ class Betting:
 
     async def _play(self, http: httpx.AsyncClient, session: GameSession) -> None:
         """Bet; then pay the bet, take it back, or leave it open."""
-        while not self._over.is_set():
+        while not self.over.is_set():
             bet = await self._ask(http, "debit", session.debit_content(STAKE_MINOR))
             if bet.verdict != "acknowledged":
                 await asyncio.sleep(PAUSE_AFTER_TROUBLE_SECONDS)

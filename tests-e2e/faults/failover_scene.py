@@ -6,14 +6,15 @@ through the provider. Must leave no process behind.
 
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from database import Database, create_database, with_database
+from faults.background_play import BackgroundPlay
 from faults.postgres_scene import running_server
 from faults.postgres_standby import (
     KEEP_WAL,
@@ -102,26 +103,18 @@ def failover_scene(*, synchronous: bool) -> Iterator[FailoverScene]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-class MixedRounds:
+class MixedRounds(BackgroundPlay):
     """Rounds of every shape through the provider, one at a time for each session, while the block lasts."""
 
     def __init__(self, stack: Stack, sessions: Sequence[GameSession]) -> None:
+        super().__init__(
+            [partial(self._play, session) for session in sessions],
+            join_seconds_max=JOIN_SECONDS_MAX,
+            if_late="a round never ended",
+        )
         self.answered = 0
         self.interrupted = 0
         self._stack = stack
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._play, args=(session,), daemon=True) for session in sessions]
-
-    def __enter__(self) -> "MixedRounds":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(JOIN_SECONDS_MAX)
-            assert not thread.is_alive(), "a round never ended"
 
     def _play(self, session: GameSession) -> None:
         client = self._stack.signing_client(self._stack.provider)
@@ -134,7 +127,7 @@ class MixedRounds:
             "casinoCode": TENANT,
             "script": "mixed",
         }
-        while not self._over.is_set():
+        while not self.over.is_set():
             try:
                 client.post("/provider/simulate", content).must_be_ok()
                 self.answered += 1

@@ -4,15 +4,16 @@ Owns starting and stopping all of it. Must leave no process behind, whatever a t
 """
 
 import shutil
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from answers import Answer
 from database import Database, create_database
+from faults.background_play import BackgroundPlay
 from faults.postgres_faults import fixed_server, wait_until_gone
 from faults.scene import FAST_PROVIDER
 from game_session import GameSession
@@ -79,33 +80,25 @@ def stack_on(
         yield PostgresScene(server, stack)
 
 
-class Rounds:
+class Rounds(BackgroundPlay):
     """Scripted rounds through the provider, one player for each thread, for as long as the block lasts."""
 
     def __init__(self, scene: PostgresScene, players: Sequence[str]) -> None:
+        super().__init__(
+            [partial(self._play, player) for player in players],
+            join_seconds_max=JOIN_SECONDS_MAX,
+            if_late="a round never ended",
+        )
         self.answers: list[Answer] = []
         self.failures = 0
         self._scene = scene
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._play, args=(player,), daemon=True) for player in players]
 
     @property
     def passed(self) -> int:
         return sum(answer.status == 200 and answer.content["passed"] is True for answer in self.answers)
 
-    def __enter__(self) -> "Rounds":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(JOIN_SECONDS_MAX)
-            assert not thread.is_alive(), "a round never ended"
-
     def _play(self, player: str) -> None:
-        while not self._over.is_set():
+        while not self.over.is_set():
             try:
                 self.answers.append(self._scene.stack.simulate(player))
             except Exception:

@@ -83,8 +83,8 @@ def test_runs_beside_live_traffic_find_no_difference(fresh_scene: Scene) -> None
     for report in reports:
         assert (report["exitStatus"], report["differences"]) == (0, []), report
     assert len(reports) > 2
-    assert True in played
-    assert False in played, "no answer was lost: the run is void"
+    assert any(played)
+    assert not all(played), "no answer was lost: the run is void"
     scene.require_agreement()
     final = reconcile(scene)
     assert (final["exitStatus"], final["differences"], final["open"]) == (0, [], 0)
