@@ -187,7 +187,8 @@ async def test_a_session_is_bound_once(proxied: Service, tenant: Tenant) -> None
     await launched(proxied)
     (row,) = tenant.rows("game_sessions")
     tenant.sql(
-        "select casino.bind_session_fingerprint(%s, %s, %s)", tenant.ledger_id, row["session_id"], b"somebody else"
+        "select casino.bind_provider_session(%s, %s, %s, %s)",
+        *(tenant.ledger_id, row["session_id"], row["provider_session_id"], b"somebody else"),
     )
     assert tenant.rows("game_sessions")[0]["fingerprint"] == row["fingerprint"]
 

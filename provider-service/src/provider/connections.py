@@ -69,14 +69,12 @@ class WatchedConnection(AsyncConnection[Any]):
         super().__init__(*args, **kwargs)
         self._not_replicated = False
         self.add_notice_handler(self._note)
+        self._socket = select.poll()  # kept: a new one for each question would cost as much again as the question
+        self._socket.register(self.pgconn.socket, WATCHED)
 
     def hung_up(self) -> bool:
         """Whether the server has said something since the last answer: on an idle connection, that is goodbye."""
-        if self.pgconn.transaction_status == TransactionStatus.UNKNOWN:
-            return True
-        poll = select.poll()
-        poll.register(self.pgconn.socket, WATCHED)
-        return bool(poll.poll(0))
+        return bool(self._socket.poll(0))
 
     async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """As the driver's, with an end, and with a second look at what the server called a success."""

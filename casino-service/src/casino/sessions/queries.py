@@ -12,9 +12,9 @@ OPEN_SESSION: Final = """
     )
 """
 BIND_SESSION: Final = """
-    select
-        casino.bind_provider_session(%(ledger_id)s::integer, %(session_id)s::uuid, %(provider_session_id)s),
-        casino.bind_session_fingerprint(%(ledger_id)s::integer, %(session_id)s::uuid, %(fingerprint)s::bytea)
+    select casino.bind_provider_session(
+        %(ledger_id)s::integer, %(session_id)s::uuid, %(provider_session_id)s, %(fingerprint)s::bytea
+    )
 """
 CLOSE_SESSION: Final = "select casino.close_session(%s::integer, %s::uuid)"
 CLOSE_EXPIRED_SESSIONS: Final = """

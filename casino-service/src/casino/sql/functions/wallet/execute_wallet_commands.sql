@@ -27,6 +27,8 @@ declare
     v_judged casino.judged_command[];
     v_transaction_number xid8;
     v_wallet_twice boolean;
+    v_has_entry boolean;
+    v_has_debit boolean;
     v_has_credit boolean;
     v_has_rollback boolean;
     v_has_attempt boolean;
@@ -44,13 +46,30 @@ begin
     select
         count(*) filter (where outcome = 'committed' or remembered)
         <> count(distinct wallet_id) filter (where outcome = 'committed' or remembered),
+        bool_or(outcome = 'committed' or remembered), bool_or(outcome = 'committed' and kind = 'debit'),
         bool_or(outcome = 'committed' and kind = 'credit'), bool_or(outcome = 'committed' and kind = 'rollback'),
         bool_or(replay or (code is not null and not remembered and wallet_id is not null))
-    into v_wallet_twice, v_has_credit, v_has_rollback, v_has_attempt
+    into v_wallet_twice, v_has_entry, v_has_debit, v_has_credit, v_has_rollback, v_has_attempt
     from unnest(v_judged);
 
     if v_wallet_twice then
         raise exception 'a batch holds at most one command per wallet' using errcode = 'cardinality_violation';
+    end if;
+
+    if v_has_attempt then
+        perform casino.note_attempts(p_ledger_id, v_judged, v_now);
+    end if;
+
+    -- The answers are known; what follows writes them down. A batch that books nothing is spared that.
+    return query
+    select
+        place, outcome, code, field, replay,
+        case outcome when 'replayed' then answer_balance_minor when 'committed' then balance_minor + delta_minor end,
+        currency, tombstone, already_rolled_back, answer_request_id, casino.head(entry_sequence_no, entry_hash)
+    from unnest(v_judged)
+    order by place;
+    if not v_has_entry then
+        return;
     end if;
 
     -- Drawn only now that the wallets are ours: see casino.lock_wallets.
@@ -85,15 +104,6 @@ begin
     from unnest(v_judged) as booked
     where wallet.ledger_id = p_ledger_id and wallet.ctid = booked.wallet_row and booked.outcome = 'committed';
 
-    insert into casino.rounds as round (
-        ledger_id, wallet_id, round_id, tenant_id, session_id, live_debits, staked_minor, opened_at
-    )
-    select p_ledger_id, wallet_id, round_id, tenant_id, session_id, 1, amount_minor, v_now
-    from unnest(v_judged)
-    where outcome = 'committed' and kind = 'debit'
-    on conflict (ledger_id, wallet_id, round_id) do update
-    set live_debits = round.live_debits + 1, staked_minor = round.staked_minor + excluded.staked_minor;
-
     update casino.game_sessions as session
     set
         expires_at = case when booked.session_alive then v_now + c_session_life else session.expires_at end,
@@ -110,12 +120,23 @@ begin
     )
     select
         p_ledger_id, casino.feed_position(v_transaction_number, place), wallet_id, transaction_id, tenant_id,
-        case when remembered then 'debit_refused' else kind end, session_id, round_id, game_code, case when remembered then amount_minor else abs(delta_minor) end,
-        currency, v_now
+        case when remembered then 'debit_refused' else kind end, session_id, round_id, game_code,
+        case when remembered then amount_minor else abs(delta_minor) end, currency, v_now
     from unnest(v_judged)
     where outcome = 'committed' or remembered;
 
-    -- What follows from credits and rollbacks. Most batches are debits only and are spared these statements.
+    -- What follows from one kind of command: a batch that has none of it is spared the statement.
+    if v_has_debit then
+        insert into casino.rounds as round (
+            ledger_id, wallet_id, round_id, tenant_id, session_id, live_debits, staked_minor, opened_at
+        )
+        select p_ledger_id, wallet_id, round_id, tenant_id, session_id, 1, amount_minor, v_now
+        from unnest(v_judged)
+        where outcome = 'committed' and kind = 'debit'
+        on conflict (ledger_id, wallet_id, round_id) do update
+        set live_debits = round.live_debits + 1, staked_minor = round.staked_minor + excluded.staked_minor;
+    end if;
+
     if v_has_credit then
         update casino.rounds as round
         set
@@ -146,17 +167,5 @@ begin
         where outcome = 'committed' and tombstone
         on conflict (ledger_id, wallet_id, transaction_id) do nothing;
     end if;
-
-    if v_has_attempt then
-        perform casino.note_attempts(p_ledger_id, v_judged, v_now);
-    end if;
-
-    return query
-    select
-        place, outcome, code, field, replay,
-        case outcome when 'replayed' then answer_balance_minor when 'committed' then balance_minor + delta_minor end,
-        currency, tombstone, already_rolled_back, answer_request_id, casino.head(entry_sequence_no, entry_hash)
-    from unnest(v_judged)
-    order by place;
 end;
 $$;

@@ -22,19 +22,17 @@ declare
     v_transaction provider.wallet_transactions;
     v_now timestamptz;
 begin
-    perform from provider.rounds as r
-    where r.round_id = (
-        select t.round_id from provider.wallet_transactions as t
-        where t.transaction_id = p_transaction_id and t.kind = 'credit' and t.end_round
-    )
-    for no key update;
-    -- The bet before its rollback, as give_up_bet takes them: its insert waits for whoever changes the rollback's row.
-    perform from provider.wallet_transactions as b
-    where b.transaction_id = (
-        select t.original_transaction_id from provider.wallet_transactions as t
-        where t.transaction_id = p_transaction_id
-    )
-    for no key update;
+    -- What it is never changes; its state is read again under the lock.
+    select t.* into strict v_transaction
+    from provider.wallet_transactions as t where t.transaction_id = p_transaction_id;
+    if v_transaction.kind = 'credit' and v_transaction.end_round then
+        perform from provider.rounds as r where r.round_id = v_transaction.round_id for no key update;
+    elsif v_transaction.original_transaction_id is not null then
+        -- The bet before its rollback, as give_up_bet takes them: its insert waits for whoever changes the rollback's row.
+        perform from provider.wallet_transactions as b
+        where b.transaction_id = v_transaction.original_transaction_id
+        for no key update;
+    end if;
     select t.* into strict v_transaction
     from provider.wallet_transactions as t where t.transaction_id = p_transaction_id for no key update;
     if v_transaction.state <> 'pending' or v_transaction.in_doubt_at is not null then
