@@ -75,6 +75,11 @@ saboteurs: .venv/.complete ## break a copy in one place at a time: which test no
 bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
 	cd tests-e2e && exec ../$(BIN)/python -m bench
 
+REV ?= HEAD~1
+.PHONY: bench-against
+bench-against: .venv/.complete ## compare throughput with an earlier revision (REV); writes docs/benchmarks-against.md
+	cd tests-e2e && exec ../$(BIN)/python -m bench.against $(REV)
+
 .PHONY: failover
 failover: .venv/.complete ## kill the primary under load, promote its standby, count every acknowledged answer
 	cd tests-e2e && exec ../$(BIN)/python -m faults.failover

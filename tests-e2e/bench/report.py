@@ -14,7 +14,9 @@ from rich.table import Table
 from bench.machine import Machine
 from bench.measurements import Figure, Outcome, Target
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+DOCS: Final = Path(__file__).parents[2] / "docs"
+PAGE: Final = DOCS / "benchmarks.md"
+COMPARISON_PAGE: Final = DOCS / "benchmarks-against.md"
 
 _PREFACE: Final = """# Benchmarks
 
@@ -22,6 +24,14 @@ Written by `make bench` (`cd tests-e2e && python -m bench`); do not edit by hand
 generator, services and Postgres share its cores. Each figure is the median of its rounds. The rounds of rows that
 are compared were taken in turn, there and back, and a ratio is the median of the ratios of such neighbours: a machine
 that drifts does so for both sides.
+"""
+
+_COMPARISON_PREFACE: Final = """# This revision beside an earlier one
+
+Written by `make bench-against REV={revision}`; do not edit by hand. Services of both revisions ran on one machine at
+one time, each pair with its own Postgres, with the same libraries and the same generator. Each round of one had a round
+of the other for a neighbour, there and back; a ratio is the median of the ratios of such neighbours. Kept: at least
+{kept:g}. What the rows mean is in [benchmarks.md](benchmarks.md).
 """
 
 _MEANINGS: Final = """## What the rows mean
@@ -84,7 +94,37 @@ def show(report: Report, console: Console) -> None:
 
 
 def write_page(report: Report) -> None:
-    machine = report.machine
+    parts = [
+        _PREFACE,
+        _machine_section(report.machine),
+        "## Targets\n\n" + _markdown(TARGET_HEADER, _target_rows(report.targets)),
+        "## Figures\n\n" + _markdown(FIGURE_HEADER, _figure_rows(report.figures)),
+        _MEANINGS.format(players=report.player_count),
+        "## Again\n\n    make bench\n",
+    ]
+    PAGE.write_text("\n".join(parts))
+
+
+def write_comparison(report: Report, revision: str) -> None:
+    """The page of a comparison: its figures come in pairs, this tree's and the one before it."""
+    pairs = zip(report.figures[::2], report.figures[1::2], report.targets, strict=True)
+    rows = [
+        (target.what, f"{then.value:,.0f}", f"{now.value:,.0f}", f"{target.value:.2f}", "yes" if target.met else "no")
+        for now, then, target in pairs
+    ]
+    COMPARISON_PAGE.write_text(
+        "\n".join(
+            [
+                _COMPARISON_PREFACE.format(revision=revision, kept=report.targets[0].bound),
+                _machine_section(report.machine),
+                "## Throughput per second\n\n" + _markdown(COMPARISON_HEADER, rows),
+                f"## Again\n\n    make bench-against REV={revision}\n",
+            ]
+        )
+    )
+
+
+def _machine_section(machine: Machine) -> str:
     facts = [
         ("Cores", str(machine.cores)),
         ("CPU", machine.cpu),
@@ -94,17 +134,10 @@ def write_page(report: Report) -> None:
         ("Postgres", machine.postgres),
         ("Day", machine.day),
     ]
-    parts = [
-        _PREFACE,
-        "## The machine\n\n" + _markdown(("fact", "value"), facts),
-        "## Targets\n\n" + _markdown(TARGET_HEADER, _target_rows(report.targets)),
-        "## Figures\n\n" + _markdown(FIGURE_HEADER, _figure_rows(report.figures)),
-        _MEANINGS.format(players=report.player_count),
-        "## Again\n\n    make bench\n",
-    ]
-    PAGE.write_text("\n".join(parts))
+    return "## The machine\n\n" + _markdown(("fact", "value"), facts)
 
 
+COMPARISON_HEADER: Final = ("what", "then", "now", "now over then", "kept")
 FIGURE_HEADER: Final = ("what", "median", "lowest to highest", "p50 ms", "p99 ms", "rounds")
 TARGET_HEADER: Final = ("what", "measured", "target", "verdict")
 

@@ -36,8 +36,13 @@ def measure_rounds(services: BenchServices, template: Books, *, size: Size, prog
     casino, _provider = services.start_both(books)
     wallet = WalletUnderLoad(port=casino.port, books=books)
     wallet.scripted_rounds(in_flight=DEPTHS[-1], seconds=size.warm_up_seconds)
-    figures = interleave([_rounds(wallet, depth, size) for depth in DEPTHS], rounds=size.rounds, progress=progress)
+    figures = interleave(round_rows(wallet, size), rounds=size.rounds, progress=progress)
     return Outcome(figures=tuple(figures.values()))
+
+
+def round_rows(wallet: WalletUnderLoad, size: Size) -> list[Measurement]:
+    """Whole rounds, at three depths."""
+    return [_rounds(wallet, depth, size) for depth in DEPTHS]
 
 
 def _rounds(wallet: WalletUnderLoad, depth: int, size: Size) -> Measurement:

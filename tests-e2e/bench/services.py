@@ -4,6 +4,7 @@ Every service is a child process with one uvicorn worker and its default setting
 never import a service, and never change a setting that trades durability for speed.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from stack import demo_environment
 
 ONE_COMMAND_PER_COMMIT: Final = {"CASINO_GROUP_COMMIT_MAX": "1", "CASINO_GROUP_COMMIT_LANES": "4"}
 """With four connections for it: of 2, 4 and 8 the number that serves it best."""
+PACKAGES: Final = ("shared-signing", "casino-service", "provider-service")
 PRODUCTION_LOGS: Final = {"LOG_FORMAT": "json"}
 POSTGRES_SETTINGS: Final = {
     # After a checkpoint every page is logged whole once; whether that falls into a round would be chance.
@@ -48,6 +50,8 @@ class BenchServices:
     """Postgres and the services of one run; leaving the context stops all of them and removes their files."""
 
     player_count: int
+    source: Path | None = None
+    """A checkout whose services are started instead of those that are installed."""
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bench-")))
     resources: ExitStack = field(default_factory=ExitStack)
     started_count: int = 0
@@ -82,6 +86,7 @@ class BenchServices:
         """An empty database, both schemas, the demo data and the bench's players."""
         database = create_database(self.postgres.url())
         environment = demo_environment(database, casino_url="http://127.0.0.1:1", provider_url="http://127.0.0.1:1")
+        environment |= self._python_path()
         run_command_or_fail("casino", "migrate", environment)
         run_command_or_fail("casino", "seed-demo", environment)
         run_command_or_fail("provider", "migrate", environment)
@@ -121,7 +126,7 @@ class BenchServices:
         service = ServiceProcess(
             package,
             casino_port if package == "casino" else provider_port,
-            {**settings, **PRODUCTION_LOGS, **environment},
+            {**settings, **PRODUCTION_LOGS, **self._python_path(), **environment},
             self.folder / f"{package}-{self.started_count}.log",
         )
         service.start()
@@ -129,6 +134,11 @@ class BenchServices:
         self.resources.callback(service.stop)
         service.wait_until_ready()
         return service
+
+    def _python_path(self) -> dict[str, str]:
+        if self.source is None:
+            return {}
+        return {"PYTHONPATH": os.pathsep.join(str(self.source / package / "src") for package in PACKAGES)}
 
 
 def _log_shower(service: ServiceProcess) -> Callable[[object, BaseException | None, object], None]:

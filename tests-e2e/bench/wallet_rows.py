@@ -25,7 +25,8 @@ def measure_wallet(services: BenchServices, template: Books, *, size: Size, prog
     single = WalletUnderLoad(port=single_service.port, books=books)
     for wallet in (grouped, single):
         wallet.debits(in_flight=USUAL_DEPTH, seconds=size.warm_up_seconds)
-    measurements = [_debits(grouped, depth, size) for depth in DEPTHS] + [
+    measurements = [
+        *wallet_rows(grouped, size),
         Measurement(
             key="pgbench",
             what=f"the same function called by pgbench, {CLIENTS} clients, one command a commit (mean, not p50)",
@@ -41,18 +42,6 @@ def measure_wallet(services: BenchServices, template: Books, *, size: Size, prog
             key="single",
             what=f"signed debits, grouping off: one command a commit, {USUAL_DEPTH} in flight",
             measure=lambda: single.debits(in_flight=USUAL_DEPTH, seconds=size.round_seconds),
-        ),
-        Measurement(
-            key="hot",
-            what=f"signed debits on one hot wallet, {USUAL_DEPTH} in flight",
-            measure=lambda: grouped.debits(
-                in_flight=USUAL_DEPTH, seconds=size.round_seconds, players=books.players[:1]
-            ),
-        ),
-        Measurement(
-            key="mixed",
-            what=f"signed calls, 90 % getBalance and 10 % debit, {USUAL_DEPTH} in flight",
-            measure=lambda: grouped.reads_and_writes(in_flight=USUAL_DEPTH, seconds=size.round_seconds),
         ),
     ]
     figures = interleave(measurements, rounds=size.rounds, progress=progress)
@@ -77,6 +66,25 @@ def measure_wallet(services: BenchServices, template: Books, *, size: Size, prog
         )
     )
     return Outcome(figures=tuple(figures.values()), targets=tuple(targets))
+
+
+def wallet_rows(wallet: WalletUnderLoad, size: Size) -> list[Measurement]:
+    """What one casino process does as it is deployed."""
+    return [
+        *(_debits(wallet, depth, size) for depth in DEPTHS),
+        Measurement(
+            key="hot",
+            what=f"signed debits on one hot wallet, {USUAL_DEPTH} in flight",
+            measure=lambda: wallet.debits(
+                in_flight=USUAL_DEPTH, seconds=size.round_seconds, players=wallet.books.players[:1]
+            ),
+        ),
+        Measurement(
+            key="mixed",
+            what=f"signed calls, 90 % getBalance and 10 % debit, {USUAL_DEPTH} in flight",
+            measure=lambda: wallet.reads_and_writes(in_flight=USUAL_DEPTH, seconds=size.round_seconds),
+        ),
+    ]
 
 
 def _debits(wallet: WalletUnderLoad, depth: int, size: Size) -> Measurement:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from psycopg.rows import class_row
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
@@ -35,10 +36,9 @@ _NOTE_ATTEMPTS: Final = f"""
     select t.transaction_id, provider.clock() - make_interval(secs => a.ago_seconds), a.elapsed_ms, a.status, a.code,
         a.signature, a.failure
     from provider.wallet_transactions as t
-    cross join unnest(
-        %(ago)s::double precision[], %(elapsed)s::bigint[], %(status)s::bigint[], %(code)s::text[],
-        %(signature)s::text[], %(failure)s::text[]
-    ) as a (ago_seconds, elapsed_ms, status, code, signature, failure)
+    cross join jsonb_to_recordset(%(made)s::jsonb) as a (
+        ago_seconds double precision, elapsed_ms bigint, status bigint, code text, signature text, failure text
+    )
     where t.transaction_id = %(id)s and t.attempts < {ATTEMPTS_KEPT_MAX}
 """  # noqa: S608 -- a constant, no input
 _OUTCOMES: Final = {
@@ -188,14 +188,17 @@ def acceptance_values(accepted: Accepted) -> dict[str, Any]:
 
 
 def _attempt_values(transaction_id: UUID, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    # One text: six arrays would cost the driver more than the insert costs the database.
     now = time.monotonic()
-    return {
-        "id": transaction_id,
-        "ago": [now - attempt.started for attempt in attempts],
-        "elapsed": [attempt.elapsed_ms for attempt in attempts],
-        "status": [attempt.status for attempt in attempts],
-        "code": [attempt.code for attempt in attempts],
-        "signature": [attempt.signature for attempt in attempts],
-        "failure": [attempt.failure for attempt in attempts],
-        "tries": len(attempts),
-    }
+    made = [
+        {
+            "ago_seconds": now - attempt.started,
+            "elapsed_ms": attempt.elapsed_ms,
+            "status": attempt.status,
+            "code": attempt.code,
+            "signature": attempt.signature,
+            "failure": attempt.failure,
+        }
+        for attempt in attempts
+    ]
+    return {"id": transaction_id, "made": msgspec.json.encode(made).decode(), "tries": len(attempts)}

@@ -1,0 +1,110 @@
+"""`python -m bench.against REVISION`: this tree beside an earlier revision of it, in turn, on one machine at one time.
+
+Two runs of the bench on two days compare two days: machines drift by more than a change costs. Here both revisions run
+at once, and every round of one has a round of the other for a neighbour. It owns the comparison and its page. It must
+never measure what only one side has, and both sides run with the libraries of this tree.
+"""
+
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+from bench.__main__ import PLAIN_WIDTH
+from bench.loads import WalletUnderLoad
+from bench.machine import describe_machine
+from bench.measurements import FULL, QUICK, Measurement, Outcome, Progress, Size, interleave, ratio_of
+from bench.report import Report, show, write_comparison
+from bench.round_rows import round_rows
+from bench.services import BenchServices
+from bench.soundness import require_sound_ledger
+from bench.wallet_rows import USUAL_DEPTH, wallet_rows
+
+ROOT: Final = Path(__file__).parents[2]
+KEPT_MIN: Final = 0.95
+"""What a change may leave of the throughput before it."""
+THEN: Final = "then-"
+ROUND_DEPTH: Final = 8
+GIT_SECONDS: Final = 120
+
+
+def compare(revision: str, *, size: Size, progress: Progress) -> Report:
+    """Measure both sides in turn. Raises CalledProcessError when there is no such revision."""
+    with ExitStack() as stack:
+        source = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-against-")))
+        _unpack(revision, source)
+        now = stack.enter_context(BenchServices(size.player_count))
+        then = stack.enter_context(BenchServices(size.player_count, source=source))
+        wallets = []
+        for services in (now, then):
+            progress("starting Postgres and both services, loading players")
+            wallets.append(_start(services, size))
+        pairs = zip(*(_rows(wallet, size) for wallet in wallets), strict=True)
+        neighbours = [side for row, other in pairs for side in (row, _of_then(other))]
+        figures = interleave(neighbours, rounds=size.rounds, progress=progress)
+        for wallet in wallets:
+            require_sound_ledger(wallet.books.database.url)
+        machine = describe_machine(now.postgres.url())
+    targets = tuple(
+        ratio_of(figures, over=row.key, under=f"{THEN}{row.key}", what=row.what, bound=KEPT_MIN)
+        for row in _rows(wallets[0], size)
+    )
+    outcome = Outcome(figures=tuple(figures.values()), targets=targets)
+    return Report(machine=machine, outcomes=(outcome,), player_count=size.player_count)
+
+
+def _of_then(row: Measurement) -> Measurement:
+    return replace(row, key=f"{THEN}{row.key}", what=f"then: {row.what}")
+
+
+def _unpack(revision: str, folder: Path) -> None:
+    archive = subprocess.run(
+        ["git", "-C", str(ROOT), "archive", revision], check=True, capture_output=True, timeout=GIT_SECONDS
+    )
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(folder, filter="data")
+
+
+def _start(services: BenchServices, size: Size) -> WalletUnderLoad:
+    books = services.new_books()
+    casino, _provider = services.start_both(books)
+    wallet = WalletUnderLoad(port=casino.port, books=books)
+    wallet.debits(in_flight=USUAL_DEPTH, seconds=size.warm_up_seconds)
+    wallet.scripted_rounds(in_flight=ROUND_DEPTH, seconds=size.warm_up_seconds)
+    return wallet
+
+
+def _rows(wallet: WalletUnderLoad, size: Size) -> list[Measurement]:
+    return [*wallet_rows(wallet, size), *round_rows(wallet, size)]
+
+
+@click.command()
+@click.argument("revision")
+@click.option("--quick", is_flag=True, help="One short round of everything: shows that it answers, measures nothing.")
+def main(revision: str, quick: bool) -> None:
+    """Compare the throughput of this tree with that of REVISION, and write docs/benchmarks-against.md."""
+    started = time.monotonic()
+
+    def progress(text: str) -> None:
+        print(f"{time.monotonic() - started:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    report = compare(revision, size=QUICK if quick else FULL, progress=progress)
+    show(report, Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
+    if not quick:
+        write_comparison(report, revision)
+        progress("docs/benchmarks-against.md was written")
+    missed = [target.what for target in report.targets if not target.met]
+    progress(f"{len(report.targets) - len(missed)} of {len(report.targets)} targets met")
+
+
+if __name__ == "__main__":
+    main()
