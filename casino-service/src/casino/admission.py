@@ -25,6 +25,9 @@ BUSINESS: Final = "/casino/"
 """What is refused when there is too much of it."""
 SAY_SECONDS: Final = 1.0
 """One line for all that was refused in this time: a line for each would cost more than its refusal."""
+_SOME_ID: Final = b"SOME-REQUEST-ID"
+_OVERLOADED: Final = errors.render("overloaded", _SOME_ID.decode())
+"""The answer, rendered once: an id that is let through has nothing that JSON would write otherwise."""
 HALVES_PER_PLACE: Final = 8
 """Requests without their body that are held for each place: they hold memory, 64 KiB at most."""
 
@@ -103,8 +106,8 @@ class Admission:
     async def _refuse(self, scope: Scope, send: Send) -> None:
         started = time.monotonic()
         own_id = id_for(scope)
-        status, headers, body = errors.render("overloaded", own_id.decode())
-        await send_answer(send, (status, [*headers, (REQUEST_ID_HEADER, own_id)], body))
+        status, headers, body = _OVERLOADED
+        await send_answer(send, (status, [*headers, (REQUEST_ID_HEADER, own_id)], body.replace(_SOME_ID, own_id)))
         self._observe(scope["path"], "overloaded", started)
         if not self._shed:
             asyncio.get_running_loop().call_later(SAY_SECONDS, self._say)

@@ -61,7 +61,7 @@ class Settings:
     pool_wait_seconds: float = 1.0
     socket_seconds: int = 10
     """How long a connection may wait for its peer: for a head, for a body, for its answer to be taken."""
-    requests_max: int = 512
+    requests_max: int = 288
     """Requests that may be under way; above it one is refused with 503 before it is read. New bets: three quarters."""
     client_burst_calls: int = 10
     """Calls of launchGame and simulateRound that one player's client may make at once."""
@@ -111,7 +111,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         queue_max=_integer(env, "CASINO_QUEUE_MAX", default=4096, least=1, most=100_000),
         wallet_queue_max=_integer(env, "CASINO_WALLET_QUEUE_MAX", default=256, least=1, most=10_000),
         socket_seconds=_integer(env, "CASINO_SOCKET_SECONDS", default=10, least=1, most=300),
-        requests_max=_integer(env, "CASINO_REQUESTS_MAX", default=512, least=4, most=100_000),
+        requests_max=_integer(env, "CASINO_REQUESTS_MAX", default=288, least=4, most=100_000),
         client_burst_calls=_integer(env, "CASINO_CLIENT_BURST", default=10, least=1, most=1_000_000),
         client_calls_per_second=_integer(env, "CASINO_CLIENT_PER_SECOND", default=5, least=1, most=100_000),
         trusted_proxies=_networks(env, "CASINO_TRUSTED_PROXIES"),
