@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from casino import errors
 from casino.db import Overloaded
+from casino.errors import Answer
 from casino.http import REQUEST_ID_HEADER, Observe, id_for, send_answer
-from casino.settings import Settings
 
 log = structlog.get_logger()
 
@@ -37,44 +37,83 @@ def is_half(receive: Receive) -> bool:
     return getattr(getattr(receive, "__self__", None), "more_body", False)
 
 
-class Admission:
-    """Outermost middleware. What `gives_way` is refused from three quarters of the bound on.
+class Places:
+    """How many requests are under way in this process, and the answer to one for which there is no place.
 
-    So there is room for what must not wait: a payout, a rollback. A request takes its place when its body is there:
-    half a request costs nothing, and anybody can send one without a signature. Of those there is a bound too.
+    What `gives_way` is refused from three quarters of the bound on, so there is room for what must not wait: a payout,
+    a rollback.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, gives_way: Callable[[str], bool], observe: Observe) -> None:
-        self._app = app
-        self._requests_max = settings.requests_max
-        self._crowded_at = settings.requests_max * 3 // 4
+    def __init__(self, requests_max: int, *, gives_way: Callable[[str], bool], observe: Observe) -> None:
+        self.taken = 0
+        self.halves = 0
+        self._requests_max = requests_max
+        self._crowded_at = requests_max * 3 // 4
         self._gives_way = gives_way
         self._observe = observe
-        self._under_way = 0
-        self._halves = 0
         self._shed = 0
+
+    def are_full_for(self, path: str) -> bool:
+        """Whether a request for this path is refused now."""
+        if self.taken < self._crowded_at or not path.startswith(BUSINESS):
+            return False
+        return self.taken >= self._requests_max or self._gives_way(path)
+
+    def are_full_of_halves(self) -> bool:
+        """Whether one more request without its body is too many."""
+        return self.halves >= self._requests_max * HALVES_PER_PLACE
+
+    def early_answer(self, scope: Scope) -> Answer | None:
+        """The refusal, for the server to send without starting a task; None when there is a place."""
+        if scope["method"] == "POST" and self.are_full_for(scope["path"]):
+            return self.refuse(scope)
+        return None
+
+    def refuse(self, scope: Scope) -> Answer:
+        """The refusal, which is counted and said."""
+        own_id = id_for(scope)
+        status, headers, body = _OVERLOADED
+        self._observe(scope["path"], "overloaded", time.monotonic())
+        if not self._shed:
+            asyncio.get_running_loop().call_later(SAY_SECONDS, self._say)
+        self._shed += 1
+        return status, [*headers, (REQUEST_ID_HEADER, own_id)], body.replace(_SOME_ID, own_id)
+
+    def _say(self) -> None:
+        log.warning("requests_shed", count=self._shed, under_way=self.taken)
+        self._shed = 0
+
+
+class Admission:
+    """Outermost middleware. A request takes its place when its body is there.
+
+    Half a request costs nothing, and anybody can send one without a signature. Of those there is a bound too.
+    """
+
+    def __init__(self, app: ASGIApp, *, places: Places) -> None:
+        self._app = app
+        self._places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        if self._under_way >= self._crowded_at and self._is_full_for(scope["path"]):
-            await self._refuse(scope, send)
-            return
-        if is_half(receive):
+        elif self._places.are_full_for(scope["path"]):
+            await send_answer(send, self._places.refuse(scope))
+        elif is_half(receive):
             await self._serve_half(scope, receive, send)
-            return
-        self._under_way += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._under_way -= 1
+        else:
+            self._places.taken += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._places.taken -= 1
 
     async def _serve_half(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request whose body comes after its head; when it is there, it takes a place or is refused."""
-        if self._halves >= self._requests_max * HALVES_PER_PLACE:
-            await self._refuse(scope, send)
+        places = self._places
+        if places.are_full_of_halves():
+            await send_answer(send, places.refuse(scope))
             return
         has_place = False
 
@@ -82,37 +121,20 @@ class Admission:
             nonlocal has_place
             message = await receive()
             if not has_place and not message.get("more_body", False):
-                if self._under_way >= self._crowded_at and self._is_full_for(scope["path"]):
+                if places.are_full_for(scope["path"]):
                     raise Overloaded
                 has_place = True
-                self._halves -= 1
-                self._under_way += 1
+                places.halves -= 1
+                places.taken += 1
             return message
 
-        self._halves += 1
+        places.halves += 1
         try:
             await self._app(scope, receive_and_enter, send)
         except Overloaded:  # raised above, and by nothing else so far out
-            await self._refuse(scope, send)
+            await send_answer(send, places.refuse(scope))
         finally:
             if has_place:
-                self._under_way -= 1
+                places.taken -= 1
             else:
-                self._halves -= 1
-
-    def _is_full_for(self, path: str) -> bool:
-        return path.startswith(BUSINESS) and (self._under_way >= self._requests_max or self._gives_way(path))
-
-    async def _refuse(self, scope: Scope, send: Send) -> None:
-        started = time.monotonic()
-        own_id = id_for(scope)
-        status, headers, body = _OVERLOADED
-        await send_answer(send, (status, [*headers, (REQUEST_ID_HEADER, own_id)], body.replace(_SOME_ID, own_id)))
-        self._observe(scope["path"], "overloaded", started)
-        if not self._shed:
-            asyncio.get_running_loop().call_later(SAY_SECONDS, self._say)
-        self._shed += 1
-
-    def _say(self) -> None:
-        log.warning("requests_shed", count=self._shed, under_way=self._under_way)
-        self._shed = 0
+                places.halves -= 1

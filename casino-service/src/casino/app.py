@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from casino import http
-from casino.admission import Admission
+from casino.admission import Admission, Places
 from casino.background import BackgroundLoop
 from casino.callbacks.feed import Feed
 from casino.callbacks.routes import Callbacks, is_new_bet, is_signed
@@ -33,6 +33,7 @@ from casino.sessions.launch import Launcher
 from casino.sessions.provider_client import ProviderClient
 from casino.sessions.routes import ClientEndpoints
 from casino.settings import Settings, from_environment
+from casino.sockets import EARLY_ANSWER, EarlyAnswer
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
@@ -50,6 +51,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     """The whole service, the same one in tests and in production."""
     database = Database(settings)
     metrics = Metrics()
+    places = Places(settings.requests_max, gives_way=is_new_bet, observe=metrics.observe)
     commands, balances, nonces = committers(settings, database, metrics)
     key_watch = KeyWatch(settings)
     casino_keys = key_watch.keys.casino
@@ -68,13 +70,13 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     ]
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, EarlyAnswer]]:
         await asyncio.gather(database.open(), aside.open())
         await key_watch.start()
         for loop in loops:
             loop.start()
         log.info("service_started", demo=settings.demo, group_commit_max=settings.group_commit_max)
-        yield
+        yield {EARLY_ANSWER: places.early_answer}
         await asyncio.gather(key_watch.stop(), *(loop.stop() for loop in loops))
         await asyncio.gather(commands.close(), balances.close(), nonces.close())
         await asyncio.gather(provider.close(), database.close(), aside.close())
@@ -87,7 +89,9 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
             *Health(database, expected_revision()).routes(),
             *metrics.routes(),
         ],
-        middleware=_middleware(settings, metrics, Verifier(casino_keys, nonces), Signer(casino_keys)),
+        middleware=_middleware(
+            settings, places, metrics, verifier=Verifier(casino_keys, nonces), signer=Signer(casino_keys)
+        ),
         exception_handlers={HTTPException: http.render_http_exception},
         lifespan=lifespan,
     )
@@ -96,10 +100,12 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     return app
 
 
-def _middleware(settings: Settings, metrics: Metrics, verifier: Verifier, signer: Signer) -> list[Middleware]:
+def _middleware(
+    settings: Settings, places: Places, metrics: Metrics, *, verifier: Verifier, signer: Signer
+) -> list[Middleware]:
     """What a request goes through, the outermost first."""
     return [
-        Middleware(Admission, settings=settings, gives_way=is_new_bet, observe=metrics.observe),
+        Middleware(Admission, places=places),
         Middleware(http.RequestContext, budget_seconds=settings.request_budget_seconds, observe=metrics.observe),
         Middleware(
             SignedEndpoints,
