@@ -134,8 +134,12 @@ class Rule:
 
 
 def resign(secret: str, request: Message, changed: Message) -> Message:
-    """Sign an answer anew with the right secret, as a wallet that means what it says."""
-    pairs = dict(part.split("=", 1) for part in (request.field("x-casino-signature") or "").split(","))
+    """Sign an answer anew with the right secret, as a wallet that means what it says. What was asked without a
+    signature, its health, is answered without one."""
+    signature = request.field("x-casino-signature")
+    if signature is None:
+        return changed
+    pairs = dict(part.split("=", 1) for part in signature.split(","))
     timestamp = int(time.time())
     mac = answer_mac(secret=secret, timestamp=timestamp, nonce=pairs["n"], status=changed.status, body=changed.body)
     return changed.with_field("x-casino-signature", f"t={timestamp},n={pairs['n']},k=main,v1={mac}")

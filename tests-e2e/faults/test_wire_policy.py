@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 
-from faults.fault import Call, Corruption, Fault
+from faults.fault import Call, Corruption, Fault, changes_field
 from faults.plan import Plan
 from faults.wire import Message, answer
 from faults.wire_policy import MENU, WirePolicy
@@ -90,3 +90,11 @@ def test_a_corruption_flips_exactly_one_bit_and_leaves_the_length() -> None:
             spoilt = Corruption(part, place, bit=3).of(message, keep_alive=True)
             flipped = [a ^ b for a, b in zip(raw, spoilt, strict=True) if a != b]
             assert flipped == [8], (part, place)
+
+
+def test_what_was_asked_without_a_signature_is_told_its_lie_without_one() -> None:
+    """The provider asks for the wallet's health over the same wire, and signs nothing for it."""
+    request = Message(b"GET /health/ready HTTP/1.1", (), b"")
+    lie = changes_field(SECRET, "balance", "-1")(Call("ready", request, attempt=1), answer(200, {"status": "ready"}))
+    assert lie.field("x-casino-signature") is None
+    assert lie.content == {"status": "ready", "balance": "-1"}
