@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the suites beside each other: all of them wait more than they compute.
-#   deploy/run-suites.sh PYTHON SUITE...     every SUITE in one run, tests-e2e/faults in another, the rest of tests-e2e in
-#                                            the foreground
+#   deploy/run-suites.sh PYTHON SUITE...     each SUITE in a run of its own, tests-e2e/faults in another, the rest of
+#                                            tests-e2e in the foreground
 #   WITHOUT_FAULTS=1                         leaves tests-e2e/faults out: those tests act on the server's own processes and
 #                                            disks, which a container keeps to itself
 # The foreground shows its progress as it goes; the others are shown when they have ended. Fails when any of them fails.
@@ -26,7 +26,7 @@ run_beside() {
   beside="$beside $name:$!"
 }
 
-run_beside suites "$@"
+for suite in "$@"; do run_beside "$suite" "$suite"; done
 [ -n "${WITHOUT_FAULTS:-}" ] || run_beside faults tests-e2e/faults
 "$python" -m pytest tests-e2e --ignore tests-e2e/faults
 status=$?
