@@ -62,7 +62,7 @@ def serve(workers: int) -> None:
             port=settings.port,
             workers=workers,
             loop="uvloop",
-            http="casino.sockets:PatientProtocol",
+            http="casino.early_answers:EarlyAnsweringProtocol",
             ws="none",
             lifespan="on",
             log_config=None,

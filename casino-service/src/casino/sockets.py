@@ -7,14 +7,12 @@ connections twenty times in each limit. Both services have this file, byte for b
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import structlog
-from starlette.types import Scope
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 log = structlog.get_logger()
@@ -26,10 +24,6 @@ HEAD_BYTES_MAX: Final = 65_536
 
 PIPELINED_MAX: Final = 32
 """Requests that may be sent before the one in front is answered; uvicorn would queue them without end."""
-EARLY_ANSWER: Final = "early_answer"
-"""Where in the state of the lifespan a service may leave an `EarlyAnswer`."""
-EarlyAnswer = Callable[[Scope], tuple[int, list[tuple[bytes, bytes]], bytes] | None]
-"""Status, headers and body for a request of which only the head is known; None: it goes the usual way."""
 REQUEST: Final = "request"
 BODY: Final = "body"
 ANSWER_TAKEN: Final = "answer taken"
@@ -78,25 +72,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self.running = cycle
-        if not self._answer_early(cycle):
-            super()._start_asgi_task(cycle, app)
-
-    def _answer_early(self, cycle: RequestResponseCycle) -> bool:
-        """Answer without starting a task, where the service has something to say that costs less than the task."""
-        early_answer: EarlyAnswer | None = self.app_state.get(EARLY_ANSWER)
-        if early_answer is None or not cycle.keep_alive or cycle.waiting_for_100_continue or self.flow.write_paused:
-            return False  # the usual way closes, invites a body, and waits for a peer that does not read
-        answer = early_answer(cast("Scope", cycle.scope))
-        if answer is None:
-            return False
-        status, headers, body = answer
-        head = [b"%s: %s\r\n" % header for header in (*self.server_state.default_headers, *headers)]
-        cycle.response_started = cycle.response_complete = True
-        self.transport.write(
-            b"%s%scontent-length: %d\r\n\r\n%s" % (STATUS_LINE[status], b"".join(head), len(body), body)
-        )
-        self.on_response_complete()
-        return True
+        super()._start_asgi_task(cycle, app)
 
     def what_it_waits_for(self) -> str | None:
         """What the peer owes; None while it is the service's turn."""
