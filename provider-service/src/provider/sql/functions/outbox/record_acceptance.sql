@@ -3,7 +3,7 @@
 --   slow caller, overtaken by recovery) stays given up: its rollback is under way. A second answer changes nothing.
 -- A rollback takes its bet with it; a payout that ends its round settles the round's bets.
 -- p_head_*: where the wallet's chain stood after it, as the answer said; null for a wallet that has no chain.
--- Locks: the round (for a payout that ends it), the bet (for a rollback), the transaction, the bets that are settled.
+-- Locks: provider.lock_around, the transaction, the bets that are settled.
 create or replace function provider.record_acceptance(
     p_transaction_id uuid,
     p_balance_after_minor bigint,
@@ -22,17 +22,7 @@ declare
     v_transaction provider.wallet_transactions;
     v_now timestamptz;
 begin
-    -- What it is never changes; its state is read again under the lock.
-    select t.* into strict v_transaction
-    from provider.wallet_transactions as t where t.transaction_id = p_transaction_id;
-    if v_transaction.kind = 'credit' and v_transaction.end_round then
-        perform from provider.rounds as r where r.round_id = v_transaction.round_id for no key update;
-    elsif v_transaction.original_transaction_id is not null then
-        -- The bet before its rollback, as give_up_bet takes them: its insert waits for whoever changes the rollback's row.
-        perform from provider.wallet_transactions as b
-        where b.transaction_id = v_transaction.original_transaction_id
-        for no key update;
-    end if;
+    perform provider.lock_around(p_transaction_id);
     select t.* into strict v_transaction
     from provider.wallet_transactions as t where t.transaction_id = p_transaction_id for no key update;
     if v_transaction.state <> 'pending' or v_transaction.in_doubt_at is not null then

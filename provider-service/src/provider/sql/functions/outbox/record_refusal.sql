@@ -3,7 +3,7 @@
 -- p_never_known: the wallet knows neither session nor bet, so a bet in doubt was never taken.
 -- p_contradicts: the refusal is not one that the game counted on; the row is marked as a difference.
 -- A payout that is refused ends its round too: people look at the difference, nothing plays on.
--- Locks: the round (for a payout), the bet (for a rollback), the transaction, the bets that are settled.
+-- Locks: provider.lock_around, the transaction, the bets that are settled.
 create or replace function provider.record_refusal(
     p_transaction_id uuid,
     p_code text,
@@ -20,17 +20,7 @@ as $$
 declare
     v_transaction provider.wallet_transactions;
 begin
-    -- What it is never changes; its state is read again under the lock.
-    select t.* into strict v_transaction
-    from provider.wallet_transactions as t where t.transaction_id = p_transaction_id;
-    if v_transaction.kind = 'credit' then
-        perform from provider.rounds as r where r.round_id = v_transaction.round_id for no key update;
-    elsif v_transaction.original_transaction_id is not null then
-        -- The bet before its rollback, as give_up_bet takes them: its insert waits for whoever changes the rollback's row.
-        perform from provider.wallet_transactions as b
-        where b.transaction_id = v_transaction.original_transaction_id
-        for no key update;
-    end if;
+    perform provider.lock_around(p_transaction_id);
     select t.* into strict v_transaction
     from provider.wallet_transactions as t where t.transaction_id = p_transaction_id for no key update;
     if v_transaction.state <> 'pending' or v_transaction.in_doubt_at is not null then

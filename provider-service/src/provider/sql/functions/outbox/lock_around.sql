@@ -1,0 +1,23 @@
+-- Purpose: lock what an answer can change beside its own transaction, before it: the one order that both outcomes take.
+-- Outcome: a payout's round, or a rollback's bet, is locked; the caller locks the transaction next, and reads it then.
+-- Lock order: the round; the bet before its rollback, as give_up_bet takes them: its insert waits for whoever changes
+--   the rollback's row.
+create or replace function provider.lock_around(p_transaction_id uuid) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_kind text;
+    v_round_id uuid;
+    v_bet_id uuid;
+begin
+    -- What a transaction is never changes, so it can be read without a lock.
+    select t.kind, t.round_id, t.original_transaction_id into v_kind, v_round_id, v_bet_id
+    from provider.wallet_transactions as t where t.transaction_id = p_transaction_id;
+    if v_kind = 'credit' then
+        perform from provider.rounds as r where r.round_id = v_round_id for no key update;
+    elsif v_kind = 'rollback' then
+        perform from provider.wallet_transactions as b where b.transaction_id = v_bet_id for no key update;
+    end if;
+end;
+$$;
