@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 import pytest
-from casino_testing.processes import databases
+from casino_testing.processes import databases, until, until_connected
 from casino_testing.tenant import Tenant
 
 from casino.db import Database, OutcomeUnknown, Overloaded
 
 pytestmark = pytest.mark.anyio
 
+Rows = list[tuple[Any, ...]]
+
+
+SOON: dict[str, int] = {"statement_timeout_ms": 1_500, "lock_timeout_ms": 500}
+
 
 @pytest.fixture
 async def database(tenant: Tenant) -> AsyncIterator[Database]:
-    """A pool with one connection and short patience."""
-    async with databases(tenant, 1, pool_wait_seconds=0.05, statement_timeout_ms=200, lock_timeout_ms=100) as (one,):
+    """A pool with one connection, whose statements soon time out."""
+    async with databases(tenant, 1, **SOON) as (one,):
         yield one
+
+
+@asynccontextmanager
+async def asleep(tenant: Tenant, database: Database, seconds: float) -> AsyncIterator[tuple[asyncio.Task[Rows], int]]:
+    """A call that sleeps on the pool's one connection, and the process of the server that sleeps."""
+    ((pid,),) = await database.call("select pg_catalog.pg_backend_pid()")
+    sleeping = asyncio.create_task(database.call("select pg_catalog.pg_sleep(%s)", [seconds]))
+    await until(lambda: tenant.sql("select pid from pg_stat_activity where pid = %s and wait_event = 'PgSleep'", pid))
+    try:
+        yield sleeping, pid
+    finally:
+        sleeping.cancel()
+        await asyncio.wait({sleeping})
 
 
 @pytest.mark.parametrize(
@@ -31,8 +51,8 @@ async def database(tenant: Tenant) -> AsyncIterator[Database]:
         ("synchronous_commit", "on"),
         ("fsync", "on"),
         ("transaction_isolation", "read committed"),
-        ("statement_timeout", "200ms"),
-        ("lock_timeout", "100ms"),
+        ("statement_timeout", "1500ms"),
+        ("lock_timeout", "500ms"),
         ("idle_in_transaction_session_timeout", "10s"),
         ("application_name", "casino-service"),
     ],
@@ -60,31 +80,24 @@ async def test_a_statement_that_takes_too_long_is_ended_and_has_done_nothing(dat
     assert await database.call("select 1") == [(1,)]
 
 
-async def test_a_call_that_finds_no_free_connection_is_refused_before_any_work(database: Database) -> None:
-    await database.call("select 1")
-    sleeping = asyncio.create_task(database.call("select pg_catalog.pg_sleep(0.15)"))
-    await asyncio.sleep(0.02)
-    with pytest.raises(Overloaded):
-        await database.call("select 1")
-    await sleeping
-    assert await database.call("select 1") == [(1,)]
+async def test_a_call_that_finds_no_free_connection_is_refused_before_any_work(tenant: Tenant) -> None:
+    async with databases(tenant, 1, pool_wait_seconds=0.5, statement_timeout_ms=60_000) as (database,):
+        await until_connected(database)
+        async with asleep(tenant, database, 60):
+            with pytest.raises(Overloaded):
+                await database.call("select 1")
 
 
 async def test_a_connection_that_dies_in_a_call_leaves_the_outcome_open(tenant: Tenant) -> None:
-    async with databases(tenant, 1) as (database,):
-        pid = (await database.call("select pg_catalog.pg_backend_pid()"))[0][0]
-        sleeping = asyncio.create_task(database.call("select pg_catalog.pg_sleep(2)"))
-        await asyncio.sleep(0.02)
+    async with databases(tenant, 1) as (database,), asleep(tenant, database, 60) as (sleeping, pid):
         tenant.sql("select pg_terminate_backend(%s)", pid)
         with pytest.raises(OutcomeUnknown):
             await sleeping
         assert await database.call("select 1") == [(1,)]
 
 
-async def test_a_caller_that_gives_up_does_not_take_the_connection_with_it(database: Database) -> None:
-    await database.call("select 1")
-    sleeping = asyncio.create_task(database.call("select pg_catalog.pg_sleep(0.15)"))
-    await asyncio.sleep(0.02)
-    sleeping.cancel()
-    await asyncio.wait({sleeping})
-    assert await database.call("select 1") == [(1,)]
+async def test_a_caller_that_gives_up_does_not_take_the_connection_with_it(tenant: Tenant, database: Database) -> None:
+    async with asleep(tenant, database, 60) as (sleeping, _):
+        sleeping.cancel()
+        await asyncio.wait({sleeping})
+        assert await database.call("select 1") == [(1,)]

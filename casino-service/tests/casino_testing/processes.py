@@ -19,7 +19,7 @@ from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 
 BUSY_ATTEMPTS_MAX: Final = 5_000
-WAIT_SECONDS_MAX: Final = 10.0
+WAIT_SECONDS_MAX: Final = 60.0
 POLL_SECONDS: Final = 0.005
 CHUNK_BYTES: Final = 65_536
 
@@ -141,3 +141,8 @@ async def until(happened: Callable[[], object]) -> None:
     async with asyncio.timeout(WAIT_SECONDS_MAX):
         while not happened():  # noqa: ASYNC110 - the world tells nobody when it changes
             await asyncio.sleep(POLL_SECONDS)
+
+
+async def until_connected(database: Database) -> None:
+    """Wait until a pool has a connection to give: short patience is not meant for the time that connecting takes."""
+    await until(lambda: database.connections()["idle"])

@@ -23,6 +23,7 @@ def settings_of(tenant: Tenant, **changes: Any) -> Settings:
         "tenant_id": tenant.tenant_id,
         "ledger_id": tenant.ledger_id,
         "pool_size_max": 1,
+        "pool_wait_seconds": 30.0,  # a machine with other work connects when it can; whoever tests patience says so
         "client_burst_calls": 1_000_000,  # a test launches as it likes; those of the limit say so
         **changes,
     }
