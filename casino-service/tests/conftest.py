@@ -17,6 +17,7 @@ from structlog.typing import EventDict
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from casino_testing.backend import Clock
 from casino_testing.copies import copied_database
 from casino_testing.edge import Service, serving
 from casino_testing.service import settings_of
@@ -25,6 +26,7 @@ from casino_testing.wallet import Wallet
 
 from casino.demo import seed_demo
 from casino.migrate import migrate
+from casino.wallet import group_commit
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 
 ConnectWallet = Callable[[], Wallet]
@@ -41,6 +43,14 @@ def logged() -> Iterator[list[EventDict]]:
 def anyio_backend() -> str:
     """The event loop of asynchronous tests."""
     return "asyncio"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """GroupCommit's time, in the test's hands."""
+    clock = Clock()
+    monkeypatch.setattr(group_commit, "time", clock)
+    return clock
 
 
 @pytest.fixture(scope="session")

@@ -6,15 +6,13 @@ import asyncio
 from typing import Any
 
 import msgspec
-from casino_testing.processes import book_in, databases, held_transaction, ledgers, until_answered
+from casino_testing.processes import WAIT_SECONDS_MAX, book_in, databases, held_transaction, ledgers, until_answered
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet
 
 from casino.callbacks.feed import Feed
 from casino.db import Database
 from casino.wallet.commands import Ledger
-
-PAGES_MAX = 2_000
 
 
 def feed_of(tenant: Tenant, database: Database) -> Feed:
@@ -122,15 +120,13 @@ def test_a_reader_beside_many_writers_misses_nothing_and_sees_nothing_twice(wall
             await until_answered(ledger, session.debit())
 
     async def follow(feed: Feed, writing: asyncio.Future[Any]) -> None:
-        cursor, ended = "0", False
-        for _ in range(PAGES_MAX):
-            # Asked before the page is read: a page that was read after the last commit has everything.
-            ended = writing.done()
-            rows, cursor = await read_page(feed, cursor, limit=5)
-            found.extend(row["transactionId"] for row in rows)
-            if ended and not rows:
-                return
-        raise AssertionError("the feed never came to its end")
+        cursor, ended, rows = "0", False, []
+        async with asyncio.timeout(WAIT_SECONDS_MAX):
+            while rows or not ended:
+                # Asked before the page is read: a page that was read after the last commit has everything.
+                ended = writing.done()
+                rows, cursor = await read_page(feed, cursor, limit=5)
+                found.extend(row["transactionId"] for row in rows)
 
     async def play() -> None:
         async with ledgers(tenant, writers) as processes, databases(tenant, 1) as (reader,):

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from casino_testing.backend import Backend, Command, soon, turns
+from casino_testing.backend import WAIT_SECONDS_MAX, Backend, Clock, Command, soon, turns
 from casino_testing.processes import until
 
 from casino.db import Overloaded
+from casino.wallet import group_commit
 from casino.wallet.group_commit import GroupCommit, KeyBusy
 
 pytestmark = pytest.mark.anyio
@@ -106,8 +107,9 @@ async def test_a_key_in_flight_in_one_lane_waits_although_another_lane_is_free()
     assert backend.booked.index(("a", 1)) < backend.booked.index(("a", 2))
 
 
-async def test_a_batch_that_does_not_take_long_has_its_lane_to_itself() -> None:
+async def test_a_batch_that_does_not_take_long_has_its_lane_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise two lanes share the same commands out to smaller batches, and commit more often."""
+    monkeypatch.setattr(group_commit, "LANE_PATIENCE_SECONDS", WAIT_SECONDS_MAX)  # however slow the machine is
     backend = Backend()
     backend.gate.clear()
     group = group_over(backend, lanes=2)
@@ -209,15 +211,15 @@ async def test_a_command_refused_at_the_door_leaves_nothing_behind() -> None:
     assert (group.size, backend.booked) == (0, [("a", 1)])
 
 
-async def test_what_was_not_started_by_its_deadline_is_refused_without_being_executed() -> None:
+async def test_what_was_not_started_by_its_deadline_is_refused_without_being_executed(clock: Clock) -> None:
     backend = Backend()
     backend.gate.clear()
     group = group_over(backend)
     (first,) = submit(group, ("a", 1))
     await turns()
-    late = group.submit(("a", 2), key="a", deadline=soon(0.01))
-    in_time = group.submit(("a", 3), key="a", deadline=soon())
-    await asyncio.sleep(0.02)
+    late = group.submit(("a", 2), key="a", deadline=clock.now + 1.0)
+    in_time = group.submit(("a", 3), key="a", deadline=clock.now + 1.5)
+    clock.now += 1.0
     backend.gate.set()
     assert await first == ("a", 1)
     with pytest.raises(Overloaded):
@@ -226,11 +228,12 @@ async def test_what_was_not_started_by_its_deadline_is_refused_without_being_exe
     assert backend.booked == [("a", 1), ("a", 3)]
 
 
-async def test_what_was_started_before_its_deadline_is_finished_after_it() -> None:
+async def test_what_was_started_before_its_deadline_is_finished_after_it(clock: Clock) -> None:
     backend = Backend()
     backend.gate.clear()
-    future = group_over(backend).submit(("a", 1), key="a", deadline=soon(0.01))
-    await asyncio.sleep(0.02)
+    future = group_over(backend).submit(("a", 1), key="a", deadline=clock.now + 1.0)
+    await turns()
+    clock.now += 2.0
     backend.gate.set()
     assert await future == ("a", 1)
 

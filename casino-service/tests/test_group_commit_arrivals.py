@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from casino_testing.backend import Backend, BadCommand, Command, Deed, soon
+from casino_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Command, Deed, soon
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +14,6 @@ from casino.db import OutcomeUnknown, Overloaded
 from casino.wallet import group_commit
 from casino.wallet.group_commit import GroupCommit, KeyBusy
 
-WAKE_UP_SECONDS_MAX = 5.0
 KEYS = ("a", "b", "c", "d")
 
 deeds = st.lists(st.sampled_from([Deed.BOOK, Deed.BOOK, *Deed]), max_size=30)
@@ -46,7 +45,7 @@ async def play(backend: Backend, plan: list[tuple[str, int, str]], limits: dict[
             await asyncio.sleep(0)
         if manner == "leaves" and command in waiting:
             waiting[command].cancel()
-    async with asyncio.timeout(WAKE_UP_SECONDS_MAX):
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
         outcomes = await asyncio.gather(*waiting.values(), return_exceptions=True)
         await group.close()
     assert group.size == 0

@@ -7,24 +7,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from casino_testing.backend import Backend, BadCommand, Command, Deed, soon, turns
+from casino_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Clock, Command, Deed, turns
+from casino_testing.processes import until
 
 from casino.db import OutcomeUnknown, Overloaded
-from casino.wallet import group_commit
-from casino.wallet.group_commit import GroupCommit, KeyBusy
+from casino.wallet.group_commit import BUSY_PATIENCE_SECONDS, GroupCommit, KeyBusy
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clock")]
 
 Group = GroupCommit[Command, Command]
+DEADLINE = 60.0
+"""On the clock of the tests, which begins at 0: long after everything else."""
 KEYS = ("a", "b", "c", "d", "e", "f", "g", "h")
+BUSY_FOR_EVER = [Deed.BUSY] * 100_000
 
 
 def group_over(backend: Backend) -> Group:
     return GroupCommit(backend.execute, batch_max=64, lanes=1, queue_max=100, key_queue_max=100)
 
 
-async def outcomes_of(group: Group, *commands: Command, deadline_seconds: float = 5.0) -> list[Any]:
-    futures = [group.submit(command, key=command[0], deadline=soon(deadline_seconds)) for command in commands]
+async def outcomes_of(group: Group, *commands: Command, deadline: float = DEADLINE) -> list[Any]:
+    futures = [group.submit(command, key=command[0], deadline=deadline) for command in commands]
     return await asyncio.gather(*futures, return_exceptions=True)
 
 
@@ -71,7 +74,7 @@ async def test_an_unknown_outcome_is_asked_for_again_until_the_database_is_back(
 
 async def test_when_the_time_is_up_an_unknown_outcome_is_said_to_be_unknown() -> None:
     backend = Backend([Deed.LOSE_AFTER] + [Deed.SHED] * 1_000)
-    outcomes = await outcomes_of(group_over(backend), ("a", 1), ("b", 1), deadline_seconds=0.1)
+    outcomes = await outcomes_of(group_over(backend), ("a", 1), ("b", 1), deadline=0.1)
     assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, OutcomeUnknown]
     assert backend.booked == [("a", 1), ("b", 1)]
 
@@ -92,8 +95,8 @@ async def test_a_busy_key_is_tried_again_and_its_neighbours_are_answered_at_once
         return [command if command in booked else None for command in commands]
 
     group: Group = GroupCommit(execute, batch_max=64, lanes=1, queue_max=100, key_queue_max=100)
-    waiting = [group.submit(("held", number), key="held", deadline=soon()) for number in (1, 2)]
-    free = group.submit(("free", 1), key="free", deadline=soon())
+    waiting = [group.submit(("held", number), key="held", deadline=DEADLINE) for number in (1, 2)]
+    free = group.submit(("free", 1), key="free", deadline=DEADLINE)
     assert await free == ("free", 1)
     await turns()
     assert not any(future.done() for future in waiting)
@@ -102,29 +105,34 @@ async def test_a_busy_key_is_tried_again_and_its_neighbours_are_answered_at_once
     assert group.size == 0
 
 
-async def test_a_key_that_stays_busy_is_refused_as_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "BUSY_PATIENCE_SECONDS", 0.03)
-    backend = Backend([Deed.BUSY] * 1_000)
+async def test_a_key_that_stays_busy_is_refused_as_busy(clock: Clock) -> None:
+    backend = Backend(BUSY_FOR_EVER)
     group = group_over(backend)
-    (outcome,) = await outcomes_of(group, ("a", 1))
+    answering = asyncio.ensure_future(outcomes_of(group, ("a", 1)))
+    await until(lambda: len(backend.batches) > 2)  # it is tried again
+    assert not answering.done()
+    clock.now += BUSY_PATIENCE_SECONDS
+    (outcome,) = await answering
     assert isinstance(outcome, KeyBusy)
     assert (backend.booked, group.size) == ([], 0)
-    assert len(backend.batches) > 2, "it was tried again"
 
 
-async def test_a_busy_key_waits_no_longer_than_its_deadline() -> None:
-    backend = Backend([Deed.BUSY] * 1_000)
-    started = asyncio.get_running_loop().time()
-    (outcome,) = await outcomes_of(group_over(backend), ("a", 1), deadline_seconds=0.03)
+async def test_a_busy_key_waits_no_longer_than_its_deadline(clock: Clock) -> None:
+    backend = Backend(BUSY_FOR_EVER)
+    answering = asyncio.ensure_future(outcomes_of(group_over(backend), ("a", 1), deadline=BUSY_PATIENCE_SECONDS / 2))
+    await until(lambda: len(backend.batches) > 2)
+    assert not answering.done()
+    clock.now += BUSY_PATIENCE_SECONDS / 2
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        (outcome,) = await answering
     assert isinstance(outcome, Overloaded | KeyBusy)
-    assert asyncio.get_running_loop().time() - started < 1.0
     assert backend.booked == []
 
 
 async def test_a_caller_of_a_busy_key_that_went_away_is_forgotten() -> None:
     backend = Backend([Deed.BUSY] * 3)
     group = group_over(backend)
-    first, second = (group.submit(("a", number), key="a", deadline=soon()) for number in (1, 2))
+    first, second = (group.submit(("a", number), key="a", deadline=DEADLINE) for number in (1, 2))
     await turns()
     first.cancel()
     assert await second == ("a", 2)
@@ -135,21 +143,23 @@ async def test_a_caller_of_a_busy_key_that_went_away_is_forgotten() -> None:
 async def test_close_waits_for_busy_keys_too() -> None:
     backend = Backend([Deed.BUSY] * 3)
     group = group_over(backend)
-    future = group.submit(("a", 1), key="a", deadline=soon())
+    future = group.submit(("a", 1), key="a", deadline=DEADLINE)
     await turns()
     await group.close()
     assert future.done()
     assert await future == ("a", 1)
 
 
-@pytest.mark.parametrize("then", [[Deed.BUSY] * 1_000, [Deed.REFUSE, Deed.SHED], [Deed.REFUSE, Deed.REFUSE]])
+@pytest.mark.parametrize("then", [BUSY_FOR_EVER, [Deed.REFUSE, Deed.SHED], [Deed.REFUSE, Deed.REFUSE]])
 @pytest.mark.parametrize("lost", [Deed.LOSE_AFTER, Deed.LOSE_BEFORE])
 async def test_what_may_be_booked_is_never_said_to_be_refused_before_any_work(
-    monkeypatch: pytest.MonkeyPatch, lost: Deed, then: list[Deed]
+    clock: Clock, lost: Deed, then: Sequence[Deed]
 ) -> None:
-    monkeypatch.setattr(group_commit, "BUSY_PATIENCE_SECONDS", 0.03)
     backend = Backend([lost, *then])
-    for outcome in await outcomes_of(group_over(backend), ("a", 1), ("b", 1), deadline_seconds=0.2):
+    answering = asyncio.ensure_future(outcomes_of(group_over(backend), ("a", 1), ("b", 1)))
+    await until(lambda: len(backend.batches) > 2)  # what was lost has been asked for again
+    clock.now += BUSY_PATIENCE_SECONDS
+    for outcome in await answering:
         assert not isinstance(outcome, Overloaded | KeyBusy)
 
 
@@ -158,6 +168,7 @@ async def test_a_wrong_number_of_outcomes_fails_the_callers_instead_of_leaving_t
         return list(commands)[:-1]
 
     group: Group = GroupCommit(execute, batch_max=64, lanes=1, queue_max=100, key_queue_max=100)
-    outcomes = await asyncio.wait_for(outcomes_of(group, ("a", 1), ("b", 1)), timeout=1.0)
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        outcomes = await outcomes_of(group, ("a", 1), ("b", 1))
     assert all(isinstance(outcome, Exception) for outcome in outcomes)
     assert group.size == 0

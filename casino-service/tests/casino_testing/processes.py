@@ -12,16 +12,20 @@ import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from casino.db import Database
+from casino.db import APPLICATION_NAME, Database
 from casino.wallet.commands import Ledger, WalletCommand, WalletOutcome
 from casino.wallet.group_commit import GroupCommit
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 
-BUSY_ATTEMPTS_MAX: Final = 5_000
 WAIT_SECONDS_MAX: Final = 60.0
 POLL_SECONDS: Final = 0.005
 CHUNK_BYTES: Final = 65_536
+
+WAITING_FOR_LOCKS: Final = f"""
+    select pid from pg_stat_activity
+    where wait_event_type = 'Lock' and application_name = '{APPLICATION_NAME}' and datname = current_database()
+"""
 
 HeldTransaction = psycopg.Connection[tuple[Any, ...]]
 
@@ -60,12 +64,12 @@ async def group_commit(ledger: Ledger) -> AsyncIterator[GroupCommit[WalletComman
 
 async def until_answered(ledger: Ledger, command: WalletCommand) -> WalletOutcome:
     """Execute one command again and again while another process holds its wallet."""
-    for _ in range(BUSY_ATTEMPTS_MAX):
-        (outcome,) = await ledger.execute([command])
-        if outcome is not None:
-            return outcome
-        await asyncio.sleep(0)
-    raise AssertionError("the wallet stayed busy")
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        while True:
+            (outcome,) = await ledger.execute([command])
+            if outcome is not None:
+                return outcome
+            await asyncio.sleep(0)
 
 
 @contextmanager
@@ -146,3 +150,8 @@ async def until(happened: Callable[[], object]) -> None:
 async def until_connected(database: Database) -> None:
     """Wait until a pool has a connection to give: short patience is not meant for the time that connecting takes."""
     await until(lambda: database.connections()["idle"])
+
+
+async def until_waiting(tenant: Tenant, count: int = 1) -> None:
+    """Wait until so many statements of the service wait for a lock: what a test holds has stopped them."""
+    await until(lambda: len(tenant.sql(WAITING_FOR_LOCKS)) >= count)

@@ -23,7 +23,11 @@ def settings_of(tenant: Tenant, **changes: Any) -> Settings:
         "tenant_id": tenant.tenant_id,
         "ledger_id": tenant.ledger_id,
         "pool_size_max": 1,
-        "pool_wait_seconds": 30.0,  # a machine with other work connects when it can; whoever tests patience says so
+        # Patience for a machine with other work: whoever tests a time-out says so.
+        "pool_wait_seconds": 30.0,
+        "statement_timeout_ms": 30_000,
+        "lock_timeout_ms": 20_000,
+        "request_budget_seconds": 60.0,
         "client_burst_calls": 1_000_000,  # a test launches as it likes; those of the limit say so
         **changes,
     }
