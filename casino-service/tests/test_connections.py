@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from casino_testing.processes import Wire, databases, until
+from casino_testing.processes import WAIT_SECONDS_MAX, Wire, databases, held_transaction, until, until_waiting
 from casino_testing.tenant import Tenant
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from casino.connections import SILENCE_MARGIN_SECONDS
 from casino.db import APPLICATION_NAME, OutcomeUnknown, Overloaded
 
 pytestmark = pytest.mark.anyio
 
-SILENCE_SECONDS_MAX = 3.0
+WAIT_FOR_THE_HOLDER = "select 1 from pg_catalog.pg_advisory_xact_lock_shared(0)"
 OF_THE_SERVICE = (
     f"select pid from pg_stat_activity where application_name = '{APPLICATION_NAME}' and datname = current_database()"
 )
@@ -22,7 +23,11 @@ KILL_THE_SERVICE = f"select pg_terminate_backend(pid) from ({OF_THE_SERVICE}) as
 
 async def test_connections_that_died_while_they_were_idle_cost_no_call_an_error(tenant: Tenant) -> None:
     async with databases(tenant, 1, pool_size_max=4) as (database,):
-        await asyncio.gather(*(database.call("select pg_catalog.pg_sleep(0.05)") for _ in range(4)))
+        with held_transaction(tenant) as holder:
+            holder.execute("select pg_advisory_xact_lock(0)")
+            calls = [asyncio.create_task(database.call(WAIT_FOR_THE_HOLDER)) for _ in range(4)]
+            await until_waiting(tenant, 4)
+        await asyncio.gather(*calls)
         await end_connections(tenant)
         assert [await database.call("select 1") for _ in range(8)] == [[(1,)]] * 8
 
@@ -31,11 +36,13 @@ async def test_a_server_that_says_nothing_is_given_up_and_the_outcome_is_open(te
     """Row A11. The server's own statement time-out cannot be heard from a machine that stands still."""
     async with (
         Wire.to(tenant.url) as wire,
-        databases(tenant, 1, database_url=wire.url, statement_timeout_ms=50) as (database,),
+        databases(tenant, 1, database_url=wire.url, statement_timeout_ms=60_000) as (database,),
     ):
-        await database.call("select 1")
+        async with database._pool.connection() as connection:
+            assert connection.silence_seconds == 60 + SILENCE_MARGIN_SECONDS
+            connection.silence_seconds = 0.5  # for this test; a new connection has all of it again
         wire.loses_answers = True
-        async with asyncio.timeout(SILENCE_SECONDS_MAX):
+        async with asyncio.timeout(WAIT_SECONDS_MAX):
             with pytest.raises(OutcomeUnknown):
                 await database.call("select 1")
         wire.loses_answers = False

@@ -62,18 +62,20 @@ async def test_a_signature_for_one_endpoint_or_query_does_not_hold_at_another(se
 
 @pytest.mark.parametrize("skew_seconds", [-70, 70])
 async def test_a_clock_that_is_far_off_is_refused_with_the_servers_time(service: Service, skew_seconds: int) -> None:
+    asked_at = int(time.time())
     response = await send(service, headers_for(skew_seconds=skew_seconds))
     content = response.json()
     assert (response.status_code, content["code"]) == (401, "timestamp_out_of_window")
-    assert abs(content["serverTime"] - time.time()) < 5
+    assert asked_at <= content["serverTime"] <= time.time()
 
 
 async def test_a_clock_that_is_a_little_off_is_believed_and_logged(service: Service, logged: list[EventDict]) -> None:
+    started = time.monotonic()
     response = await send(service, headers_for(skew_seconds=-45))
     assert response.json()["code"] == "session_not_found"
     (event,) = [event for event in logged if event["event"] == "peer_clock_skewed"]
     assert (event["key_id"], event["log_level"]) == ("main", "warning")
-    assert 44 <= event["skew_seconds"] <= 46
+    assert 44 <= event["skew_seconds"] <= 46 + time.monotonic() - started
 
 
 async def test_the_same_request_twice_is_a_replay(service: Service) -> None:

@@ -41,7 +41,7 @@ async def stores(tenant: Tenant, count: int = 1, **changes: Any) -> AsyncIterato
             database = Database(settings_of(tenant, **changes))
             await database.open()
             stack.push_async_callback(database.close)
-            store = DatabaseNonceStore(database, batch_max=BATCH, lanes=2, queue_max=4_096, budget_seconds=5.0)
+            store = DatabaseNonceStore(database, batch_max=BATCH, lanes=2, queue_max=4_096, budget_seconds=60.0)
             stack.push_async_callback(store.close)
             if "database_url" not in changes:  # a database that can be reached
                 await set_clock(store, NOW)

@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
+from casino_testing.backend import turns
 from casino_testing.edge import bet, serving
-from casino_testing.processes import until
+from casino_testing.processes import held_transaction, until, until_waiting
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from structlog.typing import EventDict
 
@@ -17,7 +18,8 @@ from casino.db import APPLICATION_NAME
 pytestmark = pytest.mark.anyio
 
 SLOW_EVENTS = """
-    create function public.slow() returns trigger language plpgsql as $$begin perform pg_sleep(0.2); return new; end$$;
+    create function public.slow() returns trigger language plpgsql as
+        $$begin perform pg_advisory_xact_lock_shared(0); return new; end$$;
     create trigger slow before insert on casino.events for each row execute function public.slow();
 """
 
@@ -29,10 +31,14 @@ async def test_bets_in_flight_are_answered_before_the_service_is_gone(own_databa
         service = await running.enter_async_context(serving(tenant))
         tokens = {player_id: await service.launch(player_id) for player_id in ("1", "2")}
         contents = [bet(tokens[player_id], userId=player_id) for player_id in ("1", "2", "1")]
-        asking = [asyncio.create_task(service.post("debit", content)) for content in contents]
-        await until(lambda: tenant.sql("select 1 from pg_stat_activity where wait_event = 'PgSleep'"))
-        assert not any(task.done() for task in asking)
-        await running.aclose()
+        with held_transaction(tenant) as holder:
+            holder.execute("select pg_advisory_xact_lock(0)")
+            asking = [asyncio.create_task(service.post("debit", content)) for content in contents]
+            await until_waiting(tenant)
+            stopping = asyncio.create_task(running.aclose())
+            await turns()
+            assert not any(task.done() for task in (*asking, stopping))
+        await stopping
         responses = await asyncio.gather(*asking)
     assert [response.status_code for response in responses] == [200, 200, 200]
     assert (tenant.balance("1"), tenant.balance("2")) == (OPENING_BALANCE_MINOR - 2_000, OPENING_BALANCE_MINOR - 1_000)

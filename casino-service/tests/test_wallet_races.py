@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter
 
-from casino_testing.processes import held_transaction, ledgers, until_answered
+from casino_testing.processes import WAIT_SECONDS_MAX, held_transaction, ledgers, until_answered
 from casino_testing.tenant import OPENING_BALANCE_MINOR, PLAYERS, Tenant
 from casino_testing.wallet import Session, Wallet, answer
 
@@ -146,7 +146,7 @@ def test_a_wallet_that_another_process_holds_is_left_out_and_not_waited_for(wall
     ):
         with held_transaction(tenant) as holder:
             holder.execute(lock, [tenant.ledger_id])
-            busy, booked = wallet.wait(asyncio.wait_for(wallet.ledger.execute(batch), timeout=1.0))
+            busy, booked = wallet.wait(asyncio.wait_for(wallet.ledger.execute(batch), timeout=WAIT_SECONDS_MAX))
             assert busy is None
             assert booked is not None
             assert booked.code is None
@@ -162,7 +162,7 @@ def test_a_balance_is_read_although_a_money_command_holds_wallet_and_session(wal
         for table in ("wallets", "game_sessions"):
             holder.execute(f"select 1 from casino.{table} where ledger_id = %s for update", [tenant.ledger_id])
         question = BalanceRequest(token_hash=token_hash(session.token), player_id="1")
-        (balance,) = wallet.wait(asyncio.wait_for(wallet.ledger.get_balances([question]), timeout=1.0))
+        (balance,) = wallet.wait(asyncio.wait_for(wallet.ledger.get_balances([question]), timeout=WAIT_SECONDS_MAX))
     assert balance is not None
     assert balance.balance_minor == OPENING_BALANCE_MINOR
 
