@@ -8,7 +8,7 @@ import time
 from books import require_sound_books
 from database import Database, Row
 
-SETTLED_SECONDS_MAX = 25.0
+SETTLED_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.05
 
 PENDING = """

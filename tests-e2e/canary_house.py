@@ -18,12 +18,12 @@ import httpx
 from canaries import Canaries
 from faults.wallet_proxy import WalletProxy
 from game_session import GameSession, new_id
-from service_process import full_environment
+from service_process import COMMAND_SECONDS, full_environment
 from signing_client import HEADER_PATTERN, Signed
 from stack import TENANT, Stack
 
 LIFE_SECONDS = 3600
-SETTLED_SECONDS_MAX = 40.0
+SETTLED_SECONDS_MAX = 60.0
 END_OF_A_KEY = "2030-01-01T00:00:00Z"
 
 
@@ -123,7 +123,7 @@ class House:
         environment = self.stack.services[package].environment
         done = subprocess.run(
             [sys.executable, "-m", package, *arguments],
-            env=full_environment(environment), capture_output=True, text=True, timeout=60, check=False,
+            env=full_environment(environment), capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False,
         )  # fmt: skip
         return done.stdout + done.stderr
 

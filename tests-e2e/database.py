@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 Row = dict[str, Any]
-STATEMENT_SECONDS_MAX = 20
+STATEMENT_SECONDS_MAX = 60
 
 
 def with_database(url: str, name: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from answers import Answer
 
 PAUSE_SECONDS = 0.01
-WAIT_SECONDS_MAX = 20.0
+WAIT_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.02
 
 

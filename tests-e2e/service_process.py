@@ -17,10 +17,11 @@ from typing import IO
 
 import httpx
 
-READY_SECONDS = 30.0
-STOP_SECONDS = 15.0
+READY_SECONDS = 90.0
+STOP_SECONDS = 60.0
+"""Both only against waiting for ever: how fast a service is, a busy machine decides."""
 POLL_SECONDS = 0.05
-COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 120.0
 LOG_TAIL_LINES = 120
 PORTS = range(20_000, 32_000)
 PORT_TRIES_MAX = 50
@@ -85,6 +86,12 @@ class ServiceProcess:
         assert self.process is not None, f"{self.package} is not running"
         return self.process.pid
 
+    @property
+    def cpu_seconds(self) -> float:
+        """The time it has computed for, by the kernel's count; a process that stands still spends none."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def start(self) -> None:
         assert self.process is None, f"{self.package} is already running"
         port_name = f"{self.package.upper()}_PORT"
@@ -110,7 +117,7 @@ class ServiceProcess:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=2.0, trust_env=False).status_code == 200
+            return httpx.get(f"{self.url}/health/ready", timeout=10.0, trust_env=False).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -121,6 +128,10 @@ class ServiceProcess:
     def stop(self) -> int:
         """Graceful stop; answers the exit code. One that does not stop in time is killed, and that is a failure."""
         return self._end(signal.SIGTERM)
+
+    def hang(self) -> None:
+        """It stands still until it is killed: its connections stay open, and nothing is answered."""
+        os.kill(self.pid, signal.SIGSTOP)
 
     def restart(self) -> None:
         self.start()

@@ -20,7 +20,7 @@ from answers import Answer, Peer, judged, to_bytes
 Verdict = Literal["good", "missing", "bad"]
 
 HEADER_PATTERN = re.compile(r"t=(\d{1,12}),n=([0-9A-Za-z_-]{16,64}),k=([^,]+),v1=([0-9a-f]{64})")
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 60.0
 CONNECTIONS_MAX = 64
 
 

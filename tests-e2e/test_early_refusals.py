@@ -3,50 +3,38 @@
 Row D3.
 """
 
-import threading
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import psycopg
 import pytest
 
+from key_traffic import until
 from raw_wire import Wire, connected, head_of
 from stack import Stack, StartStack
 
 PLACES = 4
 BETS_PLACES = 3
 DEBIT = "/casino/debit"
-TRIES_MAX = 400
-PAUSE_SECONDS = 0.005
+ROUND = "/casino/simulateRound"
 
 
 @pytest.fixture
 def full(start_stack: StartStack) -> Iterator[Stack]:
-    """A casino in which bets on a wallet that somebody holds have taken every place that bets may take."""
+    """A casino in which every place that bets may take is taken: by rounds that a provider which hangs does not end."""
     stack = start_stack(casino_settings={"CASINO_REQUESTS_MAX": str(PLACES)})
-    session = stack.session()
-    over = threading.Event()
-
-    def keep_betting() -> None:
-        while not over.is_set():
-            session.wallet.send(session.wallet.signer.prepare("POST", DEBIT, session.debit_content()))
-            over.wait(PAUSE_SECONDS)
-
-    with ExitStack() as bets, psycopg.connect(stack.books.url) as holder:
-        holder.execute("select from casino.wallets where player_id = %s for update", [session.user_id])
-        for _ in range(2 * BETS_PLACES):
-            player = threading.Thread(target=keep_betting, daemon=True)
-            player.start()
-            bets.callback(player.join)
-        bets.callback(over.set)
-        with connected(stack.casino_process) as wire:
-            for _ in range(TRIES_MAX):
-                if status_of(ask(wire)) == 503:
-                    break
-            else:
-                raise AssertionError("the places were never taken")
+    sessions = [stack.session() for _ in range(BETS_PLACES)]
+    agent = f"user-agent: {stack.client.headers['user-agent']}"
+    with ExitStack() as rounds:
+        stack.provider_process.hang()
+        rounds.callback(stack.provider_process.kill_9)
+        for session in sessions:
+            body = json.dumps({"userId": session.user_id, "gameId": "1", "sessionToken": session.token}).encode()
+            wire = rounds.enter_context(connected(stack.casino_process))
+            wire.send(head_of(ROUND, agent, f"content-length: {len(body)}") + body)
+        wire = rounds.enter_context(connected(stack.casino_process))
+        until(lambda: status_of(ask(wire)) == 503, "the places are taken")
         yield stack
-        holder.rollback()
 
 
 def ask(wire: Wire, *fields: str, body: bytes = b"{}") -> bytes:

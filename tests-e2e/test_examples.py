@@ -28,7 +28,7 @@ def run(command: list[str], *arguments: str, secret: str) -> subprocess.Complete
             pytest.skip(f"this machine has no {tool}, which this example is about")
     environment = {"PATH": os.environ["PATH"], "CASINO_SECRET": secret}
     return subprocess.run(
-        [*command, *arguments], env=environment, capture_output=True, text=True, timeout=30, check=False
+        [*command, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 
 

@@ -27,7 +27,7 @@ def raw_request(stack: Stack, head: list[str], body: bytes) -> tuple[int, bytes]
     """Send bytes that no HTTP library would; answers the status and the rest."""
     address = urlsplit(stack.casino.base_url)
     lines = [*head, f"Host: {address.netloc}", f"Content-Length: {len(body)}", "Connection: close"]
-    with socket.create_connection((str(address.hostname), int(address.port or 80)), timeout=10) as connection:
+    with socket.create_connection((str(address.hostname), int(address.port or 80)), timeout=60) as connection:
         connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         received = b"".join(iter(lambda: connection.recv(65536), b""))
     return int(received.split(b" ")[1]), received

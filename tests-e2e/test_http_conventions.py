@@ -131,6 +131,6 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_body_harms_nobody(stack: St
     body = signed.request.content
     fields = "".join(f"{key}: {value}\r\n" for key, value in signed.request.headers.multi_items())
     for _ in range(5):
-        with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
+        with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
             connection.sendall(f"POST /casino/debit HTTP/1.1\r\n{fields}\r\n".encode() + body[: len(body) // 2])
     assert session.balance() == before

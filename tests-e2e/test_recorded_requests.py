@@ -87,7 +87,7 @@ def test_a_recorded_request_is_worth_nothing_anywhere_ever_again(start_stack: St
 def raw(stack: Stack, *lines: str, body: bytes = b"") -> bytes:
     address = urlsplit(stack.casino.base_url)
     head = [f"POST {GET_BALANCE} HTTP/1.1", f"host: {address.netloc}", f"content-length: {len(body)}", *lines]
-    with socket.create_connection((str(address.hostname), int(address.port or 80)), timeout=20) as connection:
+    with socket.create_connection((str(address.hostname), int(address.port or 80)), timeout=60) as connection:
         try:
             connection.sendall("\r\n".join([*head, "connection: close"]).encode() + b"\r\n\r\n" + body)
             return b"".join(iter(lambda: connection.recv(65_536), b""))

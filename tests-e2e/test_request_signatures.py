@@ -123,7 +123,7 @@ def test_a_time_outside_the_window_is_refused_and_told_the_servers_time(
 ) -> None:
     answer = ask(session, timestamp=int(time.time()) + skew_seconds)
     require_unsigned_refusal(answer, "timestamp_out_of_window")
-    assert abs(answer.content["serverTime"] - time.time()) < 5
+    assert abs(answer.content["serverTime"] - time.time()) < 30
 
 
 @pytest.mark.parametrize("skew_seconds", [-WINDOW_SECONDS + 5, WINDOW_SECONDS - 5])

@@ -11,7 +11,7 @@ from service_process import ServiceProcess, free_port, full_environment, run_com
 from stack import demo_environment
 
 GOOD = {"CASINO_SECRET": "c" * 16 + "-good-casino-secret-32+", "PROVIDER_SECRET": "p" * 16 + "-good-provider-secret"}
-START_SECONDS = 15
+START_SECONDS = 60
 
 
 def environment(database: Database, **secrets: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ Row D6.
 """
 
 import json
-import time
 
 import pytest
 
@@ -14,7 +13,8 @@ from stack import Stack
 
 LARGEST_AMOUNT = 9007199254740991
 BODY_BYTES_MAX = 65536
-ANSWER_SECONDS_MAX = 2.0
+CPU_SECONDS_MAX = 2.0
+"""What an answer may cost the service; how long it takes, a busy machine decides."""
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,11 @@ NOT_A_JSON_OBJECT = {
 
 
 @pytest.mark.parametrize("body", NOT_A_JSON_OBJECT.values(), ids=NOT_A_JSON_OBJECT.keys())
-def test_a_body_that_is_not_a_json_object_is_malformed(session: GameSession, body: bytes) -> None:
-    started = time.monotonic()
+def test_a_body_that_is_not_a_json_object_is_malformed(stack: Stack, session: GameSession, body: bytes) -> None:
+    before = [service.cpu_seconds for service in stack.services.values()]
     assert post_raw(session, body).verdict == (400, "malformed_json")
-    assert time.monotonic() - started < ANSWER_SECONDS_MAX
+    for service, spent in zip(stack.services.values(), before, strict=True):
+        assert service.cpu_seconds - spent < CPU_SECONDS_MAX
 
 
 @pytest.mark.parametrize("endpoint", ["getBalance", "credit", "rollback"])

@@ -17,7 +17,7 @@ from stack import Stack
 
 PAGE_MAX = 1000
 PAGES_MAX = 200
-VISIBLE_SECONDS = 10.0
+VISIBLE_SECONDS = 60.0
 COMMON_FIELDS = {
     "transactionId", "userId", "roundId", "type", "amount", "currency", "state", "balanceAfter", "at",
 }  # fmt: skip

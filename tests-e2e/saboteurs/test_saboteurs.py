@@ -9,7 +9,7 @@ from saboteurs.catalogue import ROOT, Planted, Saboteur, StaleSaboteur, chosen, 
 from saboteurs.trial import Verdict, run_tests
 
 SABOTEURS_MIN = 100
-TRIAL_SECONDS = 60
+TRIAL_SECONDS = 120
 
 
 def saboteur(**changed: object) -> Saboteur:
