@@ -1,12 +1,9 @@
 """`cd tests-e2e && python -m bench`: measures, prints the table, and after a full run writes docs/benchmarks.md."""
 
-import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import click
-from rich.console import Console
 
 from bench.client_rows import measure_client
 from bench.floor_rows import measure_floor
@@ -14,12 +11,12 @@ from bench.ledger_rows import measure_ledger_size
 from bench.machine import describe_machine
 from bench.measurements import FULL, QUICK, Outcome, Progress, Size
 from bench.overload_rows import measure_overload
-from bench.report import Report, show, write_page
+from bench.report import Report, write_page
 from bench.round_rows import measure_memory, measure_rounds
 from bench.services import BenchServices, Books
+from bench.terminal import run_at_terminal
 from bench.wallet_rows import measure_wallet
 
-PLAIN_WIDTH: Final = 150
 GroupWithBooks = Callable[..., Outcome]
 
 GROUPS_ALONE: Final[dict[str, Callable[..., Outcome]]] = {"floor": measure_floor, "client": measure_client}
@@ -57,18 +54,10 @@ def main(quick: bool, rows: str) -> None:
     unknown = sorted(set(groups) - set(GROUPS))
     if unknown:
         raise click.BadParameter(f"unknown: {', '.join(unknown)}; known: {', '.join(GROUPS)}", param_hint="--rows")
-    started = time.monotonic()
-
-    def progress(text: str) -> None:
-        print(f"{time.monotonic() - started:6.1f} s  {text}", file=sys.stderr, flush=True)
-
-    report = run_bench(groups, size=QUICK if quick else FULL, progress=progress)
-    show(report, Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
-    if not quick and set(groups) == set(GROUPS):
-        write_page(report)
-        progress("docs/benchmarks.md was written")
-    missed = [target.what for target in report.targets if not target.met]
-    progress(f"{len(report.targets) - len(missed)} of {len(report.targets)} targets met")
+    run_at_terminal(
+        lambda progress: run_bench(groups, size=QUICK if quick else FULL, progress=progress),
+        write=write_page if not quick and set(groups) == set(GROUPS) else None,
+    )
 
 
 if __name__ == "__main__":

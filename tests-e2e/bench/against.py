@@ -7,26 +7,24 @@ never measure what only one side has, and both sides run with the libraries of t
 
 import io
 import subprocess
-import sys
 import tarfile
 import tempfile
-import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
 
-from bench.__main__ import PLAIN_WIDTH
 from bench.loads import WalletUnderLoad
 from bench.machine import describe_machine
 from bench.measurements import FULL, QUICK, Measurement, Outcome, Progress, Size, interleave, ratio_of
-from bench.report import Report, show, write_comparison
+from bench.report import Report, write_comparison
 from bench.round_rows import round_rows
 from bench.services import BenchServices
 from bench.soundness import require_sound_ledger
+from bench.terminal import run_at_terminal
 from bench.wallet_rows import USUAL_DEPTH, wallet_rows
 
 ROOT: Final = Path(__file__).parents[2]
@@ -92,18 +90,10 @@ def _rows(wallet: WalletUnderLoad, size: Size) -> list[Measurement]:
 @click.option("--quick", is_flag=True, help="One short round of everything: shows that it answers, measures nothing.")
 def main(revision: str, quick: bool) -> None:
     """Compare the throughput of this tree with that of REVISION, and write docs/benchmarks-against.md."""
-    started = time.monotonic()
-
-    def progress(text: str) -> None:
-        print(f"{time.monotonic() - started:6.1f} s  {text}", file=sys.stderr, flush=True)
-
-    report = compare(revision, size=QUICK if quick else FULL, progress=progress)
-    show(report, Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
-    if not quick:
-        write_comparison(report, revision)
-        progress("docs/benchmarks-against.md was written")
-    missed = [target.what for target in report.targets if not target.met]
-    progress(f"{len(report.targets) - len(missed)} of {len(report.targets)} targets met")
+    run_at_terminal(
+        lambda progress: compare(revision, size=QUICK if quick else FULL, progress=progress),
+        write=None if quick else partial(write_comparison, revision=revision),
+    )
 
 
 if __name__ == "__main__":
