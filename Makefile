@@ -38,18 +38,16 @@ simulate: .venv/.runtime ## play the scripted round against a running stack
 test: .venv/.complete ## unit, integration and end-to-end tests on the embedded PostgreSQL
 	TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) shared-signing casino-service provider-service deploy
 
-.PHONY: test-docker
-test-docker: .venv/.complete ## integration and end-to-end tests on containers, then against docker compose
-	TEST_POSTGRES=testcontainers E2E_TARGET=own WITHOUT_FAULTS=1 $(RUN_SUITES) casino-service provider-service
-	@$(MAKE) test-compose
-
 # What a container's server could do otherwise than the embedded one: start empty, keep roles apart, lock, commit.
-CONTAINER_SAMPLE := $(wildcard $(foreach part,migrations privileges wallet_races nonces lost_answers,casino-service/tests/test_$(part).py) \
-	$(foreach part,migrations books outbox nonces,provider-service/tests/test_$(part).py))
+CONTAINER_SAMPLE := $(foreach part,migrations privileges wallet_races nonces lost_answers,casino-service/tests/test_$(part).py) \
+	$(foreach part,migrations books outbox nonces,provider-service/tests/test_$(part).py) \
+	$(foreach part,scripted_round races,tests-e2e/test_$(part).py)
 
-.PHONY: test-containers
-test-containers: .venv/.complete ## a sample of the integration tests on a PostgreSQL container
-	TEST_POSTGRES=testcontainers $(BIN)/python -m pytest $(CONTAINER_SAMPLE)
+.PHONY: test-docker
+test-docker: .venv/.complete ## the same on containers, then end to end against docker compose; SAMPLE=1: less on containers
+	TEST_POSTGRES=testcontainers E2E_TARGET=own WITHOUT_FAULTS=1 \
+		$(if $(SAMPLE),$(BIN)/python -m pytest $(CONTAINER_SAMPLE),$(RUN_SUITES) casino-service provider-service)
+	@$(MAKE) test-compose
 
 .PHONY: test-compose
 test-compose: .venv/.complete ## the end-to-end tests against docker compose
