@@ -9,7 +9,7 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +17,7 @@ import httpx
 
 from answers import Answer, Peer
 from faults.background_play import BackgroundPlay
+from faults.patience import HANGS_AFTER_SECONDS, until
 from game_session import GameSession, JsonObject, new_id
 from signing_client import Signer
 
@@ -26,8 +27,7 @@ CALL_SECONDS = 8.0
 """How long a provider waits for the wallet (protocol.md section 7)."""
 NOTHING_DONE = (409, 429, 503)
 PAUSE_AFTER_TROUBLE_SECONDS = 0.03
-ASK_AGAIN_SECONDS_MAX = 25.0
-STOP_SECONDS_MAX = 20.0
+STOP_SECONDS_MAX = 60.0
 STAKE_MINOR = 1000
 
 
@@ -81,22 +81,28 @@ class Betting(BackgroundPlay):
         self._sessions = sessions
         self._dice = random.Random(seed)
 
-    def count(self, verdict: Verdict) -> int:
-        return sum(asked.verdict == verdict for asked in self.asked)
+    def count(self, verdict: Verdict, *, answered: bool = False) -> int:
+        """`answered`: without the calls that are still under way, which are unknown too."""
+        return sum(asked.verdict == verdict and (asked.answered_at > 0 or not answered) for asked in self.asked)
 
-    def wait_for(self, count: int, *, seconds: float = 15.0) -> None:
+    def wait_for(self, count: int, *, meanwhile: Callable[[], object] = lambda: None) -> None:
         """Until that many more calls were acknowledged: the wallet works again."""
-        wanted, deadline = self.count("acknowledged") + count, time.monotonic() + seconds
-        while self.count("acknowledged") < wanted:
-            assert time.monotonic() < deadline, f"no {count} good answers in {seconds} s: {self.verdicts()}"
-            time.sleep(0.02)
+        wanted = self.count("acknowledged") + count
 
-    def wait_for_trouble(self, count: int, *, seconds: float = 15.0) -> None:
+        def look() -> bool:
+            meanwhile()
+            return self.count("acknowledged") >= wanted
+
+        until(look, lambda: f"never {count} good answers: {self.verdicts()}")
+
+    def wait_for_trouble(self, count: int) -> None:
         """Until that many more calls got anything but a good answer: the fault is felt."""
-        wanted, deadline = self._troubled() + count, time.monotonic() + seconds
-        while self._troubled() < wanted:
-            assert time.monotonic() < deadline, f"nobody felt anything in {seconds} s: {self.verdicts()}"
-            time.sleep(0.02)
+        wanted = self._troubled() + count
+        until(lambda: self._troubled() >= wanted, lambda: f"nobody felt anything: {self.verdicts()}")
+
+    def wait_for_unknown(self) -> None:
+        """Until some caller has given up, or could not believe its answer."""
+        until(lambda: self.count("unknown", answered=True), "nobody gave up")
 
     def _troubled(self) -> int:
         return sum(asked.verdict != "acknowledged" and asked.answered_at > 0 for asked in self.asked)
@@ -117,11 +123,8 @@ class Betting(BackgroundPlay):
         asyncio.run(self._play_all())
 
     async def _play_all(self) -> None:
-        async with self._client() as http:
+        async with _client(self._call_seconds) as http:
             await asyncio.gather(*(self._play(http, session) for session in self._sessions))
-
-    def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(timeout=self._call_seconds, trust_env=False)
 
     async def _play(self, http: httpx.AsyncClient, session: GameSession) -> None:
         """Bet; then pay the bet, take it back, or leave it open."""
@@ -157,30 +160,37 @@ class Betting(BackgroundPlay):
 
     async def _ask_everything_again(self) -> Reckoning:
         result = Reckoning(self.verdicts())
-        async with self._client() as http:
+        async with _client(CALL_SECONDS) as http:
             for asked in self.asked:
-                first = await self._until_answered(http, asked)
+                first, in_doubt = await self._until_answered(http, asked)
                 if asked.verdict == "acknowledged":
                     if not first.is_replay or first.body != asked.body:
                         result.lost.append(f"{asked.endpoint} {asked.transaction_id}: {first.status} {first.body!r}")
                 elif asked.verdict == "nothing_done":
-                    if first.is_replay:
+                    if first.is_replay and not in_doubt:
                         result.done_although_refused_at_the_door.append(asked.transaction_id)
                 elif asked.verdict == "unknown":
                     result.unknown_that_were_booked += first.is_replay
-                    second = await self._until_answered(http, asked)
+                    second, _ = await self._until_answered(http, asked)
                     if (second.status, second.body) != (first.status, first.body) and first.status == 200:
                         result.disagreeing.append(asked.transaction_id)
         return result
 
-    async def _until_answered(self, http: httpx.AsyncClient, asked: Asked) -> Answer:
-        deadline = time.monotonic() + ASK_AGAIN_SECONDS_MAX
+    async def _until_answered(self, http: httpx.AsyncClient, asked: Asked) -> tuple[Answer, bool]:
+        """The answer, and whether it may repeat what a try before it did: one that had no answer of its own."""
+        deadline, in_doubt = time.monotonic() + HANGS_AFTER_SECONDS, False
         while True:
             answer = await self._send(http, asked)
-            if answer is not None and _verdict(answer) in ("acknowledged", "refused"):
-                return answer
-            assert time.monotonic() < deadline, f"no answer to {asked.transaction_id} in {ASK_AGAIN_SECONDS_MAX} s"
+            verdict = "unknown" if answer is None else _verdict(answer)
+            if answer is not None and verdict in ("acknowledged", "refused"):
+                return answer, in_doubt
+            in_doubt = in_doubt or verdict == "unknown"
+            assert time.monotonic() < deadline, f"{asked.transaction_id} never was answered"
             await asyncio.sleep(0.1)
+
+
+def _client(call_seconds: float) -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=call_seconds, trust_env=False)
 
 
 def _verdict(answer: Answer) -> Verdict:

@@ -8,7 +8,7 @@ import pytest
 
 from both_books import require_agreement
 from database import Database, create_database, drop_database
-from faults.scene import FAST_PROVIDER, PATIENT_PROVIDER, Scene
+from faults.scene import PATIENT_PROVIDER, Scene
 from faults.wallet_proxy import WalletProxy
 from local_stack.testing import PostgresServer
 from service_process import free_port
@@ -41,7 +41,7 @@ def shared_scene(
     server: PostgresServer, template: Database, tmp_path_factory: pytest.TempPathFactory, live_stacks: list[Stack]
 ) -> Iterator[Scene]:
     log_dir = tmp_path_factory.mktemp("disturbed")
-    with disturbed_stack(server, template, log_dir, provider_settings=FAST_PROVIDER) as scene:
+    with disturbed_stack(server, template, log_dir, provider_settings=PATIENT_PROVIDER) as scene:
         yield from watched(scene, live_stacks)
 
 

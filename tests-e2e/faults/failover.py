@@ -65,6 +65,7 @@ def asked_directly(seconds: float, *, stray_seconds: float = 3.0) -> None:
         sessions = scene.sessions()
         with Betting(scene.stack.casino, sessions) as betting:
             time.sleep(seconds)
+            betting.wait_for(PLAYERS)
             scene.fail_over()
             betting.wait_for(ANSWERS_AFTER)
             time.sleep(seconds)

@@ -32,7 +32,7 @@ from service_process import run_command_or_fail
 from stack import CURRENCY, TENANT, Stack, demo_environment, own_stack
 
 PLAYERS = 8
-JOIN_SECONDS_MAX = 60.0
+JOIN_SECONDS_MAX = 120.0
 PAUSE_AFTER_TROUBLE_SECONDS = 0.05
 
 

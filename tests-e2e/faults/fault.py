@@ -15,7 +15,7 @@ from typing import Protocol
 from faults.wire import Message, answer
 from signing_client import answer_mac, request_mac
 
-HELD_SECONDS_MAX = 30.0
+HELD_SECONDS_MAX = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,13 @@ class Corruption:
 class Fault:
     """What happens to a call, in this order.
 
-    The caller is cut off or not; wait; hold; forward, whole, spoilt, half or not at all, and the copies beside it; hold
-    again; wait again; rewrite; then the answer: cut, half, spoilt, dripping, without an end, or as it is.
+    The caller is cut off or not; wait, or until the caller has given up; hold; forward, whole, spoilt, half or not at
+    all, and the copies beside it; hold again; wait again; rewrite; then the answer: cut, half, spoilt, dripping,
+    endless or as it is.
     """
 
     hangs_up_first: bool = False
+    outlasts_caller_before: bool = False
     delay_before_seconds: float = 0.0
     hold_before: Hold | None = None
     forwards: bool = True
@@ -107,6 +109,7 @@ class Fault:
     corrupts_request: Spoils | None = None
     copies: tuple[Copies, ...] = ()
     hold_after: Hold | None = None
+    outlasts_caller_after: bool = False
     delay_after_seconds: float = 0.0
     rewrites: Rewrites | None = None
     cuts: bool = False

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from local_stack.postgres import Postgres
 from service_process import free_port
 
-GONE_SECONDS_MAX = 15.0
+GONE_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.01
 SYSTEM_PROCESSES = (
     "checkpointer",
@@ -91,12 +91,6 @@ def frozen(server: Postgres, *, only_backends: bool = False) -> Iterator[None]:
     """The whole server, or only those who serve clients, as if the machine were starved or its disk hung."""
     with frozen_processes(backends(server) if only_backends else server_processes(server)):
         yield
-
-
-def freeze(server: Postgres, seconds: float, *, only_backends: bool = False) -> None:
-    """Nobody answers for that long."""
-    with frozen(server, only_backends=only_backends):
-        time.sleep(seconds)
 
 
 def restart(server: Postgres) -> float:

@@ -22,7 +22,7 @@ from local_stack.postgres import Postgres
 from stack import Stack, migrate_and_seed, own_stack
 
 ROUND_PAUSE_SECONDS = 0.1
-JOIN_SECONDS_MAX = 60.0
+JOIN_SECONDS_MAX = 120.0
 
 
 @dataclass(slots=True)

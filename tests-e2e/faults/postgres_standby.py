@@ -31,8 +31,8 @@ from local_stack.postgres import Postgres
 
 STANDBY_NAME = "standby"
 FOLLOWER = "select {} from pg_stat_replication where application_name = '" + STANDBY_NAME + "'"
-BACKUP_SECONDS_MAX = 60
-CAUGHT_UP_SECONDS_MAX = 20.0
+BACKUP_SECONDS_MAX = 120
+CAUGHT_UP_SECONDS_MAX = 60.0
 KEEP_WAL = {"wal_keep_size": "512MB"}
 
 
@@ -132,7 +132,7 @@ def rewind(former: Postgres, primary: Postgres) -> None:
 
 
 def ask(server: Postgres, statement: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(server.url(), autocommit=True, connect_timeout=5) as connection:
+    with psycopg.connect(server.url(), autocommit=True, connect_timeout=30) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 

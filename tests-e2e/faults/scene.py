@@ -1,7 +1,9 @@
 """One disturbed stack: rounds played through a faulty network, and what both sides hold of them afterwards."""
 
 import threading
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from answers import Answer
 from both_books import require_agreement
@@ -11,18 +13,15 @@ from faults.wallet_proxy import WalletProxy
 from game_session import GameSession
 from stack import CURRENCY, TENANT, Stack
 
-# The provider's deadlines, shortened so that a time-out costs a test one second and not eight.
-CALL_SECONDS = 1.0
-FAST_PROVIDER = {
-    "PROVIDER_CALL_SECONDS": str(CALL_SECONDS),
-    "PROVIDER_CONNECT_SECONDS": "0.5",
+# Only a call that is held runs into this deadline: on a busy machine any process stands still for a second or two.
+PATIENT_PROVIDER = {
+    "PROVIDER_CALL_SECONDS": "8.0",
     "PROVIDER_LEASE_MARGIN_SECONDS": "0.5",
     "PROVIDER_OUTBOX_INTERVAL_SECONDS": "0.1",
 }
-# For calls that are held until a kill lands: they must not run out of time before.
-PATIENT_PROVIDER = FAST_PROVIDER | {"PROVIDER_CALL_SECONDS": "5.0"}
-BEYOND_THE_DEADLINE_SECONDS = CALL_SECONDS + 0.6
-ROUND_SECONDS_MAX = 60.0
+# Where test after test waits for the deadline, or for the lease of a call that died.
+FAST_PROVIDER = PATIENT_PROVIDER | {"PROVIDER_CALL_SECONDS": "3.0"}
+ROUND_SECONDS_MAX = 120.0
 STEPS = [
     "balance_check",
     "bet_1",
@@ -34,6 +33,11 @@ STEPS = [
     "tombstone_rollback",
     "rejected_rollback",
 ]
+
+
+Key = TypeVar("Key", bound=Hashable)
+Disturbance = tuple[str, int, Fault]
+"""The n-th call of an endpoint, and what happens to it."""
 
 
 @dataclass(slots=True)
@@ -50,6 +54,10 @@ class Round:
         self.thread.join(ROUND_SECONDS_MAX)
         assert not self.thread.is_alive(), "the round never ended"
         return self.answer
+
+    @property
+    def is_over(self) -> bool:
+        return self.thread is not None and not self.thread.is_alive()
 
     @property
     def failed_step(self) -> str:
@@ -97,6 +105,17 @@ class Scene:
         playing.wait()
         return playing
 
+    def play_disturbed(self, disturbances: Mapping[Key, Disturbance]) -> dict[Key, tuple[Rule, Round]]:
+        """Rounds that are played at once, each disturbed at one call of its own: all wait for the deadline together."""
+        started: dict[Key, tuple[Rule, Round]] = {}
+        for key, (endpoint, number, fault) in disturbances.items():
+            session = self.stack.session()
+            rule = self.disturb(step_of(session, endpoint, number), fault)
+            started[key] = rule, self.start_round(session)
+        for _, playing in started.values():
+            playing.wait()
+        return started
+
     def _play(self, playing: Round) -> None:
         session, client = playing.session, self.stack.signing_client(self.stack.provider)
         content = {
@@ -111,6 +130,12 @@ class Scene:
             playing.answer = client.post("/provider/simulate", content)
         except Exception as error:
             playing.failure = error
+
+    def let_leases_end(self) -> None:
+        """As if the time of the dead had passed: nobody alive holds a lease while the provider is dead."""
+        assert self.stack.provider_process.process is None
+        self.database.rows("update provider.wallet_transactions set due_at = now() where due_at is not null")
+        self.database.rows("update provider.rounds set lease_until = now() where state = 'open'")
 
     def require_agreement(self) -> None:
         require_agreement(self.database)

@@ -18,7 +18,7 @@ import pytest
 from local_stack.account import server_account
 from local_stack.cluster import give_to
 
-COMMAND_SECONDS_MAX = 10
+COMMAND_SECONDS_MAX = 60
 FILL_ATTEMPTS_MAX = 100
 
 

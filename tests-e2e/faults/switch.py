@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 
-START_SECONDS_MAX = 5.0
+START_SECONDS_MAX = 30.0
 CHUNK_BYTES = 65_536
 
 

@@ -55,12 +55,13 @@ def test_copies_at_the_same_instant_at_different_processes_have_one_effect(
     # A copy that wins the nonce makes the provider's own request the replay: it signs anew, and gets the same answer.
     assert played.passed, played.answer and played.answer.content
     assert scene.balance(session) == session.opening_balance_minor + 1000
-    mine = [one for one in scene.proxy.deliveries if one.call.transaction_id == rule.hits[0].transaction_id]
-    assert len(mine) >= copies + 1
+    mine = scene.proxy.deliveries_of(rule.hits[0].transaction_id, count=copies + 1)
     told = {(one.answer.status, one.answer.body) for one in mine if one.answer and one.answer.status == 200}
     assert len(told) == 1
     if kind == "the same nonce":
-        assert refusals_of_nonces(mine)["refused: nonce_replay"] == copies
+        # A process that stood still may have turned one away unread, for the want of a connection.
+        unread = sum(one.answer is not None and one.answer.status == 503 for one in mine)
+        assert refusals_of_nonces(mine)["refused: nonce_replay"] + unread == copies
 
 
 def test_a_bet_that_is_released_after_its_rollback_was_answered_is_dead(scene: Scene) -> None:
@@ -74,10 +75,7 @@ def test_a_bet_that_is_released_after_its_rollback_was_answered_is_dead(scene: S
     stones = scene.database.rows("select 1 from casino.tombstones where transaction_id = %(id)s", id=bet)
     assert len(stones) == 1
     gate.open()
-    deadline = time.monotonic() + 10
-    while not (arrived := [one for one in scene.proxy.deliveries if one.call.transaction_id == bet]):
-        assert time.monotonic() < deadline, "the late bet never came"
-        time.sleep(0.02)
+    arrived = scene.proxy.deliveries_of(bet)
     assert [(one.answer.status, one.answer.content["code"]) for one in arrived if one.answer] == [
         (400, "transaction_rolled_back")
     ]
@@ -93,10 +91,7 @@ def test_a_win_that_overtakes_and_is_overtaken_by_other_calls_is_paid(scene: Sce
     assert scene.balance(session) == session.opening_balance_minor + 1000
     gate.open()
     win = first.hits[0].transaction_id
-    deadline = time.monotonic() + 10
-    while len(arrived := [one for one in scene.proxy.deliveries if one.call.transaction_id == win]) < 2:
-        assert time.monotonic() < deadline, "the late win never came"
-        time.sleep(0.02)
+    arrived = scene.proxy.deliveries_of(win, count=2)
     bodies = {one.answer.body for one in arrived if one.answer}
     assert len(bodies) == 1, "the late copy answers what the first one did"
     assert scene.balance(session) == session.opening_balance_minor + 1000

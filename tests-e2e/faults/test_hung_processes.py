@@ -1,7 +1,6 @@
 """A process that hangs and comes back: SIGSTOP and SIGCONT, with somebody else serving meanwhile."""
 
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +10,11 @@ import pytest
 from both_books import require_agreement
 from database import Database
 from faults.fault import Fault, Gate
+from faults.patience import until
 from faults.scene import FAST_PROVIDER, Scene, step_of
 from faults.two_casinos import TwoCasinos, two_casinos
 from local_stack.testing import PostgresServer
 from service_process import ServiceProcess, free_port
-
-ANSWER_SECONDS_MAX = 10.0
 
 pytestmark = pytest.mark.slow
 
@@ -48,13 +46,8 @@ def pair(shared_pair: TwoCasinos) -> Iterator[TwoCasinos]:
 
 
 def answers_to(scene: Scene, transaction_id: str | None) -> list[tuple[int, str | None]]:
-    deadline = time.monotonic() + ANSWER_SECONDS_MAX
-    while True:
-        told = [one for one in scene.proxy.deliveries if one.call.transaction_id == transaction_id]
-        if told:
-            return [(one.answer.status, one.answer.content.get("code")) for one in told if one.answer]
-        assert time.monotonic() < deadline, "the hung process never answered"
-        time.sleep(0.02)
+    told = scene.proxy.deliveries_of(transaction_id)
+    return [(one.answer.status, one.answer.content.get("code")) for one in told if one.answer]
 
 
 def test_a_bet_that_hung_in_a_frozen_process_is_dead_when_its_rollback_was_served_by_another(pair: TwoCasinos) -> None:
@@ -67,14 +60,15 @@ def test_a_bet_that_hung_in_a_frozen_process_is_dead_when_its_rollback_was_serve
     gate.wait_for_arrival()
     with hung(pair.first):
         gate.open()
-        time.sleep(0.2)  # the request lies in the frozen one's socket; from now on the other one is asked
+        bet = rule.hits[0].transaction_id
+        until(lambda: any(call.transaction_id == bet for call in scene.proxy.upstream.sent), "the bet was not sent")
+        # It lies in the frozen one's socket. From now on the other one is asked.
         pair.send_to(pair.second)
         playing.wait()
         assert playing.failed_step == "bet_2"
         scene.require_agreement()
         assert scene.balance(session) == session.opening_balance_minor
-        assert pair.second.is_ready(), "the other process serves"
-    bet = rule.hits[0].transaction_id
+        pair.second.wait_until_ready()  # the other process serves
     assert answers_to(scene, bet) == [(400, "transaction_rolled_back")]
     assert scene.balance(session) == session.opening_balance_minor
 

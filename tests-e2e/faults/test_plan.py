@@ -21,7 +21,7 @@ def test_the_same_seed_prints_the_same_plan_in_another_process() -> None:
     command = [sys.executable, "-m", "faults", "--plan", "--seed", "4711", "--seconds", "90"]
     folder = Path(__file__).parent.parent
     printed = [
-        subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=30).stdout
+        subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=120).stdout
         for _ in range(2)
     ]
     assert printed[0] == printed[1] == f"{draw_plan(4711, 90)}\n"

@@ -22,7 +22,7 @@ from faults.findings import (
 )
 from faults.record import signed_answers
 from faults.round_players import Report
-from faults.scene import FAST_PROVIDER, Round, Scene
+from faults.scene import PATIENT_PROVIDER, Round, Scene
 from local_stack.testing import PostgresServer
 
 DELETE_A_WIN = """
@@ -68,7 +68,7 @@ def transaction_of(played: Round, action: str) -> str:
 def test_each_planted_defect_turns_the_checks_red_that_are_meant_for_it(
     server: PostgresServer, template: Database, tmp_path: Path
 ) -> None:
-    with disturbed_stack(server, template, tmp_path, provider_settings=FAST_PROVIDER) as scene:
+    with disturbed_stack(server, template, tmp_path, provider_settings=PATIENT_PROVIDER) as scene:
         rounds = [scene.play_round(scene.stack.session()) for _ in range(4)]
         assert all(played.passed for played in rounds)
         wait_until_settled(scene.database)

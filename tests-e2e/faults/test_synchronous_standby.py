@@ -5,14 +5,14 @@ is on the primary alone, and a failover would undo an answer that was given. The
 """
 
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from answers import Answer
 from both_books import require_agreement
 from faults.fault import Call, Fault, Gate
+from faults.patience import HANGS_AFTER_SECONDS, until
 from faults.postgres_faults import frozen
 from faults.postgres_scene import PostgresScene, running_server, stack_on
 from faults.postgres_standby import KEEP_WAL, running_standby, synchronise
@@ -25,10 +25,11 @@ from signing_client import SigningClient
 
 pytestmark = pytest.mark.slow
 
-WAITS_FOR_STANDBY = """
-    select pid from pg_stat_activity where wait_event = 'SyncRep' and application_name = %(service)s
+CANCEL_WAITS = """
+    select pg_cancel_backend(pid) as done from pg_stat_activity
+    where wait_event = 'SyncRep' and application_name = %(service)s
 """
-WAIT_SECONDS_MAX = 5.0
+CLAIMED = "select nonce from casino.nonces where nonce = %(nonce)s"
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +73,30 @@ class Waiting:
     def _send(self) -> None:
         self._answer = self._client.send(self._sent)
 
+    @property
+    def nonce(self) -> str:
+        return self._sent.nonce
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
     def answer(self) -> Answer:
-        self._thread.join(WAIT_SECONDS_MAX * 4)
+        self._thread.join(HANGS_AFTER_SECONDS)
         assert self._answer is not None, "no answer"
         return self._answer
 
 
-def cancel_waits(scene: PostgresScene, service: str, *, seconds: float) -> int:
+def cancel_waits(scene: PostgresScene, service: str, *, until_over: Callable[[], bool]) -> int:
     """What an impatient administrator does: cancel whoever waits for the standby. Answers how many waits it were."""
-    cancelled, deadline = 0, time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        for row in scene.database.rows(WAITS_FOR_STANDBY, service=service):
-            cancelled += scene.database.row("select pg_cancel_backend(%(pid)s) as done", pid=row["pid"])["done"]
-        time.sleep(0.02)
+    cancelled = 0
+
+    def cancel() -> bool:
+        nonlocal cancelled
+        cancelled += sum(row["done"] for row in scene.database.rows(CANCEL_WAITS, service=service))
+        return until_over()
+
+    until(cancel, lambda: f"it never ended, although {cancelled} waits were cancelled")
     return cancelled
 
 
@@ -98,10 +110,10 @@ def test_a_bet_whose_wait_for_the_standby_is_cancelled_is_unknown_until_the_stan
     with scene.database.transaction() as holder:
         holder.execute("select from casino.wallets where player_id = %s for update", (session.user_id,))
         waiting = Waiting(scene, "debit", bet)
-        time.sleep(0.5)  # the nonce is claimed meanwhile: only the bet is left to do
+        until(lambda: scene.database.rows(CLAIMED, nonce=waiting.nonce), "the nonce never was claimed")
         with frozen(standby):
             holder.rollback()
-            cancelled = cancel_waits(scene, "casino-service", seconds=5.0)
+            cancelled = cancel_waits(scene, "casino-service", until_over=lambda: waiting.is_over)
             answer = waiting.answer()
             booked = transactions_of(scene, session.user_id)
     assert cancelled > 0, "nobody waited for the standby: nothing was tried"
@@ -121,7 +133,7 @@ def test_a_nonce_whose_wait_for_the_standby_is_cancelled_lets_nothing_through(
     bet = session.debit_content()
     with frozen(standby):
         waiting = Waiting(scene, "debit", bet)
-        cancelled = cancel_waits(scene, "casino-service", seconds=5.0)
+        cancelled = cancel_waits(scene, "casino-service", until_over=lambda: waiting.is_over)
         answer = waiting.answer()
         assert transactions_of(scene, session.user_id) == 0
     assert cancelled > 0, "nobody waited for the standby: nothing was tried"
@@ -146,7 +158,7 @@ def test_an_intent_whose_wait_for_the_standby_is_cancelled_is_not_sent(
     gate.wait_for_arrival()
     with frozen(standby):
         gate.open()
-        cancelled = cancel_waits(scene, "provider", seconds=3.0)
+        cancelled = cancel_waits(scene, "provider", until_over=lambda: playing.is_over)
         assert cancelled > 0, "nobody waited for the standby: nothing was tried"
         assert "debit" not in sent
     playing.wait()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from faults.fault import Call
 from faults.wire import Message, read_message
 
-ANSWER_SECONDS_MAX = 15.0
+ANSWER_SECONDS_MAX = 60.0
 NONCE = re.compile(r"(?:^|,)n=([0-9A-Za-z_-]{16,64})(?:,|$)")
 
 
@@ -36,13 +36,15 @@ class Upstream:
 
     def __init__(self, ports: Sequence[int]) -> None:
         self.ports = list(ports)
+        self.sent: list[Call] = []
+        """Requests whose last byte has left, answered or not."""
         self.deliveries: list[Delivery] = []
         self._turns = 0
 
     async def deliver(self, call: Call, raw: bytes) -> Message | None:
         """The wallet's answer, or None where it is dead or says nothing."""
         sent_at = time.monotonic()
-        answer = await self._exchange(raw)
+        answer = await self._exchange(call, raw)
         self.deliveries.append(Delivery(call, sent_at, time.monotonic(), answer))
         return answer
 
@@ -55,7 +57,7 @@ class Upstream:
             await _drained(writer)
             writer.close()
 
-    async def _exchange(self, raw: bytes) -> Message | None:
+    async def _exchange(self, call: Call, raw: bytes) -> Message | None:
         connection = await self._connect()
         if connection is None:
             return None
@@ -64,6 +66,7 @@ class Upstream:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 writer.write(raw)
                 await writer.drain()
+                self.sent.append(call)
                 return await read_message(reader)
         except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError):
             # ValueError: not a message that this proxy understands, as after a request whose head was spoilt.

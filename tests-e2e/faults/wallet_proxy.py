@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol
 
-from faults.fault import Call, Fault, Matches, Rule
+from faults.fault import HELD_SECONDS_MAX, Call, Fault, Matches, Rule
+from faults.patience import until
 from faults.upstream import Delivery, Upstream
 from faults.wire import BODY_BYTES_MAX, Message, answer, read_message
 
-START_SECONDS = 5.0
+START_SECONDS = 30.0
 NO_FAULT = Fault()
 FLOOD_CHUNK_BYTES = 16_384
 FLOOD_BYTES_MAX = 8 * BODY_BYTES_MAX
@@ -76,6 +77,15 @@ class WalletProxy:
         """Every request that reached the wallet's door."""
         return self.upstream.deliveries
 
+    def deliveries_of(self, transaction_id: str | None, *, count: int = 1) -> Sequence[Delivery]:
+        """What the wallet answered about a transaction, when there are so many answers: copies come when they come."""
+
+        def answered() -> Sequence[Delivery]:
+            found = [one for one in self.deliveries if one.call.transaction_id == transaction_id]
+            return found if len(found) >= count else []
+
+        return until(answered, f"{transaction_id} never was answered {count} times at the wallet's door")
+
     def calls(self, token: str) -> Sequence[Passage]:
         return [passage for passage in self.passages if passage.call.token == token]
 
@@ -109,11 +119,11 @@ class WalletProxy:
     async def _serve_caller(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while (request := await read_message(reader)) is not None:
-                if not await self._pass_on(request, writer):
+                if not await self._pass_on(request, reader, writer):
                     break
         writer.transport.abort()
 
-    async def _pass_on(self, request: Message, writer: asyncio.StreamWriter) -> bool:
+    async def _pass_on(self, request: Message, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One call through its fault. False: the connection is cut."""
         call = self._recognise(request)
         fault = next((rule.fault for rule in self._rules if rule.take(call)), None)
@@ -121,9 +131,9 @@ class WalletProxy:
             fault = self._policy.decide(call) if self._policy else NO_FAULT
         if fault.hangs_up_first:
             self.passages.append(Passage(call, None))
-            self._leave_behind(self._suffer(call, fault))
+            self._leave_behind(self._suffer(call, fault, reader))
             return False
-        reply = await self._suffer(call, fault)
+        reply = await self._suffer(call, fault, reader)
         if reply is None or fault.cuts:
             self.passages.append(Passage(call, None))
             return False
@@ -131,15 +141,19 @@ class WalletProxy:
         self.passages.append(Passage(call, None if spoilt else reply.status))
         return await self._answer(reply, fault, writer)
 
-    async def _suffer(self, call: Call, fault: Fault) -> Message | None:
+    async def _suffer(self, call: Call, fault: Fault, caller: asyncio.StreamReader) -> Message | None:
         self.under_way += 1
         try:
             await asyncio.sleep(fault.delay_before_seconds)
+            if fault.outlasts_caller_before:
+                await _until_given_up(caller)
             if fault.hold_before:
                 await fault.hold_before.hold()
             reply = await self._forward(call, fault)
             if fault.hold_after:
                 await fault.hold_after.hold()
+            if fault.outlasts_caller_after:
+                await _until_given_up(caller)
             await asyncio.sleep(fault.delay_after_seconds)
         finally:
             self.under_way -= 1
@@ -193,6 +207,13 @@ class WalletProxy:
         key = str(request.content.get("transactionId") or f"{request.target} {request.content}")
         self._attempts[key] += 1
         return Call(endpoint=endpoint, request=request, attempt=self._attempts[key])
+
+
+async def _until_given_up(caller: asyncio.StreamReader) -> None:
+    """The caller's own deadline, whatever it is: it says nothing more until it hangs up."""
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(HELD_SECONDS_MAX):
+            await caller.read(1)
 
 
 async def _drip(raw: bytes, writer: asyncio.StreamWriter, *, pause_seconds: float) -> None:
