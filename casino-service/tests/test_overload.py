@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 from casino_testing.edge import FakeProvider, Service, bet, rollback, serving
-from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX, held_transaction, until, until_waiting
-from casino_testing.scrape import scrape
+from casino_testing.processes import WAIT_SECONDS_MAX, WAITING_FOR_LOCKS, held_transaction, until, until_waiting
+from casino_testing.scrape import until_shown
 from casino_testing.tenant import Tenant
 
-from casino.app import ASIDE_POOL_SIZE_MAX
 from casino.errors import ERRORS
 from casino.sessions import provider_client
 from casino.sessions.provider_client import CONNECTIONS_MAX
@@ -36,21 +35,14 @@ def require_shed(response: httpx.Response) -> None:
     assert response.json()["requestId"] == response.headers["x-request-id"]
 
 
+def under_way(tasks: list[asyncio.Task[httpx.Response]]) -> list[asyncio.Task[httpx.Response]]:
+    return [task for task in tasks if not task.done()]
+
+
 async def settle() -> None:
     """Let requests that were sent off reach the place where they wait."""
     for _ in range(50):
         await asyncio.sleep(0.005)
-
-
-async def until_pools_are_open(service: Service) -> None:
-    """Wait until both pools have what they begin with: short patience is not meant for the time connecting takes."""
-    pools = [{"pool": name, "state": "idle"} for name in ("money", "aside")]
-    async with asyncio.timeout(WAIT_SECONDS_MAX):
-        while True:
-            seen = await scrape(service.anybody)
-            if all(seen.value("casino_pool_connections", **pool) >= 2 for pool in pools):
-                return
-            await asyncio.sleep(POLL_SECONDS)
 
 
 async def test_new_bets_give_way_first_then_everything_and_health_never(
@@ -111,7 +103,8 @@ async def test_a_bet_that_waited_longer_than_its_caller_is_never_begun(tenant: T
 async def test_launches_that_hold_every_connection_of_theirs_hold_up_no_bet(tenant: Tenant) -> None:
     """Row D1: nothing but bets gets through while the games cannot be read, and bets do."""
     async with serving(tenant, pool_wait_seconds=0.5) as service:
-        await until_pools_are_open(service)
+        for pool in ("money", "aside"):  # so little patience is not meant for the time that connecting takes
+            await until_shown(service.anybody, 2, "casino_pool_connections", pool=pool, state="idle")
         token = await service.launch()
         with held_transaction(tenant) as holder:
             holder.execute("lock table casino.games in access exclusive mode")
@@ -120,9 +113,9 @@ async def test_launches_that_hold_every_connection_of_theirs_hold_up_no_bet(tena
             for number in range(20):
                 placed = await service.post("debit", bet(token, roundId=f"round-{number}"))
                 assert placed.status_code == 200
-            await until(lambda: sum(each.done() for each in launches) >= len(launches) - ASIDE_POOL_SIZE_MAX)
+            await until(lambda: len(under_way(launches)) <= len(tenant.sql(WAITING_FOR_LOCKS)))
+            held = under_way(launches)
             refused = [each.result() for each in launches if each.done()]
-            held = [each for each in launches if not each.done()]
         assert len(refused) >= 30
         for answer in refused:
             require_shed(answer)

@@ -10,6 +10,7 @@ import pytest
 from casino_testing.backend import turns
 from casino_testing.edge import bet, serving
 from casino_testing.processes import held_transaction, until, until_waiting
+from casino_testing.scrape import until_shown
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from structlog.typing import EventDict
 
@@ -35,6 +36,7 @@ async def test_bets_in_flight_are_answered_before_the_service_is_gone(own_databa
             holder.execute("select pg_advisory_xact_lock(0)")
             asking = [asyncio.create_task(service.post("debit", content)) for content in contents]
             await until_waiting(tenant)
+            await until_shown(service.anybody, len(asking), "casino_queue_length", committer="money")
             stopping = asyncio.create_task(running.aclose())
             await turns()
             assert not any(task.done() for task in (*asking, stopping))

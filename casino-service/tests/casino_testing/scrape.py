@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import httpx
@@ -9,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from casino.metrics import PATH
+from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX
 
 
 @dataclass(frozen=True)
@@ -39,3 +41,10 @@ async def scrape(client: httpx.AsyncClient) -> Scrape:
     assert response.status_code == 200, response.text
     assert response.headers["content-type"].startswith("text/plain")
     return read(response.text)
+
+
+async def until_shown(client: httpx.AsyncClient, least: float, name: str, **labels: str) -> None:
+    """Scrape until a metric is at least so much."""
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        while (await scrape(client)).value(name, **labels) < least:  # noqa: ASYNC110 - a metric tells nobody
+            await asyncio.sleep(POLL_SECONDS)
