@@ -21,7 +21,7 @@ from shared_signing.verifier import Verifier
 
 HEADER = "x-casino-signature"
 RING = KeyRing(parse_keys("casino-secret", None))
-STOP_SECONDS_MAX = 20
+WAIT_SECONDS = 60
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -49,7 +49,9 @@ def base_url(request: pytest.FixtureRequest) -> Iterator[str]:
         refuse=refuse,
     )
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(edge, http=request.param, lifespan="off", log_level="critical"))
+    server = uvicorn.Server(
+        uvicorn.Config(edge, http=request.param, lifespan="off", log_level="critical", timeout_keep_alive=WAIT_SECONDS)
+    )
 
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()  # the socket listens already: what comes before the server is ready waits in its backlog
@@ -57,13 +59,13 @@ def base_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(STOP_SECONDS_MAX)
+        thread.join(WAIT_SECONDS)
         listener.close()
 
 
 @pytest.fixture
 def client(base_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=base_url, auth=SignedAuth(Signer(RING), RING, HEADER)) as client:
+    with httpx.Client(base_url=base_url, auth=SignedAuth(Signer(RING), RING, HEADER), timeout=WAIT_SECONDS) as client:
         yield client
 
 
@@ -122,7 +124,7 @@ def test_a_crash_is_a_signed_answer_that_ends_the_connection(client: httpx.Clien
 def test_an_asynchronous_client_signs_and_judges_the_same(base_url: str) -> None:
     async def run() -> list[httpx.Response]:
         auth = SignedAuth(Signer(RING), RING, HEADER)
-        async with httpx.AsyncClient(base_url=base_url, auth=auth) as client:
+        async with httpx.AsyncClient(base_url=base_url, auth=auth, timeout=WAIT_SECONDS) as client:
             return await asyncio.gather(*(client.post("/casino/debit", json={"n": n}) for n in range(20)))
 
     assert {response.extensions["signature"] for response in asyncio.run(run())} == {"good"}
@@ -131,7 +133,7 @@ def test_an_asynchronous_client_signs_and_judges_the_same(base_url: str) -> None
 def test_a_caller_that_hangs_up_in_its_body_leaves_the_server_well(base_url: str, client: httpx.Client) -> None:
     host, port = base_url.removeprefix("http://").split(":")
     for _ in range(5):
-        with socket.create_connection((host, int(port)), timeout=5) as connection:
+        with socket.create_connection((host, int(port)), timeout=WAIT_SECONDS) as connection:
             connection.sendall(b"POST /casino/debit HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf")
     assert client.post("/casino/debit").extensions["signature"] == "good"
 
@@ -139,7 +141,7 @@ def test_a_caller_that_hangs_up_in_its_body_leaves_the_server_well(base_url: str
 def test_a_curl_like_caller_that_signs_by_hand_is_understood(base_url: str) -> None:
     signed = Signer(RING).sign_request("POST", "/casino/debit?a=%20", b"{}")
     host, port = base_url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=WAIT_SECONDS) as connection:
         connection.sendall(
             b"POST /casino/debit?a=%20 HTTP/1.1\r\nHost: x\r\nX-Casino-Signature:   "
             + signed.header.encode()

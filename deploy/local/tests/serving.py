@@ -12,8 +12,8 @@ from pathlib import Path
 
 from local_stack.ports import free_port
 
-READY_SECONDS = 60
-STOP_SECONDS = 60
+READY_SECONDS = 150
+STOP_SECONDS = 100
 POLL_SECONDS = 0.05
 
 

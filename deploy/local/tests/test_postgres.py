@@ -17,7 +17,7 @@ from local_stack.ports import free_port
 from local_stack.postgres import Postgres
 from local_stack.testing import CloneDatabase, PostgresServer, create_database
 
-SETTLE_SECONDS = 15
+SETTLE_SECONDS = 60
 
 
 def scalar(url: str, statement: str) -> object:
