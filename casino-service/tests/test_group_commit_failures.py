@@ -19,7 +19,7 @@ Group = GroupCommit[Command, Command]
 DEADLINE = 60.0
 """On the clock of the tests, which begins at 0: long after everything else."""
 KEYS = ("a", "b", "c", "d", "e", "f", "g", "h")
-BUSY_FOR_EVER = [Deed.BUSY] * 100_000
+BUSY_FOR_SECONDS = [Deed.BUSY] * 1_000
 
 
 def group_over(backend: Backend) -> Group:
@@ -106,7 +106,7 @@ async def test_a_busy_key_is_tried_again_and_its_neighbours_are_answered_at_once
 
 
 async def test_a_key_that_stays_busy_is_refused_as_busy(clock: Clock) -> None:
-    backend = Backend(BUSY_FOR_EVER)
+    backend = Backend(BUSY_FOR_SECONDS)
     group = group_over(backend)
     answering = asyncio.ensure_future(outcomes_of(group, ("a", 1)))
     await until(lambda: len(backend.batches) > 2)  # it is tried again
@@ -118,7 +118,7 @@ async def test_a_key_that_stays_busy_is_refused_as_busy(clock: Clock) -> None:
 
 
 async def test_a_busy_key_waits_no_longer_than_its_deadline(clock: Clock) -> None:
-    backend = Backend(BUSY_FOR_EVER)
+    backend = Backend(BUSY_FOR_SECONDS)
     answering = asyncio.ensure_future(outcomes_of(group_over(backend), ("a", 1), deadline=BUSY_PATIENCE_SECONDS / 2))
     await until(lambda: len(backend.batches) > 2)
     assert not answering.done()
@@ -150,7 +150,7 @@ async def test_close_waits_for_busy_keys_too() -> None:
     assert await future == ("a", 1)
 
 
-@pytest.mark.parametrize("then", [BUSY_FOR_EVER, [Deed.REFUSE, Deed.SHED], [Deed.REFUSE, Deed.REFUSE]])
+@pytest.mark.parametrize("then", [BUSY_FOR_SECONDS, [Deed.REFUSE, Deed.SHED], [Deed.REFUSE, Deed.REFUSE]])
 @pytest.mark.parametrize("lost", [Deed.LOSE_AFTER, Deed.LOSE_BEFORE])
 async def test_what_may_be_booked_is_never_said_to_be_refused_before_any_work(
     clock: Clock, lost: Deed, then: Sequence[Deed]
