@@ -17,13 +17,16 @@ from psycopg import sql
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from deadlines import Deadlines
 from fake_wallet import FakeWallet
 
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
+from provider.connections import DEAD_PEER
 from provider.log import configure_logging
 from provider.migrate import migrate
 
 LOGIN = "provider_login"
+PATIENCE_SECONDS = 60
 
 
 class Tape(io.StringIO):
@@ -62,6 +65,30 @@ def template(postgres_server: PostgresServer) -> Iterator[str]:
         connection.execute(sql.SQL("grant provider_app to {}").format(sql.Identifier(LOGIN)))
     yield name
     drop_database(postgres_server, name)
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[pytest.MonkeyPatch]:
+    """A machine with other work connects and answers when it can: no bound on a wait for Postgres is met by chance."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(DEAD_PEER, "connect_timeout", PATIENCE_SECONDS)
+        patch.setattr("provider.db.POOL_WAIT_SECONDS", PATIENCE_SECONDS)
+        patch.setattr("provider.db.LOCK_TIMEOUT_MS", PATIENCE_SECONDS * 1000)
+        patch.setattr("provider.db.STATEMENT_TIMEOUT_MS", PATIENCE_SECONDS * 1000)
+        patch.setattr("provider.open_ends.READ_SECONDS_MAX", PATIENCE_SECONDS)
+        yield patch
+
+
+@pytest.fixture
+def own_patience(patience: pytest.MonkeyPatch) -> None:
+    """The bounds of the product itself: for a test whose database stays away."""
+    patience.undo()
+
+
+@pytest.fixture
+def deadlines(monkeypatch: pytest.MonkeyPatch) -> Deadlines:
+    """The deadlines of calls and of rounds, in the test's hands."""
+    return Deadlines(monkeypatch)
 
 
 @pytest.fixture

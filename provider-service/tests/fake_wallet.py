@@ -116,14 +116,14 @@ class FakeWallet:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(10), "the fake wallet did not start"
+        assert self._ready.wait(60), "the fake wallet did not start"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._closing.set)
-        self._thread.join(10)
+        self._thread.join(60)
 
     def plan(self, kind: str, fault: Fault, *, skip: int = 0, times: int = 1) -> None:
         """The next calls of this kind (`*`: of any), after `skip` good ones, meet this fault, `times` times."""

@@ -19,7 +19,7 @@ from shared_signing.keys import KeyRing
 
 async def run_once(database_url: str, wallet: FakeWallet, *, heals: bool = True, **changed: Any) -> dict[str, Any]:
     """One run; returns its report."""
-    settings = settings_for(database_url, wallet.url, **{"call_seconds": 2.0, **changed})
+    settings = settings_for(database_url, wallet.url, **changed)
     async with create_pool(settings) as pool:
         books = RunBooks(pool)
         run_id = await books.begin("test", heals=heals, scheduled_for=None)

@@ -11,13 +11,15 @@ from typing import Any
 import psycopg
 import pytest
 from books_desk import LEASE_SECONDS, LOST, NO_MONEY, OK, Desk, at_desk, called
-from provider_bench import rows
+from provider_bench import rows, until
 
 from provider.outbox.books import ATTEMPTS_KEPT_MAX, NotRecorded, Recorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
 from provider.outbox.courier import Delivered
 from provider.sessions.queries import stop_session
 from provider.wallet_client.messages import Head
+
+WAITING = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 async def refusal_of(work: Awaitable[Any]) -> str:
@@ -97,7 +99,7 @@ def test_a_late_acceptance_does_not_revive_a_bet_that_was_given_up(database_url:
 
     async def work(desk: Desk) -> tuple[int, Recorded, str]:
         bet = await desk.debit()
-        await asyncio.sleep(LEASE_SECONDS * 1.2)
+        await desk.end_leases()
         given_up = await desk.books.give_up_expired_bets(10)
         late = await desk.books.write_outcome(bet, called(OK))
         return given_up, late, await desk.state_of(bet)
@@ -126,7 +128,7 @@ def test_giving_up_a_bet_while_its_rollback_is_answered_does_not_deadlock(databa
             query = "select from provider.wallet_transactions where transaction_id = %s for no key update"
             await giving_up.execute(query, (bet.transaction_id,))
             answering = asyncio.create_task(desk.books.write_outcome(rollback, called(OK)))
-            await asyncio.sleep(0.3)
+            await until(lambda: rows(owner_url, WAITING))
             await giving_up.execute("select provider.give_up_bet(%s, 'test')", (bet.transaction_id,))
             await giving_up.commit()
             return await answering
@@ -226,12 +228,15 @@ async def plant_rollbacks(connection: psycopg.AsyncConnection[Any], desk: Desk, 
     )
 
 
-def test_a_claimed_row_comes_back_when_its_lease_ends(database_url: str) -> None:
+def test_a_claimed_row_comes_back_when_its_lease_ends(database_url: str, owner_url: str) -> None:
     async def work(desk: Desk) -> tuple[int, int, int]:
         await desk.debit(LOST)
         first = len(await desk.books.claim_due(10))
         leased = len(await desk.books.claim_due(10))
-        await asyncio.sleep(LEASE_SECONDS * 1.2)
+        (lease,) = rows(owner_url, "select due_at - clock_timestamp() as left from provider.wallet_transactions"
+                        " where kind = 'rollback'")  # fmt: skip
+        assert 0 < lease["left"].total_seconds() <= LEASE_SECONDS
+        await desk.end_leases()
         return first, leased, len(await desk.books.claim_due(10))
 
     assert at_desk(database_url, work) == (1, 0, 1)
@@ -255,11 +260,11 @@ def test_an_abandoned_round_whose_payouts_are_answered_is_settled(database_url: 
         bet = await desk.debit(OK)
         credit = desk.call("credit", related_transaction_id=bet.transaction_id)  # it does not end the round
         await desk.books.write_intent(credit)
-        await asyncio.sleep(LEASE_SECONDS * 1.2)
+        await desk.end_leases()
         await desk.books.end_abandoned_rounds(10)
         waiting = await desk.state_of(bet)
         await desk.books.write_outcome(credit, called(OK))
-        await asyncio.sleep(LEASE_SECONDS * 1.2)
+        await desk.end_leases()
         return waiting, await desk.books.end_abandoned_rounds(10), await desk.state_of(bet)
 
     assert at_desk(database_url, work) == ("committed", 1, "settled")
@@ -270,10 +275,9 @@ def test_the_attempts_kept_for_one_transaction_are_bounded(database_url: str, ow
     async def work(desk: Desk) -> None:
         await desk.debit(LOST)
         for _ in range(3):
-            await asyncio.sleep(0.11)
             due = (await desk.books.claim_due(1))[0].opened("token", fresh_request_id="r")
             await desk.books.write_outcome(due, called(LOST, attempts=ATTEMPTS_KEPT_MAX))
-            await asyncio.sleep(0.3)
+            await desk.end_leases()
 
     at_desk(database_url, work)
     kept = rows(owner_url, "select count(*) from provider.wallet_attempts as a join provider.wallet_transactions as t"

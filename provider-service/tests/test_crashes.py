@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 from fake_wallet import Exchange, FakeWallet, Fault
+from provider_bench import end_leases, rows, settled, signed_client, until
 from provider_bench import fresh_launch as launch_body
-from provider_bench import rows, settled, signed_client
 from provider_books import require_agreement
 from provider_process import ProviderProcess
-from wallet_faults import after_work, stall
+from wallet_faults import after_work, hold, stall
 
 CALLS = [
     "balance",
@@ -30,6 +30,7 @@ CALLS = [
     "last balance",
 ]
 PAYOUT = CALLS.index("payout")
+WAIT_SECONDS = 60
 
 
 async def answer_first(exchange: Exchange) -> None:
@@ -75,12 +76,14 @@ def test_a_provider_killed_at_any_call_of_a_round_leaves_nothing_open(  # noqa: 
 ) -> None:
     """Row A2."""
     wallet.plan("*", MOMENTS[moment], skip=number)
+    wallet.plan("*", stall, skip=number, times=len(CALLS))  # the round comes no further, however late the kill is
     with ProviderProcess(database_url, wallet.url, tmp_path / "first.log") as first:
         playing = in_background(lambda: asyncio.run(start_a_round(first.url)))
-        assert wallet.reached.wait(20), "the round never came so far"
+        assert wallet.reached.wait(WAIT_SECONDS), "the round never came so far"
         first.kill()
-        playing.join(20)
+        playing.join(WAIT_SECONDS)
     wallet.forget_plans()
+    end_leases(owner_url)
     with ProviderProcess(database_url, wallet.url, tmp_path / "second.log") as second:
         asyncio.run(settled(owner_url))
         assert second.terminate() == 0
@@ -99,13 +102,15 @@ def test_a_provider_killed_while_the_wallet_is_away_goes_on_where_it_stood(
     wallet.plan("rollback", stall, times=3)
     with ProviderProcess(database_url, wallet.url, tmp_path / "first.log") as first:
         playing = in_background(lambda: asyncio.run(start_a_round(first.url)))
-        assert wallet.reached.wait(20)
+        assert wallet.reached.wait(WAIT_SECONDS)
         first.kill()
-        playing.join(20)
+        playing.join(WAIT_SECONDS)
     wallet.reached.clear()
+    end_leases(owner_url)
     with ProviderProcess(database_url, wallet.url, tmp_path / "second.log"):
-        assert wallet.reached.wait(20), "the rollback was not sent after the restart"
+        assert wallet.reached.wait(WAIT_SECONDS), "the rollback was not sent after the restart"
     wallet.forget_plans()
+    end_leases(owner_url)
     with ProviderProcess(database_url, wallet.url, tmp_path / "third.log"):
         asyncio.run(settled(owner_url))
     assert wallet.model.balance_minor == wallet.model.start_minor
@@ -116,12 +121,7 @@ def test_a_provider_killed_while_the_wallet_is_away_goes_on_where_it_stood(
 def test_a_round_under_way_is_finished_before_a_terminated_provider_ends(
     database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
 ) -> None:
-    async def slow(exchange: Exchange) -> None:
-        exchange.wallet.reached.set()
-        await asyncio.sleep(0.5)
-        await exchange.send(exchange.execute())
-
-    wallet.plan("debit", slow)
+    wallet.plan("debit", hold)
     statuses: list[int] = []
 
     async def play(url: str) -> None:
@@ -133,9 +133,12 @@ def test_a_round_under_way_is_finished_before_a_terminated_provider_ends(
 
     with ProviderProcess(database_url, wallet.url, tmp_path / "log") as provider:
         playing = in_background(lambda: asyncio.run(play(provider.url)))
-        assert wallet.reached.wait(20)
+        assert wallet.reached.wait(WAIT_SECONDS)
+        provider.ask_to_end()
+        asyncio.run(until(lambda: not provider.listens()))
+        wallet.forget_plans()
         assert provider.terminate() == 0
-        playing.join(20)
+        playing.join(WAIT_SECONDS)
     assert statuses == [200]
     assert rows(owner_url, "select state from provider.rounds") == [{"state": "settled"}]
     require_agreement(owner_url, wallet.model)
@@ -161,13 +164,14 @@ def test_a_provider_that_slept_longer_than_its_lease_does_not_undo_what_recovery
 
     with ProviderProcess(database_url, wallet.url, tmp_path / "sleeper.log") as sleeper:
         playing = in_background(lambda: asyncio.run(play(sleeper.url)))
-        assert wallet.reached.wait(20)
+        assert wallet.reached.wait(WAIT_SECONDS)
         sleeper.pause()
+        end_leases(owner_url)
         with ProviderProcess(database_url, wallet.url, tmp_path / "other.log"):
             asyncio.run(settled(owner_url))
         wallet.forget_plans()
         sleeper.go_on()
-        playing.join(20)
+        playing.join(WAIT_SECONDS)
         asyncio.run(settled(owner_url))
     assert [report["passed"] for report in reports] == [False]
     assert wallet.model.balance_minor == wallet.model.start_minor

@@ -159,6 +159,7 @@ def test_a_provider_on_an_empty_database_is_not_ready(postgres_server: Any, wall
     assert (ready.status_code, ready.json()["missing"]) == (503, ["migrations"])
 
 
+@pytest.mark.usefixtures("own_patience")
 def test_a_provider_without_a_database_is_live_not_ready_and_does_no_work(wallet: FakeWallet) -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
     live = answer_of(nowhere, wallet, lambda p: p.client.get("/health/live", auth=None))

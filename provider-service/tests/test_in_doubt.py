@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from books_desk import LEASE_SECONDS, LOST, NO_MONEY, OK, Desk, at_desk, called
+from books_desk import LOST, NO_MONEY, OK, Desk, at_desk, called
 from fake_wallet import CASINO_SECRET, Exchange, FakeWallet
-from provider_bench import serving
+from provider_bench import serving, until
 from test_outbox import MANY, plant_abandoned_rounds
-from wallet_faults import after_work, cut
+from wallet_faults import after_work, cut, stall
 
 from provider.outbox.books import NotRecorded, Recorded
 from provider.outbox.calls import rollback_id_of
@@ -23,7 +23,6 @@ from shared_signing.keys import Key, KeyRing
 LONG_INTERVAL_SECONDS = 300.0
 """Between two rounds of the outbox: whatever happens in a test happens because somebody woke it."""
 STEADY_SECONDS = 0.5
-WAIT_SECONDS = 15.0
 
 
 async def refusal_of(work: Any) -> str:
@@ -66,7 +65,7 @@ def test_a_late_refusal_does_not_end_a_bet_that_was_given_up(database_url: str) 
 
     async def work(desk: Desk) -> tuple[int, Recorded, str]:
         bet = await desk.debit()
-        await asyncio.sleep(LEASE_SECONDS * 1.2)
+        await desk.end_leases()
         given_up = await desk.books.give_up_expired_bets(10)
         late = await desk.books.write_outcome(bet, called(NO_MONEY))
         return given_up, late, await desk.state_of(bet)
@@ -85,9 +84,9 @@ def test_a_bet_whose_answer_is_lost_wakes_the_outbox(
     async def work(desk: Desk) -> int:
         woke: list[bool] = []
         client = WalletClient(
-            create_http_client(base_url=wallet.url, call_seconds=5, connect_seconds=2),
+            create_http_client(base_url=wallet.url, call_seconds=30, connect_seconds=30),
             KeyRing([Key("main", CASINO_SECRET)]),
-            call_seconds=5,
+            call_seconds=30,
         )
         await Courier(desk.pool, desk.books, client, nudge=lambda: woke.append(True)).send(desk.call("debit"))
         await client.aclose()
@@ -105,12 +104,12 @@ def test_a_wallet_that_hangs_holds_no_more_deliveries_than_the_bound(
 
     async def hold(exchange: Exchange) -> None:
         held.append(exchange.call.members["transactionId"])
-        await exchange.stall()
+        await stall(exchange)
 
     wallet.plan("rollback", hold, times=MANY)
 
     async def run() -> int:
-        async with serving(database_url, wallet):
+        async with serving(database_url, wallet, call_seconds=60.0):
             await until(lambda: len(held) >= DELIVERIES_MAX)
             await asyncio.sleep(STEADY_SECONDS)  # ten more rounds of the outbox
             count = len(held)
@@ -132,9 +131,3 @@ def test_a_backlog_is_worked_off_without_waiting_for_the_next_round(
 
     asyncio.run(run())
     assert len({call.members["transactionId"] for call in wallet.made("rollback")}) == MANY
-
-
-async def until(reached: Any) -> None:
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not reached():  # noqa: ASYNC110 - what is waited for happens in another thread
-            await asyncio.sleep(0.02)

@@ -10,11 +10,11 @@ import asyncio
 
 import pytest
 from fake_wallet import Exchange, FakeWallet
-from provider_bench import rows, serving, settled
+from provider_bench import rows, serving, settled, until
 from provider_books import require_agreement
 
 CALLS = 40
-ROUNDS_MAX = 20
+ROUNDS_MAX = 100
 IDLE_SECONDS = 0.2
 ROUND_CALLS = 11
 """Calls of a scripted round: nine steps, two of which ask for the balance besides."""
@@ -24,6 +24,8 @@ async def answer_and_close(exchange: Exchange) -> None:
     """Answer well, and close the connection without having said so."""
     await exchange.send(exchange.execute())
     exchange.cut()
+    await exchange.writer.wait_closed()
+    exchange.wallet.reached.set()
 
 
 def test_a_connection_that_was_closed_while_it_was_idle_costs_no_call(
@@ -34,6 +36,7 @@ def test_a_connection_that_was_closed_while_it_was_idle_costs_no_call(
     async def run() -> list[bool]:
         async with serving(database_url, wallet) as provider:
             passed = [(await provider.simulate())["passed"]]
+            await until(wallet.reached.is_set)
             await asyncio.sleep(IDLE_SECONDS)
             return [*passed, (await provider.simulate())["passed"]]
 

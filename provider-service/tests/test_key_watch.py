@@ -10,8 +10,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from deadlines import Deadlines
 from fake_wallet import CASINO_SECRET, FakeWallet
-from provider_bench import CASINO_KEY, fresh_launch, rows, serving, settings_for, settled
+from provider_bench import CASINO_KEY, fresh_launch, rows, serving, settings_for, settled, until
 from test_outbox import plant_abandoned_rounds
 from test_settings import problems_of
 
@@ -22,7 +23,6 @@ from shared_signing.live_keys import KeyFile
 
 K2 = Key("k2", b"second-casino-secret")
 MAIN_ENDED = {"id": "main", "notAfter": "2020-01-01T00:00:00Z"}
-WAIT_SECONDS_MAX = 10.0
 
 
 def key_file(path: Path, *entries: dict[str, str]) -> KeyFile:
@@ -33,12 +33,6 @@ def key_file(path: Path, *entries: dict[str, str]) -> KeyFile:
 def revoke(owner_url: str, key_id: str) -> None:
     with psycopg.connect(owner_url) as connection:
         connection.execute("insert into provider.key_revocations (direction, key_id) values ('casino', %s)", (key_id,))
-
-
-async def until(happened: Callable[[], object]) -> None:
-    async with asyncio.timeout(WAIT_SECONDS_MAX):
-        while not happened():  # noqa: ASYNC110 - the world tells nobody when it changes
-            await asyncio.sleep(0.02)
 
 
 def test_the_oldest_live_key_seals_so_that_no_process_waits_for_a_new_one() -> None:
@@ -109,6 +103,7 @@ def test_a_revocation_from_before_the_start_holds_from_the_first_moment(database
     assert Sealer([K2.secret]).open(sealed) == "token"
 
 
+@pytest.mark.usefixtures("own_patience")
 def test_without_a_database_nobody_is_believed(wallet: FakeWallet) -> None:
     """Row E5. Before the first look at the revocations every signed request is asked to come again."""
 
@@ -120,8 +115,13 @@ def test_without_a_database_nobody_is_believed(wallet: FakeWallet) -> None:
     assert asyncio.run(run()) == (503, "overloaded")
 
 
-def test_without_a_live_key_nothing_is_sent_and_nothing_is_lost(
-    database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path, logged: Callable[[], str]
+def test_without_a_live_key_nothing_is_sent_and_nothing_is_lost(  # noqa: PLR0917 - fixtures
+    database_url: str,
+    owner_url: str,
+    wallet: FakeWallet,
+    tmp_path: Path,
+    logged: Callable[[], str],
+    deadlines: Deadlines,
 ) -> None:
     """Row E5. A bet that a crash left open cannot be taken back without a key; it is, once there is one."""
     file = key_file(tmp_path / "keys.json")
@@ -130,11 +130,13 @@ def test_without_a_live_key_nothing_is_sent_and_nothing_is_lost(
     revoke(owner_url, "main")
 
     async def run() -> None:
-        async with serving(database_url, wallet, casino_keys_file=file, call_seconds=0.5) as provider:
+        async with serving(database_url, wallet, casino_keys_file=file) as provider:
+            deadlines.last_try = 1
             report = await provider.simulate()
             assert report["passed"] is False
             await until(lambda: rows(owner_url, "select from provider.wallet_attempts where failure = 'no live key'"))
             assert wallet.calls == []
+            deadlines.last_try = None
             key_file(file.path, {"id": "k2", "secret": "second-casino-secret"})
             await until(lambda: '"casino": ["k2"]' in logged())
             await settled(owner_url)

@@ -10,7 +10,8 @@ from uuid import UUID
 import httpx
 import pytest
 from fake_wallet import FakeWallet
-from provider_bench import fresh_launch, rows, serving
+from provider_bench import fresh_launch, rows, serving, until
+from wallet_faults import hold
 
 FIELDS = ["sessionToken", "casinoSessionId", "userId", "gameId", "currency", "casinoCode"]
 
@@ -138,10 +139,14 @@ def test_a_simulation_names_its_session_rightly_in_every_field(
 
 
 def test_two_rounds_of_one_session_do_not_play_at_once(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    wallet.plan("getBalance", hold, times=4)
+
     async def race() -> list[int]:
         async with serving(database_url, wallet) as provider:
             body = await provider.launch()
-            posts = (provider.client.post("/provider/simulate", json=body) for _ in range(4))
+            posts = [asyncio.create_task(provider.client.post("/provider/simulate", json=body)) for _ in range(4)]
+            await until(lambda: sum(post.done() for post in posts) == 3)
+            wallet.forget_plans()
             return sorted(answer.status_code for answer in await asyncio.gather(*posts))
 
     assert asyncio.run(race()) == [200, 409, 409, 409]

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 from fake_wallet import FakeWallet
 from provider_bench import PROVIDER_KEY, Running, fresh_launch, rows, serving, settled
 from scraping import Scrape, scrape
@@ -23,7 +24,7 @@ from shared_signing.keys import KeyRing
 from shared_signing.signer import Signer
 
 OFTEN = 10_000
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 
 def seen_after(
@@ -148,6 +149,7 @@ def test_the_age_of_the_last_reconciliation_and_what_it_left_are_shown(
     assert 3600 <= seen.value("provider_reconciliation_age_seconds") < 3700
 
 
+@pytest.mark.usefixtures("own_patience")
 def test_without_a_database_a_scrape_shows_everything_else(wallet: FakeWallet) -> None:
     async def work(provider: Running) -> None:
         await provider.client.get("/health/ready", auth=None)
@@ -160,7 +162,11 @@ def test_without_a_database_a_scrape_shows_everything_else(wallet: FakeWallet) -
     assert seen.value("provider_requests_total", endpoint="/health/ready", code=NO_CODE) == 1
 
 
-def test_scrapes_ask_the_books_once_in_a_while(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+def test_scrapes_ask_the_books_once_in_a_while(
+    database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(open_ends, "FRESH_SECONDS", 300.0)
+
     async def work(provider: Running) -> None:
         assert (await scrape(provider.client)).value("provider_pending_transactions") == 0
         with psycopg.connect(owner_url, autocommit=True) as connection:
@@ -237,5 +243,5 @@ def test_a_stalled_wallet_does_not_stall_a_scrape(database_url: str, wallet: Fak
         wallet.forget_plans()
         await playing
 
-    seen = seen_after(database_url, wallet, work, call_seconds=2.0)
+    seen = seen_after(database_url, wallet, work, call_seconds=60.0)
     assert seen.value("provider_wallet_calls_total", endpoint="debit", outcome="unknown") == 1

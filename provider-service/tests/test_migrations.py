@@ -47,7 +47,7 @@ def test_migrations_at_the_same_moment_do_the_work_once(empty_url: str) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert sorted(len(each) > 0 for each in done) == [False, False, False, True]
 
 
@@ -87,6 +87,7 @@ def app(database_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.mark.usefixtures("own_patience")
 def test_the_service_connects_as_its_application_role_with_bounds(app: psycopg.Connection) -> None:
     shown = [
         app.execute(sql.SQL("show {}").format(sql.Identifier(name))).fetchone()

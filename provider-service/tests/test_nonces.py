@@ -21,6 +21,8 @@ from provider.nonces import (
 from shared_signing.nonces import NONCE_RETENTION_SECONDS, NonceStoreOverloaded
 
 T = TypeVar("T")
+SLOW_SECONDS = 60
+"""How late a machine may come to a bound that time is moving towards."""
 
 
 def now() -> int:
@@ -64,7 +66,7 @@ def test_pruning_forgets_old_nonces_a_page_at_a_time(database_url: str, owner_ur
         )
         connection.execute(
             "insert into provider.nonces values ('main', 'young', clock_timestamp() - make_interval(secs => %s))",
-            (KEEP_SECONDS - 1,),
+            (KEEP_SECONDS - SLOW_SECONDS,),
         )
 
     async def prune(store: PostgresNonceStore) -> list[bool]:
@@ -74,6 +76,7 @@ def test_pruning_forgets_old_nonces_a_page_at_a_time(database_url: str, owner_ur
     assert rows(owner_url, "select nonce from provider.nonces") == [{"nonce": "young"}]
 
 
+@pytest.mark.usefixtures("own_patience")
 def test_a_store_without_a_database_never_says_that_a_nonce_is_new() -> None:
     async def claim() -> bool:
         pool = create_pool(settings_for("postgresql://nobody@127.0.0.1:1/none", "http://unused"))
@@ -90,10 +93,10 @@ def test_a_store_without_a_database_never_says_that_a_nonce_is_new() -> None:
 @pytest.mark.parametrize(
     ("off_seconds", "fresh"),
     [
-        (-CLOCK_OFF_MAX_SECONDS + 5, True),
-        (-CLOCK_OFF_MAX_SECONDS - 5, False),
-        (CLOCK_OFF_MAX_SECONDS - 5, True),
-        (CLOCK_OFF_MAX_SECONDS + 5, False),
+        (-CLOCK_OFF_MAX_SECONDS + SLOW_SECONDS, True),
+        (-CLOCK_OFF_MAX_SECONDS - 1, False),
+        (CLOCK_OFF_MAX_SECONDS - 1, True),
+        (CLOCK_OFF_MAX_SECONDS + SLOW_SECONDS, False),
     ],
 )
 def test_a_timestamp_far_from_the_databases_clock_is_never_new(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from deadlines import Deadlines
 from fake_wallet import FakeWallet
-from provider_bench import Running, fresh_launch, pending, rows, serving, settings_for, settled
+from provider_bench import Running, fresh_launch, pending, rows, serving, settings_for, settled, until
 from provider_books import require_agreement
 from tenacity import AsyncRetrying, Future, RetryCallState
 from wallet_faults import answering, cut, stall
@@ -24,8 +24,8 @@ from provider.wallet_client.client import RETRY_AFTER_SPREAD, TRIES_MAX, _pause
 from provider.wallet_client.outcomes import UNREACHABLE, Again, Unknown
 from provider.wallet_client.transport import CONNECTIONS_MAX
 
-POLL_SECONDS = 0.02
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+OFTEN = 10_000
 
 
 def require_shed(answer: httpx.Response) -> None:
@@ -36,15 +36,6 @@ def require_shed(answer: httpx.Response) -> None:
     assert answer.extensions["signature"] == "missing"
 
 
-async def until(happened: Callable[[], bool]) -> None:
-    """Wait for something in another process or thread."""
-    for _ in range(int(PATIENCE_SECONDS / POLL_SECONDS)):
-        if happened():
-            return
-        await asyncio.sleep(POLL_SECONDS)
-    raise AssertionError("it did not happen")
-
-
 async def reached(wallet: FakeWallet) -> None:
     assert await asyncio.to_thread(wallet.reached.wait, PATIENCE_SECONDS)
 
@@ -53,7 +44,7 @@ def test_a_round_beyond_the_bound_is_refused_before_any_work_and_the_next_is_pla
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     async def run() -> None:
-        async with serving(database_url, wallet, rounds_max=1) as provider:
+        async with serving(database_url, wallet, rounds_max=1, call_seconds=60.0) as provider:
             held, refused = await provider.launch(), await provider.launch(userId="2")
             wallet.plan("getBalance", stall)
             playing = asyncio.create_task(provider.simulate(held))
@@ -74,7 +65,7 @@ def test_a_round_beyond_the_bound_is_refused_before_any_work_and_the_next_is_pla
 
 def test_a_request_beyond_the_bound_is_refused_and_health_is_not(database_url: str, wallet: FakeWallet) -> None:
     async def run() -> None:
-        async with serving(database_url, wallet, requests_max=2) as provider:
+        async with serving(database_url, wallet, requests_max=2, call_seconds=60.0) as provider:
             sessions = [await provider.launch(userId=str(number)) for number in range(2)]
             wallet.plan("getBalance", stall, times=2)
             playing = [asyncio.create_task(provider.simulate(session)) for session in sessions]
@@ -97,22 +88,29 @@ def test_the_bounds_leave_connections_to_the_wallet_for_what_is_owed() -> None:
 
 
 def test_what_is_owed_goes_out_while_new_requests_have_used_every_connection_to_the_database(
-    database_url: str, owner_url: str, wallet: FakeWallet
+    database_url: str, owner_url: str, wallet: FakeWallet, patience: pytest.MonkeyPatch
 ) -> None:
     """Row D1: the pool is exhausted; requests fail fast, and the rollback of a bet does not wait for them."""
 
+    patience.setattr("provider.db.POOL_WAIT_SECONDS", 1.0)
+
     async def run() -> list[httpx.Response]:
         async with serving(database_url, wallet, pool_max=2) as provider:
+            await provider.ready()
             wallet.plan("debit", cut)
-            wallet.plan("rollback", cut, times=3)
+            wallet.plan("rollback", cut, times=OFTEN)
             report = await provider.simulate()
             assert report["passed"] is False
             assert {row["kind"] for row in pending(owner_url)} == {"debit", "rollback"}
             with psycopg.connect(owner_url) as holder:
                 holder.execute("lock table provider.nonces in exclusive mode")  # every request writes a nonce first
                 flood = [asyncio.create_task(_launch(provider)) for _ in range(40)]
+                await until(lambda: len(rows(owner_url, "select" + FROM_WAITING)) == 2)
+                wallet.forget_plans()
                 await until(lambda: not pending(owner_url))
                 assert not all(each.done() for each in flood), "it was done while they waited"
+                await until(lambda: sum(each.done() for each in flood) >= 38)
+                rows(owner_url, "select pg_cancel_backend(pid)" + FROM_WAITING)
                 answers = await asyncio.gather(*flood)
             assert (await provider.client.post("/provider/launch", json=fresh_launch())).status_code == 200
             return answers
@@ -123,6 +121,10 @@ def test_what_is_owed_goes_out_while_new_requests_have_used_every_connection_to_
     (count,) = rows(owner_url, "select count(*) as sessions from provider.game_sessions")
     assert count["sessions"] == 2, "no session of a request that was told that nothing was done"
     require_agreement(owner_url, wallet.model)
+
+
+FROM_WAITING = " from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+"""Those two that hold a connection; the others wait for one, and not for long."""
 
 
 async def _launch(provider: Running) -> httpx.Response:
@@ -152,16 +154,18 @@ def test_callers_who_were_sent_away_together_do_not_come_back_together(attempt: 
 
 
 def test_a_wallet_that_comes_back_from_an_outage_is_not_overrun_by_what_waited_for_it(
-    database_url: str, owner_url: str, wallet: FakeWallet
+    database_url: str, owner_url: str, wallet: FakeWallet, deadlines: Deadlines
 ) -> None:
     """Row D9: every call has a budget of tries, deliveries have a bound, and one answer each is enough afterwards."""
     players = 12
 
     async def run() -> tuple[list[dict[str, Any]], int]:
-        async with serving(database_url, wallet, call_seconds=1.5) as provider:
+        async with serving(database_url, wallet) as provider:
             sessions = [await provider.launch(userId=str(number)) for number in range(players)]
             wallet.plan("*", answering(503, "overloaded", headers={"retry-after": "0"}), skip=2 * players, times=10**6)
+            deadlines.last_try = 4
             reports = await asyncio.gather(*(provider.simulate(session) for session in sessions))
+            deadlines.last_try = None
             during = len(wallet.calls)
             wallet.forget_plans()
             await settled(owner_url)

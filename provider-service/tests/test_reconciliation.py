@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 from fake_wallet import FakeWallet
-from provider_bench import pending, rows, serving
+from provider_bench import pending, rows, serving, until
 from reconciling import kinds, play, reconciled, run_once, transaction_of
-from wallet_faults import answering, cut, stall
+from wallet_faults import after_work, answering, cut, stall
 
 from provider.outbox.calls import rollback_id_of
 from provider.reconciliation import feed
@@ -260,10 +260,10 @@ def test_what_is_under_way_is_open_and_no_difference(database_url: str, owner_ur
     """A bet is with the wallet, its answer is not here yet."""
 
     async def work() -> dict[str, Any]:
-        async with serving(database_url, wallet) as provider:
-            wallet.plan("debit", stall_after_work)
+        async with serving(database_url, wallet, call_seconds=60.0) as provider:
+            wallet.plan("debit", after_work(stall))
             playing = asyncio.create_task(provider.simulate())
-            await asyncio.to_thread(wallet.reached.wait, 10)
+            await until(wallet.reached.is_set)
             report = await run_once(database_url, wallet)
             wallet.forget_plans()
             await asyncio.wait({playing})
@@ -273,17 +273,12 @@ def test_what_is_under_way_is_open_and_no_difference(database_url: str, owner_ur
     assert (report["exitStatus"], report["differences"], report["open"]) == (0, [], 1)
 
 
-async def stall_after_work(exchange: Any) -> None:
-    exchange.execute()
-    await stall(exchange)
-
-
 def test_what_only_waits_for_its_next_attempt_is_finished_first(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     async def leave_a_payout_open() -> None:
         wallet.plan("credit", cut, times=100)
-        async with serving(database_url, wallet, retry_first_seconds=600.0, call_seconds=0.5) as provider:
+        async with serving(database_url, wallet, retry_first_seconds=600.0) as provider:
             await provider.simulate()
 
     asyncio.run(leave_a_payout_open())
@@ -301,9 +296,9 @@ def test_what_cannot_be_sent_any_more_is_settled_from_what_the_wallet_tells(
     """The payout arrived, its answer did not, and every further attempt breaks."""
 
     async def leave_a_payout_open() -> None:
-        wallet.plan("credit", lose_after_work, times=1)
+        wallet.plan("credit", after_work(cut), times=1)
         wallet.plan("credit", cut, times=100)
-        async with serving(database_url, wallet, retry_first_seconds=600.0, call_seconds=0.5) as provider:
+        async with serving(database_url, wallet, retry_first_seconds=600.0) as provider:
             await provider.simulate()
 
     asyncio.run(leave_a_payout_open())
@@ -313,11 +308,6 @@ def test_what_cannot_be_sent_any_more_is_settled_from_what_the_wallet_tells(
     assert report["open"] == 2, "the bets of its round came before it in the feed"
     assert pending(owner_url) == []
     assert {row["state"] for row in rows(owner_url, "select state from provider.rounds")} == {"settled"}
-
-
-async def lose_after_work(exchange: Any) -> None:
-    exchange.execute()
-    exchange.cut()
 
 
 def test_what_the_wallet_decided_otherwise_is_reported_until_somebody_sees_to_it(

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 
 import psycopg
 import pytest
 from fake_wallet import FakeWallet
 from provider_bench import rows
-from provider_process import environment
+from provider_process import PATIENT_PROVIDER, PROVIDER, environment
 from reconciling import play, transaction_of
 from wallet_faults import cut, stall
 
 from provider.reconciliation.compare import CONTRADICTION
 from provider.reconciliation.repairs import proposal
 
+NOWHERE = "postgresql://nobody@127.0.0.1:1/x"
+
 
 def run(database_url: str, wallet_url: str, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "provider", *words],
+        [*(PROVIDER if database_url == NOWHERE else PATIENT_PROVIDER), *words],
         env=environment(database_url, wallet_url, **changed),
         capture_output=True,
         text=True,
@@ -55,10 +56,10 @@ def test_what_cannot_finish_ends_with_two_whatever_the_reason(
     assert run(database_url, wallet.url, "reconcile").returncode == 2
     ended = run(database_url, wallet.url, "reconcile", CASINO_URL="nonsense")
     assert (ended.returncode, "CASINO_URL" in ended.stderr) == (2, True)
-    ended = run("postgresql://nobody@127.0.0.1:1/x", wallet.url, "reconcile")
+    ended = run(NOWHERE, wallet.url, "reconcile")
     assert (ended.returncode, "does not answer" in ended.stdout) == (2, True)
     for words in (("heads",), ("transaction", "x")):
-        ended = run("postgresql://nobody@127.0.0.1:1/x", wallet.url, *words)
+        ended = run(NOWHERE, wallet.url, *words)
         assert (ended.returncode, "does not answer" in ended.stderr, ended.stdout) == (2, True, "")
     with psycopg.connect(owner_url, autocommit=True) as owner:
         owner.execute(
@@ -76,14 +77,14 @@ def test_what_cannot_finish_ends_with_two_whatever_the_reason(
 def test_a_person_who_gives_up_gets_a_two(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     wallet.plan("transactions", stall)
     with subprocess.Popen(
-        [sys.executable, "-m", "provider", "reconcile"],
-        env=environment(database_url, wallet.url, PROVIDER_CALL_SECONDS="8"),
+        [*PATIENT_PROVIDER, "reconcile"],
+        env=environment(database_url, wallet.url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as started:
-        assert wallet.reached.wait(30)
+        assert wallet.reached.wait(60)
         started.send_signal(signal.SIGINT)
-        assert started.wait(30) == 2
+        assert started.wait(60) == 2
     told = rows(owner_url, "select failure from provider.reconciliation_runs")
     assert told == [{"failure": "interrupted"}]
 

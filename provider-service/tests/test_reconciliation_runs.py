@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from fake_wallet import Exchange, FakeWallet
-from provider_bench import fresh_launch, rows, serving, settings_for
+from provider_bench import fresh_launch, rows, serving, settings_for, until
 from reconciling import play, reconciled, run_once, transaction_of
 from wallet_faults import answering, cut, endless_body, html, redirect, spoiling, stall
 
@@ -197,7 +197,7 @@ def test_a_run_that_was_overtaken_stops_and_says_so(database_url: str, owner_url
     play(database_url, wallet)
 
     async def overtaken() -> int:
-        settings = settings_for(database_url, wallet.url, call_seconds=2.0)
+        settings = settings_for(database_url, wallet.url)
         async with create_pool(settings) as pool:
             run_id = await RunBooks(pool).begin("slow", heals=True, scheduled_for=None)
             assert run_id is not None
@@ -252,6 +252,8 @@ def test_the_nightly_run_is_done_once_by_any_number_of_processes_and_caught_up_w
 ) -> None:
     async def work(books: RunBooks, pool: Pool) -> None:
         night = Night(books, processes=6)
+        with psycopg.connect(owner_url, autocommit=True) as owner:  # whatever time of day it is in truth
+            owner.execute("update provider.reconciliation_schedule set installed_at = %s", (night.now,))
         await night.steps()
         assert night.ran == [], "what was due before the installation is not missed"
         night.now += dt.timedelta(days=1)
@@ -291,7 +293,7 @@ def test_a_run_that_is_cancelled_makes_room_at_once(database_url: str, owner_url
 
     async def work() -> None:
         running = asyncio.create_task(run_once(database_url, wallet))
-        await asyncio.to_thread(wallet.reached.wait, 10)
+        await until(wallet.reached.is_set)
         running.cancel()
         await asyncio.wait({running})
         assert running.cancelled()
@@ -339,12 +341,9 @@ def test_a_serving_provider_catches_up_on_a_night_that_it_missed(
         owner.execute("update provider.reconciliation_schedule set installed_at = now() - interval '3 days'")
 
     async def work() -> None:
-        async with serving(database_url, wallet), serving(database_url, wallet):
-            for _ in range(500):
-                done = rows(owner_url, "select * from provider.reconciliation_runs where ended_at is not null")
-                if done:
-                    return
-                await asyncio.sleep(0.02)
+        async with serving(database_url, wallet, reconcile_at=AT), serving(database_url, wallet, reconcile_at=AT):
+            ended = "select from provider.reconciliation_runs where ended_at is not null"
+            await until(lambda: rows(owner_url, ended))
 
     asyncio.run(work())
     done = rows(owner_url, "select exit_status, compared, scheduled_for from provider.reconciliation_runs")

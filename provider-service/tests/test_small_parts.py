@@ -6,6 +6,7 @@ import asyncio
 from uuid import UUID
 
 import pytest
+from provider_bench import until
 
 from provider.loops import BackgroundLoop
 from provider.outbox.backoff import Backoff
@@ -66,12 +67,28 @@ def test_a_loop_survives_errors_goes_on_while_there_is_more_and_runs_when_nudged
         return len(ran) < 4
 
     async def watch() -> None:
-        loop = BackgroundLoop("test", step, interval_seconds=0.05)
+        loop = BackgroundLoop("test", step, interval_seconds=60)
         loop.start()
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.05)
         assert len(ran) == 1  # the error is followed by a rest, not by a storm
-        await asyncio.sleep(0.07)
-        assert len(ran) >= 4
+        loop.nudge()
+        await until(lambda: len(ran) >= 4)
+        await loop.stop()
+
+    asyncio.run(watch())
+
+
+def test_a_loop_runs_again_when_its_interval_is_over() -> None:
+    ran: list[str] = []
+
+    async def step() -> bool:
+        ran.append("step")
+        return False
+
+    async def watch() -> None:
+        loop = BackgroundLoop("test", step, interval_seconds=0.01)
+        loop.start()
+        await until(lambda: len(ran) >= 3)
         await loop.stop()
 
     asyncio.run(watch())
@@ -88,9 +105,9 @@ def test_a_nudged_loop_does_not_wait_for_its_interval() -> None:
         nudged = asyncio.Event()
         loop = BackgroundLoop("test", step, interval_seconds=60, nudged=nudged)
         loop.start()
-        await asyncio.sleep(0.02)
+        await until(lambda: ran)
         nudged.set()
-        await asyncio.sleep(0.05)
+        await until(lambda: len(ran) == 2)
         await loop.stop()
 
     asyncio.run(watch())

@@ -192,7 +192,7 @@ def test_the_address_says_healthy_and_down_by_status_and_body(database_url: str)
     def wallet_health(url: str) -> tuple[int, dict[str, Any]]:
         async def ask() -> tuple[int, dict[str, Any]]:
             async with serving(database_url, wallet, casino_url=url) as provider:
-                deadline = time.monotonic() + 20
+                deadline = time.monotonic() + 60
                 while (answer := await provider.client.get("/health/wallet", auth=None)).status_code != expected:
                     assert time.monotonic() < deadline, answer.text
                     await asyncio.sleep(0.05)

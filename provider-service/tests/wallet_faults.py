@@ -55,8 +55,15 @@ async def reset(exchange: Exchange) -> None:
 
 
 async def stall(exchange: Exchange) -> None:
-    """Nothing comes."""
+    """Nothing comes; the connection closes when the wallet forgets its plans."""
     await exchange.stall()
+    exchange.cut()
+
+
+async def hold(exchange: Exchange) -> None:
+    """The answer comes when the wallet forgets its plans."""
+    await exchange.stall()
+    await exchange.send(exchange.execute())
 
 
 async def half_an_answer(exchange: Exchange) -> None:
