@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -24,6 +25,10 @@ from local_stack.testing import CloneDatabase, PostgresServer, create_database, 
 from provider.connections import DEAD_PEER
 from provider.log import configure_logging
 from provider.migrate import migrate
+
+# A machine with other work may stand still in any example.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 LOGIN = "provider_login"
 PATIENCE_SECONDS = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from provider.errors import ProviderError
@@ -43,7 +43,6 @@ def test_what_can_be_read_in_two_ways_or_none_is_malformed(body: bytes) -> None:
     assert malformed.value.__cause__ is None  # the decoder's own error carries the whole document
 
 
-@settings(deadline=None)  # a machine may stand still in any example
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_object_or_malformed(body: bytes) -> None:
     with contextlib.suppress(MalformedJson):

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.keys import KeyRing, parse_keys
 from shared_signing.nonces import InMemoryNonceStore, NonceStore
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier, verify_response
+
+# A machine with other work may stand still in any example.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 HEADER = "x-casino-signature"
 RAW_HEADER = HEADER.encode()
