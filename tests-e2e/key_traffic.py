@@ -3,6 +3,7 @@
 Owns the threads and their record. Must never judge an answer.
 """
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from answers import Answer
 PAUSE_SECONDS = 0.01
 WAIT_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.02
+GAP_SECONDS_MAX = 0.1
+"""Between two answers; a longer one is a machine that stood still, or had other work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,17 @@ class Traffic:
 
     def first(self, code: str) -> float | None:
         return next((seen.at for seen in self.seen if seen.verdict[1] == code), None)
+
+    def lively_seconds(self, since: float, code: str) -> float:
+        """How long it took until this code came, without the time in which nothing at all was answered."""
+        until_then = list(itertools.takewhile(lambda seen: seen.verdict[1] != code, self.seen))
+        moments = [since, *(seen.at for seen in self.seen[: len(until_then) + 1] if seen.at > since)]
+        return sum(min(after - before, GAP_SECONDS_MAX) for before, after in itertools.pairwise(moments))
+
+    def goes_on(self, answers: int = 2) -> None:
+        """Wait until so many more answers are there: with two, what was under way at the call is over."""
+        enough = len(self.seen) + answers
+        until(lambda: len(self.seen) >= enough, f"{answers} more answers")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -17,18 +18,18 @@ import pytest
 from canaries import Canaries
 from canary_house import House, access_token, settings_with
 from database import Database, create_database, drop_database
-from faults.fault import Call, Fault, says, says_signed, tampers_signature
+from faults.fault import Call, Fault, Gate, says, says_signed, tampers_signature
 from faults.wallet_proxy import WalletProxy
 from faults.wire import Message
 from game_session import GameSession, new_id
 from local_stack.testing import PostgresServer
 from service_process import free_port, full_environment, run_command
+from signing_client import TIMEOUT_SECONDS
 from stack import Stack, own_stack
 
 QUICK_PROVIDER = {
-    "PROVIDER_CALL_SECONDS": "1.0",
-    "PROVIDER_CONNECT_SECONDS": "0.5",
-    "PROVIDER_LEASE_MARGIN_SECONDS": "0.5",
+    "PROVIDER_CALL_SECONDS": "4.0",
+    "PROVIDER_LEASE_MARGIN_SECONDS": "1.0",
     "PROVIDER_OUTBOX_INTERVAL_SECONDS": "0.1",
     "PROVIDER_RETRY_FIRST_SECONDS": "0.2",
 }
@@ -186,14 +187,19 @@ def play_with_broken_databases(house: House) -> None:
 def kill_in_the_middle(house: House) -> None:
     """kill -9 of both sides while they hold a token in their hands."""
     session = house.session()
-    house.proxy.rule(lambda call: call.endpoint == "credit", Fault(delay_before_seconds=0.7), times=1)
+    gate = Gate()
+    house.proxy.rule(lambda call: call.endpoint == "credit", Fault(hold_before=gate), times=1)
     prepared = house.stack.signing_client(house.stack.provider).signer.prepare(
         "POST", "/provider/simulate", house.simulation(session)
     )
-    with pytest.raises(httpx.HTTPError):
-        httpx.Client(timeout=0.5, trust_env=False).send(prepared.request)
-    for service in house.stack.services.values():
-        service.kill_9()
+    with ThreadPoolExecutor() as caller, httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        asked = caller.submit(client.send, prepared.request)
+        gate.wait_for_arrival()
+        for service in house.stack.services.values():
+            service.kill_9()
+        gate.open()
+        with pytest.raises(httpx.HTTPError):
+            asked.result()
     for service in house.stack.services.values():
         service.restart()
     house.settle()

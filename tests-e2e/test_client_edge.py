@@ -11,6 +11,7 @@ import pytest
 
 from answers import Answer, judged
 from game_session import GameSession
+from key_traffic import until
 from signing_client import TIMEOUT_SECONDS
 from stack import Stack, StartStack
 
@@ -58,22 +59,30 @@ def test_over_processes_and_a_restart_a_player_calls_as_often_as_is_set(start_st
     ended = one.books.row("select clock_timestamp() as at")["at"]
 
     verdicts = [answer.verdict for answer in answers]
-    assert set(verdicts) == {(404, "game_not_found"), (429, "rate_limited")}
+    # Who waits for a database process that stands still is told so in time.
+    assert verdicts.count((503, "overloaded")) < 0.1 * len(verdicts)
+    assert set(verdicts) - {(503, "overloaded")} == {(404, "game_not_found"), (429, "rate_limited")}
     assert {answer.headers["retry-after"] for answer in answers if answer.status == 429} == {"1"}
     # While the service starts again the bucket fills, but no further than to its rim.
     most = BURST + PER_SECOND * (ended - started).total_seconds()
     least = BURST + PER_SECOND * 2 * PRESSURE_SECONDS
     assert 0.9 * least <= verdicts.count((404, "game_not_found")) <= 1.1 * most
-    assert len(verdicts) > 3 * most, "there was pressure"
+    assert len(verdicts) > 3 * verdicts.count((404, "game_not_found")), "there was pressure"
 
 
 @pytest.mark.slow
 def test_a_limited_player_is_told_when_and_another_player_and_every_callback_go_on(start_stack: StartStack) -> None:
     stack = start_stack(casino_settings={"CASINO_CLIENT_BURST": "2", "CASINO_CLIENT_PER_SECOND": "1"})
     session = stack.session()
-    answers = [stack.launch(session.user_id) for _ in range(4)]
-    refused = [answer for answer in answers if answer.verdict == (429, "rate_limited")]
-    assert refused
+    refused: list[Answer] = []
+
+    def is_refused() -> bool:
+        answer = stack.launch(session.user_id)
+        assert answer.verdict in ((201, None), (429, "rate_limited"))
+        refused.extend([answer] * (answer.status == 429))
+        return bool(refused)
+
+    until(is_refused, "launches come faster than one a second")
     assert {int(answer.headers["retry-after"]) for answer in refused} <= {1, 2}
     assert stack.launch(stack.open_player()).status == 201
     for _ in range(10):
