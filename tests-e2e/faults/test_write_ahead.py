@@ -5,15 +5,10 @@ from pathlib import Path
 import pytest
 
 from faults.fault import Fault, Gate
-from faults.patience import until
 from faults.scene import Scene, step_of
 from service_process import ServiceProcess, free_port
 
 MONEY_STEPS = {"bet_1": ("debit", 1), "bet_2": ("debit", 2), "rollback_bet_2": ("rollback", 1), "payout": ("credit", 1)}
-OPEN_TRANSACTIONS = """
-    select pid, state, query from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%%'
-"""
 
 
 @pytest.mark.parametrize("step", MONEY_STEPS)
@@ -24,12 +19,14 @@ def test_a_call_is_in_the_books_before_it_leaves_and_no_transaction_is_open_mean
     playing = scene.start_round(session)
     gate.wait_for_arrival()
     written = {str(row["transaction_id"]): row["state"] for row in scene.provider_rows(session)}
-    # What somebody else has open is over in a moment. What this call had open would stay open until its deadline, and
-    # the round would not pass.
-    until(lambda: not scene.database.rows(OPEN_TRANSACTIONS), "a wallet call was made while a transaction was open")
+    open_transactions = scene.database.rows(
+        "select pid, state, query from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%%'"
+    )
     gate.open()
     playing.wait()
     assert written[str(rule.hits[0].transaction_id)] == "pending"
+    assert open_transactions == [], "a wallet call was made while a database transaction was open"
     assert playing.passed, playing.answer and playing.answer.content
 
 
