@@ -84,8 +84,8 @@ class Running:
         return named | {"providerSessionId": answer.json()["providerSessionId"]}
 
     async def ready(self) -> None:
-        """Wait until it has its database: for a test in which nothing waits long for that."""
-        while (await self.client.get("/health/ready", auth=None)).status_code != 200:  # noqa: ASYNC110 - asked again
+        """Wait until it has its database and its keys: for a test in which nothing waits long for them."""
+        while (await self.client.post("/provider/launch", json={})).status_code == 503:  # noqa: ASYNC110 - asked again
             await asyncio.sleep(POLL_SECONDS)
 
     async def simulate(self, session: dict[str, Any] | None = None) -> dict[str, Any]:
