@@ -22,6 +22,9 @@ Verdict = Literal["good", "missing", "bad"]
 HEADER_PATTERN = re.compile(r"t=(\d{1,12}),n=([0-9A-Za-z_-]{16,64}),k=([^,]+),v1=([0-9a-f]{64})")
 TIMEOUT_SECONDS = 60.0
 CONNECTIONS_MAX = 64
+AHEAD_SECONDS = 50
+"""A request that is signed so far ahead is accepted, and for nearly two minutes: for those that are shown again after
+restarts, which take as long as a busy machine likes."""
 
 
 def request_mac(*, secret: str, timestamp: int, nonce: str, method: str, target: bytes, body: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ import pytest
 from answers import Answer
 from game_session import GameSession
 from key_traffic import until
-from signing_client import Signed, SigningClient
+from signing_client import AHEAD_SECONDS, Signed, SigningClient
 from stack import CASINO_HEADER, PROVIDER_HEADER, Stack, StartStack
 
 GET_BALANCE = "/casino/getBalance"
@@ -47,7 +48,8 @@ def test_a_recorded_request_is_worth_nothing_anywhere_ever_again(start_stack: St
     two = start_stack(like=one, casino_settings=settings)
     session = one.session()
     wallet = session.wallet
-    debit = wallet.signer.prepare("POST", "/casino/debit", session.debit_content())
+    ahead = int(time.time()) + AHEAD_SECONDS
+    debit = wallet.signer.prepare("POST", "/casino/debit", session.debit_content(), timestamp=ahead)
     assert wallet.send(debit).status == 200
     after_the_bet = session.balance()
     first, second = one.casino.base_url, two.casino.base_url

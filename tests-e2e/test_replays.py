@@ -1,10 +1,13 @@
 """Protocol section 4 (2): the same content answers the first answer byte for byte, whatever has happened since."""
 
+import time
+
 import pytest
 
 from answers import Answer
 from database import Database
 from game_session import GameSession, JsonObject, new_id
+from signing_client import AHEAD_SECONDS
 from stack import Stack, StartStack
 
 
@@ -137,7 +140,8 @@ def test_replays_and_refusals_survive_a_restart_of_the_casino(start_stack: Start
     undo = session.rollback_content(new_id(), round_id=str(bet["roundId"]))
     first = [session.post("debit", bet), session.post("rollback", undo), poor.post("debit", refused)]
     assert [answer.status for answer in first] == [200, 200, 402]
-    spent = session.wallet.signer.prepare("POST", "/casino/getBalance", session.who())
+    ahead = int(time.time()) + AHEAD_SECONDS
+    spent = session.wallet.signer.prepare("POST", "/casino/getBalance", session.who(), timestamp=ahead)
     assert session.wallet.send(spent).status == 200
     for end in (stack.casino_process.stop, stack.casino_process.kill_9):
         end()
