@@ -11,7 +11,7 @@ from service_process import ServiceProcess
 
 LIMIT_SECONDS = 2
 """How long the services of these tests wait for their peers: longer than a busy machine lets a process stand still."""
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
 """Only against waiting for ever: that a connection ends is asserted, and that it did not end at once; not when."""
 SERVICES = ("casino", "provider")
 PATHS = {"casino": ("/casino/debit", "/casino/launchGame"), "provider": ("/provider/launch", "/provider/simulate")}
