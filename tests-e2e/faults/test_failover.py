@@ -8,7 +8,8 @@ import pytest
 from faults.failover import asked_directly
 from local_stack.testing import PostgresServer
 
-pytestmark = pytest.mark.slow
+# A minute where nothing else runs beside it: every answer is asked for again, one after the other.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_a_failover_to_a_synchronous_standby_loses_nothing_and_nobody_writes_to_the_former_primary(
