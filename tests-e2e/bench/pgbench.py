@@ -16,6 +16,8 @@ from bench.players import PLAYER_PREFIX, TOKEN_HASH_SQL, count_transactions
 
 CLIENTS: Final = 32
 GRACE_SECONDS: Final = 60.0
+LONGER: Final = (1, 4, 16)
+"""Its time begins before it connects: where a machine stood still, a second is over before the first transaction."""
 
 _NUMBER: Final = "(:n)::integer"
 _ID: Final = "(:t)::bigint"
@@ -29,6 +31,16 @@ select * from casino.execute_wallet_commands({{ledger_id}}, format(
 
 
 def run_pgbench(bin_dir: Path, url: str, *, ledger_id: int, player_count: int, seconds: float) -> Sample:
+    for longer in LONGER:
+        said = _said_by_pgbench(bin_dir, url, ledger_id=ledger_id, player_count=player_count, seconds=seconds * longer)
+        if _transactions(said):
+            break
+    return Sample(
+        value=float(_found(r"tps = ([\d.]+)", said)), p50_ms=float(_found(r"latency average = ([\d.]+) ms", said))
+    )
+
+
+def _said_by_pgbench(bin_dir: Path, url: str, *, ledger_id: int, player_count: int, seconds: float) -> str:
     before = count_transactions(url)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "debit.sql"
@@ -53,13 +65,14 @@ def run_pgbench(bin_dir: Path, url: str, *, ledger_id: int, player_count: int, s
     if finished.returncode != 0:
         raise UnsoundRoundError(f"pgbench failed: {finished.stderr[-2_000:]}")
     booked = count_transactions(url) - before
-    done = int(_found(r"number of transactions actually processed: (\d+)", finished.stdout))
+    done = _transactions(finished.stdout)
     if booked != done:
         raise UnsoundRoundError(f"pgbench counts {done} debits, the ledger {booked}")
-    return Sample(
-        value=float(_found(r"tps = ([\d.]+)", finished.stdout)),
-        p50_ms=float(_found(r"latency average = ([\d.]+) ms", finished.stdout)),
-    )
+    return finished.stdout
+
+
+def _transactions(text: str) -> int:
+    return int(_found(r"number of transactions actually processed: (\d+)", text))
 
 
 def _found(pattern: str, text: str) -> str:
