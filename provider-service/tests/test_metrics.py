@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psycopg
@@ -14,12 +15,16 @@ import pytest
 from fake_wallet import FakeWallet
 from provider_bench import PROVIDER_KEY, Running, fresh_launch, rows, serving, settled
 from scraping import Scrape, scrape
+from starlette.applications import Starlette
 from wallet_faults import after_work, answering, cut, spoiling, stall
 
 from provider import open_ends
+from provider.connections import Pool
 from provider.errors import ERRORS
-from provider.metrics import ELSEWHERE, NO_CODE, OK, OTHER, UNANSWERED
+from provider.metrics import ELSEWHERE, NO_CODE, OK, OTHER, UNANSWERED, Metrics
+from provider.open_ends import OpenEnds
 from provider.wallet_client.actions import ACTIONS
+from provider.wallet_client.health import HealthReport, Status
 from shared_signing.keys import KeyRing
 from shared_signing.signer import Signer
 
@@ -245,3 +250,32 @@ def test_a_stalled_wallet_does_not_stall_a_scrape(database_url: str, wallet: Fak
 
     seen = seen_after(database_url, wallet, work, call_seconds=60.0)
     assert seen.value("provider_wallet_calls_total", endpoint="debit", outcome="unknown") == 1
+
+
+class NoBooks(OpenEnds):
+    """Books that never answer."""
+
+    def __init__(self) -> None:
+        super().__init__(cast("Pool", None))
+
+    async def refresh(self) -> None:
+        """Nothing is known of them."""
+
+
+def test_what_calls_change_is_read_on_the_loop_that_they_end_on() -> None:
+    """A page is made in a thread: counts of calls that change there under way were an internal error now and then."""
+    threads = []
+
+    def health() -> HealthReport:
+        threads.append(threading.get_ident())
+        return HealthReport(Status.DEGRADED, since=0.0, error_rate=0.06, calls=100)
+
+    async def run() -> Scrape:
+        app = Starlette(routes=Metrics().routes(NoBooks(), {}, health=health))
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://provider") as client:
+            return await scrape(client)
+
+    seen = asyncio.run(run())
+    assert seen.value("provider_wallet_health", state="degraded") == 1
+    assert set(threads) == {threading.get_ident()}

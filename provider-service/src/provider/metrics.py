@@ -166,11 +166,13 @@ class Metrics:
         self, open_ends: OpenEnds, pools: Mapping[str, Pool], *, health: Callable[[], HealthReport]
     ) -> Sequence[BaseRoute]:
         """GET /metrics: the counted, and what the books, the pools and the wallet's health say at this moment."""
-        self._registry.register(_Moment(open_ends, health))
+        moment = _Moment(open_ends, health)
+        self._registry.register(moment)
         states = {"open": "pool_size", "idle": "pool_available", "waited_for": "requests_waiting"}
 
         async def scrape(_: Request) -> Response:
             await open_ends.refresh()
+            moment.take()
             for pool, members in pools.items():
                 now = members.get_stats()
                 for state, name in states.items():
@@ -189,16 +191,20 @@ class _Moment(Collector):
     def __init__(self, open_ends: OpenEnds, health: Callable[[], HealthReport]) -> None:
         self._open_ends = open_ends
         self._health = health
+        self.take()
+
+    def take(self) -> None:
+        """Read what is changed on the event loop, while on it: the page is made in a thread."""
+        self._taken = self._health().status, self._open_ends.backlog, self._open_ends.reconciled
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The library asks for these at each scrape."""
-        status = self._health().status
+        status, backlog, reconciled = self._taken
         states = GaugeMetricFamily("provider_wallet_health", "1 for the state that the wallet is in", labels=["state"])
         for each in Status:
             states.add_metric([each.value], float(each is status))
         yield states
 
-        backlog, reconciled = self._open_ends.backlog, self._open_ends.reconciled
         yield GaugeMetricFamily(
             "provider_books_readable", "1 while the books can be asked for the gauges below",
             value=float(backlog is not None and reconciled is not None),
