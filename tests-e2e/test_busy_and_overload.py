@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -29,6 +29,17 @@ async def until_it_waits(stack: Stack, bet: asyncio.Task[Answer]) -> None:
         while not bet.done() and not stack.commands_under_way:  # noqa: ASYNC110 - the casino tells nobody
             await asyncio.sleep(0.01)
     assert not bet.done() or bet.result().verdict == (409, "session_busy")
+
+
+def answered_after_a_wait(bet: Callable[[], Coroutine[None, None, tuple[Answer, float]]]) -> Answer:
+    """The answer to a bet that tells how long its wallet was held, too: busy only if that was too long to wait for."""
+    for _ in range(TRIES_MAX):
+        answer, held_seconds = asyncio.run(bet())
+        if answer.status == 200:
+            break
+        assert answer.verdict == (409, "session_busy")
+        assert held_seconds > PATIENCE_SECONDS, "it was not waited for"
+    return answer
 
 
 @contextmanager
@@ -66,13 +77,7 @@ def test_a_wallet_that_is_held_briefly_is_waited_for(stack: Stack, session: Game
             held_seconds = time.monotonic() - asked_at
             return await bet, held_seconds
 
-    for _ in range(TRIES_MAX):
-        answer, held_seconds = asyncio.run(bet_meanwhile())
-        if answer.status == 200:
-            break
-        assert answer.verdict == (409, "session_busy")
-        assert held_seconds > PATIENCE_SECONDS, "it was not waited for"
-    assert answer.status == 200
+    assert answered_after_a_wait(bet_meanwhile).status == 200
 
 
 def test_a_held_wallet_does_not_hold_up_its_neighbours(stack: Stack, session: GameSession, database: Database) -> None:
@@ -197,10 +202,4 @@ def test_a_casino_that_is_told_to_stop_answers_what_it_has_begun(start_stack: St
         casino.restart()
         return answer, held_seconds
 
-    for _ in range(TRIES_MAX):
-        answer, held_seconds = asyncio.run(bet_while_it_stops())
-        if answer.status == 200:
-            break
-        assert answer.verdict == (409, "session_busy")
-        assert held_seconds > PATIENCE_SECONDS, "it was not waited for"
-    assert answer.must_be_ok().balance == start - 1000
+    assert answered_after_a_wait(bet_while_it_stops).must_be_ok().balance == start - 1000
