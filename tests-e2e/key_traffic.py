@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from answers import Answer
+from patience import until
 
 PAUSE_SECONDS = 0.01
-WAIT_SECONDS_MAX = 60.0
-POLL_SECONDS = 0.02
 GAP_SECONDS_MAX = 0.1
 """Between two answers; a longer one is a machine that stood still, or had other work."""
 
@@ -82,10 +81,3 @@ def running(*traffics: Traffic) -> Iterator[None]:
         for thread in threads:
             thread.join()
     assert errors == []
-
-
-def until(happened: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while not happened():
-        assert time.monotonic() < deadline, f"not within {WAIT_SECONDS_MAX} s: {what}"
-        time.sleep(POLL_SECONDS)

@@ -10,7 +10,7 @@ import pytest
 from answers import Answer
 from database import Database
 from game_session import GameSession
-from key_traffic import until
+from patience import until
 from signing_client import ParallelSigningClient
 from stack import Stack, StartStack
 

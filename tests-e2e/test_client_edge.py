@@ -11,7 +11,7 @@ import pytest
 
 from answers import Answer, judged
 from game_session import GameSession
-from key_traffic import until
+from patience import until
 from signing_client import TIMEOUT_SECONDS
 from stack import Stack, StartStack
 

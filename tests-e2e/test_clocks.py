@@ -12,7 +12,8 @@ from books import require_sound_books
 from both_books import require_agreement
 from false_clock import false_clock
 from game_session import GameSession
-from key_traffic import Traffic, running, until
+from key_traffic import Traffic, running
+from patience import until
 from stack import Stack, StartStack
 
 WINDOW_SECONDS, WARN_SECONDS, CURVE_SECONDS = 60, 30, 180

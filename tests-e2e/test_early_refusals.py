@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from key_traffic import until
+from patience import until
 from raw_wire import Wire, connected, head_of
 from stack import Stack, StartStack
 

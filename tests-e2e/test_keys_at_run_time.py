@@ -10,7 +10,8 @@ import pytest
 
 from answers import Answer, Peer
 from game_session import GameSession
-from key_traffic import Traffic, running, until
+from key_traffic import Traffic, running
+from patience import until
 from service_process import ServiceProcess, run_command
 from signing_client import SigningClient
 from stack import Stack, StartStack

@@ -12,7 +12,7 @@ import pytest
 
 from answers import Answer
 from game_session import GameSession
-from key_traffic import until
+from patience import until
 from signing_client import AHEAD_SECONDS, Signed, SigningClient
 from stack import CASINO_HEADER, PROVIDER_HEADER, Stack, StartStack
 

@@ -17,8 +17,8 @@ import httpx
 
 from answers import Answer, Peer
 from faults.background_play import BackgroundPlay
-from faults.patience import HANGS_AFTER_SECONDS, until
 from game_session import GameSession, JsonObject, new_id
+from patience import HANGS_AFTER_SECONDS, until
 from signing_client import Signer
 
 Verdict = Literal["acknowledged", "refused", "nothing_done", "unknown"]

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from faults.fault import Call, Fault, Gate, Matches
-from faults.patience import HANGS_AFTER_SECONDS, until
 from faults.scene import ROUND_SECONDS_MAX, STEPS, Round, Scene, step_of
 from game_session import GameSession
+from patience import HANGS_AFTER_SECONDS, until
 from service_process import ServiceProcess
 
 pytestmark = pytest.mark.slow

@@ -15,10 +15,10 @@ import pytest
 
 from both_books import require_agreement
 from faults.betting import Betting
-from faults.patience import until
 from faults.postgres_faults import server_processes
 from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
 from local_stack.postgres import Postgres
+from patience import until
 
 pytestmark = pytest.mark.slow
 

@@ -14,11 +14,11 @@ import pytest
 from both_books import require_agreement
 from database import Database, with_database
 from faults.betting import Betting
-from faults.patience import until
 from faults.postgres_faults import restart
 from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
 from faults.small_disk import SmallDisk, small_disk
 from local_stack.postgres import Postgres
+from patience import until
 from stack import migrate_and_seed
 
 pytestmark = pytest.mark.slow

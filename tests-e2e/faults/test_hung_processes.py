@@ -10,10 +10,10 @@ import pytest
 from both_books import require_agreement
 from database import Database
 from faults.fault import Fault, Gate
-from faults.patience import until
 from faults.scene import FAST_PROVIDER, Scene, step_of
 from faults.two_casinos import TwoCasinos, two_casinos
 from local_stack.testing import PostgresServer
+from patience import until
 from service_process import ServiceProcess, free_port
 
 pytestmark = pytest.mark.slow

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from database import Database, create_database, drop_database
-from faults.patience import until
 from faults.planted_drifts import HEALED, ONLY_REPORTED, Expected, Played, played, tail_cut_there
 from local_stack.testing import PostgresServer
+from patience import until
 from service_process import full_environment
 from stack import CURRENCY, TENANT, Stack, own_stack
 

@@ -17,7 +17,6 @@ import pytest
 from answers import Answer
 from both_books import require_agreement
 from faults.betting import NOTHING_DONE, Betting
-from faults.patience import until
 from faults.postgres_faults import (
     frozen,
     frozen_processes,
@@ -29,6 +28,7 @@ from faults.postgres_faults import (
 from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
 from game_session import GameSession, JsonObject, new_id
 from local_stack.postgres import Postgres
+from patience import until
 from service_process import ServiceProcess
 from signing_client import Signer
 from stack import Stack

@@ -11,11 +11,11 @@ import pytest
 from answers import Answer, Peer
 from books import require_sound_books
 from database import Database
-from faults.patience import HANGS_AFTER_SECONDS
 from faults.scene import Scene
 from faults.two_casinos import TwoCasinos, two_casinos
 from game_session import GameSession, JsonObject, new_id
 from local_stack.testing import PostgresServer
+from patience import HANGS_AFTER_SECONDS
 from signing_client import ParallelSigningClient
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,6 @@ import pytest
 from answers import Answer
 from both_books import require_agreement
 from faults.fault import Call, Fault, Gate
-from faults.patience import HANGS_AFTER_SECONDS, until
 from faults.postgres_faults import frozen
 from faults.postgres_scene import PostgresScene, running_server, stack_on
 from faults.postgres_standby import KEEP_WAL, running_standby, synchronise
@@ -20,6 +19,7 @@ from faults.scene import PATIENT_PROVIDER, Scene, step_of
 from faults.wallet_proxy import WalletProxy
 from game_session import JsonObject
 from local_stack.postgres import Postgres
+from patience import HANGS_AFTER_SECONDS, until
 from service_process import free_port
 from signing_client import SigningClient
 

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from faults.fault import HELD_SECONDS_MAX, Call, Fault, Matches, Rule
-from faults.patience import until
 from faults.upstream import Delivery, Upstream
 from faults.wire import BODY_BYTES_MAX, Message, answer, read_message
+from patience import until
 
 START_SECONDS = 30.0
 NO_FAULT = Fault()

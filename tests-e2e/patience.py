@@ -13,11 +13,12 @@ HANGS_AFTER_SECONDS = 60.0
 POLL_SECONDS = 0.02
 
 
-def until(look: Callable[[], Found], otherwise: str | Callable[[], str]) -> Found:
-    """What was found, as soon as there is something; `otherwise` is what a test says that waited in vain."""
+def until(look: Callable[[], Found], awaited: str | Callable[[], str]) -> Found:
+    """What was found, as soon as there is something; `awaited` is what a test names that waited in vain."""
     deadline = time.monotonic() + HANGS_AFTER_SECONDS
     while not (found := look()):
         if time.monotonic() > deadline:
-            raise AssertionError(otherwise if isinstance(otherwise, str) else otherwise())
+            what = awaited if isinstance(awaited, str) else awaited()
+            raise AssertionError(f"waited {HANGS_AFTER_SECONDS} s in vain: {what}")
         time.sleep(POLL_SECONDS)
     return found
