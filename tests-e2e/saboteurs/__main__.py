@@ -21,7 +21,7 @@ from saboteurs.catalogue import ROOT, Planted, Saboteur, chosen, load, stale_amo
 from saboteurs.trial import Verdict, copy_repository, run_tests
 
 LANES = 2
-NAMED_SECONDS = 120
+NAMED_SECONDS = 240
 SUITE_SECONDS = 420
 END_TO_END = "tests-e2e"
 _ages = itertools.count(10)
