@@ -4,9 +4,7 @@ Must never reach into the service: a command line, an environment, a port, a log
 """
 
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,21 +21,6 @@ STOP_SECONDS = 60.0
 POLL_SECONDS = 0.05
 COMMAND_SECONDS = 120.0
 LOG_TAIL_LINES = 120
-PORTS = range(20_000, 32_000)
-PORT_TRIES_MAX = 50
-
-
-def free_port() -> int:
-    """A port below those that the system hands out by itself: nobody takes it by chance while its service is dead."""
-    for _ in range(PORT_TRIES_MAX):
-        port = secrets.choice(PORTS)
-        with socket.socket() as listener:
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
-    raise AssertionError(f"{PORT_TRIES_MAX} ports tried, none free")
 
 
 def full_environment(environment: Mapping[str, str]) -> dict[str, str]:

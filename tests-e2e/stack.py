@@ -17,7 +17,8 @@ import httpx
 from answers import Answer, Peer, judged
 from database import Database
 from game_session import GameSession
-from service_process import ServiceProcess, free_port, run_command_or_fail
+from local_stack.ports import free_port
+from service_process import ServiceProcess, run_command_or_fail
 from signing_client import TIMEOUT_SECONDS, SigningClient
 
 TENANT = "JAQPOT"

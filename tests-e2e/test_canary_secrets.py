@@ -22,8 +22,9 @@ from faults.fault import Call, Fault, Gate, says, says_signed, tampers_signature
 from faults.wallet_proxy import WalletProxy
 from faults.wire import Message
 from game_session import GameSession, new_id
+from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
-from service_process import free_port, full_environment, run_command
+from service_process import full_environment, run_command
 from signing_client import TIMEOUT_SECONDS
 from stack import Stack, own_stack
 

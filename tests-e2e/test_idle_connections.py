@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service_process import free_port
+from local_stack.ports import free_port
 from stack import StartStack
 
 CALLER_IDLE_SECONDS = 4.0

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from database import Database
-from service_process import ServiceProcess, free_port, full_environment, run_command_or_fail
+from local_stack.ports import free_port
+from service_process import ServiceProcess, full_environment, run_command_or_fail
 from stack import demo_environment
 
 GOOD = {"CASINO_SECRET": "c" * 16 + "-good-casino-secret-32+", "PROVIDER_SECRET": "p" * 16 + "-good-provider-secret"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ import psutil
 import pytest
 from casino_testing.scrape import Scrape, read
 from casino_testing.tenant import Tenant
+
+from local_stack.ports import free_port
 
 WORKERS: Final = 3
 WAIT_SECONDS: Final = 60.0
@@ -62,9 +63,7 @@ class Serving:
 @contextmanager
 def serving(tenant: Tenant, directory: Path) -> Iterator[Serving]:
     """Start, wait until it answers, and stop."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),

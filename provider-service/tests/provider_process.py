@@ -15,6 +15,8 @@ from typing import Self
 import httpx
 import psutil
 
+from local_stack.ports import free_port
+
 START_SECONDS = 60
 STOP_SECONDS = 60
 # What a child needs to run the sources that its test runs, and nothing else of this environment.
@@ -51,9 +53,7 @@ class ProviderProcess:
     """`provider serve` on a free port, ready when the constructor returns."""
 
     def __init__(self, database_url: str, wallet_url: str, log_path: Path, **changed: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.log_path = log_path
         with log_path.open("ab") as log:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from fake_wallet import Exchange, FakeWallet
 from provider_bench import until
 from wallet_faults import answering, stall
 
+from local_stack.ports import free_port
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.messages import WalletSession, balance_call
 from provider.wallet_client.outcomes import Accepted, Called, Refused, Unknown
@@ -48,9 +48,7 @@ def test_a_good_answer_takes_one_attempt(wallet: FakeWallet) -> None:
 
 def test_a_wallet_that_comes_up_within_the_deadline_is_reached(wallet: FakeWallet, deadlines: Deadlines) -> None:
     """The port is closed at first: a relay opens it after three tries."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", wallet.port)
@@ -79,9 +77,7 @@ def test_a_wallet_that_comes_up_within_the_deadline_is_reached(wallet: FakeWalle
 
 
 def test_a_wallet_that_stays_away_is_given_up_within_the_deadline(deadlines: Deadlines) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     deadlines.last_try = 2
     called = call(url)
     assert called.outcome == Unknown("operator_unreachable", "ClientConnectorError")

@@ -14,7 +14,7 @@ import uvloop
 from bench.generator import apply_load
 from bench.measurements import Measurement, Outcome, Progress, Sample, Size, UnsoundRoundError, interleave
 from bench.presigned import plain_post
-from service_process import free_port
+from local_stack.ports import free_port
 
 DEPTH: Final = 64
 ROUND_SECONDS: Final = 2.0

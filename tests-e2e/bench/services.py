@@ -17,8 +17,9 @@ from typing import Final, Self
 from bench.players import load_players
 from bench.presigned import Player
 from database import Database, create_database, drop_database
+from local_stack.ports import free_port
 from local_stack.postgres import Postgres
-from service_process import ServiceProcess, free_port, run_command_or_fail
+from service_process import ServiceProcess, run_command_or_fail
 from stack import demo_environment
 
 ONE_COMMAND_PER_COMMIT: Final = {"CASINO_GROUP_COMMIT_MAX": "1", "CASINO_GROUP_COMMIT_LANES": "4"}

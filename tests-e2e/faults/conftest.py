@@ -10,8 +10,8 @@ from both_books import require_agreement
 from database import Database, create_database, drop_database
 from faults.scene import PATIENT_PROVIDER, Scene
 from faults.wallet_proxy import WalletProxy
+from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
-from service_process import free_port
 from stack import Stack, own_stack
 
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+from local_stack.ports import free_port
 from local_stack.postgres import Postgres
-from service_process import free_port
 
 GONE_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.01

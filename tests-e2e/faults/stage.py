@@ -19,8 +19,9 @@ from answers import Peer
 from database import Database, create_database
 from faults import postgres_faults
 from faults.wallet_proxy import Policy, WalletProxy
+from local_stack.ports import free_port
 from local_stack.postgres import Postgres
-from service_process import ServiceProcess, free_port
+from service_process import ServiceProcess
 from stack import CASINO_HEADER, PROVIDER_HEADER, demo_environment, migrate_and_seed
 
 PROCESSES_OF_EACH = 2

@@ -12,9 +12,10 @@ from database import Database
 from faults.fault import Fault, Gate
 from faults.scene import FAST_PROVIDER, Scene, step_of
 from faults.two_casinos import TwoCasinos, two_casinos
+from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
 from patience import until
-from service_process import ServiceProcess, free_port
+from service_process import ServiceProcess
 
 pytestmark = pytest.mark.slow
 

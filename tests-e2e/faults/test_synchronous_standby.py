@@ -18,9 +18,9 @@ from faults.postgres_standby import KEEP_WAL, running_standby, synchronise
 from faults.scene import PATIENT_PROVIDER, Scene, step_of
 from faults.wallet_proxy import WalletProxy
 from game_session import JsonObject
+from local_stack.ports import free_port
 from local_stack.postgres import Postgres
 from patience import HANGS_AFTER_SECONDS, until
-from service_process import free_port
 from signing_client import SigningClient
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,9 @@ from answers import Peer
 from database import Database
 from faults.conftest import disturbed_stack
 from faults.scene import PATIENT_PROVIDER, Scene
+from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
-from service_process import ServiceProcess, free_port
+from service_process import ServiceProcess
 
 
 @dataclass(slots=True)
