@@ -7,7 +7,7 @@ unexport PYTHONPATH VIRTUAL_ENV PYTHONHOME
 
 PYTHON ?=
 BIN := .venv/bin
-PACKAGES := shared-signing casino-service provider-service deploy/local
+PACKAGES := shared-signing shared-service casino-service provider-service deploy/local
 RUN_SUITES := deploy/run-suites.sh $(BIN)/python
 SOURCES := $(PACKAGES:%=%/src)
 
@@ -36,7 +36,7 @@ simulate: .venv/.runtime ## play the scripted round against a running stack
 
 .PHONY: test
 test: .venv/.complete ## unit, integration and end-to-end tests on the embedded PostgreSQL
-	TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) shared-signing casino-service provider-service deploy
+	TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) shared-signing shared-service casino-service provider-service deploy
 
 # What a container's server could do otherwise than the embedded one: start empty, keep roles apart, lock, commit.
 CONTAINER_SAMPLE := $(foreach part,migrations privileges wallet_races nonces lost_answers,casino-service/tests/test_$(part).py) \

@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 size=$1 wanted=${2:-}
-own="shared-signing casino-service provider-service deploy/local"
+own="shared-signing shared-service casino-service provider-service deploy/local"
 
 is_recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
@@ -56,7 +56,7 @@ sources="$site/repository-sources.pth"
 case $size in
 runtime)
   install_lock deploy/local/requirements.lock
-  # Running needs only the sources on the path: building four packages would take longer than the rest of the demo.
+  # Running needs only the sources on the path: building the packages would take longer than the rest of the demo.
   for package in $own; do echo "$PWD/$package/src"; done >"$sources"
   ;;
 complete)

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SUITES = ("shared-signing/tests", "casino-service/tests", "provider-service/tests", "deploy/local/tests", "tests-e2e")
+SUITES = (
+    "shared-signing/tests",
+    "shared-service/tests",
+    "casino-service/tests",
+    "provider-service/tests",
+    "deploy/local/tests",
+    "tests-e2e",
+)
 _LIST = r"(?:(?:,\s*(?:and\s+)?|\s+and\s+){0})*"
 ROW = re.compile(r"\brows?\s+([A-HJ]\d+" + _LIST.format(r"[A-HJ]\d+") + r")\b", re.IGNORECASE)
 PITFALL = re.compile(r"\bpitfalls?\s+(\d+b?" + _LIST.format(r"\d+b?") + r")\b", re.IGNORECASE)

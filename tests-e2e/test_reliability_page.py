@@ -74,7 +74,13 @@ def test_every_test_that_the_page_names_exists() -> None:
 def test_every_mark_in_the_tests_is_on_the_page() -> None:
     """By another reading than the page's own: each line of a test file that begins a mark."""
     rows, marked = table_rows(), 0
-    for folder in ("shared-signing/tests", "casino-service/tests", "provider-service/tests", "tests-e2e"):
+    for folder in (
+        "shared-signing/tests",
+        "shared-service/tests",
+        "casino-service/tests",
+        "provider-service/tests",
+        "tests-e2e",
+    ):
         for path in (ROOT / folder).rglob("test_*.py"):
             for row in re.findall(r"\bRow ([A-HJ]\d+)\b", path.read_text("utf-8")):
                 marked += 1

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -153,9 +152,3 @@ def test_a_head_without_an_end_is_cut_off_at_its_bound(impatient: Stack, name: s
         wire.send(f"POST {PATHS[name][0]} HTTP/1.1\r\n".encode())
         sent = wire.send_until_refused(b"x-h: " + b"x" * 8_000 + b"\r\n", bytes_max=HOSTILE_MEGABYTES << 20)
     assert sent < 8 << 20, "what fits into the buffers between, and no more"
-
-
-def test_both_services_have_the_same_file_for_this() -> None:
-    root = Path(__file__).parents[1]
-    copies = [root / f"{name}-service/src/{name}/sockets.py" for name in SERVICES]
-    assert copies[0].read_bytes() == copies[1].read_bytes(), "docs/decisions/0015-sockets.md"

@@ -9,8 +9,8 @@ from casino_testing.processes import WAIT_SECONDS_MAX, Wire, databases, held_tra
 from casino_testing.tenant import Tenant
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from casino.connections import SILENCE_MARGIN_SECONDS
 from casino.db import APPLICATION_NAME, OutcomeUnknown, Overloaded
+from shared_service.connections import SILENCE_MARGIN_SECONDS
 
 pytestmark = pytest.mark.anyio
 

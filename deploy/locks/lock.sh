@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 uv=$1
 shift
 options=(--universal --python-version 3.11 --generate-hashes --no-header --quiet
-  --no-emit-package shared-signing --no-emit-package casino-service
+  --no-emit-package shared-signing --no-emit-package shared-service --no-emit-package casino-service
   --no-emit-package provider-service --no-emit-package local-stack)
 
 compile() { # <lock file> <inputs…>

@@ -22,9 +22,9 @@ from deadlines import Deadlines
 from fake_wallet import FakeWallet
 
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
-from provider.connections import DEAD_PEER
 from provider.log import configure_logging
 from provider.migrate import migrate
+from shared_service.connections import DEAD_PEER
 
 # A machine with other work may stand still in any example.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

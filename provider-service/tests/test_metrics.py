@@ -19,12 +19,12 @@ from starlette.applications import Starlette
 from wallet_faults import after_work, answering, cut, spoiling, stall
 
 from provider import open_ends
-from provider.connections import Pool
 from provider.errors import ERRORS
 from provider.metrics import ELSEWHERE, NO_CODE, OK, OTHER, UNANSWERED, Metrics
 from provider.open_ends import OpenEnds
 from provider.wallet_client.actions import ACTIONS
 from provider.wallet_client.health import HealthReport, Status
+from shared_service.connections import Pool
 from shared_signing.keys import KeyRing
 from shared_signing.signer import Signer
 

@@ -24,7 +24,7 @@ from stack import demo_environment
 
 ONE_COMMAND_PER_COMMIT: Final = {"CASINO_GROUP_COMMIT_MAX": "1", "CASINO_GROUP_COMMIT_LANES": "4"}
 """With four connections for it: of 2, 4 and 8 the number that serves it best."""
-PACKAGES: Final = ("shared-signing", "casino-service", "provider-service")
+PACKAGES: Final = ("shared-signing", "shared-service", "casino-service", "provider-service")
 PRODUCTION_LOGS: Final = {"LOG_FORMAT": "json"}
 POSTGRES_SETTINGS: Final = {
     # After a checkpoint every page is logged whole once; whether that falls into a round would be chance.

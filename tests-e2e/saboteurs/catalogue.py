@@ -41,7 +41,7 @@ class Saboteur:
         return text.replace(self.old, self.new)
 
 
-SUITES = ("shared-signing", "casino-service", "provider-service", "deploy")
+SUITES = ("shared-signing", "shared-service", "casino-service", "provider-service", "deploy")
 
 
 def load() -> list[Saboteur]:

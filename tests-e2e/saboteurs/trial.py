@@ -17,7 +17,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 LEFT_OUT = (".git", ".venv", ".state", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
-PACKAGES = ("shared-signing", "casino-service", "provider-service", "deploy/local")
+PACKAGES = ("shared-signing", "shared-service", "casino-service", "provider-service", "deploy/local")
 TEST_SECONDS_MAX = 100
 """A test that hangs fails. Waits of the tests themselves end after 60 s, and say what for."""
 ABORT_SECONDS = 10

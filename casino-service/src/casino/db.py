@@ -12,8 +12,8 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from casino.connections import SILENCE_MARGIN_SECONDS, Pool, ServerIsReadOnly, WatchedConnection
 from casino.settings import Settings
+from shared_service.connections import SILENCE_MARGIN_SECONDS, Pool, ServerIsReadOnly, WatchedConnection
 
 log = structlog.get_logger()
 

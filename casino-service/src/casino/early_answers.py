@@ -14,7 +14,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from casino.errors import Answer
-from casino.sockets import PatientProtocol
+from shared_service.sockets import PatientProtocol
 
 EARLY_ANSWER: Final = "early_answer"
 """Where in the state of the lifespan the application leaves its `EarlyAnswer`."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-OWN = {"shared-signing", "casino-service", "provider-service", "local-stack"}
+OWN = {"shared-signing", "shared-service", "casino-service", "provider-service", "local-stack"}
 ROOT_LOCK = ROOT / "requirements.lock"
 RUNTIME_LOCK = ROOT / "deploy/local/requirements.lock"
 PACKAGE_LOCKS = {
@@ -49,7 +49,7 @@ def imported(package: str) -> set[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
                 modules.add(node.module.partition(".")[0])
-    own = {"shared_signing", "casino", "provider", "local_stack"}
+    own = {"shared_signing", "shared_service", "casino", "provider", "local_stack"}
     known = packages_distributions()
     third_party = modules - own - set(sys.stdlib_module_names)
     return {normalised(known.get(module, [module])[0]) for module in third_party}

@@ -58,7 +58,7 @@ def serve() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="provider.sockets:PatientProtocol",
+        http="shared_service.sockets:PatientProtocol",
         access_log=False,
         proxy_headers=False,
         server_header=False,

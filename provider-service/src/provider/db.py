@@ -10,8 +10,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from provider import connections
 from provider.settings import Settings
+from shared_service import connections
 
 POOL_WAIT_SECONDS: Final = 1.0
 POOL_WAITING_MAX: Final = 200

@@ -2,7 +2,7 @@
 
 Owns the end of connections that send no request or half of one, or do not take their answer; uvicorn has no such limit
 of its own. It must never cost a request anything that can be measured: a comparison per read, and a sweep over all
-connections twenty times in each limit. Both services have this file, byte for byte: docs/decisions/0015-sockets.md.
+connections twenty times in each limit. See docs/decisions/0015-sockets.md.
 """
 
 import asyncio

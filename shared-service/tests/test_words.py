@@ -1,0 +1,20 @@
+"""The runtime library stays free of the domain: a word of games or money in it belongs into a service."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import shared_service
+
+MODULES = sorted(Path(shared_service.__file__).parent.glob("**/*.py"))
+DOMAIN_WORDS = re.compile(
+    r"\b(casino|provider|wallet|player|bet|debit|credit|rollback|ledger|game|stake|payout|balance)s?\b"
+    r"|\brounds?\b(?! trip|\()",
+    re.I,
+)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_holds_no_word_of_games_or_money(module: Path) -> None:
+    assert [found[0] for found in DOMAIN_WORDS.finditer(module.read_text("utf-8"))] == []
