@@ -20,6 +20,7 @@ from local_stack.testing import PostgresServer, create_database, drop_database
 
 WITHOUT_THE_CHAIN = """
     drop view casino.ledger_differences;
+    drop function casino.wallet_differences, casino.ledger_wide_differences, casino.entry_hash, casino.head;
     alter table casino.transactions drop column entry_hash, drop column answered_with_head, drop column signed_by,
         drop column clock_skew_seconds, drop column received_at;
     alter table casino.wallets drop column head_hash;
@@ -29,7 +30,6 @@ WITHOUT_THE_CHAIN = """
     alter type casino.judged_command drop attribute entry_sequence_no, drop attribute entry_hash,
         drop attribute open_bets_delta, drop attribute signed_by, drop attribute clock_skew_seconds,
         drop attribute received_at;
-    drop function casino.entry_hash, casino.head;
 """
 REVISION_SQL = Path(migration.__file__).parent / "sql/migrations/versions/0003_chain.sql"
 FORMULA_SQL = Path(migration.__file__).parent / "sql/functions/wallet/entry_hash.sql"

@@ -19,7 +19,7 @@ import pytest
 from casino_testing.edge import Service, bet, payout, rollback, serving
 from casino_testing.processes import databases
 from casino_testing.service import settings_of
-from casino_testing.tenant import Tenant
+from casino_testing.tenant import SET_CLOCK, Tenant
 
 from casino.sessions.gate import PRUNE_PAGE, ClientGate
 
@@ -35,6 +35,7 @@ Take = Callable[..., float | None]
 @pytest.fixture
 def take(tenant: Tenant) -> Iterator[Take]:
     """Takes a token over one of four connections, as so many processes would, at a time of the test's choosing."""
+    tenant.make_clock_settable()
     with ExitStack() as opened:
         connections = [opened.enter_context(psycopg.connect(tenant.url, autocommit=True)) for _ in range(4)]
         for connection in connections:
@@ -43,7 +44,7 @@ def take(tenant: Tenant) -> Iterator[Take]:
         def take_one(after_seconds: float = 0.0, *, process: int = 0, player_id: str = "1") -> float | None:
             connection = connections[process]
             moment = NOW + timedelta(seconds=after_seconds)
-            connection.execute("select set_config('casino.test_now', %s, false)", [moment.isoformat()])
+            connection.execute(SET_CLOCK, [moment.isoformat()])
             row = connection.execute(
                 "select casino.take_client_token(%s, %s, %s, %s, %s)",
                 [tenant.ledger_id, tenant.tenant_id, player_id, BURST, PER_SECOND],

@@ -23,7 +23,7 @@ from local_stack.testing import PostgresServer, create_database, drop_database
 
 TAMPER = """
     create or replace function casino.clock() returns timestamptz language sql volatile parallel safe
-    set search_path = '' as $$ select '2000-01-01'::timestamptz $$
+    set search_path = pg_catalog, pg_temp as $$ select '2000-01-01'::timestamptz $$
 """
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from casino_testing.processes import Wire
 from casino_testing.service import settings_of
-from casino_testing.tenant import Tenant
+from casino_testing.tenant import SET_CLOCK, Tenant
 
 from casino.callbacks.nonces import DatabaseNonceStore
 from casino.db import Database
@@ -35,6 +35,7 @@ def fresh_nonce() -> str:
 @asynccontextmanager
 async def stores(tenant: Tenant, count: int = 1, **changes: Any) -> AsyncIterator[list[DatabaseNonceStore]]:
     """Nonce stores of as many processes."""
+    tenant.make_clock_settable()
     async with AsyncExitStack() as stack:
         opened = []
         for _ in range(count):
@@ -131,7 +132,7 @@ async def test_a_store_that_cannot_ask_says_so_and_claims_nothing(tenant: Tenant
 
 async def set_clock(store: DatabaseNonceStore, seconds: int) -> None:
     moment = datetime.fromtimestamp(seconds, UTC).isoformat()
-    await store._database.call("select pg_catalog.set_config('casino.test_now', %s, false)", [moment])
+    await store._database.call(SET_CLOCK, [moment])
 
 
 async def test_nothing_younger_than_five_minutes_is_lost_and_nothing_stays_for_ever(own_database: str) -> None:

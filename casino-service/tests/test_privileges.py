@@ -169,17 +169,6 @@ def test_a_stranger_sees_nothing_of_the_casino(own_database: str) -> None:
         connection.rollback()
 
 
-def test_functions_that_run_with_the_owners_rights_look_names_up_nowhere(shared_database: str) -> None:
-    rows = ask(
-        shared_database,
-        "select proname, coalesce(proconfig, '{}') from pg_proc"
-        " where pronamespace = 'casino'::regnamespace and prosecdef",
-    )
-    assert rows
-    for name, settings in rows:
-        assert 'search_path=""' in settings, name
-
-
 def test_a_trojan_in_the_callers_search_path_is_not_called(wallet: Wallet, tenant: Tenant) -> None:
     session = wallet.open_session()
     wallet.wait(wallet.database.call("select pg_catalog.set_config('search_path', 'pg_temp, public', false)"))

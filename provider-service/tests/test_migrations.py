@@ -64,6 +64,32 @@ def test_a_function_file_that_changed_is_applied_again(
     assert migrate(empty_url) == ["applied clock.sql"]
 
 
+def test_no_role_of_the_application_makes_temporary_objects(empty_url: str) -> None:
+    migrate(empty_url)
+    with psycopg.connect(empty_url, autocommit=True) as connection, connection.transaction(force_rollback=True):
+        connection.execute("create role passer_by")
+        for role in ("provider_app", "passer_by"):
+            connection.execute(sql.SQL("set session authorization {}").format(sql.Identifier(role)))
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                connection.execute("create temp table mine ()")
+            connection.execute("reset session authorization")
+
+
+def test_a_migration_that_may_not_take_that_right_says_who_can(empty_url: str, postgres_server: PostgresServer) -> None:
+    migrate(empty_url)
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        password = sql.Literal(postgres_server.passwords.of("deployer"))
+        connection.execute(sql.SQL("create role deployer login in role provider_owner password {}").format(password))
+        connection.execute("grant temporary on database provider_empty to public")
+        said = migrate(postgres_server.url("provider_empty", "deployer"))
+        connection.execute("drop role deployer")
+        assert said == [
+            "the database's owner has to run, once: "
+            'revoke temporary on database "provider_empty" from public, "provider_app"'
+        ]
+        assert migrate(empty_url) == ["took the right to temporary objects away"]
+
+
 def test_a_login_without_rights_is_told_what_an_administrator_has_to_do(
     empty_url: str, postgres_server: PostgresServer
 ) -> None:
@@ -138,14 +164,18 @@ def test_the_service_may_not(app: psycopg.Connection, owner_url: str, statement:
 
 
 def test_every_function_has_a_closed_search_path_and_is_not_public(owner_url: str) -> None:
+    """Or it was bound to its names when it was made, and is inlined."""
     functions = rows(
         owner_url,
-        "select p.proname, p.proconfig, p.proacl::text as acl, p.prosecdef from pg_proc as p"
-        " where p.pronamespace = 'provider'::regnamespace",
+        "select p.proname, p.proconfig, p.proacl::text as acl, p.prosecdef, p.prosqlbody is not null as bound,"
+        " coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) as body"
+        " from pg_proc as p where p.pronamespace = 'provider'::regnamespace",
     )
     assert len(functions) == len(function_files())
+    assert {function["proname"] for function in functions if function["bound"]} == {"clock"}
     for function in functions:
-        assert function["proconfig"] == ['search_path=""'], function
+        assert function["bound"] or function["proconfig"] == ["search_path=pg_catalog, pg_temp"], function
+        assert "current_setting" not in function["body"].lower(), "nothing that a caller sets moves the books"
         assert function["prosecdef"] is False
         assert "{=X" not in function["acl"], function
         assert ",=X" not in function["acl"], function

@@ -6,6 +6,7 @@ application's role.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Final
@@ -35,8 +36,10 @@ def migrate(url: str) -> None:
     """
     with psycopg.connect(url, autocommit=True, application_name="casino-migrate") as connection:
         connection.execute(f"set lock_timeout = '{LOCK_WAIT_SECONDS}s'")
+        connection.execute("set search_path = pg_catalog, pg_temp")  # what is made binds its names by this path
         connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
         _create_roles_and_schema(connection)
+        _forbid_temporary_objects(connection)
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
         _run_migrations(connection)
         _apply_functions_and_views(connection)
@@ -72,6 +75,23 @@ def _may_become_owner(connection: psycopg.Connection) -> bool:
     return bool(row and row[0])
 
 
+def _forbid_temporary_objects(connection: psycopg.Connection) -> None:
+    """Whoever makes a type in pg_temp can try to pass it off as one of ours. A restored dump gives the right back."""
+    may = "select has_database_privilege(%s, current_database(), 'temporary'), current_database()"
+    allowed, database = connection.execute(may, [APP_ROLE]).fetchone() or (False, "")
+    if not allowed:
+        return
+    revoke = sql.SQL("revoke temporary on database {} from public, {}").format(
+        sql.Identifier(database), sql.Identifier(APP_ROLE)
+    )
+    with contextlib.suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+        connection.execute(revoke)
+    allowed, _ = connection.execute(may, [APP_ROLE]).fetchone() or (False, "")
+    if allowed:
+        # Our functions do not look there, so this is a second lock, and no reason to stop.
+        log.warning("temporary_objects_allowed", run_as_the_databases_owner=revoke.as_string(connection))
+
+
 def _alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(SQL_FOLDER / "migrations").replace("%", "%%"))
@@ -95,7 +115,10 @@ def _run_migrations(connection: psycopg.Connection) -> None:
 
 def _apply_functions_and_views(connection: psycopg.Connection) -> None:
     """Apply every function and view again when one of them changed; grants always follow."""
-    files = [*sorted((SQL_FOLDER / "functions").rglob("*.sql")), *sorted((SQL_FOLDER / "views").glob("*.sql"))]
+    functions = (SQL_FOLDER / "functions").rglob("*.sql")
+    # The rules are bound to the functions that they call, which therefore come first.
+    files = sorted(functions, key=lambda path: (path.parent.name == "audit", path))
+    files += sorted((SQL_FOLDER / "views").glob("*.sql"))
     files.append(SQL_FOLDER / "grants.sql")
     text = "\n".join(path.read_text("utf-8") for path in files)
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -103,7 +126,7 @@ def _apply_functions_and_views(connection: psycopg.Connection) -> None:
         applied = connection.execute("select digest from casino.applied_sql").fetchone()
         if applied == (digest,):
             return
-        connection.execute("set local check_function_bodies = off")  # files need not stand in order of use
+        connection.execute("set local check_function_bodies = off")  # else files need not stand in order of use
         for path in files:
             connection.execute(path.read_text("utf-8"))
         connection.execute("delete from casino.applied_sql")

@@ -23,6 +23,16 @@ _ledger_ids = itertools.count(2)  # 1 is the demo ledger of the template
 
 Row = dict[str, Any]
 
+OWN_CLOCK: Final = "select pg_get_functiondef('casino.clock()'::regprocedure) as text"
+SETTABLE_CLOCK: Final = """
+    create or replace function casino.clock() returns timestamptz language sql volatile parallel safe
+    set search_path = pg_catalog, pg_temp as $$
+        select coalesce(nullif(current_setting('test.now', true), '')::timestamptz, clock_timestamp());
+    $$
+"""
+SET_CLOCK: Final = "select pg_catalog.set_config('test.now', %s, false)"
+"""What a connection takes for now, once `Tenant.make_clock_settable` was called; nothing: the wall clock."""
+
 
 class Tenant:
     """One tenant, one ledger, the demo games, players 1 and 2 with 1,000,000 USD minor units each."""
@@ -32,6 +42,7 @@ class Tenant:
         self.tenant_id = tenant_id
         self.ledger_id = ledger_id
         self._connection = psycopg.connect(url, autocommit=True, row_factory=dict_row)
+        self._own_clock: bytes | None = None
 
     @classmethod
     def demo(cls, url: str) -> Tenant:
@@ -60,8 +71,16 @@ class Tenant:
         return tenant
 
     def close(self) -> None:
-        """Close the connection."""
+        """Give the database its clock back, and close the connection."""
+        if self._own_clock is not None:
+            self._connection.execute(self._own_clock)
         self._connection.close()
+
+    def make_clock_settable(self) -> None:
+        """Put a function that every connection can set in the clock's place, until the end."""
+        if self._own_clock is None:
+            self._own_clock = str(self.sql(OWN_CLOCK)[0]["text"]).encode()
+            self.sql(SETTABLE_CLOCK)
 
     def sql(self, statement: str, *parameters: Any) -> list[Row]:
         """Run a statement with superuser rights; a single mapping gives named parameters."""

@@ -16,7 +16,7 @@ from casino.sessions import queries
 from casino.sessions.token import token_hash
 from casino.settings import Settings
 from casino.wallet.commands import Balance, BalanceRequest, Kind, Ledger, WalletCommand, WalletOutcome
-from casino_testing.tenant import SLOTS, Tenant
+from casino_testing.tenant import SET_CLOCK, SLOTS, Tenant
 
 T = TypeVar("T")
 
@@ -89,7 +89,8 @@ class Wallet:
     def set_clock(self, now: datetime | None) -> None:
         """What this connection's database takes for now; None: the wall clock."""
         text = "" if now is None else now.isoformat()
-        self.wait(self.database.call("select pg_catalog.set_config('casino.test_now', %s, false)", [text]))
+        self.tenant.make_clock_settable()
+        self.wait(self.database.call(SET_CLOCK, [text]))
 
     def open_session(self, player_id: str = "1", *, game_id: str = SLOTS) -> Session:
         """A new game session."""

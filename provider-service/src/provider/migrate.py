@@ -4,6 +4,7 @@ Owns roles, schema, migrations and function files, under one lock so that severa
 must never run as part of serving: the application's role may not change the schema.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,8 +39,10 @@ def migrate(database_url: str) -> list[str]:
         connection.execute(sql.SQL("set statement_timeout = {}").format(f"{LOCK_WAIT_SECONDS}s"))
         connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (LOCK_NAME,))
         connection.execute("set statement_timeout = 0")
+        connection.execute("set search_path = pg_catalog, pg_temp")  # what is made binds its names by this path
         connection.commit()
         done = _ensure_roles_and_schema(connection)
+        done += _forbid_temporary_objects(connection)
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
         connection.execute(sql.SQL("set lock_timeout = {}").format(f"{TABLE_LOCK_WAIT_SECONDS}s"))
         before = _current_version(connection)
@@ -75,6 +78,27 @@ def _ensure_roles_and_schema(connection: psycopg.Connection[Any]) -> list[str]:
         done.append("created schema provider")
     connection.commit()
     return done
+
+
+def _forbid_temporary_objects(connection: psycopg.Connection[Any]) -> list[str]:
+    """Whoever makes a type in pg_temp can try to pass it off as one of ours. A restored dump gives the right back."""
+    may = "select has_database_privilege(%s, current_database(), 'temporary'), current_database()"
+    allowed, database = connection.execute(may, (APP_ROLE,)).fetchone() or (False, "")
+    if not allowed:
+        connection.commit()
+        return []
+    revoke = sql.SQL("revoke temporary on database {} from public, {}").format(
+        sql.Identifier(database), sql.Identifier(APP_ROLE)
+    )
+    with contextlib.suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+        connection.execute(revoke)
+    allowed, _ = connection.execute(may, (APP_ROLE,)).fetchone() or (False, "")
+    connection.commit()
+    text = revoke.as_string(connection)
+    # Our functions do not look there, so this is a second lock, and no reason to stop.
+    return (
+        [f"the database's owner has to run, once: {text}"] if allowed else ["took the right to temporary objects away"]
+    )
 
 
 def _try(connection: psycopg.Connection[Any], statement: sql.Composed) -> None:

@@ -1,11 +1,11 @@
 -- Purpose: the rules that no page of wallets can tell, for one ledger: one row for everything that breaks one.
--- Without a `set` clause, so that it is inlined.
+-- Without a `set` clause, so that it is inlined; `begin atomic`, so that its names were bound when it was made.
 create or replace function casino.ledger_wide_differences(p_ledger_id integer)
 returns table (
     o_rule text, o_ledger_id integer, o_wallet_id bigint, o_transaction_id text, o_expected text, o_found text
 )
 language sql stable
-as $$
+begin atomic
     select
         'postings_of_currency_sum_to_zero', p_ledger_id, null::bigint, null, '0 ' || currency,
         sum(amount_minor) || ' ' || currency
@@ -47,4 +47,4 @@ as $$
     ) as told using (wallet_id, transaction_id, feed_position)
     where (told.event_type, told.amount_minor, told.currency)
         is distinct from (event.event_type, event.amount_minor, event.currency);
-$$;
+end;

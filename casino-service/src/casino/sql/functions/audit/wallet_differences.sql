@@ -2,7 +2,8 @@
 --   ledger whose ids lie in a range: one row for everything that breaks one. None while the wallets are whole.
 -- It believes no constraint and no foreign key: whoever can edit a row can also switch those off.
 -- Both sides of every join are bound to the range, so that a page of wallets costs what it holds, however large the ledger.
--- Without a `set` clause, so that it is inlined and planned for the range that it is asked for.
+-- Without a `set` clause, so that it is inlined and planned for the range that it is asked for; `begin atomic`: its names
+--   were bound when it was made.
 create or replace function casino.wallet_differences(
     p_ledger_id integer, p_first_wallet_id bigint, p_last_wallet_id bigint
 )
@@ -10,7 +11,7 @@ returns table (
     o_rule text, o_ledger_id integer, o_wallet_id bigint, o_transaction_id text, o_expected text, o_found text
 )
 language sql stable
-as $$
+begin atomic
     with entry as not materialized (
         select * from casino.transactions
         where ledger_id = p_ledger_id and wallet_id between p_first_wallet_id and p_last_wallet_id
@@ -192,4 +193,4 @@ as $$
         limit 1
     ) as told on true
     where entry.kind <> 'deposit' and told.transaction_id is null;
-$$;
+end;

@@ -9,7 +9,7 @@
 create or replace function casino.claim_nonces(p_nonces text[], p_timestamps bigint[])
 returns setof text
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off

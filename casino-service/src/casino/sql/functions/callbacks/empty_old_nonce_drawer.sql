@@ -5,7 +5,7 @@
 create or replace function casino.empty_old_nonce_drawer()
 returns smallint
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms' -- claims queue up behind a waiting truncate: rather try again in a minute
 as $$
 declare

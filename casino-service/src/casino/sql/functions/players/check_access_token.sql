@@ -6,7 +6,7 @@ create or replace function casino.check_access_token(
 )
 returns boolean
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_fingerprint bytea;

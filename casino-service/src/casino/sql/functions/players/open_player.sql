@@ -8,7 +8,7 @@ create or replace function casino.open_player(
 )
 returns bigint
 language plpgsql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_deposit_id constant text := '§opening-balance';

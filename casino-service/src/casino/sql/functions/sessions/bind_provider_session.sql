@@ -8,7 +8,7 @@ create or replace function casino.bind_provider_session(
 )
 returns void
 language sql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     update casino.game_sessions
     set provider_session_id = p_provider_session_id, fingerprint = coalesce(fingerprint, p_fingerprint)

@@ -9,7 +9,7 @@ create or replace function casino.close_expired_sessions(
 )
 returns table (o_closed integer, o_looked_at integer, o_opened_at timestamptz, o_session_id uuid)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now constant timestamptz := casino.clock();

@@ -2,7 +2,7 @@
 create or replace function casino.close_session(p_ledger_id integer, p_session_id uuid)
 returns void
 language sql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     update casino.game_sessions
     set closed_at = coalesce(closed_at, casino.clock())

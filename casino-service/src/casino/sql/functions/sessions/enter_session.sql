@@ -8,7 +8,7 @@ create or replace function casino.enter_session(
 )
 returns table (o_code text, o_session_id uuid, o_provider_session_id text, o_game_code text, o_currency text)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_session casino.game_sessions;

@@ -10,7 +10,7 @@ returns table (
     o_stake_max_minor bigint, o_expires_at timestamptz
 )
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_session_life constant interval := casino.session_life();

@@ -4,7 +4,7 @@
 create or replace function casino.prune_client_limits(p_limit integer)
 returns integer
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now constant timestamptz := casino.clock();

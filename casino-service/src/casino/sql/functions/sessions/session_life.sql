@@ -2,6 +2,6 @@
 create or replace function casino.session_life()
 returns interval
 language sql immutable parallel safe
-as $$
+begin atomic
     select interval '30 minutes';
-$$;
+end;

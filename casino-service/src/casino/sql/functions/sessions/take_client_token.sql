@@ -9,7 +9,7 @@ create or replace function casino.take_client_token(
 )
 returns double precision
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_token constant interval := make_interval(secs => 1.0 / p_per_second);

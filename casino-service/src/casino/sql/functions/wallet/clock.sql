@@ -1,9 +1,8 @@
--- Purpose: the one "now" of the casino schema. A test sets it for its own connection with casino.test_now.
--- Outcome: a timestamptz; the database's wall clock when nothing is set.
+-- Purpose: the one "now" of the casino schema. Outcome: the database's wall clock.
+-- Tests put another function in its place: nothing that a caller sets may move it.
 create or replace function casino.clock()
 returns timestamptz
 language sql volatile parallel safe
-set search_path = ''
-as $$
-    select coalesce(nullif(current_setting('casino.test_now', true), '')::timestamptz, clock_timestamp());
-$$;
+begin atomic
+    select clock_timestamp();
+end;

@@ -4,7 +4,8 @@
 --   array of JSON values can be read in one way only: nothing can be moved from one column into the next unnoticed.
 -- It must never change: every stored hash was made by it. The rolled-back mark of a bet is not in it: it changes later, and
 --   follows from the rollback, which is an entry of its own.
--- Neither `immutable` nor with a `set` clause: so it is inlined, which halves its cost on the hot path.
+-- Neither `immutable` nor with a `set` clause: so it is inlined, which halves its cost on the hot path. `begin atomic`: its
+--   names were bound when it was made, so no caller's path decides what they mean.
 create or replace function casino.entry_hash(
     p_previous_hash bytea, p_ledger_id integer, p_wallet_id bigint, p_sequence_no bigint, p_transaction_id text,
     p_kind text, p_session_id uuid, p_round_id text, p_amount_minor bigint, p_currency text,
@@ -12,7 +13,7 @@ create or replace function casino.entry_hash(
 )
 returns bytea
 language sql stable parallel safe
-as $$
+begin atomic
     select pg_catalog.sha256(pg_catalog.convert_to(
         pg_catalog.json_build_array(
             pg_catalog.encode(p_previous_hash, 'hex'), p_ledger_id, p_wallet_id, p_sequence_no, p_transaction_id,
@@ -21,4 +22,4 @@ as $$
         )::text,
         'UTF8'
     ));
-$$;
+end;

@@ -13,7 +13,7 @@ returns table (
     o_currency text, o_tombstone boolean, o_already_rolled_back boolean, o_request_id text, o_head text
 )
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off

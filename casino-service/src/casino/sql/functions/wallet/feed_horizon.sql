@@ -2,7 +2,7 @@
 create or replace function casino.feed_horizon()
 returns bigint
 language sql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select casino.feed_position(pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()), 0);
 $$;

@@ -5,6 +5,6 @@
 create or replace function casino.feed_position(p_transaction_number xid8, p_place_in_batch integer)
 returns bigint
 language sql immutable parallel safe
-as $$
+begin atomic
     select (p_transaction_number::text::bigint << 12) | p_place_in_batch;
-$$;
+end;

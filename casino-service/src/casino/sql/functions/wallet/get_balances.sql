@@ -4,7 +4,7 @@
 create or replace function casino.get_balances(p_ledger_id integer, p_requests jsonb)
 returns table (o_place integer, o_code text, o_balance_minor bigint, o_currency text)
 language plpgsql volatile security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off

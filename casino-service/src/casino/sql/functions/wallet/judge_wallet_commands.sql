@@ -12,7 +12,7 @@ create or replace function casino.judge_wallet_commands(
 )
 returns setof casino.judged_command
 language plpgsql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off

@@ -6,7 +6,7 @@
 create or replace function casino.lock_wallets(p_ledger_id integer, p_wallet_ids bigint[])
 returns bigint[]
 language plpgsql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$

@@ -8,7 +8,7 @@ create or replace function casino.note_attempts(
 )
 returns void
 language sql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     insert into casino.attempts as noted (
         ledger_id, wallet_id, transaction_id, attempt, tenant_id, times, first_at, last_at, last_request_id,

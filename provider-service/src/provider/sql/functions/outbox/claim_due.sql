@@ -19,7 +19,7 @@ returns table (
     o_token_sealed bytea
 )
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz;

@@ -4,7 +4,7 @@
 create or replace function provider.give_up_bet(p_transaction_id uuid, p_reason text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz;

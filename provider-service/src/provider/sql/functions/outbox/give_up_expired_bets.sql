@@ -4,7 +4,7 @@
 create or replace function provider.give_up_expired_bets(p_limit integer)
 returns integer
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_transaction_id uuid;

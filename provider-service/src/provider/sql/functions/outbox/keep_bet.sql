@@ -10,7 +10,7 @@ create or replace function provider.keep_bet(
 )
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_bet provider.wallet_transactions;

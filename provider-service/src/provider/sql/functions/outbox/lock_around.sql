@@ -4,7 +4,7 @@
 --   the rollback's row.
 create or replace function provider.lock_around(p_transaction_id uuid) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_kind text;

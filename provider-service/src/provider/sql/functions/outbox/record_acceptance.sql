@@ -16,7 +16,7 @@ create or replace function provider.record_acceptance(
 )
 returns record
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_transaction provider.wallet_transactions;

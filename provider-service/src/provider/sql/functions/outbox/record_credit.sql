@@ -14,7 +14,7 @@ create or replace function provider.record_credit(
 )
 returns text
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_bet provider.wallet_transactions;

@@ -13,7 +13,7 @@ create or replace function provider.record_debit(
 )
 returns text
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_session provider.game_sessions;

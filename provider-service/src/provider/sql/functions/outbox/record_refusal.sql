@@ -15,7 +15,7 @@ create or replace function provider.record_refusal(
 )
 returns record
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_transaction provider.wallet_transactions;

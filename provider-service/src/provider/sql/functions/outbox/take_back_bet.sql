@@ -5,7 +5,7 @@
 create or replace function provider.take_back_bet(p_original_transaction_id uuid, p_rollback_transaction_id uuid)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_bet_state text;

@@ -14,7 +14,7 @@ create or replace function provider.begin_run(
 )
 returns bigint
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_beginning constant bigint := 8243104023216089452;  -- the bytes of 'reconcil', nobody else's

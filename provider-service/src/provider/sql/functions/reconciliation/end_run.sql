@@ -4,7 +4,7 @@
 create or replace function provider.end_run(p_run_id bigint, p_failure text)
 returns integer
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_found bigint;

@@ -10,7 +10,7 @@ create or replace function provider.keep_run(
 )
 returns boolean
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     update provider.reconciliation_runs

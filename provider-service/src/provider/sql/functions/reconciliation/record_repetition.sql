@@ -10,7 +10,7 @@ create or replace function provider.record_repetition(
 )
 returns void
 language sql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     update provider.wallet_transactions
     set balance_after_minor = p_balance_after_minor, tombstone = p_tombstone, answered_at = provider.clock(),

@@ -5,7 +5,7 @@
 create or replace function provider.end_abandoned_rounds(p_limit integer, p_lease_seconds double precision)
 returns integer
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_round_id uuid;

@@ -11,7 +11,7 @@ create or replace function provider.open_round(
 )
 returns text
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_session_state text;

@@ -3,7 +3,7 @@
 create or replace function provider.settle_round(p_round_id uuid, p_ended_code text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz;

@@ -5,7 +5,7 @@
 create or replace function provider.void_round(p_round_id uuid, p_ended_code text)
 returns text
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_round_state text;

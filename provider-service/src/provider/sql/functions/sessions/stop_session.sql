@@ -3,7 +3,7 @@
 create or replace function provider.stop_session(p_provider_session_id uuid, p_code text)
 returns void
 language sql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     update provider.game_sessions
     set state = 'stopped', stopped_code = p_code, stopped_at = provider.clock()

@@ -5,7 +5,7 @@
 create or replace function provider.stop_stale_sessions(p_idle_seconds double precision, p_limit integer)
 returns integer
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz;
