@@ -1,0 +1,84 @@
+"""A logger for what anybody can cause: the first lines of a second in full, the others as one line with their number.
+
+A peer without a key can be refused thousands of times a second. Written in full, that rolls a log over in half a
+minute and hides what matters.
+
+    refusals = BoundedLog(structlog.get_logger())
+    refusals.info("request_refused", code="signature_missing", endpoint="orders")
+
+Lines are counted for each event and `code` of their own. So a flood of one refusal does not hide another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+LINES_MAX: Final = 10
+"""Lines a second in full, for each event and code."""
+WINDOW_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    level: str
+    lines: int = 0
+
+
+class BoundedLog:
+    """Give `code` only values of a fixed table: each value has lines of its own."""
+
+    def __init__(
+        self, logger: Any, *, lines_max: int = LINES_MAX, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._logger = logger
+        self._lines_max = lines_max
+        self._monotonic = monotonic
+        self._began = float("-inf")
+        self._seen: dict[tuple[str, str | None], _Seen] = {}
+        self._summary: asyncio.TimerHandle | None = None
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Log, or count, a line that is of use only while somebody looks for a fault."""
+        self._say("debug", event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Log, or count, a line of usual operation."""
+        self._say("info", event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Log, or count, a line that somebody should read."""
+        self._say("warning", event, fields)
+
+    def flush(self) -> None:
+        """End the window: write one line for each event and code of which lines were left out."""
+        if self._summary is not None:
+            self._summary.cancel()
+            self._summary = None
+        ended, self._seen = self._seen, {}
+        for (event, code), seen in ended.items():
+            left_out = seen.lines - self._lines_max
+            if left_out > 0:
+                fields = {} if code is None else {"code": code}
+                getattr(self._logger, seen.level)(event, lines_left_out=left_out, **fields)
+
+    def _say(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        now = self._monotonic()
+        if now - self._began >= WINDOW_SECONDS:
+            # In no request's context: what was left out belongs to many requests.
+            contextvars.Context().run(self.flush)
+            self._began = now
+        seen = self._seen.setdefault((event, fields.get("code")), _Seen(level))
+        seen.lines += 1
+        if seen.lines <= self._lines_max:
+            getattr(self._logger, level)(event, **fields)
+        elif self._summary is None:
+            with contextlib.suppress(RuntimeError):  # without a loop the next line after the window tells the number
+                self._summary = asyncio.get_running_loop().call_later(
+                    self._began + WINDOW_SECONDS - now, self.flush, context=contextvars.Context()
+                )
