@@ -67,8 +67,8 @@ def test_the_number_is_written_although_no_further_line_comes() -> None:
         for _ in range(10):
             log.info("refused", code="a")
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not any("lines_left_out" in line for line in lines):
-                await asyncio.sleep(0.01)  # noqa: ASYNC110 - the log has no event to wait for
+            while not any("lines_left_out" in line for line in lines):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         asyncio.run(flood_and_wait())
