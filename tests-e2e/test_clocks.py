@@ -43,7 +43,7 @@ def test_the_acceptance_curve_over_the_skew_second_by_second(start_stack: StartS
         if answer.status == 200:
             accepted.add(skew_seconds)
             continue
-        assert (answer.verdict, answer.signature) == ((401, "timestamp_out_of_window"), "missing")
+        assert (answer.verdict, answer.signature) == ((401, "timestamp_out_of_window"), "good")
         assert answer.content["serverTime"] == second
     assert accepted == set(range(-WINDOW_SECONDS, WINDOW_SECONDS + 1))
     log = COLOURS.sub("", stack.casino_process.log_path.read_text())
@@ -77,7 +77,7 @@ def test_a_provider_whose_clock_is_off_by_minutes_corrects_itself_and_plays(
 
 
 def test_a_provider_beyond_ten_minutes_plays_nothing_and_loses_nothing(start_stack: StartStack, tmp_path: Path) -> None:
-    """Row C1. An unsigned time so far off is not believed; when the clock is right again, play goes on."""
+    """Row C1. A time so far off is not believed, although it is signed; when the clock is right again, play goes on."""
     clock = false_clock(tmp_path, 3600)
     stack = start_stack(provider_settings=clock.environment)
     player = stack.open_player()

@@ -33,6 +33,11 @@ def require_unsigned_refusal(answer: Answer, code: str) -> None:
     assert answer.signature == "missing", "a request whose own signature does not hold gets an unsigned answer"
 
 
+def require_signed_refusal(answer: Answer, code: str) -> None:
+    assert answer.verdict == (401, code)
+    assert answer.signature == "good", "the request's own signature held, so the refusal is bound to its nonce"
+
+
 def good_value(session: GameSession, *, nonce: str | None = None) -> str:
     signer = session.wallet.signer
     body = json.dumps(session.who()).encode()
@@ -122,7 +127,7 @@ def test_a_time_outside_the_window_is_refused_and_told_the_servers_time(
     session: GameSession, skew_seconds: int
 ) -> None:
     answer = ask(session, timestamp=int(time.time()) + skew_seconds)
-    require_unsigned_refusal(answer, "timestamp_out_of_window")
+    require_signed_refusal(answer, "timestamp_out_of_window")
     assert abs(answer.content["serverTime"] - time.time()) < 30
 
 
@@ -140,7 +145,7 @@ def test_a_nonce_is_accepted_once(session: GameSession) -> None:
     """Row E1."""
     signed = session.wallet.signer.prepare("POST", GET_BALANCE, session.who())
     assert session.wallet.send(signed).status == 200
-    require_unsigned_refusal(session.wallet.send(signed), "nonce_replay")
+    require_signed_refusal(session.wallet.send(signed), "nonce_replay")
 
 
 def test_a_used_nonce_is_refused_on_another_request_too(session: GameSession) -> None:
@@ -149,7 +154,7 @@ def test_a_used_nonce_is_refused_on_another_request_too(session: GameSession) ->
     assert ask(session, nonce=nonce).status == 200
     wallet = session.wallet
     debit = wallet.signer.prepare("POST", "/casino/debit", session.debit_content(), nonce=nonce)
-    require_unsigned_refusal(wallet.send(debit), "nonce_replay")
+    require_signed_refusal(wallet.send(debit), "nonce_replay")
 
 
 @pytest.mark.parametrize("nonce", ["0123456789abcdefXYZ-_" + "q" * 43, "z" * 13 + "-_Z"], ids=["64", "16"])
@@ -163,7 +168,7 @@ def test_a_forgery_does_not_use_up_the_nonce_of_the_true_request(session: GameSe
     """Row E6."""
     nonce = secrets.token_hex(16)
     require_unsigned_refusal(ask(session, nonce=nonce, key="forger"), "bad_signature")
-    require_unsigned_refusal(ask(session, nonce=nonce, timestamp=int(time.time()) - 3600), "timestamp_out_of_window")
+    require_signed_refusal(ask(session, nonce=nonce, timestamp=int(time.time()) - 3600), "timestamp_out_of_window")
     assert ask(session, nonce=nonce).must_be_signed().status == 200
 
 
@@ -175,8 +180,8 @@ def test_the_refusals_come_in_the_order_of_the_contract(session: GameSession) ->
     forged_unknown = f"t={old},n={used},k=stranger,v1=" + "0" * 64
     require_unsigned_refusal(ask(session, signature_values=[forged_unknown]), "unknown_key")
     require_unsigned_refusal(ask(session, nonce=used, timestamp=old, key="forger"), "bad_signature")
-    require_unsigned_refusal(ask(session, nonce=used, timestamp=old), "timestamp_out_of_window")
-    require_unsigned_refusal(ask(session, nonce=used), "nonce_replay")
+    require_signed_refusal(ask(session, nonce=used, timestamp=old), "timestamp_out_of_window")
+    require_signed_refusal(ask(session, nonce=used), "nonce_replay")
 
 
 def test_nothing_is_parsed_before_the_signature_holds(session: GameSession) -> None:
@@ -222,10 +227,10 @@ def test_the_providers_endpoints_refuse_in_the_same_way(stack: Stack, endpoint: 
     require_unsigned_refusal(refused(signature_values=[]), "signature_missing")
     require_unsigned_refusal(refused(signature_values=["nonsense"]), "signature_malformed")
     require_unsigned_refusal(refused(key=stack.casino.secret), "bad_signature")
-    require_unsigned_refusal(refused(timestamp=int(time.time()) - 3600), "timestamp_out_of_window")
+    require_signed_refusal(refused(timestamp=int(time.time()) - 3600), "timestamp_out_of_window")
     nonce = secrets.token_hex(16)
     assert refused(nonce=nonce).must_be_signed().verdict == (400, "invalid_field")
-    require_unsigned_refusal(refused(nonce=nonce), "nonce_replay")
+    require_signed_refusal(refused(nonce=nonce), "nonce_replay")
 
 
 def test_a_message_of_one_direction_is_worth_nothing_in_the_other(stack: Stack, session: GameSession) -> None:

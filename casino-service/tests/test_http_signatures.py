@@ -67,6 +67,7 @@ async def test_a_clock_that_is_far_off_is_refused_with_the_servers_time(service:
     content = response.json()
     assert (response.status_code, content["code"]) == (401, "timestamp_out_of_window")
     assert asked_at <= content["serverTime"] <= time.time()
+    assert HEADER in response.headers, "a caller believes the time only when it is signed"
 
 
 async def test_a_clock_that_is_a_little_off_is_believed_and_logged(service: Service, logged: list[EventDict]) -> None:
@@ -83,6 +84,7 @@ async def test_the_same_request_twice_is_a_replay(service: Service) -> None:
     assert (await send(service, headers)).json()["code"] == "session_not_found"
     again = await send(service, headers)
     assert (again.status_code, again.json()["code"]) == (401, "nonce_replay")
+    assert HEADER in again.headers, "its signature held"
 
 
 async def test_a_request_with_a_bad_mac_does_not_use_up_the_nonce(service: Service) -> None:

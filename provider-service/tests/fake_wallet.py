@@ -109,6 +109,7 @@ class FakeWallet:
         self.model = model or WalletModel()
         self.calls: list[Call] = []
         self.reached = threading.Event()
+        self.signs_refusals = True
         self.ring = KeyRing([Key("main", CASINO_SECRET)])
         self.signer = Signer(self.ring, clock)
         self._verifier = Verifier(self.ring, InMemoryNonceStore(), clock=clock)
@@ -170,7 +171,10 @@ class FakeWallet:
         if not isinstance(verdict, Accepted):
             answer = {"error": "No.", "code": str(verdict.refusal), "requestId": "r", "serverTime": verdict.server_time}
             raw = json.dumps(answer).encode()
-            writer.write(head(401, {"content-length": str(len(raw))}) + raw)
+            lines = {"content-length": str(len(raw))}
+            if verdict.key is not None and self.signs_refusals:
+                lines[HEADER] = self.signer.sign_response(nonce=verdict.nonce, status=401, body=raw, key=verdict.key)
+            writer.write(head(401, lines) + raw)
             await writer.drain()
             return
         call = Call(

@@ -120,6 +120,31 @@ def test_a_clock_that_is_wrong_is_corrected_from_the_answer_for_one_signature(sk
     assert [attempt.status for attempt in called.attempts] == [401, 200]
 
 
+def test_an_unsigned_time_moves_no_clock() -> None:
+    with FakeWallet(clock=lambda: time.time() + 75) as wallet:
+        wallet.signs_refusals = False
+        called = call(wallet.url)
+    assert called.outcome == Unknown("operator_rejected", "status 401 timestamp_out_of_window", 401)
+    assert [attempt.status for attempt in called.attempts] == [401, 401]
+
+
+@pytest.mark.parametrize(
+    ("code", "signed"),
+    [("timestamp_out_of_window", "missing"), ("timestamp_out_of_window", "bad"), ("nonce_replay", "good")],
+)
+def test_a_time_that_nobody_signed_as_the_reason_does_not_spoil_the_second_signature(
+    wallet: FakeWallet, code: str, signed: str
+) -> None:
+    """It is 300 s off: a caller that believed it would be refused the second time."""
+
+    async def refuse(exchange: Exchange) -> None:
+        body = {"error": "No.", "code": code, "requestId": "r", "serverTime": int(time.time()) + 300}
+        await exchange.send((401, {}, body), signed=signed)
+
+    wallet.plan("getBalance", refuse)
+    assert isinstance(call(wallet.url).outcome, Accepted)
+
+
 def test_a_clock_that_is_absurdly_wrong_is_not_believed() -> None:
     with FakeWallet(clock=lambda: time.time() + 100_000) as wallet:
         called = call(wallet.url)
@@ -131,7 +156,7 @@ def test_a_clock_that_is_absurdly_wrong_is_not_believed() -> None:
 def test_a_server_time_that_is_no_time_is_ignored(wallet: FakeWallet, server_time: object) -> None:
     async def refuse(exchange: Exchange) -> None:
         body = {"error": "No.", "code": "timestamp_out_of_window", "requestId": "r", "serverTime": server_time}
-        await exchange.send((401, {}, body), signed="missing")
+        await exchange.send((401, {}, body))
 
     wallet.plan("getBalance", refuse)
     assert isinstance(call(wallet.url).outcome, Accepted)

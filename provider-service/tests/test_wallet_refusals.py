@@ -102,6 +102,28 @@ def test_a_second_401_makes_the_outcome_unknown(database_url: str, owner_url: st
     require_agreement(owner_url, wallet.model)
 
 
+@pytest.mark.parametrize(("kind", "profit"), [("debit", 0), ("rollback", 0), ("credit", 1000)])
+@pytest.mark.parametrize("code", ["nonce_replay", "timestamp_out_of_window", "bad_signature"])
+@pytest.mark.parametrize("signed", ["good", "missing"])
+def test_two_401s_after_the_work_was_done_are_no_refusal(  # noqa: PLR0917 - fixtures
+    database_url: str, owner_url: str, wallet: FakeWallet, kind: str, profit: int, code: str, signed: str
+) -> None:
+    """Whoever replays the provider's request obtains a signed 401 for its nonce, and can answer with it."""
+    wallet.plan(kind, after_work(answering(401, code, signed=signed)))
+    wallet.plan(kind, answering(401, code, signed=signed))
+    report, _ = play(database_url, owner_url, wallet)
+    assert report["passed"] is False
+    assert "unknown" in next(step["problem"] for step in report["steps"] if not step["passed"])
+    first, second = wallet.made(kind)[:2]
+    assert first.members == second.members
+    assert first.headers["x-casino-signature"] != second.headers["x-casino-signature"]
+    require_agreement(owner_url, wallet.model)
+    # The second simulation in the same session earned its thousand.
+    assert wallet.model.balance_minor == wallet.model.start_minor + profit + 1000
+    refused = "select from provider.wallet_transactions where state = 'refused' and transaction_id = %s"
+    assert rows(owner_url, refused, first.members["transactionId"]) == []
+
+
 @pytest.mark.parametrize(("status", "code"), [(404, "session_not_found"), (404, "session_expired")])
 def test_a_wallet_that_never_knew_the_session_ends_the_rollback_and_the_bet(
     database_url: str, owner_url: str, wallet: FakeWallet, status: int, code: str

@@ -122,21 +122,33 @@ def test_a_request_that_does_not_hold_is_refused_unsigned_and_unseen(house: Any,
     assert wallet.bodies == []
 
 
-def test_a_request_out_of_the_window_is_told_the_time_of_the_server(house: Any, send_to: Any) -> None:
+def test_a_request_out_of_the_window_is_told_the_time_of_the_server_signed(house: Any, send_to: Any) -> None:
     headers, nonce = house.sign()
     house.clock.now += 61
     answer = asyncio.run(send_to(house.edge(Wallet()), headers=headers))
     assert (answer.status, answer.body) == (401, b"timestamp_out_of_window {'serverTime': 1763690061}")
-    assert not house.believes(answer, nonce)
+    assert house.believes(answer, nonce)
 
 
-def test_a_replay_is_refused_unsigned(house: Any, send_to: Any) -> None:
+@pytest.mark.parametrize("method", ["POST", "HEAD"])
+def test_what_was_signed_of_a_refusal_is_what_is_sent(house: Any, send_to: Any, method: str) -> None:
+    headers, nonce = house.sign(method)
+    house.clock.now -= 61
+    answer = asyncio.run(send_to(house.edge(Wallet()), method, headers=headers))
+    assert (answer.status, bool(answer.body)) == (401, method != "HEAD")
+    assert house.believes(answer, nonce)
+
+
+def test_a_replay_is_refused_signed_for_the_nonce_that_it_carries(house: Any, send_to: Any) -> None:
+    """Whoever recorded a request can have this answer: a caller must not take it for "nothing was done"."""
     wallet = Wallet()
     edge = house.edge(wallet)
     headers, nonce = house.sign()
     first, second = (asyncio.run(send_to(edge, headers=headers)) for _ in range(2))
     assert house.believes(first, nonce)
-    assert (second.status, second.body, second.all(SIGNATURE)) == (401, b"nonce_replay", [])
+    assert (second.status, second.body) == (401, b"nonce_replay")
+    assert house.believes(second, nonce)
+    assert not house.believes(second, "another-nonce-16")
     assert len(wallet.bodies) == 1
 
 

@@ -53,7 +53,7 @@ def test_every_request_that_is_signed_is_accepted_once(method: str, target: byte
 
     assert asyncio.run(twice()) == [
         Accepted(signed.nonce, KEY, 0, skew_is_worrying=False),
-        Refused(Refusal.NONCE_REPLAY, NOW),
+        Refused(Refusal.NONCE_REPLAY, NOW, signed.nonce, KEY),
     ]
 
 

@@ -15,7 +15,7 @@ from shared_signing.canonical import SignatureHeader, request_bytes, response_by
 from shared_signing.keys import KeyRing, parse_keys
 from shared_signing.nonces import InMemoryNonceStore
 from shared_signing.signer import Signer
-from shared_signing.verifier import Accepted, Refusal, Verifier, verify_response
+from shared_signing.verifier import Accepted, Refusal, Refused, Verifier, verify_response
 
 FOLDER = Path(__file__).parents[1] / "vectors"
 VECTORS: dict[str, Any] = json.loads((FOLDER / "signatures.json").read_text(encoding="utf-8"))
@@ -42,26 +42,27 @@ def by_name(case: dict[str, Any]) -> str:
     return case["name"].replace(" ", "_")
 
 
-async def outcome_of(case: dict[str, Any]) -> str:
+async def verdict_on(case: dict[str, Any]) -> Accepted | Refused:
     def clock() -> float:
         return float(case["now"])
 
     nonces = InMemoryNonceStore(clock=clock)
     for seen in case.get("seenNonces", []):
         assert await nonces.claim(seen["key"], seen["nonce"], case["now"])
-    verdict = await Verifier(ring_of(case), nonces, clock=clock).verify_request(
+    return await Verifier(ring_of(case), nonces, clock=clock).verify_request(
         [value.encode() for value in case["headers"]],
         method=case["method"],
         target=case["target"].encode("ascii"),
         body=body_of(case),
     )
-    return "accepted" if isinstance(verdict, Accepted) else verdict.refusal.value
 
 
 @pytest.mark.parametrize("case", REQUESTS, ids=by_name)
 def test_a_request_vector_leads_to_what_it_names(case: dict[str, Any]) -> None:
     """Row E2. Row E3."""
-    assert asyncio.run(outcome_of(case)) == case["expect"]
+    verdict = asyncio.run(verdict_on(case))
+    assert ("accepted" if isinstance(verdict, Accepted) else verdict.refusal.value) == case["expect"]
+    assert (verdict.key is not None) == case["answerSigned"]
 
 
 @pytest.mark.parametrize("case", [c for c in REQUESTS if c["expect"] == "accepted"], ids=by_name)

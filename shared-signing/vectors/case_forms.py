@@ -25,6 +25,8 @@ KEYS = {
     ],
     "provider": [{"id": "main", "secret": PROVIDER}],
 }
+ANSWERED_SIGNED = ("accepted", "timestamp_out_of_window", "nonce_replay")
+"""The outcomes for which the request's own signature held."""
 BODY = '{"sessionToken":"s","userId":"1"}'
 
 
@@ -74,6 +76,7 @@ def request(
     if seen is not None:
         case["seenNonces"] = [{"key": key, "nonce": nonce} for key, nonce in seen]
     case["expect"] = expect
+    case["answerSigned"] = expect in ANSWERED_SIGNED
     if expect == "accepted":
         case["signedText"] = text
     return case

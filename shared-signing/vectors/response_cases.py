@@ -10,11 +10,23 @@ from case_forms import ENDED, NONCE, PROVIDER, SECOND, T, response
 OTHER_NONCE = "fedcba9876543210fedcba9876543210"
 AS_REQUEST = "v1\n{t}\n{n}\nPOST\n/casino/getBalance\n{digest}"
 REFUSAL = '{"error":"Not enough money.","code":"insufficient_balance","requestId":"r"}'
+TOLD_TIME = '{"error":"x","code":"timestamp_out_of_window","requestId":"r","serverTime":1763690061}'
+REPLAY = '{"error":"x","code":"nonce_replay","requestId":"r"}'
 
 RESPONSES = [
     response("the answer of the protocol"),
     response("a refusal", status=402, body=REFUSAL),
     response("an error", status=500, body='{"error":"x","code":"internal","requestId":"r"}'),
+    response("a signed time", status=401, body=TOLD_TIME),
+    response("a signed replay", status=401, body=REPLAY),
+    response("a time that nobody signed", "missing", status=401, body=TOLD_TIME, headers=[]),
+    response(
+        "a signed time that was changed",
+        "bad",
+        status=401,
+        body=TOLD_TIME,
+        sent={"body": TOLD_TIME.replace("69", "70")},
+    ),
     response("an answer without a body", status=204, body=""),
     response("a body with letters beyond ASCII", body='{"error":"café 漢字 🎰"}'),
     response("a body that is not text", body=bytes(range(255, -1, -1))),

@@ -172,10 +172,10 @@ def test_a_round_passes_although_every_call_is_first_told_to_come_again(
     assert scene.balance(session) == session.opening_balance_minor + 1000
 
 
-def test_a_wallet_that_asks_for_a_new_time_gets_one_new_signature_with_it(scene: Scene) -> None:
-    """A skewed clock between the two is told by `serverTime`; the second attempt uses it."""
+def test_a_time_that_the_wallet_did_not_sign_moves_no_clock(scene: Scene) -> None:
+    """Somebody on the way says that it is 5 minutes later: the second attempt keeps the provider's own time."""
     session = scene.stack.session()
-    told = error("timestamp_out_of_window") | {"serverTime": int(time.time())}
+    told = error("timestamp_out_of_window") | {"serverTime": int(time.time()) + 300}
     rule = scene.disturb(step_of(session, "debit"), Fault(forwards=False, rewrites=says(401, told)))
     played = scene.play_round(session)
     assert len(rule.hits) == 1

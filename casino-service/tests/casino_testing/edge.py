@@ -58,7 +58,10 @@ class FakeProvider:
             headers, method=request.method, target=request.url.raw_path, body=request.content
         )
         if isinstance(verdict, Refused) and verdict.refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW:
-            return httpx.Response(401, json={"code": verdict.refusal.value, "serverTime": verdict.server_time})
+            raw = msgspec.json.encode({"code": verdict.refusal.value, "serverTime": verdict.server_time})
+            assert verdict.key is not None
+            own = Signer(self.ring).sign_response(nonce=verdict.nonce, status=401, body=raw, key=verdict.key)
+            return httpx.Response(401, content=raw, headers={**JSON, **({PROVIDER_HEADER: own} if self.signs else {})})
         assert isinstance(verdict, Accepted), verdict
         body = self._body(request)
         signature = Signer(self.ring).sign_response(

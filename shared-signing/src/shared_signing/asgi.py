@@ -2,7 +2,7 @@
 
 This file owns the way from raw HTTP bytes to the verifier and back. It must never parse a body, never let a covered
 request through that does not hold, never hold more of a body than its bound, and never sign an answer to a request
-that does not hold.
+whose own signature does not hold.
 
 The target that is verified is `raw_path`, and "?" and `query_string` when that is not empty: ASGI does not show a bare
 "?" at the end of a target, so `/x?` is verified as `/x`, which means the same. A caller that sends a bare "?" and
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared_signing.keys import KeysNotLoaded, NoLiveKey
+from shared_signing.keys import Key, KeysNotLoaded, NoLiveKey
 from shared_signing.nonces import NonceStoreOverloaded
 from shared_signing.signer import Signer
 from shared_signing.verifier import Accepted, Refusal, Refused, Verifier
@@ -116,7 +116,11 @@ class SignedEndpoints:
         if isinstance(verdict, Refused):
             out_of_window = verdict.refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW
             extras = {"serverTime": verdict.server_time} if out_of_window else _NO_EXTRAS
-            await _send_answer(send, self._refuse(scope, verdict.refusal.value, extras))
+            answer = self._refuse(scope, verdict.refusal.value, extras)
+            if verdict.key is None:
+                await _send_answer(send, answer)
+            else:
+                await _SignedAnswer(self, scope, nonce=verdict.nonce, key=verdict.key, send=send).finish(*answer)
             return
         await self._serve(scope, verdict, _replay(body, receive), send)
 
@@ -148,7 +152,7 @@ class SignedEndpoints:
             self._on_clock(accepted.skew_seconds)
         if accepted.skew_is_worrying and self._on_skew is not None:
             self._on_skew(scope, accepted.key.key_id, accepted.skew_seconds)
-        answer = _SignedAnswer(self, scope, accepted, send)
+        answer = _SignedAnswer(self, scope, nonce=accepted.nonce, key=accepted.key, send=send)
         try:
             await self._app(scope, receive, answer.send)
         except Exception:
@@ -164,12 +168,13 @@ class SignedEndpoints:
 class _SignedAnswer:
     """Holds back one answer of the application until it is whole, then signs and sends it."""
 
-    __slots__ = ("_accepted", "_edge", "_held", "_scope", "_send", "_start", "sent")
+    __slots__ = ("_edge", "_held", "_key", "_nonce", "_scope", "_send", "_start", "sent")
 
-    def __init__(self, edge: SignedEndpoints, scope: Scope, accepted: Accepted, send: Send) -> None:
+    def __init__(self, edge: SignedEndpoints, scope: Scope, *, nonce: str, key: Key, send: Send) -> None:
         self._edge = edge
         self._scope = scope
-        self._accepted = accepted
+        self._nonce = nonce
+        self._key = key
         self._send = send
         self._start: Message | None = None
         self._held: bytearray | None = None
@@ -203,7 +208,7 @@ class _SignedAnswer:
     async def finish(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         """Sign and send a whole answer. Without a live key the caller learns nothing: for it the outcome is unknown."""
         self.sent = True
-        edge, accepted = self._edge, self._accepted
+        edge = self._edge
         own = edge._header_name
         signed = [header for header in headers if header[0] != own and header[0] != b"content-length"]
         framed = status not in _BODYLESS_STATUSES
@@ -212,7 +217,7 @@ class _SignedAnswer:
         if framed:
             signed.append((b"content-length", b"%d" % len(body)))
         try:
-            signature = edge._signer.sign_response(nonce=accepted.nonce, status=status, body=body, key=accepted.key)
+            signature = edge._signer.sign_response(nonce=self._nonce, status=status, body=body, key=self._key)
         except NoLiveKey:
             await _send_answer(self._send, edge._refuse(self._scope, INTERNAL, _NO_EXTRAS))
             return

@@ -20,7 +20,7 @@ NONCE_BYTES: Final = 16
 """Random bytes of a fresh nonce, written as 32 hex digits."""
 
 CORRECTION_MAX_SECONDS: Final = 600
-"""How far a caller lets an unsigned `serverTime` move its own clock for the one request that it signs anew."""
+"""How far a caller lets a `serverTime` move its own clock for the one request that it signs anew."""
 
 _NONCE: Final = re.compile(NONCE_PATTERN)
 _METHOD: Final = re.compile(r"[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*")
@@ -77,7 +77,10 @@ class Signer:
 
 
 def clock_correction(server_time: object, now: float) -> int:
-    """How many seconds the peer's clock is ahead of `now`, by the `serverTime` of its 401; 0 if not believable."""
+    """How many seconds the peer's clock is ahead of `now`, by the `serverTime` of its 401; 0 if not believable.
+
+    Callers pass only the `serverTime` of an answer with a good signature: anybody on the way can write an unsigned one.
+    """
     if not isinstance(server_time, int) or isinstance(server_time, bool):
         return 0
     correction_seconds = server_time - int(now)

@@ -45,10 +45,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The request does not hold. `server_time` (unix seconds) lets a caller with a wrong clock sign anew."""
+    """The request does not hold. `server_time` (unix seconds) lets a caller with a wrong clock sign anew.
+
+    `nonce` and `key` are set when the signature itself held: this refusal is answered signed.
+    """
 
     refusal: Refusal
     server_time: int
+    nonce: str = ""
+    key: Key | None = None
 
 
 class Verifier:
@@ -93,9 +98,9 @@ class Verifier:
         header, key = authentic
         skew_seconds = server_time - header.timestamp
         if abs(skew_seconds) > self._window_seconds:
-            return Refused(Refusal.TIMESTAMP_OUT_OF_WINDOW, server_time)
+            return Refused(Refusal.TIMESTAMP_OUT_OF_WINDOW, server_time, header.nonce, key)
         if not await self._nonces.claim(header.key_id, header.nonce, header.timestamp):
-            return Refused(Refusal.NONCE_REPLAY, server_time)
+            return Refused(Refusal.NONCE_REPLAY, server_time, header.nonce, key)
         return Accepted(header.nonce, key, skew_seconds, abs(skew_seconds) > self._warn_skew_seconds)
 
     def _authenticate(

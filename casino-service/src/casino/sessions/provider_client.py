@@ -59,15 +59,15 @@ class ProviderClient:
 
     async def launch(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
         """Open the provider's side of a session; returns its answer. Raises ProviderUnreachable."""
-        return await self._post("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS)
+        return await self._post("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS, repeatable=True)
 
     async def simulate(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
         """Let the provider play the scripted round; returns its report. Raises ProviderUnreachable, and Refused when
         the session cannot play just now or any more, or the provider has too much to do."""
-        return await self._post("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS)
+        return await self._post("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS, repeatable=False)
 
     async def _post(
-        self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float
+        self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float, *, repeatable: bool
     ) -> dict[str, Any]:
         request = self._client.build_request(
             "POST",
@@ -80,8 +80,11 @@ class ProviderClient:
             # One end for all of it: the client's own time-outs begin anew with every byte that trickles in.
             async with asyncio.timeout(timeout_seconds):
                 answer = await self._client.send(request, auth=self._signed(0))
-                if answer.status_code == httpx.codes.UNAUTHORIZED:  # nothing was done: sign anew, once
-                    answer = await self._client.send(request, auth=self._signed(_correction(answer)))
+                if answer.status_code == httpx.codes.UNAUTHORIZED:
+                    # It does not prove that nothing was done. A launch twice is one session, a round twice is two.
+                    correction_seconds = _correction(answer)
+                    if repeatable or correction_seconds:
+                        answer = await self._client.send(request, auth=self._signed(correction_seconds))
         except (httpx.HTTPError, NoLiveKey, TimeoutError) as error:
             log.warning("provider_call_failed", path=path, error_type=type(error).__name__)
             raise ProviderUnreachable(type(error).__name__) from error
@@ -102,9 +105,12 @@ class ProviderClient:
 
 
 def _correction(answer: httpx.Response) -> int:
-    """How far the provider says that its clock is ahead of ours."""
+    """How far the provider says that its clock is ahead of ours; 0 when it did not sign that it refuses our clock."""
+    if answer.extensions["signature"] != "good":
+        return 0
     try:
         told = msgspec.json.decode(answer.content, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return 0
-    return clock_correction(told.get("serverTime"), time.time())
+    told_time = told.get("serverTime") if told.get("code") == "timestamp_out_of_window" else None
+    return clock_correction(told_time, time.time())

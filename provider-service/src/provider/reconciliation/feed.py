@@ -13,6 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from provider.reconciliation.sides import Theirs, read_theirs
 from provider.wallet_client.client import WalletClient
+from provider.wallet_client.judging import server_time
 from provider.wallet_client.messages import BadAnswer, read_error
 from provider.wallet_client.transport import AnswerRefused
 from provider.wire import MalformedJson, read_object
@@ -98,8 +99,8 @@ class Feed:
         except httpx.HTTPError as error:
             raise WalletAway(type(error).__name__) from None
         status, signature = response.status_code, response.extensions[EXTENSION_NAME]
-        if status == 401:
-            self._skew_seconds = self._wallet.skew_to(read_error(response.content)[0].get("serverTime"))
+        if status == 401 and signature == "good":
+            self._skew_seconds = self._wallet.skew_to(server_time(*read_error(response.content), signature))
         if signature != "good":
             raise WalletAway(f"status {status}, signature {signature}")
         if status in (200, 404):

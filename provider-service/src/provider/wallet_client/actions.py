@@ -16,7 +16,7 @@ class Step(Enum):
     SETTLE = "settle"  # accepted: its effect is written down
     REFUSE = "refuse"  # refused for good: nothing moved
     RETRY = "retry the same id"  # nothing happened yet
-    SIGN_ANEW = "sign anew, once"
+    SIGN_ANEW = "sign anew, once"  # the second time: unknown
     UNKNOWN = "unknown"  # a debit is rolled back, a credit or a rollback is repeated
 
 

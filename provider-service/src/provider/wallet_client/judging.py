@@ -4,7 +4,7 @@ Owns what is believed: a decision only with a good signature, a balance only in 
 doubt into a refusal.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -36,14 +36,21 @@ def judge(call: WalletCall, session: WalletSession, response: httpx.Response, si
     if action.step is Step.UNKNOWN:
         return Unknown(UNREACHABLE if status >= 500 else BAD_RESPONSE, said, status)
     given_up = Unknown(REJECTED if status == 401 else UNREACHABLE, said, status)
+    # A 401 proves nothing, signed or not. Whoever replays our request obtains a signed 401 for its nonce, and can
+    # answer with it a call that was executed. The same transaction id under a fresh nonce finds out what happened.
     # 409, 429 and 503 move nothing and repeat the same id, so it does not matter that a proxy may have said them.
     if action.step is Step.RETRY:
         return Again(given_up, after_seconds=_retry_after(response))
     if action.step is Step.SIGN_ANEW:
-        return Again(given_up, sign_anew=True, server_time=members.get("serverTime"))
+        return Again(given_up, sign_anew=True, server_time=server_time(members, code, signature))
     if signature != "good":
         return Unknown(BAD_RESPONSE, f"{said}, signature {signature}", status)
     return Refused(status, code or REJECTED, action, members)
+
+
+def server_time(members: dict[str, Any], code: str | None, signature: str) -> object:
+    """The wallet's time as a 401 tells it; None without a good signature: anybody on the way could have written it."""
+    return members.get("serverTime") if (code, signature) == ("timestamp_out_of_window", "good") else None
 
 
 def _judge_acceptance(call: WalletCall, session: WalletSession, response: httpx.Response, signature: str) -> Outcome:

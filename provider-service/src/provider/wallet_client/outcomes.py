@@ -51,7 +51,10 @@ Outcome = Accepted | Refused | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Nothing happened: the same id may be tried again, not before `after_seconds`; `if_given_up` when it is not."""
+    """The same id may be tried again, not before `after_seconds`; `if_given_up` is the outcome when it is not.
+
+    An answer that asks for a new signature (`sign_anew`) does not prove that nothing happened.
+    """
 
     if_given_up: Unknown
     after_seconds: float = 0.0
