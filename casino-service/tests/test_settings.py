@@ -119,9 +119,48 @@ def test_in_demo_mode_the_published_secrets_are_the_default() -> None:
     assert read(CASINO_DEMO="1", CASINO_SECRET="short").casino_keys[0].secret == b"short"
 
 
-@pytest.mark.parametrize("value", ["0", "", "true", "yes", "11"])
-def test_only_a_plain_1_is_demo_mode(value: str) -> None:
-    assert "CASINO_SECRET" in refusal(CASINO_DEMO=value, CASINO_SECRET=None)
+@pytest.mark.parametrize("value", ["0", "", " ", "false", "No", "OFF"])
+def test_a_no_is_not_demo_mode(value: str) -> None:
+    assert refusal(CASINO_DEMO=value, CASINO_SECRET=None) == "CASINO_SECRET is missing"
+
+
+@pytest.mark.parametrize("value", ["1", "true", "Yes", " ON "])
+def test_every_yes_is_demo_mode(value: str) -> None:
+    assert read(CASINO_DEMO=value, CASINO_SECRET=None).demo
+
+
+@pytest.mark.parametrize("value", ["11", "y", "enabled", "2", "\u0661"])
+def test_what_is_neither_yes_nor_no_is_refused(value: str) -> None:
+    assert "CASINO_DEMO must be one of" in refusal(CASINO_DEMO=value)
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    told = refusal(
+        CASINO_SECRET="short", PROVIDER_SECRET="", CASINO_DATABASE_URL="", CASINO_PORT="many", LOG_LEVEL="loud"
+    )
+    assert told.splitlines() == [
+        "CASINO_DATABASE_URL is missing",
+        "CASINO_SECRET is shorter than 32 bytes",
+        "PROVIDER_SECRET is missing",
+        "CASINO_PORT must be a whole number from 0 to 65535",
+        "LOG_LEVEL must be one of info, debug, warning, error",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["CASINO_HOST", "PROVIDER_URL", "CASINO_TENANT", "CASINO_GAME_URL", "LOG_FORMAT", "CASINO_PORT"]
+)
+@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
+def test_an_empty_variable_means_its_default(name: str, blank: str) -> None:
+    assert read(**{name: blank}) == read()
+
+
+def test_the_game_is_where_the_provider_is() -> None:
+    assert read().game_url == "http://127.0.0.1:8100/play"
+    assert read(PROVIDER_URL="HTTPS://Provider.test/").game_url == "https://provider.test/play"
+    assert (
+        read(PROVIDER_URL="https://p.test", CASINO_GAME_URL="https://g.test/x?y=1").game_url == "https://g.test/x?y=1"
+    )
 
 
 @pytest.mark.parametrize(

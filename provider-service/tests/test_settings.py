@@ -45,10 +45,10 @@ def test_a_weak_secret_is_refused_by_name(name: str, value: str, complaint: str)
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     found = problems_of(CASINO_SECRET="short", PROVIDER_SECRET="", PROVIDER_DATABASE_URL="", PROVIDER_PORT="many")
     assert found == [
-        "PROVIDER_SECRET is missing",
         "CASINO_SECRET is shorter than 32 bytes",
+        "PROVIDER_SECRET is missing",
         "PROVIDER_DATABASE_URL is missing",
-        "PROVIDER_PORT is a number from 0 to 65535",
+        "PROVIDER_PORT must be a whole number from 0 to 65535",
     ]
 
 
@@ -59,11 +59,11 @@ def test_a_weak_further_key_is_refused_with_its_id() -> None:
 
 def test_each_direction_needs_a_secret_of_its_own() -> None:
     found = problems_of(PROVIDER_SECRET=STRONG)
-    assert found == ["CASINO_SECRET and PROVIDER_SECRET share a secret: each direction has its own"]
+    assert found == ["CASINO_SECRET and PROVIDER_SECRET must differ: each direction has secrets of its own"]
 
 
 def test_a_weak_sealing_key_is_refused() -> None:
-    assert problems_of(PROVIDER_SEALING_KEY="secret") == ["PROVIDER_SEALING_KEY is well known or shorter than 32 bytes"]
+    assert problems_of(PROVIDER_SEALING_KEY="secret") == ["PROVIDER_SEALING_KEY is a well-known secret"]
 
 
 @pytest.mark.parametrize("flag", ["PROVIDER_DEMO", "CASINO_DEMO"])
@@ -131,4 +131,4 @@ def test_the_time_of_the_nightly_reconciliation_is_a_time_in_utc_or_off() -> Non
 @pytest.mark.parametrize("wrong", ["24:00", "3:30", "03:60", "03:30:00", "night", "03:30Z", "0330", "٠3:30"])
 def test_a_time_that_is_none_is_refused(wrong: str) -> None:
     told = problems_of(PROVIDER_RECONCILE_AT=wrong)
-    assert told == ["PROVIDER_RECONCILE_AT is a time in UTC as hh:mm, or off"]
+    assert told == ["PROVIDER_RECONCILE_AT must be a time in UTC as hh:mm, or off"]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
+import structlog
 import uvicorn
 
 from casino.audit.commands import check_ledger_command, transaction_command
 from casino.key_commands import keys_command, revoke_key_command
 from casino.log import configure_logging
-from casino.settings import Settings, SettingsError, check_address, from_environment
+from casino.settings import WORKERS_MAX, Settings, SettingsError, command_settings, from_environment
 
 GRACEFUL_SHUTDOWN_SECONDS = 10
 BACKLOG_CONNECTIONS = 2048
-WORKERS_MAX = 64
 
 
 @click.group()
@@ -46,14 +45,14 @@ def seed_demo() -> None:
 
 
 @main.command()
-@click.option(
-    "--workers", default=1, envvar="CASINO_WORKERS", type=click.IntRange(1, WORKERS_MAX), help="Processes that serve."
-)
-def serve(workers: int) -> None:
+@click.option("--workers", type=click.IntRange(1, WORKERS_MAX), help="Processes that serve; CASINO_WORKERS, or 1.")
+def serve(workers: int | None) -> None:
     """Serve HTTP until SIGTERM or SIGINT; requests in flight are finished first."""
     from casino.metrics import shared_by_workers  # noqa: PLC0415 - only this command needs it
 
     settings = _settings()
+    workers = workers or settings.workers
+    _say_at_start(settings)
     with shared_by_workers(workers):
         uvicorn.run(
             "casino.app:create_from_environment",
@@ -75,27 +74,34 @@ def serve(workers: int) -> None:
         )
 
 
+def _say_at_start(settings: Settings) -> None:
+    """Log once what an operator should know of the environment, whatever the number of workers."""
+    log = structlog.get_logger()
+    for note in settings.notes:
+        log.warning("setting_noted", note=note)
+    if settings.demo:
+        log.warning("demo_mode", note="well-known secrets are accepted and anybody may play: not for real money")
+
+
 def _settings() -> Settings:
     try:
         settings = from_environment()
     except SettingsError as error:
-        sys.exit(f"casino: {error}")
+        sys.exit(error.told_by("casino"))
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
     return settings
 
 
 def _owner_url() -> str:
     # Migrations need a database and nothing else: a one-shot container should not have to hold the secrets.
-    url = os.environ.get("CASINO_OWNER_DATABASE_URL") or os.environ.get("CASINO_DATABASE_URL")
-    if not url:
-        sys.exit("casino: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
     try:
-        check_address("CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL", url)
+        settings = command_settings()
     except SettingsError as error:
-        sys.exit(f"casino: {error}")
-    configure_logging(
-        log_format=os.environ.get("LOG_FORMAT", "json"), level=os.environ.get("LOG_LEVEL", "info"), service="casino"
-    )
+        sys.exit(error.told_by("casino"))
+    url = settings.owner_database_url or settings.database_url
+    if url is None:
+        sys.exit("casino: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
+    configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
     return url
 
 

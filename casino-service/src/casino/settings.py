@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
-
-from shared_signing.keys import Key, KeyConfigurationError, parse_keys
+from shared_service.settings import Reader, SettingsRefused
+from shared_service.values import Network
+from shared_signing.keys import Key
 from shared_signing.live_keys import KeyFile
-from shared_signing.strength import share_a_secret, weakness
+from shared_signing.strength import share_a_secret
 
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo value, refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 - likewise
+WORKERS_MAX: Final = 64
+LOG_FORMATS: Final = ("json", "console")
+LOG_LEVELS: Final = ("info", "debug", "warning", "error")
+_PROVIDERS: Final = """
+    CALL_SECONDS CA_FILE CONNECT_SECONDS DATABASE_URL DATABASE_URL_FILE DEMO HOST LEASE_MARGIN_SECONDS OPS_HOST
+    OPS_PORT OUTBOX_INTERVAL_SECONDS OWNER_DATABASE_URL OWNER_DATABASE_URL_FILE POOL_MAX PORT
+    PRUNE_INTERVAL_SECONDS RECONCILE_AT REQUESTS_MAX RETRY_FIRST_SECONDS ROUNDS_MAX SCRIPT_SECONDS SEALING_KEY
+    SEALING_KEY_FILE SOCKET_SECONDS TLS_CERT_FILE TLS_KEY_FILE
+"""
+OF_THE_PROVIDER: Final = frozenset(f"PROVIDER_{name}" for name in _PROVIDERS.split())
+"""Variables that only provider-service reads: both services may have one environment."""
 
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class SettingsError(ValueError):
-    """The environment does not hold what the service needs; the message names the variable, never its value."""
+SettingsError = SettingsRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,14 @@ class Settings:
     provider_url: str = "http://127.0.0.1:8100"
     host: str = "127.0.0.1"
     port: int = 8000
+    ops_host: str = "127.0.0.1"
+    ops_port: int = 8001
+    """Where metrics and health are served; 0 means any free port."""
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    ca_file: Path | None = None
+    """Certificates of a private authority that the provider's certificate may come from."""
+    workers: int = 1
     demo: bool = False
     casino_keys: tuple[Key, ...] = field(default=(), repr=False)
     provider_keys: tuple[Key, ...] = field(default=(), repr=False)
@@ -70,100 +81,94 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = ()
     """Whose X-Forwarded-For is believed; nobody's by default."""
     pool_size_max: int = 8
+    notes: tuple[str, ...] = ()
+    """What the start log says about the environment: sentences without values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSettings:
+    """What a command needs that touches only the database: no secret is among it."""
+
+    database_url: str | None = field(repr=False)
+    owner_database_url: str | None = field(repr=False)
+    ledger_id: int
+    log_format: str
+    log_level: str
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read and check the settings. Raises SettingsError, which says which variable is wrong."""
-    env = os.environ if environment is None else environment
-    demo = env.get("CASINO_DEMO", "0") == "1"
-    database_url = env.get("CASINO_DATABASE_URL", "")
-    if not database_url:
-        raise SettingsError("CASINO_DATABASE_URL is missing: where is the wallet's Postgres?")
-    owner_database_url = env.get("CASINO_OWNER_DATABASE_URL") or database_url
-    check_address("CASINO_DATABASE_URL", database_url)
-    check_address("CASINO_OWNER_DATABASE_URL", owner_database_url)
-    casino_keys, casino_file = _keys(env, "CASINO", demo_secret=DEMO_CASINO_SECRET if demo else "")
-    provider_keys, provider_file = _keys(env, "PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else "")
+    """Read and check the settings. Raises SettingsError, which names every variable that is wrong, one to a line."""
+    reader = Reader(environment)
+    settings = read(reader)
+    reader.check()
+    return settings
+
+
+def read(reader: Reader) -> Settings:
+    """The settings as far as they are right; the reader holds what is wrong."""
+    demo = reader.flag("CASINO_DEMO") or False
+    database_url = reader.required("CASINO_DATABASE_URL", reader.database("CASINO_DATABASE_URL"))
+    casino_keys, casino_file = reader.keys("CASINO", demo_secret=DEMO_CASINO_SECRET if demo else None)
+    provider_keys, provider_file = reader.keys("PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else None)
     if share_a_secret(casino_keys, provider_keys):
-        raise SettingsError("CASINO_SECRET and PROVIDER_SECRET must differ: each direction has secrets of its own")
-    token_secret = env.get("CASINO_ACCESS_TOKEN_SECRET") or None
-    if token_secret is not None:
-        _check_secret("CASINO_ACCESS_TOKEN_SECRET", token_secret, demo=demo)
-    return Settings(
+        reader.refuse("CASINO_SECRET", "and PROVIDER_SECRET must differ: each direction has secrets of its own")
+    token_secret = reader.secret("CASINO_ACCESS_TOKEN_SECRET")
+    if not demo:
+        reader.refuse_weak("CASINO_ACCESS_TOKEN_SECRET", token_secret)
+    provider_url = reader.service_url("PROVIDER_URL", "http://127.0.0.1:8100")
+    tls_cert_file, tls_key_file = reader.certificate("CASINO_TLS_CERT_FILE", "CASINO_TLS_KEY_FILE")
+    settings = Settings(
         database_url=database_url,
-        owner_database_url=owner_database_url,
-        provider_url=env.get("PROVIDER_URL", "http://127.0.0.1:8100").rstrip("/"),
-        host=env.get("CASINO_HOST", "127.0.0.1"),
-        port=_integer(env, "CASINO_PORT", default=8000, least=0, most=65535),
+        owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL") or database_url,
+        provider_url=provider_url,
+        host=reader.host("CASINO_HOST", "127.0.0.1"),
+        port=reader.port("CASINO_PORT", 8000),
+        ops_host=reader.host("CASINO_OPS_HOST", "127.0.0.1"),
+        ops_port=reader.port("CASINO_OPS_PORT", 8001),
+        tls_cert_file=tls_cert_file,
+        tls_key_file=tls_key_file,
+        ca_file=reader.authorities("CASINO_CA_FILE"),
+        workers=reader.whole("CASINO_WORKERS", default=1, least=1, most=WORKERS_MAX),
         demo=demo,
         casino_keys=casino_keys,
         provider_keys=provider_keys,
         casino_keys_file=casino_file,
         provider_keys_file=provider_file,
         access_token_secret=token_secret,
-        game_url=env.get("CASINO_GAME_URL", "http://127.0.0.1:8100/play"),
-        tenant_id=env.get("CASINO_TENANT", "JAQPOT"),
-        ledger_id=_integer(env, "CASINO_LEDGER", default=1, least=1, most=32767),
-        log_format=env.get("LOG_FORMAT", "json"),
-        log_level=env.get("LOG_LEVEL", "info"),
-        group_commit_max=_integer(env, "CASINO_GROUP_COMMIT_MAX", default=64, least=1, most=1024),
-        group_commit_lanes=_integer(env, "CASINO_GROUP_COMMIT_LANES", default=2, least=1, most=16),
-        queue_max=_integer(env, "CASINO_QUEUE_MAX", default=4096, least=1, most=100_000),
-        wallet_queue_max=_integer(env, "CASINO_WALLET_QUEUE_MAX", default=256, least=1, most=10_000),
-        socket_seconds=_integer(env, "CASINO_SOCKET_SECONDS", default=10, least=1, most=300),
-        requests_max=_integer(env, "CASINO_REQUESTS_MAX", default=288, least=4, most=100_000),
-        client_burst_calls=_integer(env, "CASINO_CLIENT_BURST", default=10, least=1, most=1_000_000),
-        client_calls_per_second=_integer(env, "CASINO_CLIENT_PER_SECOND", default=5, least=1, most=100_000),
-        trusted_proxies=_networks(env, "CASINO_TRUSTED_PROXIES"),
+        game_url=reader.page_url("CASINO_GAME_URL", f"{provider_url}/play"),
+        tenant_id=reader.identifier("CASINO_TENANT", "JAQPOT"),
+        ledger_id=_ledger_id(reader),
+        log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
+        log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
+        group_commit_max=reader.whole("CASINO_GROUP_COMMIT_MAX", default=64, least=1, most=1024),
+        group_commit_lanes=reader.whole("CASINO_GROUP_COMMIT_LANES", default=2, least=1, most=16),
+        queue_max=reader.whole("CASINO_QUEUE_MAX", default=4096, least=1, most=100_000),
+        wallet_queue_max=reader.whole("CASINO_WALLET_QUEUE_MAX", default=256, least=1, most=10_000),
+        socket_seconds=reader.whole("CASINO_SOCKET_SECONDS", default=10, least=1, most=300),
+        requests_max=reader.whole("CASINO_REQUESTS_MAX", default=288, least=4, most=100_000),
+        client_burst_calls=reader.whole("CASINO_CLIENT_BURST", default=10, least=1, most=1_000_000),
+        client_calls_per_second=reader.whole("CASINO_CLIENT_PER_SECOND", default=5, least=1, most=100_000),
+        trusted_proxies=reader.networks("CASINO_TRUSTED_PROXIES"),
     )
+    here, ops = (settings.host, settings.port), (settings.ops_host, settings.ops_port)
+    reader.refuse_same_address("CASINO_PORT", "CASINO_OPS_PORT", here, ops)
+    reader.warn_of_unknown(("CASINO_", "PROVIDER_"), OF_THE_PROVIDER)
+    return replace(settings, notes=tuple(reader.notes))
 
 
-def check_address(name: str, url: str) -> None:
-    """Refuse what is no Postgres address. The driver would quote it in its error, and it may hold a password."""
-    try:
-        conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        raise SettingsError(f"{name} is not the address of a Postgres database") from None
+def command_settings(environment: Mapping[str, str] | None = None) -> CommandSettings:
+    """Read what commands need that touch only the database. Raises SettingsError."""
+    reader = Reader(environment)
+    settings = CommandSettings(
+        database_url=reader.database("CASINO_DATABASE_URL"),
+        owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL"),
+        ledger_id=_ledger_id(reader),
+        log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
+        log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
+    )
+    reader.check()
+    return settings
 
 
-def _integer(env: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
-    text = env.get(name, "")
-    if not text:
-        return default
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise SettingsError(f"{name} must be a whole number from {least} to {most}")
-    return int(text)
-
-
-def _networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
-    try:
-        networks = tuple(ipaddress.ip_network(text) for text in env.get(name, "").replace(",", " ").split())
-    except ValueError:
-        raise SettingsError(f"{name} must be addresses or networks (10.0.0.0/8), separated by commas") from None
-    if any(network.prefixlen == 0 for network in networks):
-        raise SettingsError(f"{name} must not be everybody: then anybody could say to be anywhere")
-    return networks
-
-
-def _keys(env: Mapping[str, str], side: str, *, demo_secret: str) -> tuple[tuple[Key, ...], KeyFile | None]:
-    """The keys of one direction: `main` from <side>_SECRET, then those of <side>_KEYS or <side>_KEYS_FILE."""
-    secret = env.get(f"{side}_SECRET") or demo_secret
-    more, path = env.get(f"{side}_KEYS") or None, env.get(f"{side}_KEYS_FILE") or None
-    if not secret:
-        raise SettingsError(f"{side}_SECRET is missing")
-    if more and path:
-        raise SettingsError(f"{side}_KEYS and {side}_KEYS_FILE are both set: choose one")
-    _check_secret(f"{side}_SECRET", secret, demo=bool(demo_secret))
-    name, file = (f"{side}_KEYS_FILE", KeyFile(Path(path), secret)) if path else (f"{side}_KEYS", None)
-    try:
-        keys = file.parse(file.read()) if file else tuple(parse_keys(secret, more))
-    except KeyConfigurationError as error:
-        raise SettingsError(f"{name} is not usable: {error}") from None
-    for key in keys:
-        _check_secret(f"{name} ({key.key_id})", key.secret.decode(), demo=bool(demo_secret))
-    return keys, file
-
-
-def _check_secret(name: str, secret: str, *, demo: bool) -> None:
-    if not demo and (why := weakness(secret)) is not None:
-        raise SettingsError(f"{name} {why}: choose a secret of your own")
+def _ledger_id(reader: Reader) -> int:
+    return reader.whole("CASINO_LEDGER", default=1, least=1, most=32767)

@@ -4,12 +4,12 @@ Owns the way from the environment to a running process. It must never print a se
 """
 
 import asyncio
-import os
 import signal
 import sys
 from typing import Final
 
 import click
+import structlog
 import uvicorn
 
 from provider.key_commands import keys_command, revoke_key_command
@@ -37,9 +37,11 @@ def migrate() -> None:
     from provider.migrate import migrate as run  # noqa: PLC0415
 
     try:
-        for done in run(owner_database_url(os.environ)):
+        for done in run(owner_database_url()):
             click.echo(done)
-    except (SettingsRefused, MigrationRefused) as error:
+    except SettingsRefused as error:
+        sys.exit(error.told_by("provider"))
+    except MigrationRefused as error:
         raise click.ClickException(str(error)) from None
     click.echo("provider: the schema is up to date")
 
@@ -51,6 +53,7 @@ def serve() -> None:
 
     settings = _settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
+    _say_at_start(settings)
     # uvicorn ends gracefully and then raises the signal again: an orchestrator shall see that all went well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
@@ -85,11 +88,20 @@ def recover_once() -> None:
     raise SystemExit(1 if open_count else 0)
 
 
+def _say_at_start(settings: Settings) -> None:
+    """Log what an operator should know of the environment."""
+    log = structlog.get_logger()
+    for note in settings.notes:
+        log.warning("setting_noted", note=note)
+    if settings.demo:
+        log.warning("demo_mode", note="well-known secrets are accepted: not for real money")
+
+
 def _settings() -> Settings:
     try:
-        return Settings.from_environment(os.environ)
+        return Settings.from_environment()
     except SettingsRefused as error:
-        raise click.ClickException(f"the settings are refused:\n{error}") from None
+        sys.exit(error.told_by("provider"))
 
 
 if __name__ == "__main__":

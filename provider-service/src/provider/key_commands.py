@@ -4,7 +4,6 @@ Owns how a revocation is written down: as the owner, because the application may
 a secret, and never change anything but `provider.key_revocations`.
 """
 
-import os
 import time
 from typing import Any, Final
 
@@ -42,7 +41,7 @@ def keys_command() -> None:
 def revoke_key_command(key_id: str | None, direction: str | None, *, yes: bool, listing: bool) -> None:
     """Refuse a key from now on, in every process of this service, without a restart."""
     settings = _settings()
-    with _connected(owner_database_url(os.environ), OWNER_ROLE) as connection:
+    with _connected(owner_database_url(), OWNER_ROLE) as connection:
         if listing:
             _show(settings, _revoked(connection))
             return
@@ -61,7 +60,7 @@ def revoke_key_command(key_id: str | None, direction: str | None, *, yes: bool, 
 
 def _settings() -> Settings:
     try:
-        return Settings.from_environment(os.environ)
+        return Settings.from_environment()
     except SettingsRefused as error:
         raise click.ClickException(str(error)) from None
 

@@ -17,14 +17,15 @@ from casino.audit.heads import batches_of_heads
 from casino.audit.ledger_check import examine
 from casino.audit.snapshot import CannotRead, books_at_one_moment
 from casino.audit.transaction_life import lives_of
+from casino.settings import SettingsError, command_settings
 
 IS_WHOLE: Final = 0
 IS_NOT_WHOLE: Final = 1
 NEVER_SEEN: Final = 1
 COULD_NOT_CHECK: Final = 2
 
-database_option = click.option("--database", envvar="CASINO_DATABASE_URL", help="CASINO_DATABASE_URL unless given.")
-ledger_option = click.option("--ledger", "ledger_id", envvar="CASINO_LEDGER", default=1, help="CASINO_LEDGER, or 1.")
+database_option = click.option("--database", help="CASINO_DATABASE_URL unless given.")
+ledger_option = click.option("--ledger", "ledger_id", type=int, help="CASINO_LEDGER unless given, or 1.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -38,7 +39,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @database_option
 @ledger_option
 @json_option
-def check_ledger_command(heads_file: Path | None, database: str | None, ledger_id: int, *, as_json: bool) -> None:
+def check_ledger_command(
+    heads_file: Path | None, database: str | None, ledger_id: int | None, *, as_json: bool
+) -> None:
     """Hold the whole ledger against its rules and its hash chains.
 
     Exit status 0: whole; 1: not whole, the first row of each broken rule is named; 2: could not check.
@@ -46,9 +49,10 @@ def check_ledger_command(heads_file: Path | None, database: str | None, ledger_i
     from casino.audit import printing  # noqa: PLC0415 - the serving process need not load what draws tables
 
     heads = batches_of_heads(heads_file) if heads_file is not None else iter(())
+    url, ledger = _books(database, ledger_id)
     try:
-        with books_at_one_moment(_required(database)) as books, printing.Bar() as bar:
-            examination = examine(books, ledger_id, heads, bar)
+        with books_at_one_moment(url) as books, printing.Bar() as bar:
+            examination = examine(books, ledger, heads, bar)
     except CannotRead as error:
         _give_up(str(error))
     except KeyboardInterrupt:  # click would make it a 1, which says that the ledger is not whole
@@ -67,7 +71,7 @@ def check_ledger_command(heads_file: Path | None, database: str | None, ledger_i
 @ledger_option
 @json_option
 def transaction_command(
-    transaction_id: str, player_id: str | None, database: str | None, ledger_id: int, *, as_json: bool
+    transaction_id: str, player_id: str | None, database: str | None, ledger_id: int | None, *, as_json: bool
 ) -> None:
     """Tell everything that this side knows of a transaction.
 
@@ -75,9 +79,10 @@ def transaction_command(
     """
     from casino.audit import printing  # noqa: PLC0415 - as above
 
+    url, ledger = _books(database, ledger_id)
     try:
-        with books_at_one_moment(_required(database)) as books:
-            lives = lives_of(books, ledger_id, transaction_id, player_id)
+        with books_at_one_moment(url) as books:
+            lives = lives_of(books, ledger, transaction_id, player_id)
     except CannotRead as error:
         _give_up(str(error))
     if not lives:
@@ -90,10 +95,18 @@ def transaction_command(
             printing.print_life(life)
 
 
-def _required(database: str | None) -> str:
-    if not database:
+def _books(database: str | None, ledger_id: int | None) -> tuple[str, int]:
+    """The database and the ledger to look at: as given on the command line, else as the environment says."""
+    if database and ledger_id is not None:
+        return database, ledger_id
+    try:
+        settings = command_settings()
+    except SettingsError as error:
+        _give_up(str(error))
+    url = database or settings.database_url
+    if url is None:
         _give_up("CASINO_DATABASE_URL is missing")
-    return database
+    return url, settings.ledger_id if ledger_id is None else ledger_id
 
 
 def _give_up(reason: str) -> NoReturn:

@@ -6,7 +6,6 @@ error. It must never print a token or a secret.
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -125,7 +124,7 @@ class _CouldNotLook(click.ClickException):
 
 def _settings() -> Settings:
     try:
-        settings = Settings.from_environment(os.environ)
+        settings = Settings.from_environment()
     except SettingsRefused as error:
         raise _CouldNotLook(f"the settings are refused:\n{error}") from None
     configure_logging(log_format=settings.log_format, level=settings.log_level, stream=sys.stderr)
