@@ -148,7 +148,7 @@ def test_every_function_looks_names_up_in_the_system_alone_or_was_bound_to_them_
     [
         "select casino.clock()",
         "select casino.session_life()",
-        "select casino.feed_position(pg_current_xact_id(), 1)",
+        "select casino.feed_position(pg_current_xact_id(), 1, 0)",
         "select casino.head(sequence_no, entry_hash) from casino.transactions",
         "select casino.entry_hash(entry_hash, ledger_id, wallet_id, sequence_no, transaction_id, kind, session_id,"
         " round_id, amount_minor, currency, related_transaction_id, balance_after_minor, tombstone,"

@@ -1,4 +1,4 @@
-"""The command line: migrate, seed-demo, serve."""
+"""The command line: migrate, after-restore, seed-demo, serve, and the commands of auditing and of keys."""
 
 from __future__ import annotations
 
@@ -36,6 +36,18 @@ def migrate() -> None:
     run(_owner_url())
 
 
+@main.command("after-restore")
+def after_restore() -> None:
+    """Let the transaction feed go on after the database was restored, before the service starts. Safe to repeat."""
+    from casino.after_restore import NotDone, move_feeds_ahead  # noqa: PLC0415 - only this command needs it
+
+    try:
+        for line in move_feeds_ahead(_owner_url()):
+            click.echo(line)
+    except NotDone as error:
+        sys.exit(f"casino: {error}")
+
+
 @main.command("seed-demo")
 def seed_demo() -> None:
     """Load the demo tenant, games and players."""
@@ -48,11 +60,14 @@ def seed_demo() -> None:
 @click.option("--workers", type=click.IntRange(1, WORKERS_MAX), help="Processes that serve; CASINO_WORKERS, or 1.")
 def serve(workers: int | None) -> None:
     """Serve HTTP until SIGTERM or SIGINT; requests in flight are finished first."""
-    from casino.metrics import shared_by_workers  # noqa: PLC0415 - only this command needs it
+    from casino.after_restore import why_not_to_start  # noqa: PLC0415 - only this command needs it
+    from casino.metrics import shared_by_workers  # noqa: PLC0415 - as above
 
     settings = _settings()
     workers = workers or settings.workers
     _say_at_start(settings)
+    if (reason := why_not_to_start(settings)) is not None:
+        sys.exit(f"casino: {reason}")
     with shared_by_workers(workers):
         uvicorn.run(
             "casino.app:create_from_environment",

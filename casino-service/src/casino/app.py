@@ -86,7 +86,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         routes=[
             *Callbacks(commands, balances, Feed(aside, settings.tenant_id, settings.ledger_id), metrics).routes(),
             *ClientEndpoints(launcher, gate, settings).routes(),
-            *Health(database, expected_revision()).routes(),
+            *Health(database, expected_revision(), settings.ledger_id).routes(),
             *metrics.routes(),
         ],
         middleware=_middleware(

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import psycopg
 import structlog
+from psycopg import sql
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from casino.settings import Settings
@@ -56,6 +57,7 @@ class Database:
             max_waiting=POOL_QUEUE_MAX,
             timeout=settings.pool_wait_seconds,
             name="casino",
+            refused_if=sql.SQL("select casino.restore_unfinished({})").format(sql.Literal(settings.ledger_id)),
         )
 
     async def open(self) -> None:
@@ -65,6 +67,10 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.close()
+
+    def refusal(self) -> str | None:
+        """Why the database must not be used, if the newest connection found a reason."""
+        return self._pool.refusal
 
     def connections(self) -> dict[str, int]:
         """How many connections are open and idle, and how many calls wait for one."""

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from casino.db import Database, OutcomeUnknown, Overloaded
+from casino.wallet.queries import RESTORE_UNFINISHED
 
 MIGRATED_TO: Final = "select version_num from casino.alembic_version"
 
@@ -22,6 +23,7 @@ class Health:
 
     database: Database
     expected_revision: str
+    ledger_id: int
 
     def routes(self) -> Sequence[BaseRoute]:
         """The routes of this slice."""
@@ -42,11 +44,12 @@ class Health:
     async def _missing(self) -> str | None:
         try:
             rows = await self.database.call(MIGRATED_TO)
+            # A newer schema serves older code too: migrations come first in a rolling deployment.
+            if not rows or rows[0][0] < self.expected_revision:
+                return "migrations"
+            reasons = await self.database.call(RESTORE_UNFINISHED, [self.ledger_id])
         except psycopg.errors.UndefinedTable:
             return "migrations"
         except (Overloaded, OutcomeUnknown, psycopg.Error):
-            return "database"
-        # A newer schema serves older code too: migrations come first in a rolling deployment.
-        if not rows or rows[0][0] < self.expected_revision:
-            return "migrations"
-        return None
+            return "database" if self.database.refusal() is None else "after_restore"
+        return "after_restore" if reasons and reasons[0][0] is not None else None

@@ -43,6 +43,7 @@ def migrate(url: str) -> None:
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
         _run_migrations(connection)
         _apply_functions_and_views(connection)
+        _say_if_a_restore_is_unfinished(connection)
 
 
 def run_sql_beside(revision_file: str) -> None:
@@ -132,3 +133,11 @@ def _apply_functions_and_views(connection: psycopg.Connection) -> None:
         connection.execute("delete from casino.applied_sql")
         connection.execute("insert into casino.applied_sql (digest) values (%s)", [digest])
     log.info("functions_and_views_applied", files=len(files), digest=digest[:12])
+
+
+def _say_if_a_restore_is_unfinished(connection: psycopg.Connection) -> None:
+    for ledger_id, why in connection.execute(
+        "select ledger_id, casino.restore_unfinished(ledger_id) from casino.ledgers"
+    ):
+        if why is not None:
+            log.error("restore_unfinished", ledger_id=ledger_id, why=why)

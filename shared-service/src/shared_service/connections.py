@@ -1,6 +1,6 @@
 """One kind of database connection: what it notices by itself, so that nobody believes a server that cannot be believed.
 
-Owns five observations that the driver leaves to its user. It must never cost the hot path a round trip.
+Owns six observations that the driver leaves to its user. It must never cost the hot path a round trip.
 
 - A connection that died while it was idle: the server's farewell lies unread in the socket. Such a one is not handed
   out, so a restart of Postgres costs no request an error.
@@ -11,6 +11,7 @@ Owns five observations that the driver leaves to its user. It must never cost th
 - A server that became read-only, which is what a demoted primary is: the connection is dropped, the next one looks
   for the new primary.
 - A server on an older timeline than one seen before: the former primary is back and does not know that it was replaced.
+- A database that the service itself refuses, by a statement of its own (`refused_if`): one that was restored.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.abc import PQGen
+from psycopg.abc import PQGen, Query
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
@@ -58,6 +59,10 @@ class ServerIsReadOnly(psycopg.OperationalError):
 
 class StalePrimary(psycopg.OperationalError):
     """This server was the primary once, and another one has been promoted since."""
+
+
+class DatabaseRefused(psycopg.OperationalError):
+    """The service must not use this database as it is. The text says why."""
 
 
 class WatchedConnection(AsyncConnection[Any]):
@@ -98,11 +103,24 @@ class WatchedConnection(AsyncConnection[Any]):
 
 
 class Pool(AsyncConnectionPool[WatchedConnection]):
-    """A pool that hands out living connections to the newest primary only."""
+    """A pool that hands out living connections to the newest primary only.
 
-    def __init__(self, url: str, *, silence_seconds: float, kwargs: dict[str, Any], **options: Any) -> None:
+    `refused_if` is a statement that answers null, or why this database must not be used. Each new connection asks it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        silence_seconds: float,
+        kwargs: dict[str, Any],
+        refused_if: Query | None = None,
+        **options: Any,
+    ) -> None:
         self._silence_seconds = silence_seconds
         self._newest_timeline = 0
+        self._refused_if = refused_if
+        self.refusal: str | None = None
         super().__init__(
             url,
             connection_class=WatchedConnection,
@@ -127,6 +145,7 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
         connection.silence_seconds = self._silence_seconds
         try:
             await self._refuse_a_former_primary(connection)
+            await self._refuse_as_asked(connection)
         except BaseException:
             connection.pgconn.finish()  # the pool forgets what it may not have, without closing it
             raise
@@ -141,3 +160,18 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
         if timeline < self._newest_timeline:
             raise StalePrimary(f"timeline {timeline} was left for {self._newest_timeline}")
         self._newest_timeline = timeline
+
+    async def _refuse_as_asked(self, connection: WatchedConnection) -> None:
+        if self._refused_if is None:
+            return
+        try:
+            row = await (await connection.execute(self._refused_if)).fetchone()
+        except (
+            psycopg.errors.UndefinedFunction,
+            psycopg.errors.InvalidSchemaName,
+            psycopg.errors.InsufficientPrivilege,
+        ):
+            return  # not migrated yet, which readiness says
+        self.refusal = row[0] if row else None
+        if self.refusal is not None:
+            raise DatabaseRefused(self.refusal)

@@ -35,7 +35,8 @@ class Feed:
         """One page in commit order. `next` is the cursor for the page after it, also when this one is empty."""
         after = _number(query, "after", default=0, least=0, most=CURSOR_MAX)
         limit = _number(query, "limit", default=PAGE_DEFAULT, least=1, most=PAGE_MAX)
-        rows = await self.database.call(queries.FEED_PAGE, (self.ledger_id, after, limit))
+        wanted = {"ledger_id": self.ledger_id, "after": after, "limit": limit}
+        rows = await self.database.call(queries.FEED_PAGE, wanted)
         newest = rows[-1][0] if rows else after
         return _json({"transactions": [_render(row) for row in rows], "next": str(newest)})
 

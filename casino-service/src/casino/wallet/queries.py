@@ -20,9 +20,11 @@ FEED_PAGE: Final = """
         feed_position, transaction_id, player_id, round_id, kind, amount_minor, currency, state, balance_after_minor,
         related_transaction_id, recorded_at
     from casino.transaction_feed
-    where ledger_id = %s and feed_position > %s and feed_position < casino.feed_horizon()
+    where
+        ledger_id = %(ledger_id)s and feed_position > %(after)s
+        and feed_position < casino.feed_horizon(%(ledger_id)s)
     order by feed_position
-    limit %s
+    limit %(limit)s
 """
 
 FIND_TRANSACTION: Final = """
@@ -48,3 +50,5 @@ FIND_TOMBSTONE: Final = """
         and stone.transaction_id = %(transaction_id)s
     where wallet.ledger_id = %(ledger_id)s and wallet.tenant_id = %(tenant_id)s and wallet.player_id = %(player_id)s
 """
+
+RESTORE_UNFINISHED: Final = "select casino.restore_unfinished(%s::integer)"

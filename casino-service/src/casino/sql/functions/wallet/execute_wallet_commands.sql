@@ -75,6 +75,8 @@ begin
     -- Drawn only now that the wallets are ours: see casino.lock_wallets.
     v_transaction_number := pg_catalog.pg_current_xact_id();
 
+    -- The offset is read by the statement that inserts: its table lock is taken before its snapshot, and
+    -- casino.move_feed_ahead waits for that lock. Read any earlier, the offset might be an old one.
     insert into casino.transactions (
         ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id, amount_minor, currency,
         related_transaction_id, state, refusal_code, balance_after_minor, sequence_no, tombstone,
@@ -86,7 +88,10 @@ begin
         case when remembered then amount_minor else abs(delta_minor) end, currency,
         related_id, outcome, code, balance_minor + delta_minor,
         entry_sequence_no, tombstone, already_rolled_back, reason, request_id,
-        casino.feed_position(v_transaction_number, place), v_now, entry_hash, entry_hash is not null,
+        casino.feed_position(
+            v_transaction_number, place, (select feed_offset from casino.ledgers where ledger_id = p_ledger_id)
+        ),
+        v_now, entry_hash, entry_hash is not null,
         signed_by, clock_skew_seconds, received_at
     from unnest(v_judged)
     where outcome = 'committed' or remembered;
@@ -119,7 +124,11 @@ begin
         amount_minor, currency, recorded_at
     )
     select
-        p_ledger_id, casino.feed_position(v_transaction_number, place), wallet_id, transaction_id, tenant_id,
+        p_ledger_id,
+        casino.feed_position(
+            v_transaction_number, place, (select feed_offset from casino.ledgers where ledger_id = p_ledger_id)
+        ),
+        wallet_id, transaction_id, tenant_id,
         case when remembered then 'debit_refused' else kind end, session_id, round_id, game_code,
         case when remembered then amount_minor else abs(delta_minor) end, currency, v_now
     from unnest(v_judged)
