@@ -1,5 +1,6 @@
 """The documents say what the code does: rendered pages are up to date, links lead somewhere, codes have a row."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -10,11 +11,18 @@ import pytest
 import casino.errors
 import provider.errors
 from answers import CODES_BY_STATUS
+from setting_cases import kinds
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
-SETTING = re.compile(r'"((?:CASINO|PROVIDER)_[A-Z_]+)"')
+SETTING = re.compile(r"`((?:CASINO|PROVIDER|LOG|STACK)_[A-Z_]+)`")
+ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
+READERS_OF_THE_ENVIRONMENT = {
+    "shared_service/settings.py",
+    "shared_service/processes.py",  # removes what a platform sets, before anything reads it
+    "casino/metrics.py",  # a folder's name, from a process to its workers
+}
 
 
 def test_the_page_of_errors_is_what_the_tables_say() -> None:
@@ -40,7 +48,23 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert broken == []
 
 
-def test_the_readme_names_every_setting_of_the_casino() -> None:
-    source = (ROOT / "casino-service/src/casino/settings.py").read_text("utf-8")
+def test_the_readmes_table_has_every_setting_of_both_services_and_no_other() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert {name for name in SETTING.findall(source) if f"`{name}`" not in readme} == set()
+    table = readme.partition("| variable |")[2].partition("## ")[0]
+    named = {name for row in table.splitlines() for name in SETTING.findall(row.split("|")[1] if "|" in row else "")}
+    assert named == kinds("casino").keys() | kinds("provider").keys() | {"STACK_STATE_DIR"}
+
+
+def test_only_the_reader_of_settings_reads_the_environment() -> None:
+    """Every other look would give a variable a second meaning."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for package in ("shared-signing", "shared-service", "casino-service", "provider-service")
+        for path in sorted((ROOT / package / "src").rglob("*.py"))
+        if path.relative_to(ROOT / package / "src").as_posix() not in READERS_OF_THE_ENVIRONMENT
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.Attribute) and node.attr in ENVIRONMENT)
+        or (isinstance(node, ast.alias) and node.name in ENVIRONMENT)
+        or (isinstance(node, ast.keyword) and node.arg in {"envvar", "auto_envvar_prefix"})
+    ]
+    assert found == []

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from structlog.typing import EventDict
 
 from casino.errors import ERRORS
-from casino.metrics import ELSEWHERE, NO_CODE, OK, UNANSWERED
+from casino.metrics import ELSEWHERE, NO_CODE, OK, UNANSWERED, Metrics
 from shared_signing.signer import Signer
 
 pytestmark = pytest.mark.anyio
@@ -168,3 +168,8 @@ async def test_fuzzed_paths_ids_and_methods_make_no_new_series(tenant: Tenant) -
     assert seen.label_values("code") <= {*ERRORS, OK, NO_CODE, UNANSWERED}
     assert seen.value("casino_requests_total", endpoint=ELSEWHERE) > 0
     assert len(seen.samples) < 1_000
+
+
+@pytest.mark.parametrize("demo", [True, False])
+def test_demo_mode_is_a_metric(demo: bool) -> None:
+    assert Metrics(demo=demo)._registry.get_sample_value("casino_demo_mode") == demo

@@ -279,3 +279,8 @@ def test_what_calls_change_is_read_on_the_loop_that_they_end_on() -> None:
     seen = asyncio.run(run())
     assert seen.value("provider_wallet_health", state="degraded") == 1
     assert set(threads) == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("demo", [True, False])
+def test_demo_mode_is_a_metric(demo: bool) -> None:
+    assert Metrics(demo=demo)._registry.get_sample_value("provider_demo_mode") == demo

@@ -50,7 +50,7 @@ ASIDE_POOL_SIZE_MAX: Final = 4  # of launches and the feed: however many of them
 def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
     """The whole service, the same one in tests and in production."""
     database = Database(settings)
-    metrics = Metrics()
+    metrics = Metrics(demo=settings.demo)
     places = Places(settings.requests_max, gives_way=is_new_bet, observe=metrics.observe)
     commands, balances, nonces = committers(settings, database, metrics)
     key_watch = KeyWatch(settings)

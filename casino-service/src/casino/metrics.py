@@ -92,8 +92,11 @@ class _Tally:
 class Metrics:
     """The metrics of one application."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, demo: bool = False) -> None:
         self._registry = own = CollectorRegistry()
+        Gauge(
+            "casino_demo_mode", "1 in demo mode, which is not for real money", multiprocess_mode="livemax", registry=own
+        ).set(demo)
         self._seconds = Histogram(
             "casino_request_seconds", "Time to answer, by route", ["endpoint"],
             buckets=REQUEST_BOUNDS_SECONDS, registry=own,

@@ -24,7 +24,7 @@ _PROVIDERS: Final = """
     PRUNE_INTERVAL_SECONDS RECONCILE_AT REQUESTS_MAX RETRY_FIRST_SECONDS ROUNDS_MAX SCRIPT_SECONDS SEALING_KEY
     SEALING_KEY_FILE SOCKET_SECONDS TLS_CERT_FILE TLS_KEY_FILE
 """
-OF_THE_PROVIDER: Final = frozenset(f"PROVIDER_{name}" for name in _PROVIDERS.split())
+OF_THE_PROVIDER: Final = frozenset({"CASINO_URL", *(f"PROVIDER_{name}" for name in _PROVIDERS.split())})
 """Variables that only provider-service reads: both services may have one environment."""
 
 SettingsError = SettingsRefused

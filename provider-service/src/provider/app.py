@@ -55,7 +55,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         base_url=settings.casino_url, call_seconds=settings.call_seconds, connect_seconds=settings.connect_seconds
     )
     key_watch = KeyWatch(settings, sealer, clock=clock)
-    metrics, wallet_health = Metrics(), WalletHealth(http, clock=clock)
+    metrics, wallet_health = Metrics(demo=settings.demo), WalletHealth(http, clock=clock)
     wallet = WalletClient(
         http, key_watch.keys.casino, call_seconds=settings.call_seconds, clock=clock,
         watchers=(metrics.observe_call, wallet_health.note),

@@ -70,8 +70,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 class Metrics:
     """The metrics of one application."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, demo: bool = False) -> None:
         self._registry = own = CollectorRegistry()
+        Gauge("provider_demo_mode", "1 in demo mode, which is not for real money", registry=own).set(demo)
         self._requests = Counter(
             "provider_requests", "Requests by route and outcome: ok, or the code of the refusal", ["endpoint", "code"],
             registry=own,

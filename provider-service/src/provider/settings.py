@@ -27,7 +27,7 @@ _CASINOS: Final = """
     OWNER_DATABASE_URL OWNER_DATABASE_URL_FILE PORT QUEUE_MAX REQUESTS_MAX SOCKET_SECONDS TENANT TLS_CERT_FILE
     TLS_KEY_FILE TRUSTED_PROXIES WALLET_QUEUE_MAX WORKERS
 """
-OF_THE_CASINO: Final = frozenset(f"CASINO_{name}" for name in _CASINOS.split())
+OF_THE_CASINO: Final = frozenset({"PROVIDER_URL", *(f"CASINO_{name}" for name in _CASINOS.split())})
 """Variables that only casino-service reads: both services may have one environment."""
 
 

@@ -109,7 +109,7 @@ def checked_service_url(text: str) -> str:
     parts = _split(text)
     if "?" in text or "#" in text or parts.path.strip("/"):
         raise Unfit("must be an address without a path, a query or a fragment, as in https://host:port")
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(':')}"
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def checked_page_url(text: str) -> str:
@@ -129,7 +129,7 @@ def _split(text: str) -> SplitResult:
     if "@" in parts.netloc:
         raise Unfit("must be an address without a user and a password")
     after_host = parts.netloc.rpartition("]")[2] if "[" in parts.netloc else parts.netloc
-    if port == 0 or (":" in after_host and _PORT.fullmatch(after_host.rpartition(":")[2] or "1") is None):
+    if port == 0 or (":" in after_host and _PORT.fullmatch(after_host.rpartition(":")[2]) is None):
         raise Unfit(f"must have a port from 1 to {PORT_MAX}, or none")
     try:
         checked_host(f"[{host}]" if ":" in host else host)
