@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+from shared_service import host_variables
+
+IGNORED = host_variables.ignore(os.environ)  # before the libraries are imported that read some
 
 import click
 import structlog
@@ -12,14 +17,16 @@ from casino.audit.commands import check_ledger_command, transaction_command
 from casino.key_commands import keys_command, revoke_key_command
 from casino.log import configure_logging
 from casino.settings import WORKERS_MAX, Settings, SettingsError, command_settings, from_environment
+from shared_service import processes
 
-GRACEFUL_SHUTDOWN_SECONDS = 10
 BACKLOG_CONNECTIONS = 2048
 
 
 @click.group()
 def main() -> None:
     """The operator's wallet and platform."""
+    if IGNORED:
+        click.echo(f"casino: ignored {', '.join(IGNORED)}: CASINO_DATABASE_URL says how to connect", err=True)
 
 
 main.add_command(check_ledger_command)
@@ -31,9 +38,14 @@ main.add_command(revoke_key_command)
 @main.command()
 def migrate() -> None:
     """Bring the database schema up to date."""
-    from casino.migrate import migrate as run  # noqa: PLC0415 - the serving process need not load the migration library
+    from casino.migrate import SchemaUnknown  # noqa: PLC0415 - the serving process need not load the migration library
+    from casino.migrate import migrate as run  # noqa: PLC0415
 
-    run(_owner_url())
+    try:
+        if newer := run(_owner_url()):
+            click.echo(f"casino: {newer}")
+    except SchemaUnknown as error:
+        sys.exit(f"casino: {error}")
 
 
 @main.command("after-restore")
@@ -69,7 +81,7 @@ def serve(workers: int | None) -> None:
     if (reason := why_not_to_start(settings)) is not None:
         sys.exit(f"casino: {reason}")
     with shared_by_workers(workers):
-        uvicorn.run(
+        config = uvicorn.Config(
             "casino.app:create_from_environment",
             factory=True,
             host=settings.host,
@@ -85,8 +97,9 @@ def serve(workers: int | None) -> None:
             server_header=False,
             backlog=BACKLOG_CONNECTIONS,
             timeout_keep_alive=settings.socket_seconds,
-            timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+            timeout_graceful_shutdown=processes.GRACEFUL_SECONDS,
         )
+        processes.run(config)
 
 
 def _say_at_start(settings: Settings) -> None:

@@ -34,6 +34,7 @@ from casino.sessions.launch import Launcher
 from casino.sessions.provider_client import ProviderClient
 from casino.sessions.routes import ClientEndpoints
 from casino.settings import Settings, from_environment
+from shared_service.processes import end_with_supervisor
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
@@ -124,6 +125,7 @@ def _middleware(
 
 def create_from_environment() -> Starlette:
     """What uvicorn calls in every worker process."""
+    end_with_supervisor()
     settings = from_environment()
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
     app = create_app(settings)

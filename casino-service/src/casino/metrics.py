@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import os
 import re
+import sys
 import time
 from bisect import bisect_left
 from collections import defaultdict
@@ -241,7 +242,11 @@ def shared_by_workers(workers: int) -> Iterator[None]:
     if workers == 1:
         yield
         return
-    with TemporaryDirectory(prefix="casino-metrics-") as directory:
+    try:
+        made = TemporaryDirectory(prefix="casino-metrics-")
+    except OSError as error:
+        sys.exit(f"casino: the workers' metrics need a folder for temporary files: set TMPDIR ({error.strerror})")
+    with made as directory:
         os.environ[SHARED_DIRECTORY] = directory
         try:
             yield

@@ -18,7 +18,7 @@ from alembic import command
 from alembic.config import Config
 from psycopg import sql
 
-from casino.revisions import SQL_FOLDER
+from casino.revisions import SQL_FOLDER, expected_revision, known_revisions
 
 log = structlog.get_logger()
 
@@ -29,8 +29,15 @@ MIGRATION_LOCK: Final = 0x63617369  # "casi": one migration at a time per databa
 LOCK_WAIT_SECONDS: Final = 60
 
 
-def migrate(url: str) -> None:
+class SchemaUnknown(RuntimeError):  # noqa: N818 - a decision, not a defect
+    """The database is at a revision that no release before this one made."""
+
+
+def migrate(url: str) -> str | None:
     """Bring the database behind `url` up to date; doing it again changes nothing.
+
+    A schema that a newer release made is left as it is, with its functions: it serves this release too. Returns the
+    sentence that says so, or None. Raises SchemaUnknown.
 
     The login needs to be a member of `casino_owner`, or a superuser, or one who may create roles.
     """
@@ -41,9 +48,12 @@ def migrate(url: str) -> None:
         _create_roles_and_schema(connection)
         _forbid_temporary_objects(connection)
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
+        if newer := _newer(connection):
+            return newer
         _run_migrations(connection)
         _apply_functions_and_views(connection)
         _say_if_a_restore_is_unfinished(connection)
+    return None
 
 
 def run_sql_beside(revision_file: str) -> None:
@@ -91,6 +101,17 @@ def _forbid_temporary_objects(connection: psycopg.Connection) -> None:
     if allowed:
         # Our functions do not look there, so this is a second lock, and no reason to stop.
         log.warning("temporary_objects_allowed", run_as_the_databases_owner=revoke.as_string(connection))
+
+
+def _newer(connection: psycopg.Connection) -> str | None:
+    if connection.execute("select to_regclass('casino.alembic_version')").fetchone() == (None,):
+        return None
+    row = connection.execute("select version_num from casino.alembic_version").fetchone()
+    if row is None or row[0] in known_revisions():
+        return None
+    if row[0] > expected_revision():
+        return f"the schema is newer ({row[0]}) than this release ({expected_revision()}); nothing to do"
+    raise SchemaUnknown(f"the schema is at {row[0]}, which this release ({expected_revision()}) does not know")
 
 
 def _alembic_config() -> Config:

@@ -9,6 +9,11 @@ from typing import Final
 SQL_FOLDER: Final = Path(str(resources.files("casino"))) / "sql"
 
 
+def known_revisions() -> set[str]:
+    """The revisions that this code ships: the numbers in front of the migrations' names."""
+    return {path.name.split("_", 1)[0] for path in (SQL_FOLDER / "migrations" / "versions").glob("*.sql")}
+
+
 def expected_revision() -> str:
-    """The newest revision that this code ships: the highest number in front of a migration's name."""
-    return max(path.name.split("_", 1)[0] for path in (SQL_FOLDER / "migrations" / "versions").glob("*.sql"))
+    """The newest revision that this code ships."""
+    return max(known_revisions())

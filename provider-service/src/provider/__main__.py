@@ -4,9 +4,14 @@ Owns the way from the environment to a running process. It must never print a se
 """
 
 import asyncio
+import os
 import signal
 import sys
 from typing import Final
+
+from shared_service import host_variables
+
+IGNORED: Final = host_variables.ignore(os.environ)  # before the libraries that read some
 
 import click
 import structlog
@@ -16,14 +21,16 @@ from provider.key_commands import keys_command, revoke_key_command
 from provider.log import configure_logging
 from provider.reconciliation.commands import heads, reconcile, transaction
 from provider.settings import Settings, SettingsRefused, owner_database_url
+from shared_service import processes
 
-GRACEFUL_SECONDS: Final = 10
 BACKLOG_MAX: Final = 512
 
 
 @click.group()
 def main() -> None:
     """The studio's game server."""
+    if IGNORED:
+        click.echo(f"provider: ignored {', '.join(IGNORED)}: PROVIDER_DATABASE_URL says how to connect", err=True)
 
 
 main.add_command(keys_command)
@@ -56,8 +63,9 @@ def serve() -> None:
     _say_at_start(settings)
     # uvicorn ends gracefully and then raises the signal again: an orchestrator shall see that all went well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
+        workers=1,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -68,8 +76,9 @@ def serve() -> None:
         log_config=None,
         backlog=BACKLOG_MAX,
         timeout_keep_alive=settings.socket_seconds,
-        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_graceful_shutdown=processes.GRACEFUL_SECONDS,
     )
+    processes.run(config)
 
 
 for command in (reconcile, heads, transaction):

@@ -15,7 +15,7 @@ from alembic.config import Config
 from psycopg import sql
 
 from provider.sql.files import MIGRATIONS_DIR, apply_changed_functions
-from provider.sql.versions import expected_version
+from provider.sql.versions import expected_version, known_versions
 
 OWNER_ROLE: Final = "provider_owner"
 APP_ROLE: Final = "provider_app"
@@ -25,11 +25,14 @@ TABLE_LOCK_WAIT_SECONDS: Final = 5
 
 
 class MigrationRefused(RuntimeError):  # noqa: N818 - a decision, not a defect
-    """The login may not do what a migration needs. The text names the statement that an administrator should run."""
+    """The login may not do what a migration needs, or the schema is unknown. The text says what to do, or why."""
 
 
 def migrate(database_url: str) -> list[str]:
-    """Migrate; idempotent. Returns what was done, for a person to read."""
+    """Migrate; idempotent. Returns what was done, for a person to read.
+
+    A schema that a newer release made is left as it is, with its functions: it serves this release too.
+    """
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(database_url), poolclass=sqlalchemy.pool.NullPool
     )
@@ -47,6 +50,8 @@ def migrate(database_url: str) -> list[str]:
         connection.execute(sql.SQL("set lock_timeout = {}").format(f"{TABLE_LOCK_WAIT_SECONDS}s"))
         before = _current_version(connection)
         connection.commit()
+        if before is not None and before not in known_versions():
+            return [*done, _newer(before)]
         config = _alembic_config()
         config.attributes["connection"] = bound
         command.upgrade(config, "head")
@@ -56,9 +61,15 @@ def migrate(database_url: str) -> list[str]:
     return done
 
 
+def _newer(version: str) -> str:
+    if version > expected_version():
+        return f"the schema is newer ({version}) than this release ({expected_version()}); nothing to do"
+    raise MigrationRefused(f"the schema is at {version}, which this release ({expected_version()}) does not know")
+
+
 def _alembic_config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(MIGRATIONS_DIR)))
+    config.set_main_option("script_location", str(Path(MIGRATIONS_DIR)).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 

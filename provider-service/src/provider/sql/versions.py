@@ -9,6 +9,11 @@ from typing import Final
 VERSIONS_DIR: Final = Path(__file__).parent / "migrations" / "versions"
 
 
+def known_versions() -> set[str]:
+    """The revisions of this package: revisions are files named NNNN_what.py, with NNNN as their id."""
+    return {path.stem.partition("_")[0] for path in VERSIONS_DIR.glob("[0-9]*.py")}
+
+
 def expected_version() -> str:
-    """The newest revision: revisions are files named NNNN_what.py, with NNNN as their id."""
-    return max(path.stem.partition("_")[0] for path in VERSIONS_DIR.glob("[0-9]*.py"))
+    """The newest revision."""
+    return max(known_versions())

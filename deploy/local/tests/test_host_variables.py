@@ -1,0 +1,138 @@
+"""Variables that a host sets for every process change nothing: a service serves as documented whatever they hold.
+
+Their names are found, not listed: what the installed libraries read from the environment, libpq's, Python's own and
+the operating system's. CI starts each service with all of them at once, `NIGHTLY=1` also with one at a time.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from psycopg import pq
+from service_start import demo_settings, run_to_its_end, started
+
+from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
+
+SERVICES = ("casino", "provider")
+LIBRARIES = (
+    "alembic", "anyio", "click", "httpcore", "httptools", "httpx", "msgspec", "prometheus_client", "psycopg",
+    "psycopg_pool", "rich", "sqlalchemy", "starlette", "structlog", "uvicorn", "uvloop",
+)  # fmt: skip
+READ_BY_PYTHON_CODE = re.compile(r"""(?:environ(?:\.get|\.pop)?|getenv)[(\[]\s*["'](\w+)["']""")
+OF_THE_SYSTEM = (
+    "ALL_PROXY", "DATABASE_URL", "HOME", "HOSTNAME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LANGUAGE", "LC_ALL",
+    "LC_CTYPE", "LC_MESSAGES", "LC_NUMERIC", "LC_TIME", "LOGNAME", "NO_PROXY", "OPENSSL_CONF", "PORT",
+    "REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE", "SSL_CERT_DIR", "SSL_CERT_FILE", "TEMP", "TERM", "TMP", "TMPDIR", "TZ",
+    "TZDIR", "USER", "UVICORN_FACTORY", "UVICORN_PORT", "UVICORN_WORKERS", "all_proxy", "http_proxy", "https_proxy",
+    "no_proxy",
+)  # fmt: skip
+OF_OTHER_SERVICES = ("{}_PORT_8000_TCP", "{}_SERVICE_HOST", "{}_SERVICE_PORT", "{}_PORT_8000_TCP_ADDR")
+LIBPQ_ALSO_READS = ("PGDATESTYLE", "PGGEQO", "PGSERVICEFILE", "PGSYSCONFDIR", "PGTZ", "PGREQUIRESSL", "PGREALM")
+# Python ends at a malformed one before any code of ours runs: its values here are those that it takes.
+OF_PYTHON = {
+    "PYTHONASYNCIODEBUG": "1", "PYTHONCOERCECLOCALE": "0", "PYTHONDEBUG": "1", "PYTHONDEVMODE": "1",
+    "PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1", "PYTHONHASHSEED": "0", "PYTHONINTMAXSTRDIGITS": "640",
+    "PYTHONIOENCODING": "ascii:strict", "PYTHONMALLOC": "debug", "PYTHONNODEBUGRANGES": "1", "PYTHONNOUSERSITE": "1",
+    "PYTHONOPTIMIZE": "2", "PYTHONPYCACHEPREFIX": "/nonexistent", "PYTHONSAFEPATH": "1",
+    "PYTHONSTARTUP": "/nonexistent", "PYTHONTRACEMALLOC": "1", "PYTHONUTF8": "0", "PYTHONWARNDEFAULTENCODING": "1",
+    "LC_ALL": "C",
+}  # fmt: skip
+HOSTILE_VALUES = ("/nonexistent/x", "0", "-1", "", "x y=ş%&'\"", "tcp://203.0.113.9:8000", "true", "tr_TR.ISO-8859-9")
+
+
+@cache
+def names() -> tuple[str, ...]:
+    found = {option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
+    found |= {*OF_THE_SYSTEM, *LIBPQ_ALSO_READS}
+    found |= {template.format(name) for template in OF_OTHER_SERVICES for name in ("CASINO", "PROVIDER", "POSTGRES")}
+    for library in LIBRARIES:
+        spec = find_spec(library)
+        assert spec is not None
+        for folder in spec.submodule_search_locations or ():
+            for module in Path(folder).rglob("*.py"):
+                found |= set(READ_BY_PYTHON_CODE.findall(module.read_text("utf-8")))
+    return tuple(sorted(name for name in found if not name.startswith("PYTHON")))
+
+
+def test_the_names_are_found() -> None:
+    expected = {"WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PROMETHEUS_MULTIPROC_DIR", "SSL_CERT_FILE", "PGHOSTADDR"}
+    assert expected <= set(names())
+
+
+@pytest.fixture(scope="module")
+def templates(postgres_server: PostgresServer) -> Iterator[dict[str, str]]:
+    made = {service: f"host_variables_{service}" for service in SERVICES}
+    for service, name in made.items():
+        done = run_to_its_end(service, "migrate", demo_settings(service, create_database(postgres_server, name)))
+        assert done.returncode == 0, done.stderr
+    yield made
+    for name in made.values():
+        drop_database(postgres_server, name)
+
+
+@pytest.fixture
+def database_of(templates: dict[str, str], clone_database: CloneDatabase) -> Callable[[str], str]:
+    return lambda service: clone_database(templates[service])
+
+
+VALUES = HOSTILE_VALUES if os.environ.get("NIGHTLY") == "1" else HOSTILE_VALUES[:5:2]
+
+
+def all_at_once() -> list[dict[str, str]]:
+    return [dict.fromkeys(names(), value) for value in VALUES] + [OF_PYTHON]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("variables", all_at_once(), ids=[*VALUES, "of Python"])
+def test_a_service_serves_whatever_the_host_has_set(
+    service: str, variables: dict[str, str], database_of: Callable[[str], str], tmp_path: Path
+) -> None:
+    url = database_of(service)
+    for command in ["migrate"] + (["seed-demo"] if service == "casino" else []):
+        done = run_to_its_end(service, command, variables | demo_settings(service, url))
+        assert done.returncode == 0, done.stderr
+    with started(service, url, tmp_path / "log", **variables) as running:
+        assert running.answers("/metrics") == 200, running.said
+        assert "Traceback" not in running.said
+
+
+def test_an_ignored_variable_of_libpq_is_named(database_of: Callable[[str], str]) -> None:
+    settings = demo_settings("casino", database_of("casino")) | {
+        "PGSSLMODE": "verify-full",
+        "PGHOSTADDR": "203.0.113.9",
+    }
+    done = run_to_its_end("casino", "migrate", settings)
+    assert (done.returncode, done.stderr) == (
+        0, "casino: ignored PGHOSTADDR, PGSSLMODE: CASINO_DATABASE_URL says how to connect\n"
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(os.environ.get("NIGHTLY") != "1", reason="a start for each variable: NIGHTLY=1")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_variable_alone_changes_nothing(service: str, database_of: Callable[[str], str], tmp_path: Path) -> None:
+    url = database_of(service)
+    for index, name in enumerate(names()):
+        value = HOSTILE_VALUES[index % len(HOSTILE_VALUES)]
+        with started(service, url, tmp_path / "log", **{name: value}) as running:
+            assert running.answers("/metrics") == 200, (name, value, running.said)
+
+
+def test_without_a_folder_for_temporary_files_workers_end_with_a_sentence(
+    database_of: Callable[[str], str], tmp_path: Path
+) -> None:
+    """tempfile would take /tmp: here it is told of one folder, and that one is missing."""
+    told = "import tempfile; tempfile.tempdir = '/nonexistent'; from casino.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", told, "serve", "--workers", "2"],
+        env={"PATH": os.environ["PATH"]} | demo_settings("casino", database_of("casino")),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "set TMPDIR" in done.stderr

@@ -1,0 +1,121 @@
+"""A release that was rolled back: the schema of a newer one serves it, and its commands say so instead of failing."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from service_start import demo_settings, run_to_its_end, started
+
+import casino
+import provider
+import shared_service
+import shared_signing
+from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
+
+SERVICES = ("casino", "provider")
+PACKAGES = (casino, provider, shared_service, shared_signing)
+COST_OF_THE_NEWER = 4711
+
+
+@pytest.fixture(scope="module")
+def templates(postgres_server: PostgresServer) -> Iterator[dict[str, str]]:
+    made = {service: f"releases_{service}" for service in SERVICES}
+    for service, name in made.items():
+        done = run_to_its_end(service, "migrate", demo_settings(service, create_database(postgres_server, name)))
+        assert done.returncode == 0, done.stderr
+    yield made
+    for name in made.values():
+        drop_database(postgres_server, name)
+
+
+@pytest.fixture
+def database_of(templates: dict[str, str], clone_database: CloneDatabase) -> Callable[[str], str]:
+    return lambda service: clone_database(templates[service])
+
+
+def put_at(url: str, service: str, revision: str) -> None:
+    """As another release would leave the schema: its revision, its own version of a function, its own digests."""
+    schema = sql.Identifier(service)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("update {}.alembic_version set version_num = {}").format(schema, revision))
+        connection.execute(sql.SQL("alter function {}.clock() cost {}").format(schema, COST_OF_THE_NEWER))
+        table, column = {
+            "casino": (sql.SQL("casino.applied_sql"), sql.SQL("digest")),
+            "provider": (sql.SQL("provider.applied_sql_files"), sql.SQL("sha256")),
+        }[service]
+        connection.execute(sql.SQL("update {} set {} = 'of the newer release'").format(table, column))
+
+
+def is_of_the_newer(url: str, service: str) -> bool:
+    """`create or replace` would give the function its usual cost again."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute("select procost from pg_proc where oid = %s::regproc", [f"{service}.clock"]).fetchone()
+    return row == (COST_OF_THE_NEWER,)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_newer_schema_is_left_as_it_is_and_serves(
+    service: str, database_of: Callable[[str], str], tmp_path: Path
+) -> None:
+    url = database_of(service)
+    put_at(url, service, "9999")
+    migrated = run_to_its_end(service, "migrate", demo_settings(service, url))
+    assert (migrated.returncode, migrated.stderr) == (0, "")
+    assert "the schema is newer (9999) than this release (" in migrated.stdout
+    assert "); nothing to do" in migrated.stdout
+    assert is_of_the_newer(url, service)
+    with started(service, url, tmp_path / "log") as running:
+        assert running.answers("/metrics") == 200
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_schema_that_no_release_made_is_refused_with_a_sentence(
+    service: str, database_of: Callable[[str], str]
+) -> None:
+    url = database_of(service)
+    put_at(url, service, "0000")
+    migrated = run_to_its_end(service, "migrate", demo_settings(service, url))
+    assert (migrated.returncode, migrated.stderr.count("\n")) == (1, 1), migrated.stderr
+    assert "the schema is at 0000, which this release (" in migrated.stderr
+    assert is_of_the_newer(url, service)
+
+
+@pytest.mark.parametrize("command", ["seed-demo", "check-ledger", "keys"])
+def test_the_casinos_commands_work_on_a_newer_schema(command: str, database_of: Callable[[str], str]) -> None:
+    url = database_of("casino")
+    put_at(url, "casino", "9999")
+    for each in ("seed-demo", command):
+        done = run_to_its_end("casino", each, demo_settings("casino", url))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("command", "status"), [("reconcile", 2), ("heads", 0), ("keys", 0)])
+def test_the_providers_commands_work_on_a_newer_schema(
+    command: str, status: int, database_of: Callable[[str], str]
+) -> None:
+    """No casino runs here: reconciling ends as it does without one."""
+    url = database_of("provider")
+    put_at(url, "provider", "9999")
+    done = run_to_its_end("provider", command, demo_settings("provider", url) | {"CASINO_URL": "http://127.0.0.1:9"})
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("folder", ["100%", "%s %(here)s", "a b'c\"d", "$HOME`x`", "#ü;&|*?[a]{b}~", "é" * 100])
+def test_migrations_run_from_a_folder_with_any_name(
+    service: str, folder: str, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    sources = tmp_path / folder
+    for package in PACKAGES:
+        assert package.__file__ is not None
+        shutil.copytree(Path(package.__file__).parent, sources / package.__name__)
+    name = f"odd_path_{service}"
+    try:
+        settings = demo_settings(service, create_database(postgres_server, name)) | {"PYTHONPATH": str(sources)}
+        migrated = run_to_its_end(service, "migrate", settings)
+        assert migrated.returncode == 0, migrated.stderr
+    finally:
+        drop_database(postgres_server, name)

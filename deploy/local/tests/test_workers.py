@@ -1,0 +1,54 @@
+"""Worker processes and the one that started them end together, however the first of them ends."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from service_start import demo_settings, run_to_its_end, started
+from serving import eventually, is_alive
+
+from local_stack.testing import PostgresServer, create_database, drop_database
+
+END_SECONDS = 60
+WORKERS = ("--workers", "2")
+
+
+@pytest.fixture(scope="module")
+def casino_url(postgres_server: PostgresServer) -> Iterator[str]:
+    url = create_database(postgres_server, "workers_of_casino")
+    assert run_to_its_end("casino", "migrate", demo_settings("casino", url)).returncode == 0
+    yield url
+    drop_database(postgres_server, "workers_of_casino")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_workers_end_with_their_supervisor(casino_url: str, number: signal.Signals, tmp_path: Path) -> None:
+    with started("casino", casino_url, tmp_path / "log", arguments=WORKERS) as running:
+        assert eventually(lambda: len(running.workers()) == 2, seconds=END_SECONDS)
+        workers = running.workers()
+        running.process.send_signal(number)
+        running.process.wait(END_SECONDS)
+        assert eventually(lambda: not any(map(is_alive, workers)), seconds=END_SECONDS), running.said
+        assert running.answers("/health/live") == 0
+        # A worker that goes gracefully says so.
+        assert running.said.count("service_stopped") == 2
+
+
+@pytest.mark.parametrize("service", ["casino", "provider"])
+def test_a_terminal_that_closes_stops_a_service_gracefully(service: str, postgres_server: PostgresServer,
+                                                            tmp_path: Path) -> None:  # fmt: skip
+    url = create_database(postgres_server, f"hangup_{service}")
+    try:
+        assert run_to_its_end(service, "migrate", demo_settings(service, url)).returncode == 0
+        with started(service, url, tmp_path / "log") as running:
+            running.process.send_signal(signal.SIGHUP)
+            running.process.wait(END_SECONDS)
+            assert "Application shutdown complete" in running.said
+    finally:
+        drop_database(postgres_server, f"hangup_{service}")
+
+
+def test_workers_that_cannot_start_end_their_supervisor_with_a_failure(casino_url: str, tmp_path: Path) -> None:
+    settings = demo_settings("casino", casino_url) | {"CASINO_HOST": "203.0.113.9", "CASINO_WORKERS": "2"}
+    assert run_to_its_end("casino", "serve", settings).returncode != 0

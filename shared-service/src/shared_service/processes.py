@@ -1,0 +1,73 @@
+"""A serving process: its worker processes, and how they end."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from multiprocessing import connection
+from typing import Final
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+GRACEFUL_SECONDS: Final = 10
+"""How long requests under way may take after a stop signal."""
+KILL_SECONDS: Final = GRACEFUL_SECONDS + 5
+"""After this time a worker without a supervisor is killed."""
+
+
+def run(config: uvicorn.Config) -> None:
+    """Serve until SIGTERM, SIGINT or SIGHUP, in this process or in `config.workers` others."""
+    if config.workers == 1:
+        _stop_on_hangup()
+        server = uvicorn.Server(config)
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            return
+        if not server.started:
+            sys.exit(STARTUP_FAILURE)
+        return
+    supervisor = _Supervisor(config, sockets=[config.bind_socket()])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        sys.exit(STARTUP_FAILURE)
+
+
+class _Supervisor(Multiprocess):
+    """A terminal that closes sends SIGHUP: uvicorn would start new workers, which nobody could stop with Ctrl-C."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[object]) -> None:
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        super().__init__(config, sockets)  # type: ignore[arg-type]
+        if ignored:  # by nohup, which wants the service to outlive the terminal
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def handle_hup(self) -> None:
+        """Stop."""
+        self.should_exit.set()
+
+
+def _stop_on_hangup() -> None:
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+
+
+def end_with_supervisor() -> None:
+    """Called in a worker process: stop as soon as the process that started it is gone. Elsewhere it does nothing."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is None:
+        return
+    # A terminal sends these to every process of its group; the supervisor decides, and then sends SIGTERM.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def watch() -> None:
+        connection.wait([supervisor.sentinel])  # a pipe that only the supervisor holds open
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(KILL_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="end-with-supervisor", daemon=True).start()
