@@ -16,9 +16,9 @@ import httpx
 
 CODES_BY_STATUS: dict[int, tuple[str, ...]] = {
     400: (
-        "malformed_json", "invalid_field", "bad_amount", "currency_mismatch", "round_mismatch", "no_matching_bet",
-        "bet_rolled_back", "transaction_rolled_back", "round_has_payout", "not_a_bet", "stake_too_low",
-        "stake_too_high", "win_cap_exceeded",
+        "malformed_request", "malformed_json", "invalid_field", "bad_amount", "currency_mismatch", "round_mismatch",
+        "no_matching_bet", "bet_rolled_back", "transaction_rolled_back", "round_has_payout", "not_a_bet",
+        "stake_too_low", "stake_too_high", "win_cap_exceeded",
     ),
     401: (
         "signature_missing", "signature_malformed", "unknown_key", "bad_signature", "timestamp_out_of_window",

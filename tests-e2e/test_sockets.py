@@ -119,7 +119,7 @@ def test_requests_far_ahead_of_their_answers_end_the_connection(impatient: Stack
     service = impatient.services[name]
     service.mark_log()
     with connected(service) as wire:
-        wire.send_until_refused(b"GET /health/live HTTP/1.1\r\n\r\n" * 2_000, bytes_max=HOSTILE_MEGABYTES << 20)
+        wire.send_until_refused(head_of("/health/live", method="GET") * 2_000, bytes_max=HOSTILE_MEGABYTES << 20)
     assert len(timed_out_lines(service)) == 1
     assert "Traceback" not in service.log_tail()
 

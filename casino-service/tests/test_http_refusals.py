@@ -276,7 +276,8 @@ SIGNATURE_CODES = {
 
 def test_every_code_of_the_table_is_provoked_here_or_among_the_signatures() -> None:
     by_clients = {"access_token_missing", "access_token_invalid", "rate_limited", "session_fingerprint_mismatch"}
-    elsewhere = {"internal", "overloaded", *by_clients, *SIGNATURE_CODES}
+    before_the_application = {"malformed_request"}
+    elsewhere = {"internal", "overloaded", *before_the_application, *by_clients, *SIGNATURE_CODES}
     assert {*AT_THE_WALLET, *BY_THE_CLIENT, *elsewhere} == set(ERRORS)
 
 

@@ -88,7 +88,7 @@ def serve(workers: int | None) -> None:
             port=settings.port,
             workers=workers,
             loop="uvloop",
-            http="casino.early_answers:EarlyAnsweringProtocol",
+            http="shared_service.sockets:PatientProtocol",
             ws="none",
             lifespan="on",
             log_config=None,

@@ -22,7 +22,6 @@ from casino.callbacks.feed import Feed
 from casino.callbacks.routes import Callbacks, is_new_bet, is_signed
 from casino.committers import committers
 from casino.db import Database
-from casino.early_answers import EARLY_ANSWER, EarlyAnswer
 from casino.health import Health
 from casino.key_watch import KeyWatch
 from casino.log import configure_logging
@@ -35,6 +34,7 @@ from casino.sessions.provider_client import ProviderClient
 from casino.sessions.routes import ClientEndpoints
 from casino.settings import Settings, from_environment
 from shared_service.processes import end_with_supervisor
+from shared_service.sockets import EARLY_ANSWER, EarlyAnswer
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier

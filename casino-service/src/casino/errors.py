@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from shared_service.heads import MALFORMED, SENTENCE
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
@@ -32,6 +34,7 @@ _END: Final = "ends or pauses the game"
 ERRORS: Final[Mapping[str, ErrorKind]] = {
     kind.code: kind
     for kind in (
+        ErrorKind(MALFORMED, 400, _NEVER, SENTENCE),
         ErrorKind("malformed_json", 400, _NEVER, "The body is not one JSON object with unique keys"),
         ErrorKind("invalid_field", 400, _NEVER, "A field is missing or has a wrong form"),
         ErrorKind(

@@ -70,6 +70,7 @@ def serve() -> None:
         port=settings.port,
         loop="uvloop",
         http="shared_service.sockets:PatientProtocol",
+        ws="none",
         access_log=False,
         proxy_headers=False,
         server_header=False,

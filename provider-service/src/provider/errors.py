@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from shared_service.heads import MALFORMED, SENTENCE
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
@@ -30,6 +32,7 @@ WAITS: Final = "waits as retry-after says, then retries"
 UNKNOWN: Final = "outcome unknown: retries the same request"
 
 _ROWS: Final = (
+    ErrorKind(MALFORMED, 400, NEVER, SENTENCE + "."),
     ErrorKind("malformed_json", 400, NEVER, "The body is not a JSON object."),
     ErrorKind("invalid_field", 400, NEVER, "A field is missing or not what it must be."),
     ErrorKind("currency_mismatch", 400, NEVER, "The session has another currency."),

@@ -1,78 +1,225 @@
-"""The server's side of a socket: how long it waits for a peer that does not get on.
+"""The server's side of a socket: what it takes from a peer, how long it waits for it, and answers without a task.
 
-Owns the end of connections that send no request or half of one, or do not take their answer; uvicorn has no such limit
-of its own. It must never cost a request anything that can be measured: a comparison per read, and a sweep over all
-connections twenty times in each limit. See docs/decisions/0015-sockets.md.
+A subclass of uvicorn's protocol, and the only file that uses names of uvicorn which its documentation does not
+promise; test_uvicorn.py notices when one of them changes. See docs/decisions/0015-sockets.md and 0020-bytes.md.
 """
 
+from __future__ import annotations
+
 import asyncio
-import time
-from typing import Final
-from weakref import WeakKeyDictionary
+import secrets
+from collections.abc import Callable
+from typing import Final, cast
 
 import structlog
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from starlette.types import Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
-log = structlog.get_logger()
+from shared_service import heads
+from shared_service.bounded_log import BoundedLog
+from shared_service.connection_caps import ConnectionCaps
+from shared_service.slow_peers import Wait, sweep_regularly
 
-SWEEPS_PER_LIMIT: Final = 20
-"""So a connection ends when between 95 and 100 hundredths of its time are over."""
-HEAD_BYTES_MAX: Final = 65_536
-"""Of a request's line and headers; the parser itself would take them without end."""
+log = BoundedLog(structlog.get_logger())
 
+OVERHEAD_BYTES_MAX: Final = 65_536
+"""Of all that is not the body of a request: head, chunk sizes and extensions, trailers. The parser has no bound."""
+HEADERS_MAX: Final = 100
+"""Each takes some two hundred bytes of memory, however short it is."""
 PIPELINED_MAX: Final = 32
 """Requests that may be sent before the one in front is answered; uvicorn would queue them without end."""
+DISCARDED_BYTES_MAX: Final = 1 << 20
+"""What is still read after a refusal, see `_send_refusal`."""
 REQUEST: Final = "request"
 BODY: Final = "body"
 ANSWER_TAKEN: Final = "answer taken"
+CLOSE: Final = "close"
 
-_sweeps: WeakKeyDictionary[ServerState, asyncio.TimerHandle] = WeakKeyDictionary()
+EARLY_ANSWER: Final = "early_answer"
+"""Where in the state of the lifespan an application may leave its `EarlyAnswer`."""
+CONNECTION_CAPS: Final = "connection_caps"
+"""Where in the state of the lifespan an application may leave its `ConnectionCaps`."""
+EarlyAnswer = Callable[[Scope], heads.Answer | None]
+"""The answer to a request of which only the head is known; None: the application is called."""
+
+
+class TooFarAhead(Exception):  # noqa: N818 - an event, not a defect
+    """Stops the parser: too many requests wait for their answers."""
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """Waits for its peer as long as uvicorn's `timeout_keep_alive` says, whatever it waits for."""
+    """Waits for its peer as long as uvicorn's `timeout_keep_alive` says, whatever it waits for.
 
-    waits_for: str | None = None
-    waits_in: object = None
-    """The exchange during or after which it waits: the next one is a wait of its own."""
-    waits_since: float = 0.0
-    head_bytes: int = 0
+    A request that is not well-formed is answered with 400, after the answers to those before it. An offer to
+    upgrade is ignored. Trailers are dropped.
+    """
+
+    wait: Wait | None = None
     running: RequestResponseCycle | None = None
+    has_entered: bool = False
+    head_is_whole: bool = False
+    """Of the message that is being parsed: what follows are its body and its trailers."""
+    overhead_bytes: int = 0
+    """Read since the last message ended, without bodies."""
+    read_bytes: int = 0
+    slack_bytes: int = 0
+    """At most so much of the message was read together with the end of the one before it, and not counted."""
+    offer: tuple[bytes, str] | None = None
+    """Method and version of a request that offers to upgrade: the parser stops behind its head."""
+    invited: RequestResponseCycle | None = None
+    """Whose peer waits to be invited before it sends the body."""
+    refusal: heads.Answer | None = None
+    """The answer to a malformed request. Nothing that comes after that is read."""
+    refusal_is_sent: bool = False
+    peer_has_ended: bool = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A connection is open, and looked at from now on."""
+        """A connection is open, and looked at from now on; one too many is closed at once."""
         super().connection_made(transport)
-        if self.server_state not in _sweeps:
-            _plan_sweep(self)
+        caps: ConnectionCaps | None = self.app_state.get(CONNECTION_CAPS)
+        if caps is not None:
+            bound = caps.enter(self._peer)
+            if bound is not None:
+                log.warning("connection_refused", code=bound, peer=self._peer)
+                transport.abort()
+                return
+            self.has_entered = True
+        sweep_regularly(self.server_state, self.loop, self.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever is still at work on it; uvicorn tells the newest request only, and the others fail loudly."""
         super().connection_lost(exc)
+        if self.has_entered:
+            self.has_entered = False
+            self.app_state[CONNECTION_CAPS].leave(self._peer)
         for cycle in (self.running, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
-                cycle.disconnected = True
-                cycle.message_event.set()
+                _disconnect(cycle)
         self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come; those of a head that is not complete are counted."""
-        before = self.cycle
-        super().data_received(data)
-        cycle = self.cycle
-        if cycle is not before or (cycle is not None and self.scope is cycle.scope):
-            self.head_bytes = 0  # a head was completed, or what came belongs to the body after one
-            if len(self.pipeline) > PIPELINED_MAX:
-                self.end("an end of requests")
+        """Bytes have come. All that is no body is counted."""
+        self.overhead_bytes += len(data)
+        if self.refusal is not None:
+            if self.overhead_bytes > DISCARDED_BYTES_MAX:
+                self.transport.abort()
             return
-        self.head_bytes += len(data)
-        if self.head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
-            self.end("end of the head")
+        self._unset_keepalive_if_required()
+        self.read_bytes = len(data)
+        try:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as stop:
+                self._ignore_offers(memoryview(data)[stop.args[0] :])
+        except HttpParserError as error:
+            if isinstance(error.__context__, TooFarAhead):
+                self.end("an end of requests")
+            else:
+                self._refuse(heads.reason_of(error))
+            return
+        if self.overhead_bytes > OVERHEAD_BYTES_MAX:
+            self._refuse("size of what is no body")
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The peer sends nothing more. Whole requests are still answered; with TLS the transport cannot do that."""
+        newest = self.cycle
+        if newest is None or self.refusal_is_sent or self.scheme == "https":
+            return False
+        self.peer_has_ended = True
+        if self.refusal is not None:
+            return True
+        if newest.more_body and newest is not self.running:
+            self.pipeline.popleft()
+            newest = self.pipeline[0][0] if self.pipeline else cast("RequestResponseCycle", self.running)
+        if newest.more_body or newest.response_complete:
+            return False
+        newest.keep_alive = False
+        return True
+
+    def shutdown(self) -> None:
+        """As uvicorn's; a connection that was refused has nothing to wait for."""
+        if self.refusal_is_sent:
+            self.transport.close()
+        else:
+            self.invited = None
+            super().shutdown()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header. A trailer comes here too, and nothing may depend on it. uvicorn's, without a call of it."""
+        if self.head_is_whole:
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        headers = self.headers
+        headers.append((name, value))
+        if len(headers) > HEADERS_MAX:
+            raise heads.Malformed("number of headers")
+
+    def on_headers_complete(self) -> None:
+        """A head is whole: begin to serve it, unless something is wrong with it."""
+        parser = self.parser
+        method, version = parser.get_method(), parser.get_http_version()
+        fault = heads.fault_of_head(version=version, method=method, target=self.url, headers=self.headers)
+        if fault is not None:
+            raise heads.Malformed(fault)
+        if parser.should_upgrade():
+            self.offer = method, version
+            return
+        if (
+            self.overhead_bytes + self.slack_bytes > OVERHEAD_BYTES_MAX
+            and heads.size_of_head(self.url, self.headers) > OVERHEAD_BYTES_MAX
+        ):
+            raise heads.Malformed("size of the head")
+        if len(self.pipeline) >= PIPELINED_MAX:
+            raise TooFarAhead
+        self.head_is_whole = True
+        super().on_headers_complete()
+        if self.expect_100_continue and self.cycle.keep_alive:
+            # Refused without its body, the peer may send the body or not: only the end of the connection is clear.
+            self.cycle.keep_alive, self.invited = False, self.cycle
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        self.overhead_bytes -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        if self.offer is not None:
+            return  # its head alone
+        self.overhead_bytes = 0
+        self.slack_bytes = self.read_bytes
+        self.head_is_whole = False
+        if self.invited is not None:
+            self.invited.keep_alive, self.invited = not self.invited.response_started, None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is out: the next one is begun, or the connection is refused."""
+        if self.refusal is not None and not self.pipeline and not self.transport.is_closing():
+            self._send_refusal()
+        else:
+            super().on_response_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self.running = cycle
-        super()._start_asgi_task(cycle, app)
+        if not self._answer_early(cycle):
+            super()._start_asgi_task(cycle, app)
+
+    def _answer_early(self, cycle: RequestResponseCycle) -> bool:
+        early_answer: EarlyAnswer | None = self.app_state.get(EARLY_ANSWER)
+        if early_answer is None or not cycle.keep_alive or cycle.waiting_for_100_continue or self.flow.write_paused:
+            return False  # the usual way closes, invites a body, and waits for a peer that does not read
+        answer = early_answer(cast("Scope", cycle.scope))
+        if answer is None:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        self._write(answer, to_head=cycle.scope["method"] == "HEAD")
+        self.on_response_complete()
+        return True
 
     def what_it_waits_for(self) -> str | None:
         """What the peer owes; None while it is the service's turn."""
@@ -81,6 +228,8 @@ class PatientProtocol(HttpToolsProtocol):
             return ANSWER_TAKEN
         if self.transport.is_closing():
             return None
+        if self.refusal_is_sent:
+            return CLOSE
         if cycle is None or cycle.response_complete:
             return REQUEST
         # While reading is paused the rest of the body waits for the service, not the service for it.
@@ -90,35 +239,63 @@ class PatientProtocol(HttpToolsProtocol):
         """Close the connection. Nobody is told: who is too slow to ask is too slow to listen."""
         was_used = self.cycle is not None and self.scope is self.cycle.scope
         # A connection that was kept for another request and got none is the usual end of a connection.
-        say = log.debug if waited_for == REQUEST and was_used else log.info
-        say("connection_timed_out", waited_for=waited_for, peer=self.client[0] if self.client else None)
+        usual = waited_for == CLOSE or (waited_for == REQUEST and was_used)
+        say = log.debug if usual else log.info
+        say("connection_timed_out", waited_for=waited_for, peer=self._peer)
         if self.transport.get_write_buffer_size():
             self.transport.abort()  # closing would wait until all of the answer was taken
         else:
             self.transport.close()
 
+    @property
+    def _peer(self) -> str | None:
+        return self.client[0] if self.client else None
 
-def _plan_sweep(protocol: PatientProtocol) -> None:
-    pause_seconds = protocol.timeout_keep_alive / SWEEPS_PER_LIMIT
-    _sweeps[protocol.server_state] = protocol.loop.call_later(pause_seconds, _sweep, protocol)
+    def _ignore_offers(self, rest: memoryview) -> None:
+        """Let a new parser read the head without its offer, and then what follows it."""
+        while self.offer is not None:
+            (method, version), self.offer = self.offer, None
+            self.parser = HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+            self.parser.feed_data(heads.head_without_offer(method, self.url, version, self.headers))
+            try:
+                self.parser.feed_data(rest)
+            except HttpParserUpgrade as stop:
+                rest = rest[stop.args[0] :]
+
+    def _refuse(self, reason: str) -> None:
+        """Answer that a request is malformed, after the answers that are owed to those before it."""
+        if self.transport.is_closing():
+            return
+        request_id = secrets.token_hex(16)
+        log.info("request_refused", code=heads.MALFORMED, reason=reason, peer=self._peer, request_id=request_id)
+        self.refusal = heads.malformed_answer(request_id)
+        cycle = self.cycle
+        if self.head_is_whole:  # it is the newest request's body that is malformed
+            if cycle.response_started:
+                self.transport.close()
+                return
+            _disconnect(cycle)
+            if cycle is not self.running:
+                self.pipeline.popleft()
+        running = self.running
+        if running is None or running.response_complete or running.disconnected:
+            self._send_refusal()
+
+    def _send_refusal(self) -> None:
+        """Send it and wait until the peer closes: closing first could take it away from a peer that still sends."""
+        self.refusal_is_sent, self.overhead_bytes = True, 0
+        self._write(cast("heads.Answer", self.refusal))
+        if self.peer_has_ended or self.scheme == "https":
+            self.transport.close()
+        else:
+            self.transport.write_eof()
+            self.flow.resume_reading()
+
+    def _write(self, answer: heads.Answer, *, to_head: bool = False) -> None:
+        self.transport.write(heads.bytes_of_answer(answer, self.server_state.default_headers, to_head=to_head))
 
 
-def _sweep(planned_by: PatientProtocol) -> None:
-    """Look at every connection of a server, and again as long as there is one."""
-    state, limit_seconds = planned_by.server_state, planned_by.timeout_keep_alive
-    del _sweeps[state]
-    if state.connections:
-        _plan_sweep(planned_by)  # first of all: one connection that fails below must not end the looking
-    now = time.monotonic()
-    for protocol in tuple(state.connections):
-        if not isinstance(protocol, PatientProtocol):
-            continue
-        waits_for = protocol.what_it_waits_for()
-        if waits_for is None:
-            protocol.waits_for = protocol.waits_in = None
-        elif (protocol.waits_for, protocol.waits_in) != (waits_for, protocol.cycle):
-            # It may have begun just after the last sweep: it counts from there.
-            protocol.waits_since = now - limit_seconds / SWEEPS_PER_LIMIT
-            protocol.waits_for, protocol.waits_in = waits_for, protocol.cycle
-        elif now - protocol.waits_since > limit_seconds * (1 - 1 / SWEEPS_PER_LIMIT):
-            protocol.end(waits_for)
+def _disconnect(cycle: RequestResponseCycle) -> None:
+    cycle.disconnected = True
+    cycle.message_event.set()

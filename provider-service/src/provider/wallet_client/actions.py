@@ -45,6 +45,7 @@ _SPOILT: Final = Action(415, Step.UNKNOWN)
 ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
     {
         "ok": Action(200, Step.SETTLE),
+        "malformed_request": _OUR_FAULT,
         "malformed_json": _OUR_FAULT,
         "invalid_field": _OUR_FAULT,
         "bad_amount": _OUR_FAULT,

@@ -1,0 +1,101 @@
+"""How many connections a process holds, in all and of one address, and the open files that they take."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import resource
+from collections.abc import Iterable
+from typing import Final
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+CONNECTIONS_MAX: Final = 4_096
+PER_ADDRESS_MAX: Final = 1_024
+IPV6_SITE_BITS: Final = 64
+"""One subscriber has at least so large a network, and every address in it."""
+OTHER_FILES: Final = 256
+"""Open files besides the connections of peers: the database, calls to other services, logs, libraries."""
+
+
+class TooFewFiles(ValueError):  # noqa: N818 - it is shown as a sentence
+    """The system lets this process open too few files for its connections."""
+
+
+class ConnectionCaps:
+    """Counts connections. Those of the networks in `exempt` have no bound of their own address.
+
+    With such networks, a quarter of all connections is kept for them: strangers cannot lock them out.
+    """
+
+    def __init__(
+        self,
+        *,
+        connections_max: int = CONNECTIONS_MAX,
+        per_address_max: int = PER_ADDRESS_MAX,
+        exempt: Iterable[Network] = (),
+    ) -> None:
+        self._connections_max = connections_max
+        self._per_address_max = per_address_max
+        self._exempt = tuple(exempt)
+        self._strangers_max = connections_max - (connections_max // 4 if self._exempt else 0)
+        self._open = 0
+        self._strangers: dict[str, int] = {}
+        self._strangers_open = 0
+        self._site = functools.lru_cache(connections_max)(self._site_of)
+
+    def enter(self, address: str | None) -> str | None:
+        """Count a connection and return None, or return which bound refuses it. None is a peer without an address."""
+        site = self._site(address)
+        if self._open >= self._connections_max:
+            return "connections"
+        if site is not None:
+            if self._strangers_open >= self._strangers_max:
+                return "connections"
+            if self._strangers.get(site, 0) >= self._per_address_max:
+                return "connections of an address"
+            self._strangers[site] = self._strangers.get(site, 0) + 1
+            self._strangers_open += 1
+        self._open += 1
+        return None
+
+    def leave(self, address: str | None) -> None:
+        """Forget a connection that had entered."""
+        self._open -= 1
+        site = self._site(address)
+        if site is not None:
+            self._strangers_open -= 1
+            self._strangers[site] -= 1
+            if not self._strangers[site]:
+                del self._strangers[site]
+
+    def _site_of(self, address: str | None) -> str | None:
+        """What counts as one address: an IPv4 address, or the network of an IPv6 one. None: there is no bound."""
+        if address is None:
+            return None
+        parsed = ipaddress.ip_address(address)
+        if isinstance(parsed, ipaddress.IPv6Address):
+            parsed = parsed.ipv4_mapped or ipaddress.IPv6Address(int(parsed))  # without the zone
+        if any(parsed in network for network in self._exempt):
+            return None
+        if isinstance(parsed, ipaddress.IPv6Address):
+            return str(ipaddress.ip_network((parsed, IPV6_SITE_BITS), strict=False))
+        return str(parsed)
+
+
+def hold_open_files(connections_max: int) -> None:
+    """Raise this process's limit of open files so far that the connections fit.
+
+    Raises TooFewFiles with a sentence for the operator when the system does not allow that.
+    """
+    needed = connections_max + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    except (ValueError, OSError):
+        raise TooFewFiles(
+            f"{connections_max} connections need {needed} open files, and the system allows {hard}: "
+            f"allow more (ulimit -Hn), or fewer connections"
+        ) from None
