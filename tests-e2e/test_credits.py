@@ -1,5 +1,7 @@
 """Protocol section 4 (6) and (7): a credit answers a bet, a win is never dropped."""
 
+from typing import Any
+
 from database import Database
 from game_session import GameSession, new_id
 from stack import Stack
@@ -111,13 +113,18 @@ def test_a_credit_for_another_sessions_round_is_refused(stack: Stack, session: G
     assert refused.verdict == (400, "round_mismatch")
 
 
-def test_a_payout_above_the_games_cap_is_refused(stack: Stack, database: Database) -> None:
-    """Pitfall 18."""
-    database.change("update casino.games set win_cap_minor = 1500000 where game_id = '2'")
+def session_with_a_cap(stack: Stack, database: Database, cap_minor: int, **options: Any) -> GameSession:
+    """A session keeps the cap that its game had when it was opened."""
+    database.change("update casino.games set win_cap_minor = %(cap)s where game_id = '2'", cap=cap_minor)
     try:
-        session = stack.session(game_id="2")
+        return stack.session(game_id="2", **options)
     finally:
         database.change("update casino.games set win_cap_minor = null where game_id = '2'")
+
+
+def test_a_payout_above_the_games_cap_is_refused(stack: Stack, database: Database) -> None:
+    """Pitfall 18."""
+    session = session_with_a_cap(stack, database, 1_500_000)
     bet = session.bet()
     too_much = session.credit(1_500_001, round_id=bet.round_id, related=bet.transaction_id)
     assert too_much.verdict == (400, "win_cap_exceeded")
@@ -127,7 +134,8 @@ def test_a_payout_above_the_games_cap_is_refused(stack: Stack, database: Databas
 
 def test_the_largest_amount_of_the_contract_is_booked_exactly(stack: Stack, database: Database) -> None:
     """Where a float would lose the last digit."""
-    session, largest = stack.session(balance_minor=1000), 9007199254740991
+    largest = 9007199254740991
+    session = session_with_a_cap(stack, database, largest, balance_minor=1000)
     bet = session.bet(1000)
     paid = session.credit(largest, round_id=bet.round_id, related=bet.transaction_id).must_be_ok()
     assert paid.content["balance"] == str(largest)

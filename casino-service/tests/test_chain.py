@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
 import pytest
-from casino_testing.chain import entries, hashes_by_hand
+from casino_testing.chain import details, entries, hashes_by_hand
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet, answer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from casino.wallet.commands import WalletCommand
 
@@ -102,3 +110,40 @@ def test_an_entry_without_hash_or_number_is_refused_by_the_database(
             f"update casino.transactions set {column} = null where ledger_id = %s and transaction_id = %s",
             tenant.ledger_id, bet.transaction_id,
         )  # fmt: skip
+
+
+VECTOR = (
+    "casino.entry_hash_2(sha256('hi'), 1, 7, 2, 't-1', 'debit', '0190b6a0-0000-7000-8000-000000000001', 'r-1', 1000,"
+    " 'USD', null, 999000, false, false, casino.entry_details('2026-01-31 23:59:59.000001+00', 'q-1', 'main'))"
+)
+
+
+@pytest.mark.parametrize("setting", ["timezone = 'Asia/Kathmandu'", "datestyle = 'German, DMY'", "lc_time = 'C'"])
+def test_the_decision_records_example_is_what_the_database_hashes_whatever_it_is_set_to(
+    shared_database: str, setting: str
+) -> None:
+    """Bytes that an outside auditor can make again."""
+    page = (Path(__file__).parents[2] / "docs/decisions/0013-hash-chain.md").read_text("utf-8")
+    text = next(line.strip() for line in page.splitlines() if line.startswith('    ["'))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert f"is `{digest}`" in page
+    with psycopg.connect(shared_database) as connection:
+        connection.execute(f"set {setting}".encode())
+        assert connection.execute(f"select encode({VECTOR}, 'hex')".encode()).fetchone() == (digest,)
+
+
+ODD_TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+# Before the year 1000 Python leaves out zeros.
+TIMES = st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - naive bounds
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=TIMES, request_id=ODD_TEXTS, signer=st.none() | ODD_TEXTS)
+def test_evidence_of_any_content_has_the_bytes_of_pythons_json(
+    tenant: Tenant, at: datetime, request_id: str, signer: str | None
+) -> None:
+    row = {"recorded_at": at, "request_id": request_id, "signed_by": signer}
+    (found,) = tenant.sql(
+        "select casino.entry_details(%(recorded_at)s, %(request_id)s, %(signed_by)s)::text as json", row
+    )
+    assert found["json"] == json.dumps(details(row), ensure_ascii=False)

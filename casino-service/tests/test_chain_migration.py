@@ -1,4 +1,4 @@
-"""Revision 0003 on books that were kept without a chain: every entry gets its hash, and no answer changes."""
+"""Revisions 0003 and 0007 on books that were kept without a chain: every entry gets its hash, and no answer changes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from casino_testing.chain import entries, hashes_by_hand
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet, answer
+from msgspec import structs
 
 from casino import migrate as migration
 from casino.demo import seed_demo
@@ -22,7 +23,7 @@ WITHOUT_THE_CHAIN = """
     drop view casino.ledger_differences;
     drop function casino.wallet_differences, casino.ledger_wide_differences, casino.entry_hash, casino.head;
     alter table casino.transactions drop column entry_hash, drop column answered_with_head, drop column signed_by,
-        drop column clock_skew_seconds, drop column received_at;
+        drop column clock_skew_seconds, drop column received_at, drop column entry_formula;
     alter table casino.wallets drop column head_hash;
     alter table casino.game_sessions drop column open_bets;
     drop index casino.game_sessions_open;
@@ -31,8 +32,22 @@ WITHOUT_THE_CHAIN = """
         drop attribute open_bets_delta, drop attribute signed_by, drop attribute clock_skew_seconds,
         drop attribute received_at;
 """
-REVISION_SQL = Path(migration.__file__).parent / "sql/migrations/versions/0003_chain.sql"
+VERSIONS = Path(migration.__file__).parent / "sql/migrations/versions"
+CHAIN_SQL = VERSIONS / "0003_chain.sql"
+EVIDENCE_SQL = VERSIONS / "0007_evidence.sql"
 FORMULA_SQL = Path(migration.__file__).parent / "sql/functions/wallet/entry_hash.sql"
+
+
+def migrate_again(url: str) -> None:
+    """Take the books back to before the chain, and bring them forward again."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(WITHOUT_THE_CHAIN)
+        connection.execute("set role casino_owner")
+        connection.execute(FORMULA_SQL.read_bytes())
+        connection.execute(CHAIN_SQL.read_bytes())
+        connection.execute("update casino.alembic_version set version_num = '0006'")
+        connection.execute("update casino.applied_sql set digest = 'of an older release'")
+    migrate(url)
 
 
 @pytest.fixture
@@ -60,13 +75,7 @@ def test_books_from_before_the_chain_are_hashed_in_order_and_answer_as_they_did(
     tenant.open_player("poor", balance_minor=0)
     poor = wallet.open_session("poor")
     assert wallet.refuse(poor.debit()) == "insufficient_balance"
-    with psycopg.connect(tenant.url, autocommit=True) as connection:
-        connection.execute(WITHOUT_THE_CHAIN)
-        connection.execute("set role casino_owner")
-        connection.execute(FORMULA_SQL.read_bytes())
-        connection.execute(REVISION_SQL.read_bytes())
-        connection.execute("update casino.applied_sql set digest = 'of an older release'")
-    migrate(tenant.url)
+    migrate_again(tenant.url)
 
     for player_id in ("1", "2"):
         chain = entries(tenant, player_id)
@@ -79,3 +88,50 @@ def test_books_from_before_the_chain_are_hashed_in_order_and_answer_as_they_did(
     assert b"head" not in answer(bets[1], replayed)[1]
     assert wallet.accept(one.debit()).head is not None
     assert tenant.differences() == []
+
+
+def test_what_was_recorded_without_a_signer_stays_as_free_as_it_was(played: tuple[Tenant, Wallet]) -> None:
+    """Revision 0007. A row from before changes its state, a new one needs its signer; one chain holds both formulas."""
+    tenant, wallet = played
+    session = wallet.open_session("1")
+    undone, paid = wallet.bet(session), wallet.bet(session, round_id="paid")
+    migrate_again(tenant.url)
+    assert {(row["entry_formula"], row["signed_by"]) for row in tenant.transactions()} == {(1, None)}
+
+    undo = session.rollback(undone.transaction_id)
+    wallet.accept(undo)
+    wallet.accept(session.credit(500, round_id="paid", related_id=paid.transaction_id))
+    assert tenant.feed_states()[undone.transaction_id] == "rolled_back"
+    chain = entries(tenant)
+    assert [row["entry_formula"] for row in chain] == [1, 1, 1, 2, 2]
+    assert [row["entry_hash"] for row in chain] == hashes_by_hand(chain)
+    assert tenant.differences() == []
+    with pytest.raises(psycopg.errors.CheckViolation, match="wire_transaction_is_signed"):
+        wallet.run(structs.replace(session.debit(), signed_by=""))
+    tenant.sql("update casino.transactions set recorded_at = now() where transaction_id = %s", undone.transaction_id)
+    assert tenant.differences() == [], "what formula 1 does not cover is not found"
+    tenant.sql("update casino.transactions set recorded_at = now() where transaction_id = %s", undo.transaction_id)
+    assert [row["rule"] for row in tenant.differences()] == ["entry_hash_follows_from_the_one_before"]
+
+
+def test_the_revision_that_asks_for_signers_gives_up_before_bets_wait_long(own_database: str) -> None:
+    """Somebody holds the table: the revision leaves everything as it was, and is run again later."""
+    with psycopg.connect(own_database) as reader, psycopg.connect(own_database) as migrating:
+        reader.execute("select count(*) from casino.transactions")
+        migrating.execute("set role casino_owner")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            migrating.execute(EVIDENCE_SQL.read_text("utf-8").replace("'5s'", "'50ms'").encode())
+    assert "set local lock_timeout = '5s'" in EVIDENCE_SQL.read_text("utf-8")
+
+
+def test_an_index_that_was_not_finished_is_built_anew(own_database: str) -> None:
+    with psycopg.connect(own_database, autocommit=True) as connection:
+        connection.execute("update casino.alembic_version set version_num = '0006'")
+        connection.execute(
+            "update pg_index set indisvalid = false where indexrelid = 'casino.transactions_unsigned'::regclass"
+        )
+        migrate(own_database)
+        row = connection.execute(
+            "select indisvalid from pg_index where indexrelid = 'casino.transactions_unsigned'::regclass"
+        ).fetchone()
+    assert row == (True,)

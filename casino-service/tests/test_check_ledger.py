@@ -96,7 +96,7 @@ def test_the_deeds_are_many_and_each_rule_finds_one(books: str) -> None:
     assert len({deed.name for deed in DEEDS}) == len(DEEDS) >= 12
     with psycopg.connect(books) as connection:
         row = connection.execute(
-            "select string_agg(prosrc, '') from pg_proc where proname in"
+            "select string_agg(pg_get_function_sqlbody(oid), '') from pg_proc where proname in"
             " ('wallet_differences', 'ledger_wide_differences')"
         ).fetchone()
     assert row is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
-from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
+from casino_testing.tenant import OPENING_BALANCE_MINOR, STAKE_MAX_MINOR, Tenant
 from casino_testing.wallet import ROUND, Wallet
 
 BALANCE_MAX_MINOR = 2**62
@@ -143,12 +144,63 @@ def test_a_round_pays_up_to_the_games_cap_and_not_more(wallet: Wallet, tenant: T
     wallet.accept(session.credit(50_000, round_id="the next"))
 
 
-def test_a_session_that_was_opened_without_a_cap_has_none(wallet: Wallet, tenant: Tenant) -> None:
+def test_a_session_keeps_the_cap_that_it_was_opened_with(wallet: Wallet, tenant: Tenant) -> None:
+    tenant.set_game(win_cap_minor=AMOUNT_MAX_MINOR)
     session = wallet.open_session()
     tenant.set_game(win_cap_minor=1)
     wallet.bet(session)
     wallet.accept(session.credit(AMOUNT_MAX_MINOR))
     assert tenant.balance() == OPENING_BALANCE_MINOR - 1_000 + AMOUNT_MAX_MINOR
+
+
+@pytest.mark.parametrize("opened", ["now", "by an older release"])
+def test_a_game_without_a_cap_of_its_own_pays_a_hundred_thousand_times_its_largest_stake(
+    wallet: Wallet, tenant: Tenant, opened: str
+) -> None:
+    """Red before: such a game had no cap."""
+    session = wallet.open_session()
+    if opened == "by an older release":
+        tenant.set_session(session.session_id, win_cap_minor=None)
+    cap_minor = STAKE_MAX_MINOR * 100_000
+    wallet.bet(session)
+    assert wallet.refuse(session.credit(cap_minor + 1)) == "win_cap_exceeded"
+    wallet.accept(session.credit(cap_minor - 1))
+    assert wallet.refuse(session.credit(2)) == "win_cap_exceeded"
+    wallet.accept(session.credit(1))
+
+
+@pytest.mark.parametrize(
+    ("stake_max_minor", "cap_minor"),
+    [
+        (1_000, 100_000_000),
+        (46_116_860_184_273, 4_611_686_018_427_300_000),
+        (46_116_860_184_274, 4_611_686_018_427_300_000),
+        (2**63 - 1, 4_611_686_018_427_300_000),
+    ],
+)
+def test_no_cap_overflows_or_is_above_what_a_wallet_holds(tenant: Tenant, stake_max_minor: int, cap_minor: int) -> None:
+    (row,) = tenant.sql("select casino.win_cap(null, %s::bigint) as cap", stake_max_minor)
+    assert row["cap"] == cap_minor <= BALANCE_MAX_MINOR
+
+
+def test_a_rollback_that_would_lift_a_balance_over_the_ceiling_is_refused(wallet: Wallet, tenant: Tenant) -> None:
+    tenant.set_game(win_cap_minor=BALANCE_MAX_MINOR)
+    tenant.open_player("rich", balance_minor=BALANCE_MAX_MINOR)
+    session = wallet.open_session("rich")
+    bet = wallet.bet(session, 1_000)
+    paid = wallet.bet(session, 1_000, round_id="paid")
+    wallet.accept(session.credit(1_001, round_id="paid", related_id=paid.transaction_id))
+    assert wallet.refuse(session.rollback(bet.transaction_id)) == "win_cap_exceeded"
+    wallet.bet(session, 1_000, round_id="room")
+    assert wallet.accept(session.rollback(bet.transaction_id)).balance_minor == BALANCE_MAX_MINOR - 999
+
+
+@pytest.mark.parametrize("balance_minor", [BALANCE_MAX_MINOR + 1, 2**63 - 1])
+def test_no_wallet_holds_more_than_a_provider_can_read(tenant: Tenant, balance_minor: int) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="balance_within_bounds"):
+        tenant.set_wallet(balance_minor=balance_minor)
+    with pytest.raises(psycopg.errors.CheckViolation, match="balance_within_bounds"):
+        tenant.open_player("too rich", balance_minor=balance_minor)
 
 
 def test_a_balance_stops_below_the_bigints_ceiling_instead_of_overflowing(wallet: Wallet, tenant: Tenant) -> None:
@@ -162,6 +214,7 @@ def test_a_balance_stops_below_the_bigints_ceiling_instead_of_overflowing(wallet
 
 @pytest.mark.parametrize("amount", [0, 1, AMOUNT_MAX_MINOR])
 def test_the_books_hold_every_amount_of_the_wire(wallet: Wallet, tenant: Tenant, amount: int) -> None:
+    tenant.set_game(win_cap_minor=AMOUNT_MAX_MINOR)
     session = wallet.open_session()
     wallet.bet(session)
     assert wallet.accept(session.credit(amount)).balance_minor == OPENING_BALANCE_MINOR - 1_000 + amount

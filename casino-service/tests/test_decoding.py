@@ -23,6 +23,7 @@ GOOD: dict[str, Any] = {
     "amount": 1000,
     "originalTransactionId": "o",
 }
+ARRIVAL = {"signed_by": "main"}
 DECODERS = [messages.debit, messages.credit, messages.rollback]
 
 
@@ -36,7 +37,7 @@ def code_of(body: bytes) -> str | None:
 
 def refusal(decode: Any, **fields: Any) -> tuple[str, str | None] | None:
     try:
-        decode({**GOOD, **fields}, "request")
+        decode({**GOOD, **fields}, "request", ARRIVAL)
     except Refused as refused:
         return refused.code, refused.field
     return None
@@ -140,13 +141,13 @@ def test_a_missing_identifier_is_named(field: str) -> None:
         assert refusal(decode, **{field: None}) == ("invalid_field", field)
     content = {name: value for name, value in GOOD.items() if name != field}
     with pytest.raises(Refused) as caught:
-        messages.debit(content, "request")
+        messages.debit(content, "request", ARRIVAL)
     assert caught.value.field == field
 
 
 @pytest.mark.parametrize(("value", "text"), [(0, "0"), (-5, "-5"), (2**70, str(2**70)), (10**127, "1" + "0" * 127)])
 def test_an_integer_identifier_means_its_decimal_string(value: int, text: str) -> None:
-    assert messages.debit({**GOOD, "transactionId": value}, "r").transaction_id == text
+    assert messages.debit({**GOOD, "transactionId": value}, "r", ARRIVAL).transaction_id == text
 
 
 @pytest.mark.parametrize("value", [10**128, -(10**127), 10**4000])
@@ -171,10 +172,10 @@ def test_a_payout_is_an_integer_from_0_to_the_largest_exact_one(value: Any) -> N
 
 @pytest.mark.parametrize("decode", [messages.debit, messages.credit])
 def test_the_largest_amount_is_accepted_and_a_missing_one_is_named(decode: Any) -> None:
-    assert decode({**GOOD, "amount": AMOUNT_MAX_MINOR}, "r").amount == AMOUNT_MAX_MINOR
+    assert decode({**GOOD, "amount": AMOUNT_MAX_MINOR}, "r", ARRIVAL).amount == AMOUNT_MAX_MINOR
     content = {name: value for name, value in GOOD.items() if name != "amount"}
     with pytest.raises(Refused) as caught:
-        decode(content, "r")
+        decode(content, "r", ARRIVAL)
     assert (caught.value.code, caught.value.field) == ("invalid_field", "amount")
 
 
@@ -200,11 +201,11 @@ def test_an_optional_field_of_a_wrong_form_is_named(decode: Any, field: str, val
 
 def test_the_fields_of_an_endpoint_become_a_command() -> None:
     content = {**GOOD, "currency": "USD", "reason": "why – so", "relatedTransactionId": 7, "endRound": True}
-    command = messages.credit(content, "request")
+    command = messages.credit(content, "request", ARRIVAL)
     assert (command.kind, command.amount, command.currency, command.reason) == ("credit", 1000, "USD", "why – so")
     assert (command.related_id, command.end_round, command.request_id) == ("7", True, "request")
-    assert messages.rollback(content, "request").related_id == "o"
-    assert messages.rollback(content, "request").amount == 0
+    assert messages.rollback(content, "request", ARRIVAL).related_id == "o"
+    assert messages.rollback(content, "request", ARRIVAL).amount == 0
 
 
 values = st.one_of(
@@ -219,7 +220,7 @@ fields = st.sampled_from([*GOOD, "currency", "reason", "relatedTransactionId", "
 def test_any_object_becomes_a_command_or_a_refusal(changes: dict[str, Any], decode: Any) -> None:
     body = json.dumps({**GOOD, **changes}).encode()
     try:
-        command, refused = decode(decoding.decode_object(body), "request"), None
+        command, refused = decode(decoding.decode_object(body), "request", ARRIVAL), None
     except Refused as error:
         command, refused = None, error
     if refused is None:

@@ -72,7 +72,13 @@ def test_a_remembered_refusal_has_the_same_bytes_in_every_release(code: str) -> 
     """Only the code is stored: a changed sentence would change answers that were given long ago."""
     status, sentence = REMEMBERED[code]
     command = WalletCommand(
-        kind="debit", token_hash="", player_id="1", transaction_id="t", round_id="r", request_id="now"
+        kind="debit",
+        token_hash="",
+        player_id="1",
+        transaction_id="t",
+        round_id="r",
+        request_id="now",
+        signed_by="main",
     )
     outcome = WalletOutcome(code, None, True, None, "USD", False, False, "then")
     answer = messages.render_outcome(command, outcome)
@@ -100,7 +106,13 @@ ACCEPTED: list[tuple[dict[str, Any], bytes]] = [
 @pytest.mark.parametrize(("flags", "body"), ACCEPTED)
 def test_an_acceptance_has_the_same_bytes_in_every_release(flags: dict[str, Any], body: bytes) -> None:
     command = WalletCommand(
-        kind="rollback", token_hash="", player_id="1", transaction_id="t", round_id="r", request_id="now"
+        kind="rollback",
+        token_hash="",
+        player_id="1",
+        transaction_id="t",
+        round_id="r",
+        request_id="now",
+        signed_by="main",
     )
     given = {"tombstone": False, "already_rolled_back": False, **flags}
     outcome = WalletOutcome(None, None, True, 7, "USD", request_id="then", **given)

@@ -61,6 +61,15 @@ RULES_AND_DAMAGES = [
         "update casino.transactions set round_id = 'other' where transaction_id = 'bet'",
     ),
     (
+        "entry_hash_follows_from_the_one_before",
+        "update casino.transactions set request_id = 'other' where transaction_id = 'bet'",
+    ),
+    (
+        "wire_transaction_has_its_signer",
+        "alter table casino.transactions drop constraint wire_transaction_is_signed;"
+        " update casino.transactions set signed_by = null where transaction_id = 'bet'",
+    ),
+    (
         "posting_moves_what_its_transaction_says",
         "update casino.transactions set amount_minor = amount_minor + 1 where transaction_id = 'payout'",
     ),
@@ -167,7 +176,7 @@ def test_a_planted_damage_is_reported_under_its_rule(played: str, rule: str, dam
 def test_every_rule_of_the_view_has_a_damage_that_it_finds(played: str) -> None:
     with psycopg.connect(played) as connection:
         row = connection.execute(
-            "select string_agg(prosrc, '') from pg_proc where proname in"
+            "select string_agg(pg_get_function_sqlbody(oid), '') from pg_proc where proname in"
             " ('wallet_differences', 'ledger_wide_differences')"
         ).fetchone()
     assert row is not None

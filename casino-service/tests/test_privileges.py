@@ -18,7 +18,15 @@ RELATIONS = """
 """
 CALLABLE = {
     *("clock", "feed_position", "feed_horizon", "execute_wallet_commands", "get_balances", "open_session"),
-    *("close_expired_sessions", "entry_hash", "head", "wallet_differences", "ledger_wide_differences"),
+    *(
+        "close_expired_sessions",
+        "entry_hash",
+        "entry_hash_2",
+        "entry_details",
+        "head",
+        "wallet_differences",
+        "ledger_wide_differences",
+    ),
     *("bind_provider_session", "close_session", "claim_nonces", "empty_old_nonce_drawer"),
     "restore_unfinished",
     *("enter_session", "check_access_token", "take_client_token", "prune_client_limits"),

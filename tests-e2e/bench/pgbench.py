@@ -24,7 +24,7 @@ _ID: Final = "(:t)::bigint"
 SCRIPT: Final = f"""\\set n :client_id * {{wallets_each}} + random(1, {{wallets_each}})
 \\set t random(1, 9000000000000000)
 select * from casino.execute_wallet_commands({{ledger_id}}, format(
-    '[{{{{"kind":"debit","tokenHash":"%s","playerId":"{PLAYER_PREFIX}%s","transactionId":"t-%s","roundId":"r-%s","amount":1000,"requestId":"bench"}}}}]',
+    '[{{{{"kind":"debit","tokenHash":"%s","playerId":"{PLAYER_PREFIX}%s","transactionId":"t-%s","roundId":"r-%s","amount":1000,"requestId":"bench","signedBy":"bench"}}}}]',
     encode({TOKEN_HASH_SQL.format(n=_NUMBER)}, 'hex'), {_NUMBER}, {_ID}, {_ID}
 )::jsonb);
 """

@@ -45,7 +45,7 @@ _GROW: Final = f"""
         (select jsonb_agg(jsonb_build_object(
             'kind', 'debit', 'tokenHash', encode({TOKEN_HASH_SQL.format(n="n")}, 'hex'),
             'playerId', '{PLAYER_PREFIX}' || n, 'transactionId', 'g-' || %(call)s::text || '-' || n,
-            'roundId', 'g-' || %(call)s::text || '-' || n, 'amount', 1000, 'requestId', 'bench'
+            'roundId', 'g-' || %(call)s::text || '-' || n, 'amount', 1000, 'requestId', 'bench', 'signedBy', 'bench'
         )) from generate_series(%(first)s::integer, %(last)s::integer) as n)
     )
 """

@@ -33,6 +33,7 @@ from casino.sessions.launch import Launcher
 from casino.sessions.provider_client import ProviderClient
 from casino.sessions.routes import ClientEndpoints
 from casino.settings import Settings, from_environment
+from casino.unsigned import UNSIGNED_CHECK_SECONDS, UnsignedTransactions
 from shared_service.processes import end_with_supervisor
 from shared_service.sockets import EARLY_ANSWER, EarlyAnswer
 from shared_signing.asgi import SignedEndpoints
@@ -67,6 +68,11 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         BackgroundLoop("metrics", metrics.flush, interval_seconds=FLUSH_SECONDS),
         BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS),
         BackgroundLoop("client_limits", gate.prune, interval_seconds=CLIENT_PRUNE_SECONDS),
+        BackgroundLoop(
+            "unsigned_transactions",
+            UnsignedTransactions(aside, settings.ledger_id, metrics).count,
+            interval_seconds=UNSIGNED_CHECK_SECONDS,
+        ),
         BackgroundLoop("expired_sessions", expired.close_some, interval_seconds=EXPIRY_CHECK_SECONDS),
     ]
 

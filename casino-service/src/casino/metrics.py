@@ -124,6 +124,10 @@ class Metrics:
             "casino_peer_clock_skew_seconds", "How far the provider's clock is behind, as its latest request said",
             multiprocess_mode="livemostrecent", registry=own,
         )  # fmt: skip
+        self._unsigned = Gauge(
+            "casino_unsigned_transactions", "Transactions that nobody signed, since there must be none",
+            multiprocess_mode="livemax", registry=own,
+        )  # fmt: skip
         self._latest_skew_seconds: int | None = None
         self._templates: list[tuple[str, str]] = []
         self._tallies: dict[str, tuple[str, _Tally]] = {}
@@ -163,6 +167,10 @@ class Metrics:
     def note_skew(self, skew_seconds: int) -> None:
         """The provider's clock, as an authentic request showed it."""
         self._latest_skew_seconds = skew_seconds
+
+    def show_unsigned(self, transactions: int) -> None:
+        """How many transactions without a signer the ledger holds."""
+        self._unsigned.set(transactions)
 
     def batched(
         self, committer: str, execute: Callable[[Sequence[C]], Awaitable[R]]

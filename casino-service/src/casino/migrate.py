@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,7 @@ OWNER_ROLE: Final = "casino_owner"
 APP_ROLE: Final = "casino_app"
 MIGRATION_LOCK: Final = 0x63617369  # "casi": one migration at a time per database
 LOCK_WAIT_SECONDS: Final = 60
+LOCK_LOOK_SECONDS: Final = 0.1
 
 
 class SchemaUnknown(RuntimeError):  # noqa: N818 - a decision, not a defect
@@ -44,7 +46,7 @@ def migrate(url: str) -> str | None:
     with psycopg.connect(url, autocommit=True, application_name="casino-migrate") as connection:
         connection.execute(f"set lock_timeout = '{LOCK_WAIT_SECONDS}s'")
         connection.execute("set search_path = pg_catalog, pg_temp")  # what is made binds its names by this path
-        connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
+        _wait_for_other_migrations(connection)
         _create_roles_and_schema(connection)
         _forbid_temporary_objects(connection)
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
@@ -54,6 +56,15 @@ def migrate(url: str) -> str | None:
         _apply_functions_and_views(connection)
         _say_if_a_restore_is_unfinished(connection)
     return None
+
+
+def _wait_for_other_migrations(connection: psycopg.Connection) -> None:
+    """Take the lock. Not by waiting in Postgres: an index that is built concurrently would wait for who waits there."""
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    while connection.execute("select pg_try_advisory_lock(%s)", [MIGRATION_LOCK]).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            raise psycopg.errors.LockNotAvailable("another migration holds the lock")
+        time.sleep(LOCK_LOOK_SECONDS)
 
 
 def run_sql_beside(revision_file: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC
 
 from casino_testing.tenant import Row, Tenant
 
@@ -25,6 +26,15 @@ def hashes_by_hand(rows: list[Row]) -> list[bytes]:
     found: list[bytes] = []
     for row in rows:
         fields = [found[-1].hex() if found else None, *(row[column] for column in COLUMNS)]
+        if row["entry_formula"] == 2:
+            fields.append(details(row))
         text = json.dumps(fields, ensure_ascii=False, default=str)
         found.append(hashlib.sha256(text.encode()).digest())
     return found
+
+
+def details(row: Row) -> dict[str, str]:
+    """What formula 2 hashes besides."""
+    at = row["recorded_at"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    found = {"recordedAt": at, "requestId": row["request_id"], "signedBy": row["signed_by"]}
+    return {name: value for name, value in found.items() if value is not None}

@@ -9,6 +9,7 @@ from casino_testing.tampering import (
     CHANGE_A_CURRENCY,
     CLOSE_THE_GAP,
     CUT_THE_TAIL,
+    HASH_A_BET_BY_THE_OLD_FORMULA,
     HASH_AN_EDITED_BET_ANEW,
     INSERT_A_TWIN,
     INSERT_A_WIN,
@@ -31,6 +32,7 @@ HEAD: Final = "recorded_head_is_in_the_chain"
 POINTER: Final = "wallet_points_at_its_newest_transaction"
 POSTING: Final = "posting_moves_what_its_transaction_says"
 ROUND: Final = "round_counts_its_transactions"
+SIGNER: Final = "wire_transaction_has_its_signer"
 STONE: Final = "tombstone_stands_with_its_rollback"
 TOLD: Final = "every_transaction_was_told"
 
@@ -189,6 +191,45 @@ DEEDS: Final = [
         "a wallet that points elsewhere",
         "update casino.wallets set head_hash = sha256('') where player_id = '1'",
         frozenset({(POINTER, "1", "stone", 1)}),
+    ),
+    # What is evidence, and moves no money. Red before formula 2: nobody found one of these.
+    *(
+        Deed(f"a bet {name}", BET.format(f"{column} = {value}"), frozenset({(HASH, "1", "bet", 1)}))
+        for name, column, value in (
+            ("recorded a second earlier", "recorded_at", "recorded_at - interval '1 second'"),
+            ("recorded a microsecond later", "recorded_at", "recorded_at + interval '1 microsecond'"),
+            (
+                "recorded as long before Christ",
+                "recorded_at",
+                "recorded_at - (2 * extract(year from recorded_at) - 1) * interval '1 year'",
+            ),
+            ("recorded ten thousand years later", "recorded_at", "recorded_at + interval '10000 years'"),
+            ("recorded at the end of time", "recorded_at", "'infinity'"),
+            ("signed by somebody else", "signed_by", "'other'"),
+            ("under another request", "request_id", "request_id || ' '"),
+            ("of the old formula", "entry_formula", "1"),
+            ("of no formula that there is", "entry_formula", "3"),
+        )
+    ),
+    Deed(
+        "a bet that nobody signed",
+        BET.format("signed_by = null"),
+        frozenset({(HASH, "1", "bet", 1), (SIGNER, "1", "bet", 1)}),
+    ),
+    Deed(
+        "a refusal that nobody signed",
+        "update casino.transactions set signed_by = '' where transaction_id = 'refused bet'",
+        frozenset({(SIGNER, "1", "refused bet", 1)}),
+    ),
+    Deed(
+        "a bet hashed by the old formula, so that its request can be another",
+        HASH_A_BET_BY_THE_OLD_FORMULA,
+        frozenset({(HASH, "1", "undone bet", 1)}),
+    ),
+    Deed(
+        "a bet recorded at the end of time and without a hash",
+        BET.format("recorded_at = 'infinity', entry_hash = null"),
+        frozenset({(HASH, "1", "bet", 2)}),
     ),
     Deed("a bet without a hash", BET.format("entry_hash = null"), frozenset({(HASH, "1", "bet", 2)})),
     Deed("a payout made larger wherever it stands", WIN_MORE_EVERYWHERE, frozenset({(HASH, "1", "payout", 2)})),

@@ -92,6 +92,7 @@ class Bet:
             transaction_id=self.id_of(letter),
             round_id=f"round-{self.number}",
             request_id=f"delivery-{delivery}-of-{self.number}",
+            signed_by="main",
             amount={DEBIT: STAKE_MINOR, CREDIT: PAYOUT_MINOR}.get(letter, 0),
             related_id=related.get(letter, self.id_of(DEBIT)),
         )

@@ -13,7 +13,7 @@ from casino.sessions.token import token_hash
 from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome
 from casino_testing.model import LIFE_MINUTES, Entry, GameSession, Model, PlayerWallet, Told
 from casino_testing.tenant import STAKE_MAX_MINOR, STAKE_MIN_MINOR, Tenant
-from casino_testing.wallet import Session, Wallet, new_id
+from casino_testing.wallet import SIGNER, Session, Wallet, new_id
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 PLAYERS = ("1", "2", "3")
@@ -82,7 +82,7 @@ class WalletLives(RuleBasedStateMachine):
     def build(self, draft: Draft, place: int) -> WalletCommand:
         session = self.sessions[place]
         common = {"token_hash": token_hash(session.token), "player_id": session.player_id}
-        return WalletCommand(**{**common, "request_id": new_id("request"), **draft})  # type: ignore[arg-type]
+        return WalletCommand(**{**common, "request_id": new_id("request"), "signed_by": SIGNER, **draft})  # type: ignore[arg-type]
 
     def execute(self, *commands: WalletCommand) -> None:
         expected = [self.tell(command) for command in commands]

@@ -198,7 +198,8 @@ def first_of(**refusals: bool) -> str | None:
 def of_credit(command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
     """Rule 6 and the game's cap."""
     paid_minor = sum(entry.moved_minor for entry in wallet.booked("credit", round_id=command.round_id))
-    over_cap = session.win_cap_minor is not None and paid_minor + command.amount > session.win_cap_minor
+    cap_minor = session.win_cap_minor if session.win_cap_minor is not None else 100_000 * session.stake_max_minor
+    over_cap = paid_minor + command.amount > cap_minor
     if command.related_id is None:
         return first_of(
             no_matching_bet=wallet.session_of_round(command.round_id) is None,

@@ -19,7 +19,8 @@ SET_UP: Final = """
     set session_replication_role = replica;
     alter table casino.wallets drop constraint balance_not_negative, drop constraint used_wallet_has_head;
     alter table casino.transactions drop constraint numbered_has_hash, drop constraint committed_is_numbered,
-        drop constraint refusal_has_code, drop constraint only_debits_roll_back;
+        drop constraint refusal_has_code, drop constraint only_debits_roll_back,
+        drop constraint wire_transaction_is_signed;
     alter table casino.postings drop constraint posting_moves_money;
     -- A careful forger: puts the hashes of a wallet right, from an entry on to the end and into the wallet.
     create function pg_temp.rehash(p_player_id text, p_from bigint) returns void language plpgsql as $$
@@ -32,11 +33,12 @@ SET_UP: Final = """
             where player_id = p_player_id and entry.sequence_no is not null order by entry.sequence_no
         loop
             if v_entry.sequence_no >= p_from then
-                v_hash := casino.entry_hash(
+                v_hash := casino.entry_hash_2(
                     v_hash, v_entry.ledger_id, v_entry.wallet_id, v_entry.sequence_no, v_entry.transaction_id,
                     v_entry.kind, v_entry.session_id, v_entry.round_id, v_entry.amount_minor, v_entry.currency,
                     v_entry.related_transaction_id, v_entry.balance_after_minor, v_entry.tombstone,
-                    v_entry.already_rolled_back);
+                    v_entry.already_rolled_back,
+                    casino.entry_details(v_entry.recorded_at, v_entry.request_id, v_entry.signed_by));
                 update casino.transactions set entry_hash = v_hash
                 where wallet_id = v_entry.wallet_id and transaction_id = v_entry.transaction_id;
             end if;
@@ -57,6 +59,13 @@ SWAP_TWO_PLAYERS: Final = "".join(
     for old, new in (("1", "aside"), ("2", "1"), ("aside", "2"))
 )
 BET: Final = "update casino.transactions set {} where transaction_id = 'bet'"
+HASH_A_BET_BY_THE_OLD_FORMULA: Final = """
+    update casino.transactions as entry set request_id = 'another', entry_formula = 1, entry_hash = casino.entry_hash(
+        (select entry_hash from casino.transactions where sequence_no = 1 and wallet_id = entry.wallet_id),
+        ledger_id, wallet_id, sequence_no, transaction_id, kind, session_id, round_id, amount_minor, currency,
+        related_transaction_id, balance_after_minor, tombstone, already_rolled_back
+    ) where transaction_id = 'bet'
+"""
 RENAME_A_BET: Final = "".join(
     f"update casino.{table} set transaction_id = 'never was' where transaction_id = 'bet';"
     for table in ("transactions", "postings", "events")
@@ -66,10 +75,11 @@ CHANGE_A_CURRENCY: Final = "".join(
     for table in ("transactions", "postings", "events")
 )
 HASH_AN_EDITED_BET_ANEW: Final = """
-    update casino.transactions as entry set session_id = null, entry_hash = casino.entry_hash(
+    update casino.transactions as entry set session_id = null, entry_hash = casino.entry_hash_2(
         (select entry_hash from casino.transactions where sequence_no = 1 and wallet_id = entry.wallet_id),
         ledger_id, wallet_id, sequence_no, transaction_id, kind, null, round_id, amount_minor, currency,
-        related_transaction_id, balance_after_minor, tombstone, already_rolled_back
+        related_transaction_id, balance_after_minor, tombstone, already_rolled_back,
+        casino.entry_details(recorded_at, request_id, signed_by)
     ) where transaction_id = 'bet'
 """
 INSERT_A_TWIN: Final = """
@@ -111,11 +121,12 @@ INSERT_A_WIN: Final = """
     insert into casino.transactions (
         ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id, amount_minor, currency,
         related_transaction_id, state, balance_after_minor, sequence_no, request_id, feed_position, recorded_at,
-        entry_hash
+        entry_hash, entry_formula, signed_by
     )
     select
         ledger_id, wallet_id, 'forged', tenant_id, 'credit', session_id, 'paid round', 5000, currency, 'paid bet',
-        'committed', balance_after_minor + 5000, sequence_no + 1, 'x', feed_position + 1, recorded_at, sha256('')
+        'committed', balance_after_minor + 5000, sequence_no + 1, 'x', feed_position + 1, recorded_at, sha256(''),
+        2, 'main'
     from casino.transactions where transaction_id = 'stone';
     insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
     select ledger_id, wallet_id, 'forged', side.account, tenant_id, side.amount, 'USD'

@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 STAKE_MINOR: Final = 1_000
 ROUND: Final = "round-1"
+SIGNER: Final = "main"
 
 _numbers = itertools.count(1)
 
@@ -59,6 +60,7 @@ class Session:
             "transaction_id": number,
             "round_id": ROUND,
             "request_id": f"request-of-{number}",
+            "signed_by": SIGNER,
         }
         return WalletCommand(kind=kind, **{**common, **fields})
 

@@ -6,13 +6,13 @@ Owns the fields of each endpoint. It must never decide about money.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from casino import decoding, errors
-from casino.errors import Answer
+from casino.errors import Answer, Refused
 from casino.sessions.token import token_hash
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
 
@@ -20,14 +20,28 @@ DEBIT_LEAST_MINOR: Final = 1
 CREDIT_LEAST_MINOR: Final = 0
 REPLAY_HEADER: Final = (b"idempotent-replay", b"true")
 
+log = structlog.get_logger()
+
 _encode = msgspec.json.Encoder().encode
 Arrival = Mapping[str, Any]
 """What the edge noted about a request: `signed_by`, `clock_skew_seconds`, `received_us`."""
 Decode = Callable[[dict[str, Any], str, Arrival], WalletCommand]
-_UNNOTED: Final[Arrival] = MappingProxyType({})
 
 
-def debit(content: dict[str, Any], request_id: str, arrival: Arrival = _UNNOTED) -> WalletCommand:
+def signer_of(arrival: Arrival) -> str:
+    """The id of the key that the request's signature held by. Raises Refused(signature_missing).
+
+    The second lock: the edge lets nobody through who has none. Every endpoint of a provider asks all the same, before
+    it reads anything else.
+    """
+    signer = arrival.get("signed_by")
+    if not isinstance(signer, str) or not signer:
+        log.error("unsigned_request_passed_the_edge")
+        raise Refused("signature_missing")
+    return signer
+
+
+def debit(content: dict[str, Any], request_id: str, arrival: Arrival) -> WalletCommand:
     """A stake that the player bets."""
     return WalletCommand(
         kind="debit",
@@ -37,7 +51,7 @@ def debit(content: dict[str, Any], request_id: str, arrival: Arrival = _UNNOTED)
     )
 
 
-def credit(content: dict[str, Any], request_id: str, arrival: Arrival = _UNNOTED) -> WalletCommand:
+def credit(content: dict[str, Any], request_id: str, arrival: Arrival) -> WalletCommand:
     """A payout that answers a bet; 0 records a lost one."""
     return WalletCommand(
         kind="credit",
@@ -49,7 +63,7 @@ def credit(content: dict[str, Any], request_id: str, arrival: Arrival = _UNNOTED
     )
 
 
-def rollback(content: dict[str, Any], request_id: str, arrival: Arrival = _UNNOTED) -> WalletCommand:
+def rollback(content: dict[str, Any], request_id: str, arrival: Arrival) -> WalletCommand:
     """Takes a bet back. The amount is the stored bet's, never the message's."""
     return WalletCommand(
         kind="rollback",
@@ -68,13 +82,13 @@ def balance_request(content: dict[str, Any]) -> BalanceRequest:
 
 def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[str, Any]:
     return {
+        "signed_by": signer_of(arrival),
         "token_hash": token_hash(decoding.identifier(content, "sessionToken")),
         "player_id": decoding.identifier(content, "userId"),
         "transaction_id": decoding.identifier(content, "transactionId"),
         "round_id": decoding.identifier(content, "roundId"),
         "reason": decoding.optional_text(content, "reason"),
         "request_id": request_id,
-        "signed_by": arrival.get("signed_by"),
         "clock_skew_seconds": arrival.get("clock_skew_seconds"),
         "received_us": arrival.get("received_us"),
     }

@@ -61,9 +61,11 @@ class Callbacks:
         ]
 
     async def _transactions(self, request: Request) -> Response:
+        messages.signer_of(request.scope["state"])
         return await self.feed.page(request.query_params)
 
     async def _transaction(self, request: Request) -> Response:
+        messages.signer_of(request.scope["state"])
         return await self.feed.transaction(request.path_params["transaction_id"], request.query_params)
 
 
@@ -76,6 +78,7 @@ class MoneyEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        messages.signer_of(scope["state"])
         content = decoding.decode_object(await read_body(scope, receive))
         command = self._decode(content, request_id(scope), scope["state"])
         outcome = await self._callbacks.commands.submit(command, key=command.player_id, deadline=deadline(scope))
@@ -96,6 +99,7 @@ class BalanceEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        messages.signer_of(scope["state"])
         question = messages.balance_request(decoding.decode_object(await read_body(scope, receive)))
         # Every question is a key of its own: they never wait for each other.
         balance = await self._callbacks.balances.submit(question, key=object(), deadline=deadline(scope))

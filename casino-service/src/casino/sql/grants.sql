@@ -9,6 +9,10 @@ grant execute on function
     casino.entry_hash(
         bytea, integer, bigint, bigint, text, text, uuid, text, bigint, text, text, bigint, boolean, boolean
     ),
+    casino.entry_details(timestamptz, text, text),
+    casino.entry_hash_2(
+        bytea, integer, bigint, bigint, text, text, uuid, text, bigint, text, text, bigint, boolean, boolean, json
+    ),
     casino.head(bigint, bytea),
     casino.wallet_differences(integer, bigint, bigint),
     casino.ledger_wide_differences(integer),

@@ -20,8 +20,8 @@ Kind = Literal["debit", "credit", "rollback"]
 class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One debit, credit or rollback as the provider asked for it. `amount` is in minor units.
 
-    How it arrived is written down and decides nothing: the key that signed it, how far that signer's clock lay behind
-    ours, and when it came, in microseconds since 1970.
+    How it arrived is written down: the key that signed it, without which nothing is booked, how far that signer's clock
+    lay behind ours, and when it came, in microseconds since 1970.
     """
 
     kind: Kind
@@ -30,12 +30,12 @@ class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     transaction_id: str
     round_id: str
     request_id: str
+    signed_by: str
     amount: int = 0
     currency: str | None = None
     related_id: str | None = None
     end_round: bool = False
     reason: str | None = None
-    signed_by: str | None = None
     clock_skew_seconds: int | None = None
     received_us: int | None = None
 

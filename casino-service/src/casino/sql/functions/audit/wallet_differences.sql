@@ -79,11 +79,22 @@ begin atomic
         window chain as (partition by wallet_id order by sequence_no, transaction_id)
     ) as walked
     cross join lateral (
-        select casino.entry_hash(
-            walked.hash_before, walked.ledger_id, walked.wallet_id, walked.sequence_no, walked.transaction_id,
-            walked.kind, walked.session_id, walked.round_id, walked.amount_minor, walked.currency,
-            walked.related_transaction_id, walked.balance_after_minor, walked.tombstone, walked.already_rolled_back
-        ) as entry_hash
+        -- None for a formula that there is not.
+        select case walked.entry_formula
+            when 1 then casino.entry_hash(
+                walked.hash_before, walked.ledger_id, walked.wallet_id, walked.sequence_no, walked.transaction_id,
+                walked.kind, walked.session_id, walked.round_id, walked.amount_minor, walked.currency,
+                walked.related_transaction_id, walked.balance_after_minor, walked.tombstone,
+                walked.already_rolled_back
+            )
+            when 2 then casino.entry_hash_2(
+                walked.hash_before, walked.ledger_id, walked.wallet_id, walked.sequence_no, walked.transaction_id,
+                walked.kind, walked.session_id, walked.round_id, walked.amount_minor, walked.currency,
+                walked.related_transaction_id, walked.balance_after_minor, walked.tombstone,
+                walked.already_rolled_back,
+                casino.entry_details(walked.recorded_at, walked.request_id, walked.signed_by)
+            )
+        end as entry_hash
     ) as due
     cross join lateral (
         values
@@ -94,14 +105,21 @@ begin atomic
         ),
         (
             'entry_hash_follows_from_the_one_before',
-            encode(due.entry_hash, 'hex'), coalesce(encode(walked.entry_hash, 'hex'), 'none')
+            coalesce(encode(due.entry_hash, 'hex'), 'a formula that is known'),
+            coalesce(encode(walked.entry_hash, 'hex'), 'none')
         )
     ) as rule (name, expected, found)
     where rule.expected <> rule.found and (
         walked.sequence_no <> walked.sequence_before + 1
         or walked.balance_after_minor <> walked.balance_before_minor + walked.delta_minor
+        or due.entry_hash is null
         or walked.entry_hash is distinct from due.entry_hash
     )
+    union all
+    -- Refusals, too: they are no entries of the chain, and somebody asked for them.
+    select 'wire_transaction_has_its_signer', p_ledger_id, wallet_id, transaction_id, 'a key''s id', 'none'
+    from entry
+    where entry_formula > 1 and kind <> 'deposit' and coalesce(signed_by, '') = ''
     union all
     select 'posting_moves_what_its_transaction_says', p_ledger_id, wallet_id, transaction_id,
         coalesce(said.delta_minor || ' ' || said.currency, 'no transaction'),

@@ -12,6 +12,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_deposit_id constant text := '§opening-balance';
+    c_request_id constant text := 'open-player';
     v_wallet_id bigint;
     v_hash bytea;
     v_now constant timestamptz := casino.clock();
@@ -29,17 +30,17 @@ begin
     end if;
 
     if p_opening_balance_minor > 0 then
-        v_hash := casino.entry_hash(
+        v_hash := casino.entry_hash_2(
             null, p_ledger_id, v_wallet_id, 1, c_deposit_id, 'deposit', null, null, p_opening_balance_minor, p_currency,
-            null, p_opening_balance_minor, false, false
+            null, p_opening_balance_minor, false, false, casino.entry_details(v_now, c_request_id, null)
         );
         insert into casino.transactions (
             ledger_id, wallet_id, transaction_id, tenant_id, kind, amount_minor, currency, state,
-            balance_after_minor, sequence_no, entry_hash, request_id, recorded_at
+            balance_after_minor, sequence_no, entry_formula, entry_hash, request_id, recorded_at
         )
         values (
             p_ledger_id, v_wallet_id, c_deposit_id, p_tenant_id, 'deposit', p_opening_balance_minor, p_currency,
-            'committed', p_opening_balance_minor, 1, v_hash, 'open-player', v_now
+            'committed', p_opening_balance_minor, 1, 2, v_hash, c_request_id, v_now
         );
         insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
         values

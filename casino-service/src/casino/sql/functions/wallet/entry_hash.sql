@@ -1,5 +1,6 @@
--- Purpose: the hash of one entry of a wallet's chain: over the hash of the entry before it (null for a wallet's first) and
---   everything about the transaction that money depends on and that never changes. The one place of the formula.
+-- Purpose: formula 1, which hashed every entry before revision 0007: over the hash of the entry before it (null for a
+--   wallet's first) and everything about the transaction that money depends on and that never changes. What is new has
+--   formula 2, casino.entry_hash_2.
 -- Outcome: SHA-256 of a JSON array in UTF-8, as Postgres and Python's json.dumps(..., ensure_ascii=False) both write it. An
 --   array of JSON values can be read in one way only: nothing can be moved from one column into the next unnoticed.
 -- It must never change: every stored hash was made by it. The rolled-back mark of a bet is not in it: it changes later, and

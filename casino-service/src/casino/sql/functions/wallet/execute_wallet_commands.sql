@@ -22,6 +22,8 @@ set enable_material = off
 as $$
 declare
     c_session_life constant interval := casino.session_life();
+    -- Which formula casino.judge_wallet_commands hashes by.
+    c_entry_formula constant smallint := 2;
     v_now constant timestamptz := casino.clock();
     v_locked_wallet_ids bigint[];
     v_judged casino.judged_command[];
@@ -80,8 +82,8 @@ begin
     insert into casino.transactions (
         ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id, amount_minor, currency,
         related_transaction_id, state, refusal_code, balance_after_minor, sequence_no, tombstone,
-        already_rolled_back, reason, request_id, feed_position, recorded_at, entry_hash, answered_with_head,
-        signed_by, clock_skew_seconds, received_at
+        already_rolled_back, reason, request_id, feed_position, recorded_at, entry_formula, entry_hash,
+        answered_with_head, signed_by, clock_skew_seconds, received_at
     )
     select
         p_ledger_id, wallet_id, transaction_id, tenant_id, kind, session_id, round_id,
@@ -91,7 +93,7 @@ begin
         casino.feed_position(
             v_transaction_number, place, (select feed_offset from casino.ledgers where ledger_id = p_ledger_id)
         ),
-        v_now, entry_hash, entry_hash is not null,
+        v_now, c_entry_formula, entry_hash, entry_hash is not null,
         signed_by, clock_skew_seconds, received_at
     from unnest(v_judged)
     where outcome = 'committed' or remembered;

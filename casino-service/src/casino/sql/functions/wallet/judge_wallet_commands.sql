@@ -21,7 +21,7 @@ set enable_material = off
 as $$
 #variable_conflict use_column
 declare
-    -- A balance stays below this, so that no sum of two of them can overflow a bigint.
+    -- No balance is above this (constraint balance_within_bounds), so that no sum of two can overflow a bigint.
     c_balance_max constant bigint := 4611686018427387904;
 begin
     return query
@@ -51,7 +51,8 @@ begin
             session.tenant_id, session.game_code, session.stake_min_minor, session.stake_max_minor,
             session.closed_at is null and session.expires_at > p_now as session_alive,
             session.staked_minor - session.paid_minor + command.amount_minor > session.loss_limit_minor as over_loss_limit,
-            coalesce(round.paid_minor, 0) + command.amount_minor > session.win_cap_minor as over_win_cap,
+            coalesce(round.paid_minor, 0) + command.amount_minor
+                > casino.win_cap(session.win_cap_minor, session.stake_max_minor) as over_win_cap,
             wallet.ctid as wallet_row, round.ctid as round_row, bet.ctid as bet_row,
             wallet.wallet_id, wallet.balance_minor, wallet.sequence_no, wallet.head_hash,
             wallet.blocked_at is not null as blocked,
@@ -143,6 +144,8 @@ begin
                     when bet_kind <> 'debit' then 'not_a_bet'
                     when bet_session_id <> session_id or bet_round_id <> round_id then 'round_mismatch'
                     when bet_state = 'committed' and credits > 0 then 'round_has_payout'
+                    when bet_state = 'committed' and balance_minor + bet_amount_minor > c_balance_max
+                        then 'win_cap_exceeded'
                 end
             end as code
         from seen
@@ -187,10 +190,10 @@ begin
         case when differing_field is null then coalesce(first_request_id, request_id) else request_id end,
         case outcome when 'committed' then sequence_no + 1 when 'replayed' then first_sequence_no end,
         case outcome
-            when 'committed' then casino.entry_hash(
+            when 'committed' then casino.entry_hash_2(
                 head_hash, p_ledger_id, wallet_id, sequence_no + 1, transaction_id, kind, session_id, round_id,
                 abs(delta_minor), session_currency, related_id, balance_minor + delta_minor, tombstone,
-                already_rolled_back
+                already_rolled_back, casino.entry_details(p_now, request_id, signed_by)
             )
             when 'replayed' then first_entry_hash
         end,

@@ -1,0 +1,23 @@
+"""What the chain covers besides money, and who signed: see 0007_evidence.sql."""
+
+from alembic import op
+
+from casino.migrate import run_sql_beside
+
+revision = "0007"
+down_revision = "0006"
+
+# Empty while every transaction has its signer. Built while bets go on, so outside the revision's transaction: if that
+# is interrupted, the next run begins this revision again.
+UNSIGNED_INDEX = """
+    create index concurrently transactions_unsigned on casino.transactions (ledger_id)
+    where entry_formula > 1 and kind <> 'deposit' and coalesce(signed_by, '') = ''
+"""
+
+
+def upgrade() -> None:
+    """Run the SQL file beside this one, then build the index."""
+    run_sql_beside(__file__)
+    with op.get_context().autocommit_block():
+        op.execute("drop index if exists casino.transactions_unsigned")
+        op.execute(UNSIGNED_INDEX)

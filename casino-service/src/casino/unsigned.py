@@ -1,0 +1,35 @@
+"""Looks for transactions that nobody signed: there must be none from revision 0007 on.
+
+Owns that one question, which an index answers that is empty while all is well. It must never judge what is older.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from casino.db import Database
+from casino.metrics import Metrics
+from casino.wallet import queries
+
+log = structlog.get_logger()
+
+UNSIGNED_CHECK_SECONDS: Final = 30.0
+
+
+class UnsignedTransactions:
+    """Counts them in one ledger, for a metric."""
+
+    def __init__(self, database: Database, ledger_id: int, metrics: Metrics) -> None:
+        self._database = database
+        self._ledger_id = ledger_id
+        self._metrics = metrics
+
+    async def count(self) -> int:
+        """Count, show, and say so when there is one."""
+        ((found,),) = await self._database.call(queries.COUNT_UNSIGNED, (self._ledger_id,))
+        self._metrics.show_unsigned(found)
+        if found:
+            log.error("unsigned_transactions", transactions=found)
+        return int(found)
