@@ -17,7 +17,12 @@ OTHER = "8c1f0b7de2a94365bf60d71e94a2c358-two"
 THIRD = "51b7e90ad4c86f2337a1be05c9d8f642-three"
 DATABASE = "postgresql://somebody:a-database-password@db.test/stack"
 BASES: Mapping[str, dict[str, str]] = {
-    "casino": {"CASINO_DATABASE_URL": DATABASE, "CASINO_SECRET": STRONG, "PROVIDER_SECRET": OTHER},
+    "casino": {
+        "CASINO_DATABASE_URL": DATABASE,
+        "CASINO_SECRET": STRONG,
+        "PROVIDER_SECRET": OTHER,
+        "CASINO_ACCESS_TOKEN_SECRET": "e47f0a5b92d8136ccb1695f30da2e874-four",
+    },
     "provider": {"PROVIDER_DATABASE_URL": DATABASE, "CASINO_SECRET": STRONG, "PROVIDER_SECRET": OTHER},
 }
 READS: Mapping[str, Callable[[Reader], Any]] = {"casino": casino.settings.read, "provider": provider.settings.read}
@@ -109,7 +114,9 @@ REFUSED: Mapping[str, list[str]] = {
         "nonsense", "http://db/x", "mysql://h/x", "postgresql://h:99999/x", "postgresql://h:0/x", "host=h port=x",
         "postgresql://h/x?nonsense=1", "postgresql://[::1/x", "postgresql://h:1,i:70000/x", "postgresql://h/%zz",
     ],
-    "secret": ["short", "casino-secret", "x" * 31, f" {THIRD}", f"{THIRD}\u3000", "\u00e9" * 15],
+    "secret": [
+        "short", "casino-secret", "x" * 31, "x" * 40, "casino-secret" * 3, f" {THIRD}", f"{THIRD}\u3000", "\u00e9" * 15,
+    ],
     "text": ["{", "[]]", "null", '{"id":"k2"}', '[{"id":"k2"}]', '[{"id":"k2","secret":"short"}]', "[" * 100_000],
     "path": NO_FILE,
     "authorities": [*NO_FILE, "/etc/hostname"],

@@ -14,6 +14,7 @@ OUTSIDE_DEMO_MODE = {
     "CASINO_DEMO": "",
     "CASINO_SECRET": LONG_CASINO_SECRET,
     "PROVIDER_SECRET": LONG_PROVIDER_SECRET,
+    "CASINO_ACCESS_TOKEN_SECRET": "a-secret-for-access-tokens-that-is-long-enough-too",
 }
 
 

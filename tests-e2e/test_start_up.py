@@ -11,7 +11,11 @@ from local_stack.ports import free_port
 from service_process import ServiceProcess, full_environment, run_command_or_fail
 from stack import demo_environment
 
-GOOD = {"CASINO_SECRET": "c" * 16 + "-good-casino-secret-32+", "PROVIDER_SECRET": "p" * 16 + "-good-provider-secret"}
+GOOD = {
+    "CASINO_SECRET": "one-good-casino-secret-0c5e1a94f7d2836b",
+    "PROVIDER_SECRET": "one-good-provider-secret-7b20f9d6e8a1435c",
+    "CASINO_ACCESS_TOKEN_SECRET": "one-good-token-secret-e47f0a5b92d8136c",
+}
 START_SECONDS = 60
 
 

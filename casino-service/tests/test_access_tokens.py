@@ -13,6 +13,8 @@ from casino_testing.edge import Service, serving
 from casino_testing.tenant import Tenant
 from structlog.typing import EventDict
 
+from shared_signing.keys import parse_keys
+
 pytestmark = pytest.mark.anyio
 
 SECRET = "an access token secret that is long enough for every algorithm of the family"
@@ -21,7 +23,7 @@ SECRET = "an access token secret that is long enough for every algorithm of the 
 @pytest.fixture
 async def strict(tenant: Tenant) -> AsyncIterator[Service]:
     """The service outside demo mode."""
-    async with serving(tenant, demo=False, access_token_secret=SECRET) as service:
+    async with serving(tenant, demo=False, access_token_keys=parse_keys(SECRET, None)) as service:
         yield service
 
 

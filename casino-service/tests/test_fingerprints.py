@@ -19,6 +19,7 @@ from structlog.typing import EventDict
 
 from casino.players.client_address import client_address
 from casino.players.fingerprint import fingerprint, traits_of
+from shared_signing.keys import parse_keys
 
 SECRET = "an access token secret that is long enough for every algorithm of the family"
 PROXY = "127.0.0.1"  # what the in-process transport calls its client
@@ -238,7 +239,9 @@ def access_token(**changes: Any) -> str:
 async def strict(tenant: Tenant) -> AsyncIterator[Service]:
     """Outside demo mode, behind a proxy."""
     trusted = (ipaddress.ip_network(PROXY),)
-    async with serving(tenant, demo=False, access_token_secret=SECRET, trusted_proxies=trusted) as service:
+    async with serving(
+        tenant, demo=False, access_token_keys=parse_keys(SECRET, None), trusted_proxies=trusted
+    ) as service:
         service.provider.answer = {"providerSessionId": "p-1", "passed": True}
         yield service
 

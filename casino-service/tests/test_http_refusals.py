@@ -262,7 +262,7 @@ async def test_a_database_that_is_away_is_overload_and_nothing_was_done(tenant: 
     ("authorization", "code"), [(None, "access_token_missing"), ("Bearer x", "access_token_invalid")]
 )
 async def test_outside_demo_mode_a_client_needs_a_token(tenant: Tenant, authorization: str | None, code: str) -> None:
-    async with serving(tenant, demo=False, access_token_secret="s" * 32) as service:
+    async with serving(tenant, demo=False, access_token_keys=parse_keys("s" * 32, None)) as service:
         headers = {} if authorization is None else {"authorization": authorization}
         response = await service.anybody.post("/casino/launchGame", json={"gameId": "1"}, headers=headers)
         must_be(response, code)

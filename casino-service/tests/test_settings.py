@@ -11,12 +11,15 @@ from click.testing import CliRunner
 from casino.__main__ import main
 from casino.settings import Settings, SettingsError, from_environment
 
-CASINO_SECRET = "c" * 32
-PROVIDER_SECRET = "p" * 32
+CASINO_SECRET = "0c5e1a94f7d2836b98e0a7d3c41f6b25"
+PROVIDER_SECRET = "7b20f9d6e8a1435c6d93b0f8215ea47c"
+TOKEN_SECRET = "e47f0a5b92d8136ccb1695f30da2e874"
+THIRD = "39a6d1f05c7be824f21c8b50e96d73a4"
 GOOD = {
     "CASINO_DATABASE_URL": "postgresql://casino:database-password@db.test/casino",
     "CASINO_SECRET": CASINO_SECRET,
     "PROVIDER_SECRET": PROVIDER_SECRET,
+    "CASINO_ACCESS_TOKEN_SECRET": TOKEN_SECRET,
 }
 
 
@@ -64,20 +67,24 @@ def test_what_is_missing_is_named(name: str, value: str | None) -> None:
 
 
 @pytest.mark.parametrize("name", ["CASINO_SECRET", "PROVIDER_SECRET", "CASINO_ACCESS_TOKEN_SECRET"])
-@pytest.mark.parametrize("secret", ["x" * 31, "casino-secret", "provider-secret", "changeme", "é" * 15])
+@pytest.mark.parametrize(
+    "secret",
+    ["x" * 31, "casino-secret", "provider-secret", "changeme", "é" * 15, "x" * 32, "casino-secret" * 3, "ab12" * 9,
+     "casino-secret-provider-secret-casino-secret", THIRD[:20] + "\n" + THIRD[20:]],
+)  # fmt: skip
 def test_a_short_or_well_known_secret_is_refused_and_never_shown(name: str, secret: str) -> None:
     text = refusal(**{name: secret})
     assert name in text
     assert secret not in text
 
 
-@pytest.mark.parametrize("secret", ["x" * 32, "é" * 16])
+@pytest.mark.parametrize("secret", [THIRD, "é" + THIRD[2:]])
 def test_a_secret_has_at_least_32_bytes(secret: str) -> None:
     assert read(CASINO_SECRET=secret).casino_keys[0].secret == secret.encode()
 
 
 @pytest.mark.parametrize("side", ["CASINO", "PROVIDER"])
-@pytest.mark.parametrize("secret", ["tiny-one", "casino-secret", "x" * 31])
+@pytest.mark.parametrize("secret", ["tiny-one", "casino-secret", "x" * 31, "x" * 32, THIRD + "\n"])
 def test_further_keys_are_held_to_the_same_rules_and_named(side: str, secret: str) -> None:
     text = refusal(**{f"{side}_KEYS": keys({"id": "k2", "secret": secret})})
     assert f"{side}_KEYS" in text
@@ -93,7 +100,7 @@ def test_keys_that_cannot_be_read_are_named_and_never_shown(value: str) -> None:
 
 
 def test_the_newest_key_signs_and_main_may_be_given_an_end() -> None:
-    more = keys({"id": "main", "notAfter": "2030-01-01T00:00:00Z"}, {"id": "k2", "secret": "n" * 40})
+    more = keys({"id": "main", "notAfter": "2030-01-01T00:00:00Z"}, {"id": "k2", "secret": THIRD})
     settings = read(CASINO_KEYS=more)
     assert [key.key_id for key in settings.casino_keys] == ["main", "k2"]
     assert settings.casino_keys[0].not_after is not None
@@ -105,10 +112,34 @@ def test_the_newest_key_signs_and_main_may_be_given_an_end() -> None:
         {"PROVIDER_SECRET": CASINO_SECRET},
         {"PROVIDER_KEYS": keys({"id": "k2", "secret": CASINO_SECRET})},
         {"CASINO_KEYS": keys({"id": "k2", "secret": PROVIDER_SECRET})},
+        {"CASINO_ACCESS_TOKEN_SECRET": CASINO_SECRET},
+        {"CASINO_ACCESS_TOKEN_SECRET": PROVIDER_SECRET},
+        {"CASINO_ACCESS_TOKEN_SECRET": THIRD, "CASINO_KEYS": keys({"id": "k2", "secret": THIRD})},
+        {"CASINO_ACCESS_TOKEN_KEYS": keys({"id": "k2", "secret": PROVIDER_SECRET})},
+        {"CASINO_ACCESS_TOKEN_KEYS": keys({"id": "k2", "secret": CASINO_SECRET, "notAfter": "2020-01-01T00:00:00Z"})},
     ],
 )
-def test_the_two_directions_never_share_a_secret(changes: dict[str, str]) -> None:
-    assert "differ" in refusal(**changes)
+@pytest.mark.parametrize("demo", ["0", "1"])
+def test_no_two_purposes_share_a_secret(changes: dict[str, str], demo: str) -> None:
+    """A studio that knows the secret of players' tokens can be any player."""
+    text = refusal(CASINO_DEMO=demo, **changes)
+    assert "must differ" in text
+    assert all(name in text for name in changes)
+    assert not any(secret in text for secret in (CASINO_SECRET, PROVIDER_SECRET, THIRD))
+
+
+def test_players_tokens_have_keys_with_ids_and_outside_demo_mode_at_least_one() -> None:
+    newer = keys({"id": "k2", "secret": THIRD, "notAfter": "2030-01-01T00:00:00Z"})
+    both = read(CASINO_ACCESS_TOKEN_KEYS=newer).access_token_keys
+    assert [key.key_id for key in both] == ["main", "k2"]
+    alone = read(CASINO_ACCESS_TOKEN_SECRET=None, CASINO_ACCESS_TOKEN_KEYS=newer).access_token_keys
+    assert [(key.key_id, key.secret) for key in alone] == [("k2", THIRD.encode())]
+    for nothing in (None, "", "  ", "\n"):
+        text = refusal(CASINO_ACCESS_TOKEN_SECRET=nothing, CASINO_ACCESS_TOKEN_KEYS="")
+        assert "CASINO_ACCESS_TOKEN_SECRET is missing" in text
+    assert read(CASINO_DEMO="1", CASINO_ACCESS_TOKEN_SECRET=None).access_token_keys == ()
+    assert "CASINO_ACCESS_TOKEN_KEYS" in refusal(CASINO_ACCESS_TOKEN_KEYS=keys({"id": "k2", "secret": "short"}))
+    assert "CASINO_ACCESS_TOKEN_KEYS" in refusal(CASINO_ACCESS_TOKEN_KEYS="{")
 
 
 def test_in_demo_mode_the_published_secrets_are_the_default() -> None:
@@ -140,8 +171,8 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     )
     assert told.splitlines() == [
         "CASINO_DATABASE_URL is missing",
-        "CASINO_SECRET is shorter than 32 bytes",
         "PROVIDER_SECRET is missing",
+        "CASINO_SECRET is shorter than 32 bytes",
         "CASINO_PORT must be a whole number from 0 to 65535",
         "LOG_LEVEL must be one of info, debug, warning, error",
     ]
@@ -188,9 +219,9 @@ def test_a_proxy_that_is_none_or_everybody_is_refused(value: str) -> None:
 
 
 def test_neither_repr_nor_str_shows_a_secret_or_a_password() -> None:
-    settings = read(CASINO_ACCESS_TOKEN_SECRET="t" * 32, CASINO_KEYS=keys({"id": "k2", "secret": "n" * 40}))
+    settings = read(CASINO_KEYS=keys({"id": "k2", "secret": THIRD}))
     for text in (repr(settings), str(settings), f"{settings}"):
-        for secret in (CASINO_SECRET, PROVIDER_SECRET, "t" * 32, "n" * 40, "database-password"):
+        for secret in (CASINO_SECRET, PROVIDER_SECRET, TOKEN_SECRET, THIRD, "database-password"):
             assert secret not in text
 
 

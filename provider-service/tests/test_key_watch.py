@@ -150,8 +150,8 @@ def test_keys_and_a_file_of_keys_together_are_refused(tmp_path: Path) -> None:
     both = {"CASINO_KEYS": "[]", "CASINO_KEYS_FILE": str(tmp_path / "none.json")}
     assert "CASINO_KEYS and CASINO_KEYS_FILE are both set: choose one" in problems_of(**both)
     assert problems_of(CASINO_KEYS_FILE=both["CASINO_KEYS_FILE"]) == [
-        "CASINO_SECRET or CASINO_KEYS_FILE: the file cannot be read (FileNotFoundError)"
+        "CASINO_KEYS_FILE is not usable: the file cannot be read (FileNotFoundError)"
     ]
     (tmp_path / "weak.json").write_text('[{"id": "k2", "secret": "canary"}]')
     (found,) = problems_of(PROVIDER_KEYS_FILE=str(tmp_path / "weak.json"))
-    assert found == "PROVIDER_KEYS, key k2, is shorter than 32 bytes"
+    assert found == "PROVIDER_KEYS_FILE, key k2, is shorter than 32 bytes"

@@ -8,8 +8,9 @@ import pytest
 
 from provider.settings import Settings, SettingsRefused, owner_database_url
 
-STRONG = "0123456789abcdef0123456789abcdef"
-OTHER = "fedcba9876543210fedcba9876543210"
+STRONG = "0c5e1a94f7d2836b98e0a7d3c41f6b25"
+OTHER = "7b20f9d6e8a1435c6d93b0f8215ea47c"
+THIRD = "39a6d1f05c7be824f21c8b50e96d73a4"
 URL = "postgresql://somebody:a-database-password@db/provider"
 GOOD = {"PROVIDER_DATABASE_URL": URL, "CASINO_SECRET": STRONG, "PROVIDER_SECRET": OTHER}
 
@@ -36,6 +37,9 @@ def test_good_settings_are_taken_with_the_defaults_of_the_protocol() -> None:
         ("x" * 31, "is shorter than 32 bytes"),
         ("casino-secret", "is a well-known secret"),
         ("provider-secret", "is a well-known secret"),
+        ("casino-secret" * 3, "is a well-known secret"),
+        ("casino-secret-casino-secret-casino-secret", "consists of well-known secrets"),
+        ("x" * 32, "repeats a few characters"),
     ],
 )
 def test_a_weak_secret_is_refused_by_name(name: str, value: str, complaint: str) -> None:
@@ -45,8 +49,8 @@ def test_a_weak_secret_is_refused_by_name(name: str, value: str, complaint: str)
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     found = problems_of(CASINO_SECRET="short", PROVIDER_SECRET="", PROVIDER_DATABASE_URL="", PROVIDER_PORT="many")
     assert found == [
-        "CASINO_SECRET is shorter than 32 bytes",
         "PROVIDER_SECRET is missing",
+        "CASINO_SECRET is shorter than 32 bytes",
         "PROVIDER_DATABASE_URL is missing",
         "PROVIDER_PORT must be a whole number from 0 to 65535",
     ]
@@ -59,7 +63,14 @@ def test_a_weak_further_key_is_refused_with_its_id() -> None:
 
 def test_each_direction_needs_a_secret_of_its_own() -> None:
     found = problems_of(PROVIDER_SECRET=STRONG)
-    assert found == ["CASINO_SECRET and PROVIDER_SECRET must differ: each direction has secrets of its own"]
+    assert found == ["CASINO_SECRET and PROVIDER_SECRET must differ: every secret has one purpose"]
+
+
+@pytest.mark.parametrize("name", ["CASINO_SECRET", "PROVIDER_SECRET"])
+@pytest.mark.parametrize("demo", ["", "1"])
+def test_the_sealing_key_serves_no_other_purpose(name: str, demo: str) -> None:
+    found = problems_of(PROVIDER_SEALING_KEY=GOOD[name], PROVIDER_DEMO=demo)
+    assert found == [f"{name} and PROVIDER_SEALING_KEY must differ: every secret has one purpose"]
 
 
 def test_a_weak_sealing_key_is_refused() -> None:
@@ -85,13 +96,13 @@ def test_the_newest_key_comes_last() -> None:
 
 
 def test_a_sealing_key_seals_and_what_the_secrets_sealed_still_opens() -> None:
-    settings = Settings.from_environment(GOOD | {"PROVIDER_SEALING_KEY": "s" * 32})
-    assert settings.sealing_secrets == (STRONG.encode(), b"s" * 32)
+    settings = Settings.from_environment(GOOD | {"PROVIDER_SEALING_KEY": THIRD})
+    assert settings.sealing_secrets == (STRONG.encode(), THIRD.encode())
 
 
 def test_no_secret_is_in_a_repr_or_in_a_refusal() -> None:
-    settings = Settings.from_environment(GOOD | {"PROVIDER_SEALING_KEY": "s" * 40})
-    for secret in (STRONG, OTHER, "a-database-password", "s" * 40):
+    settings = Settings.from_environment(GOOD | {"PROVIDER_SEALING_KEY": THIRD})
+    for secret in (STRONG, OTHER, "a-database-password", THIRD):
         assert secret not in repr(settings)
     weak = problems_of(CASINO_SECRET="do-not-print-me", CASINO_KEYS='[{"id": "k2", "secret": "nor-me"')
     assert "do-not-print-me" not in str(weak)

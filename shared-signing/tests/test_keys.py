@@ -178,3 +178,11 @@ def test_keys_that_cannot_be_used_are_refused_without_showing_a_secret(keys_json
 def test_an_empty_main_secret_is_refused() -> None:
     with pytest.raises(KeyConfigurationError, match="main"):
         parse_keys("", None)
+
+
+def test_a_ring_may_have_no_main_but_never_no_key() -> None:
+    (only,) = parse_keys(None, '[{"id": "k2", "secret": "second-secret"}]')
+    assert (only.key_id, only.secret) == ("k2", b"second-secret")
+    for nothing in (None, "", "[]", '[{"id": "main", "notAfter": "2030-01-01T00:00:00Z"}]'):
+        with pytest.raises(KeyConfigurationError):
+            parse_keys(None, nothing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,26 @@ from shared_signing.keys import Key, KeyConfigurationError, KeyRing, KeysNotLoad
 from shared_signing.live_keys import KEYS_FILE_MAX_BYTES, KeyFile, LiveKeys
 from shared_signing.nonces import InMemoryNonceStore
 from shared_signing.signer import Signer
-from shared_signing.strength import SECRET_MIN_BYTES, share_a_secret, weakness
+from shared_signing.strength import NamedSecret
 from shared_signing.verifier import Accepted, Refusal, Refused, Verifier
 
 NOW = 1_763_690_000.0
-MAIN, OTHER = "m" * SECRET_MIN_BYTES, "o" * SECRET_MIN_BYTES
-SECOND = "2" * SECRET_MIN_BYTES
+MAIN, OTHER = "the main key of this direction 1a", "the main key of the other one 2b"
+SECOND, THIRD = "a second key for this direction 3c", "a third key for this direction, 4d"
 
 
 def live_keys(
-    file: KeyFile | None = None, *, more: list[dict[str, Any]] | None = None, strict: bool = True
+    file: KeyFile | None = None,
+    *,
+    more: list[dict[str, Any]] | None = None,
+    others: Sequence[NamedSecret] = (),
+    strict: bool = True,
 ) -> LiveKeys:
     return LiveKeys(
         casino=parse_keys(MAIN, json.dumps(more or [])),
         provider=parse_keys(OTHER, None),
         casino_file=file,
+        others=others,
         strict=strict,
     )
 
@@ -120,9 +126,11 @@ BROKEN = {
     "not UTF-8": (b'[{"id": "\xff"}]', "UTF-8"),
     "too large": (b" " * (KEYS_FILE_MAX_BYTES + 1), "larger"),
     "too short a secret": (b'[{"id": "k2", "secret": "canary"}]', "shorter than 32 bytes"),
+    "a repeated secret": (json.dumps([{"id": "k2", "secret": "canary12" * 5}]).encode(), "repeats"),
+    "a line end": (json.dumps([{"id": "k2", "secret": SECOND + "\n"}]).encode(), "line end"),
     "the secret of main": (json.dumps([{"id": "k2", "secret": MAIN}]).encode(), "same secret"),
-    "the other direction's": (json.dumps([{"id": "k2", "secret": OTHER}]).encode(), "secrets of its own"),
-    "padded": (json.dumps([{"id": "k2", "secret": OTHER + "\0"}]).encode(), "secrets of its own"),
+    "the other direction's": (json.dumps([{"id": "k2", "secret": OTHER}]).encode(), "must differ"),
+    "padded": (json.dumps([{"id": "k2", "secret": OTHER + "\0"}]).encode(), "NUL"),
 }
 
 
@@ -142,7 +150,7 @@ def test_a_file_that_start_up_would_refuse_changes_nothing_and_is_told_of_once(
     assert keys.reread_files() == []
     keys.apply([])
     assert live_ids(keys) == ("main", "k2")
-    write(file.path, {"id": "k3", "secret": "3" * SECRET_MIN_BYTES})
+    write(file.path, {"id": "k3", "secret": THIRD})
     assert keys.reread_files() == []
     keys.apply([])
     assert live_ids(keys) == ("main", "k3"), "it recovers by itself"
@@ -225,17 +233,15 @@ def test_without_a_live_key_an_answer_is_an_unsigned_error_never_an_unsigned_acc
     assert (answer.status, answer.body, answer.all(b"x-casino-signature")) == (500, b"internal", [])
 
 
-@pytest.mark.parametrize(
-    ("secret", "why"),
-    [("x" * 31, "is shorter than 32 bytes"), ("casino-secret", "is a well-known secret"), ("é" * 16, None)],
-)
-def test_a_weakness_is_named(secret: str, why: str | None) -> None:
-    assert weakness(secret) == weakness(secret.encode()) == why
-
-
-def test_a_shared_secret_is_found_in_any_form_that_hmac_takes_for_the_same() -> None:
-    assert share_a_secret([Key("a", b"same")], [Key("b", b"other"), Key("c", b"same\0")])
-    assert not share_a_secret([Key("a", b"same")], [Key("b", b"other")])
+def test_a_key_may_not_have_a_secret_that_serves_another_purpose(tmp_path: Path) -> None:
+    file = write(tmp_path / "keys.json", {"id": "k2", "secret": SECOND})
+    keys = live_keys(file, others=[("CASINO_ACCESS_TOKEN_SECRET", SECOND.encode())])
+    (refused,) = keys.reread_files()
+    assert refused.why == (
+        "CASINO_KEYS_FILE, key k2, and CASINO_ACCESS_TOKEN_SECRET must differ: every secret has one purpose"
+    )
+    keys.apply([])
+    assert live_ids(keys) == ("main",)
 
 
 def test_main_needs_a_secret_in_a_file_too(tmp_path: Path) -> None:

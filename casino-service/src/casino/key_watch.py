@@ -15,7 +15,7 @@ import structlog
 
 from casino.background import BackgroundLoop
 from casino.db import Database, OutcomeUnknown, Overloaded
-from casino.settings import Settings
+from casino.settings import Settings, other_secrets
 from shared_signing.live_keys import LiveKeys
 
 log = structlog.get_logger()
@@ -39,6 +39,7 @@ class KeyWatch:
             provider=settings.provider_keys,
             casino_file=settings.casino_keys_file,
             provider_file=settings.provider_keys_file,
+            others=other_secrets(settings),
             strict=not settings.demo,
         )
         self._database = Database(replace(settings, pool_size_max=1))

@@ -9,12 +9,13 @@ from typing import Final
 
 from shared_service.settings import Reader, SettingsRefused
 from shared_service.values import Network
-from shared_signing.keys import Key
+from shared_signing.keys import Key, KeyConfigurationError, parse_keys
 from shared_signing.live_keys import KeyFile
-from shared_signing.strength import share_a_secret
+from shared_signing.strength import NamedSecret, named_keys
 
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo value, refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 - likewise
+TOKENS: Final = "CASINO_ACCESS_TOKEN"
 WORKERS_MAX: Final = 64
 LOG_FORMATS: Final = ("json", "console")
 LOG_LEVELS: Final = ("info", "debug", "warning", "error")
@@ -52,7 +53,8 @@ class Settings:
     provider_keys: tuple[Key, ...] = field(default=(), repr=False)
     casino_keys_file: KeyFile | None = None
     provider_keys_file: KeyFile | None = None
-    access_token_secret: str | None = field(default=None, repr=False)
+    access_token_keys: tuple[Key, ...] = field(default=(), repr=False)
+    """What players' access tokens are signed with. Empty only in demo mode."""
     game_url: str = "http://127.0.0.1:8100/play"
     tenant_id: str = "JAQPOT"
     ledger_id: int = 1
@@ -110,11 +112,13 @@ def read(reader: Reader) -> Settings:
     database_url = reader.required("CASINO_DATABASE_URL", reader.database("CASINO_DATABASE_URL"))
     casino_keys, casino_file = reader.keys("CASINO", demo_secret=DEMO_CASINO_SECRET if demo else None)
     provider_keys, provider_file = reader.keys("PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else None)
-    if share_a_secret(casino_keys, provider_keys):
-        reader.refuse("CASINO_SECRET", "and PROVIDER_SECRET must differ: each direction has secrets of its own")
-    token_secret = reader.secret("CASINO_ACCESS_TOKEN_SECRET")
-    if not demo:
-        reader.refuse_weak("CASINO_ACCESS_TOKEN_SECRET", token_secret)
+    token_keys = _token_keys(reader, demo=demo)
+    secrets = [
+        *named_keys("CASINO", casino_keys, file=casino_file is not None),
+        *named_keys("PROVIDER", provider_keys, file=provider_file is not None),
+        *named_keys(TOKENS, token_keys),
+    ]
+    reader.refuse_secrets(secrets, strict=not demo)
     provider_url = reader.service_url("PROVIDER_URL", "http://127.0.0.1:8100")
     tls_cert_file, tls_key_file = reader.certificate("CASINO_TLS_CERT_FILE", "CASINO_TLS_KEY_FILE")
     settings = Settings(
@@ -134,7 +138,7 @@ def read(reader: Reader) -> Settings:
         provider_keys=provider_keys,
         casino_keys_file=casino_file,
         provider_keys_file=provider_file,
-        access_token_secret=token_secret,
+        access_token_keys=token_keys,
         game_url=reader.page_url("CASINO_GAME_URL", f"{provider_url}/play"),
         tenant_id=reader.identifier("CASINO_TENANT", "JAQPOT"),
         ledger_id=_ledger_id(reader),
@@ -168,6 +172,25 @@ def command_settings(environment: Mapping[str, str] | None = None) -> CommandSet
     )
     reader.check()
     return settings
+
+
+def other_secrets(settings: Settings) -> list[NamedSecret]:
+    """The secrets that no key of a direction may have."""
+    return named_keys(TOKENS, settings.access_token_keys)
+
+
+def _token_keys(reader: Reader, *, demo: bool) -> tuple[Key, ...]:
+    """The keys of players' access tokens. Without one nobody could play outside demo mode."""
+    secret, more = reader.secret("CASINO_ACCESS_TOKEN_SECRET"), reader.secret_document("CASINO_ACCESS_TOKEN_KEYS")
+    if secret is None and more is None:
+        if not demo:
+            reader.required("CASINO_ACCESS_TOKEN_SECRET", None)
+        return ()
+    try:
+        return tuple(parse_keys(secret, more))
+    except KeyConfigurationError as error:
+        reader.refuse("CASINO_ACCESS_TOKEN_KEYS", f"is not usable: {error}")
+        return ()
 
 
 def _ledger_id(reader: Reader) -> int:

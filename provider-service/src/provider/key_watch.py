@@ -18,7 +18,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from provider.db import create_pool
 from provider.loops import BackgroundLoop
 from provider.sessions.sealing import Sealer, sealing_order
-from provider.settings import Settings
+from provider.settings import Settings, named_sealing_key
 from shared_signing.live_keys import CASINO, LiveKeys
 
 log = structlog.get_logger(__name__)
@@ -42,6 +42,7 @@ class KeyWatch:
             provider=settings.provider_keys,
             casino_file=settings.casino_keys_file,
             provider_file=settings.provider_keys_file,
+            others=named_sealing_key(settings.sealing_key),
             strict=not settings.demo,
         )
         self._sealer = sealer

@@ -14,7 +14,7 @@ from provider.sessions.sealing import sealing_order
 from shared_service.settings import Reader, SettingsRefused
 from shared_signing.keys import Key
 from shared_signing.live_keys import KeyFile
-from shared_signing.strength import share_a_secret
+from shared_signing.strength import NamedSecret, named_keys
 
 __all__ = ["Settings", "SettingsRefused", "owner_database_url"]
 
@@ -22,10 +22,10 @@ DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 -- published: refused 
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refused outside demo mode
 RECONCILE_AT: Final = dt.time(3, 30)
 _CASINOS: Final = """
-    ACCESS_TOKEN_SECRET ACCESS_TOKEN_SECRET_FILE CA_FILE CLIENT_BURST CLIENT_PER_SECOND DATABASE_URL
-    DATABASE_URL_FILE GAME_URL GROUP_COMMIT_LANES GROUP_COMMIT_MAX HOST LEDGER OPS_HOST OPS_PORT
-    OWNER_DATABASE_URL OWNER_DATABASE_URL_FILE PORT QUEUE_MAX REQUESTS_MAX SOCKET_SECONDS TENANT TLS_CERT_FILE
-    TLS_KEY_FILE TRUSTED_PROXIES WALLET_QUEUE_MAX WORKERS
+    ACCESS_TOKEN_KEYS ACCESS_TOKEN_KEYS_FILE ACCESS_TOKEN_SECRET ACCESS_TOKEN_SECRET_FILE CA_FILE CLIENT_BURST
+    CLIENT_PER_SECOND DATABASE_URL DATABASE_URL_FILE GAME_URL GROUP_COMMIT_LANES GROUP_COMMIT_MAX HOST LEDGER
+    OPS_HOST OPS_PORT OWNER_DATABASE_URL OWNER_DATABASE_URL_FILE PORT QUEUE_MAX REQUESTS_MAX SOCKET_SECONDS
+    TENANT TLS_CERT_FILE TLS_KEY_FILE TRUSTED_PROXIES WALLET_QUEUE_MAX WORKERS
 """
 OF_THE_CASINO: Final = frozenset({"PROVIDER_URL", *(f"CASINO_{name}" for name in _CASINOS.split())})
 """Variables that only casino-service reads: both services may have one environment."""
@@ -90,11 +90,13 @@ def read(reader: Reader) -> Settings:
     demo = _demo(reader)
     casino_keys, casino_file = reader.keys("CASINO", demo_secret=DEMO_CASINO_SECRET if demo else None)
     provider_keys, provider_file = reader.keys("PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else None)
-    if share_a_secret(casino_keys, provider_keys):
-        reader.refuse("CASINO_SECRET", "and PROVIDER_SECRET must differ: each direction has secrets of its own")
     sealing_key = reader.secret("PROVIDER_SEALING_KEY")
-    if not demo:
-        reader.refuse_weak("PROVIDER_SEALING_KEY", sealing_key)
+    secrets = [
+        *named_keys("CASINO", casino_keys, file=casino_file is not None),
+        *named_keys("PROVIDER", provider_keys, file=provider_file is not None),
+        *named_sealing_key(sealing_key),
+    ]
+    reader.refuse_secrets(secrets, strict=not demo)
     tls_cert_file, tls_key_file = reader.certificate("PROVIDER_TLS_CERT_FILE", "PROVIDER_TLS_KEY_FILE")
     settings = Settings(
         database_url=reader.required("PROVIDER_DATABASE_URL", reader.database("PROVIDER_DATABASE_URL")),
@@ -135,6 +137,11 @@ def read(reader: Reader) -> Settings:
     reader.refuse_same_address("PROVIDER_PORT", "PROVIDER_OPS_PORT", here, ops)
     reader.warn_of_unknown(("CASINO_", "PROVIDER_"), OF_THE_CASINO)
     return replace(settings, notes=tuple(reader.notes))
+
+
+def named_sealing_key(sealing_key: str | None) -> list[NamedSecret]:
+    """The sealing key under its name: no key of a direction may have it."""
+    return [("PROVIDER_SEALING_KEY", sealing_key.encode())] if sealing_key else []
 
 
 def owner_database_url(environment: Mapping[str, str] | None = None) -> str:

@@ -13,16 +13,15 @@ import datetime as dt
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
 from shared_service import values
 from shared_service.values import Network, Unfit
-from shared_signing.canonical import DEFAULT_KEY_ID
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
 from shared_signing.live_keys import KeyFile
-from shared_signing.strength import weakness
+from shared_signing.strength import NamedSecret, secret_problems
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -193,7 +192,7 @@ class Reader:
     def keys(self, side: str, *, demo_secret: str | None) -> tuple[tuple[Key, ...], KeyFile | None]:
         """The keys of one direction: `main` from <side>_SECRET, then those of <side>_KEYS or <side>_KEYS_FILE.
 
-        A `demo_secret` is the default of `main`, and with it weak secrets are accepted.
+        A `demo_secret` is the default of `main`. `refuse_secrets` judges the keys.
         """
         secret = self.required(f"{side}_SECRET", self.secret(f"{side}_SECRET") or demo_secret)
         more, path = self.text(f"{side}_KEYS", besides=LINE_CHARACTERS), self.path(f"{side}_KEYS_FILE")
@@ -208,15 +207,11 @@ class Reader:
         except KeyConfigurationError as error:
             self.refuse(name, f"is not usable: {error}")
             return (), None
-        for key in keys if demo_secret is None else ():
-            of = f"{side}_SECRET" if key.key_id == DEFAULT_KEY_ID else f"{name}, key {key.key_id},"
-            self.refuse_weak(of, key.secret)
         return keys, file
 
-    def refuse_weak(self, name: str, secret: str | bytes | None) -> None:
-        """Refuse a secret that is too weak for real money; None is no secret."""
-        if secret is not None and (why := weakness(secret)) is not None:
-            self.refuse(name, why)
+    def refuse_secrets(self, secrets: Iterable[NamedSecret], *, strict: bool) -> None:
+        """Refuse secrets of which two are the same, and, if `strict`, those that are too weak for real money."""
+        self.problems += secret_problems(secrets, strict=strict)
 
     def _judged(self, name: str, check: Callable[[str], T], default: D) -> T | D:
         text = self.text(name)

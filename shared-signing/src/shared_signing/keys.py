@@ -117,24 +117,25 @@ class KeyRing:
         return key if key is not None and key.is_live(now) else None
 
 
-def parse_keys(secret: str, keys_json: str | None) -> list[Key]:
+def parse_keys(secret: str | None, keys_json: str | None) -> list[Key]:
     """The keys of one direction from its two settings, oldest first.
 
-    `secret` is the key `main`. `keys_json` is absent, blank, or a JSON list of newer keys, newest last:
-    `[{"id": "k2", "secret": "…", "notAfter": "2026-12-01T00:00:00Z"}]`, `notAfter` optional. An entry
-    `{"id": "main", "notAfter": "…"}` without a secret gives `main` an end. Raises `KeyConfigurationError`.
+    `secret` is the key `main`; with None there is no such key. `keys_json` is absent, blank, or a JSON list of newer
+    keys, newest last: `[{"id": "k2", "secret": "…", "notAfter": "2026-12-01T00:00:00Z"}]`, `notAfter` optional. An
+    entry `{"id": "main", "notAfter": "…"}` without a secret gives `main` an end. Raises `KeyConfigurationError`.
     """
     main_end: float | None = None
     newer: list[Key] = []
     for entry in _read_entries(keys_json):
         key_id, entry_secret, not_after = _read_entry(entry)
-        if key_id == DEFAULT_KEY_ID and entry_secret is None and main_end is None:
+        if key_id == DEFAULT_KEY_ID and secret is not None and entry_secret is None and main_end is None:
             main_end = not_after
         elif entry_secret is None:
             raise KeyConfigurationError(f"key {key_id} has no secret")
         else:
             newer.append(Key(key_id, _encode(key_id, entry_secret), not_after))
-    keys = [Key(DEFAULT_KEY_ID, _encode(DEFAULT_KEY_ID, secret), main_end), *newer]
+    main = [] if secret is None else [Key(DEFAULT_KEY_ID, _encode(DEFAULT_KEY_ID, secret), main_end)]
+    keys = [*main, *newer]
     check_ring(keys)
     return keys
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from shared_signing.keys import Key, KeyConfigurationError, KeyRing, parse_keys
-from shared_signing.strength import require_strong, share_a_secret
+from shared_signing.strength import NamedSecret, named_keys, secret_problems
 
 CASINO: Final = "casino"
 PROVIDER: Final = "provider"
@@ -80,7 +80,7 @@ class _Side:
 class LiveKeys:
     """Both rings of a process. They know no key until `apply` is called for the first time."""
 
-    __slots__ = ("_revoked", "_sides", "_strict")
+    __slots__ = ("_others", "_revoked", "_sides", "_strict")
 
     def __init__(
         self,
@@ -89,11 +89,14 @@ class LiveKeys:
         provider: Sequence[Key],
         casino_file: KeyFile | None = None,
         provider_file: KeyFile | None = None,
+        others: Sequence[NamedSecret] = (),
         strict: bool = True,
     ) -> None:
-        """Start from the keys that start-up accepted. `strict` is what holds outside demo mode."""
+        """Start from the keys that start-up accepted. `others` are the service's secrets for other purposes, which no
+        key may have. `strict` is what holds outside demo mode."""
         self._sides = {CASINO: _Side(tuple(casino), casino_file), PROVIDER: _Side(tuple(provider), provider_file)}
         self._revoked: frozenset[Revocation] = frozenset()
+        self._others = tuple(others)
         self._strict = strict
 
     @property
@@ -127,16 +130,16 @@ class LiveKeys:
                     side.complaint = None
                     continue
                 keys = side.file.parse(content)
-                if self._strict:
-                    require_strong(keys)
+                _refuse(secret_problems(_named(direction, keys), strict=self._strict))
                 changed[direction] = (content, keys)
             except KeyConfigurationError as error:
                 refused += self._complain(direction, content, str(error))
         wanted = {direction: changed[direction][1] if direction in changed else side.keys
                   for direction, side in self._sides.items()}  # fmt: skip
-        if changed and share_a_secret(wanted[CASINO], wanted[PROVIDER]):
+        named = [secret for direction, keys in wanted.items() for secret in _named(direction, keys)]
+        if changed and (problems := secret_problems([*named, *self._others], strict=False)):
             for direction, (content, _) in changed.items():
-                refused += self._complain(direction, content, "each direction has secrets of its own")
+                refused += self._complain(direction, content, problems[0])
             return refused
         for direction, (content, keys) in changed.items():
             side = self._sides[direction]
@@ -162,3 +165,12 @@ class LiveKeys:
         side = self._sides[direction]
         known, side.complaint = side.complaint, (content, why)
         return [] if known == side.complaint else [FileRefused(direction, why)]
+
+
+def _named(direction: str, keys: Sequence[Key]) -> list[NamedSecret]:
+    return named_keys(direction.upper(), keys, file=True)
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise KeyConfigurationError(problems[0])

@@ -1,37 +1,81 @@
 """Which secrets are good enough for real money.
 
-This file owns the rules that hold outside demo mode, at start-up and for keys that come at run time alike. It must
-never show a secret.
+This file owns the rules about the secrets of one service, at start-up and for keys that come at run time alike. It
+must never show a secret.
 """
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
 from collections.abc import Iterable
+from itertools import combinations
 from typing import Final
 
-from shared_signing.keys import Key, KeyConfigurationError, hmac_equivalent
+from shared_signing.canonical import DEFAULT_KEY_ID
+from shared_signing.keys import Key, hmac_equivalent
 
 SECRET_MIN_BYTES: Final = 32
 WELL_KNOWN_SECRETS: Final = frozenset(
     {"casino-secret", "provider-secret", "change-me", "changeme", "secret", "password", "test"}
 )
+UNKNOWN_PART_MIN_BYTES: Final = 16
+"""What a secret must have besides well-known ones."""
+PERIOD_MAX_BYTES: Final = 16
+ENTROPY_MIN_BITS: Final = 64
+"""A random secret of 32 hex digits has about 110; one letter and a few others far less."""
+
+_WELL_KNOWN: Final = re.compile("|".join(sorted(WELL_KNOWN_SECRETS, key=len, reverse=True)).encode())
+_CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
+
+NamedSecret = tuple[str, bytes]
+"""The setting that holds a secret, and the secret."""
+
+
+def secret_problems(secrets: Iterable[NamedSecret], *, strict: bool = True) -> list[str]:
+    """What is wrong with the secrets of one service, as sentences that name the settings; empty when all is well.
+
+    Every secret has one purpose: two that HMAC takes for the same are refused in demo mode (not `strict`), too.
+    """
+    named = list(secrets)
+    problems = [f"{name} {why}" for name, secret in named if strict and (why := weakness(secret)) is not None]
+    return problems + [
+        f"{one} and {other} must differ: every secret has one purpose"
+        for (one, secret), (other, same) in combinations(named, 2)
+        if hmac_equivalent(secret) == hmac_equivalent(same)
+    ]
 
 
 def weakness(secret: str | bytes) -> str | None:
     """Why a secret is too weak, to follow its name in a sentence; None for one that is not."""
     raw = secret if isinstance(secret, bytes) else secret.encode()
-    if raw in {known.encode() for known in WELL_KNOWN_SECRETS}:
+    rest = _WELL_KNOWN.sub(b"", raw.lower())
+    if not raw.strip():
+        return "is blank"
+    if not rest:
         return "is a well-known secret"
-    return f"is shorter than {SECRET_MIN_BYTES} bytes" if len(raw) < SECRET_MIN_BYTES else None
+    if len(raw) < SECRET_MIN_BYTES:
+        return f"is shorter than {SECRET_MIN_BYTES} bytes"
+    if _CONTROL.search(raw) is not None:
+        return "has a line end, a NUL or another control character in it"
+    if len(rest) < UNKNOWN_PART_MIN_BYTES:
+        return "consists of well-known secrets"
+    return "repeats a few characters" if _repeats(raw) else None
 
 
-def share_a_secret(some: Iterable[Key], others: Iterable[Key]) -> bool:
-    """Whether a secret of one direction serves the other too: then one side could speak for the other."""
-    return not {hmac_equivalent(key.secret) for key in some}.isdisjoint(hmac_equivalent(key.secret) for key in others)
+def named_keys(side: str, keys: Iterable[Key], *, file: bool = False) -> list[NamedSecret]:
+    """The secrets of one ring under the settings that hold them: `<side>_SECRET`, `<side>_KEYS` or its file."""
+    source = f"{side}_KEYS_FILE" if file else f"{side}_KEYS"
+    return [
+        (f"{side}_SECRET" if key.key_id == DEFAULT_KEY_ID else f"{source}, key {key.key_id},", key.secret)
+        for key in keys
+    ]
 
 
-def require_strong(keys: Iterable[Key]) -> None:
-    """Raises `KeyConfigurationError` for the first key whose secret is too weak."""
-    for key in keys:
-        if (why := weakness(key.secret)) is not None:
-            raise KeyConfigurationError(f"key {key.key_id} {why}")
+def _repeats(raw: bytes) -> bool:
+    """Whether it is a short text again and again, or has so few different characters that it can be guessed."""
+    if any(raw[period:] == raw[:-period] for period in range(1, PERIOD_MAX_BYTES + 1)):
+        return True
+    size = len(raw)
+    return sum(count * math.log2(size / count) for count in Counter(raw).values()) < ENTROPY_MIN_BITS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,6 +11,7 @@ from jwt.utils import base64url_decode, base64url_encode
 
 from casino import decoding
 from casino.errors import Refused
+from shared_signing.keys import Key
 
 ALGORITHM: Final = "HS256"
 AUDIENCE: Final = "casino-player"
@@ -25,16 +27,20 @@ class AccessToken:
     token: str = field(repr=False)
 
 
-def read_access_token(authorization: str | None, secret: str | None) -> AccessToken:
+def read_access_token(authorization: str | None, keys: Sequence[Key]) -> AccessToken:
     """The valid token in a header. Raises Refused(access_token_missing or access_token_invalid)."""
     if authorization is None or not authorization.lower().startswith(_BEARER):
         raise Refused("access_token_missing")
-    if secret is None:
+    if not keys:
         raise Refused("access_token_invalid")  # no secret is configured: nobody can have been given a token
     token = authorization[len(_BEARER) :].strip()
     try:
         claims = jwt.decode(
-            token, secret, algorithms=[ALGORITHM], audience=AUDIENCE, options={"require": ["exp", "sub", "aud"]}
+            token,
+            keys[-1].secret,
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            options={"require": ["exp", "sub", "aud"]},
         )
         _require_one_spelling(token)
         return AccessToken(decoding.identifier(claims, "sub"), int(claims["exp"]), token)

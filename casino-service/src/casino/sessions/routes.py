@@ -82,7 +82,7 @@ class ClientEndpoints:
         content = decoding.decode_object(await read_body(request.scope, request.receive))
         access = None
         if not self.settings.demo:
-            access = read_access_token(request.headers.get("authorization"), self.settings.access_token_secret)
+            access = read_access_token(request.headers.get("authorization"), self.settings.access_token_keys)
         player_id = access.player_id if access else decoding.identifier(content, "userId")
         wanted = LaunchRequest(
             player_id=player_id,
