@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Asks the running containers, not the file that should have made them: non-root, read-only, no capability, ports on
-# loopback, and each database login kept out of the other service's schema.
+# Asks the running containers, not the file that should have made them: non-root, read-only, no capability, bounds on
+# memory and processes, ports on loopback, and each database login kept out of the other service's schema.
 #   deploy/docker/check-hardening.sh <compose command…>
 set -euo pipefail
 compose=("$@")
@@ -17,9 +17,14 @@ for service in casino provider; do
   expect "$service has a read-only file system" true "$(inspect '{{.HostConfig.ReadonlyRootfs}}')"
   expect "$service has dropped every capability" '[ALL]' "$(inspect '{{.HostConfig.CapDrop}}')"
   expect "$service gains no privilege" '[no-new-privileges:true]' "$(inspect '{{.HostConfig.SecurityOpt}}')"
+  expect "$service has a bound on memory" 536870912 "$(inspect '{{.HostConfig.Memory}}')"
+  expect "$service has no swap beyond it" 536870912 "$(inspect '{{.HostConfig.MemorySwap}}')"
+  expect "$service has a bound on processes" 256 "$(inspect '{{.HostConfig.PidsLimit}}')"
   expect "$service is published on loopback only" '127.0.0.1 ' \
     "$(inspect '{{range .HostConfig.PortBindings}}{{range .}}{{.HostIp}} {{end}}{{end}}')"
 done
+postgres_bounds=$(docker inspect --format '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}' "$("${compose[@]}" ps --quiet postgres)")
+expect "postgres has bounds on memory and processes" '2147483648 512' "$postgres_bounds"
 expect "postgres is not published" 'map[]' \
   "$(docker inspect --format '{{.HostConfig.PortBindings}}' "$("${compose[@]}" ps --quiet postgres)")"
 
