@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 
@@ -240,3 +241,18 @@ def test_migrations_need_a_database_and_no_secret(command: str) -> None:
     result = CliRunner().invoke(main, [command], env=nothing)
     assert result.exit_code == 1
     assert "CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing" in result.output + str(result.exception)
+
+
+@pytest.mark.parametrize("word", ["0", "", "no", "OFF"])
+def test_demo_data_can_be_kept_out_of_what_is_no_demo(word: str) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    environment: dict[str, str | None] = {"CASINO_OWNER_DATABASE_URL": nowhere, "CASINO_DEMO": word}
+    assert CliRunner().invoke(main, ["seed-demo", "--only-in-demo-mode"], env=environment).exit_code == 0
+
+
+@pytest.mark.parametrize("word", ["1", "Yes", "true", "on"])
+def test_demo_data_is_loaded_for_every_yes(word: str) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    environment: dict[str, str | None] = {"CASINO_OWNER_DATABASE_URL": nowhere, "CASINO_DEMO": word}
+    ended = CliRunner().invoke(main, ["seed-demo", "--only-in-demo-mode"], env=environment)
+    assert isinstance(ended.exception, psycopg.OperationalError), "it has gone to the database"

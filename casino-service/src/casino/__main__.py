@@ -16,7 +16,7 @@ import uvicorn
 from casino.audit.commands import check_ledger_command, transaction_command
 from casino.key_commands import keys_command, revoke_key_command
 from casino.log import configure_logging
-from casino.settings import WORKERS_MAX, Settings, SettingsError, command_settings, from_environment
+from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
 from shared_service import processes
 
 BACKLOG_CONNECTIONS = 2048
@@ -61,10 +61,13 @@ def after_restore() -> None:
 
 
 @main.command("seed-demo")
-def seed_demo() -> None:
+@click.option("--only-in-demo-mode", is_flag=True, help="Do nothing unless CASINO_DEMO says yes.")
+def seed_demo(*, only_in_demo_mode: bool) -> None:
     """Load the demo tenant, games and players."""
     from casino.demo import seed_demo as run  # noqa: PLC0415 - only this command needs it
 
+    if only_in_demo_mode and not _command_settings().demo:
+        return
     run(_owner_url())
 
 
@@ -120,12 +123,16 @@ def _settings() -> Settings:
     return settings
 
 
-def _owner_url() -> str:
-    # Migrations need a database and nothing else: a one-shot container should not have to hold the secrets.
+def _command_settings() -> CommandSettings:
     try:
-        settings = command_settings()
+        return command_settings()
     except SettingsError as error:
         sys.exit(error.told_by("casino"))
+
+
+def _owner_url() -> str:
+    # Migrations need a database and nothing else: a one-shot container should not have to hold the secrets.
+    settings = _command_settings()
     url = settings.owner_database_url or settings.database_url
     if url is None:
         sys.exit("casino: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")

@@ -93,6 +93,7 @@ class CommandSettings:
 
     database_url: str | None = field(repr=False)
     owner_database_url: str | None = field(repr=False)
+    demo: bool
     ledger_id: int
     log_format: str
     log_level: str
@@ -166,6 +167,7 @@ def command_settings(environment: Mapping[str, str] | None = None) -> CommandSet
     settings = CommandSettings(
         database_url=reader.database("CASINO_DATABASE_URL"),
         owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL"),
+        demo=reader.flag("CASINO_DEMO") or False,
         ledger_id=_ledger_id(reader),
         log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
         log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),

@@ -6,10 +6,13 @@ set -eu
 
 case "$POSTGRES_PASSWORD$CASINO_DATABASE_PASSWORD$CASINO_OWNER_DATABASE_PASSWORD$PROVIDER_DATABASE_PASSWORD$PROVIDER_OWNER_DATABASE_PASSWORD" in
 *demo-only*)
-  if [ "${CASINO_DEMO:-0}" != 1 ]; then
+  case "$(echo "${CASINO_DEMO:-}" | tr 'A-Z' 'a-z')" in
+  1 | true | yes | on) ;;  # the services' words for yes
+  *)
     echo "outside demo mode every password must be set: see .env.example" >&2
     exit 1
-  fi
+    ;;
+  esac
   ;;
 esac
 
