@@ -129,6 +129,12 @@ class Echo:
         await send({"type": "lifespan.shutdown.complete"})
 
     _lifespan_state: Callable[[], dict[str, Any]] = field(default=dict)
+    _connections: Callable[[], int] = field(default=int)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the server holds no connection."""
+        return self._connections() == 0
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[Wire]:
@@ -166,6 +172,7 @@ def serving(*, early_answer: EarlyAnswer | None = None, **state: Any) -> Iterato
     )  # fmt: skip
     server = uvicorn.Server(config)
     echo._lifespan_state = lambda: server.lifespan.state
+    echo._connections = lambda: len(server.server_state.connections)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

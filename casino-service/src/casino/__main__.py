@@ -18,6 +18,7 @@ from casino.key_commands import keys_command, revoke_key_command
 from casino.log import configure_logging
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
 from shared_service import processes
+from shared_service.connection_caps import TooFewFiles, hold_open_files
 
 BACKLOG_CONNECTIONS = 2048
 
@@ -80,6 +81,10 @@ def serve(workers: int | None) -> None:
 
     settings = _settings()
     workers = workers or settings.workers
+    try:
+        hold_open_files(settings.connections_max)
+    except TooFewFiles as error:
+        sys.exit(f"casino: CASINO_CONNECTIONS_MAX is too large: {error}")
     _say_at_start(settings)
     if (reason := why_not_to_start(settings)) is not None:
         sys.exit(f"casino: {reason}")

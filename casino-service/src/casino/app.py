@@ -34,8 +34,9 @@ from casino.sessions.provider_client import ProviderClient
 from casino.sessions.routes import ClientEndpoints
 from casino.settings import Settings, from_environment
 from casino.unsigned import UNSIGNED_CHECK_SECONDS, UnsignedTransactions
+from shared_service.connection_caps import ConnectionCaps
 from shared_service.processes import end_with_supervisor
-from shared_service.sockets import EARLY_ANSWER, EarlyAnswer
+from shared_service.sockets import CONNECTION_CAPS, EARLY_ANSWER
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
@@ -77,13 +78,13 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     ]
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, EarlyAnswer]]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
         await asyncio.gather(database.open(), aside.open())
         await key_watch.start()
         for loop in loops:
             loop.start()
         log.info("service_started", demo=settings.demo, group_commit_max=settings.group_commit_max)
-        yield {EARLY_ANSWER: places.early_answer}
+        yield {EARLY_ANSWER: places.early_answer, CONNECTION_CAPS: _connection_caps(settings)}
         await asyncio.gather(key_watch.stop(), *(loop.stop() for loop in loops))
         await asyncio.gather(commands.close(), balances.close(), nonces.close())
         await asyncio.gather(provider.close(), database.close(), aside.close())
@@ -127,6 +128,14 @@ def _middleware(
         ),
         Middleware(http.RenderErrors),
     ]
+
+
+def _connection_caps(settings: Settings) -> ConnectionCaps:
+    return ConnectionCaps(
+        connections_max=settings.connections_max,
+        per_address_max=settings.connections_per_address,
+        exempt=(*settings.trusted_proxies, *settings.peer_networks),
+    )
 
 
 def create_from_environment() -> Starlette:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from shared_service.connection_caps import CONNECTIONS_MAX, PER_ADDRESS_MAX
 from shared_service.settings import Reader, SettingsRefused
 from shared_service.values import Network
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
@@ -20,8 +21,9 @@ WORKERS_MAX: Final = 64
 LOG_FORMATS: Final = ("json", "console")
 LOG_LEVELS: Final = ("info", "debug", "warning", "error")
 _PROVIDERS: Final = """
-    CALL_SECONDS CA_FILE CONNECT_SECONDS DATABASE_URL DATABASE_URL_FILE DEMO HOST LEASE_MARGIN_SECONDS OPS_HOST
-    OPS_PORT OUTBOX_INTERVAL_SECONDS OWNER_DATABASE_URL OWNER_DATABASE_URL_FILE POOL_MAX PORT
+    CALL_SECONDS CA_FILE CONNECTIONS_MAX CONNECTIONS_PER_ADDRESS CONNECT_SECONDS DATABASE_URL DATABASE_URL_FILE
+    DEMO HOST LEASE_MARGIN_SECONDS OPS_HOST OPS_PORT OUTBOX_INTERVAL_SECONDS OWNER_DATABASE_URL
+    OWNER_DATABASE_URL_FILE PEER_NETWORKS POOL_MAX PORT
     PRUNE_INTERVAL_SECONDS RECONCILE_AT REQUESTS_MAX RETRY_FIRST_SECONDS ROUNDS_MAX SCRIPT_SECONDS SEALING_KEY
     SEALING_KEY_FILE SOCKET_SECONDS TLS_CERT_FILE TLS_KEY_FILE
 """
@@ -74,6 +76,10 @@ class Settings:
     pool_wait_seconds: float = 1.0
     socket_seconds: int = 10
     """How long a connection may wait for its peer: for a head, for a body, for its answer to be taken."""
+    connections_max: int = CONNECTIONS_MAX
+    connections_per_address: int = PER_ADDRESS_MAX
+    peer_networks: tuple[Network, ...] = ()
+    """Where studios call from: those and trusted proxies may hold more connections than an address may."""
     requests_max: int = 288
     """Requests that may be under way; above it one is refused with 503 before it is read. New bets: three quarters."""
     client_burst_calls: int = 10
@@ -150,6 +156,11 @@ def read(reader: Reader) -> Settings:
         queue_max=reader.whole("CASINO_QUEUE_MAX", default=4096, least=1, most=100_000),
         wallet_queue_max=reader.whole("CASINO_WALLET_QUEUE_MAX", default=256, least=1, most=10_000),
         socket_seconds=reader.whole("CASINO_SOCKET_SECONDS", default=10, least=1, most=300),
+        connections_max=reader.whole("CASINO_CONNECTIONS_MAX", default=CONNECTIONS_MAX, least=16, most=1_000_000),
+        connections_per_address=reader.whole(
+            "CASINO_CONNECTIONS_PER_ADDRESS", default=PER_ADDRESS_MAX, least=1, most=1_000_000
+        ),
+        peer_networks=reader.networks("CASINO_PEER_NETWORKS"),
         requests_max=reader.whole("CASINO_REQUESTS_MAX", default=288, least=4, most=100_000),
         client_burst_calls=reader.whole("CASINO_CLIENT_BURST", default=10, least=1, most=1_000_000),
         client_calls_per_second=reader.whole("CASINO_CLIENT_PER_SECOND", default=5, least=1, most=100_000),

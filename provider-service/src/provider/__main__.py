@@ -22,6 +22,7 @@ from provider.log import configure_logging
 from provider.reconciliation.commands import heads, reconcile, transaction
 from provider.settings import Settings, SettingsRefused, owner_database_url
 from shared_service import processes
+from shared_service.connection_caps import TooFewFiles, hold_open_files
 
 BACKLOG_MAX: Final = 512
 
@@ -60,6 +61,10 @@ def serve() -> None:
 
     settings = _settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
+    try:
+        hold_open_files(settings.connections_max)
+    except TooFewFiles as error:
+        sys.exit(f"provider: PROVIDER_CONNECTIONS_MAX is too large: {error}")
     _say_at_start(settings)
     # uvicorn ends gracefully and then raises the signal again: an orchestrator shall see that all went well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

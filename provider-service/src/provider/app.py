@@ -38,6 +38,8 @@ from provider.sql.versions import expected_version
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.health import STEP_SECONDS, WalletHealth
 from provider.wallet_client.transport import create_http_client
+from shared_service.connection_caps import ConnectionCaps
+from shared_service.sockets import CONNECTION_CAPS
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
@@ -75,8 +77,14 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         BackgroundLoop("reconciliation", nightly.step, interval_seconds=NIGHTLY_LOOK_SECONDS),
     ]
 
+    caps = ConnectionCaps(
+        connections_max=settings.connections_max,
+        per_address_max=settings.connections_per_address,
+        exempt=settings.peer_networks,
+    )
+
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         async with AsyncExitStack() as stack:
             # The pool fills in the background: a provider that starts before its database says so in /health/ready.
             for each in (pool, recovery_pool):
@@ -92,7 +100,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
                 stack.push_async_callback(loop.stop)
             stack.push_async_callback(nightly.interrupt)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)
-            yield
+            yield {CONNECTION_CAPS: caps}
             log.info("provider_stopping")
 
     app = Starlette(

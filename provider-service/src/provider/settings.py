@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from provider.sessions.sealing import sealing_order
+from shared_service.connection_caps import CONNECTIONS_MAX, PER_ADDRESS_MAX
 from shared_service.settings import Reader, SettingsRefused
+from shared_service.values import Network
 from shared_signing.keys import Key
 from shared_signing.live_keys import KeyFile
 from shared_signing.strength import NamedSecret, named_keys
@@ -23,9 +25,10 @@ DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refu
 RECONCILE_AT: Final = dt.time(3, 30)
 _CASINOS: Final = """
     ACCESS_TOKEN_KEYS ACCESS_TOKEN_KEYS_FILE ACCESS_TOKEN_SECRET ACCESS_TOKEN_SECRET_FILE CA_FILE CLIENT_BURST
-    CLIENT_PER_SECOND DATABASE_URL DATABASE_URL_FILE GAME_URL GROUP_COMMIT_LANES GROUP_COMMIT_MAX HOST LEDGER
-    OPS_HOST OPS_PORT OWNER_DATABASE_URL OWNER_DATABASE_URL_FILE PORT QUEUE_MAX REQUESTS_MAX SOCKET_SECONDS
-    TENANT TLS_CERT_FILE TLS_KEY_FILE TRUSTED_PROXIES WALLET_QUEUE_MAX WORKERS
+    CLIENT_PER_SECOND CONNECTIONS_MAX CONNECTIONS_PER_ADDRESS DATABASE_URL DATABASE_URL_FILE GAME_URL
+    GROUP_COMMIT_LANES GROUP_COMMIT_MAX HOST LEDGER OPS_HOST OPS_PORT OWNER_DATABASE_URL OWNER_DATABASE_URL_FILE
+    PEER_NETWORKS PORT QUEUE_MAX REQUESTS_MAX SOCKET_SECONDS TENANT TLS_CERT_FILE TLS_KEY_FILE TRUSTED_PROXIES
+    WALLET_QUEUE_MAX WORKERS
 """
 OF_THE_CASINO: Final = frozenset({"PROVIDER_URL", *(f"CASINO_{name}" for name in _CASINOS.split())})
 """Variables that only casino-service reads: both services may have one environment."""
@@ -62,6 +65,10 @@ class Settings:
     lease_margin_seconds: float = 2.0
     script_seconds: float = 60.0
     socket_seconds: int = 10
+    connections_max: int = CONNECTIONS_MAX
+    connections_per_address: int = PER_ADDRESS_MAX
+    peer_networks: tuple[Network, ...] = ()
+    """Where casinos and proxies call from: those may hold more connections than an address may."""
     requests_max: int = 500
     rounds_max: int = 96
     retry_first_seconds: float = 4.0
@@ -126,6 +133,11 @@ def read(reader: Reader) -> Settings:
         lease_margin_seconds=reader.seconds("PROVIDER_LEASE_MARGIN_SECONDS", default=2.0, least=0.2, most=60.0),
         script_seconds=reader.seconds("PROVIDER_SCRIPT_SECONDS", default=60.0, least=1.0, most=300.0),
         socket_seconds=reader.whole("PROVIDER_SOCKET_SECONDS", default=10, least=1, most=300),
+        connections_max=reader.whole("PROVIDER_CONNECTIONS_MAX", default=CONNECTIONS_MAX, least=16, most=1_000_000),
+        connections_per_address=reader.whole(
+            "PROVIDER_CONNECTIONS_PER_ADDRESS", default=PER_ADDRESS_MAX, least=1, most=1_000_000
+        ),
+        peer_networks=reader.networks("PROVIDER_PEER_NETWORKS"),
         requests_max=reader.whole("PROVIDER_REQUESTS_MAX", default=500, least=2, most=10_000),
         rounds_max=reader.whole("PROVIDER_ROUNDS_MAX", default=96, least=1, most=1_000),
         retry_first_seconds=reader.seconds("PROVIDER_RETRY_FIRST_SECONDS", default=4.0, least=0.05, most=4.0),

@@ -8,7 +8,7 @@ import resource
 from collections.abc import Iterable
 from typing import Final
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from shared_service.values import Network
 
 CONNECTIONS_MAX: Final = 4_096
 PER_ADDRESS_MAX: Final = 1_024
