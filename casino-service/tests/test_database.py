@@ -43,7 +43,7 @@ async def asleep(tenant: Tenant, database: Database, seconds: float) -> AsyncIte
     ("name", "value"),
     [
         ("role", "casino_app"),
-        ("search_path", "pg_catalog"),
+        ("search_path", "pg_catalog,pg_temp"),
         ("TimeZone", "UTC"),
         ("synchronous_commit", "on"),
         ("fsync", "on"),

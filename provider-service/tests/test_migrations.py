@@ -14,7 +14,7 @@ from provider_bench import rows
 from psycopg import sql
 
 from local_stack.testing import PostgresServer, create_database, drop_database
-from provider.db import connection_options
+from provider.db import session
 from provider.migrate import MigrationRefused, migrate
 from provider.sql import files
 from provider.sql.files import function_files
@@ -109,7 +109,7 @@ def test_a_login_without_rights_is_told_what_an_administrator_has_to_do(
 @pytest.fixture
 def app(database_url: str) -> Iterator[psycopg.Connection]:
     """A connection as the service has it."""
-    with psycopg.connect(database_url, options=connection_options(database_url), autocommit=True) as connection:
+    with psycopg.connect(database_url, **session(database_url), autocommit=True) as connection:
         yield connection
 
 
@@ -119,7 +119,7 @@ def test_the_service_connects_as_its_application_role_with_bounds(app: psycopg.C
         app.execute(sql.SQL("show {}").format(sql.Identifier(name))).fetchone()
         for name in ("role", "statement_timeout", "lock_timeout", "search_path")
     ]
-    assert shown == [("provider_app",), ("3s",), ("2s",), ("provider,pg_catalog",)]
+    assert shown == [("provider_app",), ("3s",), ("2s",), ("pg_catalog,pg_temp",)]
 
 
 @pytest.mark.parametrize(

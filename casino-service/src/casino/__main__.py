@@ -17,7 +17,7 @@ from casino.audit.commands import check_ledger_command, transaction_command
 from casino.key_commands import keys_command, revoke_key_command
 from casino.log import configure_logging
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
-from shared_service import processes
+from shared_service import postgres_session, processes
 from shared_service.connection_caps import TooFewFiles, hold_open_files
 
 BACKLOG_CONNECTIONS = 2048
@@ -45,7 +45,7 @@ def migrate() -> None:
     try:
         if newer := run(_owner_url()):
             click.echo(f"casino: {newer}")
-    except SchemaUnknown as error:
+    except (SchemaUnknown, postgres_session.DatabaseUnfit) as error:
         sys.exit(f"casino: {error}")
 
 
@@ -69,7 +69,10 @@ def seed_demo(*, only_in_demo_mode: bool) -> None:
 
     if only_in_demo_mode and not _command_settings().demo:
         return
-    run(_owner_url())
+    try:
+        run(_owner_url())
+    except postgres_session.DatabaseUnfit as error:
+        sys.exit(f"casino: {error}")
 
 
 @main.command()

@@ -14,10 +14,12 @@ from psycopg import sql
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from casino.settings import Settings
+from shared_service import postgres_session
 from shared_service.connections import SILENCE_MARGIN_SECONDS, Pool, ServerIsReadOnly, WatchedConnection
 
 log = structlog.get_logger()
 
+APP_ROLE: Final = "casino_app"
 APPLICATION_NAME: Final = "casino-service"
 POOL_QUEUE_MAX: Final = 256
 """Calls that may wait for a connection; above it a call is refused at once."""
@@ -38,20 +40,18 @@ class Database:
     """A pool of connections in autocommit: every call is one statement, one transaction, one round trip."""
 
     def __init__(self, settings: Settings) -> None:
-        options = (
-            "-c role=casino_app -c search_path=pg_catalog -c timezone=UTC -c jit=off"
-            f" -c statement_timeout={settings.statement_timeout_ms} -c lock_timeout={settings.lock_timeout_ms}"
-            f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+        session = postgres_session.arguments(
+            settings.database_url,
+            role=APP_ROLE,
+            application_name=APPLICATION_NAME,
+            statement_timeout=settings.statement_timeout_ms,
+            lock_timeout=settings.lock_timeout_ms,
+            idle_in_transaction_session_timeout=IDLE_IN_TRANSACTION_TIMEOUT_MS,
         )
         self._pool = Pool(
             settings.database_url,
             silence_seconds=settings.statement_timeout_ms / 1000 + SILENCE_MARGIN_SECONDS,
-            kwargs={
-                "autocommit": True,
-                "application_name": APPLICATION_NAME,
-                "options": options,
-                "prepare_threshold": 0,
-            },
+            kwargs={"autocommit": True, "prepare_threshold": 0, **session},
             min_size=min(2, settings.pool_size_max),
             max_size=settings.pool_size_max,
             max_waiting=POOL_QUEUE_MAX,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-import psycopg
-from psycopg import sql
-
 from casino.migrate import OWNER_ROLE
+from shared_service import postgres_session
 
 TENANT: Final = ("JAQPOT", "Jaqpot Casino")
 LEDGER_ID: Final = 1
@@ -20,8 +18,10 @@ GAMES: Final = (("1", "SLOTS_001", "Slots"), ("2", "CRASH_001", "Crash"))
 
 def seed_demo(owner_url: str) -> None:
     """Load the demo data as the schema's owner; doing it again changes nothing."""
-    with psycopg.connect(owner_url, application_name="casino-seed-demo") as connection:
-        connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
+    with (
+        postgres_session.connect(owner_url, role=OWNER_ROLE, application_name="casino-seed-demo") as connection,
+        connection.transaction(),
+    ):
         connection.execute(
             "insert into casino.tenants (tenant_id, display_name) values (%s, %s) on conflict do nothing", TENANT
         )

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import click
 import psycopg
-from psycopg import sql
 
 from casino.settings import Settings, SettingsError, from_environment
+from shared_service import postgres_session
 from shared_signing.key_report import KeyNotRevoked, KeyState, key_states, require_revocable, told_after
 from shared_signing.live_keys import CASINO, DIRECTIONS, Revocation
 
@@ -69,11 +69,16 @@ def _settings() -> Settings:
 
 def _connected(url: str, role: str) -> psycopg.Connection[Any]:
     try:
-        connection = psycopg.connect(
-            url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="casino-keys"
+        connection: psycopg.Connection[Any] = postgres_session.connect(
+            url,
+            role=role,
+            application_name="casino-keys",
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            statement_timeout=0,
+            lock_timeout=LOCK_TIMEOUT_MS,
         )
-        connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
-        connection.execute(f"set lock_timeout = {LOCK_TIMEOUT_MS}")
+    except postgres_session.DatabaseUnfit as error:
+        raise click.ClickException(f"{error}; nothing was changed") from None
     except psycopg.Error as error:
         # The driver's text can hold the address with its password.
         raise click.ClickException(

@@ -20,6 +20,7 @@ from alembic.config import Config
 from psycopg import sql
 
 from casino.revisions import SQL_FOLDER, expected_revision, known_revisions
+from shared_service import postgres_session
 
 log = structlog.get_logger()
 
@@ -43,9 +44,14 @@ def migrate(url: str) -> str | None:
 
     The login needs to be a member of `casino_owner`, or a superuser, or one who may create roles.
     """
-    with psycopg.connect(url, autocommit=True, application_name="casino-migrate") as connection:
-        connection.execute(f"set lock_timeout = '{LOCK_WAIT_SECONDS}s'")
-        connection.execute("set search_path = pg_catalog, pg_temp")  # what is made binds its names by this path
+    with postgres_session.connect(
+        url,
+        role=postgres_session.NOBODY,
+        application_name="casino-migrate",
+        statement_timeout=0,
+        lock_timeout=f"{LOCK_WAIT_SECONDS}s",
+        idle_in_transaction_session_timeout=0,
+    ) as connection:
         _wait_for_other_migrations(connection)
         _create_roles_and_schema(connection)
         _forbid_temporary_objects(connection)

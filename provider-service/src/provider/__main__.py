@@ -17,11 +17,12 @@ import click
 import structlog
 import uvicorn
 
+from provider.db import APP_ROLE
 from provider.key_commands import keys_command, revoke_key_command
 from provider.log import configure_logging
 from provider.reconciliation.commands import heads, reconcile, transaction
 from provider.settings import Settings, SettingsRefused, owner_database_url
-from shared_service import processes
+from shared_service import postgres_session, processes
 from shared_service.connection_caps import TooFewFiles, hold_open_files
 
 BACKLOG_MAX: Final = 512
@@ -49,7 +50,7 @@ def migrate() -> None:
             click.echo(done)
     except SettingsRefused as error:
         sys.exit(error.told_by("provider"))
-    except MigrationRefused as error:
+    except (MigrationRefused, postgres_session.DatabaseUnfit) as error:
         raise click.ClickException(str(error)) from None
     click.echo("provider: the schema is up to date")
 
@@ -60,6 +61,7 @@ def serve() -> None:
     from provider.app import create_app  # noqa: PLC0415 -- refusals of the environment come before heavy imports
 
     settings = _settings()
+    _refuse_unfit(settings)
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     try:
         hold_open_files(settings.connections_max)
@@ -97,6 +99,7 @@ def recover_once() -> None:
     from provider.recover import recover  # noqa: PLC0415
 
     settings = _settings()
+    _refuse_unfit(settings)
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     open_count = asyncio.run(recover(settings))
     click.echo(f"{open_count} transactions without a known end")
@@ -110,6 +113,12 @@ def _say_at_start(settings: Settings) -> None:
         log.warning("setting_noted", note=note)
     if settings.demo:
         log.warning("demo_mode", note="well-known secrets are accepted: not for real money")
+
+
+def _refuse_unfit(settings: Settings) -> None:
+    why = postgres_session.why_unfit(settings.database_url, role=APP_ROLE, application_name="provider-start")
+    if why is not None:
+        raise click.ClickException(why)
 
 
 def _settings() -> Settings:

@@ -4,15 +4,15 @@ Owns how a connection is opened: as the application role, in autocommit, with bo
 held while a wallet is called.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from provider.settings import Settings
-from shared_service import connections
+from shared_service import connections, postgres_session
 
+APP_ROLE: Final = "provider_app"
 POOL_WAIT_SECONDS: Final = 1.0
 POOL_WAITING_MAX: Final = 200
 STATEMENT_TIMEOUT_MS: Final = 3000
@@ -31,8 +31,7 @@ def create_pool(settings: Settings) -> Pool:
         silence_seconds=STATEMENT_TIMEOUT_MS / 1000 + connections.SILENCE_MARGIN_SECONDS,
         kwargs={
             "autocommit": True,
-            "application_name": "provider",
-            "options": connection_options(settings.database_url),
+            **session(settings.database_url),
         },
         min_size=min(2, settings.pool_max),
         max_size=settings.pool_max,
@@ -42,12 +41,13 @@ def create_pool(settings: Settings) -> Pool:
     )
 
 
-def connection_options(database_url: str) -> str:
-    """What the server sets when the connection opens, after what the URL itself asks for."""
-    own = (
-        "-c role=provider_app -c search_path=provider,pg_catalog"
-        f" -c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
-        f" -c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_MS}"
+def session(database_url: str) -> dict[str, Any]:
+    """What the server sets when a connection opens, after what the URL itself asks for."""
+    return postgres_session.arguments(
+        database_url,
+        role=APP_ROLE,
+        application_name="provider",
+        statement_timeout=STATEMENT_TIMEOUT_MS,
+        lock_timeout=LOCK_TIMEOUT_MS,
+        idle_in_transaction_session_timeout=STATEMENT_TIMEOUT_MS,
     )
-    asked = conninfo_to_dict(database_url).get("options")
-    return f"{asked} {own}" if asked else own

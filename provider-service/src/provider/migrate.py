@@ -16,6 +16,7 @@ from psycopg import sql
 
 from provider.sql.files import MIGRATIONS_DIR, apply_changed_functions
 from provider.sql.versions import expected_version, known_versions
+from shared_service import postgres_session
 
 OWNER_ROLE: Final = "provider_owner"
 APP_ROLE: Final = "provider_app"
@@ -34,7 +35,7 @@ def migrate(database_url: str) -> list[str]:
     A schema that a newer release made is left as it is, with its functions: it serves this release too.
     """
     engine = sqlalchemy.create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(database_url), poolclass=sqlalchemy.pool.NullPool
+        "postgresql+psycopg://", creator=lambda: _connect(database_url), poolclass=sqlalchemy.pool.NullPool
     )
     with engine.connect() as bound:
         connection: psycopg.Connection[Any] = bound.connection.driver_connection  # type: ignore[assignment]
@@ -42,7 +43,6 @@ def migrate(database_url: str) -> list[str]:
         connection.execute(sql.SQL("set statement_timeout = {}").format(f"{LOCK_WAIT_SECONDS}s"))
         connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (LOCK_NAME,))
         connection.execute("set statement_timeout = 0")
-        connection.execute("set search_path = pg_catalog, pg_temp")  # what is made binds its names by this path
         connection.commit()
         done = _ensure_roles_and_schema(connection)
         done += _forbid_temporary_objects(connection)
@@ -65,6 +65,18 @@ def _newer(version: str) -> str:
     if version > expected_version():
         return f"the schema is newer ({version}) than this release ({expected_version()}); nothing to do"
     raise MigrationRefused(f"the schema is at {version}, which this release ({expected_version()}) does not know")
+
+
+def _connect(database_url: str) -> psycopg.Connection[Any]:
+    connection: psycopg.Connection[Any] = postgres_session.connect(
+        database_url,
+        role=postgres_session.NOBODY,
+        application_name="provider-migrate",
+        lock_timeout=0,
+        idle_in_transaction_session_timeout=0,
+    )
+    connection.autocommit = False
+    return connection
 
 
 def _alembic_config() -> Config:

@@ -25,6 +25,8 @@ from psycopg.abc import PQGen, Query
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
+from shared_service.postgres_session import DatabaseUnfit, unfit_server
+
 RV = TypeVar("RV")
 
 CONNECT_TIMEOUT_SECONDS: Final = 2
@@ -34,6 +36,7 @@ SILENCE_MARGIN_SECONDS: Final = 1.0
 """How much longer than the server's own statement time-out a client waits for it."""
 DEAD_PEER: Final = {
     # Postgres moved to another machine, and the old one does not even refuse: noticed in about ten seconds.
+    "keepalives": 1,
     "keepalives_idle": 4,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -144,6 +147,9 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
     async def _admit(self, connection: WatchedConnection) -> None:
         connection.silence_seconds = self._silence_seconds
         try:
+            why = unfit_server(connection.info)
+            if why is not None:
+                raise DatabaseUnfit(why)
             await self._refuse_a_former_primary(connection)
             await self._refuse_as_asked(connection)
         except BaseException:

@@ -12,11 +12,12 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
+from casino.db import APP_ROLE
 from casino.revisions import expected_revision
+from shared_service import postgres_session
 
 APPLICATION_NAME: Final = "casino-audit"
 CONNECT_TIMEOUT_SECONDS: Final = 5
-OPTIONS: Final = "-c role=casino_app -c search_path=pg_catalog -c timezone=UTC -c jit=off -c statement_timeout=0"
 
 Row = dict[str, Any]
 Books = psycopg.Connection[Row]
@@ -30,15 +31,21 @@ class CannotRead(Exception):  # noqa: N818 - an outcome, told to a person
 def books_at_one_moment(url: str) -> Iterator[Books]:
     """A connection whose every statement sees the same moment. Raises CannotRead."""
     try:
-        connection: Books = psycopg.connect(
+        connection: Books = postgres_session.connect(
             url,
-            options=OPTIONS,
+            role=APP_ROLE,
             application_name=APPLICATION_NAME,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            row_factory=dict_row,
+            statement_timeout=0,
+            lock_timeout=0,
+            idle_in_transaction_session_timeout=0,
         )
+    except postgres_session.DatabaseUnfit as error:
+        raise CannotRead(str(error)) from None
     except psycopg.Error as error:
         raise CannotRead(f"no connection to the database ({type(error).__name__})") from None
+    connection.autocommit = False
+    connection.row_factory = dict_row
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     try:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from provider.db import APP_ROLE
 from provider.log import configure_logging
 from provider.settings import Settings, SettingsRefused
+from shared_service import postgres_session
 
 if TYPE_CHECKING:
     from provider.db import Pool
@@ -127,5 +129,8 @@ def _settings() -> Settings:
         settings = Settings.from_environment()
     except SettingsRefused as error:
         raise _CouldNotLook(f"the settings are refused:\n{error}") from None
+    why = postgres_session.why_unfit(settings.database_url, role=APP_ROLE, application_name="provider-books")
+    if why is not None:
+        raise _CouldNotLook(why)
     configure_logging(log_format=settings.log_format, level=settings.log_level, stream=sys.stderr)
     return settings

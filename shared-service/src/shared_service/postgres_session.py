@@ -1,0 +1,146 @@
+"""What every connection to Postgres is set to, whatever its database, login, address or environment say.
+
+Owns the settings that statements depend on, and the few facts of a server that no setting can mend: those refuse it
+with one sentence. It must never set what an operator may choose without changing an answer (memory, logging, planner).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+SERVER_VERSION_MIN: Final = 17_00_00
+NOBODY: Final = "none"
+"""The role of a connection that stays the login that it is."""
+
+SESSION: Final[Mapping[str, str]] = {
+    "search_path": "pg_catalog,pg_temp",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    # Never less durable than this. More (remote_apply) would make every commit wait for what nobody reads.
+    "synchronous_commit": "on",
+    # A commit whose wait for the standby was cancelled is told by a warning alone.
+    "client_min_messages": "notice",
+    # How values are written and read.
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "xmlbinary": "base64",
+    "quote_all_identifiers": "off",
+    # What would end a connection or hide its rows.
+    "transaction_timeout": "0",
+    "idle_session_timeout": "0",
+    "exit_on_error": "off",
+    "row_security": "on",
+    "restrict_nonsystem_relation_kind": "",
+    # Functions switch other ways off and take these for granted.
+    "plan_cache_mode": "auto",
+    "enable_indexscan": "on",
+    "enable_nestloop": "on",
+    "enable_tidscan": "on",
+    "jit": "off",
+    # Where a migration makes its tables.
+    "default_table_access_method": "heap",
+}
+OF_ENVIRONMENT: Final = ("PGTZ", "PGDATESTYLE", "PGGEQO")
+"""What libpq sends by itself, after the options: the last word would be the environment's."""
+FACTS: Final = """
+    select
+        pg_catalog.current_setting('session_replication_role'),
+        pg_catalog.current_setting('default_transaction_read_only'),
+        pg_catalog.pg_is_in_recovery(), current_user, pg_catalog.current_database(),
+        coalesce(
+            (select pg_catalog.pg_has_role(current_user, oid, 'set') from pg_catalog.pg_roles where rolname = %s), true
+        )
+"""
+
+
+class DatabaseUnfit(psycopg.OperationalError):
+    """No setting of a connection makes this database fit. The text says what to change, and never the address."""
+
+
+def arguments(url: str, *, role: str, application_name: str, **settings: object) -> dict[str, Any]:
+    """What to give the driver beside the address. `settings` are added to those of every connection."""
+    for name in OF_ENVIRONMENT:
+        os.environ.pop(name, None)
+    asked = conninfo_to_dict(url).get("options")
+    own = {"role": role, **SESSION, **{name: str(value) for name, value in settings.items()}}
+    options = " ".join(f"-c {name}={_escaped(value)}" for name, value in own.items())
+    return {
+        "application_name": application_name,
+        "client_encoding": "utf8",
+        "options": f"{asked} {options}" if asked else options,  # the later one counts
+        "replication": "false",
+    }
+
+
+def connect(url: str, *, role: str, application_name: str, connect_timeout: int = 10, **settings: object) -> Any:
+    """A connection in autocommit for a command. Raises DatabaseUnfit, or what the driver raises."""
+    why = why_unfit(url, role=role, application_name=application_name, connect_timeout=connect_timeout)
+    if why is not None:
+        raise DatabaseUnfit(why)
+    given = arguments(url, role=role, application_name=application_name, **settings)
+    return psycopg.connect(url, autocommit=True, connect_timeout=connect_timeout, **given)
+
+
+def why_unfit(url: str, *, role: str, application_name: str, connect_timeout: int = 2) -> str | None:
+    """Why this database cannot be used, or None: also when it cannot be asked, since it may come yet.
+
+    Asked as the login itself, with settings that every version knows.
+    """
+    given = arguments(url, role=NOBODY, application_name=application_name)
+    given["options"] = "-c role=none -c search_path=pg_catalog -c statement_timeout=10s"
+    asked = conninfo_to_dict(url).get("options")
+    if asked:
+        given["options"] = f"{asked} {given['options']}"
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=connect_timeout, **given) as connection:
+            return unfit_server(connection.info) or _unfit_login(connection, role)
+    except psycopg.Error:
+        return None
+
+
+def unfit_server(info: psycopg.ConnectionInfo) -> str | None:
+    """What every connection is told by its server when it opens."""
+    if info.server_version < SERVER_VERSION_MIN:
+        version = info.parameter_status("server_version")
+        return f"the database's server is Postgres {version}; 17 or newer is needed: upgrade it"
+    encoding = info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        return (
+            f"the database {info.dbname} is encoded in {encoding}, which cannot hold every text: make one with"
+            " `create database … encoding 'UTF8' template template0` and use that"
+        )
+    return None
+
+
+def _unfit_login(connection: psycopg.Connection[Any], role: str) -> str | None:
+    row = connection.execute(FACTS, (None if role == NOBODY else role,)).fetchone()
+    assert row is not None  # noqa: S101 - a select without a table
+    replication_role, read_only, is_standby, login, database, may_become = row
+    if not may_become:
+        return f'the login {login} may not become {role}: run `grant {role} to "{login}"` as an administrator'
+    if replication_role != "origin":
+        return (
+            f"session_replication_role is {replication_role} for the login {login}, which switches foreign keys off:"
+            " reset it (`alter role … reset session_replication_role`, or of the database)"
+        )
+    if read_only == "on" and not is_standby:
+        return (
+            f"default_transaction_read_only is on for the login {login} in the database {database}: reset it"
+            " (`alter database … reset default_transaction_read_only`, or of the role)"
+        )
+    return None
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
