@@ -50,7 +50,7 @@ def test_a_migration_without_a_database_address_says_so() -> None:
 def test_the_migration_command_is_idempotent(owner_url: str) -> None:
     migrate(owner_url)  # a copy of a template does not keep the rights on its database
     for _ in range(2):
-        ended = run("migrate", PROVIDER_DATABASE_URL="unused", PROVIDER_OWNER_DATABASE_URL=owner_url)
+        ended = run("migrate", PROVIDER_DATABASE_URL=owner_url, PROVIDER_OWNER_DATABASE_URL=owner_url)
         assert (ended.returncode, ended.stdout) == (0, "provider: the schema is up to date\n")
 
 
