@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from typing import Final
 
 import psycopg
-from psycopg import sql
 
+from casino.db import APP_ROLE
 from casino.settings import Settings
 from casino.wallet.queries import RESTORE_UNFINISHED
+from shared_service import postgres_session
 
 OWNER_ROLE: Final = "casino_owner"
 CONNECT_TIMEOUT_SECONDS: Final = 5
@@ -37,13 +38,17 @@ class NotDone(Exception):  # noqa: N818 - an outcome, told to a person
 def move_feeds_ahead(owner_url: str) -> Iterator[str]:
     """Move the feed of every ledger ahead, in one transaction; yields a sentence for each. Raises NotDone."""
     try:
-        with psycopg.connect(
-            owner_url, application_name="casino-after-restore", connect_timeout=CONNECT_TIMEOUT_SECONDS
+        with postgres_session.connect(
+            owner_url,
+            role=OWNER_ROLE,
+            application_name="casino-after-restore",
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            statement_timeout=0,
+            lock_timeout=f"{LOCK_TIMEOUT_SECONDS}s",
         ) as connection:
-            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-            connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
-            connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
             moves = connection.execute(MOVE_FEED_AHEAD).fetchall()
+    except postgres_session.DatabaseUnfit as error:
+        raise NotDone(str(error)) from None
     except NOT_MIGRATED:
         raise NotDone("the schema is older than this program: run `casino migrate` first") from None
     except psycopg.errors.LockNotAvailable:
@@ -61,13 +66,16 @@ def move_feeds_ahead(owner_url: str) -> Iterator[str]:
 def why_not_to_start(settings: Settings) -> str | None:
     """Why this database must not be served, or None: also when it cannot be asked, which readiness will tell."""
     try:
-        with psycopg.connect(
+        with postgres_session.connect(
             settings.database_url,
+            role=APP_ROLE,
             application_name="casino-start",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            options="-c role=casino_app -c search_path=pg_catalog",
+            statement_timeout=settings.statement_timeout_ms,
         ) as connection:
             row = connection.execute(RESTORE_UNFINISHED, [settings.ledger_id]).fetchone()
+    except postgres_session.DatabaseUnfit as error:
+        return str(error)
     except psycopg.Error:
         return None
     return row[0] if row else None

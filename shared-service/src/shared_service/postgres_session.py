@@ -1,4 +1,6 @@
-"""What every connection to Postgres is set to, whatever its database, login, address or environment say.
+"""What every connection to Postgres is set to, whatever its database, login or address say.
+
+The environment's variables (PGTZ would have the last word) are taken away by host_variables.
 
 Owns the settings that statements depend on, and the few facts of a server that no setting can mend: those refuse it
 with one sentence. It must never set what an operator may choose without changing an answer (memory, logging, planner).
@@ -6,7 +8,6 @@ with one sentence. It must never set what an operator may choose without changin
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -51,8 +52,6 @@ SESSION: Final[Mapping[str, str]] = {
     # Where a migration makes its tables.
     "default_table_access_method": "heap",
 }
-OF_ENVIRONMENT: Final = ("PGTZ", "PGDATESTYLE", "PGGEQO")
-"""What libpq sends by itself, after the options: the last word would be the environment's."""
 FACTS: Final = """
     select
         pg_catalog.current_setting('session_replication_role'),
@@ -70,8 +69,6 @@ class DatabaseUnfit(psycopg.OperationalError):
 
 def arguments(url: str, *, role: str, application_name: str, **settings: object) -> dict[str, Any]:
     """What to give the driver beside the address. `settings` are added to those of every connection."""
-    for name in OF_ENVIRONMENT:
-        os.environ.pop(name, None)
     asked = conninfo_to_dict(url).get("options")
     own = {"role": role, **SESSION, **{name: str(value) for name, value in settings.items()}}
     options = " ".join(f"-c {name}={_escaped(value)}" for name, value in own.items())
