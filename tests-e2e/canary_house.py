@@ -33,7 +33,8 @@ def access_token(secret: str, player_id: str) -> str:
     def part(raw: bytes) -> str:
         return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
-    claims = {"sub": player_id, "aud": "casino-player", "exp": int(time.time()) + LIFE_SECONDS, "jti": new_id()}
+    now = int(time.time())
+    claims = {"sub": player_id, "aud": "casino-player", "iat": now, "exp": now + LIFE_SECONDS, "jti": new_id()}
     signed = ".".join(part(json.dumps(each).encode()) for each in ({"alg": "HS256", "typ": "JWT"}, claims))
     return f"{signed}.{part(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())}"
 

@@ -16,6 +16,7 @@ import uvicorn
 from casino.audit.commands import check_ledger_command, transaction_command
 from casino.key_commands import keys_command, revoke_key_command
 from casino.log import configure_logging
+from casino.players.commands import revoke_tokens_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
 from shared_service import postgres_session, processes
 from shared_service.connection_caps import TooFewFiles, hold_open_files
@@ -34,6 +35,7 @@ main.add_command(check_ledger_command)
 main.add_command(transaction_command)
 main.add_command(keys_command)
 main.add_command(revoke_key_command)
+main.add_command(revoke_tokens_command)
 
 
 @main.command()

@@ -94,10 +94,14 @@ _encode = msgspec.json.Encoder().encode
 class Refused(Exception):  # noqa: N818 - an answer, not a defect
     """The request is answered with a row of the table. Only for ways where a return value would be in the way."""
 
-    def __init__(self, code: str, *, field: str | None = None, retry_after_seconds: int | None = None) -> None:
+    def __init__(
+        self, code: str, *, field: str | None = None, why: str | None = None, retry_after_seconds: int | None = None
+    ) -> None:
+        """`why` is a fixed word for the log: the caller is not told."""
         super().__init__(code)
         self.code = code
         self.field = field
+        self.why = why
         self.retry_after_seconds = retry_after_seconds
 
 

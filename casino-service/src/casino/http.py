@@ -134,7 +134,7 @@ class RequestContext:
             code = state.get("code")
             endpoint = self._observe(scope["path"], code or outcome, started)
             if code is not None:
-                _log_refusal(code, endpoint)
+                _log_refusal(code, endpoint, state.get("why"))
 
 
 class RenderErrors:
@@ -169,15 +169,16 @@ def refusal(
     return errors.render(code, request_id(scope), field=field, retry_after_seconds=retry_after_seconds, extras=extras)
 
 
-def _log_refusal(code: str, endpoint: str) -> None:
+def _log_refusal(code: str, endpoint: str, why: str | None) -> None:
     """Every refusal is logged, here alone, with the id of its request. The path is not: it may hold anything."""
     say = log.warning if errors.ERRORS[code].status in _WORRYING_STATUSES else log.info
-    say("request_refused", code=code, endpoint=endpoint)
+    say("request_refused", code=code, endpoint=endpoint, **({} if why is None else {"why": why}))
 
 
 def _answer_to(error: Exception, scope: Scope) -> Answer:
     match error:
         case Refused():
+            scope["state"]["why"] = error.why
             return refusal(scope, error.code, field=error.field, retry_after_seconds=error.retry_after_seconds)
         case KeyBusy():
             return refusal(scope, "session_busy")

@@ -31,7 +31,7 @@ REVOKE: Final = """
 def keys_command() -> None:
     """Show the ids of all keys, whether they are live, ended or revoked, and which sign. Never a secret."""
     settings = _settings()
-    with _connected(settings.database_url, APP_ROLE) as connection:
+    with connected(settings.database_url, APP_ROLE) as connection:
         _show(settings, _revoked(connection))
 
 
@@ -43,7 +43,7 @@ def keys_command() -> None:
 def revoke_key_command(key_id: str | None, direction: str | None, *, yes: bool, listing: bool) -> None:
     """Refuse a key from now on, in every process of this service, without a restart."""
     settings = _settings()
-    with _connected(settings.owner_database_url, OWNER_ROLE) as connection:
+    with connected(settings.owner_database_url, OWNER_ROLE) as connection:
         if listing:
             _show(settings, _revoked(connection))
             return
@@ -67,7 +67,8 @@ def _settings() -> Settings:
         raise click.ClickException(str(error)) from None
 
 
-def _connected(url: str, role: str) -> psycopg.Connection[Any]:
+def connected(url: str, role: str) -> psycopg.Connection[Any]:
+    """A connection for a command, in a role. Raises ClickException."""
     try:
         connection: psycopg.Connection[Any] = postgres_session.connect(
             url,

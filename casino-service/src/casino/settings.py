@@ -100,6 +100,7 @@ class CommandSettings:
     database_url: str | None = field(repr=False)
     owner_database_url: str | None = field(repr=False)
     demo: bool
+    tenant_id: str
     ledger_id: int
     log_format: str
     log_level: str
@@ -147,7 +148,7 @@ def read(reader: Reader) -> Settings:
         provider_keys_file=provider_file,
         access_token_keys=token_keys,
         game_url=reader.page_url("CASINO_GAME_URL", f"{provider_url}/play"),
-        tenant_id=reader.identifier("CASINO_TENANT", "JAQPOT"),
+        tenant_id=_tenant_id(reader),
         ledger_id=_ledger_id(reader),
         log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
         log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
@@ -179,6 +180,7 @@ def command_settings(environment: Mapping[str, str] | None = None) -> CommandSet
         database_url=reader.database("CASINO_DATABASE_URL"),
         owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL"),
         demo=reader.flag("CASINO_DEMO") or False,
+        tenant_id=_tenant_id(reader),
         ledger_id=_ledger_id(reader),
         log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
         log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
@@ -204,6 +206,10 @@ def _token_keys(reader: Reader, *, demo: bool) -> tuple[Key, ...]:
     except KeyConfigurationError as error:
         reader.refuse("CASINO_ACCESS_TOKEN_KEYS", f"is not usable: {error}")
         return ()
+
+
+def _tenant_id(reader: Reader) -> str:
+    return reader.identifier("CASINO_TENANT", "JAQPOT")
 
 
 def _ledger_id(reader: Reader) -> int:

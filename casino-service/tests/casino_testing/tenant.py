@@ -131,6 +131,11 @@ class Tenant:
             "select * from casino.wallets where ledger_id = %s and player_id = %s", self.ledger_id, player_id
         )[0]
 
+    def rows_of_tenant(self, table: str) -> list[Row]:
+        """Every row of a table of players' clients, which belong to no ledger."""
+        statement = sql.SQL("select * from casino.{} where tenant_id = %s").format(sql.Identifier(table))
+        return self._connection.execute(statement, [self.tenant_id]).fetchall()
+
     def rows(self, table: str) -> list[Row]:
         """Every row of a money table in this ledger."""
         statement = sql.SQL("select * from casino.{} where ledger_id = %s").format(sql.Identifier(table))

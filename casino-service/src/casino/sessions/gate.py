@@ -24,7 +24,8 @@ log = structlog.get_logger()
 
 PRUNE_PAGE: Final = 1_000
 PRUNE_PAGES_MAX: Final = 20
-LATEST_END_SECONDS: Final = 4_102_444_800  # the year 2100: an end that a timestamp can hold
+FORGOTTEN_AFTER_SECONDS: Final = 600
+"""How long a token's fingerprint outlives its end: longer than the clocks that judge the end may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +46,25 @@ class ClientGate:
     database: Database
     settings: Settings
 
-    async def take_token(self, player_id: str) -> None:
-        """Count one call of a player's client. Raises Refused(rate_limited) with the seconds to wait."""
+    async def take_token(self, player_id: str, *, issued_at: int | None) -> None:
+        """Count one call of a player's client, whose access token was issued at `issued_at` (None: it has none).
+
+        Raises Refused: access_token_invalid when the token is revoked, rate_limited with the seconds to wait.
+        """
         rows = await self.database.call(
             queries.COUNT_CLIENT_CALL,
-            (
-                self.settings.ledger_id,
-                self.settings.tenant_id,
-                player_id,
-                self.settings.client_burst_calls,
-                self.settings.client_calls_per_second,
-            ),
+            {
+                "ledger_id": self.settings.ledger_id,
+                "tenant_id": self.settings.tenant_id,
+                "player_id": player_id,
+                "burst": self.settings.client_burst_calls,
+                "per_second": self.settings.client_calls_per_second,
+                "issued_at": issued_at,
+            },
         )
-        wait_seconds = rows[0][0]
+        is_revoked, wait_seconds = rows[0]
+        if is_revoked:
+            raise Refused("access_token_invalid", why="revoked")
         if wait_seconds:  # null: nobody whom there would be to limit, which the next step says
             raise Refused("rate_limited", retry_after_seconds=math.ceil(wait_seconds))
 
@@ -69,7 +76,7 @@ class ClientGate:
                 self.settings.tenant_id,
                 bytes.fromhex(token_hash(access.token)),
                 fingerprint(access.token, traits),
-                min(access.expires_at, LATEST_END_SECONDS),
+                access.expires_at + FORGOTTEN_AFTER_SECONDS,
             ),
         )
         if not rows[0][0]:

@@ -82,7 +82,10 @@ class ClientEndpoints:
         content = decoding.decode_object(await read_body(request.scope, request.receive))
         access = None
         if not self.settings.demo:
-            access = read_access_token(request.headers.get("authorization"), self.settings.access_token_keys)
+            access = read_access_token(_authorization(request), self.settings.access_token_keys)
+            named = decoding.optional_identifier(content, "userId")
+            if named not in (None, access.player_id):
+                raise Refused("session_player_mismatch")
         player_id = access.player_id if access else decoding.identifier(content, "userId")
         wanted = LaunchRequest(
             player_id=player_id,
@@ -95,7 +98,7 @@ class ClientEndpoints:
             ),
         )
         session_token = decoding.optional_identifier(content, "sessionToken") if may_name_session else None
-        await self.gate.take_token(player_id)
+        await self.gate.take_token(player_id, issued_at=access.issued_at if access else None)
         entered = None
         if session_token is not None:
             # Before the access token is looked at: a session that turns up elsewhere is closed either way.
@@ -116,6 +119,14 @@ def _simulation_of(session: GameSession | EnteredSession, casino_code: str) -> d
         "currency": session.currency,
         "casinoCode": casino_code,
     }
+
+
+def _authorization(request: Request) -> str | None:
+    """The one authorization header. Raises Refused for several: which one counts is a guess."""
+    values = request.headers.getlist("authorization")
+    if len(values) > 1:
+        raise Refused("access_token_invalid", why="several_headers")
+    return values[0] if values else None
 
 
 def _address(content: dict[str, Any]) -> str | None:

@@ -1,0 +1,70 @@
+"""The command line for players: `casino revoke-tokens`.
+
+Owns how a revocation is written down: as the owner, because the application may not write. It must never show a token.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Final
+
+import click
+import psycopg
+
+from casino.key_commands import OWNER_ROLE, connected
+from casino.players.access_token import CLOCK_TOLERANCE_SECONDS
+from casino.settings import SettingsError, command_settings
+
+# One statement, so that neither happens alone. Whole seconds, as the times of tokens.
+REVOKE: Final = """
+    with known as (
+        select from casino.wallets where tenant_id = %(tenant)s and player_id = %(player)s limit 1
+    ), revoked as (
+        insert into casino.access_token_revocations as earlier (tenant_id, player_id, issued_until)
+        select %(tenant)s, %(player)s, date_trunc('second', casino.clock()) from known
+        on conflict (tenant_id, player_id) do update
+        set issued_until = greatest(earlier.issued_until, excluded.issued_until), revoked_by = excluded.revoked_by
+        returning issued_until
+    ), closed as (
+        update casino.game_sessions set closed_at = casino.clock()
+        from revoked
+        where tenant_id = %(tenant)s and player_id = %(player)s and closed_at is null
+        returning session_id
+    )
+    select issued_until, (select count(*) from closed) from revoked
+"""
+
+
+@click.command("revoke-tokens")
+@click.argument("player_id")
+def revoke_tokens_command(player_id: str) -> None:
+    """Refuse every access token that a player has, and close the player's game sessions.
+
+    At once, in every process. Wins and rollbacks of bets that were placed still land.
+    """
+    try:
+        settings = command_settings()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+    url = settings.owner_database_url or settings.database_url
+    if url is None:
+        raise click.ClickException("CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
+    with connected(url, OWNER_ROLE) as connection:
+        try:
+            row = connection.execute(REVOKE, {"tenant": settings.tenant_id, "player": player_id}).fetchone()
+        except psycopg.Error as error:
+            raise click.ClickException(f"nothing was revoked ({type(error).__name__}); run it again") from None
+    if row is None:
+        raise click.ClickException(
+            f"tenant {settings.tenant_id} has no player {player_id!a}. Nothing was changed."
+            " CASINO_TENANT names the tenant."
+        )
+    issued_until, sessions = row
+    click.echo(
+        f"Access tokens of player {player_id} that were issued until {issued_until.astimezone(UTC):%FT%TZ} are refused,"
+        f" in every process, at once. Closed game sessions: {sessions}."
+    )
+    click.echo(
+        f"An issuer's clock may be {CLOCK_TOLERANCE_SECONDS} seconds ahead."
+        " If yours can be, run this again in a minute."
+    )
