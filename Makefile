@@ -82,6 +82,10 @@ bench-against: .venv/.complete ## compare throughput with an earlier revision (R
 failover: .venv/.complete ## kill the primary under load, promote its standby, count every acknowledged answer
 	cd tests-e2e && exec ../$(BIN)/python -m faults.failover
 
+.PHONY: restore-drill
+restore-drill: .venv/.complete ## back up, lose the servers, restore in every way of docs/operations.md, count what is left
+	cd tests-e2e && exec ../$(BIN)/python -m faults.restore_drill
+
 .PHONY: docs
 docs: .venv/.complete ## render docs/errors.md and the tables of docs/reliability.md
 	$(BIN)/python docs/render_errors.py

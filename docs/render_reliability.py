@@ -26,6 +26,7 @@ ROWS = {
     "A4": "Postgres is killed, or stopped at once",
     "A8": "the disk under the WAL answers with errors",
     "A9": "a disk is full",
+    "A10": "a server and its disks are gone, and it is restored from a backup",
     "A11": "a process or Postgres stands still and goes on later",
     "A13": "many clients on few wallets, in opposing orders",
     "B1": "a request or its answer is lost",

@@ -1,0 +1,32 @@
+"""What docs/operations.md prints about backups works, and after each restore both sides go on: the drill in short.
+
+The long form with figures is `make restore-drill`.
+"""
+
+import re
+
+import pytest
+
+from faults.backup_commands import PAGE, printed_commands
+from faults.restore_drill import run_drill
+from local_stack.testing import PostgresServer
+
+SECTION = re.compile(r"^## Backup and restore\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+
+
+def test_every_command_about_backups_on_the_page_is_drilled() -> None:
+    section = SECTION.search(PAGE.read_text("utf-8"))
+    assert section is not None
+    assert section[1].count("```sh\n") == len(printed_commands()) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_server_that_is_lost_is_restored_in_every_way_of_the_page_and_play_goes_on(
+    server: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Row A10. `server` says that this run may start and break servers of its own."""
+    run_drill(0.3)
+    figures = dict(line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if " | " in line)
+    assert figures["acknowledged answers that are lost"] == "0"
+    assert figures["casino serve before it"] == "refused, names the command"
