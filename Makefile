@@ -65,6 +65,11 @@ check: .venv/.complete ## formatting, lint, types, import contracts, migrations
 chaos: .venv/.complete ## play rounds through faults and check every invariant; SEED=… SECONDS=…
 	cd tests-e2e && exec ../$(BIN)/python -m faults $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
+.PHONY: fuzz
+fuzz: .venv/.complete ## send both services streams of odd bytes beside a good client; SEED=… SECONDS=…
+	FUZZ_SEED="$(or $(SEED),$(shell date +%s))" FUZZ_SECONDS="$(or $(SECONDS),120)" \
+		$(BIN)/python -m pytest tests-e2e/fuzz --timeout 0 -s
+
 .PHONY: saboteurs
 saboteurs: .venv/.complete ## break a copy in one place at a time: which test notices? ONLY=names SAMPLE=n SEED=text
 	cd tests-e2e && exec ../$(BIN)/python -m saboteurs --only="$(ONLY)" --sample="$(SAMPLE)" --seed="$(SEED)"

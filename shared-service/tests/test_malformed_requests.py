@@ -79,6 +79,8 @@ MALFORMED = {
     "a space behind a chunk size": CHUNKED + b"3 \r\nabc\r\n0\r\n\r\n",
     "a trailer with a NUL": CHUNKED + b"3\r\nabc\r\n0\r\nx: \0\r\n\r\n",
     "a trailer that frames": CHUNKED + b"3\r\nabc\r\n0\r\ncontent-length: 3\r\n\r\n",
+    "a trailer that ends the connection": CHUNKED + b"3\r\nabc\r\n0\r\nx: y\r\nConnection: close\r\n\r\n",
+    "a trailer for proxies": CHUNKED + b"3\r\nabc\r\n0\r\nproxy-connection: close\r\nx: y\r\n\r\n",
     "too many headers": POST + b"a:\r\n" * 200 + b"\r\n",
     "a head over its bound": POST + b"x: " + b"x" * 70_000 + b"\r\n\r\n",
     "a target over the bound of a head": b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n",

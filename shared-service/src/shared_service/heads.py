@@ -16,6 +16,8 @@ MALFORMED: Final = "malformed_request"
 SENTENCE: Final = "This is not a well-formed HTTP/1.1 request"
 """For the error tables too: this answer is given before any application is called."""
 _BODY: Final = b'{"error":"%s","code":"%s","requestId":"%%s"}' % (SENTENCE.encode(), MALFORMED.encode())
+NO_TRAILERS: Final = frozenset({b"connection", b"proxy-connection"})
+"""The parser heeds them in a trailer, too, and would read nothing more of the connection."""
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 ORIGIN_FORM: Final = re.compile(rb"/[!-\"$-~]*")
 """A path with its query, in printable ASCII without a fragment: the form that every client sends to a server."""

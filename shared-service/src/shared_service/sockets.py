@@ -148,13 +148,15 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header. A trailer comes here too, and nothing may depend on it. uvicorn's, without a call of it."""
-        if self.head_is_whole:
-            return
         name = name.lower()
+        if self.head_is_whole:
+            if name in heads.NO_TRAILERS:
+                raise heads.Malformed("trailer")
+            return
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         headers = self.headers
-        headers.append((name, value))
+        headers.append((name, value.rstrip(b" \t")))  # white space around a value is not part of it
         if len(headers) > HEADERS_MAX:
             raise heads.Malformed("number of headers")
 
