@@ -15,6 +15,8 @@ from typing import IO
 
 import httpx
 
+from local_stack.ports import free_port
+
 READY_SECONDS = 90.0
 STOP_SECONDS = 60.0
 """Both only against waiting for ever: how fast a service is, a busy machine decides."""
@@ -56,6 +58,7 @@ class ServiceProcess:
     port: int
     environment: Mapping[str, str]
     log_path: Path
+    ops_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     log_offset: int = 0
     log_file: IO[bytes] | None = field(default=None, repr=False)
@@ -63,6 +66,11 @@ class ServiceProcess:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ops_url(self) -> str:
+        """Where metrics and health figures are shown."""
+        return f"http://127.0.0.1:{self.ops_port}"
 
     @property
     def pid(self) -> int:
@@ -77,11 +85,12 @@ class ServiceProcess:
 
     def start(self) -> None:
         assert self.process is None, f"{self.package} is already running"
-        port_name = f"{self.package.upper()}_PORT"
+        prefix = self.package.upper()
+        ports = {f"{prefix}_PORT": str(self.port), f"{prefix}_OPS_PORT": str(self.ops_port)}
         self.log_file = self.log_path.open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", self.package, "serve"],
-            env=full_environment({**self.environment, port_name: str(self.port)}),
+            env=full_environment({**self.environment, **ports}),
             stdout=self.log_file,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

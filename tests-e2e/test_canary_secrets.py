@@ -214,7 +214,7 @@ def leaks_of(house: House) -> Iterator[str]:
     for service in house.stack.services.values():
         yield from canaries.found_in_log(service.log_path)
         yield from canaries.found_on_command_line(service.pid)
-        yield from canaries.found_in(httpx.get(f"{service.url}/metrics", trust_env=False).text, where="/metrics")
+        yield from canaries.found_in(httpx.get(f"{service.ops_url}/metrics", trust_env=False).text, where="/metrics")
     yield from canaries.found_in_tables(house.stack.books)
     ids = house.stack.books.rows("select transaction_id::text as id from provider.wallet_transactions limit 30")
     known = [(package, "transaction", row["id"]) for package in ("casino", "provider") for row in ids[::10]]

@@ -28,8 +28,15 @@ from casino.demo import seed_demo
 from casino.migrate import migrate
 from casino.wallet import group_commit
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
+from shared_service import scrape
 
 ConnectWallet = Callable[[], Wallet]
+
+
+@pytest.fixture(autouse=True)
+def fresh_scrapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scrape shows the present: tests ask for what has just happened."""
+    monkeypatch.setattr(scrape, "FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture(autouse=True)

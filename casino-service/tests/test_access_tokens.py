@@ -39,12 +39,9 @@ async def test_the_player_comes_from_the_token(strict: Service, tenant: Tenant, 
     assert [row["player_id"] for row in tenant.rows("game_sessions")] == ["2"]
 
 
-@pytest.mark.parametrize("path", ["/casino/launchGame", "/casino/simulateRound"])
-async def test_a_body_that_names_another_player_than_the_token_is_refused(
-    strict: Service, tenant: Tenant, path: str
-) -> None:
+async def test_a_body_that_names_another_player_than_the_token_is_refused(strict: Service, tenant: Tenant) -> None:
     content, headers = {"gameId": "1", "userId": "1"}, {"authorization": f"Bearer {token(sub='2')}"}
-    response = await strict.anybody.post(path, json=content, headers=headers)
+    response = await strict.anybody.post("/casino/launchGame", json=content, headers=headers)
     assert (response.status_code, response.json()["code"]) == (403, "session_player_mismatch")
     assert tenant.rows("game_sessions") == []
     assert tenant.rows_of_tenant("rate_buckets") == [], "and takes nothing"
@@ -57,11 +54,20 @@ async def test_the_scheme_is_not_case_sensitive(strict: Service) -> None:
 
 
 @pytest.mark.parametrize("header", [None, "", "Basic YTpi", "Token x"])
-@pytest.mark.parametrize("path", ["/casino/launchGame", "/casino/simulateRound"])
-async def test_without_a_token_the_client_is_sent_to_get_one(strict: Service, path: str, header: str | None) -> None:
+async def test_without_a_token_the_client_is_sent_to_get_one(strict: Service, header: str | None) -> None:
     headers = {} if header is None else {"authorization": header}
-    response = await strict.anybody.post(path, json={"gameId": "1", "userId": "1"}, headers=headers)
+    response = await strict.anybody.post("/casino/launchGame", json={"gameId": "1", "userId": "1"}, headers=headers)
     assert (response.status_code, response.json()["code"]) == (401, "access_token_missing")
+
+
+async def test_outside_demo_mode_no_round_is_simulated_and_no_wallet_token_leaves_the_services(strict: Service) -> None:
+    """A simulated round pays, and the wallet's token opens the wallet to whoever may sign."""
+    headers = {"authorization": f"Bearer {token()}"}
+    launched = await strict.anybody.post("/casino/launchGame", json={"gameId": "1"}, headers=headers)
+    assert launched.status_code == 201
+    assert "sessionToken" not in launched.json()
+    simulated = await strict.anybody.post("/casino/simulateRound", json={"gameId": "1"}, headers=headers)
+    assert (simulated.status_code, simulated.json()["code"]) == (404, "not_found")
 
 
 NOW = int(time.time())

@@ -22,7 +22,7 @@ async def ready(service: Service) -> tuple[int, object]:
 
 
 async def test_a_service_with_a_migrated_database_is_live_and_ready(service: Service) -> None:
-    assert await ready(service) == (200, {"status": "ready"})
+    assert await ready(service) == (200, {"status": "ready", "demo": True})
     live = await service.anybody.get("/health/live")
     assert (live.status_code, live.json()) == (200, {"status": "live"})
 
@@ -31,7 +31,7 @@ async def test_without_a_database_the_service_starts_lives_and_says_what_is_miss
     async with Wire.to(tenant.url) as wire:
         nobody_listens = wire.url
     async with serving(tenant, database_url=nobody_listens, pool_wait_seconds=0.05) as service:
-        assert await ready(service) == (503, {"status": "not_ready", "missing": "database"})
+        assert await ready(service) == (503, {"status": "not_ready", "demo": True, "missing": "database"})
         assert (await service.anybody.get("/health/live")).status_code == 200
 
 
@@ -42,7 +42,7 @@ async def test_a_service_is_ready_again_when_its_database_is_back(tenant: Tenant
         for _ in range(50):
             if (await ready(service))[0] == 200:
                 break
-        assert await ready(service) == (200, {"status": "ready"})
+        assert await ready(service) == (200, {"status": "ready", "demo": True})
 
 
 async def test_an_empty_database_wants_migrations(postgres_server: PostgresServer, casino_template: str) -> None:
@@ -50,7 +50,7 @@ async def test_an_empty_database_wants_migrations(postgres_server: PostgresServe
     tenant = Tenant(create_database(postgres_server, name), tenant_id="T", ledger_id=1)
     try:
         async with serving(tenant) as service:
-            assert await ready(service) == (503, {"status": "not_ready", "missing": "migrations"})
+            assert await ready(service) == (503, {"status": "not_ready", "demo": True, "missing": "migrations"})
     finally:
         tenant.close()
         drop_database(postgres_server, name)
@@ -72,7 +72,7 @@ async def test_an_older_schema_wants_migrations(own_database: str, change: str, 
         found = await ready(service)
     tenant.close()
     assert found[0] == status
-    assert status == 200 or found[1] == {"status": "not_ready", "missing": "migrations"}
+    assert status == 200 or found[1] == {"status": "not_ready", "demo": True, "missing": "migrations"}
 
 
 async def test_a_newer_schema_is_served_while_the_new_code_is_rolled_out(own_database: str) -> None:
@@ -81,7 +81,7 @@ async def test_a_newer_schema_is_served_while_the_new_code_is_rolled_out(own_dat
     async with serving(tenant) as service:
         found = await ready(service)
     tenant.close()
-    assert found == (200, {"status": "ready"})
+    assert found == (200, {"status": "ready", "demo": True})
 
 
 async def test_a_plain_login_that_may_become_the_applications_role_is_enough(
@@ -96,7 +96,7 @@ async def test_a_plain_login_that_may_become_the_applications_role_is_enough(
     tenant._connection.execute(statement.format(sql.Identifier(name), sql.Literal(password)))
     try:
         async with serving(tenant, database_url=url) as service:
-            assert await ready(service) == (200, {"status": "ready"})
+            assert await ready(service) == (200, {"status": "ready", "demo": True})
             token = await service.launch()
             answer = await service.post("getBalance", {"sessionToken": token, "userId": "1"})
             assert answer.status_code == 200
@@ -115,6 +115,6 @@ async def test_a_login_without_the_applications_role_is_of_no_use(
     tenant._connection.execute(statement.format(sql.Identifier(name), sql.Literal(password)))
     try:
         async with serving(tenant, database_url=url, pool_wait_seconds=0.3) as service:
-            assert await ready(service) == (503, {"status": "not_ready", "missing": "database"})
+            assert await ready(service) == (503, {"status": "not_ready", "demo": True, "missing": "database"})
     finally:
         tenant.sql(f"drop role {name}")

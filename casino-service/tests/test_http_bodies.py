@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.typing import EventDict
 
-from casino.http import BODY_MAX_BYTES
+from shared_service.http import BODY_MAX_BYTES
 from shared_signing.signer import Signer
 
 pytestmark = pytest.mark.anyio

@@ -101,23 +101,31 @@ async def test_the_body_is_not_read_before_the_signature_holds(service: Service)
     assert signed.json()["code"] == "malformed_json"
 
 
-@pytest.mark.parametrize(
-    "path", ["/casino/debit", "/casino/credit", "/casino/rollback", "/casino/getBalance", "/casino/%64ebit"]
-)
+@pytest.mark.parametrize("path", ["/casino/debit", "/casino/credit", "/casino/rollback", "/casino/getBalance"])
 async def test_every_money_endpoint_wants_a_signature(service: Service, path: str) -> None:
     response = await service.anybody.post(path, json={})
     assert (response.status_code, response.json()["code"]) == (401, "signature_missing")
 
 
-@pytest.mark.parametrize(
-    "path", ["/casino/transactions", "/casino/transactions/x?userId=1", "/casino/transactions/a/b"]
-)
+@pytest.mark.parametrize("path", ["/casino/transactions", "/casino/transactions/x?userId=1"])
 async def test_the_feed_and_the_look_up_want_a_signature(service: Service, path: str) -> None:
     response = await service.anybody.get(path)
     assert (response.status_code, response.json()["code"]) == (401, "signature_missing")
 
 
-@pytest.mark.parametrize("path", ["/casino/debit/", "/casino//debit", "/casino/launchGame/", "/casino", "/", "/admin"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/casino/debit/",
+        "/casino//debit",
+        "/casino/%64ebit",
+        "/casino/debit%0A",
+        "/casino/launchGame/",
+        "/casino",
+        "/",
+        "/admin",
+    ],
+)
 async def test_a_path_that_is_not_there_is_not_found_and_never_a_redirect(service: Service, path: str) -> None:
     response = await service.anybody.post(path, json={})
     assert (response.status_code, response.json()["code"]) == (404, "not_found")

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from casino_testing.edge import CASINO_RING, JSON, Service, bet, payout, rollback, serving
 from casino_testing.processes import Wire
-from casino_testing.scrape import scrape
+from casino_testing.scrape import OPS_URL, scrape
 from casino_testing.tenant import Tenant
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.typing import EventDict
 
 from casino.errors import ERRORS
-from casino.metrics import ELSEWHERE, NO_CODE, OK, UNANSWERED, Metrics
+from casino.metrics import Metrics
+from shared_service.http import NO_CODE, OK, UNANSWERED
+from shared_service.routing import ELSEWHERE
 from shared_signing.signer import Signer
 
 pytestmark = pytest.mark.anyio
@@ -111,8 +113,15 @@ async def test_shed_requests_are_counted_and_a_dead_database_does_not_stop_a_scr
 
 
 async def test_only_get_is_allowed(service: Service) -> None:
-    response = await service.anybody.post("/metrics", content=b"{}", headers=JSON)
+    response = await service.anybody.post(f"{OPS_URL}/metrics", content=b"{}", headers=JSON)
     assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+async def test_the_public_listener_shows_no_metrics_and_the_one_of_operations_takes_no_money(service: Service) -> None:
+    assert (await service.anybody.get("/metrics")).status_code == 404
+    assert (await service.anybody.get(f"{OPS_URL}/health/ready")).status_code == 200
+    for path in (DEBIT, "/casino/launchGame"):
+        assert (await service.anybody.post(f"{OPS_URL}{path}", json={})).status_code == 404
 
 
 async def test_every_refused_request_is_logged_once_with_its_code_and_id(
@@ -151,7 +160,7 @@ PATHS = st.one_of(
 async def test_fuzzed_paths_ids_and_methods_make_no_new_series(tenant: Tenant) -> None:
     """Row H4."""
     async with serving(tenant) as service:
-        known = {getattr(route, "path_format", "") for route in service.app.routes}
+        known = {route.path for route in service.app.state.table.routes}
 
         @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
         @given(path=PATHS, method=st.sampled_from(["GET", "POST", "PUT", "BREW"]), request_id=st.uuids())

@@ -53,7 +53,7 @@ async def test_after_the_stop_no_connection_is_left(tenant: Tenant, logged: list
         assert connections(tenant) > 0
     await until(lambda: connections(tenant) == 0)
     names = [event["event"] for event in logged]
-    assert names[:2] == ["live_keys_changed", "service_started"], "the keys are known before anybody is served"
+    assert names.index("live_keys_changed") < names.index("service_started"), "keys are known before anybody is served"
     assert names[-1] == "service_stopped"
 
 

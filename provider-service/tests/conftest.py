@@ -24,6 +24,7 @@ from fake_wallet import FakeWallet
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from provider.log import configure_logging
 from provider.migrate import migrate
+from shared_service import scrape
 from shared_service.connections import DEAD_PEER
 
 # A machine with other work may stand still in any example.
@@ -48,6 +49,12 @@ def tape() -> Tape:
     made = Tape()
     configure_logging(log_format="json", level="info", stream=made)
     return made
+
+
+@pytest.fixture(autouse=True)
+def fresh_scrapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scrape shows the present: tests ask for what has just happened."""
+    monkeypatch.setattr(scrape, "FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture

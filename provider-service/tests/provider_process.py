@@ -59,7 +59,9 @@ class ProviderProcess:
         with log_path.open("ab") as log:
             self._child = subprocess.Popen(
                 [*PATIENT_PROVIDER, "serve"],
-                env=environment(database_url, wallet_url, PROVIDER_PORT=str(self._port), **changed),
+                env=environment(
+                    database_url, wallet_url, PROVIDER_PORT=str(self._port), PROVIDER_OPS_PORT="0", **changed
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -8,7 +8,10 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from provider.metrics import PATH
+from shared_service.scrape import PATH
+
+OPS_URL = "http://provider.test:8101"
+"""The operations listener of a service that runs within the test."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,12 @@ class Scrape:
 
 async def scrape(client: httpx.AsyncClient) -> Scrape:
     """Scrape as Prometheus does: a plain GET without a signature."""
-    response = await client.get(PATH, auth=None)
+    response = await client.get(f"{OPS_URL}{PATH}", auth=None)
     assert response.status_code == 200, response.text
     assert response.headers["content-type"].startswith("text/plain")
-    families = text_string_to_metric_families(response.text)
-    return Scrape(tuple(sample for family in families for sample in family.samples))
+    return read(response.text)
+
+
+def read(text: str) -> Scrape:
+    """Parse what was scraped."""
+    return Scrape(tuple(sample for family in text_string_to_metric_families(text) for sample in family.samples))

@@ -28,11 +28,8 @@ def run(command: str, **settings: str) -> subprocess.CompletedProcess[str]:
 def test_a_service_without_settings_ends_at_once_and_says_what_is_missing(command: str) -> None:
     ended = run(command)
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[1:] == [
-        "CASINO_SECRET is missing",
-        "PROVIDER_SECRET is missing",
-        "PROVIDER_DATABASE_URL is missing",
-    ]
+    for name in ("CASINO_SECRET", "PROVIDER_SECRET", "PROVIDER_DATABASE_URL"):
+        assert sum(name in line for line in ended.stderr.splitlines()) == 1, ended.stderr
 
 
 def test_a_service_with_weak_secrets_does_not_start_and_does_not_show_them() -> None:
@@ -44,7 +41,9 @@ def test_a_service_with_weak_secrets_does_not_start_and_does_not_show_them() -> 
 
 def test_a_migration_without_a_database_address_says_so() -> None:
     ended = run("migrate")
-    assert (ended.returncode, ended.stderr) == (1, "Error: PROVIDER_DATABASE_URL is missing\n")
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert "PROVIDER_DATABASE_URL" in ended.stderr
 
 
 def test_the_migration_command_is_idempotent(owner_url: str) -> None:

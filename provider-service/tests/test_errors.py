@@ -7,7 +7,7 @@ import json
 import pytest
 from protocol_codes import codes_by_status
 
-from provider.errors import ERRORS, ProviderError, render
+from provider.errors import ERRORS
 
 
 @pytest.mark.parametrize("code", sorted(ERRORS))
@@ -16,7 +16,7 @@ def test_every_error_has_the_status_of_the_contract(code: str) -> None:
 
 
 def test_an_error_is_rendered_with_its_code_and_the_request_id() -> None:
-    status, headers, body = render(ProviderError("invalid_field", field="userId"), "r-1")
+    status, headers, body = ERRORS.render("invalid_field", "r-1", field="userId")
     assert (status, dict(headers)[b"content-type"]) == (400, b"application/json")
     assert json.loads(body) == {
         "error": "A field is missing or not what it must be.",
@@ -27,10 +27,10 @@ def test_an_error_is_rendered_with_its_code_and_the_request_id() -> None:
 
 
 def test_an_overloaded_answer_says_when_to_come_back() -> None:
-    _, headers, _ = render(ProviderError("overloaded"), "r-1")
+    _, headers, _ = ERRORS.render("overloaded", "r-1")
     assert dict(headers)[b"retry-after"] == b"1"
 
 
 def test_extras_are_rendered_beside_the_error() -> None:
-    _, _, body = render(ProviderError("timestamp_out_of_window"), "r-1", {"serverTime": 1763690000})
+    _, _, body = ERRORS.render("timestamp_out_of_window", "r-1", extras={"serverTime": 1763690000})
     assert json.loads(body)["serverTime"] == 1763690000

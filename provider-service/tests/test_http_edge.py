@@ -40,7 +40,6 @@ def require_error(answer: httpx.Response, status: int, code: str) -> None:
     [
         ("GET", "/provider/launch", 405, "method_not_allowed"),
         ("PUT", "/provider/simulate", 405, "method_not_allowed"),
-        ("POST", "/provider/nothing", 404, "not_found"),
     ],
 )
 def test_an_error_of_the_router_is_signed_and_in_shape(  # noqa: PLR0917 - fixtures
@@ -49,6 +48,31 @@ def test_an_error_of_the_router_is_signed_and_in_shape(  # noqa: PLR0917 - fixtu
     answer = answer_of(database_url, wallet, lambda provider: provider.client.request(method, path))
     require_error(answer, status, code)
     assert answer.extensions["signature"] == "good"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/provider/nothing",
+        "/provider/launch/",
+        "/provider/launch%0A",
+        "/provider/%6caunch",
+        "/provider//launch",
+        "/metrics",
+    ],
+)
+def test_a_path_without_a_route_is_not_found_and_redirects_nowhere(
+    database_url: str, wallet: FakeWallet, path: str
+) -> None:
+    answer = answer_of(database_url, wallet, lambda provider: provider.client.post(path))
+    require_error(answer, 404, "not_found")
+
+
+def test_outside_demo_mode_no_round_is_simulated(database_url: str, wallet: FakeWallet) -> None:
+    async def ask(provider: Running) -> httpx.Response:
+        return await provider.client.post("/provider/simulate", json={})
+
+    require_error(answer_of(database_url, wallet, ask, demo=False), 404, "not_found")
 
 
 def test_an_acceptance_is_signed(database_url: str, wallet: FakeWallet) -> None:
@@ -146,19 +170,19 @@ def test_a_healthy_provider_is_live_and_ready_although_its_wallet_is_away(databa
     live = answer_of(database_url, wallet, lambda p: p.client.get("/health/live", auth=None))
     ready = answer_of(database_url, wallet, lambda p: p.client.get("/health/ready", auth=None))
     assert (live.status_code, ready.status_code) == (200, 200)
-    assert ready.json() == {"status": "ready", "missing": []}
+    assert ready.json() == {"status": "ready", "demo": True}
 
 
 def test_a_provider_without_its_migrations_is_not_ready(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     with psycopg.connect(owner_url) as connection:
         connection.execute("update provider.alembic_version set version_num = '0000'")
     ready = answer_of(database_url, wallet, lambda p: p.client.get("/health/ready", auth=None))
-    assert (ready.status_code, ready.json()["missing"]) == (503, ["migrations"])
+    assert (ready.status_code, ready.json()["missing"]) == (503, "migrations")
 
 
 def test_a_provider_on_an_empty_database_is_not_ready(postgres_server: Any, wallet: FakeWallet) -> None:
     ready = answer_of(postgres_server.url(), wallet, lambda p: p.client.get("/health/ready", auth=None))
-    assert (ready.status_code, ready.json()["missing"]) == (503, ["migrations"])
+    assert (ready.status_code, ready.json()["missing"]) == (503, "migrations")
 
 
 @pytest.mark.usefixtures("own_patience")
@@ -168,7 +192,7 @@ def test_a_provider_without_a_database_is_live_not_ready_and_does_no_work(wallet
     ready = answer_of(nowhere, wallet, lambda p: p.client.get("/health/ready", auth=None))
     launch = answer_of(nowhere, wallet, lambda p: p.client.post("/provider/launch", json=fresh_launch()))
     assert live.status_code == 200
-    assert (ready.status_code, ready.json()["missing"]) == (503, ["database"])
+    assert (ready.status_code, ready.json()["missing"]) == (503, "database")
     require_error(launch, 503, "overloaded")
     assert launch.headers["retry-after"] == "1"
 

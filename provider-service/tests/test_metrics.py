@@ -14,17 +14,18 @@ import psycopg
 import pytest
 from fake_wallet import FakeWallet
 from provider_bench import PROVIDER_KEY, Running, fresh_launch, rows, serving, settled
-from scraping import Scrape, scrape
-from starlette.applications import Starlette
+from scraping import Scrape, read, scrape
 from wallet_faults import after_work, answering, cut, spoiling, stall
 
 from provider import open_ends
 from provider.errors import ERRORS
-from provider.metrics import ELSEWHERE, NO_CODE, OK, OTHER, UNANSWERED, Metrics
+from provider.metrics import OTHER, Metrics
 from provider.open_ends import OpenEnds
 from provider.wallet_client.actions import ACTIONS
 from provider.wallet_client.health import HealthReport, Status
 from shared_service.connections import Pool
+from shared_service.http import NO_CODE, OK, UNANSWERED
+from shared_service.routing import ELSEWHERE
 from shared_signing.keys import KeyRing
 from shared_signing.signer import Signer
 
@@ -222,7 +223,7 @@ def test_fuzzed_paths_ids_and_codes_of_a_wallet_make_no_new_series(database_url:
     known: set[str] = set()
 
     async def work(provider: Running) -> None:
-        known.update(getattr(route, "path_format", "") for route in provider.app.routes)
+        known.update(route.path for route in provider.app.state.table.routes)
         for number in range(200):
             path = f"/provider/{number:x}/{'%41' * (number % 7)}?token={number}"
             await provider.client.request(
@@ -271,10 +272,7 @@ def test_what_calls_change_is_read_on_the_loop_that_they_end_on() -> None:
         return HealthReport(Status.DEGRADED, since=0.0, error_rate=0.06, calls=100)
 
     async def run() -> Scrape:
-        app = Starlette(routes=Metrics().routes(NoBooks(), {}, health=health))
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://provider") as client:
-            return await scrape(client)
+        return read((await Metrics().scrape_of(NoBooks(), {}, health=health)()).decode())
 
     seen = asyncio.run(run())
     assert seen.value("provider_wallet_health", state="degraded") == 1

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from fake_wallet import FakeWallet
 from provider_bench import serving
+from scraping import OPS_URL
 
 from provider.wallet_client.actions import Action, Step
 from provider.wallet_client.health import (
@@ -193,7 +194,9 @@ def test_the_address_says_healthy_and_down_by_status_and_body(database_url: str)
         async def ask() -> tuple[int, dict[str, Any]]:
             async with serving(database_url, wallet, casino_url=url) as provider:
                 deadline = time.monotonic() + 60
-                while (answer := await provider.client.get("/health/wallet", auth=None)).status_code != expected:
+                while (
+                    answer := await provider.client.get(f"{OPS_URL}/health/wallet", auth=None)
+                ).status_code != expected:
                     assert time.monotonic() < deadline, answer.text
                     await asyncio.sleep(0.05)
                 return answer.status_code, answer.json()

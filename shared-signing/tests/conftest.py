@@ -113,7 +113,6 @@ class House:
             header_name=HEADER,
             verifier=Verifier(self.ring, store, clock=self.clock),
             signer=self.signer,
-            covers=lambda path: path.startswith("/casino/"),
             refuse=refuse,
             on_skew=lambda scope, key_id, skew_seconds: self.skews.append((key_id, skew_seconds)),
             **options,

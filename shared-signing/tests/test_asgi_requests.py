@@ -55,15 +55,6 @@ def test_what_the_server_keeps_in_the_state_stays_there(house: Any, send_to: Any
     assert wallet.states == [{"pool": 1, "signed_by": "k2", "clock_skew_seconds": 0}]
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/casino", "/CASINO/debit"])
-def test_a_path_that_is_not_covered_passes_unsigned_and_untouched(house: Any, send_to: Any, path: str) -> None:
-    wallet = Wallet()
-    answer = asyncio.run(send_to(house.edge(wallet), target=path, body=b"x" * 100_000))
-    assert (answer.status, answer.all(SIGNATURE)) == (200, [])
-    assert wallet.bodies == [b"x" * 100_000]
-    assert wallet.states == [None]
-
-
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
 def test_scopes_other_than_http_pass_with_the_very_same_objects(house: Any, kind: str) -> None:
     seen: list[Any] = []

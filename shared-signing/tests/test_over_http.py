@@ -45,7 +45,6 @@ def base_url(request: pytest.FixtureRequest) -> Iterator[str]:
         header_name=HEADER,
         verifier=Verifier(RING, InMemoryNonceStore()),
         signer=Signer(RING),
-        covers=lambda path: path.startswith("/casino/"),
         refuse=refuse,
     )
     listener = socket.create_server(("127.0.0.1", 0))

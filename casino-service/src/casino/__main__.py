@@ -11,17 +11,14 @@ IGNORED = host_variables.ignore(os.environ)  # before the libraries are imported
 
 import click
 import structlog
-import uvicorn
 
 from casino.audit.commands import check_ledger_command, transaction_command
 from casino.key_commands import keys_command, revoke_key_command
 from casino.log import configure_logging
 from casino.players.commands import revoke_tokens_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
-from shared_service import postgres_session, processes
+from shared_service import postgres_session
 from shared_service.connection_caps import TooFewFiles, hold_open_files
-
-BACKLOG_CONNECTIONS = 2048
 
 
 @click.group()
@@ -83,6 +80,7 @@ def serve(workers: int | None) -> None:
     """Serve HTTP until SIGTERM or SIGINT; requests in flight are finished first."""
     from casino.after_restore import why_not_to_start  # noqa: PLC0415 - only this command needs it
     from casino.metrics import shared_by_workers  # noqa: PLC0415 - as above
+    from shared_service.server import serve as run  # noqa: PLC0415 - as above
 
     settings = _settings()
     workers = workers or settings.workers
@@ -94,25 +92,14 @@ def serve(workers: int | None) -> None:
     if (reason := why_not_to_start(settings)) is not None:
         sys.exit(f"casino: {reason}")
     with shared_by_workers(workers):
-        config = uvicorn.Config(
+        run(
             "casino.app:create_from_environment",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
+            prefix="CASINO",
+            address=(settings.host, settings.port),
+            ops_address=(settings.ops_host, settings.ops_port),
+            socket_seconds=settings.socket_seconds,
             workers=workers,
-            loop="uvloop",
-            http="shared_service.sockets:PatientProtocol",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,  # it would print query strings
-            proxy_headers=False,  # it would believe forwarded headers from loopback
-            server_header=False,
-            backlog=BACKLOG_CONNECTIONS,
-            timeout_keep_alive=settings.socket_seconds,
-            timeout_graceful_shutdown=processes.GRACEFUL_SECONDS,
         )
-        processes.run(config)
 
 
 def _say_at_start(settings: Settings) -> None:

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import httpx
 import structlog
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
-from casino import http
-from casino.admission import Admission, Places
 from casino.background import BackgroundLoop
 from casino.callbacks.feed import Feed
-from casino.callbacks.routes import Callbacks, is_new_bet, is_signed
+from casino.callbacks.routes import Callbacks
 from casino.committers import committers
-from casino.db import Database
-from casino.health import Health
+from casino.db import Database, OutcomeUnknown, Overloaded
+from casino.errors import ERRORS
+from casino.health import find_missing
 from casino.key_watch import KeyWatch
 from casino.log import configure_logging
 from casino.metrics import FLUSH_SECONDS, Metrics
+from casino.players.access_token import read_access_token
+from casino.players.guard import PLAYER, PlayerGuard
 from casino.revisions import expected_revision
 from casino.sessions.expiry import EXPIRY_CHECK_SECONDS, ExpiredSessions
 from casino.sessions.gate import ClientGate
@@ -34,8 +36,15 @@ from casino.sessions.provider_client import ProviderClient
 from casino.sessions.routes import ClientEndpoints
 from casino.settings import Settings, from_environment
 from casino.unsigned import UNSIGNED_CHECK_SECONDS, UnsignedTransactions
+from casino.wallet.group_commit import KeyBusy
+from shared_service.admission import Admission, early_answer
+from shared_service.authentication import Authenticate
 from shared_service.connection_caps import ConnectionCaps
+from shared_service.health import LOOK_SECONDS, Readiness
+from shared_service.http import BODY_MAX_BYTES, RenderErrors, RequestContext, refuse_with, warn_of_skew
 from shared_service.processes import end_with_supervisor
+from shared_service.routing import SIGNED, Dispatch, FindRoute, RouteTable
+from shared_service.scrape import Scrape
 from shared_service.sockets import CONNECTION_CAPS, EARLY_ANSWER
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.signer import Signer
@@ -50,11 +59,19 @@ CLIENT_PRUNE_SECONDS: Final = 30.0
 ASIDE_POOL_SIZE_MAX: Final = 4  # of launches and the feed: however many of them wait, money finds a connection
 
 
+ANSWERS_TO: Final[Mapping[type[Exception], str]] = {
+    KeyBusy: "session_busy",
+    Overloaded: "overloaded",
+    OutcomeUnknown: "internal",
+}
+"""The error answers to exceptions of the service's own."""
+
+
 def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
     """The whole service, the same one in tests and in production."""
     database = Database(settings)
     metrics = Metrics(demo=settings.demo)
-    places = Places(settings.requests_max, gives_way=is_new_bet, observe=metrics.observe)
+    admission = Admission(settings.requests_max, errors=ERRORS, observe=metrics.observe)
     commands, balances, nonces = committers(settings, database, metrics)
     key_watch = KeyWatch(settings)
     casino_keys = key_watch.keys.casino
@@ -65,6 +82,18 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     launcher = Launcher(database=aside, provider=provider, tenant_id=settings.tenant_id, ledger_id=settings.ledger_id)
     gate = ClientGate(aside, settings)
     expired = ExpiredSessions(aside, settings.ledger_id)
+    watch = Database(replace(settings, pool_size_max=1))
+    readiness = Readiness(partial(find_missing, watch, expected_revision(), settings.ledger_id), demo=settings.demo)
+    table = RouteTable(
+        [
+            *Callbacks(commands, balances, Feed(aside, settings.tenant_id, settings.ledger_id), metrics).routes(),
+            *ClientEndpoints(launcher, gate, settings).routes(),
+            *readiness.routes(),
+            *Scrape(metrics.page).routes(),
+        ],
+        accesses=(SIGNED, PLAYER),
+    )
+    metrics.name_endpoints(table.routes)
     loops = [
         BackgroundLoop("metrics", metrics.flush, interval_seconds=FLUSH_SECONDS),
         BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=NONCE_DRAWER_CHECK_SECONDS),
@@ -74,59 +103,66 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
             UnsignedTransactions(aside, settings.ledger_id, metrics).count,
             interval_seconds=UNSIGNED_CHECK_SECONDS,
         ),
+        BackgroundLoop("readiness", readiness.step, interval_seconds=LOOK_SECONDS),
         BackgroundLoop("expired_sessions", expired.close_some, interval_seconds=EXPIRY_CHECK_SECONDS),
     ]
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
-        await asyncio.gather(database.open(), aside.open())
-        await key_watch.start()
+        await asyncio.gather(database.open(), aside.open(), watch.open())
+        await asyncio.gather(key_watch.start(), readiness.step())
         for loop in loops:
             loop.start()
         log.info("service_started", demo=settings.demo, group_commit_max=settings.group_commit_max)
-        yield {EARLY_ANSWER: places.early_answer, CONNECTION_CAPS: _connection_caps(settings)}
+        yield {EARLY_ANSWER: early_answer(table, admission), CONNECTION_CAPS: _connection_caps(settings)}
         await asyncio.gather(key_watch.stop(), *(loop.stop() for loop in loops))
         await asyncio.gather(commands.close(), balances.close(), nonces.close())
-        await asyncio.gather(provider.close(), database.close(), aside.close())
+        await asyncio.gather(provider.close(), database.close(), aside.close(), watch.close())
         log.info("service_stopped")
 
     app = Starlette(
-        routes=[
-            *Callbacks(commands, balances, Feed(aside, settings.tenant_id, settings.ledger_id), metrics).routes(),
-            *ClientEndpoints(launcher, gate, settings).routes(),
-            *Health(database, expected_revision(), settings.ledger_id).routes(),
-            *metrics.routes(),
-        ],
+        routes=[Dispatch()],
         middleware=_middleware(
-            settings, places, metrics, verifier=Verifier(casino_keys, nonces), signer=Signer(casino_keys)
+            settings, table, admission, metrics, verifier=Verifier(casino_keys, nonces), signer=Signer(casino_keys)
         ),
-        exception_handlers={HTTPException: http.render_http_exception},
         lifespan=lifespan,
     )
-    metrics.name_endpoints(app.routes)
-    app.router.redirect_slashes = False  # a signature holds for one path: there is nothing to redirect to
+    app.state.table = table
     return app
 
 
 def _middleware(
-    settings: Settings, places: Places, metrics: Metrics, *, verifier: Verifier, signer: Signer
+    settings: Settings, table: RouteTable, admission: Admission, metrics: Metrics, *, verifier: Verifier, signer: Signer
 ) -> list[Middleware]:
     """What a request goes through, the outermost first."""
-    return [
-        Middleware(Admission, places=places),
-        Middleware(http.RequestContext, budget_seconds=settings.request_budget_seconds, observe=metrics.observe),
-        Middleware(
-            SignedEndpoints,
+
+    def signed(app: ASGIApp) -> ASGIApp:
+        return SignedEndpoints(
+            app,
             header_name=SIGNATURE_HEADER,
             verifier=verifier,
             signer=signer,
-            covers=is_signed,
-            refuse=http.refuse,
-            on_skew=http.warn_of_skew,
+            refuse=refuse_with(ERRORS),
+            on_skew=warn_of_skew,
             on_clock=metrics.note_skew,
-            max_body_bytes=http.BODY_MAX_BYTES,
+            max_body_bytes=BODY_MAX_BYTES,
+            enter=admission.enter,
+            leave=admission.leave,
+        )
+
+    def player(app: ASGIApp) -> ASGIApp:
+        read_token = None if settings.demo else partial(read_access_token, keys=settings.access_token_keys)
+        return RenderErrors(
+            PlayerGuard(app, admission=admission, read_token=read_token), errors=ERRORS, codes=ANSWERS_TO
+        )
+
+    return [
+        Middleware(FindRoute, table=table, ops_port=settings.ops_port),
+        Middleware(
+            RequestContext, errors=ERRORS, budget_seconds=settings.request_budget_seconds, observe=metrics.observe
         ),
-        Middleware(http.RenderErrors),
+        Middleware(Authenticate, guards={SIGNED: signed, PLAYER: player}, admission=admission, errors=ERRORS),
+        Middleware(RenderErrors, errors=ERRORS, codes=ANSWERS_TO),
     ]
 
 

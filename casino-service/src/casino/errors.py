@@ -6,24 +6,12 @@ status for an error. docs/errors.md is rendered from this table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
+from shared_service.errors import JSON_HEADERS, Answer, ErrorKind, ErrorTable, Refused
 from shared_service.heads import MALFORMED, SENTENCE
 
-
-@dataclass(frozen=True, slots=True)
-class ErrorKind:
-    """One row: the status alone tells a program what to do, the sentence tells a person what happened."""
-
-    code: str
-    status: int
-    advice: str
-    sentence: str
-    retry_after_seconds: int | None = None
+__all__ = ("ERRORS", "JSON_HEADERS", "Answer", "ErrorKind", "Refused", "render")
 
 
 _NEVER: Final = "never retries"
@@ -31,9 +19,8 @@ _SIGN_ANEW: Final = "signs anew, retries once"
 _LAUNCH: Final = "launches anew"
 _END: Final = "ends or pauses the game"
 
-ERRORS: Final[Mapping[str, ErrorKind]] = {
-    kind.code: kind
-    for kind in (
+ERRORS: Final = ErrorTable(
+    (
         ErrorKind(MALFORMED, 400, _NEVER, SENTENCE),
         ErrorKind("malformed_json", 400, _NEVER, "The body is not one JSON object with unique keys"),
         ErrorKind("invalid_field", 400, _NEVER, "A field is missing or has a wrong form"),
@@ -83,45 +70,7 @@ ERRORS: Final[Mapping[str, ErrorKind]] = {
         ErrorKind("provider_unreachable", 502, "shows a wallet error", "The game provider cannot be reached"),
         ErrorKind("overloaded", 503, "waits as told, same id", "Too busy: nothing was done", retry_after_seconds=1),
     )
-}
+)
+render: Final = ERRORS.render
 
 DEBIT_AFTER_PAYOUT: Final = "Cannot bet: round already has a payout"
-JSON_HEADERS: Final = ((b"content-type", b"application/json"),)
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
-_encode = msgspec.json.Encoder().encode
-
-
-class Refused(Exception):  # noqa: N818 - an answer, not a defect
-    """The request is answered with a row of the table. Only for ways where a return value would be in the way."""
-
-    def __init__(
-        self, code: str, *, field: str | None = None, why: str | None = None, retry_after_seconds: int | None = None
-    ) -> None:
-        """`why` is a fixed word for the log: the caller is not told."""
-        super().__init__(code)
-        self.code = code
-        self.field = field
-        self.why = why
-        self.retry_after_seconds = retry_after_seconds
-
-
-def render(
-    code: str,
-    request_id: str,
-    *,
-    sentence: str | None = None,
-    field: str | None = None,
-    retry_after_seconds: int | None = None,
-    extras: Mapping[str, Any] = {},
-) -> Answer:
-    """Status, headers and body of an error answer. `extras` are further keys of the body (`serverTime`)."""
-    kind = ERRORS[code]
-    content: dict[str, Any] = {"error": sentence or kind.sentence, "code": code, "requestId": request_id}
-    if field is not None:
-        content["field"] = field
-    content.update(extras)
-    headers = list(JSON_HEADERS)
-    seconds = kind.retry_after_seconds if retry_after_seconds is None else retry_after_seconds
-    if seconds is not None:
-        headers.append((b"retry-after", str(seconds).encode()))
-    return kind.status, headers, _encode(content)

@@ -24,7 +24,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeVar
 
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -33,25 +32,15 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+
+from shared_service.routing import ELSEWHERE, Route
 
 C = TypeVar("C")
 R = TypeVar("R")
 
-PATH: Final = "/metrics"
 FLUSH_SECONDS: Final = 1.0
 REQUEST_BOUNDS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 BATCH_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-
-ELSEWHERE: Final = "elsewhere"
-"""The endpoint of a path that no route has."""
-OK: Final = "ok"
-NO_CODE: Final = "no_code"
-"""The outcome of an answer that is none of the error table: readiness, while it says no."""
-UNANSWERED: Final = "unanswered"
-"""The outcome of a request whose caller hung up."""
 
 ALARMING_CODES: Final = (
     "bad_signature",
@@ -129,32 +118,26 @@ class Metrics:
             multiprocess_mode="livemax", registry=own,
         )  # fmt: skip
         self._latest_skew_seconds: int | None = None
-        self._templates: list[tuple[str, str]] = []
         self._tallies: dict[str, tuple[str, _Tally]] = {}
         self._elsewhere = (ELSEWHERE, _Tally())
         self._samples: list[Callable[[], None]] = []
 
-    def name_endpoints(self, routes: Sequence[BaseRoute]) -> None:
-        """Take the routes' templates as the names of endpoints."""
+    def name_endpoints(self, routes: Sequence[Route]) -> None:
+        """Take the routes' paths as the names of endpoints."""
         for route in routes:
-            if isinstance(route, Route):
-                stem, brace, _ = route.path_format.partition("{")
-                self._tallies[route.path_format] = (route.path_format, _Tally())
-                if brace:
-                    self._templates.append((stem, route.path_format))
-                for code in ALARMING_CODES:
-                    self._requests.labels(route.path_format, code).inc(0)
+            self._tallies[route.path] = (route.path, _Tally())
+            for code in ALARMING_CODES:
+                self._requests.labels(route.path, code).inc(0)
         for kind in KINDS:
             self._replays.labels(kind).inc(0)
 
-    def observe(self, path: str, code: str, started: float) -> str:
-        """Tally a request that began at `started` (monotonic); returns its endpoint's name."""
+    def observe(self, endpoint: str, code: str, started: float) -> None:
+        """Tally a request of an endpoint that began at `started` (monotonic)."""
         elapsed_seconds = time.monotonic() - started
-        endpoint, tally = self._tallies.get(path) or self._of_template(path)
+        _, tally = self._tallies.get(endpoint, self._elsewhere)
         tally.buckets[bisect_left(REQUEST_BOUNDS_SECONDS, elapsed_seconds)] += 1
         tally.seconds += elapsed_seconds
         tally.codes[code] += 1
-        return endpoint
 
     def count_replay(self, kind: str) -> None:
         """An answer was given again."""
@@ -208,14 +191,11 @@ class Metrics:
         for sample in self._samples:
             sample()
 
-    def routes(self) -> Sequence[BaseRoute]:
-        """GET /metrics."""
-        return [Route(PATH, self._scrape, methods=["GET"])]
-
-    async def _scrape(self, _request: Request) -> Response:
+    async def page(self) -> bytes:
+        """All metrics as text for a scrape."""
         await self.flush()
         # Reading the files of many workers takes a while; requests go on meanwhile.
-        return Response(await asyncio.to_thread(self._render), media_type=CONTENT_TYPE_LATEST)
+        return await asyncio.to_thread(self._render)
 
     def _render(self) -> bytes:
         directory = os.environ.get(SHARED_DIRECTORY)
@@ -236,12 +216,6 @@ class Metrics:
         for code, count in tally.codes.items():
             self._requests.labels(endpoint, code).inc(count)
         tally.reset()
-
-    def _of_template(self, path: str) -> tuple[str, _Tally]:
-        for stem, template in self._templates:
-            if path.startswith(stem):
-                return self._tallies[template]
-        return self._elsewhere
 
 
 @contextlib.contextmanager

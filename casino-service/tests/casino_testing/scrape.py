@@ -9,8 +9,11 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from casino.metrics import PATH
 from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX
+from shared_service.scrape import PATH
+
+OPS_URL = "http://casino.test:8001"
+"""The operations listener of a service that runs within the test."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def read(text: str) -> Scrape:
 
 async def scrape(client: httpx.AsyncClient) -> Scrape:
     """Scrape as Prometheus does: a plain GET without a signature."""
-    response = await client.get(PATH)
+    response = await client.get(f"{OPS_URL}{PATH}")
     assert response.status_code == 200, response.text
     assert response.headers["content-type"].startswith("text/plain")
     return read(response.text)

@@ -5,7 +5,6 @@ Owns the way from the environment to a running process. It must never print a se
 
 import asyncio
 import os
-import signal
 import sys
 from typing import Final
 
@@ -15,17 +14,14 @@ IGNORED: Final = host_variables.ignore(os.environ)  # before the libraries that 
 
 import click
 import structlog
-import uvicorn
 
 from provider.db import APP_ROLE
 from provider.key_commands import keys_command, revoke_key_command
 from provider.log import configure_logging
 from provider.reconciliation.commands import heads, reconcile, transaction
 from provider.settings import Settings, SettingsRefused, owner_database_url
-from shared_service import postgres_session, processes
+from shared_service import postgres_session
 from shared_service.connection_caps import TooFewFiles, hold_open_files
-
-BACKLOG_MAX: Final = 512
 
 
 @click.group()
@@ -58,7 +54,7 @@ def migrate() -> None:
 @main.command()
 def serve() -> None:
     """Serve until SIGTERM or SIGINT; what is under way is finished first."""
-    from provider.app import create_app  # noqa: PLC0415 -- refusals of the environment come before heavy imports
+    from shared_service.server import serve as run  # noqa: PLC0415 -- refusals of the environment come before heavy imports
 
     settings = _settings()
     _refuse_unfit(settings)
@@ -68,25 +64,13 @@ def serve() -> None:
     except TooFewFiles as error:
         sys.exit(f"provider: PROVIDER_CONNECTIONS_MAX is too large: {error}")
     _say_at_start(settings)
-    # uvicorn ends gracefully and then raises the signal again: an orchestrator shall see that all went well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    config = uvicorn.Config(
-        create_app(settings),
-        workers=1,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="shared_service.sockets:PatientProtocol",
-        ws="none",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        log_config=None,
-        backlog=BACKLOG_MAX,
-        timeout_keep_alive=settings.socket_seconds,
-        timeout_graceful_shutdown=processes.GRACEFUL_SECONDS,
+    run(
+        "provider.app:create_from_environment",
+        prefix="PROVIDER",
+        address=(settings.host, settings.port),
+        ops_address=(settings.ops_host, settings.ops_port),
+        socket_seconds=settings.socket_seconds,
     )
-    processes.run(config)
 
 
 for command in (reconcile, heads, transaction):

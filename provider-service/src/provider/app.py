@@ -4,22 +4,25 @@ Owns how the parts hang together; tests and production build the same one. It mu
 """
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
+from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
-from provider.admission import Admission
 from provider.db import create_pool
-from provider.error_edge import ErrorEdge, on_http_exception, on_provider_error, refuse, warn_of_skew
-from provider.errors import ProviderError
-from provider.health import health_routes
+from provider.errors import ERRORS
+from provider.health import find_missing, wallet_health_routes
 from provider.key_watch import KeyWatch
+from provider.log import configure_logging
 from provider.loops import BackgroundLoop
 from provider.metrics import Metrics
 from provider.nonces import PostgresNonceStore
@@ -27,7 +30,6 @@ from provider.open_ends import OpenEnds
 from provider.outbox.assembly import books_and_courier, outbox_beside_rounds
 from provider.reconciliation.assembly import nightly_reconciliation
 from provider.reconciliation.nightly import NIGHTLY_LOOK_SECONDS
-from provider.request_id import RequestIdMiddleware
 from provider.rounds.routes import round_routes
 from provider.sessions.routes import session_routes
 from provider.sessions.seal_check import alarm_of_broken_seals
@@ -38,8 +40,14 @@ from provider.sql.versions import expected_version
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.health import STEP_SECONDS, WalletHealth
 from provider.wallet_client.transport import create_http_client
+from shared_service.admission import Admission, early_answer
+from shared_service.authentication import Authenticate
 from shared_service.connection_caps import ConnectionCaps
-from shared_service.sockets import CONNECTION_CAPS
+from shared_service.health import LOOK_SECONDS, Readiness
+from shared_service.http import RenderErrors, RequestContext, refuse_with, warn_of_skew
+from shared_service.routing import SIGNED, Dispatch, FindRoute, RouteTable
+from shared_service.scrape import Scrape
+from shared_service.sockets import CONNECTION_CAPS, EARLY_ANSWER
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
@@ -47,6 +55,10 @@ from shared_signing.verifier import Verifier
 log = structlog.get_logger(__name__)
 
 SIGNATURE_HEADER: Final = "x-provider-signature"
+
+
+# The pool says so before a statement is sent. Any other error may have come after one.
+ANSWERS_TO: Final[Mapping[type[Exception], str]] = {PoolTimeout: "overloaded", TooManyRequests: "overloaded"}
 
 
 def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> Starlette:
@@ -69,7 +81,31 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     books, courier = books_and_courier(settings, pool, wallet, nudge=outbox_due.set)
     recovery_pool, outbox = outbox_beside_rounds(settings, wallet, sealer, nudge=outbox_due.set)
     nightly = nightly_reconciliation(settings, pool, key_ring=key_watch.keys.casino, sealer=sealer, clock=clock)
+    watch_pool = create_pool(replace(settings, pool_max=1))
+    readiness = Readiness(partial(find_missing, watch_pool, expected_version()), demo=settings.demo)
+    simulation = round_routes(
+        pool, sealer, books, courier, wallet, script_seconds=settings.script_seconds, rounds_max=settings.rounds_max
+    )
+    pools = {"rounds": pool, "recovery": recovery_pool}
+    table = RouteTable(
+        [
+            *session_routes(pool, sealer),
+            *(simulation if settings.demo else ()),  # a simulated round pays
+            *readiness.routes(),
+            *wallet_health_routes(wallet_health.report),
+            *Scrape(metrics.scrape_of(OpenEnds(pool), pools, health=wallet_health.report)).routes(),
+        ],
+        accesses=(SIGNED,),
+    )
+    metrics.name_endpoints(table.routes)
+    admission = Admission(settings.requests_max, errors=ERRORS, observe=metrics.observe_request)
+
+    async def look() -> bool:
+        await readiness.step()
+        return False
+
     loops = [
+        BackgroundLoop("readiness", look, interval_seconds=LOOK_SECONDS),
         BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds),
         BackgroundLoop("wallet_health", wallet_health.step, interval_seconds=STEP_SECONDS),
         BackgroundLoop("outbox", outbox.step, interval_seconds=settings.outbox_interval_seconds, nudged=outbox_due),
@@ -87,10 +123,10 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         async with AsyncExitStack() as stack:
             # The pool fills in the background: a provider that starts before its database says so in /health/ready.
-            for each in (pool, recovery_pool):
+            for each in (pool, recovery_pool, watch_pool):
                 await each.open(wait=False)
                 stack.push_async_callback(each.close)
-            await key_watch.start()
+            await asyncio.gather(key_watch.start(), readiness.step())
             stack.push_async_callback(key_watch.stop)
             await alarm_of_broken_seals(pool, sealer)
             stack.push_async_callback(wallet.aclose)
@@ -100,43 +136,51 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
                 stack.push_async_callback(loop.stop)
             stack.push_async_callback(nightly.interrupt)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)
-            yield {CONNECTION_CAPS: caps}
+            yield {EARLY_ANSWER: early_answer(table, admission), CONNECTION_CAPS: caps}
             log.info("provider_stopping")
 
     app = Starlette(
-        routes=[
-            *health_routes(pool, expected_version=expected_version(), wallet=wallet_health.report),
-            *metrics.routes(OpenEnds(pool), {"rounds": pool, "recovery": recovery_pool}, health=wallet_health.report),
-            *session_routes(pool, sealer),
-            *round_routes(pool, sealer, books, courier, wallet, script_seconds=settings.script_seconds),
-        ],
-        middleware=_middleware(settings, metrics, Verifier(key_ring, nonces, clock=clock), Signer(key_ring, clock)),
-        exception_handlers={ProviderError: on_provider_error, HTTPException: on_http_exception},
+        routes=[Dispatch()],
+        middleware=_middleware(
+            settings, table, admission, metrics, verifier=Verifier(key_ring, nonces, clock=clock),
+            signer=Signer(key_ring, clock),
+        ),
         lifespan=lifespan,
-    )
-    metrics.name_endpoints(app.routes)
+    )  # fmt: skip
+    app.state.table = table
     return app
 
 
-def _middleware(settings: Settings, metrics: Metrics, verifier: Verifier, signer: Signer) -> list[Middleware]:
+def _middleware(
+    settings: Settings, table: RouteTable, admission: Admission, metrics: Metrics, *, verifier: Verifier, signer: Signer
+) -> list[Middleware]:
     """What a request goes through, the outermost first."""
-    return [
-        Middleware(RequestIdMiddleware, observe=metrics.observe_request),
-        Middleware(
-            Admission,
-            requests_max=settings.requests_max,
-            rounds_max=settings.rounds_max,
-            refuse=lambda scope, code: refuse(scope, code, {}),
-        ),
-        Middleware(
-            SignedEndpoints,
+
+    def signed(app: ASGIApp) -> ASGIApp:
+        return SignedEndpoints(
+            app,
             header_name=SIGNATURE_HEADER,
             verifier=verifier,
             signer=signer,
-            covers=lambda path: path.startswith("/provider/"),
-            refuse=refuse,
+            refuse=refuse_with(ERRORS),
             on_skew=warn_of_skew,
             on_clock=metrics.note_skew,
+            enter=admission.enter,
+            leave=admission.leave,
+        )
+
+    return [
+        Middleware(FindRoute, table=table, ops_port=settings.ops_port),
+        Middleware(
+            RequestContext, errors=ERRORS, budget_seconds=settings.call_seconds, observe=metrics.observe_request
         ),
-        Middleware(ErrorEdge),
+        Middleware(Authenticate, guards={SIGNED: signed}, admission=admission, errors=ERRORS),
+        Middleware(RenderErrors, errors=ERRORS, codes=ANSWERS_TO),
     ]
+
+
+def create_from_environment() -> Starlette:
+    """What the server calls in the process that serves."""
+    settings = Settings.from_environment(os.environ)
+    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    return create_app(settings)

@@ -3,24 +3,12 @@
 It must never choose a status anywhere else, and never put anything of a request into a sentence.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
+from shared_service.errors import ErrorKind, ErrorTable, Refused
 from shared_service.heads import MALFORMED, SENTENCE
 
-
-@dataclass(frozen=True, slots=True)
-class ErrorKind:
-    """One row of the table."""
-
-    code: str
-    status: int
-    advice: str
-    sentence: str
+__all__ = ("ERRORS", "ErrorKind", "Refused")
 
 
 NEVER: Final = "never retries"
@@ -53,33 +41,6 @@ _ROWS: Final = (
     ErrorKind("unsupported_media_type", 415, NEVER, "The body must be plain, uncompressed JSON."),
     ErrorKind("idempotency_mismatch", 422, NEVER, "This session was launched with other content."),
     ErrorKind("internal", 500, UNKNOWN, "Something went wrong here."),
-    ErrorKind("overloaded", 503, WAITS, "Too much is going on. Nothing was done."),
+    ErrorKind("overloaded", 503, WAITS, "Too much is going on. Nothing was done.", retry_after_seconds=1),
 )
-ERRORS: Final[Mapping[str, ErrorKind]] = MappingProxyType({row.code: row for row in _ROWS})
-
-RETRY_AFTER_SECONDS: Final = b"1"
-
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
-"""Status, headers and body."""
-
-
-class ProviderError(Exception):
-    """A request ends with this error. `field` names what is wrong with the body."""
-
-    def __init__(self, code: str, *, field: str | None = None, sentence: str | None = None) -> None:
-        super().__init__(code)
-        self.kind = ERRORS[code]
-        self.field = field
-        self.sentence = sentence or self.kind.sentence
-
-
-def render(error: ProviderError, request_id: str, extras: Mapping[str, Any] | None = None) -> Answer:
-    """The one rendering of every error."""
-    content: dict[str, Any] = {"error": error.sentence, "code": error.kind.code, "requestId": request_id}
-    if error.field is not None:
-        content["field"] = error.field
-    content.update(extras or {})
-    headers = [(b"content-type", b"application/json")]
-    if error.kind.status == 503:
-        headers.append((b"retry-after", RETRY_AFTER_SECONDS))
-    return error.kind.status, headers, msgspec.json.encode(content)
+ERRORS: Final = ErrorTable(_ROWS)

@@ -1,7 +1,6 @@
-"""GET /health/live, /health/ready and /health/wallet.
+"""What the provider needs to do its work, and GET /health/wallet.
 
-Owns what "ready" means: the database answers and has the schema that this package needs. The wallet is not part of it:
-a provider whose wallet is away still has work to finish. What is known of the wallet has an address of its own.
+The wallet is not part of readiness: a provider whose wallet is away still has work to finish.
 """
 
 from collections.abc import Callable
@@ -10,24 +9,15 @@ from datetime import UTC, datetime
 import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from provider.db import DATABASE_AWAY, Pool
 from provider.wallet_client.health import HealthReport, Status
 from provider.wire import json_answer
+from shared_service.routing import OPS, Route, route
 
 
-def health_routes(pool: Pool, *, expected_version: str, wallet: Callable[[], HealthReport]) -> list[Route]:
-    """The three addresses."""
-
-    async def get_live(_: Request) -> Response:
-        return json_answer({"status": "live"})
-
-    async def get_ready(_: Request) -> Response:
-        missing = await _missing(pool, expected_version)
-        answer = json_answer({"status": "not ready" if missing else "ready", "missing": missing})
-        answer.status_code = 503 if missing else 200
-        return answer
+def wallet_health_routes(wallet: Callable[[], HealthReport]) -> list[Route]:
+    """GET /health/wallet, on the operations listener."""
 
     async def get_wallet(_: Request) -> Response:
         report = wallet()
@@ -37,20 +27,17 @@ def health_routes(pool: Pool, *, expected_version: str, wallet: Callable[[], Hea
         answer.status_code = 503 if report.status is Status.DOWN else 200
         return answer
 
-    return [
-        Route("/health/live", get_live, methods=["GET"]),
-        Route("/health/ready", get_ready, methods=["GET"]),
-        Route("/health/wallet", get_wallet, methods=["GET"]),
-    ]
+    return [route("GET", "/health/wallet", get_wallet, access=OPS)]
 
 
-async def _missing(pool: Pool, expected_version: str) -> list[str]:
+async def find_missing(pool: Pool, expected_version: str) -> str | None:
+    """`database` or `migrations`; None when nothing is missing."""
     try:
         async with pool.connection() as connection:
             row = await (await connection.execute("select version_num from provider.alembic_version")).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
-        return ["migrations"]
+        return "migrations"
     except DATABASE_AWAY:
-        return ["database"]
+        return "database"
     # A newer schema serves older code too: migrations come first in a rolling deployment.
-    return [] if row is not None and row[0] >= expected_version else ["migrations"]
+    return None if row is not None and row[0] >= expected_version else "migrations"

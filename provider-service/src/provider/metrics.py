@@ -7,12 +7,11 @@ not answer.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final
 
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -22,9 +21,6 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from provider.db import Pool
 from provider.errors import ERRORS
@@ -33,21 +29,14 @@ from provider.wallet_client.actions import ACTIONS
 from provider.wallet_client.health import HealthReport, Status
 from provider.wallet_client.messages import WalletCall
 from provider.wallet_client.outcomes import BAD_RESPONSE, REJECTED, UNREACHABLE, Accepted, Called, Refused
+from shared_service.http import OK
+from shared_service.routing import Route
 
-PATH: Final = "/metrics"
 REQUEST_BOUNDS_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 CALL_BOUNDS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
-ELSEWHERE: Final = "elsewhere"
-"""The endpoint of a path that no route has."""
 OTHER: Final = "other"
 """A code of a wallet that no table of ours knows."""
-OK: Final = "ok"
-NO_CODE: Final = "no_code"
-"""The outcome of an answer that is none of the error table: health, while it says no."""
-UNANSWERED: Final = "unanswered"
-"""The outcome of a request whose caller hung up."""
-
 ALARMING_CODES: Final = (
     "bad_signature",
     "internal",
@@ -114,19 +103,12 @@ class Metrics:
         self._request_of, self._request_seconds_of = cache(self._requests.labels), cache(self._request_seconds.labels)
         self._call_of, self._call_seconds_of = cache(self._calls.labels), cache(self._call_seconds.labels)
         self._attempt_of = cache(self._attempts.labels)
-        self._exact: dict[str, str] = {}
-        self._templates: list[tuple[str, str]] = []
 
-    def name_endpoints(self, routes: Sequence[BaseRoute]) -> None:
+    def name_endpoints(self, routes: Sequence[Route]) -> None:
         """Take the routes' templates as the names of endpoints."""
         for route in routes:
-            if isinstance(route, Route):
-                stem, brace, _ = route.path_format.partition("{")
-                self._exact[route.path_format] = route.path_format
-                if brace:
-                    self._templates.append((stem, route.path_format))
-                for code in ALARMING_CODES:
-                    self._requests.labels(route.path_format, code).inc(0)
+            for code in ALARMING_CODES:
+                self._requests.labels(route.path, code).inc(0)
         for endpoint in WALLET_ENDPOINTS:
             self._calls.labels(endpoint, "accepted", OK).inc(0)
             for code in (UNREACHABLE, BAD_RESPONSE, REJECTED):
@@ -135,12 +117,10 @@ class Metrics:
             for verdict in VERDICTS:
                 self._attempts.labels(endpoint, verdict).inc(0)
 
-    def observe_request(self, path: str, code: str, started: float) -> str:
-        """A request that began at `started` (monotonic) was answered; returns its endpoint's name."""
-        endpoint = self._exact.get(path) or self._by_template(path)
+    def observe_request(self, endpoint: str, code: str, started: float) -> None:
+        """A request that began at `started` (monotonic) was answered."""
         self._request_of(endpoint, code).inc()
         self._request_seconds_of(endpoint).observe(time.monotonic() - started)
-        return endpoint
 
     def observe_call(self, call: WalletCall, called: Called) -> None:
         """A call to the wallet ended."""
@@ -163,27 +143,24 @@ class Metrics:
         """The casino's clock, as an authentic request showed it."""
         self._skew.set(skew_seconds)
 
-    def routes(
+    def scrape_of(
         self, open_ends: OpenEnds, pools: Mapping[str, Pool], *, health: Callable[[], HealthReport]
-    ) -> Sequence[BaseRoute]:
-        """GET /metrics: the counted, and what the books, the pools and the wallet's health say at this moment."""
+    ) -> Callable[[], Awaitable[bytes]]:
+        """What makes the page of a scrape: all that was counted, and the present state of books, pools and wallet."""
         moment = _Moment(open_ends, health)
         self._registry.register(moment)
         states = {"open": "pool_size", "idle": "pool_available", "waited_for": "requests_waiting"}
 
-        async def scrape(_: Request) -> Response:
+        async def make_page() -> bytes:
             await open_ends.refresh()
             moment.take()
             for pool, members in pools.items():
                 now = members.get_stats()
                 for state, name in states.items():
                     self._connections.labels(pool, state).set(now.get(name, 0))
-            return Response(await asyncio.to_thread(generate_latest, self._registry), media_type=CONTENT_TYPE_LATEST)
+            return await asyncio.to_thread(generate_latest, self._registry)
 
-        return [Route(PATH, scrape, methods=["GET"])]
-
-    def _by_template(self, path: str) -> str:
-        return next((template for stem, template in self._templates if path.startswith(stem)), ELSEWHERE)
+        return make_page
 
 
 class _Moment(Collector):

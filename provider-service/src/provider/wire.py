@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from provider.errors import ProviderError
+from provider.errors import Refused
 
 IDENTIFIER_MAX_CHARS: Final = 128
 CURRENCY: Final = re.compile(r"[A-Z0-9]{3,8}")
@@ -54,11 +54,11 @@ async def read_request(request: Request) -> dict[str, Any]:
     """The JSON object in a request. Raises the error that its sender gets."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise ProviderError("unsupported_media_type")
+        raise Refused("unsupported_media_type")
     try:
         return read_object(await request.body())
     except MalformedJson:
-        raise ProviderError("malformed_json") from None
+        raise Refused("malformed_json") from None
 
 
 def identifier(members: dict[str, Any], name: str) -> str:
@@ -67,7 +67,7 @@ def identifier(members: dict[str, Any], name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or _PRINTABLE.fullmatch(value) is None:
-        raise ProviderError("invalid_field", field=name)
+        raise Refused("invalid_field", field=name)
     return value
 
 
@@ -75,7 +75,7 @@ def currency(members: dict[str, Any], name: str) -> str:
     """The currency code `name`."""
     value = members.get(name)
     if not isinstance(value, str) or CURRENCY.fullmatch(value) is None:
-        raise ProviderError("invalid_field", field=name)
+        raise Refused("invalid_field", field=name)
     return value
 
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -19,19 +20,21 @@ KILL_SECONDS: Final = GRACEFUL_SECONDS + 5
 """After this time a worker without a supervisor is killed."""
 
 
-def run(config: uvicorn.Config) -> None:
-    """Serve until SIGTERM, SIGINT or SIGHUP, in this process or in `config.workers` others."""
+def run(config: uvicorn.Config, *, sockets: list[socket.socket]) -> None:
+    """Serve on these sockets until SIGTERM, SIGINT or SIGHUP, in this process or in `config.workers` others."""
     if config.workers == 1:
         _stop_on_hangup()
+        # uvicorn stops gracefully and then raises the signal again; an orchestrator shall see that all went well.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server = uvicorn.Server(config)
         try:
-            server.run()
+            server.run(sockets=sockets)
         except KeyboardInterrupt:
             return
         if not server.started:
             sys.exit(STARTUP_FAILURE)
         return
-    supervisor = _Supervisor(config, sockets=[config.bind_socket()])
+    supervisor = _Supervisor(config, sockets=sockets)
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
@@ -40,9 +43,9 @@ def run(config: uvicorn.Config) -> None:
 class _Supervisor(Multiprocess):
     """A terminal that closes sends SIGHUP: uvicorn would start new workers, which nobody could stop with Ctrl-C."""
 
-    def __init__(self, config: uvicorn.Config, sockets: list[object]) -> None:
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
         ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        super().__init__(config, sockets)  # type: ignore[arg-type]
+        super().__init__(config, sockets)
         if ignored:  # by nohup, which wants the service to outlive the terminal
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 

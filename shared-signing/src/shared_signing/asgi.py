@@ -45,19 +45,23 @@ class AnswerTooLarge(RuntimeError):  # noqa: N818 - an outcome, named as the oth
 class SignedEndpoints:
     """ASGI middleware for the endpoints that a peer calls with a signature.
 
-    `covers(path)` says which paths (decoded) these are; everything else, and every scope but `http`, passes through.
+    Every request that reaches it must be signed: which requests those are, the application decides by where it puts
+    this middleware. Every scope but `http` passes through.
     `refuse(scope, code, extras)` renders a refusal: the 401 codes of the verifier (extras `serverTime` with
     `timestamp_out_of_window`), `body_too_large`, `unsupported_media_type`, `overloaded` and `internal`.
     `on_skew(scope, key_id, skew_seconds)` is called for a request that holds although its clock is far off.
     `on_clock(skew_seconds)` is told how far the clock of each request that holds is behind.
+    `enter(scope)` is asked for a place after the signature held and before its nonce is used up; False refuses with
+    `overloaded`. `leave(scope)` gives that place back.
     A request that holds reaches the application with `signed_by`, its key's id, and `clock_skew_seconds` in its state.
     """
 
     __slots__ = (
         "_answer_body_max_bytes",
         "_app",
-        "_covers",
+        "_enter",
         "_header_name",
+        "_leave",
         "_max_body_bytes",
         "_on_clock",
         "_on_skew",
@@ -73,27 +77,29 @@ class SignedEndpoints:
         header_name: str,
         verifier: Verifier,
         signer: Signer,
-        covers: Callable[[str], bool],
         refuse: Callable[[Scope, str, Mapping[str, Any]], Answer],
         max_body_bytes: int = REQUEST_BODY_MAX_BYTES,
         answer_body_max_bytes: int = ANSWER_BODY_MAX_BYTES,
         on_skew: Callable[[Scope, str, int], None] | None = None,
         on_clock: Callable[[int], None] | None = None,
+        enter: Callable[[Scope], bool] | None = None,
+        leave: Callable[[Scope], None] | None = None,
     ) -> None:
         self._app = app
         self._header_name = header_name.lower().encode("ascii")
         self._verifier = verifier
         self._signer = signer
-        self._covers = covers
         self._refuse = refuse
         self._max_body_bytes = max_body_bytes
         self._answer_body_max_bytes = answer_body_max_bytes
         self._on_skew = on_skew
         self._on_clock = on_clock
+        self._enter = enter
+        self._leave = leave
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
-        if scope["type"] != "http" or not self._covers(scope["path"]):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         signatures, refusal = self._read_headers(scope["headers"])
@@ -106,11 +112,20 @@ class SignedEndpoints:
         if len(body) > self._max_body_bytes:
             await _send_answer(send, self._refuse(scope, BODY_TOO_LARGE, _NO_EXTRAS))
             return
+        place = _Place(scope, self._enter, self._leave)
+        try:
+            await self._verify_and_serve(scope, signatures, body, place, receive=receive, send=send)
+        finally:
+            place.leave()
+
+    async def _verify_and_serve(
+        self, scope: Scope, signatures: list[bytes], body: bytes, place: _Place, *, receive: Receive, send: Send
+    ) -> None:
         try:
             verdict = await self._verifier.verify_request(
-                signatures, method=scope["method"], target=_target(scope), body=body
+                signatures, method=scope["method"], target=_target(scope), body=body, before_nonce=place.enter
             )
-        except (NonceStoreOverloaded, KeysNotLoaded):
+        except (NonceStoreOverloaded, KeysNotLoaded, _NoPlace):
             await _send_answer(send, self._refuse(scope, OVERLOADED, _NO_EXTRAS))
             return
         if isinstance(verdict, Refused):
@@ -163,6 +178,37 @@ class SignedEndpoints:
             raise
         if not answer.sent:
             await answer.finish(*self._refuse(scope, INTERNAL, _NO_EXTRAS))
+
+
+class _NoPlace(Exception):  # noqa: N818 - an outcome
+    """The application has no place for one more request."""
+
+
+class _Place:
+    """The place of one request in the application."""
+
+    __slots__ = ("_enter", "_is_taken", "_leave", "_scope")
+
+    def __init__(
+        self, scope: Scope, enter: Callable[[Scope], bool] | None, leave: Callable[[Scope], None] | None
+    ) -> None:
+        self._scope = scope
+        self._enter = enter
+        self._leave = leave
+        self._is_taken = False
+
+    def enter(self) -> None:
+        """Raises _NoPlace when there is none."""
+        if self._enter is None:
+            return
+        if not self._enter(self._scope):
+            raise _NoPlace
+        self._is_taken = True
+
+    def leave(self) -> None:
+        """Give the place back, if one was taken."""
+        if self._is_taken and self._leave is not None:
+            self._leave(self._scope)
 
 
 class _SignedAnswer:

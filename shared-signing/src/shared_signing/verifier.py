@@ -79,14 +79,21 @@ class Verifier:
         self._warn_skew_seconds = warn_skew_seconds
 
     async def verify_request(
-        self, header_values: Sequence[bytes], *, method: str, target: bytes, body: bytes
+        self,
+        header_values: Sequence[bytes],
+        *,
+        method: str,
+        target: bytes,
+        body: bytes,
+        before_nonce: Callable[[], None] | None = None,
     ) -> Accepted | Refused:
         """Check one request in the order of the protocol; the first check that fails decides.
 
         `header_values` are all values of the signature header (none: missing; several: malformed), `target` the raw
         path with its raw query, `body` the raw bytes as received. Times are compared in whole seconds. Raises
         `NonceStoreOverloaded` when all but the nonce holds and the store cannot answer, and `KeysNotLoaded` before the
-        ring has its first keys.
+        ring has its first keys. `before_nonce` is called once all but the nonce holds; what it raises ends the check,
+        and the nonce stays unused.
         """
         if self._key_ring.awaiting:
             raise KeysNotLoaded
@@ -99,6 +106,8 @@ class Verifier:
         skew_seconds = server_time - header.timestamp
         if abs(skew_seconds) > self._window_seconds:
             return Refused(Refusal.TIMESTAMP_OUT_OF_WINDOW, server_time, header.nonce, key)
+        if before_nonce is not None:
+            before_nonce()
         if not await self._nonces.claim(header.key_id, header.nonce, header.timestamp):
             return Refused(Refusal.NONCE_REPLAY, server_time, header.nonce, key)
         return Accepted(header.nonce, key, skew_seconds, abs(skew_seconds) > self._warn_skew_seconds)

@@ -11,33 +11,21 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from casino import decoding
 from casino.callbacks import feed, messages
-from casino.http import deadline, read_body, request_id, send_answer
 from casino.metrics import Metrics
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
 from casino.wallet.group_commit import GroupCommit
+from shared_service.http import deadline, read_body, request_id, send_answer
+from shared_service.routing import SIGNED, Route, route
 
 DEBIT: Final = "/casino/debit"
 CREDIT: Final = "/casino/credit"
 ROLLBACK: Final = "/casino/rollback"
 GET_BALANCE: Final = "/casino/getBalance"
 TRANSACTIONS: Final = "/casino/transactions"
-
-_SIGNED: Final = frozenset({DEBIT, CREDIT, ROLLBACK, GET_BALANCE, TRANSACTIONS})
-
-
-def is_signed(path: str) -> bool:
-    """Whether a path is one of those that a provider calls with a signature."""
-    return path in _SIGNED or path.startswith(TRANSACTIONS + "/")
-
-
-def is_new_bet(path: str) -> bool:
-    """Whether a path takes a new stake: that can wait, a payout or a rollback must get through."""
-    return path == DEBIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +37,16 @@ class Callbacks:
     feed: feed.Feed
     metrics: Metrics
 
-    def routes(self) -> Sequence[BaseRoute]:
+    def routes(self) -> Sequence[Route]:
         """The routes of this slice."""
         return [
-            Route(DEBIT, MoneyEndpoint(self, messages.debit), methods=["POST"]),
-            Route(CREDIT, MoneyEndpoint(self, messages.credit), methods=["POST"]),
-            Route(ROLLBACK, MoneyEndpoint(self, messages.rollback), methods=["POST"]),
-            Route(GET_BALANCE, BalanceEndpoint(self), methods=["POST"]),
-            Route(TRANSACTIONS, self._transactions, methods=["GET"]),
-            Route(TRANSACTIONS + "/{transaction_id:path}", self._transaction, methods=["GET"]),
+            # A new stake can wait; a payout or a rollback must get through.
+            route("POST", DEBIT, MoneyEndpoint(self, messages.debit), access=SIGNED, yields=True),
+            route("POST", CREDIT, MoneyEndpoint(self, messages.credit), access=SIGNED),
+            route("POST", ROLLBACK, MoneyEndpoint(self, messages.rollback), access=SIGNED),
+            route("POST", GET_BALANCE, BalanceEndpoint(self), access=SIGNED),
+            route("GET", TRANSACTIONS, self._transactions, access=SIGNED),
+            route("GET", TRANSACTIONS + "/{transaction_id}", self._transaction, access=SIGNED),
         ]
 
     async def _transactions(self, request: Request) -> Response:

@@ -11,19 +11,19 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from casino import decoding
 from casino.errors import Refused
-from casino.http import read_body, request_id
-from casino.players.access_token import read_access_token
+from casino.players.access_token import AccessToken
 from casino.players.client_address import client_address
 from casino.players.fingerprint import traits_of
+from casino.players.guard import PLAYER
 from casino.sessions.gate import ClientGate, EnteredSession
 from casino.sessions.launch import GameSession, Launcher, LaunchRequest, launch_url
 from casino.sessions.provider_client import CONNECTIONS_MAX, ProviderUnreachable
-from casino.sessions.room import Room
 from casino.settings import Settings
+from shared_service.http import read_body, request_id
+from shared_service.routing import Route, Share, route
 
 CREATED: Final = 201
 _encode = msgspec.json.Encoder().encode
@@ -36,23 +36,23 @@ class ClientEndpoints:
     launcher: Launcher
     gate: ClientGate
     settings: Settings
-    room: Room = field(default_factory=lambda: Room(places=CONNECTIONS_MAX))
+    share: Share = field(default_factory=lambda: Share(CONNECTIONS_MAX))
     """Each call holds a connection to the provider: no more calls than there are."""
 
-    def routes(self) -> Sequence[BaseRoute]:
-        """The routes of this slice."""
-        return [
-            Route("/casino/launchGame", self._launch_game, methods=["POST"]),
-            Route("/casino/simulateRound", self._simulate_round, methods=["POST"]),
-        ]
+    def routes(self) -> Sequence[Route]:
+        """The routes of this slice. Rounds are simulated in demo mode only: a simulated round pays."""
+        launch = route("POST", "/casino/launchGame", self._launch_game, access=PLAYER, share=self.share)
+        simulate = route("POST", "/casino/simulateRound", self._simulate_round, access=PLAYER, share=self.share)
+        return [launch, simulate] if self.settings.demo else [launch]
 
     async def _launch_game(self, request: Request) -> Response:
-        with self.room:
-            wanted, _ = await self._read(request, may_name_session=False)
-            session = await self.launcher.launch(wanted)
+        wanted, _ = await self._read(request, may_name_session=False)
+        session = await self.launcher.launch(wanted)
+        # The wallet's token stays between the two services; only the demo shows it.
+        token = {"sessionToken": session.session_token} if self.settings.demo else {}
         return _json(
             {
-                "sessionToken": session.session_token,
+                **token,
                 "providerSessionId": session.provider_session_id,
                 "launchUrl": launch_url(self.settings.game_url, session),
                 "gameId": session.game_id,
@@ -66,26 +66,22 @@ class ClientEndpoints:
         )
 
     async def _simulate_round(self, request: Request) -> Response:
-        with self.room:
-            wanted, entered = await self._read(request, may_name_session=True)
-            session = entered or await self.launcher.launch(wanted)
-            try:
-                report = await self.launcher.provider.simulate(
-                    _simulation_of(session, self.launcher.tenant_id), request_id=wanted.request_id
-                )
-            except ProviderUnreachable:
-                raise Refused("provider_unreachable") from None
+        wanted, entered = await self._read(request, may_name_session=True)
+        session = entered or await self.launcher.launch(wanted)
+        try:
+            report = await self.launcher.provider.simulate(
+                _simulation_of(session, self.launcher.tenant_id), request_id=wanted.request_id
+            )
+        except ProviderUnreachable:
+            raise Refused("provider_unreachable") from None
         return _json(report)
 
     async def _read(self, request: Request, *, may_name_session: bool) -> tuple[LaunchRequest, EnteredSession | None]:
         """What the client wants, and the session in which it wants it if it named one: let through by the gate."""
         content = decoding.decode_object(await read_body(request.scope, request.receive))
-        access = None
-        if not self.settings.demo:
-            access = read_access_token(_authorization(request), self.settings.access_token_keys)
-            named = decoding.optional_identifier(content, "userId")
-            if named not in (None, access.player_id):
-                raise Refused("session_player_mismatch")
+        access: AccessToken | None = request.state.access
+        if access is not None and decoding.optional_identifier(content, "userId") not in (None, access.player_id):
+            raise Refused("session_player_mismatch")
         player_id = access.player_id if access else decoding.identifier(content, "userId")
         wanted = LaunchRequest(
             player_id=player_id,
@@ -119,14 +115,6 @@ def _simulation_of(session: GameSession | EnteredSession, casino_code: str) -> d
         "currency": session.currency,
         "casinoCode": casino_code,
     }
-
-
-def _authorization(request: Request) -> str | None:
-    """The one authorization header. Raises Refused for several: which one counts is a guess."""
-    values = request.headers.getlist("authorization")
-    if len(values) > 1:
-        raise Refused("access_token_invalid", why="several_headers")
-    return values[0] if values else None
 
 
 def _address(content: dict[str, Any]) -> str | None:

@@ -13,6 +13,7 @@ from local_stack.ports import HOST, free_port
 CASINO, PROVIDER = "casino", "provider"
 SERVICES = (CASINO, PROVIDER)
 DEFAULT_PORTS = {CASINO: 8000, PROVIDER: 8100}
+DEFAULT_OPS_PORTS = {CASINO: 8001, PROVIDER: 8101}
 DEMO_SECRETS = {CASINO: "casino-secret", PROVIDER: "provider-secret"}
 DEFAULT_STATE_DIR = ".state"
 DEMO_FLAG = "CASINO_DEMO"
@@ -29,6 +30,7 @@ class StackSettings:
 
     state_dir: Path
     ports: Mapping[str, int]
+    ops_ports: Mapping[str, int]
     base: Mapping[str, str]  # what both services see
 
     def url(self, service: str) -> str:
@@ -49,34 +51,39 @@ class StackSettings:
 
 def from_environment(environ: Mapping[str, str]) -> StackSettings:
     """The stack of `serve`: ports, secrets, databases and state folder as the environment says."""
-    ports = {service: _port(environ, service) for service in SERVICES}
-    if ports[CASINO] == ports[PROVIDER]:
-        raise BadSettingError(f"CASINO_PORT and PROVIDER_PORT are both {ports[CASINO]}")
+    ports = {service: _port(environ, f"{service.upper()}_PORT", DEFAULT_PORTS[service]) for service in SERVICES}
+    ops_ports = {
+        service: _port(environ, f"{service.upper()}_OPS_PORT", DEFAULT_OPS_PORTS[service]) for service in SERVICES
+    }
+    chosen = [*ports.values(), *ops_ports.values()]
+    if twice := [port for port in chosen if chosen.count(port) > 1]:
+        raise BadSettingError(f"port {twice[0]} is chosen twice: see CASINO_PORT, PROVIDER_PORT and their _OPS_PORT")
     state_dir = Path(environ.get("STACK_STATE_DIR") or DEFAULT_STATE_DIR).resolve()
-    return StackSettings(state_dir, ports, _base(environ, ports))
+    return StackSettings(state_dir, ports, ops_ports, _base(environ, ports, ops_ports))
 
 
 def hermetic(state_dir: Path) -> StackSettings:
     """The stack of `demo`: free ports, demo secrets, its own database, whatever the environment says."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("CASINO_", "PROVIDER_"))}
     ports = {service: free_port() for service in SERVICES}
-    return StackSettings(state_dir.resolve(), ports, _base(environ, ports))
+    ops_ports = {service: free_port() for service in SERVICES}
+    return StackSettings(state_dir.resolve(), ports, ops_ports, _base(environ, ports, ops_ports))
 
 
-def _base(environ: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:
+def _base(environ: Mapping[str, str], ports: Mapping[str, int], ops_ports: Mapping[str, int]) -> dict[str, str]:
     base = {"LOG_FORMAT": "console", "NO_COLOR": "1", **environ, "PYTHONUNBUFFERED": "1"}
     base.setdefault(DEMO_FLAG, "1")
     for service in SERVICES:
         base[f"{service.upper()}_PORT"] = str(ports[service])
+        base[f"{service.upper()}_OPS_PORT"] = str(ops_ports[service])
         base.setdefault(f"{service.upper()}_URL", f"http://{HOST}:{ports[service]}")
         if base[DEMO_FLAG] == "1":
             base.setdefault(f"{service.upper()}_SECRET", DEMO_SECRETS[service])
     return base
 
 
-def _port(environ: Mapping[str, str], service: str) -> int:
-    name = f"{service.upper()}_PORT"
-    word = environ.get(name) or str(DEFAULT_PORTS[service])
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    word = environ.get(name) or str(default)
     if not word.isdecimal() or not 0 < int(word) <= PORT_MAX:
         raise BadSettingError(f"{name} is a port number between 1 and {PORT_MAX}, not {word!r}")
     return int(word)

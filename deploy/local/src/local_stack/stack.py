@@ -44,9 +44,9 @@ def running_stack(settings: StackSettings, announce: Announce) -> Iterator[Runni
     log_dir.mkdir(parents=True, exist_ok=True)
     with _locked(settings.state_dir), ExitStack() as down:
         for service in SERVICES:
-            if is_taken(settings.ports[service]):
-                name = f"{service.upper()}_PORT"
-                raise BadSettingError(f"port {settings.ports[service]} is taken: set {name} to another one")
+            for name, port in (("PORT", settings.ports[service]), ("OPS_PORT", settings.ops_ports[service])):
+                if is_taken(port):
+                    raise BadSettingError(f"port {port} is taken: set {service.upper()}_{name} to another one")
         postgres, urls = _databases(settings, announce, down)
         announce("migrating both schemas and loading the demo data")
         _migrate(settings, urls, log_dir, down)

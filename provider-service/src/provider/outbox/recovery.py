@@ -13,8 +13,8 @@ import structlog
 from provider.outbox.books import Books
 from provider.outbox.calls import DueCall
 from provider.outbox.courier import Courier
-from provider.request_id import fresh_request_id
 from provider.sessions.sealing import SealBroken, Sealer
+from shared_service.http import fresh_request_id
 
 log = structlog.get_logger(__name__)
 

@@ -20,11 +20,11 @@ from provider.reconciliation.lease import Progress
 from provider.reconciliation.nightly import Nightly
 from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.run import Reconciliation
-from provider.request_id import fresh_request_id
 from provider.sessions.sealing import Sealer
 from provider.settings import Settings
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.transport import create_http_client
+from shared_service.http import fresh_request_id
 from shared_signing.keys import KeyRing
 
 

@@ -73,7 +73,9 @@ class Feed:
 
     async def transaction(self, transaction_id: str, user_id: str) -> Theirs | None:
         """One transaction of a player; None when the wallet has never seen it. Raises `WalletAway`, `FeedRefused`."""
-        target = f"/casino/transactions/{quote(transaction_id, safe='')}?userId={quote(user_id, safe='')}"
+        # An id of dots would be a dot segment, which paths on the way may resolve.
+        segment = quote(transaction_id, safe="").replace(".", "%2E")
+        target = f"/casino/transactions/{segment}?userId={quote(user_id, safe='')}"
         response = await self._ask(target)
         if response.status_code == 404:
             if read_error(response.content)[1] != "not_found":

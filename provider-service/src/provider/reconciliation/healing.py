@@ -19,11 +19,11 @@ from provider.reconciliation.feed import Feed
 from provider.reconciliation.queries import Difference, RunBooks
 from provider.reconciliation.repairs import Remedy, remedy_for
 from provider.reconciliation.sides import Ours, Theirs, own_id
-from provider.request_id import fresh_request_id
 from provider.sessions.queries import session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
 from provider.wallet_client.messages import WalletSession
 from provider.wallet_client.outcomes import Accepted
+from shared_service.http import fresh_request_id
 
 log = structlog.get_logger(__name__)
 

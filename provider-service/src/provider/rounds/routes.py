@@ -12,13 +12,11 @@ from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from provider.db import Pool
-from provider.errors import ProviderError
+from provider.errors import Refused
 from provider.outbox.books import Books, NotRecorded
 from provider.outbox.courier import Courier
-from provider.request_id import request_id_of
 from provider.rounds.mixed import MixedRound
 from provider.rounds.round_play import RoundPlay
 from provider.rounds.scripted import ScriptedRound
@@ -26,6 +24,8 @@ from provider.sessions.launch import OpenSession, open_session
 from provider.sessions.sealing import Sealer
 from provider.wallet_client.client import WalletClient
 from provider.wire import json_answer, read_request
+from shared_service.http import request_id
+from shared_service.routing import SIGNED, Route, Share, route
 
 NINE_STEPS: Final = "nine_steps"
 MIXED: Final = "mixed"
@@ -50,16 +50,27 @@ def read_wanted(members: Mapping[str, Any]) -> Wanted:
     script = NINE_STEPS if script is None else script
     seed = secrets.randbits(SEED_BITS) if seed is None else seed
     if script not in (NINE_STEPS, MIXED):
-        raise ProviderError("invalid_field", field="script")
+        raise Refused("invalid_field", field="script")
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**SEED_BITS:
-        raise ProviderError("invalid_field", field="seed")
+        raise Refused("invalid_field", field="seed")
     return Wanted(script, seed)
 
 
 def round_routes(
-    pool: Pool, sealer: Sealer, books: Books, courier: Courier, wallet: WalletClient, *, script_seconds: float
+    pool: Pool,
+    sealer: Sealer,
+    books: Books,
+    courier: Courier,
+    wallet: WalletClient,
+    *,
+    script_seconds: float,
+    rounds_max: int,
 ) -> list[Route]:
-    """The routes of this slice."""
+    """POST /provider/simulate, for demo mode only.
+
+    At most `rounds_max` rounds run at once. The bound is below the wallet client's connections, so that payouts and
+    rollbacks of the outbox find one however many bets are being placed.
+    """
 
     def begin(wanted: Wanted, session: OpenSession, request_id: str) -> RoundPlay:
         if wanted.script == MIXED:
@@ -70,10 +81,10 @@ def round_routes(
         members = await read_request(request)
         wanted = read_wanted(members)
         session = await open_session(pool, sealer, members)
-        playing = begin(wanted, session, request_id_of(request.scope))
+        playing = begin(wanted, session, request_id(request.scope))
         try:
             return json_answer(await playing.play(seconds=script_seconds))
         except NotRecorded as refusal:
-            raise ProviderError(_REFUSALS[refusal.code]) from None
+            raise Refused(_REFUSALS[refusal.code]) from None
 
-    return [Route("/provider/simulate", post_simulate, methods=["POST"])]
+    return [route("POST", "/provider/simulate", post_simulate, access=SIGNED, share=Share(rounds_max))]

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from provider.db import Pool
-from provider.errors import ProviderError
+from provider.errors import Refused
 from provider.sessions.catalogue import CASINO_CODES, GAMES, Game
 from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
@@ -57,9 +57,9 @@ def read_launch(members: dict[str, Any]) -> LaunchRequest:
 def find_game(casino_code: str, game_code: str) -> Game:
     """The game, if this casino may launch it."""
     if casino_code not in CASINO_CODES:
-        raise ProviderError("not_found", sentence="There is no such casino.")
+        raise Refused("not_found", sentence="There is no such casino.")
     if game_code not in GAMES:
-        raise ProviderError("game_not_found")
+        raise Refused("game_not_found")
     return GAMES[game_code]
 
 
@@ -83,9 +83,9 @@ async def launch(pool: Pool, sealer: Sealer, request: LaunchRequest) -> GameSess
         ("currency", request.currency, stored.currency),
     ):
         if asked != kept:
-            raise ProviderError("idempotency_mismatch", field=name)
+            raise Refused("idempotency_mismatch", field=name)
     if not _holds_token(sealer, stored, request.token):
-        raise ProviderError("idempotency_mismatch", field="sessionToken")
+        raise Refused("idempotency_mismatch", field="sessionToken")
     return stored
 
 
@@ -101,15 +101,15 @@ async def open_session(pool: Pool, sealer: Sealer, members: dict[str, Any]) -> O
     except ValueError:
         stored = None
     if stored is None or stored.casino_code != casino_code or not _holds_token(sealer, stored, request_token):
-        raise ProviderError("session_not_found")
+        raise Refused("session_not_found")
     if stored.user_id != user_id:
-        raise ProviderError("session_player_mismatch")
+        raise Refused("session_player_mismatch")
     if stored.currency != asked_currency:
-        raise ProviderError("currency_mismatch")
+        raise Refused("currency_mismatch")
     if stored.game_code != game_code:
-        raise ProviderError("game_not_found")
+        raise Refused("game_not_found")
     if stored.state != "open":
-        raise ProviderError("session_expired")
+        raise Refused("session_expired")
     return OpenSession(stored, request_token)
 
 

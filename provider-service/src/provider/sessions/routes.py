@@ -6,13 +6,13 @@ Owns the shape of the answer. It must never be reachable without the signature c
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from provider.db import Pool
 from provider.sessions.catalogue import GAMES
 from provider.sessions.launch import launch, read_launch
 from provider.sessions.sealing import Sealer
 from provider.wire import json_answer, read_request
+from shared_service.routing import SIGNED, Route, route
 
 log = structlog.get_logger(__name__)
 
@@ -36,4 +36,4 @@ def session_routes(pool: Pool, sealer: Sealer) -> list[Route]:
             }
         )
 
-    return [Route("/provider/launch", post_launch, methods=["POST"])]
+    return [route("POST", "/provider/launch", post_launch, access=SIGNED)]

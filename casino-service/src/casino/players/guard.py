@@ -1,0 +1,56 @@
+"""The guard of what a player's own client calls: outside demo mode an access token is required."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from casino.errors import Refused
+from casino.players.access_token import AccessToken
+from shared_service.admission import Admission
+from shared_service.http import read_body, with_body
+from shared_service.routing import route_of
+
+PLAYER: Final = "player"
+"""The access of a route that a player's own client calls."""
+AUTHORIZATION: Final = b"authorization"
+
+
+class PlayerGuard:
+    """Middleware. Verifies the token from the head, reads the body, and then takes a place among the requests.
+
+    The endpoint finds the token in its scope's state as `access`; None in demo mode.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, admission: Admission, read_token: Callable[[str | None], AccessToken] | None
+    ) -> None:
+        """`read_token` raises Refused for a header whose token does not hold; None asks for no token."""
+        self._app = app
+        self._admission = admission
+        self._read_token = read_token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        access = None if self._read_token is None else self._read_token(_authorization(scope))
+        scope["state"]["access"] = access
+        if not route_of(scope).methods:  # another method than the endpoint's: its body does not matter
+            await self._app(scope, receive, send)
+            return
+        body = await read_body(scope, receive)
+        if not self._admission.enter(scope):
+            raise Refused("overloaded")
+        try:
+            await self._app(scope, with_body(body, receive), send)
+        finally:
+            self._admission.leave(scope)
+
+
+def _authorization(scope: Scope) -> str | None:
+    """The one authorization header; None without one. Raises Refused for several: which one counts is a guess."""
+    values = [value for name, value in scope["headers"] if name == AUTHORIZATION]
+    if len(values) > 1:
+        raise Refused("access_token_invalid", why="several_headers")
+    return values[0].decode("latin-1") if values else None

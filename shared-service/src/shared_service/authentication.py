@@ -1,0 +1,36 @@
+"""Lets each request through the guard of its route, before any other code of the service reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared_service.admission import Admission
+from shared_service.errors import ErrorTable
+from shared_service.http import refusal, send_answer
+from shared_service.routing import OPS, PUBLIC, route_of
+
+Guard = Callable[[ASGIApp], ASGIApp]
+"""Makes the middleware that only lets authentic requests through to an application."""
+
+
+class Authenticate:
+    """Middleware. While known requests fill the service, the others are refused by their head alone."""
+
+    def __init__(self, app: ASGIApp, *, guards: Mapping[str, Guard], admission: Admission, errors: ErrorTable) -> None:
+        """`guards` has one for each access that is neither public nor ops."""
+        self._app = app
+        self._guarded = {access: guard(app) for access, guard in guards.items()}
+        self._admission = admission
+        self._errors = errors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        route = route_of(scope) if scope["type"] == "http" else None
+        if route is None or route.access in (PUBLIC, OPS):
+            await self._app(scope, receive, send)
+        elif self._admission.is_full_for(route):
+            await send_answer(send, refusal(self._errors, scope, "overloaded"))
+        else:
+            await self._guarded[route.access](scope, receive, send)

@@ -1,0 +1,87 @@
+"""A service's error answers: one table of codes, and one way to render a row of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, headers and body."""
+
+JSON_HEADERS: Final = ((b"content-type", b"application/json"),)
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """One row: the status alone tells a program what to do, the sentence tells a person what happened."""
+
+    code: str
+    status: int
+    advice: str
+    sentence: str
+    retry_after_seconds: int | None = None
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a defect
+    """The request is answered with the row of `code`. `field` names what is wrong with the body."""
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        field: str | None = None,
+        sentence: str | None = None,
+        why: str | None = None,
+        retry_after_seconds: int | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        """`why` is a fixed word for the log: the caller is not told."""
+        super().__init__(code)
+        self.code = code
+        self.field = field
+        self.sentence = sentence
+        self.why = why
+        self.retry_after_seconds = retry_after_seconds
+        self.headers = headers
+
+
+class ErrorTable(Mapping[str, ErrorKind]):
+    """All error answers of one service, by code."""
+
+    def __init__(self, rows: Iterable[ErrorKind]) -> None:
+        self._rows: Final = {row.code: row for row in rows}
+
+    def __getitem__(self, code: str) -> ErrorKind:
+        return self._rows[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def render(
+        self,
+        code: str,
+        request_id: str,
+        *,
+        sentence: str | None = None,
+        field: str | None = None,
+        retry_after_seconds: int | None = None,
+        extras: Mapping[str, Any] = {},
+    ) -> Answer:
+        """The answer of one row. `extras` are further members of the body, such as `serverTime`."""
+        kind = self._rows[code]
+        content: dict[str, Any] = {"error": sentence or kind.sentence, "code": code, "requestId": request_id}
+        if field is not None:
+            content["field"] = field
+        content.update(extras)
+        headers = list(JSON_HEADERS)
+        seconds = kind.retry_after_seconds if retry_after_seconds is None else retry_after_seconds
+        if seconds is not None:
+            headers.append((b"retry-after", str(seconds).encode()))
+        return kind.status, headers, _encode(content)

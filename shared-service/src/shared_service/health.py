@@ -1,0 +1,71 @@
+"""Liveness and readiness: is this process running, and can it do its work?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from shared_service.routing import PUBLIC, Route, route
+
+log = structlog.get_logger()
+
+LOOK_SECONDS: Final = 1.0
+"""The pause between two looks."""
+FRESH_SECONDS: Final = 5.0
+"""A look that is older than this says nothing any more."""
+NOT_LOOKED: Final = "first look"
+OUTDATED: Final = "recent look"
+
+
+class Readiness:
+    """What the last look found. Requests are answered from memory: however many ask, the database is asked once."""
+
+    def __init__(
+        self,
+        look: Callable[[], Awaitable[str | None]],
+        *,
+        demo: bool,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`look` returns what is missing, or None when the service can do its work."""
+        self._look = look
+        self._demo = demo
+        self._monotonic = monotonic
+        self._missing: str | None = NOT_LOOKED
+        self._looked_at = monotonic()
+
+    async def step(self) -> None:
+        """Look once: the step of a loop."""
+        missing = await self._look()
+        if missing != self._missing:
+            (log.info if missing is None else log.warning)("readiness_changed", missing=missing)
+        self._missing, self._looked_at = missing, self._monotonic()
+
+    @property
+    def missing(self) -> str | None:
+        """What is missing; None when the service is ready."""
+        if self._monotonic() - self._looked_at > FRESH_SECONDS:
+            return OUTDATED
+        return self._missing
+
+    def routes(self) -> list[Route]:
+        """GET /health/live and /health/ready, on both listeners."""
+        return [
+            route("GET", "/health/live", self._get_live, access=PUBLIC, on_ops=True),
+            route("GET", "/health/ready", self._get_ready, access=PUBLIC, on_ops=True),
+        ]
+
+    async def _get_live(self, _request: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def _get_ready(self, _request: Request) -> Response:
+        missing = self.missing
+        answer: dict[str, Any] = {"status": "ready" if missing is None else "not_ready", "demo": self._demo}
+        if missing is not None:
+            answer["missing"] = missing
+        return JSONResponse(answer, status_code=200 if missing is None else 503)

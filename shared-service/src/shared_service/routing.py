@@ -1,0 +1,237 @@
+"""Finds the route of a request, once and from its raw path. Every route says who may call it.
+
+A path matches letter by letter. An empty segment, a dot segment, another case, an encoded letter or one slash too many
+is another path, and a path without a route is 404. Nothing is redirected.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, request_response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared_service.errors import Refused
+
+PUBLIC: Final = "public"
+"""Anybody may call this route."""
+SIGNED: Final = "signed"
+"""A peer's signature is required."""
+OPS: Final = "ops"
+"""Served on the operations listener only."""
+
+ELSEWHERE: Final = "elsewhere"
+"""The name of the endpoint where no route is found."""
+
+Endpoint = Callable[[Request], Awaitable[Response] | Response]
+
+_PATH: Final = re.compile(r"(/[0-9A-Za-z._-]+|/\{[a-z_]+\})+")
+_RAW_SEGMENT: Final = re.compile(rb"(?:[!$&-.0-;=@A-Z_a-z~]|%[0-9A-Fa-f]{2})+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DOT_SEGMENTS: Final = (b".", b"..")
+
+
+class Share:
+    """A bound on the requests of some routes that may run at once."""
+
+    __slots__ = ("most", "taken")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.taken = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """One address. `endpoint` is an ASGI application.
+
+    `access` names who may call it: `public`, `ops`, or one for which the service has a guard.
+    `yields` routes are refused first when the service is nearly full. `share` bounds how many requests run at once.
+    """
+
+    path: str
+    endpoint: ASGIApp
+    access: str
+    methods: frozenset[str]
+    on_ops: bool = False
+    yields: bool = False
+    share: Share | None = None
+
+
+def route(
+    method: str,
+    path: str,
+    endpoint: Endpoint | ASGIApp,
+    *,
+    access: str,
+    on_ops: bool = False,
+    yields: bool = False,
+    share: Share | None = None,
+) -> Route:
+    """A route: `route("POST", "/items/{item_id}", add_item, access="signed")`.
+
+    `endpoint` takes a request and returns a response, or is an ASGI application (an object that is not a function).
+    `on_ops` also serves it on the operations listener.
+    """
+    if _PATH.fullmatch(path) is None:
+        raise ValueError(f"{path} is not a path of plain segments and parameters")
+    is_function = inspect.isroutine(endpoint)
+    application = cast("ASGIApp", request_response(cast("Any", endpoint)) if is_function else endpoint)
+    methods = frozenset({method, "HEAD"} if method == "GET" else {method})
+    return Route(path, application, access, methods, on_ops or access == OPS, yields, share)
+
+
+class _Node:
+    """A segment of the tree of paths with parameters."""
+
+    __slots__ = ("children", "parameter", "parameter_name", "routes")
+
+    def __init__(self) -> None:
+        self.children: dict[bytes, _Node] = {}
+        self.parameter: _Node | None = None
+        self.parameter_name = ""
+        self.routes: dict[str, Route] = {}
+
+
+class RouteTable:
+    """All routes of a service."""
+
+    def __init__(self, routes: Iterable[Route], *, accesses: Collection[str] = ()) -> None:
+        """Raises ValueError for a route whose access has no guard, and for two routes at one address."""
+        self.routes: Final = tuple(routes)
+        self._exact: dict[bytes, dict[str, Route]] = {}
+        self._root = _Node()
+        known = {PUBLIC, OPS, *accesses}
+        by_path: dict[str, dict[str, Route]] = {}
+        for each in self.routes:
+            if each.access not in known:
+                raise ValueError(f"{each.path}: nobody guards the access {each.access!r}")
+            methods = by_path.setdefault(each.path, {})
+            for method in each.methods:
+                if methods.setdefault(method, each) is not each:
+                    raise ValueError(f"{each.path} has two routes for {method}")
+        for path, methods in by_path.items():
+            self._add(path, methods)
+
+    def _add(self, path: str, methods: dict[str, Route]) -> None:
+        first = next(iter(methods.values()))
+        if any(each.access != first.access or each.on_ops != first.on_ops for each in methods.values()):
+            raise ValueError(f"{path} has methods with different access")
+        methods[""] = Route(path, _MethodNotAllowed(methods), first.access, frozenset(), first.on_ops)
+        if "{" not in path:
+            self._exact[path.encode()] = methods
+            return
+        node = self._root
+        for segment in path[1:].split("/"):
+            if segment.startswith("{"):
+                node.parameter = node.parameter or _Node()
+                node.parameter_name = node.parameter_name or segment[1:-1]
+                if node.parameter_name != segment[1:-1]:
+                    raise ValueError(f"{path} names a parameter unlike another path")
+                node = node.parameter
+            else:
+                node = node.children.setdefault(segment.encode(), _Node())
+        node.routes = methods
+
+    def find(self, scope: Scope, *, on_ops: bool) -> Route:
+        """The route of a request; `NOWHERE` without one. Parameters are put into the scope."""
+        methods = self._exact.get(scope["raw_path"])
+        if methods is None:
+            methods, parameters = self._with_parameters(scope["raw_path"])
+            if parameters:
+                scope["path_params"] = parameters
+        if not methods:
+            return NOWHERE
+        found = methods.get(scope["method"]) or methods[""]
+        if on_ops != (found.access == OPS) and not (on_ops and found.on_ops):
+            return NOWHERE
+        return found
+
+    def _with_parameters(self, raw_path: bytes) -> tuple[dict[str, Route], dict[str, str]]:
+        node, parameters = self._root, {}
+        for segment in raw_path.split(b"/")[1:]:
+            child = node.children.get(segment)
+            if child is None:
+                value = _decoded(segment)
+                if value is None or node.parameter is None:
+                    return {}, {}
+                parameters[node.parameter_name] = value
+                child = node.parameter
+            node = child
+        return node.routes, parameters
+
+
+def _decoded(segment: bytes) -> str | None:
+    """What a raw segment means; None for one that no parameter takes."""
+    if segment in _DOT_SEGMENTS or _RAW_SEGMENT.fullmatch(segment) is None:
+        return None
+    try:
+        value = unquote(segment.decode("ascii"), errors="strict")
+    except UnicodeDecodeError:
+        return None
+    return None if _CONTROL.search(value) else value
+
+
+class _MethodNotAllowed:
+    """Answers a request whose path has a route, but not for its method."""
+
+    def __init__(self, methods: Mapping[str, Route]) -> None:
+        self._allow = ", ".join(sorted(method for method in methods if method)).encode()
+
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise Refused("method_not_allowed", headers=((b"allow", self._allow),))
+
+
+async def _not_found(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise Refused("not_found")
+
+
+NOWHERE: Final = Route(ELSEWHERE, _not_found, PUBLIC, frozenset(), on_ops=True)
+"""The route of a path that has none."""
+
+
+def route_of(scope: Scope) -> Route:
+    """The route that was found for a request."""
+    found: Route = scope["state"]["route"]
+    return found
+
+
+class FindRoute:
+    """The outermost middleware: nothing of ours reads a request before its route is known."""
+
+    def __init__(self, app: ASGIApp, *, table: RouteTable, ops_port: int) -> None:
+        """`ops_port` is the port of the operations listener: every other one serves the public."""
+        self._app = app
+        self._table = table
+        self._ops_port = ops_port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] == "http":
+            server = scope.get("server")
+            on_ops = server is not None and server[1] == self._ops_port
+            scope.setdefault("state", {})["route"] = self._table.find(scope, on_ops=on_ops)
+        await self._app(scope, receive, send)
+
+
+class Dispatch(BaseRoute):
+    """The one route of the application: hands a request to the endpoint of the route that was found."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Every request matches: its route was found before."""
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        await route_of(scope).endpoint(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
+        """No address is made from a name."""
+        raise NotImplementedError(name)

@@ -1,0 +1,77 @@
+"""Serves an application on two listeners: one for the public and for peers, one for operations."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Final
+
+import uvicorn
+
+from shared_service import processes
+
+BACKLOG_CONNECTIONS: Final = 2048
+PROTOCOL: Final = "shared_service.sockets:PatientProtocol"
+
+
+class CannotListen(Exception):  # noqa: N818 - a state of the machine, not a defect
+    """An address cannot be listened on. The text names the variables that chose it."""
+
+
+def serve(
+    application: str,
+    *,
+    prefix: str,
+    address: tuple[str, int],
+    ops_address: tuple[str, int],
+    socket_seconds: int,
+    workers: int = 1,
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests that run are finished first.
+
+    `application` names a factory, such as `"package.app:create_from_environment"`; every worker process calls it.
+    `prefix` begins the names of the service's variables,. The factory finds the port of the operations
+    listener in `<prefix>_OPS_PORT`, also where any free port was asked for. Exits with a sentence when it cannot
+    listen.
+    """
+    try:
+        public = _listen(f"{prefix}_HOST and {prefix}_PORT", address)
+        ops = _listen(f"{prefix}_OPS_HOST and {prefix}_OPS_PORT", ops_address)
+    except CannotListen as error:
+        sys.exit(str(error))
+    os.environ[f"{prefix}_OPS_PORT"] = str(ops.getsockname()[1])
+    config = uvicorn.Config(
+        application,
+        factory=True,
+        workers=workers,
+        loop="uvloop",
+        http=PROTOCOL,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # it would print query strings
+        proxy_headers=False,  # it would believe forwarded headers from loopback
+        server_header=False,
+        backlog=BACKLOG_CONNECTIONS,
+        timeout_keep_alive=socket_seconds,
+        timeout_graceful_shutdown=processes.GRACEFUL_SECONDS,
+    )
+    processes.run(config, sockets=[public, ops])
+
+
+def _listen(names: str, address: tuple[str, int]) -> socket.socket:
+    """A listening socket. Of a name with several addresses the first one is taken."""
+    host, port = address
+    try:
+        family, kind, protocol, _, target = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(target)
+        listener.listen(BACKLOG_CONNECTIONS)
+    except OSError as error:
+        raise CannotListen(f"{names}: cannot listen on {host} port {port}: {error.strerror or error}") from None
+    listener.set_inheritable(True)
+    return listener
