@@ -34,8 +34,9 @@ def migrate(database_url: str) -> list[str]:
 
     A schema that a newer release made is left as it is, with its functions: it serves this release too.
     """
+    opened = _connect(database_url)  # not by SQLAlchemy: it would put what refuses a database into an error of its own
     engine = sqlalchemy.create_engine(
-        "postgresql+psycopg://", creator=lambda: _connect(database_url), poolclass=sqlalchemy.pool.NullPool
+        "postgresql+psycopg://", creator=lambda: opened, poolclass=sqlalchemy.pool.NullPool
     )
     with engine.connect() as bound:
         connection: psycopg.Connection[Any] = bound.connection.driver_connection  # type: ignore[assignment]
@@ -72,6 +73,7 @@ def _connect(database_url: str) -> psycopg.Connection[Any]:
         database_url,
         role=postgres_session.NOBODY,
         application_name="provider-migrate",
+        statement_timeout=0,
         lock_timeout=0,
         idle_in_transaction_session_timeout=0,
     )

@@ -41,6 +41,7 @@ SESSION: Final[Mapping[str, str]] = {
     "transaction_timeout": "0",
     "idle_session_timeout": "0",
     "exit_on_error": "off",
+    "max_parallel_workers_per_gather": "0",  # a parallel worker starts with the login's own time-outs, and dies by them
     "row_security": "on",
     "restrict_nonsystem_relation_kind": "",
     # Functions switch other ways off and take these for granted.
