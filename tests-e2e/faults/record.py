@@ -79,14 +79,18 @@ def reached(database: Database) -> Row:
     return database.row(REACHED)
 
 
+UNREAD_STATUS = 401
+"""Signed or not, the wallet did not read the request: it decided nothing."""
+
+
 def signed_answers(deliveries: Iterable[Delivery], secret: str) -> list[Said]:
-    """What the wallet has put its name to, in the order in which it was heard."""
+    """What the wallet has decided and put its name to, in the order in which it was heard."""
     return [said for delivery in deliveries if (said := signed_answer(delivery, secret))]
 
 
 def signed_answer(delivery: Delivery, secret: str) -> Said | None:
     nonce, answer = delivery.nonce, delivery.answer
-    if nonce is None or answer is None:
+    if nonce is None or answer is None or answer.status == UNREAD_STATUS:
         return None
     values = [value.decode("latin-1") for name, value in answer.fields if name.lower() == b"x-casino-signature"]
     if answer_verdict(values, secret=secret, nonce=nonce, status=answer.status, body=answer.body) != "good":
