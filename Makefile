@@ -91,6 +91,18 @@ failover: .venv/.complete ## kill the primary under load, promote its standby, c
 restore-drill: .venv/.complete ## back up, lose the servers, restore in every way of docs/operations.md, count what is left
 	cd tests-e2e && exec ../$(BIN)/python -m faults.restore_drill
 
+.PHONY: nightly
+nightly: .venv/.complete ## everything that CI samples, whole: generators, fuzz, saboteurs, chaos, restores; hours
+	NIGHTLY=1 TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) shared-signing shared-service casino-service provider-service deploy
+	@$(MAKE) fuzz SECONDS=600
+	@$(MAKE) restore-drill
+	@$(MAKE) chaos SECONDS=600
+	@$(MAKE) saboteurs
+
+.PHONY: sbom
+sbom: .venv/.runtime ## write a bill of materials of each image from its lock: build/sbom/*.json (CycloneDX)
+	@deploy/sbom.sh
+
 .PHONY: docs
 docs: .venv/.complete ## render docs/errors.md and the tables of docs/reliability.md
 	$(BIN)/python docs/render_errors.py

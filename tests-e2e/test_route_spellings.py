@@ -23,7 +23,7 @@ from spellings import Spelling, sample, spellings
 from stack import Stack, StartStack
 
 SEED = int(os.environ.get("SEED") or 8)
-SAMPLE = None if os.environ.get("NIGHTLY") else 150
+SAMPLE = None if os.environ.get("NIGHTLY") == "1" else 150
 """Of each route's spellings."""
 REFUSALS = {400: {"malformed_request"}, 404: {"not_found"}, 405: {"method_not_allowed"}, 401: {"signature_missing"}}
 STATUS_LINE = re.compile(rb"HTTP/1\.1 [0-9]{3} ")

@@ -27,6 +27,7 @@ compile deploy/local/requirements.lock deploy/local/pyproject.toml casino-servic
 compile casino-service/requirements.lock casino-service/pyproject.toml "$packages"
 compile provider-service/requirements.lock provider-service/pyproject.toml "$packages"
 compile deploy/locks/build.lock deploy/locks/build.in
+compile deploy/locks/sbom.lock deploy/locks/sbom.in
 if grep -nE '://|^-|file:|@ ' requirements.lock ./*/requirements.lock deploy/*/*.lock; then
   echo "a lock names a place: see above" >&2
   exit 1

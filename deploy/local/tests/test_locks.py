@@ -18,7 +18,7 @@ PACKAGE_LOCKS = {
     "provider-service": ROOT / "provider-service/requirements.lock",
     "deploy/local": RUNTIME_LOCK,
 }
-LOCKS = [ROOT_LOCK, ROOT / "deploy/locks/build.lock", *PACKAGE_LOCKS.values()]
+LOCKS = [ROOT_LOCK, ROOT / "deploy/locks/build.lock", ROOT / "deploy/locks/sbom.lock", *PACKAGE_LOCKS.values()]
 PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)==(\S+)( ;.*)? \\$")
 
 
