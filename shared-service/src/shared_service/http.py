@@ -191,7 +191,7 @@ class RenderErrors:
         try:
             await self._app(scope, receive, noting)
         except ClientGone:
-            log.info("client_gone")
+            refusals_of_strangers.info("client_gone")
         except Exception as error:
             if has_begun:
                 raise
