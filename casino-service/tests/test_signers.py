@@ -14,17 +14,17 @@ from casino_testing.edge import bet, payout, rollback, serving
 from casino_testing.scrape import scrape, until_shown
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet
-from starlette.routing import Route
 
 from casino.callbacks import messages
 from casino.callbacks.routes import Callbacks
 from casino.errors import Refused
 from casino.wallet.commands import WalletCommand
+from shared_service.routing import Route
 from shared_signing.asgi import SignedEndpoints
 
 NOBODY: Final[Any] = None
 NO_SIGNER: Final = [{}, {"signed_by": None}, {"signed_by": ""}, {"signed_by": b"main"}, {"signed_by": True}]
-ROUTES: Final = [route for route in Callbacks(NOBODY, NOBODY, NOBODY, NOBODY).routes() if isinstance(route, Route)]
+ROUTES: Final = Callbacks(NOBODY, NOBODY, NOBODY, NOBODY).routes()
 DECODERS: Final = [messages.debit, messages.credit, messages.rollback]
 
 
@@ -45,7 +45,7 @@ def test_no_endpoint_of_a_provider_reads_what_nobody_signed(route: Route, state:
         "query_string": b"", "state": dict(state),
     }  # fmt: skip
     with pytest.raises(Refused) as caught:
-        asyncio.run(route.app(scope, _nothing_is_read, _nothing_is_sent))  # type: ignore[arg-type]
+        asyncio.run(route.endpoint(scope, _nothing_is_read, _nothing_is_sent))  # type: ignore[arg-type]
     assert caught.value.code == "signature_missing"
 
 

@@ -47,7 +47,7 @@ def test_a_call_has_the_same_bytes_each_time() -> None:
     assert CALL.encode(SESSION) == CALL.encode(SESSION)
 
 
-@pytest.mark.parametrize("balance", ["0", "1", "999999999999999999"])
+@pytest.mark.parametrize("balance", ["0", "1", "999999999999999999", "1000000000000000000", str(2**62)])
 def test_a_good_answer_is_read(balance: str) -> None:
     assert read_answer(CALL, SESSION, json.dumps(GOOD | {"balance": balance}).encode()).balance_minor == int(balance)
 
@@ -56,7 +56,25 @@ def test_a_good_answer_is_read(balance: str) -> None:
     "changed",
     [
         {"balance": balance}
-        for balance in ("-1", "", "1.0", "1e3", "+1", " 1", "01", "١", "9" * 19, 1000, None, True, ["1"], "NaN")
+        for balance in (
+            "-1",
+            "",
+            "1.0",
+            "1e3",
+            "+1",
+            " 1",
+            "01",
+            "١",
+            "9" * 19,
+            str(2**62 + 1),
+            str(2**63),
+            "9" * 400,
+            1000,
+            None,
+            True,
+            ["1"],
+            "NaN",
+        )
     ]
     + [{"currency": value} for value in ("EUR", "usd", None, 1)]
     + [{"transactionId": value} for value in ("T", "", None, 1)]
@@ -125,7 +143,8 @@ def test_the_head_of_the_wallets_chain_is_read_and_a_wallet_without_one_is_fine(
 @pytest.mark.parametrize(
     "head",
     ["", "17", f"17:{'A1' * 32}", f"0:{'a' * 64}", f"-1:{'a' * 64}", f"017:{'a' * 64}", f"17:{'a' * 63}",
-     f"17:{'a' * 65}", f"17:{'a' * 64}\n", f"{10**19}:{'a' * 64}", 17, ["17"], {}, True, f"\u0661:{'a' * 64}"],
+     f"17:{'a' * 65}", f"17:{'a' * 64}\n", f"{10**19}:{'a' * 64}", f"{2**63}:{'a' * 64}",
+     17, ["17"], {}, True, f"\u0661:{'a' * 64}"],
 )  # fmt: skip
 def test_a_malformed_head_is_a_bad_answer(head: object) -> None:
     with pytest.raises(BadAnswer, match="head"):

@@ -152,7 +152,7 @@ def test_every_kind_of_difference_has_a_sentence(owner_url: str) -> None:
         "select pg_get_constraintdef(oid) as text from pg_constraint where conname = 'difference_kind_known'",
     )[0]["text"]
     kinds = [part for part in known.split("'") if part.isidentifier() and part not in ("text",)]
-    assert len(kinds) == 12
+    assert len(kinds) == 14
     assert CONTRADICTION in kinds
     for kind in set(kinds) - {"missing_here", "missing_there", "state"}:
         assert proposal(kind, None, None).endswith(".")

@@ -21,6 +21,8 @@ RELATED: Final = "related"
 BALANCE: Final = "balance"
 HEAD: Final = "head"
 CONTRADICTION: Final = "contradiction"
+UNREADABLE: Final = "unreadable"
+REPEATED: Final = "repeated"
 
 # What the wallet remembers of a refusal: a debit for want of money or by a gate on the player. It is in the feed.
 REMEMBERED: Final = frozenset(

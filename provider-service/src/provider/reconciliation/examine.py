@@ -10,10 +10,10 @@ from typing import Final
 from uuid import UUID
 
 from provider.outbox.calls import rollback_id_of
-from provider.reconciliation.compare import differences
+from provider.reconciliation.compare import UNREADABLE, differences
 from provider.reconciliation.feed import Feed
 from provider.reconciliation.queries import RunBooks
-from provider.reconciliation.sides import Ours, Theirs
+from provider.reconciliation.sides import Ours, Theirs, Unreadable
 
 LOOKS_MAX: Final = 5
 PAUSE_SECONDS: Final = 0.2
@@ -24,7 +24,7 @@ class Examined:
     """Both sides of a transaction at one moment, and how they differ."""
 
     ours: Ours | None
-    theirs: Theirs | None
+    theirs: Theirs | Unreadable | None
     kinds: tuple[str, ...]
 
     @property
@@ -50,6 +50,8 @@ class Examiner:
             # The wallet first: what these books wrote down before is then in its answer, or missing from it.
             theirs = await self._feed.transaction(str(transaction_id), user_id) or told
             ours = await self._ours(transaction_id, user_id)
+            if isinstance(theirs, Unreadable):
+                return Examined(ours, theirs, (UNREADABLE,))
             taken_back = ours is None and await self._is_taken_back(transaction_id)
             looked = Examined(ours, theirs, tuple(differences(ours, theirs, taken_back_here=taken_back)))
             if not looked.kinds or ours == before:
@@ -59,7 +61,7 @@ class Examiner:
             raise RuntimeError("at least one look is taken")
         return looked
 
-    async def bet_there(self, ours: Ours | None) -> Theirs | None:
+    async def bet_there(self, ours: Ours | None) -> Theirs | Unreadable | None:
         """What the wallet tells of the bet of a rollback."""
         if ours is None or ours.kind != "rollback" or ours.related_id is None:
             return None

@@ -4,14 +4,15 @@ Owns the questions, their few retries, and what is believed of the answers: only
 must never move money, and never read a page to its end when it has none.
 """
 
+import json
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from provider.reconciliation.sides import Theirs, read_theirs
+from provider.reconciliation.sides import Odd, Theirs, Unreadable, read_theirs, unreadable
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.judging import server_time
 from provider.wallet_client.messages import BadAnswer, read_error
@@ -23,7 +24,8 @@ PAGE_ROWS: Final = 1000
 ROW_MAX_BYTES: Final = 2048
 """Four identifiers of 128 characters, twice as long where every one has to be escaped, and the rest of a row."""
 PAGE_MAX_BYTES: Final = PAGE_ROWS * ROW_MAX_BYTES
-CURSOR_MAX_DIGITS: Final = 19
+CURSOR_MAX: Final = 2**63 - 1
+DIGITS_MAX: Final = 100
 TRIES_MAX: Final = 5
 FIRST_WAIT_SECONDS: Final = 0.2
 WAIT_MAX_SECONDS: Final = 2.0
@@ -39,10 +41,10 @@ class FeedRefused(Exception):  # noqa: N818 - an outcome, named as the others ar
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some transactions in commit order, and the cursor for those after them."""
+    """Some transactions in commit order, and the cursor for those after them; None: what stands there is none."""
 
-    rows: tuple[Theirs, ...]
-    next: str
+    rows: tuple[Theirs | Unreadable, ...]
+    next: str | None
 
 
 class Feed:
@@ -68,25 +70,26 @@ class Feed:
         response = await self._ask(f"/casino/transactions?after={quote(after, safe='')}&limit={PAGE_ROWS}")
         try:
             return _read_page(response, after)
-        except (BadAnswer, MalformedJson) as error:
+        except BadAnswer as error:
             raise FeedRefused(str(error)) from None
 
-    async def transaction(self, transaction_id: str, user_id: str) -> Theirs | None:
-        """One transaction of a player; None when the wallet has never seen it. Raises `WalletAway`, `FeedRefused`."""
+    async def transaction(self, transaction_id: str, user_id: str) -> Theirs | Unreadable | None:
+        """One transaction of a player; None when the wallet has never seen it. Raises `WalletAway`."""
         # An id of dots would be a dot segment, which paths on the way may resolve.
         segment = quote(transaction_id, safe="").replace(".", "%2E")
         target = f"/casino/transactions/{segment}?userId={quote(user_id, safe='')}"
-        response = await self._ask(target)
-        if response.status_code == 404:
-            if read_error(response.content)[1] != "not_found":
-                raise FeedRefused("a 404 that is not not_found")
-            return None
         try:
-            told = read_theirs(read_object(response.content))
-        except (BadAnswer, MalformedJson) as error:
-            raise FeedRefused(str(error)) from None
-        if (told.transaction_id, told.user_id) != (transaction_id, user_id):
-            raise FeedRefused("another transaction")
+            response = await self._ask(target)
+            if response.status_code == 404:
+                if read_error(response.content)[1] == "not_found":
+                    return None
+                raise BadAnswer("a 404 that is not not_found")
+            members = read_object(response.content)
+        except (FeedRefused, BadAnswer, MalformedJson) as error:
+            return unreadable(None, str(error))
+        told = _read_row(members)
+        if isinstance(told, Theirs) and (told.transaction_id, told.user_id) != (transaction_id, user_id):
+            return unreadable(members, "another transaction")
         return told
 
     async def _ask(self, target: str) -> httpx.Response:
@@ -113,17 +116,50 @@ class Feed:
 def _read_page(response: httpx.Response, after: str) -> Page:
     if response.status_code != 200:
         raise BadAnswer("no feed")
-    members = read_object(response.content)
-    rows, following = members.get("transactions"), members.get("next")
+    members = _decoded(response.content)
+    rows = members.get("transactions")
     if not isinstance(rows, list) or len(rows) > PAGE_ROWS:
         raise BadAnswer("transactions is not a page")
-    if not isinstance(following, str) or not (
-        following.isascii() and following.isdecimal() and len(following) <= CURSOR_MAX_DIGITS
-    ):
-        raise BadAnswer("next is not a cursor")
-    if (following == after) is not (not rows):
-        raise BadAnswer("a page and its cursor do not fit")
-    read = tuple(read_theirs(row) for row in rows)
-    if any(row.state == "cancelled" for row in read):
-        raise BadAnswer("a feed tells what happened, not what was cancelled")
-    return Page(read, following)
+    following = members.get("next")
+    fits = _is_cursor(following) and (following == after) is (not rows)
+    return Page(tuple(_read_row(row, of_feed=True) for row in rows), following if fits else None)
+
+
+def _read_row(members: object, *, of_feed: bool = False) -> Theirs | Unreadable:
+    """One transaction. What is wrong with it is no reason to believe less of its neighbours."""
+    try:
+        row = read_theirs(members)
+    except BadAnswer as error:
+        return unreadable(members, str(error))
+    if of_feed and row.state == "cancelled":
+        return unreadable(members, "a feed tells what happened, not what was cancelled")
+    return row
+
+
+def _is_cursor(value: object) -> bool:
+    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()):
+        return False
+    return len(value) <= len(str(CURSOR_MAX)) and int(value) <= CURSOR_MAX
+
+
+def _decoded(body: bytes) -> dict[str, Any]:
+    """A page, read as strictly as every answer, but row by row: what no JSON value may be is odd where it stands."""
+    try:
+        content = _DECODER.decode(body.decode("utf-8", errors="surrogateescape"))
+    except (ValueError, RecursionError):
+        raise BadAnswer("not JSON") from None
+    if not isinstance(content, dict):
+        raise BadAnswer("not an object that can be read in one way")
+    return content
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Odd:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else Odd("an object with a key twice")
+
+
+def _whole_number(text: str) -> int | Odd:
+    return int(text) if len(text) <= DIGITS_MAX else Odd(f"a number of {len(text)} digits")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_members, parse_int=_whole_number, parse_constant=Odd)

@@ -18,7 +18,7 @@ from provider.reconciliation.examine import Examined, Examiner
 from provider.reconciliation.feed import Feed
 from provider.reconciliation.queries import Difference, RunBooks
 from provider.reconciliation.repairs import Remedy, remedy_for
-from provider.reconciliation.sides import Ours, Theirs, own_id
+from provider.reconciliation.sides import Ours, Theirs, Unreadable, own_id
 from provider.sessions.queries import session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
 from provider.wallet_client.messages import WalletSession
@@ -57,22 +57,23 @@ class Healer:
             if ours.related_id is not None and ours.kind == "rollback"
             else None
         )
+        if isinstance(bet, Unreadable):
+            return False
         tombstone = ours.kind == "rollback" and (bet is None or bet.state in ("cancelled", "refused"))
         return await self._books.settle(ours.transaction_id, theirs, tombstone=tombstone)
 
     async def heal(self, difference: Difference, examiner: Examiner, looked: Examined) -> str | None:
         """Do what is allowed about a difference; says what was done, or None."""
         transaction_id = UUID(difference.transaction_id)
-        round_id = own_id(looked.theirs.round_id) if looked.theirs is not None else None
+        theirs = looked.theirs
+        bet_there = await examiner.bet_there(looked.ours) if theirs is None else None
+        if isinstance(theirs, Unreadable) or isinstance(bet_there, Unreadable):
+            return None  # what cannot be read is nothing to act on
+        round_id = own_id(theirs.round_id) if theirs is not None else None
         session_id = None
         if round_id is not None:
             session_id = await self._books.unpaid_round_session(round_id, difference.user_id)
-        remedy = remedy_for(
-            looked.ours,
-            looked.theirs,
-            round_is_ours=session_id is not None,
-            bet_there=await examiner.bet_there(looked.ours) if looked.theirs is None else None,
-        )
+        remedy = remedy_for(looked.ours, theirs, round_is_ours=session_id is not None, bet_there=bet_there)
         done = False
         if remedy is Remedy.ROLL_BACK and session_id is not None and round_id is not None:
             done = await self._roll_back(transaction_id, session_id, round_id)

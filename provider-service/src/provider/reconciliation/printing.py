@@ -104,4 +104,6 @@ def _table(differences: list[dict[str, Any]]) -> Table:
 def _side(side: dict[str, Any] | None) -> str:
     if side is None:
         return "—"
+    if "unreadable" in side:
+        return f"unreadable: {side['unreadable']}"
     return f"{side['type']} {side['amount']} {side['currency']}, {side['state']}, round {side['roundId']}"

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from provider.db import Pool
 from provider.outbox.books import acceptance_values
 from provider.outbox.calls import DueCall
-from provider.reconciliation.sides import Ours, Theirs
+from provider.reconciliation.sides import Ours, Theirs, Unreadable
 from provider.wallet_client.outcomes import Accepted
 
 LEASE_SECONDS: Final = 60.0
@@ -191,7 +191,13 @@ class RunBooks:
         return [row[0] for row in await self._rows(_CONTRADICTIONS, after, limit)]
 
     async def report(
-        self, run_id: int, kind: str, *, who: tuple[str, str], sides: tuple[Ours | None, Theirs | None], proposed: str
+        self,
+        run_id: int,
+        kind: str,
+        *,
+        who: tuple[str, str],
+        sides: tuple[Ours | None, Theirs | Unreadable | None],
+        proposed: str,
     ) -> None:
         """Write a difference down. `who`: the player and the transaction."""
         shown = [None if side is None else Jsonb(side.shown()) for side in sides]

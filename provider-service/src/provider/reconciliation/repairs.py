@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final
 
 from provider.reconciliation import compare
-from provider.reconciliation.sides import Ours, Theirs
+from provider.reconciliation.sides import Ours, Theirs, Unreadable
 
 
 class Remedy(Enum):
@@ -48,14 +48,18 @@ _SENTENCES: Final = {
     "run the wallet's ledger check for this player.",
     (compare.HEAD, None): "The wallet's chain is not what it answered at the time: its history was rewritten; "
     "run the wallet's ledger check with the heads of these books.",
+    (compare.UNREADABLE, None): "The wallet tells a transaction in a form that the protocol does not have: "
+    "show the operator what it told; what it means was not compared.",
+    (compare.REPEATED, None): "The wallet's feed tells a transaction twice: its positions were damaged, or a copy was "
+    "restored beside the original; run the wallet's ledger check.",
     (compare.CONTRADICTION, None): "The wallet decided against what these books hold: see its code; settle it with the "
     "operator, then clear difference_code.",
 }
 
 
-def proposal(kind: str, ours: Ours | None, theirs: Theirs | None) -> str:
+def proposal(kind: str, ours: Ours | None, theirs: Theirs | Unreadable | None) -> str:
     """A sentence for the person who has to see to it."""
-    what = ours.kind if ours is not None else theirs.kind if theirs is not None else None
+    what = ours.kind if ours is not None else theirs.kind if isinstance(theirs, Theirs) else None
     return _SENTENCES.get((kind, what)) or _SENTENCES[kind, None]
 
 

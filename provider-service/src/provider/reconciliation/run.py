@@ -14,14 +14,22 @@ from uuid import UUID
 import structlog
 
 from provider.db import DATABASE_AWAY
-from provider.reconciliation.compare import CONTRADICTION, MISSING_HERE, PLAYER, can_settle, differences
+from provider.reconciliation.compare import (
+    CONTRADICTION,
+    MISSING_HERE,
+    PLAYER,
+    REPEATED,
+    UNREADABLE,
+    can_settle,
+    differences,
+)
 from provider.reconciliation.examine import Examined, Examiner
 from provider.reconciliation.feed import Feed, FeedRefused, Page, WalletAway
 from provider.reconciliation.healing import Healer
 from provider.reconciliation.lease import Progress, kept
 from provider.reconciliation.queries import Difference, RunBooks
 from provider.reconciliation.repairs import proposal
-from provider.reconciliation.sides import Ours, Theirs, own_id
+from provider.reconciliation.sides import Ours, Theirs, Unreadable, own_id
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +40,9 @@ DIFFERENCES_MAX: Final = 10_000
 FIRST_CURSOR: Final = "0"
 NO_ID: Final = UUID(int=0)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+FOR_PEOPLE: Final = frozenset({PLAYER, CONTRADICTION, UNREADABLE, REPEATED})
+"""Kinds that a second look cannot clear up, and that nothing is done about."""
 
 FAILED: Final = 2
 INTERRUPTED: Final = "interrupted"
@@ -95,33 +106,52 @@ class Reconciliation:
         """Compare every transaction of the feed, up to those that were made while it was read."""
         began = (await self._books.run(progress.run_id)).started_at
         await self._books.forget_seen()
+        cursors = {FIRST_CURSOR}
         for _ in range(PAGES_MAX):
-            if not page.rows or await self._compare_page(progress, page.rows) > began:
+            newest = await self._compare_page(progress, page.rows)
+            if page.next is None:
+                raise FeedRefused("a page and its cursor do not fit")
+            if not page.rows or newest > began:
                 return
+            if page.next in cursors:
+                raise FeedRefused("a cursor came twice")
+            cursors.add(page.next)
             progress.cursor = page.next
             page = await self._feed.page(page.next)
         raise RunStopped("feed_without_end")
 
-    async def _compare_page(self, progress: Progress, rows: Sequence[Theirs]) -> datetime:
+    async def _compare_page(self, progress: Progress, rows: Sequence[Theirs | Unreadable]) -> datetime:
         """Compare a page; returns when the newest of its transactions was written down here."""
-        asked = [(row, own_id(row.transaction_id)) for row in rows]
+        asked = [(row, own_id(row.transaction_id or "")) for row in rows]
         known = await self._books.ours([found for _, found in asked if found is not None])
-        seen, suspects = list[UUID](), list[tuple[Theirs, UUID | None]]()
-        for row, transaction_id in asked:
-            ours = None if transaction_id is None else known.get(transaction_id)
+        told = [(row, found, None if found is None else known.get(found)) for row, found in asked]
+        own = [ours.transaction_id for row, _, ours in told if ours is not None and ours.user_id == row.user_id]
+        unseen = await self._books.note_seen(own)
+        suspects = list[tuple[Theirs, UUID | None]]()
+        for number, (row, transaction_id, ours) in enumerate(told, start=1):
+            if isinstance(row, Unreadable):
+                await self._report_unreadable(progress, row, ours, number)
+                continue
             if ours is not None and ours.user_id == row.user_id:
-                seen.append(ours.transaction_id)
+                if ours.transaction_id not in unseen:
+                    await self._report(progress, Examined(ours, row, (REPEATED,)), row.user_id, row.transaction_id)
+                    continue
+                unseen.discard(ours.transaction_id)
                 if ours.under_way and not await self._settled(ours, row):
                     progress.open_count += 1
             if differences(ours, row):
                 suspects.append((row, transaction_id))
-        if len(await self._books.note_seen(seen)) != len(seen):
-            raise FeedRefused("the feed tells a transaction twice")
         for suspect in suspects:
             await self._suspect(progress, *suspect)
         progress.compared += len(rows)
         self._tell(progress)
         return max((ours.created_at for ours in known.values()), default=NEVER)
+
+    async def _report_unreadable(self, progress: Progress, row: Unreadable, ours: Ours | None, number: int) -> None:
+        """Report a row that cannot be compared, under its ids or, where those are what is wrong, by its place."""
+        ours = ours if ours is not None and ours.user_id == row.user_id else None
+        transaction_id = row.transaction_id or f"row {number} after {progress.cursor}"
+        await self._report(progress, Examined(ours, row, (UNREADABLE,)), row.user_id or "?", transaction_id)
 
     async def _settled(self, ours: Ours, theirs: Theirs) -> bool:
         return self._healer is not None and can_settle(ours, theirs) and await self._healer.settle(ours, theirs)
@@ -191,13 +221,13 @@ class Reconciliation:
             after = page[-1].difference_id
             for difference in page:
                 transaction_id = own_id(difference.transaction_id)
-                if transaction_id is not None and difference.kind not in (PLAYER, CONTRADICTION):
+                if transaction_id is not None and difference.kind not in FOR_PEOPLE:
                     yield difference, transaction_id
 
     async def _close_if_gone(
         self, progress: Progress, difference: Difference, looked: Examined, healed_by: str
     ) -> None:
-        if difference.kind in looked.kinds or looked.under_way:
+        if difference.kind in looked.kinds or UNREADABLE in looked.kinds or looked.under_way:
             return
         await self._books.close(difference.difference_id, healed_by)
         progress.healed += 1

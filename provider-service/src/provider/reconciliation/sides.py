@@ -5,13 +5,12 @@ is read.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from provider.wallet_client.messages import BALANCE, BadAnswer, Head, read_head
+from provider.wallet_client.messages import BadAnswer, Head, read_balance, read_head
 from provider.wire import CURRENCY
 
 AMOUNT_MAX_MINOR: Final = 9_007_199_254_740_991
@@ -19,6 +18,12 @@ KINDS: Final = frozenset({"debit", "credit", "rollback"})
 STATES: Final = frozenset({"committed", "settled", "rolled_back", "refused", "cancelled"})
 _IDENTIFIER: Final = re.compile(r"[ -~]{1,128}")
 _RELATION: Final = {"credit": "relatedTransactionId", "rollback": "originalTransactionId"}
+_MEMBERS: Final = (
+    *("transactionId", "userId", "roundId", "type", "amount", "currency", "state", "balanceAfter"),
+    *(*_RELATION.values(), "head", "at"),
+)
+_TOLD_MAX_CHARS: Final = 128
+_TOLD_MAX_BITS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,27 @@ class Theirs:
             "balanceAfter": _text(self.balance_after_minor),
             "relatedId": self.related_id,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """What the wallet tells of a transaction, and what breaks a rule. Its ids, as far as they are well-formed."""
+
+    transaction_id: str | None
+    user_id: str | None
+    why: str
+    told: dict[str, str]
+
+    def shown(self) -> dict[str, Any]:
+        """For people: a report, a table."""
+        return {"unreadable": self.why, "told": self.told}
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """A JSON value that is none, or too large to be one, in the place where it stood."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,25 +158,53 @@ def read_theirs(members: object) -> Theirs:
         amount_minor=amount,
         currency=money,
         state=state,
-        balance_after_minor=_balance(members.get("balanceAfter"), needed=state != "cancelled"),
+        balance_after_minor=_balance(members, needed=state != "cancelled"),
         related_id=_identifier(members, relation) if relation is not None and has_relation else None,
         head=read_head(members),
     )
 
 
-def _identifier(members: Mapping[str, Any], name: str) -> str:
-    value = members.get(name)
-    if not isinstance(value, str) or _IDENTIFIER.fullmatch(value) is None:
+def unreadable(members: object, why: str) -> Unreadable:
+    """What is left of a transaction that breaks a rule: short, flat, and in characters that any database holds."""
+    found = members if isinstance(members, dict) else {}
+    return Unreadable(
+        transaction_id=_well_formed(found.get("transactionId")),
+        user_id=_well_formed(found.get("userId")),
+        why=why,
+        told={name: _told(found[name]) for name in _MEMBERS if name in found},
+    )
+
+
+def _told(value: object) -> str:
+    match value:
+        case Odd():
+            return value.what
+        case str():
+            text = value[:_TOLD_MAX_CHARS]
+        case None | bool() | float():
+            text = str(value)
+        case int() if value.bit_length() <= _TOLD_MAX_BITS:
+            text = str(value)
+        case _:
+            text = type(value).__name__
+    return "".join(character if " " <= character <= "~" else "?" for character in text)
+
+
+def _well_formed(value: object) -> str | None:
+    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+
+
+def _identifier(members: dict[str, Any], name: str) -> str:
+    value = _well_formed(members.get(name))
+    if value is None:
         raise BadAnswer(f"{name} is not an identifier")
     return value
 
 
-def _balance(value: object, *, needed: bool) -> int | None:
-    if value is None and not needed:
+def _balance(members: dict[str, Any], *, needed: bool) -> int | None:
+    if members.get("balanceAfter") is None and not needed:
         return None
-    if not isinstance(value, str) or BALANCE.fullmatch(value) is None:
-        raise BadAnswer("balanceAfter is not a decimal string")
-    return int(value)
+    return read_balance(members, "balanceAfter")
 
 
 def _text(number: int | None) -> str | None:

@@ -12,8 +12,10 @@ import msgspec
 
 from provider.wire import MalformedJson, read_object
 
-BALANCE: Final = re.compile(r"0|[1-9][0-9]{0,17}")  # any balance fits 64 bits
-HEAD: Final = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
+BALANCE_MAX_MINOR: Final = 2**62
+SEQUENCE_MAX: Final = 2**63 - 1
+BALANCE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+HEAD: Final = re.compile(r"([1-9][0-9]{0,18}):([0-9a-f]{64})")
 CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")  # it goes into logs and tables: nothing else may
 TOKEN_MASK: Final = "****"  # noqa: S105 -- stands in for a token
 
@@ -108,9 +110,7 @@ def read_answer(call: WalletCall, session: WalletSession, body: bytes) -> GoodAn
         members = read_object(body)
     except MalformedJson:
         raise BadAnswer("not a JSON object") from None
-    balance = members.get("balance")
-    if not isinstance(balance, str) or BALANCE.fullmatch(balance) is None:
-        raise BadAnswer("balance is not a decimal string")
+    balance_minor = read_balance(members, "balance")
     if members.get("currency") != session.currency:
         raise BadAnswer("another currency")
     if call.transaction_id is None:
@@ -120,7 +120,15 @@ def read_answer(call: WalletCall, session: WalletSession, body: bytes) -> GoodAn
         raise BadAnswer("another transaction")
     elif members.get("status") != "ok":
         raise BadAnswer("status is not ok")
-    return GoodAnswer(int(balance), members.get("tombstone") is True, read_head(members), members)
+    return GoodAnswer(balance_minor, members.get("tombstone") is True, read_head(members), members)
+
+
+def read_balance(members: dict[str, Any], name: str) -> int:
+    """The balance under this name: a decimal string from 0 to 2^62. Raises `BadAnswer`."""
+    text = members.get(name)
+    if not isinstance(text, str) or BALANCE.fullmatch(text) is None or int(text) > BALANCE_MAX_MINOR:
+        raise BadAnswer(f"{name} is not a decimal string within bounds")
+    return int(text)
 
 
 def read_head(members: dict[str, Any]) -> Head | None:
@@ -129,7 +137,7 @@ def read_head(members: dict[str, Any]) -> Head | None:
     if text is None:
         return None
     found = HEAD.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
+    if found is None or int(found[1]) > SEQUENCE_MAX:
         raise BadAnswer("head is not a sequence and a hash")
     return Head(int(found[1]), found[2])
 
