@@ -1,4 +1,4 @@
-"""What one service may say is what the other reads: the bounds of both decoders, held against each other.
+"""What one service may say is what the other reads: the bounds of both decoders, held against each other. Row G3.
 
 Red before: a wallet may hold 2^62, and from 10^18 on the provider read no balance and no feed.
 """

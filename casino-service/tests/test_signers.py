@@ -39,7 +39,7 @@ async def _nothing_is_sent(_message: Any) -> None:
 @pytest.mark.parametrize("state", NO_SIGNER, ids=repr)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: str(route.path))
 def test_no_endpoint_of_a_provider_reads_what_nobody_signed(route: Route, state: dict[str, Any]) -> None:
-    """Every endpoint there is, money and reading alike: the list is the service's own."""
+    """Row E3. Every endpoint there is, money and reading alike: the list is the service's own."""
     scope = {
         "type": "http", "method": "POST", "path": route.path, "path_params": {"transaction_id": "t"}, "headers": [],
         "query_string": b"", "state": dict(state),
@@ -63,7 +63,7 @@ def test_no_message_becomes_a_command_without_its_signer(decode: Any, state: dic
 
 @pytest.mark.anyio
 async def test_a_hole_in_the_edge_pays_nobody(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red before: POST /casino/credit%0A went round the signature, and paid."""
+    """Row E3. Red before: POST /casino/credit%0A went round the signature, and paid."""
 
     async def hole(self: SignedEndpoints, *arguments: Any) -> None:
         await self._app(*arguments)
@@ -146,6 +146,10 @@ async def test_a_transaction_that_nobody_signed_is_shown(own_database: str) -> N
         await service.launch()
         assert (await scrape(service.anybody)).value("casino_unsigned_transactions") == 0
     tenant.close()
+
+
+def test_the_generator_has_every_endpoint() -> None:
+    assert len(ROUTES) == 6
 
 
 def test_the_count_is_answered_by_an_index_that_is_empty(wallet: Wallet, tenant: Tenant) -> None:

@@ -150,7 +150,7 @@ def test_the_generator_makes_every_member_wrong_and_leaves_some_rows_right() -> 
 def test_every_bad_row_is_a_difference_and_its_neighbours_are_compared(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
-    """Red before: each of them ended the run, and nobody learned which row it was."""
+    """Row B11. Red before: each of them ended the run, and nobody learned which row it was."""
     play(database_url, wallet)
     own = own_texts(owner_url, wallet)
     assert len(own) >= 5

@@ -231,6 +231,11 @@ DEEDS: Final = [
         BET.format("recorded_at = 'infinity', entry_hash = null"),
         frozenset({(HASH, "1", "bet", 2)}),
     ),
+    Deed(
+        "a bet of no formula that there is and without a hash",
+        BET.format("entry_formula = 3, entry_hash = null"),
+        frozenset({(HASH, "1", "bet", 2)}),
+    ),
     Deed("a bet without a hash", BET.format("entry_hash = null"), frozenset({(HASH, "1", "bet", 2)})),
     Deed("a payout made larger wherever it stands", WIN_MORE_EVERYWHERE, frozenset({(HASH, "1", "payout", 2)})),
     Deed(
