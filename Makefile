@@ -3,7 +3,7 @@
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
-unexport PYTHONPATH VIRTUAL_ENV PYTHONHOME
+unexport VIRTUAL_ENV PYTHONPATH $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLES)))
 
 PYTHON ?=
 BIN := .venv/bin
@@ -24,11 +24,11 @@ help: ## show this list
 
 .PHONY: demo
 demo: .venv/.runtime ## start everything, play the scripted round, show it as a table, stop
-	@exec $(BIN)/python -m local_stack demo
+	@exec $(BIN)/python -m local_stack demo --parent $$PPID
 
 .PHONY: serve
 serve: .venv/.runtime ## start everything and stay in the foreground until Ctrl-C
-	@exec $(BIN)/python -m local_stack serve
+	@exec $(BIN)/python -m local_stack serve --parent $$PPID
 
 .PHONY: simulate
 simulate: .venv/.runtime ## play the scripted round against a running stack

@@ -10,6 +10,6 @@ fi
 if [ -L .state/postgres ]; then
   rm -rf "$(readlink -f .state/postgres)"
 fi
-rm -rf .state .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+rm -rf .state .venv .venv.lock build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 echo "clean"

@@ -2,10 +2,24 @@
 # Makes .venv hold what a make target needs: nothing but Python 3.11 or newer and pip are asked of the machine.
 #   deploy/set-up.sh runtime|complete [python]
 # `runtime` runs the stack, `complete` also tests and checks it. Every package comes by its hash from a lock file.
+# One set-up at a time: another one waits. One that was cut short is begun again from nothing.
 set -eu
 cd "$(dirname "$0")/.."
+unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_PYTHON PIP_DRY_RUN PIP_REQUIREMENT PIP_CONSTRAINT PIP_REQUIRE_VIRTUALENV
+umask 022 # root hands PostgreSQL to another account, which must be able to read its programs
 size=$1 wanted=${2:-}
 own="shared-signing shared-service casino-service provider-service deploy/local"
+case $size in
+runtime) inputs="deploy/set-up.sh deploy/local/requirements.lock" ;;
+complete)
+  inputs="deploy/set-up.sh requirements.lock"
+  for package in $own; do inputs="$inputs $package/pyproject.toml"; done
+  ;;
+*)
+  echo "usage: $0 runtime|complete [python]" >&2
+  exit 2
+  ;;
+esac
 
 is_recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
@@ -22,10 +36,37 @@ find_python() {
   exit 1
 }
 
+# Becomes this script again, with the lock held by every process of it: the lock ends with the last of them.
+HOLD_LOCK='
+import fcntl, os, sys
+try:
+    lock = os.open(".venv.lock", os.O_RDWR | os.O_CREAT, 0o644)
+except OSError as error:
+    sys.exit(f"set-up: nothing can be written to {os.getcwd()} ({error.strerror}): use a checkout of your own")
+os.set_inheritable(lock, True)
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("set-up: waiting for another one in this checkout", flush=True)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+os.environ["SET_UP_LOCK_HOLDER"] = str(os.getpid())
+os.execv("/bin/sh", ["sh", "deploy/set-up.sh", *sys.argv[1:]])
+'
+if [ "${SET_UP_LOCK_HOLDER:-}" != $$ ]; then
+  python=$(find_python)
+  exec "$python" -I -c "$HOLD_LOCK" "$size" "$wanted"
+fi
+
+is_done() {
+  [ -e ".venv/.$size" ] && [ -z "$(find $inputs -newer ".venv/.$size")" ] && .venv/bin/python -c '' 2>/dev/null
+}
+
 make_environment() {
   python=$(find_python)
   echo "set-up: making .venv with $("$python" --version) ($python)"
   rm -rf .venv
+  mkdir .venv
+  touch .venv/.unfinished
   # Without a pip of its own an environment is made 20 times faster and needs no ensurepip; the machine's pip fills it.
   if "$python" -m pip --python "$python" --version >/dev/null 2>&1; then
     "$python" -m venv --without-pip .venv
@@ -50,27 +91,33 @@ install_lock() {
   install --require-hashes --only-binary :all: -r "$1"
 }
 
-.venv/bin/python -c '' 2>/dev/null || make_environment
+is_done && exit
+is_whole() {
+  { [ -e .venv/.runtime ] || [ -e .venv/.complete ]; } && [ ! -e .venv/.unfinished ] && .venv/bin/python -c '' 2>/dev/null
+}
+is_whole || make_environment
+touch .venv/.unfinished
 site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 sources="$site/repository-sources.pth"
-case $size in
-runtime)
+if [ "$size" = runtime ]; then
   install_lock deploy/local/requirements.lock
-  # Running needs only the sources on the path: building the packages would take longer than the rest of the demo.
-  for package in $own; do echo "$PWD/$package/src"; done >"$sources"
-  ;;
-complete)
+  # Running needs only the sources on the path: building packages would take longer than the rest of the demo. Relative
+  # to the file, so that neither the checkout's name nor its place matters.
+  .venv/bin/python -c 'import os, sys; print(*(os.path.relpath(f"{each}/src", sys.argv[1]) for each in sys.argv[2:]), sep="\n")' \
+    "$site" $own >"$sources"
+  for service in casino provider; do
+    printf '#!/bin/sh\nexec "$(dirname "$0")/python" -m %s "$@"\n' $service >.venv/bin/$service
+    chmod +x .venv/bin/$service
+  done
+else
   install_lock requirements.lock
   echo "set-up: installing the repository's own packages in place"
+  rm -f .venv/bin/casino .venv/bin/provider
   set --
   for package in $own; do set -- "$@" -e "./$package"; done
   install --no-build-isolation "$@"
   rm -f "$sources"
-  touch .venv/.runtime  # of which this is a superset
-  ;;
-*)
-  echo "usage: $0 runtime|complete [python]" >&2
-  exit 2
-  ;;
-esac
+  touch .venv/.runtime # of which this is a superset
+fi
 touch ".venv/.$size"
+rm .venv/.unfinished

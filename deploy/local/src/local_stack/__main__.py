@@ -4,9 +4,16 @@ Owns the terminal, the signals and the exit code, and nothing else.
 """
 
 import os
+
+from shared_service import host_variables
+
+IGNORED = host_variables.ignore(os.environ)  # before the database's library is imported, which reads some
+
+import shlex
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +26,28 @@ from rich.text import Text
 
 from local_stack.child import last_lines
 from local_stack.cluster import remove_cluster
+from local_stack.environment_files import environment_file
 from local_stack.log_follower import LogFollower
 from local_stack.round_table import print_verdict
 from local_stack.scripted_round import DEMO_START_MINOR, RoundNotPlayedError, judge, play_round
-from local_stack.settings import CASINO, DEFAULT_PORTS, PROVIDER, SERVICES, StackSettings, from_environment, hermetic
+from local_stack.settings import (
+    CASINO,
+    PROVIDER,
+    SERVICES,
+    StackSettings,
+    from_environment,
+    hermetic,
+    service_url,
+)
 from local_stack.stack import RunningStack, running_stack
 
 TABLE_COLUMNS_MIN = 128
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PARENT_POLL_SECONDS = 0.2
+
+parent_option = click.option(
+    "--parent", type=int, help="Stop when the process with this id is no longer the parent of this one."
+)
 
 
 class StopRequested(BaseException):
@@ -34,7 +55,7 @@ class StopRequested(BaseException):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable(parent: int | None) -> Iterator[None]:
     """Turns the first stop signal into StopRequested; later ones change nothing, so that stopping can finish."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -43,8 +64,18 @@ def stoppable() -> Iterator[None]:
         raise StopRequested
 
     for number in STOP_SIGNALS:
-        signal.signal(number, stop)
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
+            signal.signal(number, stop)
+    if parent is not None:
+        threading.Thread(target=_stop_without, args=[parent], name="parent-watch", daemon=True).start()
     yield
+
+
+def _stop_without(parent: int) -> None:
+    """make that is killed tells nobody: without this the stack would go on, and hold its ports."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def terminal() -> Console:
@@ -79,13 +110,14 @@ def main() -> None:
 
 
 @main.command()
-def serve() -> None:
+@parent_option
+def serve(parent: int | None) -> None:
     """Start PostgreSQL and both services and stay in the foreground until Ctrl-C."""
     console = terminal()
     settings = from_environment(os.environ)
     logs = {name: settings.state_dir / "logs" / f"{name}.log" for name in SERVICES}
     try:
-        with stoppable(), LogFollower(console, logs), running_stack(settings, Progress(console)) as stack:
+        with stoppable(parent), LogFollower(console, logs), running_stack(settings, Progress(console)) as stack:
             _print_addresses(console, stack)
             stack.watch()
     except StopRequested:
@@ -100,18 +132,30 @@ def _print_addresses(console: Console, stack: RunningStack) -> None:
         "PostgreSQL": f"127.0.0.1:{stack.postgres.port}" if stack.postgres else "as given in the environment",
         "state": str(settings.state_dir),
         "logs": str(settings.state_dir / "logs"),
+        **{f"{service} …": _command_line(settings, service) for service in SERVICES},
     }
     for name, place in lines.items():
         console.print(Text(f"{name:>12}  {place}"), soft_wrap=True)
+    if published := settings.demo_secrets():
+        said = " and ".join(f"{name}={secret}" for name, secret in published.items())
+        console.print(Text(f"demo secrets are in force, which everybody knows: {said}", style="yellow"), soft_wrap=True)
     console.print(Text("ready: play a round with `make simulate`, stop with Ctrl-C", style="bold green"))
 
 
+def _command_line(settings: StackSettings, service: str) -> str:
+    """How a command of a service is run on this stack."""
+    program = Path(sys.executable).with_name(service)
+    file = shlex.quote(str(environment_file(settings, service)))
+    return f"set -a; . {file}; set +a; {shlex.quote(str(program))} --help"
+
+
 @main.command()
-def demo() -> None:
+@parent_option
+def demo(parent: int | None) -> None:
     """Start everything in a temporary folder, play the scripted round, show it and stop."""
     console = terminal()
     try:
-        with stoppable(), temporary_state() as state_dir:
+        with stoppable(parent), temporary_state() as state_dir:
             passed = _play_demo(console, hermetic(state_dir))
     except StopRequested:
         console.print("stopped before the round was played")
@@ -135,9 +179,8 @@ def _play_demo(console: Console, settings: StackSettings) -> bool:
 
 @main.command()
 def simulate() -> None:
-    """Play the scripted round against a running stack, at CASINO_URL or CASINO_PORT."""
-    port = os.environ.get("CASINO_PORT") or DEFAULT_PORTS[CASINO]
-    casino_url = os.environ.get("CASINO_URL") or f"http://127.0.0.1:{port}"
+    """Play the scripted round against a running stack, at CASINO_URL or CASINO_HOST and CASINO_PORT."""
+    casino_url = os.environ.get("CASINO_URL") or service_url(os.environ, CASINO)
     verdict = judge(play_round(casino_url.rstrip("/")))
     print_verdict(terminal(), verdict)
     sys.exit(0 if verdict.passed else 1)
@@ -145,10 +188,12 @@ def simulate() -> None:
 
 def run() -> None:
     """Failures that a person can do something about are one message, not a traceback."""
+    if IGNORED:
+        click.echo(f"ignored {', '.join(IGNORED)}: addresses of databases say how to connect", err=True)
     try:
         main()
     except (RuntimeError, ValueError, OSError, RoundNotPlayedError) as error:
-        Console(stderr=True, highlight=False).print(Text(f"FAILED  {error}", style="bold red"))
+        Console(stderr=True, highlight=False).print(Text(f"FAILED  {error}", style="bold red"), soft_wrap=True)
         sys.exit(1)
 
 

@@ -6,12 +6,14 @@ Never creates an account and never changes permissions outside the folders it is
 
 import os
 import pwd
+import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 CANDIDATES = ("postgres", "nobody")
+SHARED = Path("/var/lib/local-stack")  # the system cleans temporary folders away, and never this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +67,24 @@ def can_enter(account: Account | None, folder: Path) -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def shared_folder(account: Account, private: Path) -> Path:
+    """A folder that only root can write to and every account can enter, for what cannot stay in `private`."""
+    try:
+        SHARED.mkdir(mode=0o755, parents=True, exist_ok=True)
+        refuse_foreign(SHARED)
+        SHARED.chmod(0o755)  # whatever the umask is
+    except OSError as error:
+        raise RuntimeError(
+            f"the account {account.name} cannot enter {private}, and {SHARED} cannot be made ({error.strerror}):"
+            " set STACK_STATE_DIR to a folder that every account can enter, and keep the checkout in such a folder"
+        ) from error
+    return SHARED
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Use only what this account itself put there: others could change the programs or read the data."""
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        raise RuntimeError(f"{folder} is not a folder that only this account can write to: remove it")

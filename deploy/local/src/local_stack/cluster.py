@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from local_stack.account import Account, can_enter, run_as
-from local_stack.binaries import READABLE_CACHE
+from local_stack.account import Account, can_enter, run_as, shared_folder
 from local_stack.ports import HOST
 
 SUPERUSER = "postgres"
+MADE = "postgres.made"
 INITDB_TIMEOUT_SECONDS = 120
 
 # What may never be switched off: an answered debit must survive a power cut.
@@ -38,10 +38,18 @@ TUNED = MappingProxyType(
 )
 
 
+class DataLostError(RuntimeError):
+    """A database was kept here once and is gone. A new one in its place would pass for it."""
+
+
 def place_cluster(state_dir: Path, account: Account | None) -> Path:
-    """The folder of the cluster inside the state folder, owned by the account that runs the server."""
+    """The folder of the cluster inside the state folder, owned by the account that runs the server.
+
+    Raises DataLostError when a cluster was made here before and is gone.
+    """
     state_dir.mkdir(parents=True, exist_ok=True)
     cluster = state_dir / "postgres"
+    _refuse_lost(state_dir, cluster)
     if account is None:
         cluster.mkdir(mode=0o700, exist_ok=True)
         return cluster
@@ -50,20 +58,41 @@ def place_cluster(state_dir: Path, account: Account | None) -> Path:
         if can_enter(account, state_dir):
             cluster.mkdir(mode=0o700)
         else:
-            cluster.unlink(missing_ok=True)  # a link whose target was cleaned away
             cluster.symlink_to(_folder_elsewhere(state_dir, account))
     os.chown(cluster, account.uid, account.gid)
     return cluster
 
 
+def _refuse_lost(state_dir: Path, cluster: Path) -> None:
+    made = state_dir / MADE
+    if (cluster / "data" / "PG_VERSION").exists():
+        return
+    if made.exists() or (cluster.is_symlink() and not cluster.exists()):
+        place = made.read_text("utf-8").strip() if made.exists() else str(cluster.readlink())
+        raise DataLostError(
+            f"the database of this stack was in {place} and is gone: put it back, or remove {state_dir} for a new one"
+        )
+
+
+def remember_cluster(state_dir: Path) -> None:
+    """Note where the cluster is, from the moment it is whole: a later start knows that there was one."""
+    made = state_dir / MADE
+    if not made.exists():
+        made.write_text(f"{(state_dir / 'postgres').resolve()}\n", "utf-8")
+
+
 def _folder_elsewhere(state_dir: Path, account: Account) -> Path:
     """Below a private folder, such as /root, the server's account gets no further: its files go to a shared place."""
     digest = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]
-    folder = READABLE_CACHE / f"local-stack-{digest}"
+    folder = shared_folder(account, state_dir) / f"data-{digest}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if folder.is_symlink() or status.st_uid not in {os.geteuid(), account.uid}:
         raise RuntimeError(f"{folder} belongs to somebody else: remove it or choose another state folder")
+    if (folder / "data").exists():
+        raise RuntimeError(
+            f"{folder} holds the database of an earlier {state_dir}, whose passwords are gone: remove it for a new one"
+        )
     return folder
 
 
@@ -72,6 +101,7 @@ def remove_cluster(state_dir: Path) -> None:
     cluster = state_dir / "postgres"
     shutil.rmtree(cluster.resolve(), ignore_errors=True)
     cluster.unlink(missing_ok=True)
+    (state_dir / MADE).unlink(missing_ok=True)
 
 
 def initialise(data_dir: Path, *, bin_dir: Path, account: Account | None, password: str) -> None:

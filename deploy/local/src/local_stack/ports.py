@@ -1,5 +1,6 @@
 """Loopback ports: a free one, and whether a wanted one is taken."""
 
+import errno
 import secrets
 import socket
 
@@ -20,11 +21,17 @@ def free_port() -> int:
     raise OSError(f"{TRIES_MAX} ports tried, none free")
 
 
-def is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return True
+def is_taken(port: int, host: str = HOST) -> bool:
+    """Whether somebody listens on an address of the host. Raises OSError when it is no address of this machine."""
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                return True
     return False

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from local_stack.account import server_account
 from local_stack.binaries import find_programs
 from local_stack.child import last_lines, start_child
-from local_stack.cluster import DURABLE, SUPERUSER, initialise, place_cluster, write_settings
+from local_stack.cluster import DURABLE, SUPERUSER, initialise, place_cluster, remember_cluster, write_settings
 from local_stack.passwords import Passwords
 from local_stack.ports import HOST, free_port
 
@@ -77,6 +77,7 @@ class Postgres:
         if not (self.data_dir / "PG_VERSION").exists():
             password = self.passwords.of(SUPERUSER)
             initialise(self.data_dir, bin_dir=self.bin_dir, account=self._account, password=password)
+        remember_cluster(self.state_dir)
         self._clear_stale_pidfile()
         for attempt in range(1, PORT_ATTEMPTS_MAX + 1):
             try:

@@ -17,7 +17,9 @@ DEFAULT_OPS_PORTS = {CASINO: 8001, PROVIDER: 8101}
 DEMO_SECRETS = {CASINO: "casino-secret", PROVIDER: "provider-secret"}
 DEFAULT_STATE_DIR = ".state"
 DEMO_FLAG = "CASINO_DEMO"
+YES = frozenset({"1", "true", "yes", "on"})
 PORT_MAX = 65_535
+EVERY_ADDRESS = {"0.0.0.0": HOST, "::": "::1"}  # noqa: S104 -- listened on if the operator says so; asked on loopback
 
 
 class BadSettingError(ValueError):
@@ -29,12 +31,25 @@ class StackSettings:
     """Everything that distinguishes one stack from another."""
 
     state_dir: Path
+    hosts: Mapping[str, str]
     ports: Mapping[str, int]
     ops_ports: Mapping[str, int]
     base: Mapping[str, str]  # what both services see
 
+    def demo_secrets(self) -> dict[str, str]:
+        """The variables that hold a published secret, and what everybody knows to be in them."""
+        secrets = {f"{service.upper()}_SECRET": DEMO_SECRETS[service] for service in SERVICES}
+        return {name: secret for name, secret in secrets.items() if self.base.get(name) == secret}
+
     def url(self, service: str) -> str:
-        return f"http://{HOST}:{self.ports[service]}"
+        return _url(self.hosts[service], self.ports[service])
+
+    def listeners(self, service: str) -> dict[str, tuple[str, int]]:
+        """Host and port of each listener, by what their variables begin with."""
+        return {
+            service.upper(): (self.hosts[service], self.ports[service]),
+            f"{service.upper()}_OPS": (_host(self.base, service, "OPS_HOST"), self.ops_ports[service]),
+        }
 
     def given_database_url(self, service: str, *, owner: bool = False) -> str | None:
         middle = "_OWNER" if owner else ""
@@ -50,7 +65,8 @@ class StackSettings:
 
 
 def from_environment(environ: Mapping[str, str]) -> StackSettings:
-    """The stack of `serve`: ports, secrets, databases and state folder as the environment says."""
+    """The stack of `serve`: addresses, secrets, databases and state folder as the environment says."""
+    environ = _with_databases_from_files({name: value for name, value in environ.items() if value.strip()})
     ports = {service: _port(environ, f"{service.upper()}_PORT", DEFAULT_PORTS[service]) for service in SERVICES}
     ops_ports = {
         service: _port(environ, f"{service.upper()}_OPS_PORT", DEFAULT_OPS_PORTS[service]) for service in SERVICES
@@ -58,8 +74,23 @@ def from_environment(environ: Mapping[str, str]) -> StackSettings:
     chosen = [*ports.values(), *ops_ports.values()]
     if twice := [port for port in chosen if chosen.count(port) > 1]:
         raise BadSettingError(f"port {twice[0]} is chosen twice: see CASINO_PORT, PROVIDER_PORT and their _OPS_PORT")
-    state_dir = Path(environ.get("STACK_STATE_DIR") or DEFAULT_STATE_DIR).resolve()
-    return StackSettings(state_dir, ports, ops_ports, _base(environ, ports, ops_ports))
+    wanted = Path(environ.get("STACK_STATE_DIR", DEFAULT_STATE_DIR).strip())
+    try:
+        state_dir = wanted.resolve()
+    except (OSError, RuntimeError) as error:  # a link to itself
+        raise BadSettingError(f"the state folder {wanted} cannot be used ({error}): set STACK_STATE_DIR") from error
+    hosts = {service: _host(environ, service) for service in SERVICES}
+    return StackSettings(state_dir, hosts, ports, ops_ports, _base(environ, hosts, ports, ops_ports))
+
+
+def _with_databases_from_files(environ: dict[str, str]) -> dict[str, str]:
+    for name in [f"{service.upper()}{middle}_DATABASE_URL" for service in SERVICES for middle in ("", "_OWNER")]:
+        path = environ.pop(f"{name}_FILE", None)
+        if path is not None:
+            if name in environ:
+                raise BadSettingError(f"{name} and {name}_FILE are both set: choose one")
+            environ[name] = Path(path).read_text("utf-8").strip()
+    return environ
 
 
 def hermetic(state_dir: Path) -> StackSettings:
@@ -67,17 +98,36 @@ def hermetic(state_dir: Path) -> StackSettings:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("CASINO_", "PROVIDER_"))}
     ports = {service: free_port() for service in SERVICES}
     ops_ports = {service: free_port() for service in SERVICES}
-    return StackSettings(state_dir.resolve(), ports, ops_ports, _base(environ, ports, ops_ports))
+    hosts = dict.fromkeys(SERVICES, HOST)
+    return StackSettings(state_dir.resolve(), hosts, ports, ops_ports, _base(environ, hosts, ports, ops_ports))
 
 
-def _base(environ: Mapping[str, str], ports: Mapping[str, int], ops_ports: Mapping[str, int]) -> dict[str, str]:
+def service_url(environ: Mapping[str, str], service: str) -> str:
+    """Where a service is asked: its host's address on this machine, and its port."""
+    return _url(_host(environ, service), _port(environ, f"{service.upper()}_PORT", DEFAULT_PORTS[service]))
+
+
+def _url(host: str, port: int) -> str:
+    asked = EVERY_ADDRESS.get(host, host)
+    return f"http://[{asked}]:{port}" if ":" in asked else f"http://{asked}:{port}"
+
+
+def _host(environ: Mapping[str, str], service: str, name: str = "HOST") -> str:
+    """As the service reads it: without the brackets that IPv6 has beside a port."""
+    return environ.get(f"{service.upper()}_{name}", "").strip().strip("[]") or HOST
+
+
+def _base(
+    environ: Mapping[str, str], hosts: Mapping[str, str], ports: Mapping[str, int], ops_ports: Mapping[str, int]
+) -> dict[str, str]:
     base = {"LOG_FORMAT": "console", "NO_COLOR": "1", **environ, "PYTHONUNBUFFERED": "1"}
     base.setdefault(DEMO_FLAG, "1")
     for service in SERVICES:
         base[f"{service.upper()}_PORT"] = str(ports[service])
         base[f"{service.upper()}_OPS_PORT"] = str(ops_ports[service])
-        base.setdefault(f"{service.upper()}_URL", f"http://{HOST}:{ports[service]}")
-        if base[DEMO_FLAG] == "1":
+        base[f"{service.upper()}_HOST"] = hosts[service]
+        base.setdefault(f"{service.upper()}_URL", _url(hosts[service], ports[service]))
+        if base[DEMO_FLAG].strip().lower() in YES and f"{service.upper()}_SECRET_FILE" not in base:
             base.setdefault(f"{service.upper()}_SECRET", DEMO_SECRETS[service])
     return base
 

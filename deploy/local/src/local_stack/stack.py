@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from local_stack.databases import ServiceUrls, prepare_database
+from local_stack.environment_files import write_environment
 from local_stack.ports import is_taken
 from local_stack.postgres import Postgres
 from local_stack.service import Command, Service, ServiceFailedError
@@ -41,12 +43,17 @@ class RunningStack:
 def running_stack(settings: StackSettings, announce: Announce) -> Iterator[RunningStack]:
     """Everything up and ready inside the block, everything down after it."""
     log_dir = settings.state_dir / "logs"
-    log_dir.mkdir(parents=True, exist_ok=True)
-    with _locked(settings.state_dir), ExitStack() as down:
+    try:
+        log_dir.mkdir(parents=True, exist_ok=True)
+        lock = (settings.state_dir / "lock").open("a")
+    except OSError as error:
+        raise BadSettingError(
+            f"the state folder {settings.state_dir} cannot be used ({error.strerror}): set STACK_STATE_DIR"
+        ) from error
+    with lock, ExitStack() as down:
+        _take(lock, settings.state_dir)
         for service in SERVICES:
-            for name, port in (("PORT", settings.ports[service]), ("OPS_PORT", settings.ops_ports[service])):
-                if is_taken(port):
-                    raise BadSettingError(f"port {port} is taken: set {service.upper()}_{name} to another one")
+            _require_free(service, settings)
         postgres, urls = _databases(settings, announce, down)
         announce("migrating both schemas and loading the demo data")
         _migrate(settings, urls, log_dir, down)
@@ -54,18 +61,29 @@ def running_stack(settings: StackSettings, announce: Announce) -> Iterator[Runni
         services = tuple(_start(settings, urls, log_dir, down))
         for running in services:
             running.wait_until_ready()
+        for service in SERVICES:
+            write_environment(settings, service, urls[service])
         yield RunningStack(settings, postgres, services)
         announce("stopping")
 
 
-@contextmanager
-def _locked(state_dir: Path) -> Iterator[None]:
-    with (state_dir / "lock").open("a") as file:
+def _take(lock: IO[str], state_dir: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BadSettingError(f"another stack is running in {state_dir}: set STACK_STATE_DIR") from None
+
+
+def _require_free(service: str, settings: StackSettings) -> None:
+    for name, (host, port) in settings.listeners(service).items():
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadSettingError(f"another stack is running in {state_dir}: set STACK_STATE_DIR") from None
-        yield
+            taken = is_taken(port, host)
+        except OSError as error:
+            raise BadSettingError(
+                f"nobody can listen on {host}, port {port} ({error.strerror}): set {name}_HOST and {name}_PORT"
+            ) from error
+        if taken:
+            raise BadSettingError(f"port {port} is taken: set {name}_PORT to another one")
 
 
 def _databases(

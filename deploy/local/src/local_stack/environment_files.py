@@ -1,0 +1,31 @@
+"""Files with which every command of a service acts on a running stack, as `set -a; . .state/casino.env; set +a`."""
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+from local_stack.databases import ServiceUrls
+from local_stack.settings import StackSettings
+
+OF_A_SERVICE = re.compile(r"(CASINO|PROVIDER|LOG)_[A-Z0-9_]+")
+
+
+def environment_file(settings: StackSettings, service: str) -> Path:
+    return settings.state_dir / f"{service}.env"
+
+
+def write_environment(settings: StackSettings, service: str, urls: ServiceUrls) -> None:
+    """One NAME=value to a line, quoted for a shell where need be; nobody but this account can read it."""
+    environment = settings.environment(
+        service, database_url=urls.database_url, owner_database_url=urls.owner_database_url
+    )
+    lines = [
+        f"{name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()) if OF_A_SERVICE.fullmatch(name)
+    ]
+    path = environment_file(settings, service)
+    whole = path.with_suffix(".env.new")
+    whole.unlink(missing_ok=True)
+    with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.writelines(lines)
+    whole.replace(path)

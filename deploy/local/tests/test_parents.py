@@ -1,0 +1,64 @@
+"""Whoever started the stack may be killed, or its terminal may close: nothing of the stack stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from serving import READY_SECONDS, STOP_SECONDS, clean_environment, eventually, is_alive
+
+from local_stack.ports import free_port
+
+CHECKOUT = Path(__file__).parents[3]
+BY_MAKE = ["make", "-C", str(CHECKOUT), "-o", ".venv/.runtime", "serve"]
+BY_NOHUP = ["nohup", sys.executable, "-m", "local_stack", "serve"]
+
+
+@contextmanager
+def stack_of(command: list[str], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """The process that was started, and every other one of the stack, ready."""
+    ports = {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port()), "CASINO_WORKERS": "2"}
+    output = folder / "output"
+    with output.open("wb") as written:
+        first = subprocess.Popen(
+            command, env=clean_environment() | ports | {"STACK_STATE_DIR": str(folder / "state")}, cwd=folder,
+            stdin=subprocess.DEVNULL, stdout=written, stderr=written, start_new_session=True,
+        )  # fmt: skip
+    try:
+        assert eventually(lambda: "ready: " in output.read_text() or first.poll() is not None, seconds=READY_SECONDS)
+        assert first.poll() is None, output.read_text()
+        others = [child.pid for child in psutil.Process(first.pid).children(recursive=True)]
+        yield first, others
+    finally:
+        if first.poll() is None:
+            first.terminate()
+        first.wait(STOP_SECONDS)
+        assert eventually(lambda: not any(map(is_alive, others)), seconds=STOP_SECONDS), output.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_stack_ends_when_its_make_is_killed(number: signal.Signals, tmp_path: Path) -> None:
+    with stack_of(BY_MAKE, tmp_path) as (make, others):
+        assert len(others) > 5  # the stack itself, the casino and its workers, the provider, the server's processes
+        make.send_signal(number)
+        make.wait(STOP_SECONDS)
+        assert eventually(lambda: not any(map(is_alive, others)), seconds=STOP_SECONDS)
+
+
+def test_a_terminal_that_closes_ends_a_stack(tmp_path: Path) -> None:
+    """It sends SIGHUP to every process of its group."""
+    with stack_of(BY_MAKE, tmp_path) as (make, others):
+        os.killpg(make.pid, signal.SIGHUP)
+        make.wait(STOP_SECONDS)
+        assert eventually(lambda: not any(map(is_alive, others)), seconds=STOP_SECONDS)
+
+
+def test_nohup_keeps_a_stack_when_the_terminal_closes(tmp_path: Path) -> None:
+    with stack_of(BY_NOHUP, tmp_path) as (stack, others):
+        os.killpg(stack.pid, signal.SIGHUP)
+        assert not eventually(lambda: not all(map(is_alive, [stack.pid, *others])), seconds=2)
