@@ -28,6 +28,7 @@ SCHEMA: Final = "casino"
 OWNER_ROLE: Final = "casino_owner"
 APP_ROLE: Final = "casino_app"
 MIGRATION_LOCK: Final = 0x63617369  # "casi": one migration at a time per database
+REVOKE_TRIES: Final = 5
 LOCK_WAIT_SECONDS: Final = 60
 LOCK_LOOK_SECONDS: Final = 0.1
 
@@ -112,8 +113,12 @@ def _forbid_temporary_objects(connection: psycopg.Connection) -> None:
     revoke = sql.SQL("revoke temporary on database {} from public, {}").format(
         sql.Identifier(database), sql.Identifier(APP_ROLE)
     )
-    with contextlib.suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
-        connection.execute(revoke)
+    for _ in range(REVOKE_TRIES):
+        # Postgres refuses it to one of two that change a database's rights at once, as both services' migrations do.
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.InternalError_):
+            with connection.transaction():
+                connection.execute(revoke)
+            break
     allowed, _ = connection.execute(may, [APP_ROLE]).fetchone() or (False, "")
     if allowed:
         # Our functions do not look there, so this is a second lock, and no reason to stop.

@@ -1,13 +1,16 @@
 """A release that was rolled back: the schema of a newer one serves it, and its commands say so instead of failing."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
-from service_start import demo_settings, run_to_its_end, started
+from service_start import SAME_PROGRAMS, START_SECONDS, demo_settings, run_to_its_end, started
+from serving import eventually
 
 import casino
 import provider
@@ -117,5 +120,33 @@ def test_migrations_run_from_a_folder_with_any_name(
         settings = demo_settings(service, create_database(postgres_server, name)) | {"PYTHONPATH": str(sources)}
         migrated = run_to_its_end(service, "migrate", settings)
         assert migrated.returncode == 0, migrated.stderr
+    finally:
+        drop_database(postgres_server, name)
+
+
+def test_both_services_migrate_one_database_while_its_rights_are_changed(postgres_server: PostgresServer) -> None:
+    """`make serve` and compose start both at once, and each takes a right away: Postgres refuses one of them."""
+    name = "both_at_once"
+    url = create_database(postgres_server, name)
+    try:
+        with psycopg.connect(url) as administrator, psycopg.connect(url, autocommit=True) as observer:
+            administrator.execute(sql.SQL("grant connect on database {} to public").format(sql.Identifier(name)))
+            both = [
+                subprocess.Popen(
+                    [sys.executable, "-m", service, "migrate"], env=SAME_PROGRAMS | demo_settings(service, url),
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                )
+                for service in SERVICES
+            ]  # fmt: skip
+            waiting = (
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like 'revoke temp%'"
+            )
+            assert eventually(lambda: observer.execute(waiting).fetchone() == (2,), seconds=START_SECONDS)
+            administrator.commit()
+        said = [each.communicate(timeout=START_SECONDS)[0] for each in both]
+        assert [each.returncode for each in both] == [0, 0], said
+        with psycopg.connect(url) as connection:
+            question = "select has_database_privilege('casino_app', current_database(), 'temporary')"
+            assert connection.execute(question).fetchone() == (False,)
     finally:
         drop_database(postgres_server, name)

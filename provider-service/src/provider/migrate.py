@@ -21,6 +21,7 @@ from shared_service import postgres_session
 OWNER_ROLE: Final = "provider_owner"
 APP_ROLE: Final = "provider_app"
 LOCK_NAME: Final = "provider.migrate"
+REVOKE_TRIES: Final = 5
 LOCK_WAIT_SECONDS: Final = 120
 TABLE_LOCK_WAIT_SECONDS: Final = 5
 
@@ -115,8 +116,12 @@ def _forbid_temporary_objects(connection: psycopg.Connection[Any]) -> list[str]:
     revoke = sql.SQL("revoke temporary on database {} from public, {}").format(
         sql.Identifier(database), sql.Identifier(APP_ROLE)
     )
-    with contextlib.suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
-        connection.execute(revoke)
+    for _ in range(REVOKE_TRIES):
+        # Postgres refuses it to one of two that change a database's rights at once, as both services' migrations do.
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.InternalError_):
+            with connection.transaction():
+                connection.execute(revoke)
+            break
     allowed, _ = connection.execute(may, (APP_ROLE,)).fetchone() or (False, "")
     connection.commit()
     text = revoke.as_string(connection)
