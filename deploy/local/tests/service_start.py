@@ -18,9 +18,10 @@ SAME_PROGRAMS = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if na
 
 
 class Started:
-    def __init__(self, process: subprocess.Popen[bytes], url: str, log_path: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], url: str, ops_url: str, log_path: Path) -> None:
         self.process = process
         self.url = url
+        self.ops_url = ops_url
         self._log_path = log_path
 
     @property
@@ -30,7 +31,8 @@ class Started:
     def answers(self, path: str) -> int:
         """The status of an answer; 0 where nobody listens."""
         try:
-            return httpx.get(self.url + path, trust_env=False, timeout=START_SECONDS).status_code
+            url = self.ops_url if path == "/metrics" else self.url
+            return httpx.get(url + path, trust_env=False, timeout=START_SECONDS).status_code
         except httpx.TransportError:
             return 0
 
@@ -40,7 +42,8 @@ class Started:
 
 
 def demo_settings(service: str, database_url: str) -> dict[str, str]:
-    return {"CASINO_DEMO": "1", f"{service.upper()}_DATABASE_URL": database_url}
+    ops = {"CASINO_OPS_PORT": "0", "PROVIDER_OPS_PORT": "0"}
+    return ops | {"CASINO_DEMO": "1", f"{service.upper()}_DATABASE_URL": database_url}
 
 
 def run_to_its_end(service: str, command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -52,19 +55,19 @@ def run_to_its_end(service: str, command: str, environment: dict[str, str]) -> s
 
 @contextmanager
 def started(
-    service: str, database_url: str, log_path: Path, *, host: str = "127.0.0.1", arguments: tuple[str, ...] = (),
+    service: str, database_url: str, log_path: Path, *, arguments: tuple[str, ...] = (),
     **variables: str,
 ) -> Iterator[Started]:  # fmt: skip
     """Ready inside the block; killed with its workers after it, if it still lives."""
-    port = free_port()
+    port, ops_port = free_port(), free_port()
     environment = SAME_PROGRAMS | variables | demo_settings(service, database_url)
-    environment |= {f"{service.upper()}_PORT": str(port)}
+    environment |= {f"{service.upper()}_PORT": str(port), f"{service.upper()}_OPS_PORT": str(ops_port)}
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", service, "serve", *arguments], env=environment,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-    running = Started(process, f"http://{host}:{port}", log_path)
+    running = Started(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{ops_port}", log_path)
     try:
         eventually(lambda: running.answers("/health/ready") == 200 or process.poll() is not None, seconds=START_SECONDS)
         assert process.poll() is None, running.said

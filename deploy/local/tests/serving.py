@@ -71,11 +71,14 @@ def run_command(command: str, environment: dict[str, str]) -> subprocess.Complet
     )  # fmt: skip
 
 
+def free_ports() -> dict[str, str]:
+    return {f"{service}{kind}_PORT": str(free_port()) for service in ("CASINO", "PROVIDER") for kind in ("", "_OPS")}
+
+
 @contextmanager
 def serving(state_dir: Path, **settings: str) -> Iterator[Serving]:
     """A stack on free ports, ready; killed with everything it started if the test left it running."""
-    ports = {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port())}
-    environment = clean_environment() | ports | {"STACK_STATE_DIR": str(state_dir)} | settings
+    environment = clean_environment() | free_ports() | {"STACK_STATE_DIR": str(state_dir)} | settings
     output_path = state_dir.with_name(f"{state_dir.name}-output.txt")
     with output_path.open("wb") as output:
         process = subprocess.Popen(

@@ -4,9 +4,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from serving import clean_environment, run_command, serving
+from serving import clean_environment, free_ports, run_command, serving
 
-from local_stack.ports import free_port, is_taken
+from local_stack.ports import is_taken
 from local_stack.settings import from_environment
 
 
@@ -60,7 +60,7 @@ def test_a_port_is_taken_where_its_host_says() -> None:
 
 
 def test_a_host_of_another_machine_is_a_sentence(tmp_path: Path) -> None:
-    environment = clean_environment() | {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port())}
+    environment = clean_environment() | free_ports()
     environment |= {"CASINO_HOST": "203.0.113.9", "STACK_STATE_DIR": str(tmp_path / "state")}
     done = run_command("serve", environment)
     assert (done.returncode, "Traceback" in done.stdout + done.stderr) == (1, False)

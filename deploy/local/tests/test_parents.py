@@ -10,9 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from serving import READY_SECONDS, STOP_SECONDS, clean_environment, eventually, is_alive
-
-from local_stack.ports import free_port
+from serving import READY_SECONDS, STOP_SECONDS, clean_environment, eventually, free_ports, is_alive
 
 CHECKOUT = Path(__file__).parents[3]
 BY_MAKE = ["make", "-C", str(CHECKOUT), "-o", ".venv/.runtime", "serve"]
@@ -22,7 +20,7 @@ BY_NOHUP = ["nohup", sys.executable, "-m", "local_stack", "serve"]
 @contextmanager
 def stack_of(command: list[str], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
     """The process that was started, and every other one of the stack, ready."""
-    ports = {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port()), "CASINO_WORKERS": "2"}
+    ports = free_ports() | {"CASINO_WORKERS": "2"}
     output = folder / "output"
     with output.open("wb") as written:
         first = subprocess.Popen(

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from serving import READY_SECONDS, STOP_SECONDS, clean_environment, eventually, is_alive, run_command, serving
+from serving import (
+    READY_SECONDS,
+    STOP_SECONDS,
+    clean_environment,
+    eventually,
+    free_ports,
+    is_alive,
+    run_command,
+    serving,
+)
 
 from local_stack.databases import DATABASE
 from local_stack.ports import free_port, is_taken
@@ -84,7 +93,7 @@ def test_killing_the_stack_itself_leaves_no_orphan(tmp_path: Path) -> None:
 
 def test_two_stacks_in_one_state_folder_are_refused(tmp_path: Path) -> None:
     with serving(tmp_path / "state") as stack:
-        ports = {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port())}
+        ports = free_ports()
         second = run_command("serve", stack.environment | ports)
         assert (second.returncode, "another stack is running" in second.stderr) == (1, True)
         assert stack.stop() == 0
@@ -93,7 +102,7 @@ def test_two_stacks_in_one_state_folder_are_refused(tmp_path: Path) -> None:
 def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        environment = clean_environment() | {"CASINO_PORT": str(port), "STACK_STATE_DIR": str(tmp_path)}
+        environment = clean_environment() | free_ports() | {"CASINO_PORT": str(port), "STACK_STATE_DIR": str(tmp_path)}
         done = run_command("serve", environment)
     assert done.returncode == 1
     assert f"port {port} is taken: set CASINO_PORT" in done.stderr
@@ -135,7 +144,7 @@ def test_neither_service_can_see_the_schema_of_the_other(tmp_path: Path) -> None
 
 
 def test_a_stack_that_is_told_to_stop_while_it_starts_stops(tmp_path: Path) -> None:
-    environment = clean_environment() | {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port())}
+    environment = clean_environment() | free_ports()
     with subprocess.Popen(
         [sys.executable, "-m", "local_stack", "serve"],
         env=environment | {"STACK_STATE_DIR": str(tmp_path)},

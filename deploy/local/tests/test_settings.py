@@ -43,7 +43,7 @@ def test_a_port_that_is_none_is_refused_by_name(word: str) -> None:
 
 
 def test_one_port_for_both_services_is_refused() -> None:
-    with pytest.raises(BadSettingError, match="both 8100"):
+    with pytest.raises(BadSettingError, match="port 8100 is chosen twice"):
         from_environment({"CASINO_PORT": "8100"})
 
 

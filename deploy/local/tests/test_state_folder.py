@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from serving import clean_environment, run_command, serving
+from serving import clean_environment, free_ports, run_command, serving
 
 from local_stack import account as accounts
 from local_stack.account import server_account
 from local_stack.binaries import find_programs
 from local_stack.cluster import DataLostError, place_cluster, remove_cluster
-from local_stack.ports import free_port
 from local_stack.postgres import Postgres
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="everybody else runs the server as themselves")
@@ -87,7 +86,7 @@ def test_the_stack_says_it_in_a_sentence(public: Path) -> None:
     with Postgres(public):
         pass
     lose_the_data(public)
-    ports = {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port())}
+    ports = free_ports()
     done = run_command("serve", clean_environment() | ports | {"STACK_STATE_DIR": str(public)})
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
@@ -152,7 +151,7 @@ def test_a_state_folder_that_is_none_is_a_sentence(make: Callable[[Path], None],
     (tmp_path / "parent").mkdir()
     state_dir = tmp_path / "parent" / "state"
     make(state_dir)
-    ports = {"CASINO_PORT": str(free_port()), "PROVIDER_PORT": str(free_port())}
+    ports = free_ports()
     done = run_command("serve", clean_environment() | ports | {"STACK_STATE_DIR": str(state_dir)})
     assert (done.returncode, "Traceback" in done.stdout + done.stderr) == (1, False), done.stderr
     assert "set STACK_STATE_DIR" in done.stderr.replace("\n", " ")
