@@ -40,7 +40,10 @@ CODES_BY_STATUS: dict[int, tuple[str, ...]] = {
     423: ("game_disabled",),
     429: ("rate_limited",),
     500: ("internal",),
-    502: ("provider_unreachable", "operator_unreachable", "operator_rejected", "operator_bad_response"),
+    502: (
+        "provider_unreachable", "provider_rejected", "operator_unreachable", "operator_rejected",
+        "operator_bad_response",
+    ),
     503: ("overloaded",),
 }  # fmt: skip
 

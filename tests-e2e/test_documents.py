@@ -29,6 +29,7 @@ class Excused(ast.NodeTransformer):
 
 READERS_OF_THE_ENVIRONMENT = {
     "shared_service/settings.py",
+    "shared_service/server.py",  # hands the port that it listens on to the processes that it starts
     "casino/metrics.py",  # a folder's name, from a process to its workers
 }
 

@@ -86,6 +86,18 @@ def test_a_token_is_stored_nowhere_in_clear(stack: Stack, database: Database) ->
     assert holding == []
 
 
+def test_a_game_that_the_studio_does_not_have_is_rejected_by_it_and_its_code_is_logged(
+    stack: Stack, database: Database
+) -> None:
+    """It came to the client as "cannot be reached", and no log had the provider's `game_not_found`."""
+    database.change(
+        "insert into casino.games (tenant_id, game_id, game_code, display_name, stake_min_minor, stake_max_minor)"
+        " values ('JAQPOT', 'not-there', 'NOT_THERE_001', 'Not there', 1000, 100000) on conflict do nothing"
+    )
+    assert stack.launch(stack.open_player(), game_id="not-there").verdict == (502, "provider_rejected")
+    assert "game_not_found" in stack.casino_process.log_tail()
+
+
 def test_an_excluded_player_places_no_bet_through_a_new_session(stack: Stack, database: Database) -> None:
     """Pitfall 22."""
     player = stack.open_player()

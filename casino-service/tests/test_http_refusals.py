@@ -199,6 +199,12 @@ async def launch_without_a_provider(service: Service) -> httpx.Response:
     return await service.anybody.post("/casino/launchGame", json={"userId": "1", "gameId": "1"})
 
 
+@provokes("provider_rejected", BY_THE_CLIENT)
+async def launch_of_a_game_that_the_provider_does_not_have(service: Service) -> httpx.Response:
+    service.provider.status, service.provider.answer = 404, {"code": "game_not_found"}
+    return await service.anybody.post("/casino/launchGame", json={"userId": "1", "gameId": "1"})
+
+
 @provokes("body_too_large", BY_THE_CLIENT)
 async def launch_with_a_huge_body(service: Service) -> httpx.Response:
     return await service.anybody.post("/casino/launchGame", json={"userId": "1", "note": "x" * 65_536})

@@ -115,7 +115,9 @@ UNBELIEVABLE: dict[str, dict[str, Any]] = {
     "answers without a signature": {"signs": False},
     "signs with the other direction's secret": {"ring": CASINO_RING},
     "answers 500": {"status": 500},
-    "answers 404": {"status": 404},
+    "answers 404 without a signature": {"status": 404, "signs": False},
+    "answers 401": {"status": 401},
+    "answers 429": {"status": 429},
     "answers 201": {"status": 201},
     "redirects": {"status": 307},
     "answers no JSON": {"answer": b"<html>"},
@@ -139,6 +141,39 @@ async def test_when_the_provider_does_not_join_the_session_is_closed_and_the_cli
     (session,) = sessions(tenant)
     assert session["closed_at"] is not None
     assert session["provider_session_id"] is None
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 423])
+async def test_a_signed_refusal_of_the_provider_is_told_as_one_and_its_code_is_logged(
+    tenant: Tenant, logged: list[EventDict], status: int
+) -> None:
+    provider = FakeProvider(status=status, answer={"error": "No such game.", "code": "game_not_found"})
+    async with serving(tenant, provider=provider) as service:
+        response = await launch(service)
+    assert (response.status_code, response.json()["code"]) == (502, "provider_rejected")
+    assert [session["closed_at"] is not None for session in sessions(tenant)] == [True]
+    (refused,) = [event for event in logged if event["event"] == "provider_call_refused"]
+    assert (refused["status"], refused["provider_code"]) == (status, "game_not_found")
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize("code", [None, 7, "", "Not a code\n", "x" * 65])
+async def test_a_code_of_the_provider_that_is_none_is_not_logged(
+    tenant: Tenant, logged: list[EventDict], code: Any
+) -> None:
+    async with serving(tenant, provider=FakeProvider(status=404, answer={"code": code})) as service:
+        assert (await launch(service)).json()["code"] == "provider_rejected"
+    (refused,) = [event for event in logged if event["event"] == "provider_call_refused"]
+    assert refused["provider_code"] is None
+
+
+async def test_a_member_that_a_launchs_answer_lacks_is_named_in_the_log(
+    tenant: Tenant, logged: list[EventDict]
+) -> None:
+    async with serving(tenant, provider=FakeProvider(answer={"maxBet": "5"})) as service:
+        await launch(service)
+    (malformed,) = [event for event in logged if event["event"] == "provider_answer_malformed"]
+    assert malformed["field"] == "providerSessionId"
 
 
 async def test_a_closed_session_takes_no_bet_from_a_provider_that_joined_after_all(tenant: Tenant) -> None:
@@ -195,7 +230,8 @@ async def test_a_simulation_that_fails_is_502_too(service: Service) -> None:
         ({"status": 503, "signs": False}, 503, "overloaded"),
         ({"status": 409, "signs": False}, 502, "provider_unreachable"),
         ({"status": 404, "signs": False}, 502, "provider_unreachable"),
-        ({"status": 403}, 502, "provider_unreachable"),
+        ({"status": 403}, 502, "provider_rejected"),
+        ({"status": 403, "signs": False}, 502, "provider_unreachable"),
     ],
 )
 async def test_what_a_client_can_do_something_about_is_handed_on(

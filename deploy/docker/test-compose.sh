@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 export COMPOSE_PROJECT_NAME=casino-stack-test CASINO_DEMO=1
 export CASINO_PORT=${TEST_CASINO_PORT:-18000} PROVIDER_PORT=${TEST_PROVIDER_PORT:-18100}
-unset CASINO_SECRET PROVIDER_SECRET CASINO_KEYS PROVIDER_KEYS
+unset CASINO_SECRET PROVIDER_SECRET CASINO_KEYS PROVIDER_KEYS CASINO_URL PROVIDER_URL
 compose=(docker compose --ansi never --progress quiet --env-file /dev/null)
 
 down() { "${compose[@]}" down --volumes --timeout 20; }

@@ -10,7 +10,7 @@ from provider.wallet_client.actions import ACTIONS, Step, action_for
 
 def test_the_contract_was_read() -> None:
     codes = codes_by_status()
-    assert len(codes) == 46
+    assert len(codes) == 47
     assert codes["body_too_large"] == 413
     assert codes["nonce_replay"] == 401
 

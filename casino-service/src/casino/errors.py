@@ -68,6 +68,12 @@ ERRORS: Final = ErrorTable(
         ErrorKind("rate_limited", 429, "waits as told", "Too many calls", retry_after_seconds=1),
         ErrorKind("internal", 500, "asks again with the same id", "An internal error: the outcome is not known"),
         ErrorKind("provider_unreachable", 502, "shows a wallet error", "The game provider cannot be reached"),
+        ErrorKind(
+            "provider_rejected",
+            502,
+            "shows a wallet error; never retries",
+            "The game provider refused: its code is in the casino's log",
+        ),
         ErrorKind("overloaded", 503, "waits as told, same id", "Too busy: nothing was done", retry_after_seconds=1),
     )
 )

@@ -4,7 +4,6 @@ Owns how the parts hang together; tests and production build the same one. It mu
 """
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -181,6 +180,6 @@ def _middleware(
 
 def create_from_environment() -> Starlette:
     """What the server calls in the process that serves."""
-    settings = Settings.from_environment(os.environ)
+    settings = Settings.from_environment()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     return create_app(settings)

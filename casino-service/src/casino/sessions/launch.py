@@ -63,7 +63,11 @@ class Launcher:
     ledger_id: int
 
     async def launch(self, request: LaunchRequest) -> GameSession:
-        """Open a session and let the provider join it. Raises Refused, with `provider_unreachable` when it does not."""
+        """Open a session and let the provider join it.
+
+        Raises Refused: `provider_rejected` when the provider signed a refusal, `provider_unreachable` when it gave no
+        usable answer. The session is closed then.
+        """
         session_id = uuid.uuid4()
         session_token = new_token()
         rows = await self.database.call(
@@ -113,11 +117,10 @@ class Launcher:
         self, session_id: uuid.UUID, message: dict[str, Any], request_id: str, client_fingerprint: bytes
     ) -> str:
         try:
-            answer = await self.provider.launch(message, request_id=request_id)
-            provider_session_id = decoding.identifier(answer, "providerSessionId")
-        except (ProviderUnreachable, Refused):
+            provider_session_id = _joined(await self.provider.launch(message, request_id=request_id))
+        except (ProviderUnreachable, Refused) as error:
             await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
-            raise Refused("provider_unreachable") from None
+            raise Refused(error.code if isinstance(error, Refused) else "provider_unreachable") from None
         await self.database.call(
             queries.BIND_SESSION,
             {
@@ -128,6 +131,15 @@ class Launcher:
             },
         )
         return provider_session_id
+
+
+def _joined(answer: dict[str, Any]) -> str:
+    """The provider's session id in its answer to a launch. Raises ProviderUnreachable."""
+    try:
+        return decoding.identifier(answer, "providerSessionId")
+    except Refused as refused:
+        log.warning("provider_answer_malformed", path="/provider/launch", field=refused.field)
+        raise ProviderUnreachable("its answer names no session") from None
 
 
 def launch_url(game_url: str, session: GameSession) -> str:

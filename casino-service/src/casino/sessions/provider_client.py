@@ -6,6 +6,7 @@ Owns the wire to the provider. An answer counts only when its signature is good;
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any, Final
 
@@ -30,7 +31,10 @@ IDLE_SECONDS: Final = 4.0  # well below the provider's ten, so that it is we who
 
 
 _HANDED_ON: Final = {404: "session_expired", 409: "session_busy", 503: "overloaded"}
-"""What a player's client can do something about, by the provider's status; all else is the provider's trouble."""
+"""The provider's answers to a simulation that a player's client can act on, by status."""
+_NO_DECISIONS: Final = frozenset({401, 429})
+"""Signed refusals that decide nothing: a 401 can be obtained by a copied request, a 429 holds for the moment only."""
+_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class ProviderUnreachable(Exception):  # noqa: N818 - an outcome, not a defect
@@ -58,16 +62,17 @@ class ProviderClient:
         await self._client.aclose()
 
     async def launch(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
-        """Open the provider's side of a session; returns its answer. Raises ProviderUnreachable."""
-        return await self._post("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS, repeatable=True)
+        """Open the provider's side of a session; returns its answer. Raises ProviderUnreachable, and
+        Refused(provider_rejected) when the provider refuses the launch with a signature."""
+        return await self._post("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS, is_launch=True)
 
     async def simulate(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
         """Let the provider play the scripted round; returns its report. Raises ProviderUnreachable, and Refused when
-        the session cannot play just now or any more, or the provider has too much to do."""
-        return await self._post("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS, repeatable=False)
+        the session cannot play just now or any more, the provider has too much to do, or it refuses the round."""
+        return await self._post("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS, is_launch=False)
 
     async def _post(
-        self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float, *, repeatable: bool
+        self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float, *, is_launch: bool
     ) -> dict[str, Any]:
         request = self._client.build_request(
             "POST",
@@ -83,34 +88,49 @@ class ProviderClient:
                 if answer.status_code == httpx.codes.UNAUTHORIZED:
                     # It does not prove that nothing was done. A launch twice is one session, a round twice is two.
                     correction_seconds = _correction(answer)
-                    if repeatable or correction_seconds:
+                    if is_launch or correction_seconds:
                         answer = await self._client.send(request, auth=self._signed(correction_seconds))
         except (httpx.HTTPError, NoLiveKey, TimeoutError) as error:
             log.warning("provider_call_failed", path=path, error_type=type(error).__name__)
             raise ProviderUnreachable(type(error).__name__) from error
-        verdict = answer.extensions["signature"]
-        handed_on = _HANDED_ON.get(answer.status_code)
-        if handed_on is not None and (verdict == "good" or answer.status_code == httpx.codes.SERVICE_UNAVAILABLE):
-            raise Refused(handed_on)  # a 503 counts without a signature too: it says that nothing was done
-        if verdict != "good" or answer.status_code != httpx.codes.OK:
-            log.warning("provider_call_refused", path=path, status=answer.status_code, signature=verdict)
-            raise ProviderUnreachable(f"status {answer.status_code}, signature {verdict}")
+        if answer.extensions["signature"] != "good" or answer.status_code != httpx.codes.OK:
+            raise _refusal(path, answer, is_launch=is_launch)
         try:
             return msgspec.json.decode(answer.content, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError):
+            log.warning("provider_answer_malformed", path=path)
             raise ProviderUnreachable("its answer is not a JSON object") from None
 
     def _signed(self, correction_seconds: int) -> SignedAuth:
         return SignedAuth(Signer(self._keys, lambda: time.time() + correction_seconds), self._keys, SIGNATURE_HEADER)
 
 
+def _refusal(path: str, answer: httpx.Response, *, is_launch: bool) -> Refused | ProviderUnreachable:
+    """The exception for an answer that is not a signed 200."""
+    status, verdict = answer.status_code, answer.extensions["signature"]
+    is_signed = verdict == "good"
+    if not is_launch and status in _HANDED_ON and (is_signed or status == httpx.codes.SERVICE_UNAVAILABLE):
+        return Refused(_HANDED_ON[status])  # a 503 counts without a signature too: it says that nothing was done
+    code = _content(answer).get("code")
+    known_code = code if isinstance(code, str) and _CODE.fullmatch(code) else None
+    log.warning("provider_call_refused", path=path, status=status, signature=verdict, provider_code=known_code)
+    if is_signed and 400 <= status < 500 and status not in _NO_DECISIONS:
+        return Refused("provider_rejected")
+    return ProviderUnreachable(f"status {status}, signature {verdict}")
+
+
 def _correction(answer: httpx.Response) -> int:
     """How far the provider says that its clock is ahead of ours; 0 when it did not sign that it refuses our clock."""
     if answer.extensions["signature"] != "good":
         return 0
-    try:
-        told = msgspec.json.decode(answer.content, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return 0
+    told = _content(answer)
     told_time = told.get("serverTime") if told.get("code") == "timestamp_out_of_window" else None
     return clock_correction(told_time, time.time())
+
+
+def _content(answer: httpx.Response) -> dict[str, Any]:
+    """The members of an answer's body; none when it is not a JSON object."""
+    try:
+        return msgspec.json.decode(answer.content, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}

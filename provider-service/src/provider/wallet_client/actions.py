@@ -87,6 +87,7 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
         "rate_limited": Action(429, Step.RETRY),
         "internal": Action(500, Step.UNKNOWN),
         "provider_unreachable": _GATEWAY,
+        "provider_rejected": _GATEWAY,
         "operator_unreachable": _GATEWAY,
         "operator_rejected": _GATEWAY,
         "operator_bad_response": _GATEWAY,

@@ -1,0 +1,34 @@
+"""docker-compose.yml, as `docker compose config` reads it: what a variable of the environment changes."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+def services(**environment: str) -> dict[str, Any]:
+    if shutil.which("docker") is None:
+        pytest.skip("this machine has no docker, which reads the file")
+    command = ["docker", "compose", "--env-file", os.devnull, "config", "--format", "json"]
+    finished = subprocess.run(
+        command, cwd=ROOT, env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(finished.stdout)["services"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "default"), [("CASINO_URL", "http://casino:8000"), ("PROVIDER_URL", "http://provider:8100")]
+)
+def test_each_service_may_be_one_of_your_own(name: str, default: str) -> None:
+    """The provider's address stood fixed in the file: nobody could try a provider of their own with compose."""
+    own = "http://host.docker.internal:9100"
+    for service in ("casino", "provider"):
+        assert services()[service]["environment"][name] == default
+        assert services(**{name: own})[service]["environment"][name] == own
