@@ -7,6 +7,7 @@ Must never decide whether an answer was the expected one: that is each test's ow
 import json
 import os
 import re
+import ssl
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ class Peer:
     base_url: str
     header_name: str
     secret: str
+    verify: ssl.SSLContext | bool = True
+    """Whom the caller believes, where the address is https."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,12 @@ class ServiceProcess:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def scheme(self) -> str:
+        """Of the listener for the public; the one for operations has no TLS."""
+        return "https" if f"{self.package.upper()}_TLS_CERT_FILE" in self.environment else "http"
 
     @property
     def ops_url(self) -> str:
@@ -109,7 +114,9 @@ class ServiceProcess:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=10.0, trust_env=False).status_code == 200
+            # Whether its certificate is right is what tests ask about, not whether it is ready.
+            probe = httpx.get(f"{self.url}/health/ready", timeout=10.0, trust_env=False, verify=self.scheme == "http")
+            return probe.status_code == 200
         except httpx.TransportError:
             return False
 

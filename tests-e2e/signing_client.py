@@ -124,7 +124,7 @@ class SigningClient:
 
     def __init__(self, peer: Peer, *, key_id: str = "main") -> None:
         self.signer = Signer(peer, key_id)
-        self.http = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False)
+        self.http = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False, verify=peer.verify)
 
     def send(self, signed: Signed) -> Answer:
         return self.signer.judge(signed, self.http.send(signed.request))
@@ -146,7 +146,7 @@ class ParallelSigningClient:
     def __init__(self, peer: Peer, *, connections: int = CONNECTIONS_MAX) -> None:
         self.signer = Signer(peer)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self.http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, limits=limits, trust_env=False)
+        self.http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, limits=limits, trust_env=False, verify=peer.verify)
 
     async def post(self, target: str, content: Mapping[str, object]) -> Answer:
         signed = self.signer.prepare("POST", target, content)

@@ -5,6 +5,7 @@ Must never import a service: commands, URLs, secrets and SQL are all it knows.
 """
 
 import os
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ import httpx
 from answers import Answer, Peer, judged
 from database import Database
 from game_session import GameSession
+from local_stack.certificates import Authority
 from local_stack.ports import free_port
 from service_process import ServiceProcess, run_command_or_fail
 from signing_client import TIMEOUT_SECONDS, SigningClient
@@ -65,13 +67,14 @@ class Stack:
     database: Database | None = None
     services: dict[str, ServiceProcess] = field(default_factory=dict)
     resources: ExitStack = field(default_factory=ExitStack)
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False))
     demo_players_given: int = 0
 
     def __post_init__(self) -> None:
+        self.client = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False, verify=self.casino.verify)
         self.resources.callback(self.client.close)
         self.wallet = self.signing_client(self.casino)
 
+    client: httpx.Client = field(init=False)
     wallet: SigningClient = field(init=False)
 
     def signing_client(self, peer: Peer, *, key_id: str = "main") -> SigningClient:
@@ -156,18 +159,29 @@ StartStack = Callable[..., Stack]
 
 def compose_stack() -> Stack:
     """The stack at CASINO_URL and PROVIDER_URL, with the secrets it was given."""
+    ca_file = os.environ.get("E2E_CA_FILE")
+    verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
     return Stack(
         casino=Peer(
             os.environ.get("CASINO_URL", "http://127.0.0.1:8000"),
             CASINO_HEADER,
             os.environ.get("CASINO_SECRET", DEMO_CASINO_SECRET),
+            verify,
         ),
         provider=Peer(
             os.environ.get("PROVIDER_URL", "http://127.0.0.1:8100"),
             PROVIDER_HEADER,
             os.environ.get("PROVIDER_SECRET", DEMO_PROVIDER_SECRET),
+            verify,
         ),
     )
+
+
+def tls_settings(authority: Authority, service: str, directory: Path) -> dict[str, str]:
+    """Of a service that serves TLS and believes this authority; its files are in a directory of its name."""
+    cert, key = authority.issue(directory / service)
+    ca = authority.write(directory / service / "ca.pem")
+    return {f"{service}_TLS_CERT_FILE": str(cert), f"{service}_TLS_KEY_FILE": str(key), f"{service}_CA_FILE": str(ca)}
 
 
 def own_stack(
@@ -177,18 +191,24 @@ def own_stack(
     casino_settings: Environment = {},  # noqa: B006 -- read only
     provider_settings: Environment = {},  # noqa: B006 -- read only
     casino_port: int | None = None,
+    authority: Authority | None = None,
 ) -> Stack:
-    """Both services, started on free ports against a migrated database, ready to serve."""
+    """Both services, started on free ports against a migrated database, ready to serve. An authority means TLS."""
     casino_port, provider_port = casino_port or free_port(), free_port()
-    casino_url, provider_url = f"http://127.0.0.1:{casino_port}", f"http://127.0.0.1:{provider_port}"
+    scheme = "https" if authority else "http"
+    casino_url, provider_url = f"{scheme}://127.0.0.1:{casino_port}", f"{scheme}://127.0.0.1:{provider_port}"
+    if authority:
+        casino_settings = {**tls_settings(authority, "CASINO", log_dir), **casino_settings}
+        provider_settings = {**tls_settings(authority, "PROVIDER", log_dir), **provider_settings}
+    verify = authority.believed_by_a_client() if authority else True
     shared = demo_environment(database, casino_url=casino_url, provider_url=provider_url)
     casino = ServiceProcess(
         "casino", casino_port, {**shared, **NO_CLIENT_LIMIT, **casino_settings}, log_dir / "casino.log"
     )
     provider = ServiceProcess("provider", provider_port, {**shared, **provider_settings}, log_dir / "provider.log")
     stack = Stack(
-        casino=Peer(casino_url, CASINO_HEADER, casino.environment["CASINO_SECRET"]),
-        provider=Peer(provider_url, PROVIDER_HEADER, provider.environment["PROVIDER_SECRET"]),
+        casino=Peer(casino_url, CASINO_HEADER, casino.environment["CASINO_SECRET"], verify),
+        provider=Peer(provider_url, PROVIDER_HEADER, provider.environment["PROVIDER_SECRET"], verify),
         database=database,
         services={"casino": casino, "provider": provider},
     )

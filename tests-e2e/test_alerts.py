@@ -14,6 +14,7 @@ import pytest
 from books import require_sound_books
 from database import Database, create_database, drop_database
 from game_session import new_id
+from local_stack.certificates import Authority
 from local_stack.testing import PostgresServer
 from recording import RULES, Recording
 from service_process import run_command
@@ -37,7 +38,9 @@ def watched(
 ) -> Iterator[Stack]:
     """One stack for all faults: a recording begins where the one before has ended."""
     database = create_database(server.url(), template=template)
-    running = own_stack(database, tmp_path_factory.mktemp("watched"), provider_settings=EAGER_PROVIDER)
+    running = own_stack(
+        database, tmp_path_factory.mktemp("watched"), provider_settings=EAGER_PROVIDER, authority=Authority()
+    )
     live_stacks.append(running)
     yield running
     live_stacks.remove(running)

@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from shared_service.server import PROTOCOL
 from shared_service.sockets import EarlyAnswer
 
 PATIENCE_SECONDS = 30.0
@@ -166,9 +167,9 @@ def serving(*, early_answer: EarlyAnswer | None = None, **state: Any) -> Iterato
     """Serve until the block ends."""
     echo = Echo({"early_answer": early_answer} | state)
     config = uvicorn.Config(
-        echo, host="127.0.0.1", port=0, loop="uvloop", http="shared_service.sockets:PatientProtocol", ws="none",
+        echo, host="127.0.0.1", port=0, loop="uvloop", http=PROTOCOL, ws="none",
         lifespan="on", log_config=None, access_log=False, server_header=False, timeout_keep_alive=SOCKET_SECONDS,
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=10,
     )  # fmt: skip
     server = uvicorn.Server(config)
     echo._lifespan_state = lambda: server.lifespan.state
@@ -183,3 +184,4 @@ def serving(*, early_answer: EarlyAnswer | None = None, **state: Any) -> Iterato
     echo.go.set()
     server.should_exit = True
     thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive(), "the server did not stop"

@@ -39,7 +39,9 @@ from casino.unsigned import UNSIGNED_CHECK_SECONDS, UnsignedTransactions
 from casino.wallet.group_commit import KeyBusy
 from shared_service.admission import Admission, early_answer
 from shared_service.authentication import Authenticate
+from shared_service.certificates import LOOK_SECONDS as CERTIFICATE_SECONDS
 from shared_service.connection_caps import ConnectionCaps
+from shared_service.handshakes import TLS, tls_of
 from shared_service.health import LOOK_SECONDS, Readiness
 from shared_service.http import BODY_MAX_BYTES, RenderErrors, RequestContext, refuse_with, warn_of_skew
 from shared_service.processes import end_with_supervisor
@@ -75,7 +77,9 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     commands, balances, nonces = committers(settings, database, metrics)
     key_watch = KeyWatch(settings)
     casino_keys = key_watch.keys.casino
-    provider = ProviderClient(settings.provider_url, key_watch.keys.provider, transport=provider_transport)
+    provider = ProviderClient(
+        settings.provider_url, key_watch.keys.provider, ca_file=settings.ca_file, transport=provider_transport
+    )
     aside = Database(replace(settings, pool_size_max=min(settings.pool_size_max, ASIDE_POOL_SIZE_MAX)))
     metrics.watch_pool(database.connections)
     metrics.watch_pool(aside.connections, pool="aside")
@@ -83,6 +87,12 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     gate = ClientGate(aside, settings)
     expired = ExpiredSessions(aside, settings.ledger_id)
     watch = Database(replace(settings, pool_size_max=1))
+    tls = tls_of(
+        settings.tls_cert_file,
+        settings.tls_key_file,
+        plain_port=settings.ops_port,
+        observe=metrics.note_certificate,
+    )
     readiness = Readiness(partial(find_missing, watch, expected_revision(), settings.ledger_id), demo=settings.demo)
     table = RouteTable(
         [
@@ -107,6 +117,9 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         BackgroundLoop("expired_sessions", expired.close_some, interval_seconds=EXPIRY_CHECK_SECONDS),
     ]
 
+    if tls is not None:
+        loops.append(BackgroundLoop("certificate", tls.certificate.step, interval_seconds=CERTIFICATE_SECONDS))
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
         await asyncio.gather(database.open(), aside.open(), watch.open())
@@ -114,7 +127,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         for loop in loops:
             loop.start()
         log.info("service_started", demo=settings.demo, group_commit_max=settings.group_commit_max)
-        yield {EARLY_ANSWER: early_answer(table, admission), CONNECTION_CAPS: _connection_caps(settings)}
+        yield {EARLY_ANSWER: early_answer(table, admission), CONNECTION_CAPS: _connection_caps(settings), TLS: tls}
         await asyncio.gather(key_watch.stop(), *(loop.stop() for loop in loops))
         await asyncio.gather(commands.close(), balances.close(), nonces.close())
         await asyncio.gather(provider.close(), database.close(), aside.close(), watch.close())

@@ -117,6 +117,7 @@ class Metrics:
             "casino_unsigned_transactions", "Transactions that nobody signed, since there must be none",
             multiprocess_mode="livemax", registry=own,
         )  # fmt: skip
+        self._certificate: Gauge | None = None
         self._latest_skew_seconds: int | None = None
         self._tallies: dict[str, tuple[str, _Tally]] = {}
         self._elsewhere = (ELSEWHERE, _Tally())
@@ -146,6 +147,15 @@ class Metrics:
     def count_tombstone(self) -> None:
         """A rollback overtook its bet."""
         self._tombstones.inc()
+
+    def note_certificate(self, expires_at_seconds: float) -> None:
+        """The service shows its peers a certificate that expires then."""
+        if self._certificate is None:  # without TLS there is no such series
+            self._certificate = Gauge(
+                "casino_tls_certificate_expires_at_seconds", "When the certificate in service expires",
+                multiprocess_mode="livemin", registry=self._registry,
+            )  # fmt: skip
+        self._certificate.set(expires_at_seconds)
 
     def note_skew(self, skew_seconds: int) -> None:
         """The provider's clock, as an authentic request showed it."""

@@ -41,7 +41,9 @@ from provider.wallet_client.health import STEP_SECONDS, WalletHealth
 from provider.wallet_client.transport import create_http_client
 from shared_service.admission import Admission, early_answer
 from shared_service.authentication import Authenticate
+from shared_service.certificates import LOOK_SECONDS as CERTIFICATE_SECONDS
 from shared_service.connection_caps import ConnectionCaps
+from shared_service.handshakes import TLS, tls_of
 from shared_service.health import LOOK_SECONDS, Readiness
 from shared_service.http import RenderErrors, RequestContext, refuse_with, warn_of_skew
 from shared_service.routing import SIGNED, Dispatch, FindRoute, RouteTable
@@ -65,8 +67,9 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     pool = create_pool(settings)
     sealer = Sealer(settings.sealing_secrets)
     http = create_http_client(
-        base_url=settings.casino_url, call_seconds=settings.call_seconds, connect_seconds=settings.connect_seconds
-    )
+        base_url=settings.casino_url, call_seconds=settings.call_seconds, connect_seconds=settings.connect_seconds,
+        ca_file=settings.ca_file,
+    )  # fmt: skip
     key_watch = KeyWatch(settings, sealer, clock=clock)
     metrics, wallet_health = Metrics(demo=settings.demo), WalletHealth(http, clock=clock)
     wallet = WalletClient(
@@ -112,6 +115,14 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         BackgroundLoop("reconciliation", nightly.step, interval_seconds=NIGHTLY_LOOK_SECONDS),
     ]
 
+    tls = tls_of(
+        settings.tls_cert_file,
+        settings.tls_key_file,
+        plain_port=settings.ops_port,
+        observe=metrics.note_certificate,
+    )
+    if tls is not None:
+        loops.append(BackgroundLoop("certificate", tls.certificate.step, interval_seconds=CERTIFICATE_SECONDS))
     caps = ConnectionCaps(
         connections_max=settings.connections_max,
         per_address_max=settings.connections_per_address,
@@ -135,7 +146,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
                 stack.push_async_callback(loop.stop)
             stack.push_async_callback(nightly.interrupt)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)
-            yield {EARLY_ANSWER: early_answer(table, admission), CONNECTION_CAPS: caps}
+            yield {EARLY_ANSWER: early_answer(table, admission), CONNECTION_CAPS: caps, TLS: tls}
             log.info("provider_stopping")
 
     app = Starlette(

@@ -99,6 +99,7 @@ class Metrics:
             "provider_pool_connections", "Database connections: open, idle, and callers that wait for one",
             ["pool", "state"], registry=own,
         )  # fmt: skip
+        self._certificate: Gauge | None = None
         # Finding a child by its labels costs five times what counting does; there are few, and they stay for ever.
         self._request_of, self._request_seconds_of = cache(self._requests.labels), cache(self._request_seconds.labels)
         self._call_of, self._call_seconds_of = cache(self._calls.labels), cache(self._call_seconds.labels)
@@ -116,6 +117,15 @@ class Metrics:
             self._retries.labels(endpoint).inc(0)
             for verdict in VERDICTS:
                 self._attempts.labels(endpoint, verdict).inc(0)
+
+    def note_certificate(self, expires_at_seconds: float) -> None:
+        """The service shows its peers a certificate that expires then."""
+        if self._certificate is None:  # without TLS there is no such series
+            self._certificate = Gauge(
+                "provider_tls_certificate_expires_at_seconds", "When the certificate in service expires",
+                registry=self._registry,
+            )  # fmt: skip
+        self._certificate.set(expires_at_seconds)
 
     def observe_request(self, endpoint: str, code: str, started: float) -> None:
         """A request that began at `started` (monotonic) was answered."""

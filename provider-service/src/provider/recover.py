@@ -15,7 +15,10 @@ from provider.wallet_client.transport import create_http_client
 async def recover(settings: Settings) -> int:
     """Finish what is due; returns how many transactions are still open."""
     http = create_http_client(
-        base_url=settings.casino_url, call_seconds=settings.call_seconds, connect_seconds=settings.connect_seconds
+        base_url=settings.casino_url,
+        call_seconds=settings.call_seconds,
+        connect_seconds=settings.connect_seconds,
+        ca_file=settings.ca_file,
     )
     sealer = Sealer(settings.sealing_secrets)
     key_watch = KeyWatch(settings, sealer)

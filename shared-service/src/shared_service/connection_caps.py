@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import ipaddress
 import resource
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
+import structlog
+
+from shared_service.bounded_log import BoundedLog
 from shared_service.values import Network
+
+log = BoundedLog(structlog.get_logger())
 
 CONNECTIONS_MAX: Final = 4_096
 PER_ADDRESS_MAX: Final = 1_024
@@ -81,6 +88,30 @@ class ConnectionCaps:
         if isinstance(parsed, ipaddress.IPv6Address):
             return str(ipaddress.ip_network((parsed, IPV6_SITE_BITS), strict=False))
         return str(parsed)
+
+
+@dataclass(slots=True)
+class Place:
+    """One connection's place among those that count."""
+
+    caps: ConnectionCaps | None
+    peer: str | None
+
+    def leave(self) -> None:
+        """Count it no more. Safe to repeat."""
+        if self.caps is not None:
+            self.caps.leave(self.peer)
+            self.caps = None
+
+
+def take_place(caps: ConnectionCaps | None, transport: asyncio.Transport, peer: str | None) -> Place | None:
+    """A place for a new connection; None: there was none, and the connection is closed. Without caps there is one."""
+    bound = caps.enter(peer) if caps is not None else None
+    if bound is None:
+        return Place(caps, peer)
+    log.warning("connection_refused", code=bound, peer=peer)
+    transport.abort()
+    return None
 
 
 def hold_open_files(connections_max: int) -> None:

@@ -10,7 +10,8 @@ from collections.abc import MutableMapping
 from typing import Final
 
 IGNORED: Final = re.compile(
-    r"PSYCOPG_\w+|PROMETHEUS_\w+|prometheus_multiproc_dir|WEB_CONCURRENCY|FORWARDED_ALLOW_IPS|SSLKEYLOGFILE"
+    r"PSYCOPG_\w+|PROMETHEUS_\w+|prometheus_multiproc_dir|WEB_CONCURRENCY|FORWARDED_ALLOW_IPS"
+    r"|SSLKEYLOGFILE|SSL_CERT_FILE|SSL_CERT_DIR"
 )
 OF_LIBPQ: Final = re.compile(r"PG[A-Z_]+")
 

@@ -12,7 +12,7 @@ import uvicorn
 from shared_service import processes
 
 BACKLOG_CONNECTIONS: Final = 2048
-PROTOCOL: Final = "shared_service.sockets:PatientProtocol"
+PROTOCOL: Final = "shared_service.handshakes:protocol"
 
 
 class CannotListen(Exception):  # noqa: N818 - a state of the machine, not a defect
@@ -31,7 +31,7 @@ def serve(
     """Serve until SIGTERM or SIGINT; requests that run are finished first.
 
     `application` names a factory, such as `"package.app:create_from_environment"`; every worker process calls it.
-    `prefix` begins the names of the service's variables,. The factory finds the port of the operations
+    `prefix` begins the names of the service's variables. The factory finds the port of the operations
     listener in `<prefix>_OPS_PORT`, also where any free port was asked for. Exits with a sentence when it cannot
     listen.
     """

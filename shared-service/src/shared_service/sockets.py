@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from shared_service import heads
 from shared_service.bounded_log import BoundedLog
-from shared_service.connection_caps import ConnectionCaps
+from shared_service.connection_caps import Place, take_place
 from shared_service.slow_peers import Wait, sweep_regularly
 
 log = BoundedLog(structlog.get_logger())
@@ -32,6 +32,8 @@ PIPELINED_MAX: Final = 32
 """Requests that may be sent before the one in front is answered; uvicorn would queue them without end."""
 DISCARDED_BYTES_MAX: Final = 1 << 20
 """What is still read after a refusal, see `_send_refusal`."""
+GOODBYE_SECONDS: Final = 1.0
+"""With TLS a peer is to end its side too. Many clients look at an idle connection only when they need it."""
 REQUEST: Final = "request"
 BODY: Final = "body"
 ANSWER_TAKEN: Final = "answer taken"
@@ -58,7 +60,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     wait: Wait | None = None
     running: RequestResponseCycle | None = None
-    has_entered: bool = False
+    place: Place | None = None  # with TLS it is taken before the handshake
     head_is_whole: bool = False
     """Of the message that is being parsed: what follows are its body and its trailers."""
     overhead_bytes: int = 0
@@ -78,22 +80,15 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is open, and looked at from now on; one too many is closed at once."""
         super().connection_made(transport)
-        caps: ConnectionCaps | None = self.app_state.get(CONNECTION_CAPS)
-        if caps is not None:
-            bound = caps.enter(self._peer)
-            if bound is not None:
-                log.warning("connection_refused", code=bound, peer=self._peer)
-                transport.abort()
-                return
-            self.has_entered = True
-        sweep_regularly(self.server_state, self.loop, self.timeout_keep_alive)
+        self.place = self.place or take_place(self.app_state.get(CONNECTION_CAPS), transport, self._peer)
+        if self.place is not None:
+            sweep_regularly(self.server_state, self.loop, self.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever is still at work on it; uvicorn tells the newest request only, and the others fail loudly."""
         super().connection_lost(exc)
-        if self.has_entered:
-            self.has_entered = False
-            self.app_state[CONNECTION_CAPS].leave(self._peer)
+        if self.place is not None:
+            self.place.leave()
         for cycle in (self.running, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
                 _disconnect(cycle)
@@ -145,6 +140,8 @@ class PatientProtocol(HttpToolsProtocol):
         else:
             self.invited = None
             super().shutdown()
+            if self.scheme == "https" and self.transport.is_closing():
+                self.loop.call_later(GOODBYE_SECONDS, self.transport.abort)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header. A trailer comes here too, and nothing may depend on it. uvicorn's, without a call of it."""

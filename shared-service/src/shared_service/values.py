@@ -18,6 +18,8 @@ from urllib.parse import SplitResult, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from shared_service import tls
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 TRUE_WORDS: Final = ("1", "true", "yes", "on")
@@ -189,10 +191,9 @@ def why_no_certificate(cert: Path, key: Path) -> str | None:
         except Unfit as error:
             return f"must be files of a certificate and of its key: one of them {error}"
     try:
-        # Without a password function, OpenSSL would ask for the password at the terminal.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
+        tls.load_identity(cert, key)
     except (OSError, ValueError):
-        return "must be a certificate in PEM and its key, without a password"
+        return "must be a certificate of a server in PEM and its key, without a password"
     return None
 
 

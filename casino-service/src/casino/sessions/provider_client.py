@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -16,6 +17,7 @@ import structlog
 
 from casino.errors import Refused
 from casino.sessions.bounded_answers import BoundedAnswers
+from shared_service.tls import client_context_for
 from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer, clock_correction
@@ -47,11 +49,22 @@ _LIMITS: Final = httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=
 class ProviderClient:
     """The provider's two endpoints."""
 
-    def __init__(self, provider_url: str, keys: KeyRing, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        provider_url: str,
+        keys: KeyRing,
+        *,
+        ca_file: Path | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`ca_file`: see `shared_service.tls.client_context`."""
         self._keys = keys
+        verify = client_context_for(provider_url, ca_file)
         self._client = httpx.AsyncClient(
             base_url=provider_url,
-            transport=BoundedAnswers(transport or httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)),
+            transport=BoundedAnswers(
+                transport or httpx.AsyncHTTPTransport(verify=verify, limits=_LIMITS, trust_env=False)
+            ),
             headers={"accept-encoding": "identity"},
             follow_redirects=False,
             trust_env=False,
@@ -90,7 +103,8 @@ class ProviderClient:
                     correction_seconds = _correction(answer)
                     if is_launch or correction_seconds:
                         answer = await self._client.send(request, auth=self._signed(correction_seconds))
-        except (httpx.HTTPError, NoLiveKey, TimeoutError) as error:
+        # An error of TLS in the middle of an answer comes through the library as it is: it is an OSError, too.
+        except (httpx.HTTPError, NoLiveKey, OSError) as error:
             log.warning("provider_call_failed", path=path, error_type=type(error).__name__)
             raise ProviderUnreachable(type(error).__name__) from error
         if answer.extensions["signature"] != "good" or answer.status_code != httpx.codes.OK:

@@ -80,6 +80,7 @@ async def _wallet(
         base_url=settings.casino_url,
         call_seconds=settings.call_seconds,
         connect_seconds=settings.connect_seconds,
+        ca_file=settings.ca_file,
         **bounds,
     )
     wallet = WalletClient(http, key_ring, call_seconds=settings.call_seconds, clock=clock)

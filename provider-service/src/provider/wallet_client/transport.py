@@ -8,11 +8,15 @@ Why aiohttp: its errors have a class of their own for a connection that was neve
 that were measured, one reports a cut connection as a failed connect, the other a failed connect as a time-out.
 """
 
+import ssl
+from pathlib import Path
 from typing import Final
 
 import aiohttp
 import httpx
 from yarl import URL
+
+from shared_service.tls import client_context_for
 
 ANSWER_MAX_BYTES: Final = 65_536
 CONNECTIONS_MAX: Final = 128
@@ -38,8 +42,14 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     """Sends an httpx request with aiohttp, and reads the answer whole, within its bound."""
 
     def __init__(
-        self, *, call_seconds: float, connect_seconds: float, answer_max_bytes: int = ANSWER_MAX_BYTES
+        self,
+        *,
+        call_seconds: float,
+        connect_seconds: float,
+        answer_max_bytes: int = ANSWER_MAX_BYTES,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
+        self._verify = verify
         self._answer_max_bytes = answer_max_bytes
         self._timeout = aiohttp.ClientTimeout(total=call_seconds, connect=connect_seconds, sock_connect=connect_seconds)
         self._session: aiohttp.ClientSession | None = None
@@ -75,7 +85,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def _open(self) -> aiohttp.ClientSession:
         # Not in __init__: a session belongs to the event loop in which it was made.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=IDLE_SECONDS),
+            connector=aiohttp.TCPConnector(ssl=self._verify, limit=CONNECTIONS_MAX, keepalive_timeout=IDLE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             auto_decompress=False,
@@ -112,12 +122,20 @@ _NO_COOKIES: Final = NoCookies()
 
 
 def create_http_client(
-    *, base_url: str, call_seconds: float, connect_seconds: float, answer_max_bytes: int = ANSWER_MAX_BYTES
+    *,
+    base_url: str,
+    call_seconds: float,
+    connect_seconds: float,
+    answer_max_bytes: int = ANSWER_MAX_BYTES,
+    ca_file: Path | None = None,
 ) -> httpx.AsyncClient:
-    """The client for one wallet. Closing it closes its connections."""
+    """The client for one wallet. Closing it closes its connections. `ca_file`: see `shared_service.tls`."""
     return WalletHttp(
         transport=AiohttpTransport(
-            call_seconds=call_seconds, connect_seconds=connect_seconds, answer_max_bytes=answer_max_bytes
+            call_seconds=call_seconds,
+            connect_seconds=connect_seconds,
+            answer_max_bytes=answer_max_bytes,
+            verify=client_context_for(base_url, ca_file),
         ),
         base_url=base_url,
         follow_redirects=False,

@@ -1,0 +1,129 @@
+"""What a listener does with a new connection: TLS for the public when there is a certificate, plain HTTP otherwise.
+
+The connection counts before its handshake, and waits for its peer no longer in it than for a request. uvicorn's way,
+a context of the listener, does neither, and covers every listener. uvloop's class for a connection with TLS is not
+documented; test_handshakes.py notices when it changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import structlog
+import uvicorn
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr
+from uvicorn.server import ServerState
+from uvloop.loop import SSLProtocol  # type: ignore[attr-defined]
+
+from shared_service.bounded_log import BoundedLog
+from shared_service.certificates import Certificate
+from shared_service.connection_caps import take_place
+from shared_service.slow_peers import Wait, sweep_regularly
+from shared_service.sockets import CONNECTION_CAPS, PatientProtocol
+
+log = BoundedLog(structlog.get_logger())
+
+TLS: Final = "tls"
+"""Where in the state of the lifespan an application may leave its `Tls`."""
+HANDSHAKE: Final = "TLS handshake"
+CLOSING_SECONDS: Final = 5.0
+"""How long a connection that the service closes waits for its peer to take the last answer and to do the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The certificate, and the port of the operations listener, which has none."""
+
+    certificate: Certificate
+    plain_port: int
+
+
+def tls_of(cert: Path | None, key: Path | None, *, plain_port: int, observe: Callable[[float], None]) -> Tls | None:
+    """TLS with these files; None without them. `observe`: see `Certificate`."""
+    if cert is None or key is None:
+        return None
+    return Tls(Certificate(cert, key, observe=observe), plain_port)
+
+
+def protocol(
+    *,
+    config: uvicorn.Config,
+    server_state: ServerState,
+    app_state: dict[str, Any],
+    _loop: asyncio.AbstractEventLoop | None = None,
+) -> asyncio.Protocol:
+    """What uvicorn calls for every new connection."""
+    http = PatientProtocol(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
+    tls: Tls | None = app_state.get(TLS)
+    return cast("asyncio.Protocol", http) if tls is None else Handshake(http, tls)
+
+
+class Handshake(asyncio.Protocol):
+    """A connection until its TLS handshake is done. Its place among the connections is handed on to `http`."""
+
+    wait: Wait | None = None
+    cycle: None = None
+
+    def __init__(self, http: PatientProtocol, tls: Tls) -> None:
+        self._http = http
+        self._tls = tls
+        self._peer: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake, before anything is read."""
+        self._transport = cast("asyncio.Transport", transport)
+        http = self._http
+        local = get_local_addr(self._transport)
+        if local is not None and local[1] == self._tls.plain_port:
+            self._transport.set_protocol(cast("asyncio.Protocol", http))
+            http.connection_made(self._transport)
+            return
+        remote = get_remote_addr(self._transport)
+        self._peer = remote[0] if remote else None
+        http.place = take_place(http.app_state.get(CONNECTION_CAPS), self._transport, self._peer)
+        if http.place is None:
+            return
+        http.server_state.connections.add(cast("PatientProtocol", self))
+        sweep_regularly(http.server_state, http.loop, http.timeout_keep_alive)
+        done: asyncio.Future[None] = http.loop.create_future()
+        done.add_done_callback(self._end_of_handshake)
+        secured = SSLProtocol(
+            http.loop,
+            http,
+            self._tls.certificate.context,
+            done,
+            server_side=True,
+            ssl_handshake_timeout=http.timeout_keep_alive,
+            ssl_shutdown_timeout=CLOSING_SECONDS,
+        )
+        self._transport.set_protocol(secured)
+        secured.connection_made(self._transport)
+
+    def what_it_waits_for(self) -> str | None:
+        """The handshake, all the time."""
+        return HANDSHAKE
+
+    def end(self, waited_for: str) -> None:
+        """Close the connection."""
+        log.info("connection_timed_out", waited_for=waited_for, peer=self._peer)
+        self._transport.abort()
+
+    def shutdown(self) -> None:
+        """The server stops."""
+        self._transport.abort()
+
+    def _end_of_handshake(self, done: asyncio.Future[None]) -> None:
+        self._http.server_state.connections.discard(cast("PatientProtocol", self))
+        error = done.exception()
+        http = self._http
+        if http.server is None and http.place is not None:  # it was never connected, and is told of no end
+            http.place.leave()
+            reason = (
+                error.reason if isinstance(error, ssl.SSLError) else "cut" if error is None else type(error).__name__
+            )
+            log.info("handshake_failed", reason=reason, peer=self._peer)

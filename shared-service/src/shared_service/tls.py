@@ -1,0 +1,83 @@
+"""TLS on both ends: what a service serves with, and whom it believes when it calls. See docs/operations.md, "TLS".
+
+Nothing here depends on the environment, but on the system's own authorities where no other ones are named.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PROTOCOL: Final = "http/1.1"
+CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2: forward secrecy and authenticated encryption. Those of TLS 1.3 all have both."""
+_NO_CHECK_TIME: Final = 0x200000
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate with its key, ready to serve, and when the certificate is valid (seconds of the epoch)."""
+
+    context: ssl.SSLContext
+    valid_from: float
+    expires_at: float
+
+    def is_valid_at(self, now: float) -> bool:
+        """Whether a caller with this clock accepts its dates."""
+        return self.valid_from <= now <= self.expires_at
+
+
+def load_identity(cert: Path, key: Path) -> Identity:
+    """Load a certificate, those that lead to its authority, and its key.
+
+    Raises OSError or ValueError when they are no pair that a caller could accept; its dates are not looked at.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _restrict(context)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    # Without a password function, OpenSSL would ask for the password at the terminal.
+    context.load_cert_chain(cert, key, password=lambda: "")
+    presented = _presented(context, cert)
+    valid_from, expires_at = (ssl.cert_time_to_seconds(str(presented[name])) for name in ("notBefore", "notAfter"))
+    return Identity(context, valid_from, expires_at)
+
+
+def client_context(ca_file: Path | None) -> ssl.SSLContext:
+    """For calls: certificate and host name are verified, by the authorities in `ca_file` alone, or by the system's."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _restrict(context)
+    if ca_file is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+def client_context_for(url: str, ca_file: Path | None) -> ssl.SSLContext | bool:
+    """What an HTTP client takes for calls to `url`. Loading authorities takes time that http does not need."""
+    return client_context(ca_file) if url.startswith("https:") else True
+
+
+def _restrict(context: ssl.SSLContext) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.set_alpn_protocols([PROTOCOL])
+
+
+def _presented(context: ssl.SSLContext, cert: Path) -> dict[str, object]:
+    """The certificate as a caller sees it, from a handshake in memory: the library parses it nowhere else."""
+    caller = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    caller.check_hostname = False
+    caller.verify_flags |= ssl.VerifyFlags(ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME)
+    caller.load_verify_locations(cafile=cert)
+    to_server, to_caller = ssl.MemoryBIO(), ssl.MemoryBIO()
+    calling = caller.wrap_bio(to_caller, to_server)
+    serving = context.wrap_bio(to_server, to_caller, server_side=True)
+    for end in (calling, serving, calling):
+        with suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    return dict(calling.getpeercert() or {})
