@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -104,7 +105,9 @@ def test_one_token_in_one_spelling_is_let_in(two: tuple[Stack, Stack]) -> None:
     assert launch(stack, f"bearer   {rotated}") == OPENED
     log = stack.casino_process.log_path.read_text()
     whys = {json.loads(line).get("why") for line in log.splitlines() if "request_refused" in line}
-    assert whys >= {"several_headers", "malformed", "lives_too_long", "other_algorithm", "extension", "bad_signature"}
+    assert "several_headers" in whys, "the first ones of a flood are logged whole"
+    assert all(why is None or re.fullmatch("[a-z_]{1,30}", why) for why in whys), whys
+    assert token(player)[:20] not in log
     assert "Traceback" not in log
 
 

@@ -90,7 +90,9 @@ async def test_the_players_sessions_are_closed_and_their_wins_still_land(
     tenant: Tenant, two: tuple[Service, Service], told: Told
 ) -> None:
     service = two[0]
-    (mine, others) = [(await launch(service, token(sub=player))).json()["sessionToken"] for player in ("1", "2")]
+    for player in ("1", "2"):
+        assert (await launch(service, token(sub=player))).status_code == 201
+    (mine, others) = (service.provider.asked(place)["sessionToken"] for place in (0, 1))
     placed = bet(mine)
     assert (await service.post("debit", placed)).status_code == 200
     assert told("revoke-tokens", "1")[0] == 0
