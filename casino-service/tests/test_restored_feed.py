@@ -14,8 +14,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from casino_testing.edge import bet, serving
-from casino_testing.processes import WAIT_SECONDS_MAX, book_in, held_transaction
+from casino_testing.edge import Service, bet, serving
+from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX, book_in, held_transaction
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
@@ -26,6 +26,10 @@ from casino.after_restore import why_not_to_start
 OLDER_SERVER_POSITIONS = 10**9 << 12
 """How much further the transaction numbers of the server were that the dump came from."""
 GAP_POSITIONS = 2**32 << 12
+END_CONNECTIONS = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()
+"""
 SAYS = "Run `casino after-restore`"
 
 
@@ -229,6 +233,13 @@ def test_serve_refuses_to_start_and_names_the_command_and_after_it_all_is_well(r
     assert SAYS not in run(restored, "migrate").stdout
 
 
+async def until_missing(service: Service, missing: str | None) -> None:
+    """Wait until readiness says so: it is looked at now and then, and answered from memory."""
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        while (await service.anybody.get("/health/ready")).json().get("missing") != missing:  # noqa: ASYNC110 - as `until`
+            await asyncio.sleep(POLL_SECONDS)
+
+
 @pytest.mark.anyio
 async def test_a_running_service_whose_database_was_replaced_takes_no_bet_and_says_why(own_database: str) -> None:
     tenant = Tenant.demo(own_database)
@@ -236,19 +247,27 @@ async def test_a_running_service_whose_database_was_replaced_takes_no_bet_and_sa
         token = await service.launch()
         assert (await service.post("debit", bet(token))).status_code == 200
         as_if_restored_from_an_older_server(tenant)
-        tenant.sql("select pg_terminate_backend(pid) from pg_stat_activity"
-                   " where datname = current_database() and pid <> pg_backend_pid()")  # fmt: skip
+        tenant.sql(END_CONNECTIONS)
         refused = await service.signed.post("/casino/debit", json=bet(token))
         assert refused.status_code == 503
-        ready = await service.anybody.get("/health/ready")
-        assert (ready.status_code, ready.json()) == (503, {"status": "not_ready", "missing": "after_restore"})
+        await until_missing(service, "after_restore")
         assert len(tenant.transactions()) == 1
         move_ahead(tenant)
-        async with asyncio.timeout(WAIT_SECONDS_MAX):
-            while (await service.anybody.get("/health/ready")).status_code != 200:
-                pass
+        await until_missing(service, None)
         assert (await service.post("debit", bet(token))).status_code == 200
     assert tenant.differences() == []
+    tenant.close()
+
+
+@pytest.mark.anyio
+async def test_a_service_that_is_refused_its_database_can_be_stopped(own_database: str) -> None:
+    tenant = Tenant.demo(own_database)
+    async with asyncio.timeout(WAIT_SECONDS_MAX), serving(tenant, pool_wait_seconds=0.3) as service:
+        token = await service.launch()
+        assert (await service.post("debit", bet(token))).status_code == 200
+        as_if_restored_from_an_older_server(tenant)
+        tenant.sql(END_CONNECTIONS)
+        await until_missing(service, "after_restore")
     tenant.close()
 
 
@@ -260,6 +279,5 @@ async def test_readiness_notices_on_connections_that_are_open_already(own_databa
         token = await service.launch()
         assert (await service.post("debit", bet(token))).status_code == 200
         as_if_restored_from_an_older_server(tenant)
-        ready = await service.anybody.get("/health/ready")
-        assert (ready.status_code, ready.json()) == (503, {"status": "not_ready", "missing": "after_restore"})
+        await until_missing(service, "after_restore")
     tenant.close()
