@@ -10,7 +10,7 @@ expect() { # <what> <expected> <actual>
 }
 
 echo "hardening of the running containers"
-for service in casino provider; do
+for service in casino provider casino-tls provider-tls; do
   container=$("${compose[@]}" ps --quiet "$service")
   inspect() { docker inspect --format "$1" "$container"; }
   expect "$service runs as an ordinary user" 10001 "$("${compose[@]}" exec -T "$service" id -u)"

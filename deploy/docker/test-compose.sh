@@ -7,7 +7,8 @@ cd "$(dirname "$0")/../.."
 export COMPOSE_PROJECT_NAME=casino-stack-test CASINO_DEMO=1
 export CASINO_PORT=${TEST_CASINO_PORT:-18000} PROVIDER_PORT=${TEST_PROVIDER_PORT:-18100}
 unset CASINO_SECRET PROVIDER_SECRET CASINO_KEYS PROVIDER_KEYS CASINO_URL PROVIDER_URL
-compose=(docker compose --ansi never --progress quiet --env-file /dev/null)
+export CASINO_TLS_PORT=${TEST_CASINO_TLS_PORT:-18443} PROVIDER_TLS_PORT=${TEST_PROVIDER_TLS_PORT:-18543}
+compose=(docker compose --profile tls --ansi never --progress quiet --env-file /dev/null)
 
 down() { "${compose[@]}" down --volumes --timeout 20; }
 show_logs() { "${compose[@]}" logs --no-color --tail 40 "$@" | sed 's/\x1b\[[0-9]*K//' | cut -c1-400; }
@@ -24,6 +25,7 @@ fi
 export CASINO_URL=http://127.0.0.1:$CASINO_PORT PROVIDER_URL=http://127.0.0.1:$PROVIDER_PORT
 "$BIN/python" -m local_stack simulate
 deploy/docker/check-hardening.sh "${compose[@]}"
+deploy/docker/test-tls.sh "${compose[@]}"
 # Of the rest, what needs a stack of its own is skipped; these three never look at this one.
 elsewhere=(--ignore tests-e2e/faults --ignore tests-e2e/bench --ignore tests-e2e/saboteurs)
 if ! E2E_TARGET=compose "$BIN/python" -m pytest tests-e2e "${elsewhere[@]}"; then

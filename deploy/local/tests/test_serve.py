@@ -21,6 +21,7 @@ from serving import (
     serving,
 )
 
+from local_stack.certificates import Authority
 from local_stack.databases import DATABASE
 from local_stack.ports import free_port, is_taken
 from local_stack.postgres import Postgres
@@ -56,6 +57,19 @@ def test_a_second_start_finds_the_balances_of_the_first(tmp_path: Path) -> None:
             finals.append(played.stdout.splitlines()[-1])
             stack.stop()
     assert finals == ["PASSED  final balance 1,001,000 USD", "PASSED  final balance 1,002,000 USD"]
+
+
+def test_a_stack_with_certificates_serves_tls(tmp_path: Path) -> None:
+    authority, environment = Authority(), clean_environment()
+    for service in ("CASINO", "PROVIDER"):
+        cert, key = authority.issue(tmp_path / service)
+        environment |= {f"{service}_TLS_CERT_FILE": str(cert), f"{service}_TLS_KEY_FILE": str(key)}
+        environment[f"{service}_CA_FILE"] = str(authority.write(tmp_path / "ca.pem"))
+    with serving(tmp_path / "state", **environment) as stack:
+        played = stack.run("simulate")
+        assert played.returncode == 0, played.stdout + played.stderr
+        assert stack.output.count("  https://127.0.0.1:") == 2, stack.output
+        stack.stop()
 
 
 def test_the_logs_are_on_the_terminal_with_a_name_and_in_files(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from local_stack.settings import (
     PROVIDER,
     SERVICES,
     StackSettings,
+    authorities,
     from_environment,
     hermetic,
     service_url,
@@ -181,7 +182,7 @@ def _play_demo(console: Console, settings: StackSettings) -> bool:
 def simulate() -> None:
     """Play the scripted round against a running stack, at CASINO_URL or CASINO_HOST and CASINO_PORT."""
     casino_url = os.environ.get("CASINO_URL") or service_url(os.environ, CASINO)
-    verdict = judge(play_round(casino_url.rstrip("/")))
+    verdict = judge(play_round(casino_url.rstrip("/"), ca_file=authorities(os.environ)))
     print_verdict(terminal(), verdict)
     sys.exit(0 if verdict.passed else 1)
 

@@ -42,7 +42,7 @@ class StackSettings:
         return {name: secret for name, secret in secrets.items() if self.base.get(name) == secret}
 
     def url(self, service: str) -> str:
-        return _url(self.hosts[service], self.ports[service])
+        return _url(self.base, service, self.hosts[service], self.ports[service])
 
     def listeners(self, service: str) -> dict[str, tuple[str, int]]:
         """Host and port of each listener, by what their variables begin with."""
@@ -104,12 +104,21 @@ def hermetic(state_dir: Path) -> StackSettings:
 
 def service_url(environ: Mapping[str, str], service: str) -> str:
     """Where a service is asked: its host's address on this machine, and its port."""
-    return _url(_host(environ, service), _port(environ, f"{service.upper()}_PORT", DEFAULT_PORTS[service]))
+    return _url(
+        environ, service, _host(environ, service), _port(environ, f"{service.upper()}_PORT", DEFAULT_PORTS[service])
+    )
 
 
-def _url(host: str, port: int) -> str:
+def authorities(environ: Mapping[str, str]) -> Path | None:
+    """Whom a client of the casino believes: those whom the provider believes, who calls it as well."""
+    path = environ.get("PROVIDER_CA_FILE", "").strip()
+    return Path(path) if path else None
+
+
+def _url(environ: Mapping[str, str], service: str, host: str, port: int) -> str:
+    scheme = "https" if environ.get(f"{service.upper()}_TLS_CERT_FILE", "").strip() else "http"
     asked = EVERY_ADDRESS.get(host, host)
-    return f"http://[{asked}]:{port}" if ":" in asked else f"http://{asked}:{port}"
+    return f"{scheme}://[{asked}]:{port}" if ":" in asked else f"{scheme}://{asked}:{port}"
 
 
 def _host(environ: Mapping[str, str], service: str, name: str = "HOST") -> str:
@@ -126,7 +135,7 @@ def _base(
         base[f"{service.upper()}_PORT"] = str(ports[service])
         base[f"{service.upper()}_OPS_PORT"] = str(ops_ports[service])
         base[f"{service.upper()}_HOST"] = hosts[service]
-        base.setdefault(f"{service.upper()}_URL", _url(hosts[service], ports[service]))
+        base.setdefault(f"{service.upper()}_URL", _url(environ, service, hosts[service], ports[service]))
         if base[DEMO_FLAG].strip().lower() in YES and f"{service.upper()}_SECRET_FILE" not in base:
             base.setdefault(f"{service.upper()}_SECRET", DEMO_SECRETS[service])
     return base

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Issues a certificate of a private authority, and makes the authority first where there is none.
+#   deploy/tls/issue.sh <folder of the authority> <folder for the certificate> <host> [<host>…]
+# Needs OpenSSL 3. A host is a name or an IP address. DAYS=90 is how long the certificate is valid. Whoever has authority.key can speak
+# for every service: keep that folder away from the services. They need cert.pem and key.pem, their callers authority.pem.
+set -eu
+[ $# -ge 3 ] || {
+  sed -n '2,3s/^# *//p' "$0" >&2
+  exit 2
+}
+authority=$1 target=$2
+shift 2
+umask 077
+mkdir -p "$authority" "$target"
+scratch=$(mktemp -d "$target/issuing-XXXXXX") # beside the files, so that each is put in place at once
+trap 'rm -rf "$scratch"' EXIT
+curve="ec -pkeyopt ec_paramgen_curve:P-256"
+
+if [ ! -s "$authority/authority.pem" ]; then
+  # shellcheck disable=SC2086 # three words
+  openssl req -x509 -newkey $curve -noenc -days 3650 -subj "/CN=Private authority" -config /dev/null \
+    -addext basicConstraints=critical,CA:TRUE,pathlen:0 -addext keyUsage=critical,keyCertSign,cRLSign \
+    -keyout "$authority/authority.key" -out "$scratch/authority.pem" 2>/dev/null
+  mv "$scratch/authority.pem" "$authority/authority.pem"
+  chmod 644 "$authority/authority.pem"
+fi
+
+names=
+for host in "$@"; do
+  case $host in
+    *:*) names="$names,IP:$host" ;;
+    *[!0-9.]*) names="$names,DNS:$host" ;;
+    *) names="$names,IP:$host" ;;
+  esac
+done
+{
+  echo "subjectAltName=${names#,}"
+  echo "basicConstraints=critical,CA:FALSE"
+  echo "keyUsage=critical,digitalSignature"
+  echo "extendedKeyUsage=serverAuth"
+  echo "authorityKeyIdentifier=keyid"
+} >"$scratch/extensions"
+# shellcheck disable=SC2086 # three words
+openssl req -new -newkey $curve -noenc -subj "/CN=$1" -config /dev/null \
+  -keyout "$scratch/key.pem" -out "$scratch/request" 2>/dev/null
+openssl x509 -req -in "$scratch/request" -CA "$authority/authority.pem" -CAkey "$authority/authority.key" \
+  -set_serial "0x$(openssl rand -hex 16)" -days "${DAYS:-90}" -extfile "$scratch/extensions" \
+  -out "$scratch/cert.pem" 2>/dev/null
+chmod 644 "$scratch/cert.pem"
+mv "$scratch/key.pem" "$target/key.pem"
+mv "$scratch/cert.pem" "$target/cert.pem"
