@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from typing import Any
 
 import psycopg
 import pytest
@@ -65,3 +67,22 @@ def connections(tenant: Tenant) -> int:
         ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+async def must_be_quick(work: Coroutine[Any, Any, None]) -> None:
+    """Asks the clock: a time-out would cancel the work, and what swallows a cancellation would look quick."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=30.0)
+    task.cancel()
+    assert done, "it takes too long"
+    await task
+
+
+async def test_a_service_that_is_stopped_while_it_starts_stops(tenant: Tenant) -> None:
+    async def start_and_stop(count: int) -> None:
+        async with serving(tenant):
+            for _ in range(count):
+                await asyncio.sleep(0.0005)
+
+    for count in range(30):
+        await must_be_quick(start_and_stop(count))

@@ -22,10 +22,10 @@ from deadlines import Deadlines
 from fake_wallet import FakeWallet
 
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
-from provider.log import configure_logging
 from provider.migrate import migrate
 from shared_service import scrape
 from shared_service.connections import DEAD_PEER
+from shared_service.log import configure_logging
 
 # A machine with other work may stand still in any example.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -47,7 +47,7 @@ class Tape(io.StringIO):
 def tape() -> Tape:
     """Where the service logs to, for the whole run: loggers remember their stream."""
     made = Tape()
-    configure_logging(log_format="json", level="info", stream=made)
+    configure_logging(log_format="json", level="info", service="provider", stream=made)
     return made
 
 

@@ -1,14 +1,11 @@
-"""Backoff, sealing, loops and ids."""
+"""Backoff, sealing and ids."""
 
 from __future__ import annotations
 
-import asyncio
 from uuid import UUID
 
 import pytest
-from provider_bench import until
 
-from provider.loops import BackgroundLoop
 from provider.outbox.backoff import Backoff
 from provider.outbox.calls import rollback_id_of
 from provider.sessions.sealing import SealBroken, Sealer
@@ -55,81 +52,3 @@ def test_after_a_rotation_the_old_seal_still_opens_and_the_new_secret_seals() ->
 def test_what_was_sealed_by_others_is_not_opened(sealed: bytes) -> None:
     with pytest.raises(SealBroken):
         Sealer([b"ours"]).open(sealed)
-
-
-def test_a_loop_survives_errors_goes_on_while_there_is_more_and_runs_when_nudged() -> None:
-    ran: list[str] = []
-
-    async def step() -> bool:
-        ran.append("step")
-        if len(ran) == 1:
-            raise ZeroDivisionError
-        return len(ran) < 4
-
-    async def watch() -> None:
-        loop = BackgroundLoop("test", step, interval_seconds=60)
-        loop.start()
-        await asyncio.sleep(0.05)
-        assert len(ran) == 1  # the error is followed by a rest, not by a storm
-        loop.nudge()
-        await until(lambda: len(ran) >= 4)
-        await loop.stop()
-
-    asyncio.run(watch())
-
-
-def test_a_loop_runs_again_when_its_interval_is_over() -> None:
-    ran: list[str] = []
-
-    async def step() -> bool:
-        ran.append("step")
-        return False
-
-    async def watch() -> None:
-        loop = BackgroundLoop("test", step, interval_seconds=0.01)
-        loop.start()
-        await until(lambda: len(ran) >= 3)
-        await loop.stop()
-
-    asyncio.run(watch())
-
-
-def test_a_nudged_loop_does_not_wait_for_its_interval() -> None:
-    ran: list[float] = []
-
-    async def step() -> bool:
-        ran.append(asyncio.get_running_loop().time())
-        return False
-
-    async def watch() -> None:
-        nudged = asyncio.Event()
-        loop = BackgroundLoop("test", step, interval_seconds=60, nudged=nudged)
-        loop.start()
-        await until(lambda: ran)
-        nudged.set()
-        await until(lambda: len(ran) == 2)
-        await loop.stop()
-
-    asyncio.run(watch())
-    assert len(ran) == 2
-
-
-def test_a_loop_that_hangs_is_cancelled_when_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provider.loops.STOP_WAIT_SECONDS", 0.05)
-    cancelled = asyncio.Event()
-
-    async def step() -> bool:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            cancelled.set()
-        return False
-
-    async def watch() -> None:
-        loop = BackgroundLoop("test", step, interval_seconds=1)
-        loop.start()
-        await asyncio.sleep(0.01)
-        await loop.stop()
-
-    asyncio.run(watch())
-    assert cancelled.is_set()

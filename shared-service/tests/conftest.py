@@ -16,3 +16,9 @@ def echo() -> Iterator[Echo]:
     """A server with the bounds of production."""
     with serving() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop of asynchronous tests."""
+    return "asyncio"

@@ -14,11 +14,11 @@ import structlog
 
 from casino.audit.commands import check_ledger_command, transaction_command
 from casino.key_commands import keys_command, revoke_key_command
-from casino.log import configure_logging
 from casino.players.commands import revoke_tokens_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
 from shared_service import postgres_session
 from shared_service.connection_caps import TooFewFiles, hold_open_files
+from shared_service.log import configure_logging
 
 
 @click.group()

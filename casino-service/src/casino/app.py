@@ -16,7 +16,6 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from casino.background import BackgroundLoop
 from casino.callbacks.feed import Feed
 from casino.callbacks.routes import Callbacks
 from casino.committers import committers
@@ -24,7 +23,6 @@ from casino.db import Database, OutcomeUnknown, Overloaded
 from casino.errors import ERRORS
 from casino.health import find_missing
 from casino.key_watch import KeyWatch
-from casino.log import configure_logging
 from casino.metrics import FLUSH_SECONDS, Metrics
 from casino.players.access_token import read_access_token
 from casino.players.guard import PLAYER, PlayerGuard
@@ -44,6 +42,8 @@ from shared_service.connection_caps import ConnectionCaps
 from shared_service.handshakes import TLS, tls_of
 from shared_service.health import LOOK_SECONDS, Readiness
 from shared_service.http import BODY_MAX_BYTES, RenderErrors, RequestContext, refuse_with, warn_of_skew
+from shared_service.log import configure_logging
+from shared_service.loops import BackgroundLoop
 from shared_service.processes import end_with_supervisor
 from shared_service.routing import SIGNED, Dispatch, FindRoute, RouteTable
 from shared_service.scrape import Scrape

@@ -13,9 +13,9 @@ from typing import Final
 import psycopg
 import structlog
 
-from casino.background import BackgroundLoop
 from casino.db import Database, OutcomeUnknown, Overloaded
 from casino.settings import Settings, other_secrets
+from shared_service.loops import BackgroundLoop
 from shared_signing.live_keys import LiveKeys
 
 log = structlog.get_logger()

@@ -17,11 +17,11 @@ import structlog
 
 from provider.db import APP_ROLE
 from provider.key_commands import keys_command, revoke_key_command
-from provider.log import configure_logging
 from provider.reconciliation.commands import heads, reconcile, transaction
 from provider.settings import Settings, SettingsRefused, owner_database_url
 from shared_service import postgres_session
 from shared_service.connection_caps import TooFewFiles, hold_open_files
+from shared_service.log import configure_logging
 
 
 @click.group()
@@ -58,7 +58,7 @@ def serve() -> None:
 
     settings = _settings()
     _refuse_unfit(settings)
-    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
     try:
         hold_open_files(settings.connections_max)
     except TooFewFiles as error:
@@ -84,7 +84,7 @@ def recover_once() -> None:
 
     settings = _settings()
     _refuse_unfit(settings)
-    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
     open_count = asyncio.run(recover(settings))
     click.echo(f"{open_count} transactions without a known end")
     raise SystemExit(1 if open_count else 0)

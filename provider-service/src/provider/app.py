@@ -21,8 +21,6 @@ from provider.db import create_pool
 from provider.errors import ERRORS
 from provider.health import find_missing, wallet_health_routes
 from provider.key_watch import KeyWatch
-from provider.log import configure_logging
-from provider.loops import BackgroundLoop
 from provider.metrics import Metrics
 from provider.nonces import PostgresNonceStore
 from provider.open_ends import OpenEnds
@@ -46,6 +44,8 @@ from shared_service.connection_caps import ConnectionCaps
 from shared_service.handshakes import TLS, tls_of
 from shared_service.health import LOOK_SECONDS, Readiness
 from shared_service.http import RenderErrors, RequestContext, refuse_with, warn_of_skew
+from shared_service.log import configure_logging
+from shared_service.loops import BackgroundLoop
 from shared_service.routing import SIGNED, Dispatch, FindRoute, RouteTable
 from shared_service.scrape import Scrape
 from shared_service.sockets import CONNECTION_CAPS, EARLY_ANSWER
@@ -102,12 +102,8 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     metrics.name_endpoints(table.routes)
     admission = Admission(settings.requests_max, errors=ERRORS, observe=metrics.observe_request)
 
-    async def look() -> bool:
-        await readiness.step()
-        return False
-
     loops = [
-        BackgroundLoop("readiness", look, interval_seconds=LOOK_SECONDS),
+        BackgroundLoop("readiness", readiness.step, interval_seconds=LOOK_SECONDS),
         BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds),
         BackgroundLoop("wallet_health", wallet_health.step, interval_seconds=STEP_SECONDS),
         BackgroundLoop("outbox", outbox.step, interval_seconds=settings.outbox_interval_seconds, nudged=outbox_due),
@@ -192,5 +188,5 @@ def _middleware(
 def create_from_environment() -> Starlette:
     """What the server calls in the process that serves."""
     settings = Settings.from_environment()
-    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
     return create_app(settings)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from provider.db import APP_ROLE
-from provider.log import configure_logging
 from provider.settings import Settings, SettingsRefused
 from shared_service import postgres_session
+from shared_service.log import configure_logging
 
 if TYPE_CHECKING:
     from provider.db import Pool
@@ -132,5 +132,5 @@ def _settings() -> Settings:
     why = postgres_session.why_unfit(settings.database_url, role=APP_ROLE, application_name="provider-books")
     if why is not None:
         raise _CouldNotLook(why)
-    configure_logging(log_format=settings.log_format, level=settings.log_level, stream=sys.stderr)
+    configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider", stream=sys.stderr)
     return settings

@@ -12,11 +12,11 @@ import pytest
 
 SCRIPT = """
 import logging, structlog
-from casino.log import configure_logging
-configure_logging(log_format={log_format!r}, level={level!r}, service="casino")
+from shared_service.log import configure_logging
+configure_logging(log_format={log_format!r}, level={level!r}, service="orders")
 structlog.contextvars.bind_contextvars(request_id="r-1")
-structlog.get_logger().info("bet_recorded", amount_minor=5)
-structlog.get_logger().debug("bet_looked_at")
+structlog.get_logger().info("order_recorded", amount_minor=5)
+structlog.get_logger().debug("order_looked_at")
 logging.getLogger("httpx").info("HTTP Request: GET http://x/?token=secret")
 logging.getLogger("uvicorn.error").info("started")
 try:
@@ -25,7 +25,7 @@ try:
     except ValueError as cause:
         raise LookupError("a token was lost") from cause
 except LookupError:
-    structlog.get_logger().exception("bet_lost")
+    structlog.get_logger().exception("order_lost")
 """
 
 
@@ -40,8 +40,8 @@ def lines(log_format: str, level: str) -> list[str]:
 
 def test_every_line_is_one_json_object_with_service_time_level_and_request() -> None:
     events: list[dict[str, Any]] = [json.loads(line) for line in lines("json", "info")]
-    assert [event["event"] for event in events] == ["bet_recorded", "started", "bet_lost"]
-    assert {event["service"] for event in events} == {"casino"}
+    assert [event["event"] for event in events] == ["order_recorded", "started", "order_lost"]
+    assert {event["service"] for event in events} == {"orders"}
     assert [event["level"] for event in events] == ["info", "info", "error"]
     assert all(event["timestamp"].endswith("Z") for event in events)
     assert (events[0]["request_id"], events[0]["amount_minor"]) == ("r-1", 5)
@@ -67,5 +67,18 @@ def test_addresses_that_the_http_client_logs_are_left_out(log_format: str) -> No
 
 
 def test_the_level_is_a_choice_and_the_console_format_is_for_people() -> None:
-    assert any("bet_looked_at" in line for line in lines("console", "debug"))
-    assert not any("bet_recorded" in line for line in lines("console", "error"))
+    assert any("order_looked_at" in line for line in lines("console", "debug"))
+    assert not any("order_recorded" in line for line in lines("console", "error"))
+
+
+def test_another_stream_takes_all_of_it() -> None:
+    script = (
+        "import logging, sys, structlog\n"
+        "from shared_service.log import configure_logging\n"
+        "configure_logging(log_format='json', level='info', service='orders', stream=sys.stderr)\n"
+        "structlog.get_logger().info('order_recorded')\n"
+        "logging.getLogger('uvicorn.error').info('started')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout == ""
+    assert [json.loads(line)["event"] for line in ended.stderr.splitlines()] == ["order_recorded", "started"]

@@ -1,8 +1,10 @@
-"""One skeleton for every background loop.
+"""One skeleton for every loop that runs beside the requests: start, pace, survive errors, stop.
 
-Owns starting, stopping, pacing and surviving errors. It must never hold state of the work itself: a step finds what
-is to do in the database, so that any number of processes may run the same loop.
+A step keeps no state of the work itself: it finds what is to do in the database, so that any number of processes may
+run the same loop.
 """
+
+from __future__ import annotations
 
 import asyncio
 import random
@@ -11,22 +13,22 @@ from typing import Final
 
 import structlog
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 JITTER_SHARE: Final = 0.2
 STOP_WAIT_SECONDS: Final = 10.0
 
 
 class BackgroundLoop:
-    """Runs `step` again and again: at once while it answers true, else after the interval or when nudged.
+    """Runs `step` again and again: at once while it returns True, else after about `interval_seconds` or when nudged.
 
-    Whoever shares the event may ask for the next step now by setting it.
+    Whoever shares the event `nudged` asks for the next step by setting it. A step must be bounded in time.
     """
 
     def __init__(
         self,
         name: str,
-        step: Callable[[], Awaitable[bool]],
+        step: Callable[[], Awaitable[object]],
         *,
         interval_seconds: float,
         nudged: asyncio.Event | None = None,
@@ -61,10 +63,9 @@ class BackgroundLoop:
         while not self._stopping:
             self._nudged.clear()
             try:
-                more = await self._step()
+                more = await self._step() is True
             except Exception as error:
-                # The text of a database error can hold values; its class says enough to a person.
-                log.error("loop_step_failed", loop=self._name, error=type(error).__name__)
+                log.error("loop_step_failed", loop=self._name, error_type=type(error).__name__)
                 more = False
             if not more:
                 await self._rest()

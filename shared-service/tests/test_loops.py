@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from casino_testing.edge import serving
-from casino_testing.processes import until
-from casino_testing.tenant import Tenant
-from structlog.typing import EventDict
+from structlog.testing import capture_logs
 
-from casino.background import BackgroundLoop
+from shared_service import loops
+from shared_service.loops import BackgroundLoop
 
 pytestmark = pytest.mark.anyio
 
 STOP_SECONDS_MAX = 30.0
+
+
+async def until(happened: Callable[[], object]) -> None:
+    async with asyncio.timeout(STOP_SECONDS_MAX):
+        while not happened():  # noqa: ASYNC110 - a step tells nobody
+            await asyncio.sleep(0.005)
 
 
 async def must_be_quick(work: Coroutine[Any, Any, None]) -> None:
@@ -46,7 +50,7 @@ async def test_the_first_step_runs_at_once_and_the_next_after_a_pause() -> None:
     assert all(0.01 < later - earlier < STOP_SECONDS_MAX for earlier, later in itertools.pairwise(steps))
 
 
-async def test_a_failing_step_is_logged_and_survived(logged: list[EventDict]) -> None:
+async def test_a_failing_step_is_logged_and_survived() -> None:
     steps = 0
 
     async def step() -> None:
@@ -55,11 +59,12 @@ async def test_a_failing_step_is_logged_and_survived(logged: list[EventDict]) ->
         raise LookupError("secret content")
 
     loop = BackgroundLoop("steps", step, interval_seconds=0.001)
-    loop.start()
-    await until(lambda: steps >= 3)
-    await loop.stop()
-    events = [event for event in logged if event["event"] == "background_step_failed"]
+    with capture_logs() as events:
+        loop.start()
+        await until(lambda: steps >= 3)
+        await loop.stop()
     assert len(events) >= 2
+    assert events[0]["event"] == "loop_step_failed"
     assert (events[0]["loop"], events[0]["error_type"]) == ("steps", "LookupError")
 
 
@@ -97,11 +102,54 @@ async def test_a_loop_that_was_never_started_is_stopped() -> None:
     await must_be_quick(BackgroundLoop("steps", step, interval_seconds=1.0).stop())
 
 
-async def test_a_service_that_is_stopped_while_it_starts_stops(tenant: Tenant) -> None:
-    async def start_and_stop(turns: int) -> None:
-        async with serving(tenant):
-            for _ in range(turns):
-                await asyncio.sleep(0.0005)
+async def test_a_step_that_returns_true_is_followed_by_the_next_at_once_and_an_error_by_a_rest() -> None:
+    ran: list[str] = []
 
-    for turns in range(30):
-        await must_be_quick(start_and_stop(turns))
+    async def step() -> object:
+        ran.append("step")
+        if len(ran) == 1:
+            raise ZeroDivisionError
+        return True if len(ran) < 4 else 1  # a number of rows is not True
+
+    loop = BackgroundLoop("steps", step, interval_seconds=3_600.0)
+    loop.start()
+    await asyncio.sleep(0.05)
+    assert len(ran) == 1
+    loop.nudge()
+    await until(lambda: len(ran) >= 4)
+    await asyncio.sleep(0.05)
+    assert len(ran) == 4
+    await loop.stop()
+
+
+async def test_who_shares_the_event_asks_for_the_next_step() -> None:
+    ran: list[int] = []
+
+    async def step() -> None:
+        ran.append(1)
+
+    nudged = asyncio.Event()
+    loop = BackgroundLoop("steps", step, interval_seconds=3_600.0, nudged=nudged)
+    loop.start()
+    await until(lambda: ran)
+    nudged.set()
+    await until(lambda: len(ran) == 2)
+    await loop.stop()
+
+
+async def test_a_step_that_hangs_is_cancelled_at_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "STOP_WAIT_SECONDS", 0.05)
+    started, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def step() -> None:
+        started.set()
+        try:
+            await asyncio.sleep(3_600)
+        finally:
+            cancelled.set()
+
+    loop = BackgroundLoop("steps", step, interval_seconds=1.0)
+    loop.start()
+    await started.wait()
+    await loop.stop()
+    assert cancelled.is_set()

@@ -1,6 +1,6 @@
-"""Logging: structlog for the service's own events and for the libraries' that log through the standard library.
+"""Log lines of one shape, from the service and from libraries that log through the standard library.
 
-Owns the format. Events are in the past tense; a secret, token, PIN, signature or body is never a value of one.
+Events are named in the past tense. A secret, token, PIN, signature or body is never a value of one.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict
@@ -17,11 +17,12 @@ UVICORN_LOGGERS: Final = ("uvicorn", "uvicorn.error")
 CAUSES_TOLD_MAX: Final = 5
 
 
-def configure_logging(*, log_format: str, level: str, service: str) -> None:
-    """Log lines to standard output: `json` for machines, `console` for people."""
+def configure_logging(*, log_format: str, level: str, service: str, stream: TextIO | None = None) -> None:
+    """Log to `stream`, by default standard output: `json` for machines, `console` for people."""
+    stream = stream or sys.stdout
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+        structlog.dev.ConsoleRenderer(colors=stream.isatty())
         if log_format == "console"
         else structlog.processors.JSONRenderer()
     )
@@ -34,10 +35,10 @@ def configure_logging(*, log_format: str, level: str, service: str) -> None:
     structlog.configure(
         processors=[*shared, without_text, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -58,8 +59,7 @@ def configure_logging(*, log_format: str, level: str, service: str) -> None:
 
 
 def without_text(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """An exception as its classes and places, its causes after it. Its text is left out: a database's error holds the
-    row that it complains about, and a library's the value."""
+    """Logs an exception's type and location, and its causes', not its message: Postgres errors quote row values."""
     given = event.pop("exc_info", None)
     error = given[1] if isinstance(given, tuple) else sys.exc_info()[1] if given is True else given
     if not isinstance(error, BaseException):
