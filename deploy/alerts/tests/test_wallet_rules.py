@@ -50,6 +50,18 @@ def test_each_rule_is_played_and_says_how_urgent_it_is_and_what_to_do() -> None:
         assert len(summary.split()) > 12, f"a summary says what to do: {rule}"
 
 
+def test_each_rule_links_to_its_runbook_which_says_how_urgent_it_is() -> None:
+    sections = re.findall(r"^## (\w+)\n(page|ticket)\. ", (HERE.parents[1] / "docs" / "runbooks.md").read_text(), re.M)
+    rules = re.findall(
+        r"- alert: (\w+)\n.*?severity: (\w+)\}\n        annotations:\n          runbook: docs/runbooks\.md#(\w+)\n",
+        RULES.read_text(),
+        re.DOTALL,
+    )
+    assert [(name, severity) for name, severity, _ in rules] == sections
+    assert len(sections) == RULES.read_text().count("- alert: ")
+    assert [anchor for _, _, anchor in rules] == [name.lower() for name, _ in sections]
+
+
 def test_the_calm_hour_has_every_metric_that_a_rule_counts_on() -> None:
     calm = PLAYED.read_text().partition("- name: a calm hour")[2].partition("- name:")[0]
     expressions = "".join(re.findall(r"expr:(.+?)(?:for|labels):", RULES.read_text(), re.DOTALL))
