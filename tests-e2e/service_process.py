@@ -70,7 +70,8 @@ class ServiceProcess:
     @property
     def scheme(self) -> str:
         """Of the listener for the public; the one for operations has no TLS."""
-        return "https" if f"{self.package.upper()}_TLS_CERT_FILE" in self.environment else "http"
+        certificate = self.environment.get(f"{self.package.upper()}_TLS_CERT_FILE", "")
+        return "https" if certificate.strip() else "http"
 
     @property
     def ops_url(self) -> str:

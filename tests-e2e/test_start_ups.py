@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from database import Database
@@ -113,3 +114,26 @@ def test_a_migration_is_refused_in_the_same_way(scratch: Database, service: str)
     name = f"{service.upper()}_OWNER_DATABASE_URL"
     told = refusal(service, environment(scratch) | {name: "postgresql://somebody:password@db:99999/x"}, "migrate")
     assert told == [f"{name} is not the address of a Postgres database: a port is from 1 to 65535"]
+
+
+@each_service
+def test_one_port_on_two_addresses_has_two_listeners(scratch: Database, tmp_path: Path, service: str) -> None:
+    """The route of a request was looked up by its port alone: the public saw metrics and nothing else."""
+    upper, port = service.upper(), free_port()
+    given = environment(scratch) | {f"{upper}_HOST": "127.0.0.2", f"{upper}_OPS_HOST": "localhost"}
+    process = ServiceProcess(service, port, given, tmp_path / "log", ops_port=port)
+    signed = {"casino": "/casino/debit", "provider": "/provider/launch"}[service]
+    process.start()
+    try:
+        process.wait_until_ready()
+        statuses = {
+            (host, path): httpx.post(f"http://{host}:{port}{path}", timeout=30, trust_env=False).status_code
+            for host in ("127.0.0.1", "127.0.0.2")
+            for path in ("/metrics", signed)
+        }
+    finally:
+        process.stop()
+    assert statuses == {
+        ("127.0.0.1", "/metrics"): 405, ("127.0.0.1", signed): 404,
+        ("127.0.0.2", "/metrics"): 404, ("127.0.0.2", signed): 401,
+    }  # fmt: skip

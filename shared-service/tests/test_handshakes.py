@@ -18,6 +18,7 @@ from local_stack.certificates import Authority
 from shared_service.certificates import Certificate
 from shared_service.connection_caps import ConnectionCaps
 from shared_service.handshakes import Tls
+from shared_service.routing import OpsListener
 from shared_service.tls import client_context
 
 ASK = b"GET /p HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -40,7 +41,7 @@ def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Echo, s
 def serving_tls(authority: Authority, directory: Path) -> Iterator[Echo]:
     certificate = Certificate(*authority.issue(directory), observe=lambda _: None)
     caps = ConnectionCaps(connections_max=100, per_address_max=PLACES)
-    with serving(connection_caps=caps, tls=Tls(certificate, NO_PORT)) as echo:
+    with serving(connection_caps=caps, tls=Tls(certificate, OpsListener(NO_PORT))) as echo:
         yield echo
 
 

@@ -45,7 +45,7 @@ from shared_service.http import BODY_MAX_BYTES, RenderErrors, RequestContext, re
 from shared_service.log import configure_logging
 from shared_service.loops import BackgroundLoop
 from shared_service.processes import end_with_supervisor
-from shared_service.routing import SIGNED, Dispatch, FindRoute, RouteTable
+from shared_service.routing import SIGNED, Dispatch, FindRoute, OpsListener, RouteTable, ops_listener
 from shared_service.scrape import Scrape
 from shared_service.sockets import CONNECTION_CAPS, EARLY_ANSWER
 from shared_signing.asgi import SignedEndpoints
@@ -90,7 +90,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     tls = tls_of(
         settings.tls_cert_file,
         settings.tls_key_file,
-        plain_port=settings.ops_port,
+        ops=_ops_listener(settings),
         observe=metrics.note_certificate,
     )
     readiness = Readiness(partial(find_missing, watch, expected_revision(), settings.ledger_id), demo=settings.demo)
@@ -170,7 +170,7 @@ def _middleware(
         )
 
     return [
-        Middleware(FindRoute, table=table, ops_port=settings.ops_port),
+        Middleware(FindRoute, table=table, ops=_ops_listener(settings)),
         Middleware(
             RequestContext, errors=ERRORS, budget_seconds=settings.request_budget_seconds, observe=metrics.observe
         ),
@@ -185,6 +185,10 @@ def _connection_caps(settings: Settings) -> ConnectionCaps:
         per_address_max=settings.connections_per_address,
         exempt=(*settings.trusted_proxies, *settings.peer_networks),
     )
+
+
+def _ops_listener(settings: Settings) -> OpsListener:
+    return ops_listener((settings.ops_host, settings.ops_port), (settings.host, settings.port))
 
 
 def create_from_environment() -> Starlette:

@@ -46,7 +46,7 @@ from shared_service.health import LOOK_SECONDS, Readiness
 from shared_service.http import RenderErrors, RequestContext, refuse_with, warn_of_skew
 from shared_service.log import configure_logging
 from shared_service.loops import BackgroundLoop
-from shared_service.routing import SIGNED, Dispatch, FindRoute, RouteTable
+from shared_service.routing import SIGNED, Dispatch, FindRoute, OpsListener, RouteTable, ops_listener
 from shared_service.scrape import Scrape
 from shared_service.sockets import CONNECTION_CAPS, EARLY_ANSWER
 from shared_signing.asgi import SignedEndpoints
@@ -114,7 +114,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     tls = tls_of(
         settings.tls_cert_file,
         settings.tls_key_file,
-        plain_port=settings.ops_port,
+        ops=_ops_listener(settings),
         observe=metrics.note_certificate,
     )
     if tls is not None:
@@ -176,13 +176,17 @@ def _middleware(
         )
 
     return [
-        Middleware(FindRoute, table=table, ops_port=settings.ops_port),
+        Middleware(FindRoute, table=table, ops=_ops_listener(settings)),
         Middleware(
             RequestContext, errors=ERRORS, budget_seconds=settings.call_seconds, observe=metrics.observe_request
         ),
         Middleware(Authenticate, guards={SIGNED: signed}, admission=admission, errors=ERRORS),
         Middleware(RenderErrors, errors=ERRORS, codes=ANSWERS_TO),
     ]
+
+
+def _ops_listener(settings: Settings) -> OpsListener:
+    return ops_listener((settings.ops_host, settings.ops_port), (settings.host, settings.port))
 
 
 def create_from_environment() -> Starlette:

@@ -23,6 +23,7 @@ from uvloop.loop import SSLProtocol  # type: ignore[attr-defined]
 from shared_service.bounded_log import BoundedLog
 from shared_service.certificates import Certificate
 from shared_service.connection_caps import take_place
+from shared_service.routing import OpsListener
 from shared_service.slow_peers import Wait, sweep_regularly
 from shared_service.sockets import CONNECTION_CAPS, PatientProtocol
 
@@ -37,17 +38,17 @@ CLOSING_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """The certificate, and the port of the operations listener, which has none."""
+    """The certificate, and the listener for operations, which has none."""
 
     certificate: Certificate
-    plain_port: int
+    ops: OpsListener
 
 
-def tls_of(cert: Path | None, key: Path | None, *, plain_port: int, observe: Callable[[float], None]) -> Tls | None:
+def tls_of(cert: Path | None, key: Path | None, *, ops: OpsListener, observe: Callable[[float], None]) -> Tls | None:
     """TLS with these files; None without them. `observe`: see `Certificate`."""
     if cert is None or key is None:
         return None
-    return Tls(Certificate(cert, key, observe=observe), plain_port)
+    return Tls(Certificate(cert, key, observe=observe), ops)
 
 
 def protocol(
@@ -78,8 +79,7 @@ class Handshake(asyncio.Protocol):
         """Begin the handshake, before anything is read."""
         self._transport = cast("asyncio.Transport", transport)
         http = self._http
-        local = get_local_addr(self._transport)
-        if local is not None and local[1] == self._tls.plain_port:
+        if self._tls.ops.is_at(get_local_addr(self._transport)):
             self._transport.set_protocol(cast("asyncio.Protocol", http))
             http.connection_made(self._transport)
             return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import unquote
@@ -203,20 +203,37 @@ def route_of(scope: Scope) -> Route:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class OpsListener:
+    """The listener for operations, known by its port; every other one serves the public."""
+
+    port: int
+    host: str | None = None
+    """Its address, where the public has the same port on another one."""
+
+    def is_at(self, server: Sequence[Any] | None) -> bool:
+        """Whether a connection came to this address of ours and port."""
+        return server is not None and server[1] == self.port and self.host in (None, server[0])
+
+
+def ops_listener(address: tuple[str, int], public: tuple[str, int]) -> OpsListener:
+    """The listener at `address`, beside the one for the public."""
+    host, port = address
+    return OpsListener(port, host if port == public[1] else None)
+
+
 class FindRoute:
     """The outermost middleware: nothing of ours reads a request before its route is known."""
 
-    def __init__(self, app: ASGIApp, *, table: RouteTable, ops_port: int) -> None:
-        """`ops_port` is the port of the operations listener: every other one serves the public."""
+    def __init__(self, app: ASGIApp, *, table: RouteTable, ops: OpsListener) -> None:
         self._app = app
         self._table = table
-        self._ops_port = ops_port
+        self._ops = ops
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
         if scope["type"] == "http":
-            server = scope.get("server")
-            on_ops = server is not None and server[1] == self._ops_port
+            on_ops = self._ops.is_at(scope.get("server"))
             scope.setdefault("state", {})["route"] = self._table.find(scope, on_ops=on_ops)
         await self._app(scope, receive, send)
 

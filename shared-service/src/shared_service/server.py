@@ -31,16 +31,16 @@ def serve(
     """Serve until SIGTERM or SIGINT; requests that run are finished first.
 
     `application` names a factory, such as `"package.app:create_from_environment"`; every worker process calls it.
-    `prefix` begins the names of the service's variables. The factory finds the port of the operations
-    listener in `<prefix>_OPS_PORT`, also where any free port was asked for. Exits with a sentence when it cannot
-    listen.
+    `prefix` begins the names of the service's variables. The factory finds the operations listener in
+    `<prefix>_OPS_HOST` and `<prefix>_OPS_PORT`, also where a name or any free port was asked for.
+    Exits with a sentence when it cannot listen.
     """
     try:
         public = _listen(f"{prefix}_HOST and {prefix}_PORT", address)
         ops = _listen(f"{prefix}_OPS_HOST and {prefix}_OPS_PORT", ops_address)
     except CannotListen as error:
         sys.exit(str(error))
-    os.environ[f"{prefix}_OPS_PORT"] = str(ops.getsockname()[1])
+    os.environ[f"{prefix}_OPS_HOST"], os.environ[f"{prefix}_OPS_PORT"] = map(str, ops.getsockname()[:2])
     config = uvicorn.Config(
         application,
         factory=True,
