@@ -84,7 +84,11 @@ def test_without_a_host_it_says_how_it_is_used(tmp_path: Path) -> None:
 
 
 def test_the_commands_of_the_page_make_what_it_says(tmp_path: Path) -> None:
-    commands = next(block for block in re.findall(r"```\n(.*?)```", PAGE.read_text(), re.DOTALL) if "issue.sh" in block)
+    commands = next(
+        block
+        for block in re.findall(r"^```\w*\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+        if "issue.sh" in block
+    )
     shutil.copytree(ROOT / "deploy" / "tls", tmp_path / "deploy" / "tls")
     subprocess.run(["sh", "-euc", commands], cwd=tmp_path, check=True, timeout=60)
     for service in ("casino", "provider"):
