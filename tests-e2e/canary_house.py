@@ -41,10 +41,14 @@ def access_token(secret: str, player_id: str) -> str:
 
 @dataclass(slots=True)
 class House:
-    """Both services outside demo mode with canaries for secrets, at debug level, and a proxy between them."""
+    """Canaries for all secrets, at debug level; only the provider is in demo mode, which simulated rounds need.
+
+    `proxy` is in front of the casino, and `door` in front of the provider.
+    """
 
     stack: Stack
     proxy: WalletProxy
+    door: WalletProxy
     canaries: Canaries
     log_dir: Path
     token_secret: str
@@ -86,7 +90,11 @@ class House:
         answer = self.launch(player_id)
         assert answer.status_code == 201, answer.status_code
         content = answer.json()
-        token = self.canaries.keep(f"session token {player_id}", content["sessionToken"])
+        assert "sessionToken" not in content, "outside demo mode the wallet's token stays between the services"
+        (token,) = {
+            one.call.token for one in self.door.deliveries if one.call.request.content.get("userId") == player_id
+        }
+        self.canaries.keep(f"session token {player_id}", token)
         return GameSession(
             wallet=self.stack.wallet,
             user_id=player_id,

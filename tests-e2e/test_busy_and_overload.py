@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
-from answers import Answer
+from answers import Answer, Peer
 from database import Database
 from game_session import GameSession
 from patience import until
@@ -141,6 +142,16 @@ def lost_database(database: Database, server_url: str) -> Iterator[None]:
         server.disconnect()
 
 
+def when_not_ready(stack: Stack, peer: Peer) -> httpx.Response:
+    """The first answer that the service is not ready: it looks once a second."""
+
+    def answered() -> httpx.Response | None:
+        answer = stack.client.get(f"{peer.base_url}/health/ready")
+        return answer if answer.status_code == 503 else None
+
+    return until(answered, f"{peer.base_url} said all the time that it was ready")
+
+
 @pytest.mark.slow
 def test_without_its_database_a_service_is_alive_not_ready_and_recovers_by_itself(
     start_stack: StartStack, server: object
@@ -151,8 +162,7 @@ def test_without_its_database_a_service_is_alive_not_ready_and_recovers_by_itsel
     with lost_database(stack.books, server.url()):  # type: ignore[attr-defined]
         for peer in (stack.casino, stack.provider):
             assert stack.client.get(f"{peer.base_url}/health/live").status_code == 200
-            ready = stack.client.get(f"{peer.base_url}/health/ready")
-            assert ready.status_code == 503
+            ready = when_not_ready(stack, peer)
             assert "database" in ready.text.lower() or "postgres" in ready.text.lower(), "it says what is missing"
         answer = session.wallet.send(session.wallet.signer.prepare("POST", "/casino/debit", content))
         assert answer.status in (500, 503)

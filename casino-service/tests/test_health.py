@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import psycopg
 import pytest
 from casino_testing.edge import Service, serving
-from casino_testing.processes import Wire
+from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX, Wire
 from casino_testing.tenant import Tenant
 from psycopg import sql
 
@@ -54,6 +56,26 @@ async def test_an_empty_database_wants_migrations(postgres_server: PostgresServe
     finally:
         tenant.close()
         drop_database(postgres_server, name)
+
+
+@pytest.mark.parametrize("wrong", [{"tenant_id": "NOBODY"}, {"ledger_id": 32_767}, {"ledger_id": 1}])
+async def test_a_tenant_or_ledger_that_the_database_does_not_know_is_missing(
+    tenant: Tenant, wrong: dict[str, str | int]
+) -> None:
+    """Ledger 1 is there, but is another tenant's."""
+    async with serving(tenant, **wrong) as service:
+        assert await ready(service) == (503, {"status": "not_ready", "demo": True, "missing": "tenant"})
+
+
+async def test_a_service_is_ready_as_soon_as_its_tenant_is_there(tenant: Tenant) -> None:
+    async with serving(tenant, tenant_id="LATER", ledger_id=30_000) as service:
+        assert (await ready(service))[0] == 503
+        tenant.sql("insert into casino.tenants (tenant_id, display_name) values ('LATER', 'A tenant')")
+        assert (await ready(service))[0] == 503
+        tenant.sql("insert into casino.ledgers (ledger_id, tenant_id) values (30000, 'LATER')")
+        async with asyncio.timeout(WAIT_SECONDS_MAX):
+            while (await ready(service))[0] != 200:  # noqa: ASYNC110 - readiness tells nobody
+                await asyncio.sleep(POLL_SECONDS)
 
 
 @pytest.mark.parametrize(

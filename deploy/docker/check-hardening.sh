@@ -23,6 +23,15 @@ for service in casino provider casino-tls provider-tls; do
   expect "$service is published on loopback only" '127.0.0.1 ' \
     "$(inspect '{{range .HostConfig.PortBindings}}{{range .}}{{.HostIp}} {{end}}{{end}}')"
 done
+for pair in casino:800 provider:810; do
+  service=${pair%:*} ports=${pair#*:}
+  status() { # <port> <path>: as the other service sees it, in compose's network
+    "${compose[@]}" exec -T "$([ "$service" = casino ] && echo provider || echo casino)" python -c \
+      "import http.client as c; h = c.HTTPConnection('$service', $1, timeout=5); h.request('GET', '$2'); print(h.getresponse().status)"
+  }
+  expect "$service shows its metrics in compose's network" 200 "$(status "${ports}1" /metrics)"
+  expect "$service shows none of them at its public port" 404 "$(status "${ports}0" /metrics)"
+done
 postgres_bounds=$(docker inspect --format '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}' "$("${compose[@]}" ps --quiet postgres)")
 expect "postgres has bounds on memory and processes" '2147483648 512' "$postgres_bounds"
 expect "postgres is not published" 'map[]' \

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 from echoing import Wire, serving
 
-from shared_service.connection_caps import OTHER_FILES, ConnectionCaps
+from shared_service.connection_caps import OTHER_FILES, ConnectionCaps, ListenerCaps
 
 IN_ALL, OF_ONE = "connections", "connections of an address"
 PEERS = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8:1::/48"))
@@ -81,7 +81,7 @@ def is_served(wire: Wire) -> bool:
 
 
 def test_one_too_many_is_closed_at_once_and_the_others_are_served() -> None:
-    with serving(connection_caps=ConnectionCaps(connections_max=100, per_address_max=8)) as echo:
+    with serving(connection_caps=ListenerCaps(ConnectionCaps(connections_max=100, per_address_max=8))) as echo:
         for _ in range(3):
             with ExitStack() as wires:
                 served = [is_served(wires.enter_context(echo.connected())) for _ in range(20)]

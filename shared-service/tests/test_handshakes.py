@@ -16,7 +16,7 @@ from echoing import Echo, Wire, serving
 
 from local_stack.certificates import Authority
 from shared_service.certificates import Certificate
-from shared_service.connection_caps import ConnectionCaps
+from shared_service.connection_caps import ConnectionCaps, ListenerCaps
 from shared_service.handshakes import Tls
 from shared_service.routing import OpsListener
 from shared_service.tls import client_context
@@ -40,7 +40,7 @@ def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Echo, s
 @contextmanager
 def serving_tls(authority: Authority, directory: Path) -> Iterator[Echo]:
     certificate = Certificate(*authority.issue(directory), observe=lambda _: None)
-    caps = ConnectionCaps(connections_max=100, per_address_max=PLACES)
+    caps = ListenerCaps(ConnectionCaps(connections_max=100, per_address_max=PLACES))
     with serving(connection_caps=caps, tls=Tls(certificate, OpsListener(NO_PORT))) as echo:
         yield echo
 

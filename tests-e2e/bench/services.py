@@ -26,6 +26,8 @@ ONE_COMMAND_PER_COMMIT: Final = {"CASINO_GROUP_COMMIT_MAX": "1", "CASINO_GROUP_C
 """With four connections for it: of 2, 4 and 8 the number that serves it best."""
 PACKAGES: Final = ("shared-signing", "shared-service", "casino-service", "provider-service")
 PRODUCTION_LOGS: Final = {"LOG_FORMAT": "json"}
+OWN_NETWORK: Final = {"CASINO_PEER_NETWORKS": "127.0.0.1", "PROVIDER_PEER_NETWORKS": "127.0.0.1"}
+"""The load comes through one address, as a studio's does: an operator says so, or 1,024 connections are its bound."""
 POSTGRES_SETTINGS: Final = {
     # After a checkpoint every page is logged whole once; whether that falls into a round would be chance.
     "max_wal_size": "32GB",
@@ -127,7 +129,7 @@ class BenchServices:
         service = ServiceProcess(
             package,
             casino_port if package == "casino" else provider_port,
-            {**settings, **PRODUCTION_LOGS, **self._python_path(), **environment},
+            {**settings, **PRODUCTION_LOGS, **OWN_NETWORK, **self._python_path(), **environment},
             self.folder / f"{package}-{self.started_count}.log",
         )
         service.start()

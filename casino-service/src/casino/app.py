@@ -38,7 +38,7 @@ from casino.wallet.group_commit import KeyBusy
 from shared_service.admission import Admission, early_answer
 from shared_service.authentication import Authenticate
 from shared_service.certificates import LOOK_SECONDS as CERTIFICATE_SECONDS
-from shared_service.connection_caps import ConnectionCaps
+from shared_service.connection_caps import ConnectionCaps, ListenerCaps
 from shared_service.handshakes import TLS, tls_of
 from shared_service.health import LOOK_SECONDS, Readiness
 from shared_service.http import BODY_MAX_BYTES, RenderErrors, RequestContext, refuse_with, warn_of_skew
@@ -93,7 +93,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         ops=_ops_listener(settings),
         observe=metrics.note_certificate,
     )
-    readiness = Readiness(partial(find_missing, watch, expected_revision(), settings.ledger_id), demo=settings.demo)
+    readiness = Readiness(partial(find_missing, watch, expected_revision(), settings), demo=settings.demo)
     table = RouteTable(
         [
             *Callbacks(commands, balances, Feed(aside, settings.tenant_id, settings.ledger_id), metrics).routes(),
@@ -179,12 +179,13 @@ def _middleware(
     ]
 
 
-def _connection_caps(settings: Settings) -> ConnectionCaps:
-    return ConnectionCaps(
+def _connection_caps(settings: Settings) -> ListenerCaps:
+    public = ConnectionCaps(
         connections_max=settings.connections_max,
         per_address_max=settings.connections_per_address,
         exempt=(*settings.trusted_proxies, *settings.peer_networks),
     )
+    return ListenerCaps(public, ops=_ops_listener(settings))
 
 
 def _ops_listener(settings: Settings) -> OpsListener:

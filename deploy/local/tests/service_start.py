@@ -53,6 +53,13 @@ def run_to_its_end(service: str, command: str, environment: dict[str, str]) -> s
     )  # fmt: skip
 
 
+def prepare(service: str, database_url: str, **variables: str) -> None:
+    """Migrate an empty database, and put what the service needs to be ready into it."""
+    for command in ["migrate"] + (["seed-demo"] if service == "casino" else []):
+        done = run_to_its_end(service, command, variables | demo_settings(service, database_url))
+        assert done.returncode == 0, done.stderr
+
+
 @contextmanager
 def started(
     service: str, database_url: str, log_path: Path, *, arguments: tuple[str, ...] = (),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from psycopg import pq
-from service_start import demo_settings, run_to_its_end, started
+from service_start import demo_settings, prepare, run_to_its_end, started
 
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 
@@ -69,8 +69,7 @@ def test_the_names_are_found() -> None:
 def templates(postgres_server: PostgresServer) -> Iterator[dict[str, str]]:
     made = {service: f"host_variables_{service}" for service in SERVICES}
     for service, name in made.items():
-        done = run_to_its_end(service, "migrate", demo_settings(service, create_database(postgres_server, name)))
-        assert done.returncode == 0, done.stderr
+        prepare(service, create_database(postgres_server, name))
     yield made
     for name in made.values():
         drop_database(postgres_server, name)
@@ -94,9 +93,7 @@ def test_a_service_serves_whatever_the_host_has_set(
     service: str, variables: dict[str, str], database_of: Callable[[str], str], tmp_path: Path
 ) -> None:
     url = database_of(service)
-    for command in ["migrate"] + (["seed-demo"] if service == "casino" else []):
-        done = run_to_its_end(service, command, variables | demo_settings(service, url))
-        assert done.returncode == 0, done.stderr
+    prepare(service, url, **variables)
     with started(service, url, tmp_path / "log", **variables) as running:
         assert running.answers("/metrics") == 200, running.said
         assert "Traceback" not in running.said

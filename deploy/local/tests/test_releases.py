@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from service_start import SAME_PROGRAMS, START_SECONDS, demo_settings, run_to_its_end, started
+from service_start import SAME_PROGRAMS, START_SECONDS, demo_settings, prepare, run_to_its_end, started
 from serving import eventually
 
 import casino
@@ -27,8 +27,7 @@ COST_OF_THE_NEWER = 4711
 def templates(postgres_server: PostgresServer) -> Iterator[dict[str, str]]:
     made = {service: f"releases_{service}" for service in SERVICES}
     for service, name in made.items():
-        done = run_to_its_end(service, "migrate", demo_settings(service, create_database(postgres_server, name)))
-        assert done.returncode == 0, done.stderr
+        prepare(service, create_database(postgres_server, name))
     yield made
     for name in made.values():
         drop_database(postgres_server, name)

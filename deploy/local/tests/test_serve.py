@@ -1,6 +1,7 @@
 """`serve` and `demo` as a person meets them: real processes, signals, exit codes."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from serving import (
@@ -70,6 +72,15 @@ def test_a_stack_with_certificates_serves_tls(tmp_path: Path) -> None:
         assert played.returncode == 0, played.stdout + played.stderr
         assert stack.output.count("  https://127.0.0.1:") == 2, stack.output
         stack.stop()
+
+
+def test_the_addresses_for_operations_are_printed_and_answer(tmp_path: Path) -> None:
+    with serving(tmp_path / "state") as stack:
+        printed = re.findall(r"http://\S+(?:/metrics|/health/wallet)", stack.output)
+        ports = [stack.environment[f"{name}_OPS_PORT"] for name in ("CASINO", "PROVIDER", "PROVIDER")]
+        assert [str(httpx.URL(url).port) for url in printed] == ports
+        assert [httpx.get(url, trust_env=False).status_code for url in printed] == [200, 200, 200]
+        assert stack.stop() == 0
 
 
 def test_the_logs_are_on_the_terminal_with_a_name_and_in_files(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service_start import demo_settings, run_to_its_end, started
+from service_start import demo_settings, prepare, run_to_its_end, started
 from serving import eventually, is_alive
 
 from local_stack.testing import PostgresServer, create_database, drop_database
@@ -17,7 +17,7 @@ WORKERS = ("--workers", "2")
 @pytest.fixture(scope="module")
 def casino_url(postgres_server: PostgresServer) -> Iterator[str]:
     url = create_database(postgres_server, "workers_of_casino")
-    assert run_to_its_end("casino", "migrate", demo_settings("casino", url)).returncode == 0
+    prepare("casino", url)
     yield url
     drop_database(postgres_server, "workers_of_casino")
 
@@ -40,7 +40,7 @@ def test_a_terminal_that_closes_stops_a_service_gracefully(service: str, postgre
                                                             tmp_path: Path) -> None:  # fmt: skip
     url = create_database(postgres_server, f"hangup_{service}")
     try:
-        assert run_to_its_end(service, "migrate", demo_settings(service, url)).returncode == 0
+        prepare(service, url)
         with started(service, url, tmp_path / "log") as running:
             running.process.send_signal(signal.SIGHUP)
             running.process.wait(END_SECONDS)

@@ -40,7 +40,7 @@ from provider.wallet_client.transport import create_http_client
 from shared_service.admission import Admission, early_answer
 from shared_service.authentication import Authenticate
 from shared_service.certificates import LOOK_SECONDS as CERTIFICATE_SECONDS
-from shared_service.connection_caps import ConnectionCaps
+from shared_service.connection_caps import ConnectionCaps, ListenerCaps
 from shared_service.handshakes import TLS, tls_of
 from shared_service.health import LOOK_SECONDS, Readiness
 from shared_service.http import RenderErrors, RequestContext, refuse_with, warn_of_skew
@@ -142,7 +142,8 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
                 stack.push_async_callback(loop.stop)
             stack.push_async_callback(nightly.interrupt)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)
-            yield {EARLY_ANSWER: early_answer(table, admission), CONNECTION_CAPS: caps, TLS: tls}
+            places = ListenerCaps(caps, ops=_ops_listener(settings))
+            yield {EARLY_ANSWER: early_answer(table, admission), CONNECTION_CAPS: places, TLS: tls}
             log.info("provider_stopping")
 
     app = Starlette(

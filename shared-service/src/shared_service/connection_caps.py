@@ -1,4 +1,4 @@
-"""How many connections a process holds, in all and of one address, and the open files that they take."""
+"""How many connections a process holds on each listener, in all and of one address, and the open files they take."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from uvicorn.protocols.utils import get_local_addr
 
 from shared_service.bounded_log import BoundedLog
+from shared_service.routing import OpsListener
 from shared_service.values import Network
 
 log = BoundedLog(structlog.get_logger())
 
 CONNECTIONS_MAX: Final = 4_096
 PER_ADDRESS_MAX: Final = 1_024
+OPS_CONNECTIONS_MAX: Final = 64
+OPS_PER_ADDRESS_MAX: Final = 32
 IPV6_SITE_BITS: Final = 64
 """One subscriber has at least so large a network, and every address in it."""
 OTHER_FILES: Final = 256
-"""Open files besides the connections of peers: the database, calls to other services, logs, libraries."""
+"""Open files besides the connections of peers: operations, the database, calls to other services, logs, libraries."""
 
 
 class TooFewFiles(ValueError):  # noqa: N818 - it is shown as a sentence
@@ -90,6 +94,20 @@ class ConnectionCaps:
         return str(parsed)
 
 
+class ListenerCaps:
+    """The caps of both listeners: neither takes connections of the other one's."""
+
+    def __init__(self, public: ConnectionCaps, *, ops: OpsListener | None = None) -> None:
+        self._public = public
+        self._listener = ops
+        self._ops = ConnectionCaps(connections_max=OPS_CONNECTIONS_MAX, per_address_max=OPS_PER_ADDRESS_MAX)
+
+    def of(self, transport: asyncio.Transport) -> ConnectionCaps:
+        """The caps of the listener that a connection came through."""
+        is_ops = self._listener is not None and self._listener.is_at(get_local_addr(transport))
+        return self._ops if is_ops else self._public
+
+
 @dataclass(slots=True)
 class Place:
     """One connection's place among those that count."""
@@ -104,8 +122,9 @@ class Place:
             self.caps = None
 
 
-def take_place(caps: ConnectionCaps | None, transport: asyncio.Transport, peer: str | None) -> Place | None:
+def take_place(listeners: ListenerCaps | None, transport: asyncio.Transport, peer: str | None) -> Place | None:
     """A place for a new connection; None: there was none, and the connection is closed. Without caps there is one."""
+    caps = listeners.of(transport) if listeners is not None else None
     bound = caps.enter(peer) if caps is not None else None
     if bound is None:
         return Place(caps, peer)

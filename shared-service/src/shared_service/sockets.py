@@ -42,7 +42,7 @@ CLOSE: Final = "close"
 EARLY_ANSWER: Final = "early_answer"
 """Where in the state of the lifespan an application may leave its `EarlyAnswer`."""
 CONNECTION_CAPS: Final = "connection_caps"
-"""Where in the state of the lifespan an application may leave its `ConnectionCaps`."""
+"""Where in the state of the lifespan an application may leave its `ListenerCaps`."""
 EarlyAnswer = Callable[[Scope], heads.Answer | None]
 """The answer to a request of which only the head is known; None: the application is called."""
 

@@ -130,6 +130,8 @@ def _print_addresses(console: Console, stack: RunningStack) -> None:
     lines = {
         "casino": settings.url(CASINO),
         "provider": settings.url(PROVIDER),
+        "metrics": " ".join(f"{settings.ops_url(service)}/metrics" for service in SERVICES),
+        "health": f"{settings.ops_url(PROVIDER)}/health/wallet",
         "PostgreSQL": f"127.0.0.1:{stack.postgres.port}" if stack.postgres else "as given in the environment",
         "state": str(settings.state_dir),
         "logs": str(settings.state_dir / "logs"),

@@ -44,6 +44,10 @@ class StackSettings:
     def url(self, service: str) -> str:
         return _url(self.base, service, self.hosts[service], self.ports[service])
 
+    def ops_url(self, service: str) -> str:
+        """Where metrics are: never with TLS."""
+        return _plain_url(*self.listeners(service)[f"{service.upper()}_OPS"])
+
     def listeners(self, service: str) -> dict[str, tuple[str, int]]:
         """Host and port of each listener, by what their variables begin with."""
         return {
@@ -116,9 +120,13 @@ def authorities(environ: Mapping[str, str]) -> Path | None:
 
 
 def _url(environ: Mapping[str, str], service: str, host: str, port: int) -> str:
-    scheme = "https" if environ.get(f"{service.upper()}_TLS_CERT_FILE", "").strip() else "http"
+    plain = _plain_url(host, port)
+    return plain.replace("http:", "https:") if environ.get(f"{service.upper()}_TLS_CERT_FILE", "").strip() else plain
+
+
+def _plain_url(host: str, port: int) -> str:
     asked = EVERY_ADDRESS.get(host, host)
-    return f"{scheme}://[{asked}]:{port}" if ":" in asked else f"{scheme}://{asked}:{port}"
+    return f"http://[{asked}]:{port}" if ":" in asked else f"http://{asked}:{port}"
 
 
 def _host(environ: Mapping[str, str], service: str, name: str = "HOST") -> str:
