@@ -20,7 +20,7 @@ from casino.wallet.commands import WalletCommand, WalletOutcome
 from database import Database
 from provider import wire
 from provider.errors import Refused as RefusedByProvider
-from provider.reconciliation import feed, sides
+from provider.reconciliation import feed, transactions
 from provider.wallet_client import messages
 from provider.wallet_client.messages import WalletSession, money_call, read_answer
 from stack import Stack
@@ -73,13 +73,13 @@ def test_both_take_the_same_values_for_identifiers_and_read_them_alike(value: An
 @many
 @given(value=edges(0, 2**60) | values)
 def test_both_take_the_same_amounts(value: Any) -> None:
-    readable = type(value) is int and 0 <= value <= sides.AMOUNT_MAX_MINOR
+    readable = type(value) is int and 0 <= value <= transactions.AMOUNT_MAX_MINOR
     assert money.is_amount(value, least=0) == readable
 
 
 @many
 @given(
-    ids=st.tuples(identifiers, identifiers, identifiers, identifiers), kind=st.sampled_from(sorted(sides.KINDS)),
+    ids=st.tuples(identifiers, identifiers, identifiers, identifiers), kind=st.sampled_from(sorted(transactions.KINDS)),
     state=st.sampled_from(["committed", "settled", "rolled_back", "refused"]), amount=amounts, currency=currencies,
     balance=balances, position=edges(0, CURSOR_MAX),
 )  # fmt: skip
@@ -91,7 +91,7 @@ def test_every_row_that_the_wallet_may_hold_is_read_from_its_feed(
     row = (position, transaction_id, user_id, round_id, kind, amount, currency, state, balance, related, AT)
     page = casino_feed._json({"transactions": [casino_feed._render(row)], "next": str(position)})
     (read,) = feed._decoded(bytes(page.body))["transactions"]
-    told = sides.read_theirs(read)
+    told = transactions.read_theirs(read)
     assert (told.transaction_id, told.user_id, told.round_id, told.related_id) == (*ids[:3], related)
     assert (told.kind, told.state, told.amount_minor, told.currency) == (kind, state, amount, currency)
     assert told.balance_after_minor == balance
@@ -129,7 +129,7 @@ def test_every_acceptance_that_the_wallet_may_give_is_read(
 
 
 @many
-@given(ids=st.tuples(*[identifiers] * 5), currency=currencies, amount=edges(1, sides.AMOUNT_MAX_MINOR))
+@given(ids=st.tuples(*[identifiers] * 5), currency=currencies, amount=edges(1, transactions.AMOUNT_MAX_MINOR))
 def test_every_call_that_the_provider_may_make_is_well_formed_to_the_casino(
     ids: tuple[str, str, str, str, str], currency: str, amount: int
 ) -> None:
@@ -150,7 +150,7 @@ def test_every_call_that_the_provider_may_make_is_well_formed_to_the_casino(
 
 def test_the_bounds_are_those_that_the_databases_and_the_contract_have(database: Database) -> None:
     assert messages.BALANCE_MAX_MINOR == BALANCE_MAX
-    assert sides.AMOUNT_MAX_MINOR == money.AMOUNT_MAX_MINOR == 2**53 - 1
+    assert transactions.AMOUNT_MAX_MINOR == money.AMOUNT_MAX_MINOR == 2**53 - 1
     checks = {
         row["conname"]: row["said"]
         for row in database.rows(

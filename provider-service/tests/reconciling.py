@@ -9,10 +9,10 @@ from fake_wallet import FakeWallet
 from provider_bench import rows, serving, settings_for
 
 from provider.db import create_pool
-from provider.reconciliation.assembly import reconcile
-from provider.reconciliation.lease import Progress
 from provider.reconciliation.queries import RunBooks
-from provider.reconciliation.reporting import report_of
+from provider.reconciliation.report import report_of
+from provider.reconciliation.run import Progress
+from provider.reconciliation.serving import reconcile
 from provider.sessions.sealing import Sealer
 from shared_signing.keys import KeyRing
 

@@ -11,7 +11,7 @@ import pytest
 
 from provider.reconciliation.compare import REMEMBERED, can_settle, differences, states_expected
 from provider.reconciliation.repairs import Remedy, remedy_for
-from provider.reconciliation.sides import Ours, Theirs
+from provider.reconciliation.transactions import Ours, Theirs
 from provider.wallet_client.messages import Head
 
 NAME = uuid.UUID("a9429bb3-9f71-4497-9fa4-f5f7592a46af")

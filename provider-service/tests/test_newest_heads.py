@@ -7,7 +7,7 @@ from typing import Any
 
 from books_desk import OK, Desk, at_desk
 
-from provider.reconciliation.heads import newest_heads
+from provider.audit.queries import newest_heads
 from provider.wallet_client.messages import Head
 
 

@@ -14,8 +14,7 @@ from provider_process import PATIENT_PROVIDER, PROVIDER, environment
 from reconciling import play, transaction_of
 from wallet_faults import cut, stall
 
-from provider.reconciliation.compare import CONTRADICTION
-from provider.reconciliation.repairs import proposal
+from provider.reconciliation.compare import CONTRADICTION, proposal
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/x"
 

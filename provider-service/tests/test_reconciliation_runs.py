@@ -19,10 +19,9 @@ from wallet_faults import answering, cut, endless_body, html, redirect, spoiling
 
 from provider.db import Pool, create_pool
 from provider.reconciliation import feed, run
-from provider.reconciliation.assembly import reconcile
-from provider.reconciliation.lease import Progress
-from provider.reconciliation.nightly import PAUSE_SECONDS, TRIES_MAX, Nightly, last_due
 from provider.reconciliation.queries import RunBooks
+from provider.reconciliation.run import Progress
+from provider.reconciliation.serving import PAUSE_SECONDS, TRIES_MAX, Nightly, last_due, reconcile
 from provider.sessions.sealing import Sealer
 from provider.sessions.stale import StaleSessions
 from shared_signing.keys import KeyRing

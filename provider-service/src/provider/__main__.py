@@ -15,9 +15,9 @@ IGNORED: Final = host_variables.ignore(os.environ)  # before the libraries that 
 import click
 import structlog
 
+from provider.audit.commands import heads, reconcile, transaction
 from provider.db import APP_ROLE
 from provider.key_commands import keys_command, revoke_key_command
-from provider.reconciliation.commands import heads, reconcile, transaction
 from provider.settings import Settings, SettingsRefused, owner_database_url
 from shared_service import postgres_session
 from shared_service.connection_caps import TooFewFiles, hold_open_files

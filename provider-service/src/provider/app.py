@@ -25,8 +25,7 @@ from provider.metrics import Metrics
 from provider.nonces import PostgresNonceStore
 from provider.open_ends import OpenEnds
 from provider.outbox.assembly import books_and_courier, outbox_beside_rounds
-from provider.reconciliation.assembly import nightly_reconciliation
-from provider.reconciliation.nightly import NIGHTLY_LOOK_SECONDS
+from provider.reconciliation import serving as reconciliation
 from provider.rounds.routes import round_routes
 from provider.sessions.routes import session_routes
 from provider.sessions.seal_check import alarm_of_broken_seals
@@ -82,7 +81,9 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     outbox_due = asyncio.Event()
     books, courier = books_and_courier(settings, pool, wallet, nudge=outbox_due.set)
     recovery_pool, outbox = outbox_beside_rounds(settings, wallet, sealer, nudge=outbox_due.set)
-    nightly = nightly_reconciliation(settings, pool, key_ring=key_watch.keys.casino, sealer=sealer, clock=clock)
+    nightly = reconciliation.nightly_reconciliation(
+        settings, pool, key_ring=key_watch.keys.casino, sealer=sealer, clock=clock
+    )
     watch_pool = create_pool(replace(settings, pool_max=1))
     readiness = Readiness(partial(find_missing, watch_pool, expected_version()), demo=settings.demo)
     simulation = round_routes(
@@ -108,7 +109,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         BackgroundLoop("wallet_health", wallet_health.step, interval_seconds=STEP_SECONDS),
         BackgroundLoop("outbox", outbox.step, interval_seconds=settings.outbox_interval_seconds, nudged=outbox_due),
         BackgroundLoop("stale_sessions", StaleSessions(pool).step, interval_seconds=STALE_LOOK_SECONDS),
-        BackgroundLoop("reconciliation", nightly.step, interval_seconds=NIGHTLY_LOOK_SECONDS),
+        *reconciliation.loops(nightly),
     ]
 
     tls = tls_of(
@@ -140,7 +141,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             for loop in loops:
                 loop.start()
                 stack.push_async_callback(loop.stop)
-            stack.push_async_callback(nightly.interrupt)
+            stack.push_async_callback(reconciliation.close, nightly)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)
             places = ListenerCaps(caps, ops=_ops_listener(settings))
             yield {EARLY_ANSWER: early_answer(table, admission), CONNECTION_CAPS: places, TLS: tls}

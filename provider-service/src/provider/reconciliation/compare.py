@@ -1,12 +1,12 @@
-"""Compares one transaction of these books with what the wallet tells of it.
+"""Compares one transaction of these books with the wallet's report of it, and says what to do about a difference.
 
-Owns what counts as a difference and what may still be under way. Pure: it must never ask, wait or write.
+Pure functions: they do no I/O.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from provider.reconciliation.sides import Ours, Theirs
+from provider.reconciliation.transactions import Ours, Theirs, Unreadable
 from provider.wallet_client.actions import ACTIONS
 
 MISSING_HERE: Final = "missing_here"
@@ -31,6 +31,45 @@ REMEMBERED: Final = frozenset(
 
 _ABSENT: Final[frozenset[str | None]] = frozenset({None, "cancelled"})
 _NEVER_TAKEN: Final[frozenset[str | None]] = _ABSENT | {"refused"}
+
+_SENTENCES: Final = {
+    (MISSING_HERE, "debit"): "The wallet took a stake that is not in these books: find the round in a backup; "
+    "if it was never played, have the operator return the stake.",
+    (MISSING_HERE, "credit"): "The wallet paid what is not in these books: find it in a backup; "
+    "if no game paid it, have the operator take it back.",
+    (MISSING_HERE, "rollback"): "The wallet returned a stake without an order from these books: "
+    "find the rollback in a backup, or have the operator explain it.",
+    (MISSING_THERE, "debit"): "The wallet lost a bet that it had acknowledged: a debit is never sent again; "
+    "have the operator book the stake from its backup, or waive it.",
+    (MISSING_THERE, "credit"): "The wallet lost a payout that it had acknowledged, and does not take it again: "
+    "have the operator book it.",
+    (MISSING_THERE, "rollback"): "The wallet lost a rollback that it had acknowledged: if the bet is rolled "
+    "back there, nothing but the record is missing; otherwise have the operator return the stake.",
+    (PLAYER, None): "The two sides name different players: whose round it was tells the game's log; "
+    "have the operator move the money, or correct the session here.",
+    (KIND, None): "The same id stands for different things: an id was used twice or a row was edited; "
+    "compare with a backup of each side.",
+    (AMOUNT, None): "The amounts differ: the signed answer and its balance tell what moved; "
+    "the side that was edited restores its row and books the rest.",
+    (CURRENCY, None): "The currencies differ: the session's is right; the other side corrects its row.",
+    (STATE, "debit"): "One side returned or settled a bet that the other did not: the round's payouts and "
+    "rollbacks tell which is right; the other side follows by hand.",
+    (STATE, "credit"): "The wallet paid what these books hold refused: keep the payout, correct the row here.",
+    (STATE, "rollback"): "The wallet rolled back what these books hold refused: correct the row here.",
+    (ROUND, None): "The rounds differ: the one that was sent is in the game's log; correct the other row.",
+    (RELATED, None): "The bets that it belongs to differ: the one that was sent is in the game's log; "
+    "correct the other row.",
+    (BALANCE, None): "The wallet's own record of the balance is not what it answered at the time: "
+    "run the wallet's ledger check for this player.",
+    (HEAD, None): "The wallet's chain is not what it answered at the time: its history was rewritten; "
+    "run the wallet's ledger check with the heads of these books.",
+    (UNREADABLE, None): "The wallet tells a transaction in a form that the protocol does not have: "
+    "show the operator what it told; what it means was not compared.",
+    (REPEATED, None): "The wallet's feed tells a transaction twice: its positions were damaged, or a copy was "
+    "restored beside the original; run the wallet's ledger check.",
+    (CONTRADICTION, None): "The wallet decided against what these books hold: see its code; settle it with the "
+    "operator, then clear difference_code.",
+}
 
 
 def differences(ours: Ours | None, theirs: Theirs | None, *, taken_back_here: bool = False) -> list[str]:
@@ -113,3 +152,9 @@ def _same_amount(ours: Ours, theirs: Theirs) -> bool:
         if not ours.original_known:
             return True  # these books never knew what the bet was: there is nothing to compare with
     return theirs.amount_minor == ours.amount_minor
+
+
+def proposal(kind: str, ours: Ours | None, theirs: Theirs | Unreadable | None) -> str:
+    """A sentence for the operator: what to do about a difference."""
+    what = ours.kind if ours is not None else theirs.kind if isinstance(theirs, Theirs) else None
+    return _SENTENCES.get((kind, what)) or _SENTENCES[kind, None]

@@ -1,7 +1,6 @@
-"""Looks again at one transaction that seems different, before anybody is told.
+"""Looks a second time at a transaction that seems different, before the difference is reported.
 
-Owns the second look: both sides are asked once more, until these books stood still while the wallet was asked. It
-must never change anything.
+The wallet and these books are asked again until the books did not change while the wallet was asked.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from provider.outbox.calls import rollback_id_of
 from provider.reconciliation.compare import UNREADABLE, differences
 from provider.reconciliation.feed import Feed
 from provider.reconciliation.queries import RunBooks
-from provider.reconciliation.sides import Ours, Theirs, Unreadable
+from provider.reconciliation.transactions import Ours, Theirs, Unreadable
 
 LOOKS_MAX: Final = 5
 PAUSE_SECONDS: Final = 0.2
@@ -21,7 +20,7 @@ PAUSE_SECONDS: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """Both sides of a transaction at one moment, and how they differ."""
+    """A transaction here and in the wallet at one moment, and the kinds of difference."""
 
     ours: Ours | None
     theirs: Theirs | Unreadable | None
@@ -29,19 +28,19 @@ class Examined:
 
     @property
     def under_way(self) -> bool:
-        """Something may still change by itself."""
+        """A pending call may still change the transaction."""
         return self.ours is not None and self.ours.under_way
 
 
 class Examiner:
-    """Asks both sides."""
+    """Asks the wallet and these books for single transactions."""
 
     def __init__(self, books: RunBooks, feed: Feed) -> None:
         self._books = books
         self._feed = feed
 
     async def look(self, transaction_id: UUID, user_id: str, *, told: Theirs | None = None) -> Examined:
-        """Both sides of this player's transaction. `told`: what the feed said of it, should it deny that now."""
+        """This player's transaction here and in the wallet. `told`: the feed's row, if the look-up finds none."""
         before = await self._ours(transaction_id, user_id)
         looked: Examined | None = None
         for look in range(LOOKS_MAX):
@@ -62,13 +61,13 @@ class Examiner:
         return looked
 
     async def bet_there(self, ours: Ours | None) -> Theirs | Unreadable | None:
-        """What the wallet tells of the bet of a rollback."""
+        """The wallet's report of the bet that a rollback takes back."""
         if ours is None or ours.kind != "rollback" or ours.related_id is None:
             return None
         return await self._feed.transaction(ours.related_id, ours.user_id)
 
     async def _ours(self, transaction_id: UUID, user_id: str) -> Ours | None:
-        """Our side. A transaction of another player with the same id is another transaction."""
+        """These books' transaction; None where the id belongs to another player."""
         ours = (await self._books.ours([transaction_id])).get(transaction_id)
         return ours if ours is not None and ours.user_id == user_id else None
 

@@ -1,7 +1,6 @@
-"""Asks the wallet what it holds: the feed, page by page, and single transactions.
+"""Reads the wallet's transaction feed page by page, and single transactions, with a few retries.
 
-Owns the questions, their few retries, and what is believed of the answers: only what is well signed and whole. It
-must never move money, and never read a page to its end when it has none.
+Only well-signed, complete answers within the size bound are used.
 """
 
 import json
@@ -12,7 +11,7 @@ from urllib.parse import quote
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from provider.reconciliation.sides import Odd, Theirs, Unreadable, read_theirs, unreadable
+from provider.reconciliation.transactions import Odd, Theirs, Unreadable, read_theirs, unreadable
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.judging import server_time
 from provider.wallet_client.messages import BadAnswer, read_error
@@ -32,23 +31,23 @@ WAIT_MAX_SECONDS: Final = 2.0
 
 
 class WalletAway(Exception):  # noqa: N818 - an outcome, named as the others are
-    """The wallet gave no answer that can be believed, however often it was asked. The text says what was wrong."""
+    """The wallet gave no usable answer in any try. The text says what was wrong."""
 
 
 class FeedRefused(Exception):  # noqa: N818 - an outcome, named as the others are
-    """The wallet signed an answer that breaks a rule: asking again would not help. The text says which rule."""
+    """The wallet signed an answer that breaks a rule, so a retry is useless. The text names the rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some transactions in commit order, and the cursor for those after them; None: what stands there is none."""
+    """Transactions in commit order, and the cursor of the next page; None where the cursor is invalid."""
 
     rows: tuple[Theirs | Unreadable, ...]
     next: str | None
 
 
 class Feed:
-    """What one wallet tells. Its client has a body bound of its own: a page is larger than any other answer."""
+    """Reads one wallet. Its client needs the body bound `PAGE_MAX_BYTES`: a page is larger than other answers."""
 
     def __init__(
         self, wallet: WalletClient, *, request_id: str, first_wait_seconds: float = FIRST_WAIT_SECONDS
@@ -126,7 +125,7 @@ def _read_page(response: httpx.Response, after: str) -> Page:
 
 
 def _read_row(members: object, *, of_feed: bool = False) -> Theirs | Unreadable:
-    """One transaction. What is wrong with it is no reason to believe less of its neighbours."""
+    """One transaction; `Unreadable` where it breaks a rule, so that the other rows are still compared."""
     try:
         row = read_theirs(members)
     except BadAnswer as error:
@@ -143,7 +142,7 @@ def _is_cursor(value: object) -> bool:
 
 
 def _decoded(body: bytes) -> dict[str, Any]:
-    """A page, read as strictly as every answer, but row by row: what no JSON value may be is odd where it stands."""
+    """The JSON of a page. An invalid value becomes `Odd` in its place, so that only its row is unreadable."""
     try:
         content = _DECODER.decode(body.decode("utf-8", errors="surrogateescape"))
     except (ValueError, RecursionError):

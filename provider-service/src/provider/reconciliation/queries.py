@@ -1,6 +1,6 @@
-"""The statements of reconciliation: runs, findings, and these books as they are compared.
+"""Holds reconciliation's SQL: runs, differences, and the transactions of these books as they are compared.
 
-Owns their SQL. It must never write a transaction: what a wallet answered goes through the functions of the outbox.
+Transactions change only through the outbox's functions.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from provider.db import Pool
 from provider.outbox.books import acceptance_values
 from provider.outbox.calls import DueCall
-from provider.reconciliation.sides import Ours, Theirs, Unreadable
+from provider.reconciliation.transactions import Ours, Theirs, Unreadable
 from provider.wallet_client.outcomes import Accepted
 
 LEASE_SECONDS: Final = 60.0
@@ -125,7 +125,7 @@ class Run:
 
 
 class RunBooks:
-    """The books of one kind of work: runs and what they find."""
+    """Reads and writes runs, differences and what a comparison needs."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -196,11 +196,11 @@ class RunBooks:
         kind: str,
         *,
         who: tuple[str, str],
-        sides: tuple[Ours | None, Theirs | Unreadable | None],
+        both: tuple[Ours | None, Theirs | Unreadable | None],
         proposed: str,
     ) -> None:
-        """Write a difference down. `who`: the player and the transaction."""
-        shown = [None if side is None else Jsonb(side.shown()) for side in sides]
+        """Record a difference. `who`: player and transaction; `both`: the transaction here and in the wallet."""
+        shown = [None if each is None else Jsonb(each.shown()) for each in both]
         async with self._pool.connection() as connection:
             await connection.execute(_REPORT, (run_id, kind, *who, *shown, proposed))
 

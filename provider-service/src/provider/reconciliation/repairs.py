@@ -1,72 +1,175 @@
-"""What can be done about a difference: by this service, or by people.
+"""Repairs differences within the protocol: rolls back bets that the provider does not hold, resends lost calls.
 
-Owns the choice and the sentences. Pure. It must never propose to send a debit, or to change what was booked here.
+The courier writes each call down before it sends it, and its outcome after. A repair never sends a debit and never
+changes a booked transaction.
 """
 
+from collections.abc import AsyncIterator, Callable
 from enum import Enum
 from typing import Final
+from uuid import UUID
 
-from provider.reconciliation import compare
-from provider.reconciliation.sides import Ours, Theirs, Unreadable
+import structlog
+
+from provider.db import Pool
+from provider.outbox.books import NotRecorded
+from provider.outbox.calls import MoneyCall, rollback_id_of
+from provider.outbox.courier import Courier
+from provider.outbox.recovery import Outbox
+from provider.reconciliation.compare import CONTRADICTION, PLAYER, REPEATED, UNREADABLE
+from provider.reconciliation.examine import Examined, Examiner
+from provider.reconciliation.feed import Feed
+from provider.reconciliation.queries import Difference, RunBooks
+from provider.reconciliation.transactions import Ours, Theirs, Unreadable, own_id
+from provider.sessions.queries import session_by_id
+from provider.sessions.sealing import SealBroken, Sealer
+from provider.wallet_client.messages import WalletSession
+from provider.wallet_client.outcomes import Accepted
+from shared_service.http import fresh_request_id
+
+log = structlog.get_logger(__name__)
+
+REASON: Final = "reconciliation"
+HASTENED_MAX: Final = 1000
+DRAIN_SECONDS: Final = 30.0
+PAGE_ROWS: Final = 200
+
+FOR_PEOPLE: Final = frozenset({PLAYER, CONTRADICTION, UNREADABLE, REPEATED})
+"""Kinds of difference that no second look clears up and that nothing is done about."""
 
 
 class Remedy(Enum):
-    """What the protocol allows without asking anybody."""
+    """A repair that the protocol allows without an operator's decision."""
 
     ROLL_BACK = "the wallet was told to roll the bet back"
     REPEAT = "the wallet was sent it again, under its id"
 
 
-_SENTENCES: Final = {
-    (compare.MISSING_HERE, "debit"): "The wallet took a stake that is not in these books: find the round in a backup; "
-    "if it was never played, have the operator return the stake.",
-    (compare.MISSING_HERE, "credit"): "The wallet paid what is not in these books: find it in a backup; "
-    "if no game paid it, have the operator take it back.",
-    (compare.MISSING_HERE, "rollback"): "The wallet returned a stake without an order from these books: "
-    "find the rollback in a backup, or have the operator explain it.",
-    (compare.MISSING_THERE, "debit"): "The wallet lost a bet that it had acknowledged: a debit is never sent again; "
-    "have the operator book the stake from its backup, or waive it.",
-    (compare.MISSING_THERE, "credit"): "The wallet lost a payout that it had acknowledged, and does not take it again: "
-    "have the operator book it.",
-    (compare.MISSING_THERE, "rollback"): "The wallet lost a rollback that it had acknowledged: if the bet is rolled "
-    "back there, nothing but the record is missing; otherwise have the operator return the stake.",
-    (compare.PLAYER, None): "The two sides name different players: whose round it was tells the game's log; "
-    "have the operator move the money, or correct the session here.",
-    (compare.KIND, None): "The same id stands for different things: an id was used twice or a row was edited; "
-    "compare with a backup of each side.",
-    (compare.AMOUNT, None): "The amounts differ: the signed answer and its balance tell what moved; "
-    "the side that was edited restores its row and books the rest.",
-    (compare.CURRENCY, None): "The currencies differ: the session's is right; the other side corrects its row.",
-    (compare.STATE, "debit"): "One side returned or settled a bet that the other did not: the round's payouts and "
-    "rollbacks tell which is right; the other side follows by hand.",
-    (compare.STATE, "credit"): "The wallet paid what these books hold refused: keep the payout, correct the row here.",
-    (compare.STATE, "rollback"): "The wallet rolled back what these books hold refused: correct the row here.",
-    (compare.ROUND, None): "The rounds differ: the one that was sent is in the game's log; correct the other row.",
-    (compare.RELATED, None): "The bets that it belongs to differ: the one that was sent is in the game's log; "
-    "correct the other row.",
-    (compare.BALANCE, None): "The wallet's own record of the balance is not what it answered at the time: "
-    "run the wallet's ledger check for this player.",
-    (compare.HEAD, None): "The wallet's chain is not what it answered at the time: its history was rewritten; "
-    "run the wallet's ledger check with the heads of these books.",
-    (compare.UNREADABLE, None): "The wallet tells a transaction in a form that the protocol does not have: "
-    "show the operator what it told; what it means was not compared.",
-    (compare.REPEATED, None): "The wallet's feed tells a transaction twice: its positions were damaged, or a copy was "
-    "restored beside the original; run the wallet's ledger check.",
-    (compare.CONTRADICTION, None): "The wallet decided against what these books hold: see its code; settle it with the "
-    "operator, then clear difference_code.",
-}
+class Healer:
+    """Repairs the differences of a run and writes payouts and rollbacks down that the wallet holds already."""
 
+    def __init__(
+        self, pool: Pool, books: RunBooks, feed: Feed, *, courier: Courier, outbox: Outbox, sealer: Sealer
+    ) -> None:
+        self._pool = pool
+        self._books = books
+        self._feed = feed
+        self._examiner = Examiner(books, feed)
+        self._courier = courier
+        self._outbox = outbox
+        self._sealer = sealer
 
-def proposal(kind: str, ours: Ours | None, theirs: Theirs | Unreadable | None) -> str:
-    """A sentence for the person who has to see to it."""
-    what = ours.kind if ours is not None else theirs.kind if isinstance(theirs, Theirs) else None
-    return _SENTENCES.get((kind, what)) or _SENTENCES[kind, None]
+    async def finish_what_is_due(self) -> None:
+        """Have the outbox send every payout and rollback that is due or waits for its next attempt."""
+        await self._books.hasten_due(HASTENED_MAX)
+        await self._outbox.run_until_idle(timeout_seconds=DRAIN_SECONDS)
+
+    async def settle(self, ours: Ours, theirs: Theirs) -> bool:
+        """Record the wallet's outcome of a call whose outcome is unknown here; true if that ended the call."""
+        bet = (
+            await self._feed.transaction(ours.related_id, ours.user_id)
+            if ours.related_id is not None and ours.kind == "rollback"
+            else None
+        )
+        if isinstance(bet, Unreadable):
+            return False
+        tombstone = ours.kind == "rollback" and (bet is None or bet.state in ("cancelled", "refused"))
+        return await self._books.settle(ours.transaction_id, theirs, tombstone=tombstone)
+
+    async def heal_run(self, run_id: int, noted: Callable[[bool], None]) -> None:
+        """Repair each difference of a run once, then close those that the repair of another cleared up.
+
+        `noted` is called after each difference with whether it was closed. It raises to stop.
+        """
+        async for difference, transaction_id in self._unhealed(run_id):
+            looked = await self._examiner.look(transaction_id, difference.user_id)
+            done = await self._repair(transaction_id, difference.user_id, looked) if looked.kinds else None
+            closed = False
+            if done is not None:
+                looked = await self._examiner.look(transaction_id, difference.user_id)
+                closed = await self._close_if_gone(difference, looked, done)
+            noted(closed)
+        async for difference, transaction_id in self._unhealed(run_id):
+            looked = await self._examiner.look(transaction_id, difference.user_id)
+            noted(await self._close_if_gone(difference, looked, "healed with another"))
+
+    async def _unhealed(self, run_id: int) -> AsyncIterator[tuple[Difference, UUID]]:
+        after = 0
+        while page := await self._books.differences_page(run_id, after, PAGE_ROWS, unhealed_only=True):
+            after = page[-1].difference_id
+            for difference in page:
+                transaction_id = own_id(difference.transaction_id)
+                if transaction_id is not None and difference.kind not in FOR_PEOPLE:
+                    yield difference, transaction_id
+
+    async def _close_if_gone(self, difference: Difference, looked: Examined, healed_by: str) -> bool:
+        if difference.kind in looked.kinds or UNREADABLE in looked.kinds or looked.under_way:
+            return False
+        await self._books.close(difference.difference_id, healed_by)
+        return True
+
+    async def _repair(self, transaction_id: UUID, user_id: str, looked: Examined) -> str | None:
+        """Do what the protocol allows; returns what was done, or None."""
+        theirs = looked.theirs
+        bet_there = await self._examiner.bet_there(looked.ours) if theirs is None else None
+        if isinstance(theirs, Unreadable) or isinstance(bet_there, Unreadable):
+            return None  # what cannot be read is nothing to act on
+        round_id = own_id(theirs.round_id) if theirs is not None else None
+        session_id = None
+        if round_id is not None:
+            session_id = await self._books.unpaid_round_session(round_id, user_id)
+        remedy = remedy_for(looked.ours, theirs, round_is_ours=session_id is not None, bet_there=bet_there)
+        done = False
+        if remedy is Remedy.ROLL_BACK and session_id is not None and round_id is not None:
+            done = await self._roll_back(transaction_id, session_id, round_id)
+        elif remedy is Remedy.REPEAT:
+            done = await self._repeat(transaction_id)
+        return remedy.value if remedy is not None and done else None
+
+    async def _roll_back(self, bet_id: UUID, session_id: UUID, round_id: UUID) -> bool:
+        session = await session_by_id(self._pool, session_id)
+        token = None if session is None else self._token(session.token_sealed, bet_id)
+        if session is None or token is None:
+            return False
+        call = MoneyCall(
+            transaction_id=rollback_id_of(bet_id),
+            kind="rollback",
+            reason=REASON,
+            provider_session_id=session_id,
+            round_id=round_id,
+            wallet=WalletSession(session.user_id, session.currency, token),
+            request_id=fresh_request_id(),
+            original_transaction_id=bet_id,
+        )
+        try:
+            return (await self._courier.send(call)).accepted is not None
+        except NotRecorded as refusal:
+            log.warning("repair_not_recorded", transaction_id=str(bet_id), code=refusal.code)
+            return False
+
+    async def _repeat(self, transaction_id: UUID) -> bool:
+        due = await self._books.call_of(transaction_id)
+        token = None if due is None else self._token(due.token_sealed, transaction_id)
+        if due is None or token is None:
+            return False
+        outcome = await self._courier.repeat(due.opened(token, fresh_request_id=fresh_request_id()))
+        if not isinstance(outcome, Accepted):
+            return False
+        await self._books.record_repetition(transaction_id, outcome)
+        return True
+
+    def _token(self, sealed: bytes, transaction_id: UUID) -> str | None:
+        try:
+            return self._sealer.open(sealed)
+        except SealBroken:
+            log.error("token_seal_broken", transaction_id=str(transaction_id))
+            return None
 
 
 def remedy_for(
     ours: Ours | None, theirs: Theirs | None, *, round_is_ours: bool, bet_there: Theirs | None
 ) -> Remedy | None:
-    """What may be done without asking anybody.
+    """The repair that the protocol allows without an operator's decision, or None.
 
     `round_is_ours`: the round is known here, is the same player's and has no payout. `bet_there`: of a rollback, what
     the wallet tells of its bet.

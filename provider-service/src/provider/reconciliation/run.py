@@ -1,12 +1,12 @@
-"""One run: reads the wallet's feed, compares it with these books, heals what it may, writes down the rest.
+"""Runs one reconciliation: compares the wallet's feed with these books, repairs differences, records the rest.
 
-Owns the order of the steps and their bounds. It must never hold more of either side than a page, never hold a
-database connection while it waits for a wallet, and never report what may still change by itself.
+The process that runs it prolongs the run's lease, so that another process may begin a run when this one dies.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -14,38 +14,41 @@ from uuid import UUID
 import structlog
 
 from provider.db import DATABASE_AWAY
-from provider.reconciliation.compare import (
-    CONTRADICTION,
-    MISSING_HERE,
-    PLAYER,
-    REPEATED,
-    UNREADABLE,
-    can_settle,
-    differences,
-)
+from provider.reconciliation import compare
+from provider.reconciliation.compare import can_settle, differences, proposal
 from provider.reconciliation.examine import Examined, Examiner
 from provider.reconciliation.feed import Feed, FeedRefused, Page, WalletAway
-from provider.reconciliation.healing import Healer
-from provider.reconciliation.lease import Progress, kept
-from provider.reconciliation.queries import Difference, RunBooks
-from provider.reconciliation.repairs import proposal
-from provider.reconciliation.sides import Ours, Theirs, Unreadable, own_id
+from provider.reconciliation.queries import LEASE_SECONDS, RunBooks
+from provider.reconciliation.repairs import Healer
+from provider.reconciliation.transactions import Ours, Theirs, Unreadable, own_id
 
 log = structlog.get_logger(__name__)
 
 PAGES_MAX: Final = 100_000
 OWN_PAGE_ROWS: Final = 5000
-FINDINGS_PAGE_ROWS: Final = 200
+CONTRADICTIONS_PAGE_ROWS: Final = 200
+BEAT_SECONDS: Final = LEASE_SECONDS / 4
 DIFFERENCES_MAX: Final = 10_000
 FIRST_CURSOR: Final = "0"
 NO_ID: Final = UUID(int=0)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
-
-FOR_PEOPLE: Final = frozenset({PLAYER, CONTRADICTION, UNREADABLE, REPEATED})
-"""Kinds that a second look cannot clear up, and that nothing is done about."""
-
 FAILED: Final = 2
 INTERRUPTED: Final = "interrupted"
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is; `changed` is called after each step. `lost`: another process took over, or this one stops."""
+
+    run_id: int
+    changed: Callable[["Progress"], None] = field(default=lambda _: None, repr=False)
+    cursor: str = "0"
+    compared: int = 0
+    open_count: int = 0
+    found: int = 0
+    healed: int = 0
+    step: str = "feed"
+    lost: bool = False
 
 
 class RunStopped(Exception):  # noqa: N818 - an outcome, named as the others are
@@ -53,7 +56,7 @@ class RunStopped(Exception):  # noqa: N818 - an outcome, named as the others are
 
 
 class Reconciliation:
-    """Compares one wallet with these books."""
+    """Compares one wallet with these books. Without a healer it sends nothing."""
 
     def __init__(self, books: RunBooks, feed: Feed, healer: Healer | None) -> None:
         self._books = books
@@ -62,17 +65,16 @@ class Reconciliation:
         self._examiner = Examiner(books, feed)
 
     async def run(self, progress: Progress) -> int:
-        """Run to the end, whatever it is; returns the exit status."""
+        """Run and record how it ended; returns the exit status: 0 no difference, 1 differences, 2 unfinished."""
         failure: str | None = None
         try:
             async with kept(self._books, progress):
                 await self._steps(progress)
-        except WalletAway as error:
-            failure = "wallet_away"
-            log.warning("reconciliation_stopped", run_id=progress.run_id, code=failure, why=str(error))
-        except FeedRefused as error:
-            failure = "feed_refused"
-            log.error("reconciliation_stopped", run_id=progress.run_id, code=failure, why=str(error))
+        except (WalletAway, FeedRefused) as error:
+            failure, say = (
+                ("wallet_away", log.warning) if isinstance(error, WalletAway) else ("feed_refused", log.error)
+            )
+            say("reconciliation_stopped", run_id=progress.run_id, code=failure, why=str(error))
         except RunStopped as error:
             failure = str(error)
             log.error("reconciliation_stopped", run_id=progress.run_id, code=failure)
@@ -121,7 +123,7 @@ class Reconciliation:
         raise RunStopped("feed_without_end")
 
     async def _compare_page(self, progress: Progress, rows: Sequence[Theirs | Unreadable]) -> datetime:
-        """Compare a page; returns when the newest of its transactions was written down here."""
+        """Compare a page; returns when the newest of its transactions was recorded here."""
         asked = [(row, own_id(row.transaction_id or "")) for row in rows]
         known = await self._books.ours([found for _, found in asked if found is not None])
         told = [(row, found, None if found is None else known.get(found)) for row, found in asked]
@@ -134,10 +136,12 @@ class Reconciliation:
                 continue
             if ours is not None and ours.user_id == row.user_id:
                 if ours.transaction_id not in unseen:
-                    await self._report(progress, Examined(ours, row, (REPEATED,)), row.user_id, row.transaction_id)
+                    repeated = Examined(ours, row, (compare.REPEATED,))
+                    await self._report(progress, repeated, row.user_id, row.transaction_id)
                     continue
                 unseen.discard(ours.transaction_id)
-                if ours.under_way and not await self._settled(ours, row):
+                settled = can_settle(ours, row) and self._healer is not None and await self._healer.settle(ours, row)
+                if ours.under_way and not settled:
                     progress.open_count += 1
             if differences(ours, row):
                 suspects.append((row, transaction_id))
@@ -148,25 +152,22 @@ class Reconciliation:
         return max((ours.created_at for ours in known.values()), default=NEVER)
 
     async def _report_unreadable(self, progress: Progress, row: Unreadable, ours: Ours | None, number: int) -> None:
-        """Report a row that cannot be compared, under its ids or, where those are what is wrong, by its place."""
+        """Report a row that cannot be compared, under its ids or, without valid ids, under its position."""
         ours = ours if ours is not None and ours.user_id == row.user_id else None
         transaction_id = row.transaction_id or f"row {number} after {progress.cursor}"
-        await self._report(progress, Examined(ours, row, (UNREADABLE,)), row.user_id or "?", transaction_id)
-
-    async def _settled(self, ours: Ours, theirs: Theirs) -> bool:
-        return self._healer is not None and can_settle(ours, theirs) and await self._healer.settle(ours, theirs)
+        await self._report(progress, Examined(ours, row, (compare.UNREADABLE,)), row.user_id or "?", transaction_id)
 
     async def _suspect(self, progress: Progress, row: Theirs, transaction_id: UUID | None) -> None:
-        """Look again at what the feed tells and these books do not."""
+        """Look again at a row of the feed that differs from these books."""
         if transaction_id is None:  # no id that these books ever gave
-            await self._report(progress, Examined(None, row, (MISSING_HERE,)), row.user_id, row.transaction_id)
+            await self._report(progress, Examined(None, row, (compare.MISSING_HERE,)), row.user_id, row.transaction_id)
             return
         owner = (await self._books.ours([transaction_id])).get(transaction_id)
         if owner is not None and owner.user_id != row.user_id:
             own = await self._examiner.look(transaction_id, owner.user_id)
             if own.theirs is None:
                 await self._books.note_seen([transaction_id])
-                await self._report(progress, Examined(owner, row, (PLAYER,)), owner.user_id, row.transaction_id)
+                await self._report(progress, Examined(owner, row, (compare.PLAYER,)), owner.user_id, row.transaction_id)
                 return
         looked = await self._examiner.look(transaction_id, row.user_id, told=row)
         await self._report(progress, looked, row.user_id, row.transaction_id)
@@ -188,49 +189,23 @@ class Reconciliation:
             self._tell(progress)
 
     async def _find_contradictions(self, progress: Progress) -> None:
-        """Report what the wallet decided otherwise than these books count on."""
+        """Report each outcome of the wallet that contradicts these books."""
         after = NO_ID
-        while page := await self._books.contradictions_page(after, FINDINGS_PAGE_ROWS):
+        while page := await self._books.contradictions_page(after, CONTRADICTIONS_PAGE_ROWS):
             after = page[-1]
             for ours in (await self._books.ours(page)).values():
-                looked = Examined(ours, None, (CONTRADICTION,))
+                looked = Examined(ours, None, (compare.CONTRADICTION,))
                 await self._report(progress, looked, ours.user_id, str(ours.transaction_id))
             self._tell(progress)
 
     async def _heal(self, progress: Progress, healer: Healer) -> None:
-        """Do what is allowed about each difference, once; then see what was healed with another."""
         progress.step = "repairs"
-        async for difference, transaction_id in self._unhealed(progress):
-            looked = await self._examiner.look(transaction_id, difference.user_id)
-            if looked.kinds:
-                done = await healer.heal(difference, self._examiner, looked)
-                if done is not None:
-                    looked = await self._examiner.look(transaction_id, difference.user_id)
-                    await self._close_if_gone(progress, difference, looked, done)
-            self._tell(progress)
-        async for difference, transaction_id in self._unhealed(progress):
-            looked = await self._examiner.look(transaction_id, difference.user_id)
-            await self._close_if_gone(progress, difference, looked, "healed with another")
+
+        def noted(closed: bool) -> None:
+            progress.healed += closed
             self._tell(progress)
 
-    async def _unhealed(self, progress: Progress) -> AsyncIterator[tuple[Difference, UUID]]:
-        after = 0
-        while page := await self._books.differences_page(
-            progress.run_id, after, FINDINGS_PAGE_ROWS, unhealed_only=True
-        ):
-            after = page[-1].difference_id
-            for difference in page:
-                transaction_id = own_id(difference.transaction_id)
-                if transaction_id is not None and difference.kind not in FOR_PEOPLE:
-                    yield difference, transaction_id
-
-    async def _close_if_gone(
-        self, progress: Progress, difference: Difference, looked: Examined, healed_by: str
-    ) -> None:
-        if difference.kind in looked.kinds or UNREADABLE in looked.kinds or looked.under_way:
-            return
-        await self._books.close(difference.difference_id, healed_by)
-        progress.healed += 1
+        await healer.heal_run(progress.run_id, noted)
 
     async def _report(self, progress: Progress, looked: Examined, user_id: str, transaction_id: str) -> None:
         if looked.under_way and not looked.kinds:
@@ -239,9 +214,9 @@ class Reconciliation:
             if progress.found >= DIFFERENCES_MAX:
                 raise RunStopped("too_many_differences")
             progress.found += 1
-            sides = (looked.ours, looked.theirs)
+            both = (looked.ours, looked.theirs)
             await self._books.report(
-                progress.run_id, kind, who=(user_id, transaction_id), sides=sides, proposed=proposal(kind, *sides)
+                progress.run_id, kind, who=(user_id, transaction_id), both=both, proposed=proposal(kind, *both)
             )
             log.warning("difference_found", kind=kind, transaction_id=transaction_id, run_id=progress.run_id)
         if progress.lost:
@@ -251,3 +226,27 @@ class Reconciliation:
         if progress.lost:
             raise RunStopped(INTERRUPTED)
         progress.changed(progress)
+
+
+@contextlib.asynccontextmanager
+async def kept(books: RunBooks, progress: Progress) -> AsyncIterator[None]:
+    """Prolong the run's lease in the background while the body runs."""
+
+    async def say() -> None:
+        progress.lost = not await books.keep(
+            progress.run_id, cursor=progress.cursor, compared=progress.compared, open_count=progress.open_count
+        )
+
+    async def beat() -> None:
+        while not progress.lost:
+            await asyncio.sleep(BEAT_SECONDS)
+            with contextlib.suppress(*DATABASE_AWAY):
+                await say()
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+        await say()
+    finally:
+        beating.cancel()
+        await asyncio.wait({beating})

@@ -1,7 +1,4 @@
-"""What people see of reconciliation on a terminal: a progress bar, a table of differences, a life of a transaction.
-
-Owns layout only. It must never decide anything, and never print what is not in the report.
-"""
+"""Reports a run: as a dict that `--json` prints, as a table, and as a progress bar while the run goes on."""
 
 import sys
 from types import TracebackType
@@ -13,11 +10,52 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from provider.reconciliation.lease import Progress
+from provider.reconciliation.queries import Difference, RunBooks
+from provider.reconciliation.run import Progress
 
+PAGE_ROWS: Final = 1000
+COULD_NOT_FINISH: Final = 2
 ROWS_SHOWN_MAX: Final = 200
 PIPE_COLUMNS: Final = 240
 STEPS: Final = {"feed": "reading the wallet's feed", "books": "looking for what it lacks", "repairs": "repairing"}
+
+
+def unfinished(why: str) -> dict[str, Any]:
+    """The report of a run that could not begin."""
+    return {"runId": None, "exitStatus": COULD_NOT_FINISH, "failure": why, "differences": []}
+
+
+async def report_of(books: RunBooks, run_id: int, *, exit_status: int) -> dict[str, Any]:
+    """The report of a run that has ended."""
+    run = await books.run(run_id)
+    found: list[dict[str, Any]] = []
+    after = 0
+    while page := await books.differences_page(run_id, after, PAGE_ROWS):
+        after = page[-1].difference_id
+        found.extend(_shown(difference) for difference in page)
+    return {
+        "runId": run_id,
+        "exitStatus": exit_status,
+        "failure": run.failure,
+        "compared": run.compared,
+        "open": run.open_count,
+        "found": len(found),
+        "healed": sum(each["healedBy"] is not None for each in found),
+        "differences": found,
+    }
+
+
+def _shown(difference: Difference) -> dict[str, Any]:
+    return {
+        "kind": difference.kind,
+        "userId": difference.user_id,
+        "transactionId": difference.transaction_id,
+        "ours": difference.ours,
+        "theirs": difference.theirs,
+        "proposedRepair": difference.proposed_repair,
+        "foundAt": difference.found_at.isoformat(timespec="milliseconds"),
+        "healedBy": difference.healed_by,
+    }
 
 
 class Watcher:
@@ -64,27 +102,6 @@ def print_report(report: dict[str, Any]) -> None:
         console.print(f"Run {report['runId']}: {said}, {report['healed']} healed", highlight=False)
 
 
-def print_life(life: dict[str, Any]) -> None:
-    """A life of a transaction, from its intent to its end."""
-    console = Console(highlight=False, soft_wrap=True)
-    _print_members(console, life, 0)
-
-
-def _print_members(console: Console, members: dict[str, Any], depth: int) -> None:
-    indent = "  " * depth
-    for name, value in members.items():
-        if isinstance(value, dict):
-            console.print(f"{indent}{name}:", markup=False)
-            _print_members(console, value, depth + 1)
-        elif isinstance(value, list):
-            console.print(f"{indent}{name}: {len(value) or 'none'}", markup=False)
-            for number, each in enumerate(value, start=1):
-                console.print(f"{indent}  {number}.", markup=False)
-                _print_members(console, each, depth + 2)
-        elif value is not None:
-            console.print(f"{indent}{name}: {value}", markup=False)
-
-
 def _table(differences: list[dict[str, Any]]) -> Table:
     table = Table("kind", "transaction", "player", "ours", "theirs", "what to do", show_lines=True)
     for each in differences:
@@ -93,17 +110,17 @@ def _table(differences: list[dict[str, Any]]) -> Table:
             each["kind"],
             each["transactionId"],
             each["userId"],
-            _side(each["ours"]),
-            _side(each["theirs"]),
+            _told(each["ours"]),
+            _told(each["theirs"]),
             f"healed: {done}" if done else each["proposedRepair"],
         )
         table.add_row(*(escape(text) for text in row))
     return table
 
 
-def _side(side: dict[str, Any] | None) -> str:
-    if side is None:
+def _told(shown: dict[str, Any] | None) -> str:
+    if shown is None:
         return "—"
-    if "unreadable" in side:
-        return f"unreadable: {side['unreadable']}"
-    return f"{side['type']} {side['amount']} {side['currency']}, {side['state']}, round {side['roundId']}"
+    if "unreadable" in shown:
+        return f"unreadable: {shown['unreadable']}"
+    return f"{shown['type']} {shown['amount']} {shown['currency']}, {shown['state']}, round {shown['roundId']}"

@@ -1,13 +1,12 @@
-"""The commands of an operator: provider reconcile, provider heads, provider transaction.
+"""The operator's commands `provider reconcile`, `provider heads` and `provider transaction`.
 
-Owns what they print and their exit statuses. Standard output is the result and nothing else: logs go to standard
-error. It must never print a token or a secret.
+Standard output carries the result alone; logs go to standard error.
 """
 
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +30,7 @@ BUSY: Final = "another run is under way: wait for it, or for its lease to end"
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def reconcile(no_heal: bool, as_json: bool) -> None:
     """Compare these books with the wallet's; exit status 0 no difference is left, 1 some are, 2 could not finish."""
-    from provider.reconciliation.printing import Watcher, print_report  # noqa: PLC0415 -- rich is slow to load
+    from provider.reconciliation.report import Watcher, print_report  # noqa: PLC0415 -- rich is slow to load
 
     settings = _settings()
     try:
@@ -57,23 +56,22 @@ def heads() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def transaction(transaction_id: str, as_json: bool) -> None:
     """Print everything that these books know of a transaction; exit status 1 when they never heard of it."""
-    from provider.reconciliation.printing import print_life  # noqa: PLC0415 -- rich is slow to load
-
     life = asyncio.run(_life(_settings(), transaction_id))
     if life is None:
         raise click.ClickException("these books have never heard of that transaction")
     if as_json:
         click.echo(json.dumps(life))
     else:
-        print_life(life)
+        for line in _lines(life, 0):
+            click.echo(line)
 
 
 async def _reconcile(settings: Settings, watcher: Any, *, heals: bool) -> dict[str, Any]:
     from provider.db import DATABASE_AWAY, create_pool  # noqa: PLC0415 -- refusals of the environment come before heavy imports
-    from provider.reconciliation.assembly import reconcile_without_server, this_process  # noqa: PLC0415
-    from provider.reconciliation.lease import Progress  # noqa: PLC0415
     from provider.reconciliation.queries import RunBooks  # noqa: PLC0415
-    from provider.reconciliation.reporting import report_of, unfinished  # noqa: PLC0415
+    from provider.reconciliation.report import report_of, unfinished  # noqa: PLC0415
+    from provider.reconciliation.run import Progress  # noqa: PLC0415
+    from provider.reconciliation.serving import reconcile_without_server, this_process  # noqa: PLC0415
 
     try:
         async with create_pool(settings) as pool:
@@ -93,7 +91,7 @@ async def _reconcile(settings: Settings, watcher: Any, *, heals: bool) -> dict[s
 
 
 async def _print_heads(settings: Settings) -> None:
-    from provider.reconciliation.heads import newest_heads  # noqa: PLC0415 -- as above
+    from provider.audit.queries import newest_heads  # noqa: PLC0415 -- as above
 
     async with _books(settings) as pool:
         async for head in newest_heads(pool):
@@ -101,10 +99,26 @@ async def _print_heads(settings: Settings) -> None:
 
 
 async def _life(settings: Settings, transaction_id: str) -> dict[str, Any] | None:
-    from provider.reconciliation.life import life_of  # noqa: PLC0415 -- as above
+    from provider.audit.queries import life_of  # noqa: PLC0415 -- as above
 
     async with _books(settings) as pool:
         return await life_of(pool, transaction_id)
+
+
+def _lines(members: dict[str, Any], depth: int) -> Iterator[str]:
+    """A transaction as indented lines; members without a value are left out."""
+    indent = "  " * depth
+    for name, value in members.items():
+        if isinstance(value, dict):
+            yield f"{indent}{name}:"
+            yield from _lines(value, depth + 1)
+        elif isinstance(value, list):
+            yield f"{indent}{name}: {len(value) or 'none'}"
+            for number, each in enumerate(value, start=1):
+                yield f"{indent}  {number}."
+                yield from _lines(each, depth + 2)
+        elif value is not None:
+            yield f"{indent}{name}: {value}"
 
 
 @asynccontextmanager

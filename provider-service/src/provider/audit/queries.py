@@ -1,8 +1,9 @@
-"""One life of a transaction on this side: everything that the books know of it, and of what belongs to it.
+"""Reads for the operator's commands: everything known of one transaction, and the newest head of each player's chain.
 
-Owns those reads and their shape. It must never show a token: none is read.
+No statement here reads a session token.
 """
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,9 +11,12 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from provider.db import Pool
-from provider.reconciliation.sides import own_id
+from provider.reconciliation.transactions import own_id
 
 RELATED_MAX: Final = 100
+HEADS_PAGE_ROWS: Final = 500
+HEADS_READING_MS: Final = 600_000
+"""Reading the heads reads every transaction: never done by a serving process."""
 
 _TRANSACTION: Final = """
     select t.*, s.casino_code, s.user_id, s.casino_session_id, s.game_code, s.state as session_state, s.stopped_code,
@@ -34,10 +38,18 @@ _DIFFERENCES: Final = """
     select run_id, kind, user_id, ours, theirs, proposed_repair, found_at, healed_at, healed_by
     from provider.reconciliation_differences where transaction_id = %s order by difference_id desc limit %s
 """
+_HEADS: Final = """
+    select distinct on (s.casino_code, s.user_id)
+        s.user_id, s.casino_code, t.head_sequence, t.head_hash, t.transaction_id::text
+    from provider.wallet_transactions as t
+    join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
+    where t.head_sequence is not null
+    order by s.casino_code, s.user_id, t.head_sequence desc, t.answered_at desc
+"""
 
 
 async def life_of(pool: Pool, text: str) -> dict[str, Any] | None:
-    """Everything known of this id, ready for JSON; None when these books have never heard of it."""
+    """Everything known of this id, ready for JSON; None for an id that these books do not know."""
     transaction_id = own_id(text.strip().lower())
     found = await _rows(pool, _BY_ID, transaction_id) if transaction_id is not None else []
     differences = await _rows(pool, _DIFFERENCES, text if transaction_id is None else str(transaction_id), RELATED_MAX)
@@ -54,6 +66,23 @@ async def life_of(pool: Pool, text: str) -> dict[str, Any] | None:
         ]
     life["differences"] = [{_camel(name): _plain(value) for name, value in row.items()} for row in differences]
     return life
+
+
+async def newest_heads(pool: Pool) -> AsyncIterator[dict[str, Any]]:
+    """For each player the newest head that a signed answer carried, as `casino check-ledger --heads` reads it."""
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute(f"set local statement_timeout = {HEADS_READING_MS}")
+        async with connection.cursor(name="newest_heads") as cursor:
+            cursor.itersize = HEADS_PAGE_ROWS
+            await cursor.execute(_HEADS)
+            async for user_id, casino_code, sequence, head_hash, transaction_id in cursor:
+                yield {
+                    "userId": user_id,
+                    "casinoCode": casino_code,
+                    "sequence": sequence,
+                    "hash": head_hash,
+                    "transactionId": transaction_id,
+                }
 
 
 async def _rollback(pool: Pool, row: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,7 +1,6 @@
-"""One transaction as each side holds it, and the reading of what the wallet tells.
+"""Defines a transaction as the provider stores it and as the wallet reports it, and validates the wallet's report.
 
-Owns the shape of both sides. It must never believe a row that breaks a rule: what the wallet tells is hostile until it
-is read.
+A row that breaks a rule becomes `Unreadable`: a wallet may send anything.
 """
 
 import re
@@ -42,7 +41,7 @@ class Theirs:
     head: Head | None
 
     def shown(self) -> dict[str, Any]:
-        """For people: a report, a table."""
+        """As reports and tables show it."""
         return {
             "userId": self.user_id,
             "roundId": self.round_id,
@@ -57,7 +56,7 @@ class Theirs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """What the wallet tells of a transaction, and what breaks a rule. Its ids, as far as they are well-formed."""
+    """A transaction whose report breaks a rule: `why`, the well-formed ids, and excerpts of what was `told`."""
 
     transaction_id: str | None
     user_id: str | None
@@ -65,20 +64,20 @@ class Unreadable:
     told: dict[str, str]
 
     def shown(self) -> dict[str, Any]:
-        """For people: a report, a table."""
+        """As reports and tables show it."""
         return {"unreadable": self.why, "told": self.told}
 
 
 @dataclass(frozen=True, slots=True)
 class Odd:
-    """A JSON value that is none, or too large to be one, in the place where it stood."""
+    """Stands for a value that is not valid JSON or too large to read."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ours:
-    """A transaction as these books hold it, with what its state follows from."""
+    """A transaction as these books hold it, with the rows that its state depends on."""
 
     transaction_id: UUID
     user_id: str
@@ -106,11 +105,11 @@ class Ours:
 
     @property
     def under_way(self) -> bool:
-        """Something is pursued that can still change what the two sides hold of it."""
+        """A call is pending that can still change this transaction, here or in the wallet."""
         return self.state == "pending" or self.rollback_state == "pending" or self.payout_pending
 
     def shown(self) -> dict[str, Any]:
-        """For people: a report, a table."""
+        """As reports and tables show it."""
         shown = {
             "userId": self.user_id,
             "roundId": self.round_id,
@@ -126,7 +125,7 @@ class Ours:
 
 
 def own_id(text: str) -> UUID | None:
-    """The id as these books write it, or None: it is not one that they ever gave."""
+    """The UUID, or None for a text that these books cannot have issued as an id."""
     try:
         found = UUID(text)
     except ValueError:
@@ -165,7 +164,7 @@ def read_theirs(members: object) -> Theirs:
 
 
 def unreadable(members: object, why: str) -> Unreadable:
-    """What is left of a transaction that breaks a rule: short, flat, and in characters that any database holds."""
+    """Keeps short, printable excerpts of a transaction that breaks a rule."""
     found = members if isinstance(members, dict) else {}
     return Unreadable(
         transaction_id=_well_formed(found.get("transactionId")),

@@ -1,0 +1,150 @@
+"""Starts reconciliation: every night in a serving process, and once for `provider reconcile`.
+
+Any number of processes may serve: the table of runs decides which of them does the night's run, and whether one was
+missed.
+"""
+
+import datetime as dt
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+from provider.db import Pool
+from provider.key_watch import KeyWatch
+from provider.outbox.assembly import courier_and_outbox
+from provider.reconciliation.feed import PAGE_MAX_BYTES, Feed
+from provider.reconciliation.queries import RunBooks
+from provider.reconciliation.repairs import Healer
+from provider.reconciliation.run import Progress, Reconciliation
+from provider.sessions.sealing import Sealer
+from provider.settings import Settings
+from provider.wallet_client.client import WalletClient
+from provider.wallet_client.transport import create_http_client
+from shared_service.http import fresh_request_id
+from shared_service.loops import BackgroundLoop
+from shared_signing.keys import KeyRing
+
+NIGHTLY_LOOK_SECONDS: Final = 60.0
+TRIES_MAX: Final = 24
+PAUSE_SECONDS: Final = 900.0
+"""A wallet that is away at night is asked again for six hours."""
+
+
+def last_due(now: dt.datetime, at: dt.time) -> dt.datetime:
+    """The latest time, not after now, at which a nightly run was due. Both are in UTC, so no hour comes twice."""
+    today = dt.datetime.combine(now.date(), at, tzinfo=dt.UTC)
+    return today if today <= now else today - dt.timedelta(days=1)
+
+
+class Nightly:
+    """Does the night's run when it is due; `run` does a run that has begun."""
+
+    def __init__(
+        self,
+        books: RunBooks,
+        run: Callable[[Progress], Awaitable[int]],
+        *,
+        at: dt.time | None,
+        ran_by: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._books = books
+        self._run = run
+        self._at = at
+        self._ran_by = ran_by
+        self._clock = clock
+        self._progress: Progress | None = None
+
+    async def step(self) -> bool:
+        """Do the night's run if it is due and no process has done it; false, because there is never a second one."""
+        if self._at is None:
+            return False
+        due = last_due(dt.datetime.fromtimestamp(self._clock(), dt.UTC), self._at)
+        run_id = await self._books.begin(
+            self._ran_by, heals=True, scheduled_for=due, tries_max=TRIES_MAX, pause_seconds=PAUSE_SECONDS
+        )
+        if run_id is not None:
+            self._progress = Progress(run_id)
+            await self._run(self._progress)
+        return False
+
+    async def interrupt(self) -> None:
+        """Have a run that is under way stop at its next page; another process or the next start does it again."""
+        if self._progress is not None:
+            self._progress.lost = True
+
+
+def nightly_reconciliation(
+    settings: Settings, pool: Pool, *, key_ring: KeyRing, sealer: Sealer, clock: Callable[[], float]
+) -> Nightly:
+    """The nightly runs of a serving process; they repair what they may."""
+    run = partial(reconcile, settings, pool, key_ring=key_ring, sealer=sealer, heals=True, clock=clock)
+    return Nightly(RunBooks(pool), run, at=settings.reconcile_at, ran_by=this_process(), clock=clock)
+
+
+def loops(nightly: Nightly) -> list[BackgroundLoop]:
+    """The loop that starts the night's run."""
+    return [BackgroundLoop("reconciliation", nightly.step, interval_seconds=NIGHTLY_LOOK_SECONDS)]
+
+
+async def close(nightly: Nightly) -> None:
+    """Interrupt a run that is under way."""
+    await nightly.interrupt()
+
+
+def this_process() -> str:
+    """The name of this process in the table of runs."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+async def reconcile(
+    settings: Settings,
+    pool: Pool,
+    progress: Progress,
+    *,
+    key_ring: KeyRing,
+    sealer: Sealer,
+    heals: bool,
+    clock: Callable[[], float] = time.time,
+) -> int:
+    """Do a run that has begun; returns its exit status."""
+    books = RunBooks(pool)
+    async with _wallet(settings, key_ring, clock, answer_max_bytes=PAGE_MAX_BYTES) as reader:
+        feed = Feed(reader, request_id=fresh_request_id())
+        if not heals:
+            return await Reconciliation(books, feed, None).run(progress)
+        async with _wallet(settings, key_ring, clock) as wallet:
+            courier, outbox = courier_and_outbox(settings, pool, wallet, sealer)
+            healer = Healer(pool, books, feed, courier=courier, outbox=outbox, sealer=sealer)
+            return await Reconciliation(books, feed, healer).run(progress)
+
+
+async def reconcile_without_server(settings: Settings, pool: Pool, progress: Progress, *, heals: bool) -> int:
+    """Do a run that has begun, with keys that are watched as those of a server are; returns its exit status."""
+    sealer = Sealer(settings.sealing_secrets)
+    key_watch = KeyWatch(settings, sealer)
+    async with key_watch.running():
+        key_ring = key_watch.keys.casino
+        return await reconcile(settings, pool, progress, key_ring=key_ring, sealer=sealer, heals=heals)
+
+
+@asynccontextmanager
+async def _wallet(
+    settings: Settings, key_ring: KeyRing, clock: Callable[[], float], **bounds: int
+) -> AsyncIterator[WalletClient]:
+    http = create_http_client(
+        base_url=settings.casino_url,
+        call_seconds=settings.call_seconds,
+        connect_seconds=settings.connect_seconds,
+        ca_file=settings.ca_file,
+        **bounds,
+    )
+    wallet = WalletClient(http, key_ring, call_seconds=settings.call_seconds, clock=clock)
+    try:
+        yield wallet
+    finally:
+        await wallet.aclose()
