@@ -161,6 +161,7 @@ def test_the_bounds_are_those_that_the_databases_and_the_contract_have(database:
     assert re.findall(r"'(\^.+?\$)'", checks["currency_is_iso_like"]) == [f"^{wire.CURRENCY.pattern}$"]
 
 
+@pytest.mark.usefixtures("database")  # a wallet that somebody else runs opens no such player
 @pytest.mark.parametrize("balance", [10**18, BALANCE_MAX])
 def test_a_player_with_that_much_money_plays(stack: Stack, balance: int) -> None:
     session = stack.session(balance_minor=balance)

@@ -194,28 +194,25 @@ def bet_at(language: str, url: str) -> Any:
     return json.loads(finished.stdout)
 
 
-def out_of_window(off_seconds: int) -> dict[str, Any]:
-    return {"code": "timestamp_out_of_window", "serverTime": int(time.time()) + off_seconds}
-
-
 OK = (200, {"status": "ok"}, True)
 PLACED = [200, {"status": "ok"}]
 
 
 @pytest.mark.parametrize(
-    ("first", "least", "most"),
+    ("code", "off_seconds", "is_signed", "least", "most"),
     [
-        ((401, out_of_window(300), True), 250, 400),
-        ((401, out_of_window(300), False), 0, 200),
-        ((401, {"code": "nonce_replay", "serverTime": int(time.time()) + 300}, True), 0, 200),
-        ((401, out_of_window(4000), True), 0, 200),
+        ("timestamp_out_of_window", 300, True, 250, 400),
+        ("timestamp_out_of_window", 300, False, 0, 200),
+        ("nonce_replay", 300, True, 0, 200),
+        ("timestamp_out_of_window", 4000, True, 0, 200),
     ],
     ids=["signed", "unsigned", "for another reason", "beyond ten minutes"],
 )
 def test_only_a_signed_time_within_bounds_corrects_the_clock(
-    language: str, first: tuple[int, dict[str, Any], bool], least: int, most: int
+    *, language: str, code: str, off_seconds: int, is_signed: bool, least: int, most: int
 ) -> None:
-    with wallet_with(first, OK) as url:
+    first = {"code": code, "serverTime": int(time.time()) + off_seconds}
+    with wallet_with((401, first, is_signed), OK) as url:
         assert bet_at(language, url) == PLACED
     (_, content, told, nonce), (_, again, told_again, other_nonce) = Wallet.seen
     assert content == again == BET
