@@ -14,6 +14,8 @@ from uuid import uuid4
 import psycopg
 from psycopg.rows import dict_row
 
+from local_stack.testing import deadlocks_in
+
 Row = dict[str, Any]
 STATEMENT_SECONDS_MAX = 60
 
@@ -94,4 +96,6 @@ def create_database(server_url: str, *, template: Database | None = None) -> Dat
 def drop_database(server_url: str, database: Database) -> None:
     database.disconnect()
     with psycopg.connect(server_url, autocommit=True) as connection:
+        deadlocks = deadlocks_in(connection, database.name)
         connection.execute(f'drop database if exists "{database.name}" with (force)'.encode())
+    assert deadlocks == 0, f"{deadlocks} deadlocks in {database.name}: retries hide them from every answer"

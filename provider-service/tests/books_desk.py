@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from provider_bench import settings_for
+from provider_bench import rows, settings_for
 
 from provider.db import Pool, create_pool
 from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books
-from provider.outbox.calls import MoneyCall
+from provider.outbox.calls import MoneyCall, rollback_id_of
 from provider.sessions.queries import NewSession, launch_session
 from provider.wallet_client.actions import action_for
 from provider.wallet_client.messages import WalletSession
@@ -74,6 +74,29 @@ class Desk:
 def called(outcome: Any, attempts: int = 1) -> Called:
     made = Attempt(time.monotonic(), 3, 200, None, "good", None)
     return Called(outcome, (made,) * attempts)
+
+
+def undoing(desk: Desk, bet: MoneyCall, **members: Any) -> MoneyCall:
+    return desk.call(
+        "rollback",
+        transaction_id=rollback_id_of(bet.transaction_id),
+        original_transaction_id=bet.transaction_id,
+        **members,
+    )
+
+
+def paying(desk: Desk, bet: MoneyCall, **members: Any) -> MoneyCall:
+    return desk.call("credit", related_transaction_id=bet.transaction_id, **members)
+
+
+async def sent(desk: Desk, call: MoneyCall) -> MoneyCall:
+    await desk.books.write_intent(call)
+    return call
+
+
+def row_of(owner_url: str, transaction_id: uuid.UUID) -> dict[str, Any]:
+    (found,) = rows(owner_url, "select * from provider.wallet_transactions where transaction_id = %s", transaction_id)
+    return found
 
 
 OK = Accepted(200, 5000, False, False, {}, b"")

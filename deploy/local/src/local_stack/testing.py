@@ -8,10 +8,11 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 import psycopg
 import pytest
@@ -24,6 +25,10 @@ from local_stack.postgres import Postgres
 
 CONTAINER_IMAGE = "postgres:18"
 CONTAINER_COMMAND = "postgres -c max_connections=200 -c shared_buffers=256MB -c max_wal_size=4GB -c jit=off"
+
+END_SESSIONS: Final = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+SESSION_END_SECONDS_MAX: Final = 60.0
+SESSION_LOOK_SECONDS: Final = 0.005
 
 CloneDatabase = Callable[[str], str]
 
@@ -88,8 +93,23 @@ def create_database(server: PostgresServer, name: str) -> str:
 
 
 def drop_database(server: PostgresServer, name: str) -> None:
+    """Drop a database. Fails when two of its transactions ended in a deadlock: retries hide that from every result."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
+        deadlocks = deadlocks_in(connection, name)
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    if deadlocks:
+        raise RuntimeError(f"{deadlocks} deadlocks in {name}: locks are taken in one order, everywhere")
+
+
+def deadlocks_in(connection: psycopg.Connection[Any], name: str) -> int:
+    """How many deadlocks there were in a database. Ends its sessions: a session publishes its count when it ends."""
+    deadline = time.monotonic() + SESSION_END_SECONDS_MAX
+    while connection.execute(END_SESSIONS, (name,)).rowcount:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the sessions of {name} do not end")
+        time.sleep(SESSION_LOOK_SECONDS)
+    row = connection.execute("select deadlocks from pg_stat_database where datname = %s", (name,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 @pytest.fixture

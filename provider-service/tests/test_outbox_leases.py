@@ -1,0 +1,128 @@
+"""Functions that take what is due: they pass over what somebody holds, and take the longest due first."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+from provider_bench import rows
+from test_outbox import plant_abandoned_rounds
+
+from provider import nonces
+
+LOCK_TIMEOUT = "set lock_timeout = '100ms'"
+"""A call that passes over locked rows waits for no lock, so this bound never ends it."""
+
+
+class Taking(NamedTuple):
+    """A function that takes rows that are due: at most so many, the longest due first, none that somebody holds."""
+
+    statement: str
+    table: str
+    key: str
+    due: str
+    prepare: tuple[str, ...] = ()
+
+    def hold(self, connection: psycopg.Connection[Any], key: uuid.UUID) -> None:
+        query = f"select from provider.{self.table} where {self.key} = %s for no key update"
+        connection.execute(query.encode(), (key,))
+
+    def make_due(self, owner_url: str, count: int) -> list[uuid.UUID]:
+        """Plant rows that are due; returns their keys in the order in which they lie in the table."""
+        plant_abandoned_rounds(owner_url, count)
+        with psycopg.connect(owner_url) as connection:
+            for statement in self.prepare:
+                connection.execute(statement.encode())
+        query = f"select {self.key} as key from provider.{self.table} where {self.due} is not null order by ctid"
+        found = [row["key"] for row in rows(owner_url, query)]
+        assert len(found) == count
+        return found
+
+    def take(self, connection: psycopg.Connection[Any], most: int) -> int:
+        row = connection.execute(self.statement.encode(), (most,)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+GIVE_UP = "select provider.give_up_expired_bets(10)"
+PLAYED_YESTERDAY = (
+    "update provider.rounds set state = 'voided', ended_code = 'x', ended_at = now(), created_at = now() - interval"
+    " '1 day'",
+    "update provider.wallet_transactions set state = 'refused', due_at = null",
+)
+WAITS_FOR_ITS_RETRY = (
+    "update provider.wallet_transactions set outcome_code = 'deadline', due_at = now() + interval '2 hours'"
+    " where kind = 'rollback'"
+)
+TAKING = {
+    "give_up_expired_bets": Taking(
+        "select provider.give_up_expired_bets(%s)", "wallet_transactions", "transaction_id", "due_at"
+    ),
+    "end_abandoned_rounds": Taking(
+        "select provider.end_abandoned_rounds(%s, 60)", "rounds", "round_id", "lease_until"
+    ),
+    "claim_due": Taking(
+        "select count(*) from provider.claim_due(%s, 60)", "wallet_transactions", "transaction_id", "due_at", (GIVE_UP,)
+    ),
+    "hasten_due": Taking(
+        "select provider.hasten_due(%s)", "wallet_transactions", "transaction_id", "due_at",
+        (GIVE_UP, WAITS_FOR_ITS_RETRY),
+    ),
+    "stop_stale_sessions": Taking(
+        "select provider.stop_stale_sessions(0, %s)", "game_sessions", "provider_session_id", "created_at",
+        PLAYED_YESTERDAY,
+    ),
+}  # fmt: skip
+for_each_taking = pytest.mark.parametrize("taking", TAKING.values(), ids=TAKING)
+
+
+@for_each_taking
+def test_a_row_that_somebody_holds_is_passed_over_and_taken_later(owner_url: str, taking: Taking) -> None:
+    """One stuck bet, round or session must not hold up the recovery of all others."""
+    keys = taking.make_due(owner_url, 3)
+    with psycopg.connect(owner_url) as stuck, psycopg.connect(owner_url) as recovery:
+        taking.hold(stuck, keys[0])
+        recovery.execute(LOCK_TIMEOUT)
+        assert taking.take(recovery, 10) == 2
+        stuck.rollback()
+        assert [taking.take(recovery, 10) for _ in range(2)] == [1, 0]
+
+
+@for_each_taking
+def test_what_one_process_takes_no_other_takes(owner_url: str, taking: Taking) -> None:
+    taking.make_due(owner_url, 3)
+    with psycopg.connect(owner_url) as one, psycopg.connect(owner_url) as other:
+        other.execute(LOCK_TIMEOUT)
+        assert taking.take(one, 2) == 2
+        assert taking.take(other, 10) == 1
+
+
+@for_each_taking
+def test_the_longest_due_goes_first_and_no_more_than_the_limit(owner_url: str, taking: Taking) -> None:
+    """Otherwise what has just become due could keep an old payout waiting for ever."""
+    keys = taking.make_due(owner_url, 5)
+    due, key = taking.due, taking.key
+    age = f"update provider.{taking.table} set {due} = {due} - make_interval(mins => %s) where {key} = %s"
+    everything = f"select * from provider.{taking.table}"
+    with psycopg.connect(owner_url) as recovery:
+        for place, index in enumerate((3, 1, 4, 0, 2)):
+            recovery.execute(age.encode(), (50 - 10 * place, keys[index]))
+        recovery.commit()
+        before = rows(owner_url, everything)
+        assert taking.take(recovery, 2) == 2
+        recovery.commit()
+        after = rows(owner_url, everything)
+        assert {row[key] for row in before if row not in after} == {keys[3], keys[1]}
+
+
+def test_a_nonce_that_somebody_holds_does_not_hold_up_the_pruning(owner_url: str) -> None:
+    insert = "insert into provider.nonces values ('main', %s, clock_timestamp() - interval '1 day')"
+    with psycopg.connect(owner_url) as stuck, psycopg.connect(owner_url) as pruning:
+        for nonce in ("one", "two"):
+            stuck.execute(insert, (nonce,))
+        stuck.commit()
+        stuck.execute("select from provider.nonces where nonce = 'one' for update")
+        pruning.execute(LOCK_TIMEOUT)
+        assert pruning.execute(nonces._PRUNE.encode()).rowcount == 1
