@@ -14,8 +14,10 @@ from answers import CODES_BY_STATUS
 from setting_cases import kinds
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+MAPS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+PATH = re.compile(r"`((?:[\w.*-]+/)+(?:[\w*-]+\.\w+)?)`")
 SETTING = re.compile(r"`((?:CASINO|PROVIDER|LOG|STACK)_[A-Z_]+)`")
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 
@@ -55,6 +57,15 @@ def test_both_services_use_a_code_with_the_status_that_the_contract_gives_it() -
 def test_every_link_leads_somewhere(page: Path) -> None:
     broken = [link for link in LINK.findall(page.read_text("utf-8")) if not (page.parent / link).exists()]
     assert broken == []
+
+
+@pytest.mark.parametrize("page", MAPS)
+def test_every_path_of_a_map_exists(page: str) -> None:
+    """Paths begin at the root or at a package's source."""
+    named = {path for path in PATH.findall((ROOT / page).read_text("utf-8")) if "…" not in path}
+    assert len(named) > 10
+    starts = [ROOT, *ROOT.glob("*/src"), ROOT / "deploy" / "local" / "src"]
+    assert [path for path in sorted(named) if not any(list(start.glob(path)) for start in starts)] == []
 
 
 def test_the_readmes_table_has_every_setting_of_both_services_and_no_other() -> None:
