@@ -72,9 +72,10 @@ class Wire:
 
 
 @contextlib.contextmanager
-def connected(service: ServiceProcess) -> Iterator[Wire]:
+def connected(service: ServiceProcess, *, port: int | None = None) -> Iterator[Wire]:
+    """To the port for the public, unless another one is given."""
     opened_at = time.monotonic()  # before the service can begin to wait
-    with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_SECONDS) as raw:
+    with socket.create_connection(("127.0.0.1", port or service.port), timeout=PATIENCE_SECONDS) as raw:
         yield Wire(raw, opened_at)
 
 

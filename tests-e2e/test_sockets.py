@@ -102,7 +102,7 @@ def test_a_peer_that_does_not_take_its_answers_is_left(impatient: Stack) -> None
     service = impatient.services["casino"]
     for _ in range(TRIES_MAX):
         service.mark_log()
-        with connected(service) as wire:
+        with connected(service, port=service.ops_port) as wire:
             wire.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             request = b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n"  # a long answer, and nobody has to sign for it
             # So few at a time that a service which is slow today does not find more than it takes ahead of their

@@ -104,9 +104,10 @@ async def test_a_flood_that_holds_every_connection_does_not_keep_a_key_alive(dem
             return str(answer.json()["code"])
 
         assert await verdict() == "bad_signature", "the key is known"
+        balance = {"sessionToken": await service.launch(), "userId": "1"}
         with psycopg.connect(demo.url) as connection:
-            connection.execute("lock table casino.alembic_version in access exclusive mode")
-            holding = asyncio.create_task(service.anybody.get("/health/ready"))
+            connection.execute("lock table casino.wallets in access exclusive mode")
+            holding = asyncio.create_task(service.post("getBalance", balance))
             await until_waiting(demo)
             revoke(demo.url)
             async with asyncio.timeout(WAIT_SECONDS_MAX):
@@ -114,7 +115,7 @@ async def test_a_flood_that_holds_every_connection_does_not_keep_a_key_alive(dem
                     await asyncio.sleep(POLL_SECONDS / 10)
             assert not holding.done(), "the requests' only connection is still held"
             connection.rollback()
-        await holding
+        assert (await holding).status_code == 200
 
 
 @pytest.fixture
