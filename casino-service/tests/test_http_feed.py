@@ -46,6 +46,7 @@ async def test_the_first_page_needs_no_parameters_and_has_a_hundred_rows(service
     [
         ("after=-1", "after"), ("after=x", "after"), ("after=1.0", "after"), ("after=+1", "after"),
         ("after=9223372036854775808", "after"), ("after=" + "9" * 5_000, "after"), ("after=%D9%A1", "after"),
+        ("after=0&after=1", "after"), ("limit=5&limit=6", "limit"),
         ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=-5", "limit"), ("limit=ten", "limit"),
     ],
 )  # fmt: skip
@@ -120,6 +121,7 @@ async def test_what_was_never_seen_or_is_anothers_is_not_found(service: Service)
     [
         (f"{FEED}/x", "userId"),
         (f"{FEED}/x?userId=", "userId"),
+        (f"{FEED}/x?userId=1&userId=2", "userId"),
         (f"{FEED}/x?userId=" + "a" * 129, "userId"),
         (f"{FEED}/" + "a" * 129 + "?userId=1", "transactionId"),
         (f"{FEED}/x?userId=%00", "userId"),

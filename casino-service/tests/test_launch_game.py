@@ -184,6 +184,34 @@ async def test_a_closed_session_takes_no_bet_from_a_provider_that_joined_after_a
     assert (response.status_code, response.json()["code"]) == (404, "session_expired")
 
 
+SPOILT_JSON = {
+    "nested": b'{"providerSessionId":"p","a":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+    "doubled": b'{"providerSessionId":"p","providerSessionId":"q"}',
+    "a list": b'[{"providerSessionId":"p"}]',
+    "not UTF-8": b'{"providerSessionId":"\xff"}',
+    "with a mark of byte order": b'\xef\xbb\xbf{"providerSessionId":"p"}',
+    "not a number": b'{"providerSessionId":"p","a":NaN}',
+    "a number of thousands of digits": b'{"providerSessionId":"p","a":' + b"9" * 10_000 + b"}",
+    "a lone surrogate": b'{"providerSessionId":"\\ud800"}',
+    "cut": b'{"providerSessionId":"p"',
+    "nothing": b"",
+}
+"""Bodies of signed answers that are not one JSON object with one meaning."""
+
+
+@pytest.mark.parametrize("kind", SPOILT_JSON)
+async def test_a_signed_answer_that_is_not_one_json_object_joins_no_session(tenant: Tenant, kind: str) -> None:
+    provider = FakeProvider(answer=SPOILT_JSON[kind])
+    async with serving(tenant, provider=provider) as service:
+        response = await launch(service)
+        assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable")
+        placed = await service.post("debit", bet(provider.asked()["sessionToken"]))
+        assert (placed.status_code, placed.json()["code"]) == (404, "session_expired")
+        simulated = await service.anybody.post("/casino/simulateRound", json=LAUNCH)
+        assert (simulated.status_code, simulated.json()["code"]) == (502, "provider_unreachable")
+    assert all(session["closed_at"] is not None for session in sessions(tenant))
+
+
 async def test_an_integer_for_the_providers_session_means_its_decimal_string(tenant: Tenant) -> None:
     async with serving(tenant, provider=FakeProvider(answer={"providerSessionId": 42})) as service:
         response = await launch(service)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from casino import decoding
@@ -31,7 +31,7 @@ class Feed:
     tenant_id: str
     ledger_id: int
 
-    async def page(self, query: Mapping[str, str]) -> Response:
+    async def page(self, query: QueryParams) -> Response:
         """One page in commit order. `next` is the cursor for the page after it, also when this one is empty."""
         after = _number(query, "after", default=0, least=0, most=CURSOR_MAX)
         limit = _number(query, "limit", default=PAGE_DEFAULT, least=1, most=PAGE_MAX)
@@ -40,12 +40,12 @@ class Feed:
         newest = rows[-1][0] if rows else after
         return _json({"transactions": [_render(row) for row in rows], "next": str(newest)})
 
-    async def transaction(self, transaction_id: str, query: Mapping[str, str]) -> Response:
+    async def transaction(self, transaction_id: str, query: QueryParams) -> Response:
         """One transaction of a player, a tombstoned id included. Raises Refused(not_found) for one never seen."""
         wanted = {
             "ledger_id": self.ledger_id,
             "tenant_id": self.tenant_id,
-            "player_id": decoding.identifier(dict(query), "userId"),
+            "player_id": decoding.identifier({"userId": _only(query, "userId")}, "userId"),
             "transaction_id": decoding.identifier({"transactionId": transaction_id}, "transactionId"),
         }
         for row in await self.database.call(queries.FIND_TRANSACTION, wanted):
@@ -55,8 +55,16 @@ class Feed:
         raise Refused("not_found")
 
 
-def _number(query: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
-    text = query.get(name, "")
+def _only(query: QueryParams, name: str) -> str | None:
+    """A parameter of the query; None without one. Raises Refused(invalid_field) for one that comes twice."""
+    values = query.getlist(name)
+    if len(values) > 1:
+        raise Refused("invalid_field", field=name)
+    return values[0] if values else None
+
+
+def _number(query: QueryParams, name: str, *, default: int, least: int, most: int) -> int:
+    text = _only(query, name)
     if not text:
         return default
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(CURSOR_MAX)) and least <= int(text) <= most):

@@ -121,6 +121,10 @@ class Launcher:
         except (ProviderUnreachable, Refused) as error:
             await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
             raise Refused(error.code if isinstance(error, Refused) else "provider_unreachable") from None
+        except Exception:
+            # A session that the provider did not join takes no bet, whatever went wrong.
+            await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
+            raise
         await self.database.call(
             queries.BIND_SESSION,
             {

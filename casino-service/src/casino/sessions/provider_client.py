@@ -15,6 +15,7 @@ import httpx
 import msgspec
 import structlog
 
+from casino import decoding
 from casino.errors import Refused
 from casino.sessions.bounded_answers import BoundedAnswers
 from shared_service.tls import client_context_for
@@ -110,8 +111,8 @@ class ProviderClient:
         if answer.extensions["signature"] != "good" or answer.status_code != httpx.codes.OK:
             raise _refusal(path, answer, is_launch=is_launch)
         try:
-            return msgspec.json.decode(answer.content, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            return decoding.decode_object(answer.content)
+        except Refused:
             log.warning("provider_answer_malformed", path=path)
             raise ProviderUnreachable("its answer is not a JSON object") from None
 
@@ -145,6 +146,6 @@ def _correction(answer: httpx.Response) -> int:
 def _content(answer: httpx.Response) -> dict[str, Any]:
     """The members of an answer's body; none when it is not a JSON object."""
     try:
-        return msgspec.json.decode(answer.content, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decoding.decode_object(answer.content)
+    except Refused:
         return {}
