@@ -152,6 +152,7 @@ def test_a_row_that_commits_late_is_not_skipped(stack: Stack, database: Database
         "roundId": late["roundId"],
         "amount": late["amount"],
         "requestId": "a-slow-batch",
+        "signedBy": "main",
     }
     with database.connect(autocommit=False) as connection:
         statement = b"select * from casino.execute_wallet_commands(1, %(commands)s::jsonb)"
