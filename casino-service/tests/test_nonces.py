@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from casino_testing.processes import Wire
+from casino_testing.processes import Wire, until
 from casino_testing.service import settings_of
 from casino_testing.tenant import SET_CLOCK, Tenant
+from structlog.typing import EventDict
 
 from casino.callbacks.nonces import DatabaseNonceStore
 from casino.db import Database
@@ -120,6 +122,45 @@ async def test_a_used_nonce_is_known_after_a_restart(tenant: Tenant) -> None:
         assert await store.claim("main", nonce, NOW)
     async with stores(tenant) as (restarted,):
         assert not await restarted.claim("main", nonce, NOW)
+
+
+@asynccontextmanager
+async def unanswered_claim(
+    tenant: Tenant,
+) -> AsyncIterator[tuple[Wire, DatabaseNonceStore, str, asyncio.Task[bool]]]:
+    """A claim that is committed and whose answer is lost: cutting the wire tells the store so."""
+    async with Wire.to(tenant.url) as wire, stores(tenant, database_url=wire.url, pool_size_max=1) as (store,):
+        assert await store.claim("main", fresh_nonce(), int(time.time())), "a connection is open"
+        wire.loses_answers = True
+        nonce = fresh_nonce()
+        claim = asyncio.create_task(store.claim("main", nonce, int(time.time())))
+        await until(lambda: tenant.sql("select 1 from casino.nonces where nonce = %s", nonce))
+        yield wire, store, nonce, claim
+
+
+async def test_copies_of_a_claim_in_doubt_do_not_make_it_a_replay(tenant: Tenant, logged: list[EventDict]) -> None:
+    """The claim may be this very request's: it is asked to come again, however many copies were refused meanwhile."""
+    async with unanswered_claim(tenant) as (wire, store, nonce, claim):
+        wire.cut()
+        await until(lambda: any(event["event"] == "batch_outcome_unknown" for event in logged))
+        copies = [asyncio.create_task(store.claim("main", nonce, int(time.time()))) for _ in range(3)]
+        await until(copies[2].done)
+        wire.loses_answers = False
+        wire.cut()
+        with pytest.raises(NonceStoreOverloaded):
+            await claim
+        assert await asyncio.gather(*copies) == [False] * 3
+
+
+async def test_a_caller_that_goes_away_before_its_claim_is_in_doubt_leaves_nothing_behind(tenant: Tenant) -> None:
+    async with unanswered_claim(tenant) as (wire, store, _, claim):
+        claim.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await claim
+        wire.loses_answers = False
+        wire.cut()
+        await until(lambda: store.size == 0)
+        assert not [kept for kept in vars(store).values() if isinstance(kept, set | dict | list) and kept]
 
 
 async def test_a_store_that_cannot_ask_says_so_and_claims_nothing(tenant: Tenant) -> None:

@@ -22,7 +22,17 @@ CLAIM_NONCES = """
     select casino.claim_nonces(string_to_array(%s::text, ','), string_to_array(%s::text, ',')::bigint[])
 """
 EMPTY_OLD_DRAWER = "select casino.empty_old_nonce_drawer()"
-Claim = tuple[str, int]
+
+
+class _Claim:
+    """One request's claim. It knows itself whether an attempt had an unknown outcome: nothing outlives the claim."""
+
+    __slots__ = ("in_doubt", "nonce", "timestamp")
+
+    def __init__(self, nonce: str, timestamp: int) -> None:
+        self.nonce = nonce
+        self.timestamp = timestamp
+        self.in_doubt = False
 
 
 class DatabaseNonceStore:
@@ -32,26 +42,23 @@ class DatabaseNonceStore:
         self, database: Database, *, batch_max: int, lanes: int, queue_max: int, budget_seconds: float
     ) -> None:
         self._database = database
-        self._in_doubt: set[str] = set()  # claims whose first attempt had an unknown outcome
         self._budget_seconds = budget_seconds
-        self._claims: GroupCommit[Claim, bool] = GroupCommit(
+        self._claims: GroupCommit[_Claim, bool] = GroupCommit(
             self._claim_batch, batch_max=batch_max, lanes=lanes, queue_max=queue_max, key_queue_max=2
         )
 
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:  # noqa: ARG002 - a nonce is never used again, under whichever key
         """As NonceStore.claim."""
+        claim = _Claim(nonce, timestamp)
         deadline = time.monotonic() + self._budget_seconds
         try:
-            fresh = await self._claims.submit((nonce, timestamp), key=nonce, deadline=deadline)
+            fresh = await self._claims.submit(claim, key=nonce, deadline=deadline)
         except KeyBusy:
             return False  # several copies at this very moment: one of them claims it
         except (Overloaded, OutcomeUnknown, psycopg.Error) as error:
             log.warning("nonce_not_claimed", error_type=type(error).__name__)
             raise NonceStoreOverloaded from error  # nothing was done, so 503 is the truth
-        finally:
-            in_doubt = nonce in self._in_doubt
-            self._in_doubt.discard(nonce)
-        if in_doubt and not fresh:
+        if claim.in_doubt and not fresh:
             raise NonceStoreOverloaded  # perhaps it was this very request that claimed it, before the connection broke
         return fresh
 
@@ -69,12 +76,14 @@ class DatabaseNonceStore:
         """Finish what waits."""
         await self._claims.close()
 
-    async def _claim_batch(self, claims: Sequence[Claim]) -> list[bool | None]:
-        nonces, timestamps = zip(*claims, strict=True)
+    async def _claim_batch(self, claims: Sequence[_Claim]) -> list[bool | None]:
+        nonces = [claim.nonce for claim in claims]
+        timestamps = [str(claim.timestamp) for claim in claims]
         try:
-            rows = await self._database.call(CLAIM_NONCES, (",".join(nonces), ",".join(map(str, timestamps))))
+            rows = await self._database.call(CLAIM_NONCES, (",".join(nonces), ",".join(timestamps)))
         except OutcomeUnknown:
-            self._in_doubt.update(nonces)
+            for claim in claims:
+                claim.in_doubt = True
             raise
         fresh = {row[0] for row in rows}
         return [nonce in fresh for nonce in nonces]
