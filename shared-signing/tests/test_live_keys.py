@@ -156,6 +156,57 @@ def test_a_file_that_start_up_would_refuse_changes_nothing_and_is_told_of_once(
     assert live_ids(keys) == ("main", "k3"), "it recovers by itself"
 
 
+def keys_with_files(**files: KeyFile) -> LiveKeys:
+    return LiveKeys(
+        casino=parse_keys(MAIN, None),
+        provider=parse_keys(OTHER, None),
+        casino_file=files.get("casino"),
+        provider_file=files.get("provider"),
+    )
+
+
+MAINS = {"casino": MAIN, "provider": OTHER}
+K2 = json.dumps([{"id": "k2", "secret": SECOND}])
+ONLY_MAIN = {"casino": ("main",), "provider": ("main",)}
+
+
+@pytest.mark.parametrize("direction", ["casino", "provider"])
+def test_one_direction_may_have_a_file_and_the_other_none(tmp_path: Path, direction: str) -> None:
+    file = KeyFile(tmp_path / "keys.json", MAINS[direction])
+    file.path.write_text("[]")
+    keys = keys_with_files(**{direction: file})
+    assert keys.reread_files() == []
+    file.path.write_text(K2)
+    assert keys.reread_files() == []
+    keys.apply([])
+    assert keys.live_ids(NOW) == ONLY_MAIN | {direction: ("main", "k2")}
+
+
+@pytest.mark.parametrize("direction", ["casino", "provider"])
+def test_one_file_changes_and_the_other_stays(tmp_path: Path, direction: str) -> None:
+    files = {name: KeyFile(tmp_path / name, secret) for name, secret in MAINS.items()}
+    for file in files.values():
+        file.path.write_text("[]")
+    keys = keys_with_files(**files)
+    assert keys.reread_files() == []
+    files[direction].path.write_text(K2)
+    assert keys.reread_files() == []
+    keys.apply([])
+    assert keys.live_ids(NOW) == ONLY_MAIN | {direction: ("main", "k2")}
+
+
+@pytest.mark.parametrize("direction", ["casino", "provider"])
+def test_one_file_is_broken_and_the_other_is_taken_over_all_the_same(tmp_path: Path, direction: str) -> None:
+    files = {name: KeyFile(tmp_path / name, secret) for name, secret in MAINS.items()}
+    for name, file in files.items():
+        file.path.write_text(K2 if name == direction else "")
+    keys = keys_with_files(**files)
+    (refused,) = keys.reread_files()
+    assert refused.direction != direction
+    keys.apply([])
+    assert keys.live_ids(NOW) == ONLY_MAIN | {direction: ("main", "k2")}
+
+
 def test_a_file_that_breaks_again_after_it_was_whole_is_told_of_again(tmp_path: Path) -> None:
     file = write(tmp_path / "keys.json")
     keys = live_keys(file)
