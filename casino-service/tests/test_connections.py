@@ -8,6 +8,7 @@ import pytest
 from casino_testing.processes import WAIT_SECONDS_MAX, Wire, databases, held_transaction, until, until_waiting
 from casino_testing.tenant import Tenant
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from structlog.typing import EventDict
 
 from casino.db import APPLICATION_NAME, OutcomeUnknown, Overloaded
 from shared_service.connections import SILENCE_MARGIN_SECONDS
@@ -51,13 +52,15 @@ async def test_a_server_that_says_nothing_is_given_up_and_the_outcome_is_open(te
 
 @pytest.mark.parametrize("sqlstate", ["53100", "53200", "53300"])
 async def test_a_server_without_room_has_done_nothing_and_its_caller_may_come_again(
-    tenant: Tenant, sqlstate: str
+    tenant: Tenant, sqlstate: str, logged: list[EventDict]
 ) -> None:
     """Row A9."""
     async with databases(tenant, 1) as (database,):
         with pytest.raises(Overloaded):
             await database.call(f"do $$ begin raise exception 'full' using errcode = '{sqlstate}'; end $$")
         assert await database.call("select 1") == [(1,)]
+    (told,) = [event for event in logged if event["event"] == "database_has_no_room"]
+    assert told["error_type"] in {"DiskFull", "OutOfMemory", "TooManyConnections"}
 
 
 async def test_a_server_that_became_read_only_is_left_for_another_connection(tenant: Tenant) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from casino_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Clock, Command, Deed, turns
 from casino_testing.processes import until
+from structlog.typing import EventDict
 
 from casino.db import OutcomeUnknown, Overloaded
 from casino.wallet.group_commit import BUSY_PATIENCE_SECONDS, GroupCommit, KeyBusy
@@ -32,13 +33,18 @@ async def outcomes_of(group: Group, *commands: Command, deadline: float = DEADLI
 
 
 @pytest.mark.parametrize("bad", KEYS)
-async def test_a_failing_batch_is_split_until_the_one_bad_command_stands_alone(bad: str) -> None:
+async def test_a_failing_batch_is_split_until_the_one_bad_command_stands_alone(
+    bad: str, logged: list[EventDict]
+) -> None:
     backend = Backend(poison=frozenset({(bad, 1)}))
     outcomes = await outcomes_of(group_over(backend), *[(key, 1) for key in KEYS])
     for key, outcome in zip(KEYS, outcomes, strict=True):
         assert isinstance(outcome, BadCommand) if key == bad else outcome == (key, 1)
     assert sorted(backend.booked) == [(key, 1) for key in KEYS if key != bad]
     assert len(backend.batches) == 7, "one failure each for 8, 4, 2 and 1, and the three other halves"
+    assert [event["size"] for event in logged if event["event"] == "batch_split"] == [8, 4, 2]
+    (failed,) = [event for event in logged if event["event"] == "command_failed"]
+    assert (failed["error_type"], failed["exc_info"]) == ("BadCommand", True), "its traceback is logged"
 
 
 async def test_several_bad_commands_hurt_only_themselves() -> None:

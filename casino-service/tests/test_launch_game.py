@@ -131,13 +131,18 @@ UNBELIEVABLE: dict[str, dict[str, Any]] = {
 }
 
 
+PROVIDER_CALL_EVENTS = {"provider_call_failed", "provider_call_refused", "provider_answer_malformed"}
+
+
 @pytest.mark.parametrize("how", UNBELIEVABLE)
 async def test_when_the_provider_does_not_join_the_session_is_closed_and_the_client_told(
-    tenant: Tenant, how: str
+    tenant: Tenant, how: str, logged: list[EventDict]
 ) -> None:
     async with serving(tenant, provider=FakeProvider(**UNBELIEVABLE[how])) as service:
         response = await launch(service)
     assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable"), how
+    told = [event["path"] for event in logged if event["event"] in PROVIDER_CALL_EVENTS]
+    assert told == ["/provider/launch"], "the log says why"
     (session,) = sessions(tenant)
     assert session["closed_at"] is not None
     assert session["provider_session_id"] is None

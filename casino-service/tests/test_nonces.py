@@ -163,12 +163,13 @@ async def test_a_caller_that_goes_away_before_its_claim_is_in_doubt_leaves_nothi
         assert not [kept for kept in vars(store).values() if isinstance(kept, set | dict | list) and kept]
 
 
-async def test_a_store_that_cannot_ask_says_so_and_claims_nothing(tenant: Tenant) -> None:
+async def test_a_store_that_cannot_ask_says_so_and_claims_nothing(tenant: Tenant, logged: list[EventDict]) -> None:
     async with Wire.to(tenant.url) as wire:
         nobody_listens = wire.url
     async with stores(tenant, database_url=nobody_listens, pool_wait_seconds=0.05) as (store,):
         with pytest.raises(NonceStoreOverloaded):
             await store.claim("main", fresh_nonce(), NOW)
+    assert [event["error_type"] for event in logged if event["event"] == "nonce_not_claimed"] == ["Overloaded"]
 
 
 async def set_clock(store: DatabaseNonceStore, seconds: int) -> None:

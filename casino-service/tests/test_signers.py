@@ -14,6 +14,7 @@ from casino_testing.edge import bet, payout, rollback, serving
 from casino_testing.scrape import scrape, until_shown
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet
+from structlog.typing import EventDict
 
 from casino.callbacks import messages
 from casino.callbacks.routes import Callbacks
@@ -131,7 +132,7 @@ def test_whatever_writes_a_transaction_says_who_signed_it_and_by_which_formula_i
 
 
 @pytest.mark.anyio
-async def test_a_transaction_that_nobody_signed_is_shown(own_database: str) -> None:
+async def test_a_transaction_that_nobody_signed_is_shown(own_database: str, logged: list[EventDict]) -> None:
     tenant = Tenant.demo(own_database)
     async with serving(tenant) as service:
         await service.post("debit", bet(await service.launch()))
@@ -141,6 +142,7 @@ async def test_a_transaction_that_nobody_signed_is_shown(own_database: str) -> N
     tenant.sql("update casino.transactions set signed_by = null where kind = 'debit'")
     async with serving(tenant) as service:
         await until_shown(service.anybody, 1, "casino_unsigned_transactions")
+    assert {event["transactions"] for event in logged if event["event"] == "unsigned_transactions"} == {1}
     tenant.sql("update casino.transactions set entry_formula = 1 where kind = 'debit'")
     async with serving(tenant) as service:
         await service.launch()

@@ -207,7 +207,9 @@ def test_an_unexpected_error_is_internal_signed_and_without_its_text(
     require_error(answer, 500, "internal")
     assert answer.extensions["signature"] == "good"
     assert "canary" not in answer.text
-    assert "request_failed" in logged()
+    (told,) = [json.loads(line) for line in logged().splitlines() if "request_failed" in line]
+    assert told["error_type"] == "CheckViolation"
+    assert " in launch_session" in told["exception"], "where it happened, frame by frame"
     assert "canary" not in logged()
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+from books_desk import OK, Desk, at_desk, paying, undoing
 from provider_bench import rows
 from test_outbox import plant_abandoned_rounds
 
@@ -115,6 +116,21 @@ def test_the_longest_due_goes_first_and_no_more_than_the_limit(owner_url: str, t
         recovery.commit()
         after = rows(owner_url, everything)
         assert {row[key] for row in before if row not in after} == {keys[3], keys[1]}
+
+
+@pytest.mark.parametrize("kind", ["credit", "rollback"])
+def test_a_call_that_is_taken_over_is_the_call_that_was_written_down(database_url: str, kind: str) -> None:
+    """Another process sends the same bytes under the same request id."""
+
+    async def work(desk: Desk) -> None:
+        bet = await desk.debit(OK)
+        written = paying(desk, bet, end_round=True) if kind == "credit" else undoing(desk, bet)
+        await desk.books.write_intent(written)
+        await desk.end_leases()
+        (due,) = await desk.books.claim_due(10)
+        assert due.opened("token", fresh_request_id="another") == written
+
+    at_desk(database_url, work)
 
 
 def test_a_nonce_that_somebody_holds_does_not_hold_up_the_pruning(owner_url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -330,7 +331,9 @@ def test_what_the_wallet_decided_otherwise_is_reported_until_somebody_sees_to_it
     assert reconciled(database_url, wallet)["exitStatus"] == 0
 
 
-def test_every_difference_is_kept_with_both_sides(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+def test_every_difference_is_kept_with_both_sides(
+    database_url: str, owner_url: str, wallet: FakeWallet, logged: Callable[[], str]
+) -> None:
     play(database_url, wallet)
     credit = str(transaction_of(owner_url, "credit")["transaction_id"])
     wallet.model.drifts[credit] = {"amount": 1999}
@@ -338,6 +341,8 @@ def test_every_difference_is_kept_with_both_sides(database_url: str, owner_url: 
     kept = rows(owner_url, "select * from provider.reconciliation_differences")
     assert [(row["kind"], row["ours"]["amount"], row["theirs"]["amount"]) for row in kept] == [("amount", 2000, 1999)]
     assert "sessionToken" not in json.dumps(kept, default=str)
+    (told,) = [json.loads(line) for line in logged().splitlines() if "difference_found" in line]
+    assert (told["kind"], told["transaction_id"], told["run_id"]) == ("amount", credit, kept[0]["run_id"])
 
 
 @pytest.mark.parametrize("player", ["pl/ay er?&=%2F+#", "..", "a'b\"c", "~%41"])

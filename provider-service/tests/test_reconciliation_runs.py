@@ -68,11 +68,15 @@ HOSTILE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("wrong", HOSTILE)
-def test_a_hostile_page_is_refused_and_ends_the_run(database_url: str, wallet: FakeWallet, wrong: str) -> None:
+def test_a_hostile_page_is_refused_and_ends_the_run(
+    database_url: str, wallet: FakeWallet, wrong: str, logged: Callable[[], str]
+) -> None:
     """Row B11 for the feed: signed nonsense is nonsense. Of one row it is a difference: test_hostile_rows.py."""
     wallet.plan("transactions", HOSTILE[wrong], times=50)
     report = reconciled(database_url, wallet)
     assert (report["exitStatus"], report["failure"]) == (2, "feed_refused")
+    (told,) = [json.loads(line) for line in logged().splitlines() if "reconciliation_stopped" in line]
+    assert (told["level"], told["code"], told["run_id"]) == ("error", "feed_refused", report["runId"])
     assert len(wallet.made("transactions")) == 1, "asking again would not help"
 
 

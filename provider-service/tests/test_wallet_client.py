@@ -112,6 +112,20 @@ def test_a_silent_wallet_costs_the_deadline_and_not_more(wallet: FakeWallet) -> 
     assert [attempt.failure for attempt in called.attempts] == ["deadline"]
 
 
+def test_an_attempt_that_the_deadline_cuts_off_is_kept_beside_those_before_it(wallet: FakeWallet) -> None:
+    """Support reads from it that a request was sent, and that the wallet may have done its work."""
+    wallet.plan("getBalance", answering(503, "overloaded"), times=2)
+    wallet.plan("getBalance", stall)
+    called = call(wallet.url, call_seconds=3.0)
+    assert called.outcome == Unknown("operator_unreachable", "deadline")
+    kept = [(attempt.status, attempt.code, attempt.signature, attempt.failure) for attempt in called.attempts]
+    assert [attempt[0] for attempt in kept] == [503, 503, None]
+    assert kept[-1] == (None, "operator_unreachable", "none", "deadline")
+    assert len(called.attempts) == len(wallet.calls)
+    assert called.attempts[-1].started > called.attempts[0].started
+    assert called.attempts[-1].elapsed_ms > 0
+
+
 @pytest.mark.parametrize("skew_seconds", [-170, 75, 300])
 def test_a_clock_that_is_wrong_is_corrected_from_the_answer_for_one_signature(skew_seconds: int) -> None:
     with FakeWallet(clock=lambda: time.time() + skew_seconds) as wallet:

@@ -6,8 +6,10 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from starlette.requests import Request
 from starlette.responses import Response
+from structlog.testing import capture_logs
 
 from shared_service.admission import Admission, early_answer
 from shared_service.errors import ErrorKind, ErrorTable
@@ -57,6 +59,22 @@ def test_a_share_bounds_its_own_routes_alone() -> None:
     house.leave(scope_of(SHARED))
     assert house.enter(scope_of(SHARED))
     house.leave(scope_of(SHARED))
+
+
+def test_what_was_refused_is_logged_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        monkeypatch.setattr("shared_service.admission.SAY_SECONDS", 0.0)
+        house = admission()
+        for _ in range(4):
+            house.enter(scope_of(USUAL))
+        for _ in range(2):
+            with capture_logs() as logged:
+                for _ in range(3):
+                    house.refuse_early(scope_of(USUAL), USUAL)
+                await asyncio.sleep(0.01)
+            assert logged == [{"event": "requests_shed", "log_level": "warning", "count": 3, "running": 4}]
+
+    asyncio.run(run())
 
 
 def test_an_early_refusal_names_its_request_and_is_observed() -> None:
