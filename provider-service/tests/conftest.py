@@ -87,7 +87,7 @@ def patience() -> Iterator[pytest.MonkeyPatch]:
         patch.setattr("provider.db.POOL_WAIT_SECONDS", PATIENCE_SECONDS)
         patch.setattr("provider.db.LOCK_TIMEOUT_MS", PATIENCE_SECONDS * 1000)
         patch.setattr("provider.db.STATEMENT_TIMEOUT_MS", PATIENCE_SECONDS * 1000)
-        patch.setattr("provider.open_ends.READ_SECONDS_MAX", PATIENCE_SECONDS)
+        patch.setattr("provider.ops.backlog.READ_SECONDS_MAX", PATIENCE_SECONDS)
         yield patch
 
 

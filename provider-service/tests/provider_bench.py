@@ -34,7 +34,6 @@ def settings_for(database_url: str, wallet_url: str, **changed: Any) -> Settings
         database_url=database_url,
         casino_keys=(CASINO_KEY,),
         provider_keys=(PROVIDER_KEY,),
-        sealing_secrets=(CASINO_KEY.secret,),
         casino_url=wallet_url,
         demo=True,
         connect_seconds=8.0,

@@ -13,7 +13,7 @@ from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.report import report_of
 from provider.reconciliation.run import Progress
 from provider.reconciliation.serving import reconcile
-from provider.sessions.sealing import Sealer
+from provider.sessions.sealing import sealer_for
 from shared_signing.keys import KeyRing
 
 
@@ -24,7 +24,7 @@ async def run_once(database_url: str, wallet: FakeWallet, *, heals: bool = True,
         books = RunBooks(pool)
         run_id = await books.begin("test", heals=heals, scheduled_for=None)
         assert run_id is not None, "another run is under way"
-        ring, sealer = KeyRing(settings.casino_keys), Sealer(settings.sealing_secrets)
+        ring, sealer = KeyRing(settings.casino_keys), sealer_for(settings)
         status = await reconcile(settings, pool, Progress(run_id), key_ring=ring, sealer=sealer, heals=heals)
         return await report_of(books, run_id, exit_status=status)
 

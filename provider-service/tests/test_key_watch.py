@@ -17,7 +17,7 @@ from test_outbox import plant_abandoned_rounds
 from test_settings import problems_of
 
 from provider.key_watch import KeyWatch
-from provider.sessions.sealing import SECRETS_MAX, SealBroken, Sealer, sealing_order
+from provider.sessions.sealing import SECRETS_MAX, SealBroken, Sealer, sealer_for, sealing_order
 from shared_signing.keys import Key
 from shared_signing.live_keys import KeyFile
 
@@ -92,7 +92,7 @@ def test_a_revocation_from_before_the_start_holds_from_the_first_moment(database
     settings = settings_for(database_url, "http://wallet.test", casino_keys=(CASINO_KEY, K2))
 
     async def run() -> tuple[Any, bytes]:
-        sealer = Sealer(settings.sealing_secrets)
+        sealer = sealer_for(settings)
         watch = KeyWatch(settings, sealer)
         assert watch.keys.casino.awaiting
         async with watch.running():

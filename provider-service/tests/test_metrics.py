@@ -17,10 +17,10 @@ from provider_bench import PROVIDER_KEY, Running, fresh_launch, rows, serving, s
 from scraping import Scrape, read, scrape
 from wallet_faults import after_work, answering, cut, spoiling, stall
 
-from provider import open_ends
 from provider.errors import ERRORS
-from provider.metrics import OTHER, Metrics
-from provider.open_ends import OpenEnds
+from provider.ops import backlog
+from provider.ops.backlog import BacklogReader
+from provider.ops.metrics import OTHER, Metrics
 from provider.wallet_client.actions import ACTIONS
 from provider.wallet_client.health import HealthReport, Status
 from shared_service.connections import Pool
@@ -103,7 +103,7 @@ def test_unknown_outcomes_retries_and_verdicts_on_signatures_are_told_apart(
 def test_what_is_pending_and_how_old_it_is_comes_from_the_books(
     database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(open_ends, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(backlog, "FRESH_SECONDS", 0.0)
 
     async def rounds(provider: Running) -> None:
         calm = await scrape(provider.client)
@@ -135,7 +135,7 @@ def test_what_is_pending_and_how_old_it_is_comes_from_the_books(
 def test_the_age_of_the_last_reconciliation_and_what_it_left_are_shown(
     database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(open_ends, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(backlog, "FRESH_SECONDS", 0.0)
     run = (
         "insert into provider.reconciliation_runs"
         " (ran_by, heals, started_at, lease_until, found, healed, ended_at, exit_status, failure) values"
@@ -171,7 +171,7 @@ def test_without_a_database_a_scrape_shows_everything_else(wallet: FakeWallet) -
 def test_scrapes_ask_the_books_once_in_a_while(
     database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(open_ends, "FRESH_SECONDS", 300.0)
+    monkeypatch.setattr(backlog, "FRESH_SECONDS", 300.0)
 
     async def work(provider: Running) -> None:
         assert (await scrape(provider.client)).value("provider_pending_transactions") == 0
@@ -253,7 +253,7 @@ def test_a_stalled_wallet_does_not_stall_a_scrape(database_url: str, wallet: Fak
     assert seen.value("provider_wallet_calls_total", endpoint="debit", outcome="unknown") == 1
 
 
-class NoBooks(OpenEnds):
+class NoBooks(BacklogReader):
     """Books that never answer."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 from provider_bench import rows, settings_for
 
 from provider.db import create_pool
-from provider.nonces import (
+from provider.ops.nonces import (
     CLOCK_OFF_MAX_SECONDS,
     KEEP_SECONDS,
     PRUNE_PAGE,

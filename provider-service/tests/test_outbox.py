@@ -24,6 +24,7 @@ from wallet_faults import after_work, answering, cut, stall
 from provider.outbox.backoff import JITTER_SHARE
 from provider.outbox.calls import rollback_id_of
 from provider.sessions.sealing import Sealer
+from shared_signing.keys import Key
 
 MANY = 60
 OFTEN = 10_000
@@ -157,13 +158,13 @@ def test_a_token_that_cannot_be_opened_stays_due_until_its_secret_is_back(
     plant_abandoned_rounds(owner_url, 1)
 
     async def without_it() -> None:
-        async with serving(database_url, wallet, sealing_secrets=(b"another",)):
+        async with serving(database_url, wallet, casino_keys=(Key("main", b"another"),)):
             for looks in (1, 2):
                 await until(lambda looks=looks: logged().count('"token_seal_broken"') >= looks)
                 end_leases(owner_url)
 
     async def with_it() -> None:
-        async with serving(database_url, wallet, sealing_secrets=(CASINO_KEY.secret,)):
+        async with serving(database_url, wallet, casino_keys=(CASINO_KEY,)):
             await settled(owner_url)
 
     asyncio.run(without_it())

@@ -22,8 +22,8 @@ from provider.reconciliation import feed, run
 from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.run import Progress
 from provider.reconciliation.serving import PAUSE_SECONDS, TRIES_MAX, Nightly, last_due, reconcile
-from provider.sessions.sealing import Sealer
-from provider.sessions.stale import StaleSessions
+from provider.sessions.sealing import sealer_for
+from provider.sessions.serving import stop_stale_sessions
 from shared_signing.keys import KeyRing
 
 ROW = {
@@ -182,7 +182,7 @@ def test_a_run_that_was_overtaken_stops_and_says_so(database_url: str, owner_url
             run_id = await RunBooks(pool).begin("slow", heals=True, scheduled_for=None)
             assert run_id is not None
             progress = Progress(run_id, lost=True)
-            ring, sealer = KeyRing(settings.casino_keys), Sealer(settings.sealing_secrets)
+            ring, sealer = KeyRing(settings.casino_keys), sealer_for(settings)
             return await reconcile(settings, pool, progress, key_ring=ring, sealer=sealer, heals=True)
 
     assert asyncio.run(overtaken()) == 2
@@ -349,7 +349,7 @@ def test_a_session_that_nobody_plays_in_is_stopped_and_one_that_owes_is_not(
                 )
                 owner.execute("update provider.rounds set created_at = now() - interval '25 hours'")
         async with create_pool(settings_for(database_url, wallet.url)) as pool:
-            assert await StaleSessions(pool).step() is False
+            assert await stop_stale_sessions(pool) is False
             return ids
 
     ids = asyncio.run(work())

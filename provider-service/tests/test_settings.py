@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 
+from provider.sessions.sealing import sealing_order
 from provider.settings import Settings, SettingsRefused, owner_database_url
 
 STRONG = "0c5e1a94f7d2836b98e0a7d3c41f6b25"
@@ -89,15 +90,14 @@ def test_the_newest_key_comes_last() -> None:
     newest = "a-newer-secret-of-thirty-two-bytes-or-more"
     settings = Settings.from_environment(GOOD | {"CASINO_KEYS": f'[{{"id": "k2", "secret": "{newest}"}}]'})
     assert [key.key_id for key in settings.casino_keys] == ["main", "k2"]
-    assert settings.sealing_secrets[-1] == STRONG.encode(), (
-        "the oldest seals: every process has it while a new one comes"
-    )
-    assert settings.sealing_secrets[0] == newest.encode()
+    sealing_secrets = sealing_order(settings.casino_keys, settings.sealing_key, now=0)
+    assert sealing_secrets[-1] == STRONG.encode(), "the oldest seals: every process has it while a new one comes"
+    assert sealing_secrets[0] == newest.encode()
 
 
 def test_a_sealing_key_seals_and_what_the_secrets_sealed_still_opens() -> None:
     settings = Settings.from_environment(GOOD | {"PROVIDER_SEALING_KEY": THIRD})
-    assert settings.sealing_secrets == (STRONG.encode(), THIRD.encode())
+    assert sealing_order(settings.casino_keys, settings.sealing_key, now=0) == (STRONG.encode(), THIRD.encode())
 
 
 def test_no_secret_is_in_a_repr_or_in_a_refusal() -> None:

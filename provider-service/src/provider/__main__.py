@@ -80,7 +80,7 @@ for command in (reconcile, heads, transaction):
 @main.command("recover-once")
 def recover_once() -> None:
     """Finish what is due now and say how many transactions are still open; exit status 1 when any is."""
-    from provider.recover import recover  # noqa: PLC0415
+    from provider.outbox.serving import recover  # noqa: PLC0415
 
     settings = _settings()
     _refuse_unfit(settings)

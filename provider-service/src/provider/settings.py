@@ -4,13 +4,11 @@ Owns names, defaults and what is refused at start-up. It must never show a secre
 """
 
 import datetime as dt
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from provider.sessions.sealing import sealing_order
 from shared_service.connection_caps import CONNECTIONS_MAX, PER_ADDRESS_MAX
 from shared_service.settings import Reader, SettingsRefused
 from shared_service.values import Network
@@ -41,7 +39,6 @@ class Settings:
     database_url: str = field(repr=False)
     casino_keys: tuple[Key, ...] = field(repr=False)
     provider_keys: tuple[Key, ...] = field(repr=False)
-    sealing_secrets: tuple[bytes, ...] = field(repr=False)
     sealing_key: str | None = field(default=None, repr=False)
     owner_database_url: str | None = field(default=None, repr=False)
     casino_keys_file: KeyFile | None = None
@@ -110,9 +107,6 @@ def read(reader: Reader) -> Settings:
         owner_database_url=reader.database("PROVIDER_OWNER_DATABASE_URL"),
         casino_keys=casino_keys,
         provider_keys=provider_keys,
-        # Of the casino's keys, so that a provider runs without a sealing key of its own; with one, rotating and
-        # replacing the casino's keys leaves no session behind whose payout is still due.
-        sealing_secrets=sealing_order(casino_keys, sealing_key, now=time.time()) if casino_keys else (),
         sealing_key=sealing_key,
         casino_keys_file=casino_file,
         provider_keys_file=provider_file,

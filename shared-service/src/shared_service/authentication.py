@@ -8,11 +8,41 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared_service.admission import Admission
 from shared_service.errors import ErrorTable
-from shared_service.http import refusal, send_answer
+from shared_service.http import refusal, refuse_with, send_answer, warn_of_skew
 from shared_service.routing import OPS, PUBLIC, route_of
+from shared_signing.asgi import SignedEndpoints
+from shared_signing.signer import Signer
+from shared_signing.verifier import Verifier
 
 Guard = Callable[[ASGIApp], ASGIApp]
 """Makes the middleware that only lets authentic requests through to an application."""
+
+
+def signed_guard(
+    header_name: str,
+    verifier: Verifier,
+    signer: Signer,
+    *,
+    errors: ErrorTable,
+    admission: Admission,
+    on_clock: Callable[[int], None],
+) -> Guard:
+    """The guard of routes that a peer signs; answers are signed too. `on_clock`: how far the peer's clock is behind."""
+
+    def guard(app: ASGIApp) -> ASGIApp:
+        return SignedEndpoints(
+            app,
+            header_name=header_name,
+            verifier=verifier,
+            signer=signer,
+            refuse=refuse_with(errors),
+            on_skew=warn_of_skew,
+            on_clock=on_clock,
+            enter=admission.enter,
+            leave=admission.leave,
+        )
+
+    return guard
 
 
 class Authenticate:

@@ -15,15 +15,15 @@ from typing import Final
 
 from provider.db import Pool
 from provider.key_watch import KeyWatch
-from provider.outbox.assembly import courier_and_outbox
+from provider.outbox.serving import courier_and_outbox
 from provider.reconciliation.feed import PAGE_MAX_BYTES, Feed
 from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.repairs import Healer
 from provider.reconciliation.run import Progress, Reconciliation
-from provider.sessions.sealing import Sealer
+from provider.sessions.sealing import Sealer, sealer_for
 from provider.settings import Settings
 from provider.wallet_client.client import WalletClient
-from provider.wallet_client.transport import create_http_client
+from provider.wallet_client.transport import ANSWER_MAX_BYTES, http_client_for
 from shared_service.http import fresh_request_id
 from shared_service.loops import BackgroundLoop
 from shared_signing.keys import KeyRing
@@ -125,7 +125,7 @@ async def reconcile(
 
 async def reconcile_without_server(settings: Settings, pool: Pool, progress: Progress, *, heals: bool) -> int:
     """Do a run that has begun, with keys that are watched as those of a server are; returns its exit status."""
-    sealer = Sealer(settings.sealing_secrets)
+    sealer = sealer_for(settings)
     key_watch = KeyWatch(settings, sealer)
     async with key_watch.running():
         key_ring = key_watch.keys.casino
@@ -134,15 +134,9 @@ async def reconcile_without_server(settings: Settings, pool: Pool, progress: Pro
 
 @asynccontextmanager
 async def _wallet(
-    settings: Settings, key_ring: KeyRing, clock: Callable[[], float], **bounds: int
+    settings: Settings, key_ring: KeyRing, clock: Callable[[], float], *, answer_max_bytes: int = ANSWER_MAX_BYTES
 ) -> AsyncIterator[WalletClient]:
-    http = create_http_client(
-        base_url=settings.casino_url,
-        call_seconds=settings.call_seconds,
-        connect_seconds=settings.connect_seconds,
-        ca_file=settings.ca_file,
-        **bounds,
-    )
+    http = http_client_for(settings, answer_max_bytes=answer_max_bytes)
     wallet = WalletClient(http, key_ring, call_seconds=settings.call_seconds, clock=clock)
     try:
         yield wallet

@@ -1,23 +1,38 @@
-"""Seals session tokens, so that none stands in clear in a table.
+"""Encrypts ("seals") session tokens, so that no table holds one in clear.
 
-Owns the keys and the encryption. It must never log or return a key, never store what it opened, and never forget a
-secret while it runs: a token that was sealed with one must open for as long as its round may need it.
+A running process keeps every secret it has learned: a token must open for as long as its round may need it.
 """
 
 import base64
+import time
 from collections.abc import Sequence
 from typing import Final
 
+import psycopg
+import structlog
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from provider.db import DATABASE_AWAY, Pool
+from provider.settings import Settings
 from shared_signing.keys import Key
+
+log = structlog.get_logger(__name__)
 
 KEY_BYTES: Final = 32
 PURPOSE: Final = b"provider: session tokens, 1"
 SECRETS_MAX: Final = 256
 """Most secrets that are remembered; the ones that were learned first and are configured no more go first."""
+SESSIONS_MAX: Final = 1000
+_NEEDED: Final = f"""
+    select s.token_sealed from provider.game_sessions as s
+    where exists (
+        select from provider.wallet_transactions as t
+        where t.provider_session_id = s.provider_session_id and t.state = 'pending'
+    )
+    limit {SESSIONS_MAX}
+"""  # noqa: S608 -- a constant, no input
 
 
 class SealBroken(Exception):  # noqa: N818 - a state, named as the others are
@@ -33,6 +48,14 @@ def sealing_order(keys: Sequence[Key], sealing_key: str | None, *, now: float) -
     ended = [key.secret for key in newest_first if not key.is_live(now)]
     live = [key.secret for key in newest_first if key.is_live(now)]
     return (*ended, *live, *([sealing_key.encode()] if sealing_key else []))
+
+
+def sealer_for(settings: Settings) -> "Sealer":
+    """A sealer that knows the casino's configured keys and the sealing key.
+
+    The casino's keys alone are enough. With a sealing key, sessions survive a replacement of the casino's keys.
+    """
+    return Sealer(sealing_order(settings.casino_keys, settings.sealing_key, now=time.time()))
 
 
 class Sealer:
@@ -67,3 +90,23 @@ def _fernet(secret: bytes) -> Fernet:
     # A key of its own for this purpose: the same bytes never both sign and encrypt.
     key = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=PURPOSE).derive(secret)
     return Fernet(base64.urlsafe_b64encode(key))
+
+
+async def alarm_of_broken_seals(pool: Pool, sealer: Sealer) -> None:
+    """Log an error when a secret is gone that payouts or rollbacks still need; their rows stay due until it is back."""
+    try:
+        async with pool.connection() as connection:
+            needed = await (await connection.execute(_NEEDED)).fetchall()
+    except (*DATABASE_AWAY, psycopg.Error):
+        return  # not there, or not migrated yet; each delivery says so too
+    broken = sum(not _opens(sealer, sealed) for (sealed,) in needed)
+    if broken:
+        log.error("token_seals_broken", sessions=broken, looked_at=len(needed))
+
+
+def _opens(sealer: Sealer, sealed: bytes) -> bool:
+    try:
+        sealer.open(sealed)
+    except SealBroken:
+        return False
+    return True

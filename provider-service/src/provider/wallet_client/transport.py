@@ -16,6 +16,7 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from provider.settings import Settings
 from shared_service.tls import client_context_for
 
 ANSWER_MAX_BYTES: Final = 65_536
@@ -141,4 +142,15 @@ def create_http_client(
         follow_redirects=False,
         trust_env=False,
         timeout=None,
+    )
+
+
+def http_client_for(settings: Settings, *, answer_max_bytes: int = ANSWER_MAX_BYTES) -> httpx.AsyncClient:
+    """The client for the wallet of these settings."""
+    return create_http_client(
+        base_url=settings.casino_url,
+        call_seconds=settings.call_seconds,
+        connect_seconds=settings.connect_seconds,
+        answer_max_bytes=answer_max_bytes,
+        ca_file=settings.ca_file,
     )

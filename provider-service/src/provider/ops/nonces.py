@@ -1,7 +1,4 @@
-"""The memory of used nonces: shared by all processes, kept over restarts.
-
-Owns `provider.nonces`. It must never say that a nonce is new when it cannot know.
-"""
+"""Stores used nonces in `provider.nonces`, for all processes and over restarts."""
 
 from typing import Final
 

@@ -1,8 +1,7 @@
-"""What the provider tells Prometheus: every metric with its labels, and GET /metrics.
+"""Defines the provider's Prometheus metrics and renders the page of GET /metrics.
 
-Owns the names. A label's value comes from a table of ours (a route's template, a code that we know), never from a
-request or from a wallet. A scrape must work when nothing else does: what the books would say is left out while they do
-not answer.
+A label's value is a route's template or a known code, never text from a request or a wallet. Gauges that are read from
+the database are left out while it does not answer.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from provider.db import Pool
 from provider.errors import ERRORS
-from provider.open_ends import OpenEnds
+from provider.ops.backlog import BacklogReader
 from provider.wallet_client.actions import ACTIONS
 from provider.wallet_client.health import HealthReport, Status
 from provider.wallet_client.messages import WalletCall
@@ -154,15 +153,15 @@ class Metrics:
         self._skew.set(skew_seconds)
 
     def scrape_of(
-        self, open_ends: OpenEnds, pools: Mapping[str, Pool], *, health: Callable[[], HealthReport]
+        self, backlog_reader: BacklogReader, pools: Mapping[str, Pool], *, health: Callable[[], HealthReport]
     ) -> Callable[[], Awaitable[bytes]]:
         """What makes the page of a scrape: all that was counted, and the present state of books, pools and wallet."""
-        moment = _Moment(open_ends, health)
+        moment = _Moment(backlog_reader, health)
         self._registry.register(moment)
         states = {"open": "pool_size", "idle": "pool_available", "waited_for": "requests_waiting"}
 
         async def make_page() -> bytes:
-            await open_ends.refresh()
+            await backlog_reader.refresh()
             moment.take()
             for pool, members in pools.items():
                 now = members.get_stats()
@@ -176,14 +175,14 @@ class Metrics:
 class _Moment(Collector):
     """Gauges that are read rather than counted: absent while nobody can say."""
 
-    def __init__(self, open_ends: OpenEnds, health: Callable[[], HealthReport]) -> None:
-        self._open_ends = open_ends
+    def __init__(self, backlog_reader: BacklogReader, health: Callable[[], HealthReport]) -> None:
+        self._backlog_reader = backlog_reader
         self._health = health
         self.take()
 
     def take(self) -> None:
         """Read what is changed on the event loop, while on it: the page is made in a thread."""
-        self._taken = self._health().status, self._open_ends.backlog, self._open_ends.reconciled
+        self._taken = self._health().status, self._backlog_reader.backlog, self._backlog_reader.reconciled
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The library asks for these at each scrape."""

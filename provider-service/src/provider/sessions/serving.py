@@ -1,7 +1,7 @@
-"""POST /provider/launch.
+"""Serves POST /provider/launch, and stops sessions that nobody has played in for a day."""
 
-Owns the shape of the answer. It must never be reachable without the signature check in front of it.
-"""
+from functools import partial
+from typing import Final
 
 import structlog
 from starlette.requests import Request
@@ -12,13 +12,19 @@ from provider.sessions.catalogue import GAMES
 from provider.sessions.launch import launch, read_launch
 from provider.sessions.sealing import Sealer
 from provider.wire import json_answer, read_request
+from shared_service.loops import BackgroundLoop
 from shared_service.routing import SIGNED, Route, route
 
 log = structlog.get_logger(__name__)
 
+IDLE_SECONDS: Final = 86_400.0
+"""A day: 48 lives of a session's token."""
+STALE_LOOK_SECONDS: Final = 300.0
+PAGE_MAX: Final = 500
 
-def session_routes(pool: Pool, sealer: Sealer) -> list[Route]:
-    """The routes of this slice."""
+
+def routes(pool: Pool, sealer: Sealer) -> list[Route]:
+    """POST /provider/launch."""
 
     async def post_launch(request: Request) -> Response:
         session = await launch(pool, sealer, read_launch(await read_request(request)))
@@ -37,3 +43,20 @@ def session_routes(pool: Pool, sealer: Sealer) -> list[Route]:
         )
 
     return [route("POST", "/provider/launch", post_launch, access=SIGNED)]
+
+
+def loops(pool: Pool) -> list[BackgroundLoop]:
+    """The loop that stops stale sessions."""
+    step = partial(stop_stale_sessions, pool)
+    return [BackgroundLoop("stale_sessions", step, interval_seconds=STALE_LOOK_SECONDS)]
+
+
+async def stop_stale_sessions(pool: Pool) -> bool:
+    """Stop a page of idle sessions that owe nothing; true when there may be more."""
+    async with pool.connection() as connection:
+        query = "select provider.stop_stale_sessions(%s, %s)"
+        row = await (await connection.execute(query, (IDLE_SECONDS, PAGE_MAX))).fetchone()
+    stopped = int(row[0]) if row else 0
+    if stopped:
+        log.info("stale_sessions_stopped", count=stopped)
+    return stopped == PAGE_MAX

@@ -1,7 +1,6 @@
-"""What is still open in the books, as numbers: for /metrics.
+"""Reads for /metrics how many transactions are pending and what the last reconciliation run left.
 
-Owns two reading statements and how often they run. It must never fail, and never make a scrape wait longer than one
-statement may take: what cannot be read is None.
+A value that the database does not give within `READ_SECONDS_MAX` is None.
 """
 
 import asyncio
@@ -58,8 +57,8 @@ class Reconciled:
     age_seconds: float
 
 
-class OpenEnds:
-    """The latest answers; None where there is none."""
+class BacklogReader:
+    """The latest numbers; None where there are none."""
 
     def __init__(self, pool: Pool, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
@@ -70,7 +69,7 @@ class OpenEnds:
         self.reconciled: Reconciled | None = None
 
     async def refresh(self) -> None:
-        """Ask the books again, unless that was done a moment ago."""
+        """Read again, unless the numbers are fresh."""
         async with self._reading:
             if self._read_at is not None and self._monotonic() - self._read_at < FRESH_SECONDS:
                 return
@@ -83,7 +82,7 @@ class OpenEnds:
             async with asyncio.timeout(READ_SECONDS_MAX), self._pool.connection() as connection:
                 return await (await connection.execute(statement)).fetchall()
         except (psycopg.Error, PoolTimeout, TooManyRequests, TimeoutError) as error:
-            log.warning("open_ends_not_read", error=type(error).__name__)
+            log.warning("backlog_not_read", error=type(error).__name__)
             return None
 
 

@@ -1,8 +1,4 @@
-"""POST /provider/simulate.
-
-Owns the way from a request to a round: which script, with which seed. It must never be reachable without the signature
-check in front of it.
-"""
+"""Serves POST /provider/simulate in demo mode: reads which script and which seed, and plays the round."""
 
 import secrets
 from collections.abc import Mapping
@@ -15,13 +11,14 @@ from starlette.responses import Response
 
 from provider.db import Pool
 from provider.errors import Refused
-from provider.outbox.books import Books, NotRecorded
-from provider.outbox.courier import Courier
+from provider.outbox.books import NotRecorded
+from provider.outbox.serving import MoneyCalls
 from provider.rounds.mixed import MixedRound
 from provider.rounds.round_play import RoundPlay
 from provider.rounds.scripted import ScriptedRound
 from provider.sessions.launch import OpenSession, open_session
 from provider.sessions.sealing import Sealer
+from provider.settings import Settings
 from provider.wallet_client.client import WalletClient
 from provider.wire import json_answer, read_request
 from shared_service.http import request_id
@@ -56,26 +53,19 @@ def read_wanted(members: Mapping[str, Any]) -> Wanted:
     return Wanted(script, seed)
 
 
-def round_routes(
-    pool: Pool,
-    sealer: Sealer,
-    books: Books,
-    courier: Courier,
-    wallet: WalletClient,
-    *,
-    script_seconds: float,
-    rounds_max: int,
-) -> list[Route]:
-    """POST /provider/simulate, for demo mode only.
+def routes(settings: Settings, pool: Pool, sealer: Sealer, money: MoneyCalls, wallet: WalletClient) -> list[Route]:
+    """POST /provider/simulate in demo mode; nothing outside it, because a simulated round pays.
 
     At most `rounds_max` rounds run at once. The bound is below the wallet client's connections, so that payouts and
     rollbacks of the outbox find one however many bets are being placed.
     """
+    if not settings.demo:
+        return []
 
     def begin(wanted: Wanted, session: OpenSession, request_id: str) -> RoundPlay:
         if wanted.script == MIXED:
-            return MixedRound(books, courier, wallet, session, seed=wanted.seed, request_id=request_id)
-        return ScriptedRound(books, courier, wallet, session, request_id=request_id)
+            return MixedRound(money.books, money.courier, wallet, session, seed=wanted.seed, request_id=request_id)
+        return ScriptedRound(money.books, money.courier, wallet, session, request_id=request_id)
 
     async def post_simulate(request: Request) -> Response:
         members = await read_request(request)
@@ -83,8 +73,8 @@ def round_routes(
         session = await open_session(pool, sealer, members)
         playing = begin(wanted, session, request_id(request.scope))
         try:
-            return json_answer(await playing.play(seconds=script_seconds))
+            return json_answer(await playing.play(seconds=settings.script_seconds))
         except NotRecorded as refusal:
             raise Refused(_REFUSALS[refusal.code]) from None
 
-    return [route("POST", "/provider/simulate", post_simulate, access=SIGNED, share=Share(rounds_max))]
+    return [route("POST", "/provider/simulate", post_simulate, access=SIGNED, share=Share(settings.rounds_max))]

@@ -1,0 +1,103 @@
+"""Serves health and metrics on the operations listener, and sets up both listeners: caps on connections, TLS.
+
+The wallet is not part of readiness: a provider whose wallet is away still has work to finish.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import psycopg
+from starlette.requests import Request
+from starlette.responses import Response
+
+from provider.db import DATABASE_AWAY, Pool
+from provider.ops.nonces import PostgresNonceStore
+from provider.settings import Settings
+from provider.sql.versions import expected_version
+from provider.wallet_client.health import STEP_SECONDS, HealthReport, Status, WalletHealth
+from provider.wire import json_answer
+from shared_service import certificates, health
+from shared_service.connection_caps import ConnectionCaps, ListenerCaps
+from shared_service.handshakes import TLS, Tls, tls_of
+from shared_service.loops import BackgroundLoop
+from shared_service.routing import OPS, OpsListener, Route, ops_listener, route
+from shared_service.scrape import Scrape
+from shared_service.sockets import CONNECTION_CAPS
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """The public listener and the one for operations: their caps, and the public one's TLS."""
+
+    ops: OpsListener
+    caps: ListenerCaps
+    tls: Tls | None
+
+    def state(self) -> dict[str, object]:
+        """What a new connection finds in the state of the lifespan."""
+        return {CONNECTION_CAPS: self.caps, TLS: self.tls}
+
+
+def listeners_for(settings: Settings, *, on_certificate: Callable[[float], None]) -> Listeners:
+    """The listeners of these settings. `on_certificate` is called with the certificate's expiry in epoch seconds."""
+    ops = ops_listener((settings.ops_host, settings.ops_port), (settings.host, settings.port))
+    caps = ConnectionCaps(
+        connections_max=settings.connections_max,
+        per_address_max=settings.connections_per_address,
+        exempt=settings.peer_networks,
+    )
+    tls = tls_of(settings.tls_cert_file, settings.tls_key_file, ops=ops, observe=on_certificate)
+    return Listeners(ops, ListenerCaps(caps, ops=ops), tls)
+
+
+def readiness_of(settings: Settings, pool: Pool) -> health.Readiness:
+    """Readiness, looked up through a pool that no request uses."""
+    return health.Readiness(partial(find_missing, pool, expected_version()), demo=settings.demo)
+
+
+def routes(readiness: health.Readiness, wallet: Callable[[], HealthReport], scrape: Scrape) -> list[Route]:
+    """/health/live, /health/ready, /health/wallet and /metrics."""
+
+    async def get_wallet(_: Request) -> Response:
+        report = wallet()
+        since = datetime.fromtimestamp(report.since, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        rate = round(report.error_rate, 4)
+        answer = json_answer({"status": report.status, "since": since, "errorRate": rate, "calls": report.calls})
+        answer.status_code = 503 if report.status is Status.DOWN else 200
+        return answer
+
+    return [*readiness.routes(), route("GET", "/health/wallet", get_wallet, access=OPS), *scrape.routes()]
+
+
+def loops(
+    settings: Settings,
+    readiness: health.Readiness,
+    nonces: PostgresNonceStore,
+    wallet: WalletHealth,
+    listeners: Listeners,
+) -> list[BackgroundLoop]:
+    """The loops that look at the database, the wallet and the certificate, and delete old nonces."""
+    found = [
+        BackgroundLoop("readiness", readiness.step, interval_seconds=health.LOOK_SECONDS),
+        BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds),
+        BackgroundLoop("wallet_health", wallet.step, interval_seconds=STEP_SECONDS),
+    ]
+    if listeners.tls is not None:
+        step = listeners.tls.certificate.step
+        found.append(BackgroundLoop("certificate", step, interval_seconds=certificates.LOOK_SECONDS))
+    return found
+
+
+async def find_missing(pool: Pool, expected_version: str) -> str | None:
+    """`database` or `migrations`; None when nothing is missing."""
+    try:
+        async with pool.connection() as connection:
+            row = await (await connection.execute("select version_num from provider.alembic_version")).fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
+        return "migrations"
+    except DATABASE_AWAY:
+        return "database"
+    # A newer schema serves older code too: migrations come first in a rolling deployment.
+    return None if row is not None and row[0] >= expected_version else "migrations"
