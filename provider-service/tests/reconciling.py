@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fake_wallet import FakeWallet
 from provider_bench import rows, serving, settings_for
 
-from provider.db import create_pool
+from provider.db import Pool, create_pool
 from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.report import report_of
 from provider.reconciliation.run import Progress
@@ -54,3 +55,13 @@ def transaction_of(owner_url: str, kind: str, state: str = "committed") -> dict[
     """The first transaction of a kind and a state in these books."""
     query = "select * from provider.wallet_transactions where kind = %s and state = %s order by created_at limit 1"
     return rows(owner_url, query, kind, state)[0]
+
+
+def with_books(database_url: str, work: Callable[[RunBooks, Pool], Awaitable[Any]]) -> Any:
+    """Work with runs, without a wallet."""
+
+    async def go() -> Any:
+        async with create_pool(settings_for(database_url, "http://unused")) as pool:
+            return await work(RunBooks(pool), pool)
+
+    return asyncio.run(go())

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from provider.db import Pool
 from provider.outbox.books import acceptance_values
 from provider.outbox.calls import DueCall
+from provider.reconciliation.compare import proposal
 from provider.reconciliation.transactions import Ours, Theirs, Unreadable
 from provider.wallet_client.outcomes import Accepted
 
@@ -191,18 +192,12 @@ class RunBooks:
         return [row[0] for row in await self._rows(_CONTRADICTIONS, after, limit)]
 
     async def report(
-        self,
-        run_id: int,
-        kind: str,
-        *,
-        who: tuple[str, str],
-        both: tuple[Ours | None, Theirs | Unreadable | None],
-        proposed: str,
+        self, run_id: int, kind: str, *, who: tuple[str, str], both: tuple[Ours | None, Theirs | Unreadable | None]
     ) -> None:
-        """Record a difference. `who`: player and transaction; `both`: the transaction here and in the wallet."""
+        """Record a difference and what to do about it: `who` is player and transaction, `both` as here and there."""
         shown = [None if each is None else Jsonb(each.shown()) for each in both]
         async with self._pool.connection() as connection:
-            await connection.execute(_REPORT, (run_id, kind, *who, *shown, proposed))
+            await connection.execute(_REPORT, (run_id, kind, *who, *shown, proposal(kind, *both)))
 
     async def differences_page(
         self, run_id: int, after: int, limit: int, *, unhealed_only: bool = False

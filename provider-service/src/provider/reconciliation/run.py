@@ -15,7 +15,6 @@ import structlog
 
 from provider.db import DATABASE_AWAY
 from provider.reconciliation import compare
-from provider.reconciliation.compare import can_settle, differences, proposal
 from provider.reconciliation.examine import Examined, Examiner
 from provider.reconciliation.feed import Feed, FeedRefused, Page, WalletAway
 from provider.reconciliation.queries import LEASE_SECONDS, RunBooks
@@ -129,7 +128,7 @@ class Reconciliation:
         told = [(row, found, None if found is None else known.get(found)) for row, found in asked]
         own = [ours.transaction_id for row, _, ours in told if ours is not None and ours.user_id == row.user_id]
         unseen = await self._books.note_seen(own)
-        suspects = list[tuple[Theirs, UUID | None]]()
+        healer, suspects = self._healer, list[tuple[Theirs, UUID | None]]()
         for number, (row, transaction_id, ours) in enumerate(told, start=1):
             if isinstance(row, Unreadable):
                 await self._report_unreadable(progress, row, ours, number)
@@ -140,10 +139,10 @@ class Reconciliation:
                     await self._report(progress, repeated, row.user_id, row.transaction_id)
                     continue
                 unseen.discard(ours.transaction_id)
-                settled = can_settle(ours, row) and self._healer is not None and await self._healer.settle(ours, row)
+                settled = healer is not None and compare.can_settle(ours, row) and await healer.settle(ours, row)
                 if ours.under_way and not settled:
                     progress.open_count += 1
-            if differences(ours, row):
+            if compare.differences(ours, row):
                 suspects.append((row, transaction_id))
         for suspect in suspects:
             await self._suspect(progress, *suspect)
@@ -183,7 +182,7 @@ class Reconciliation:
             for transaction_id, user_id in unseen:
                 if known[transaction_id].under_way:
                     progress.open_count += 1
-                elif differences(known[transaction_id], None):
+                elif compare.differences(known[transaction_id], None):
                     looked = await self._examiner.look(transaction_id, user_id)
                     await self._report(progress, looked, user_id, str(transaction_id))
             self._tell(progress)
@@ -215,9 +214,7 @@ class Reconciliation:
                 raise RunStopped("too_many_differences")
             progress.found += 1
             both = (looked.ours, looked.theirs)
-            await self._books.report(
-                progress.run_id, kind, who=(user_id, transaction_id), both=both, proposed=proposal(kind, *both)
-            )
+            await self._books.report(progress.run_id, kind, who=(user_id, transaction_id), both=both)
             log.warning("difference_found", kind=kind, transaction_id=transaction_id, run_id=progress.run_id)
         if progress.lost:
             raise RunStopped(INTERRUPTED)
