@@ -13,6 +13,8 @@ from fake_wallet import Exchange, FakeWallet
 from provider_bench import rows, serving, settled, until
 from test_outbox import plant_abandoned_rounds
 
+from shared_signing.keys import Key
+
 Logged = Callable[[], str]
 ROLLBACKS = "select transaction_id::text as id from provider.wallet_transactions where kind = 'rollback'"
 
@@ -68,7 +70,7 @@ def test_a_secret_that_is_still_needed_is_missed_at_the_start(
     plant_abandoned_rounds(owner_url, 2)
 
     async def run() -> None:
-        async with serving(database_url, wallet, sealing_secrets=(b"another",)):
+        async with serving(database_url, wallet, casino_keys=(Key("main", b"another"),)):
             await until(lambda: events(logged, "token_seals_broken"))
 
     asyncio.run(run())
