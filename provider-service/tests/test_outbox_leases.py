@@ -11,7 +11,7 @@ from books_desk import OK, Desk, at_desk, paying, undoing
 from provider_bench import rows
 from test_outbox import plant_abandoned_rounds
 
-from provider import nonces
+from provider.ops import nonces
 
 LOCK_TIMEOUT = "set lock_timeout = '100ms'"
 """A call that passes over locked rows waits for no lock, so this bound never ends it."""
