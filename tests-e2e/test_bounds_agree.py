@@ -25,6 +25,7 @@ from provider.wallet_client import messages
 from provider.wallet_client.messages import WalletSession, money_call, read_answer
 from stack import Stack
 
+AMOUNT_MAX = 2**53 - 1
 BALANCE_MAX = 2**62
 SEQUENCE_MAX = CURSOR_MAX = 2**63 - 1
 AT = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -41,7 +42,7 @@ def edges(least: int, most: int) -> st.SearchStrategy[int]:
 
 texts = st.text(max_size=140) | st.text(st.characters(min_codepoint=0x1F, max_codepoint=0x80), max_size=140)
 identifiers = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=128)
-amounts = edges(0, money.AMOUNT_MAX_MINOR)
+amounts = edges(0, AMOUNT_MAX)
 balances = edges(0, BALANCE_MAX)
 currencies = st.from_regex("[A-Z0-9]{3,8}", fullmatch=True)
 values = (

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from casino import decoding
 from casino.callbacks import messages
 from casino.errors import Refused
-from casino.money import AMOUNT_MAX_MINOR
 from casino.wallet.commands import WalletCommand
 
 GOOD: dict[str, Any] = {
@@ -155,6 +154,7 @@ def test_an_integer_identifier_has_at_most_128_characters_too(value: int) -> Non
     assert refusal(messages.debit, transactionId=value) == ("invalid_field", "transactionId")
 
 
+AMOUNT_MAX_MINOR = 2**53 - 1
 BAD_AMOUNTS = [-1, 1.0, 10.5, True, False, "1000", None, [], {}, AMOUNT_MAX_MINOR + 1, 2**63, 10**40]
 
 

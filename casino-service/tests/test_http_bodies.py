@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.typing import EventDict
 
-from shared_service.http import BODY_MAX_BYTES
 from shared_signing.signer import Signer
 
 pytestmark = pytest.mark.anyio
@@ -100,6 +99,7 @@ def signed(body: bytes, path: str = "/casino/debit") -> list[tuple[bytes, bytes]
     return [*AS_JSON, (b"x-casino-signature", header.encode())]
 
 
+BODY_MAX_BYTES = 65_536
 TOO_LARGE = b'{"a":"' + b"x" * BODY_MAX_BYTES + b'"}'
 
 

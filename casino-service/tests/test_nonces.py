@@ -18,13 +18,14 @@ from structlog.typing import EventDict
 
 from casino.callbacks.nonces import DatabaseNonceStore
 from casino.db import Database
-from shared_signing.nonces import NONCE_RETENTION_SECONDS, NonceStoreOverloaded
+from shared_signing.nonces import NonceStoreOverloaded
 
 pytestmark = pytest.mark.anyio
 
 NOW = 1_763_690_000
 DRAWER_SECONDS = 360
 WINDOW_SECONDS = 60
+RETENTION_SECONDS = 300
 AHEAD_MAX_SECONDS = 120
 BEHIND_MAX_SECONDS = 360
 BATCH = 64
@@ -189,7 +190,7 @@ async def test_nothing_younger_than_five_minutes_is_lost_and_nothing_stays_for_e
             drawer = await store.empty_old_drawer()
             if drawer is not None:
                 emptied.append((now - start, drawer))
-            young = [entry for entry in claimed if entry[0] >= now - NONCE_RETENTION_SECONDS]
+            young = [entry for entry in claimed if entry[0] >= now - RETENTION_SECONDS]
             again = await asyncio.gather(*(store.claim("main", nonce, at) for _, at, nonce in young))
             assert not any(again), "a nonce was forgotten within five minutes"
             new = [(now, now + skew, fresh_nonce()) for skew in (-WINDOW_SECONDS, 0, WINDOW_SECONDS)]

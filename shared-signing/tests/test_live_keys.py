@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared_signing.keys import Key, KeyConfigurationError, KeyRing, KeysNotLoaded, NoLiveKey, parse_keys
-from shared_signing.live_keys import KEYS_FILE_MAX_BYTES, KeyFile, LiveKeys
+from shared_signing.live_keys import KeyFile, LiveKeys
 from shared_signing.nonces import InMemoryNonceStore
 from shared_signing.signer import Signer
 from shared_signing.strength import NamedSecret
@@ -124,7 +124,7 @@ BROKEN = {
     "half": (b'[{"id": "k2", "secret": "canary', "not JSON"),
     "empty": (b" \n", "empty"),
     "not UTF-8": (b'[{"id": "\xff"}]', "UTF-8"),
-    "too large": (b" " * (KEYS_FILE_MAX_BYTES + 1), "larger"),
+    "too large": (b" " * (65_537), "larger"),
     "too short a secret": (b'[{"id": "k2", "secret": "canary"}]', "shorter than 32 bytes"),
     "a repeated secret": (json.dumps([{"id": "k2", "secret": "canary12" * 5}]).encode(), "repeats"),
     "a line end": (json.dumps([{"id": "k2", "secret": SECOND + "\n"}]).encode(), "line end"),
