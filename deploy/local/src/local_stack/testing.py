@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from local_stack import leftovers
 from local_stack.cluster import SUPERUSER, remove_cluster
 from local_stack.passwords import Passwords
 from local_stack.ports import HOST
@@ -54,9 +55,21 @@ class ContainerServer:
 
 
 def pytest_configure() -> None:
-    """Take Ctrl-C again: a shell starts what runs beside it with that ignored, and what the tests start inherits it."""
+    """Take Ctrl-C again: a shell starts what runs beside it with that ignored, and what the tests start inherits it.
+
+    Mark the environment, too: every process that the tests start inherits the mark, and keeps it when it is orphaned.
+    """
+    os.environ[leftovers.MARK] = uuid.uuid4().hex
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End the processes that the tests left behind, name them, and fail the run."""
+    left = leftovers.end_leftovers(os.environ[leftovers.MARK])
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print("\n\nProcesses that the tests left behind, ended now:", *left, sep="\n  ")
 
 
 @pytest.fixture(scope="session")
