@@ -6,11 +6,13 @@ Row D1, Row D3.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
+import jwt
 import pytest
 from casino_testing.edge import FakeProvider, Service, bet, rollback, serving
 from casino_testing.processes import WAIT_SECONDS_MAX, WAITING_FOR_LOCKS, held_transaction, until, until_waiting
@@ -21,6 +23,7 @@ from casino.errors import ERRORS
 from casino.sessions import provider_client
 from casino.sessions.provider_client import CONNECTIONS_MAX
 from casino.wallet import group_commit
+from shared_signing.keys import parse_keys
 
 pytestmark = pytest.mark.anyio
 
@@ -152,6 +155,36 @@ async def test_no_more_clients_are_let_in_than_there_are_connections_to_the_prov
         assert {response.status_code for response in await asyncio.gather(*calls)} == {201}
         assert (await launch(service)).status_code == 201
     assert len(tenant.rows("game_sessions")) == CONNECTIONS_MAX + 1, "none of a call that was refused"
+
+
+async def test_one_player_takes_the_places_of_nobody_else(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever floods with one token is refused before the flood takes a place or asks the database."""
+    monkeypatch.setattr(provider_client, "LAUNCH_TIMEOUT_SECONDS", WAIT_SECONDS_MAX)
+    provider = SlowProvider()
+    keys = tuple(parse_keys(SECRET, None))
+    async with serving(tenant, provider=provider, demo=False, access_token_keys=keys, client_burst_calls=10) as service:
+        flood = [asyncio.create_task(launch_as(service, "1")) for _ in range(200)]
+        all_are_refused_but_ten: Callable[[], bool] = lambda: sum(each.done() for each in flood) == 190  # noqa: E731
+        await until(all_are_refused_but_ten)
+        verdicts = Counter((each.result().status_code, each.result().json()["code"]) for each in flood if each.done())
+        assert verdicts == {(429, "rate_limited"): 190}
+        other = asyncio.create_task(launch_as(service, "2"))
+        everybody_in: Callable[[], bool] = lambda: len(provider.requests) == 11  # noqa: E731
+        await until(everybody_in)
+        provider.go.set()
+        assert (await other).status_code == 201
+        assert {(await each).status_code for each in flood if not each.done()} <= {201}
+        assert (await launch_as(service, "2")).status_code == 201, "and nothing is kept"
+
+
+SECRET = "the secret of players' access tokens 1"
+
+
+async def launch_as(service: Service, player_id: str) -> httpx.Response:
+    now = int(time.time())
+    claims = {"sub": player_id, "aud": "casino-player", "iat": now, "exp": now + 600}
+    headers = {"authorization": f"Bearer {jwt.encode(claims, SECRET, algorithm='HS256')}"}
+    return await service.anybody.post("/casino/launchGame", json={"gameId": "1"}, headers=headers)
 
 
 async def launch(service: Service) -> httpx.Response:

@@ -58,7 +58,8 @@ SIGNATURE_HEADER: Final = "x-casino-signature"
 GC_THRESHOLD_OBJECTS: Final = 5_000
 NONCE_DRAWER_CHECK_SECONDS: Final = 60.0
 CLIENT_PRUNE_SECONDS: Final = 30.0
-ASIDE_POOL_SIZE_MAX: Final = 4  # of launches and the feed: however many of them wait, money finds a connection
+ASIDE_POOL_SIZE_MAX: Final = 4  # of launches: however many of them wait, money finds a connection
+FEED_POOL_SIZE_MAX: Final = 2  # of the feed and the look-up: players' launches must not delay reconciliation
 
 
 ANSWERS_TO: Final[Mapping[type[Exception], str]] = {
@@ -87,6 +88,8 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     gate = ClientGate(aside, settings)
     expired = ExpiredSessions(aside, settings.ledger_id)
     watch = Database(replace(settings, pool_size_max=1))
+    reading = Database(replace(settings, pool_size_max=min(settings.pool_size_max, FEED_POOL_SIZE_MAX)))
+    metrics.watch_pool(reading.connections, pool="feed")
     tls = tls_of(
         settings.tls_cert_file,
         settings.tls_key_file,
@@ -96,7 +99,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     readiness = Readiness(partial(find_missing, watch, expected_revision(), settings), demo=settings.demo)
     table = RouteTable(
         [
-            *Callbacks(commands, balances, Feed(aside, settings.tenant_id, settings.ledger_id), metrics).routes(),
+            *Callbacks(commands, balances, Feed(reading, settings.tenant_id, settings.ledger_id), metrics).routes(),
             *ClientEndpoints(launcher, gate, settings).routes(),
             *readiness.routes(),
             *Scrape(metrics.page).routes(),
@@ -122,7 +125,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
-        await asyncio.gather(database.open(), aside.open(), watch.open())
+        await asyncio.gather(database.open(), aside.open(), watch.open(), reading.open())
         await asyncio.gather(key_watch.start(), readiness.step())
         for loop in loops:
             loop.start()
@@ -130,7 +133,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         yield {EARLY_ANSWER: early_answer(table, admission), CONNECTION_CAPS: _connection_caps(settings), TLS: tls}
         await asyncio.gather(key_watch.stop(), *(loop.stop() for loop in loops))
         await asyncio.gather(commands.close(), balances.close(), nonces.close())
-        await asyncio.gather(provider.close(), database.close(), aside.close(), watch.close())
+        await asyncio.gather(provider.close(), database.close(), aside.close(), watch.close(), reading.close())
         log.info("service_stopped")
 
     app = Starlette(
@@ -166,7 +169,9 @@ def _middleware(
     def player(app: ASGIApp) -> ASGIApp:
         read_token = None if settings.demo else partial(read_access_token, keys=settings.access_token_keys)
         return RenderErrors(
-            PlayerGuard(app, admission=admission, read_token=read_token), errors=ERRORS, codes=ANSWERS_TO
+            PlayerGuard(app, admission=admission, read_token=read_token, calls_at_once_max=settings.client_burst_calls),
+            errors=ERRORS,
+            codes=ANSWERS_TO,
         )
 
     return [

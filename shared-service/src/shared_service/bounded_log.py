@@ -6,7 +6,7 @@ minute and hides what matters.
     refusals = BoundedLog(structlog.get_logger())
     refusals.info("request_refused", code="signature_missing", endpoint="orders")
 
-Lines are counted for each event and `code` of their own. So a flood of one refusal does not hide another one.
+Lines are counted for each event, `code` and `endpoint` of their own. So a flood of one refusal does not hide another.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Seen:
 
 
 class BoundedLog:
-    """Give `code` only values of a fixed table: each value has lines of its own."""
+    """Give `code` and `endpoint` only values of a fixed table: each value has lines of its own."""
 
     def __init__(
         self, logger: Any, *, lines_max: int = LINES_MAX, monotonic: Callable[[], float] = time.monotonic
@@ -40,7 +40,7 @@ class BoundedLog:
         self._lines_max = lines_max
         self._monotonic = monotonic
         self._began = float("-inf")
-        self._seen: dict[tuple[str, str | None], _Seen] = {}
+        self._seen: dict[tuple[str, str | None, str | None], _Seen] = {}
         self._summary: asyncio.TimerHandle | None = None
 
     def debug(self, event: str, **fields: Any) -> None:
@@ -56,15 +56,16 @@ class BoundedLog:
         self._say("warning", event, fields)
 
     def flush(self) -> None:
-        """End the window: write one line for each event and code of which lines were left out."""
+        """End the window: write one line for each event, code and endpoint of which lines were left out."""
         if self._summary is not None:
             self._summary.cancel()
             self._summary = None
         ended, self._seen = self._seen, {}
-        for (event, code), seen in ended.items():
+        for (event, code, endpoint), seen in ended.items():
             left_out = seen.lines - self._lines_max
             if left_out > 0:
-                fields = {} if code is None else {"code": code}
+                named = {"code": code, "endpoint": endpoint}
+                fields = {name: value for name, value in named.items() if value is not None}
                 getattr(self._logger, seen.level)(event, lines_left_out=left_out, **fields)
 
     def _say(self, level: str, event: str, fields: dict[str, Any]) -> None:
@@ -73,7 +74,7 @@ class BoundedLog:
             # In no request's context: what was left out belongs to many requests.
             contextvars.Context().run(self.flush)
             self._began = now
-        seen = self._seen.setdefault((event, fields.get("code")), _Seen(level))
+        seen = self._seen.setdefault((event, fields.get("code"), fields.get("endpoint")), _Seen(level))
         seen.lines += 1
         if seen.lines <= self._lines_max:
             getattr(self._logger, level)(event, **fields)

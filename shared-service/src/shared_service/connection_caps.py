@@ -1,4 +1,4 @@
-"""How many connections a process holds on each listener, in all and of one address, and the open files they take."""
+"""How many connections a process holds on each listener, how much memory their requests take, and their open files."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ OPS_CONNECTIONS_MAX: Final = 64
 OPS_PER_ADDRESS_MAX: Final = 32
 IPV6_SITE_BITS: Final = 64
 """One subscriber has at least so large a network, and every address in it."""
+HELD_BYTES_MAX: Final = 64 << 20
+"""Memory for requests that are not answered yet, of all connections of a listener together."""
 OTHER_FILES: Final = 256
 """Open files besides the connections of peers: operations, the database, calls to other services, logs, libraries."""
 
@@ -53,6 +55,8 @@ class ConnectionCaps:
         self._open = 0
         self._strangers: dict[str, int] = {}
         self._strangers_open = 0
+        self.held_bytes = 0
+        self.fair_share_bytes = HELD_BYTES_MAX // connections_max
         self._site = functools.lru_cache(connections_max)(self._site_of)
 
     def enter(self, address: str | None) -> str | None:
@@ -114,10 +118,30 @@ class Place:
 
     caps: ConnectionCaps | None
     peer: str | None
+    held_bytes: int = 0
+
+    def hold(self, size_bytes: int) -> bool:
+        """Count memory that this connection's requests take. False: the connection must end.
+
+        Only when all connections together hold too much, and then those that hold more than their fair share.
+        """
+        caps = self.caps
+        if caps is None:
+            return True
+        self.held_bytes += size_bytes
+        caps.held_bytes += size_bytes
+        return caps.held_bytes <= HELD_BYTES_MAX or self.held_bytes <= caps.fair_share_bytes
+
+    def settle(self, left_bytes: int) -> None:
+        """All requests of this connection are answered: it holds only what came of the next one."""
+        if self.caps is not None:
+            self.caps.held_bytes += left_bytes - self.held_bytes
+            self.held_bytes = left_bytes
 
     def leave(self) -> None:
         """Count it no more. Safe to repeat."""
         if self.caps is not None:
+            self.settle(0)
             self.caps.leave(self.peer)
             self.caps = None
 

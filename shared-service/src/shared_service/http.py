@@ -5,7 +5,7 @@ Plain ASGI. Never logs a body, a path or the value of a header.
 
 from __future__ import annotations
 
-import itertools
+import random
 import re
 import secrets
 import time
@@ -33,7 +33,7 @@ UNANSWERED: Final = "unanswered"
 """The outcome of a request whose caller hung up."""
 
 _PROCESS_ID: Final = secrets.token_hex(8).encode()
-_numbers: Final = itertools.count()
+_draw: Final = random.Random(secrets.token_bytes(32)).getrandbits  # noqa: S311 - unique, not secret
 _SANE_REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z._:\-]{1,128}")
 _WORRYING_STATUSES: Final = frozenset({401, 422, 500, 502, 503})
 _NANOSECONDS_PER_MICROSECOND: Final = 1_000
@@ -51,13 +51,13 @@ def id_for(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
         if name == REQUEST_ID_HEADER and _SANE_REQUEST_ID.fullmatch(value):
             return cast("bytes", value)
-    # It has to be unique, not secret: a number in this process costs a tenth of drawing it at random.
-    return b"%s%016x" % (_PROCESS_ID, next(_numbers))
+    # It has to be unique, not secret, and must not tell how many requests there are: so no counter.
+    return b"%s%016x" % (_PROCESS_ID, _draw(64))
 
 
 def fresh_request_id() -> str:
     """An id for work that no request caused."""
-    return (b"%s%016x" % (_PROCESS_ID, next(_numbers))).decode()
+    return (b"%s%016x" % (_PROCESS_ID, _draw(64))).decode()
 
 
 def request_id(scope: Scope) -> str:

@@ -27,7 +27,10 @@ log = BoundedLog(structlog.get_logger())
 OVERHEAD_BYTES_MAX: Final = 65_536
 """Of all that is not the body of a request: head, chunk sizes and extensions, trailers. The parser has no bound."""
 HEADERS_MAX: Final = 100
-"""Each takes some two hundred bytes of memory, however short it is."""
+"""Each takes memory, however short it is."""
+HEADER_BYTES: Final = 200
+REQUEST_BYTES: Final = 4_096
+"""About what a header and a request take in memory, besides the bytes that were sent."""
 PIPELINED_MAX: Final = 32
 """Requests that may be sent before the one in front is answered; uvicorn would queue them without end."""
 DISCARDED_BYTES_MAX: Final = 1 << 20
@@ -66,6 +69,8 @@ class PatientProtocol(HttpToolsProtocol):
     overhead_bytes: int = 0
     """Read since the last message ended, without bodies."""
     read_bytes: int = 0
+    unfinished_bytes: int = 0
+    """At least what was read of a message that is not whole."""
     slack_bytes: int = 0
     """At most so much of the message was read together with the end of the one before it, and not counted."""
     offer: tuple[bytes, str] | None = None
@@ -97,6 +102,10 @@ class PatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Bytes have come. All that is no body is counted."""
         self.overhead_bytes += len(data)
+        self.unfinished_bytes += len(data)
+        if self.place is not None and not self.place.hold(len(data)):
+            self._give_up()
+            return
         if self.refusal is not None:
             if self.overhead_bytes > DISCARDED_BYTES_MAX:
                 self.transport.abort()
@@ -175,6 +184,8 @@ class PatientProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINED_MAX:
             raise TooFarAhead
         self.head_is_whole = True
+        if self.place is not None:
+            self.place.hold(REQUEST_BYTES + HEADER_BYTES * len(self.headers))
         super().on_headers_complete()
         if self.expect_100_continue and self.cycle.keep_alive:
             # Refused without its body, the peer may send the body or not: only the end of the connection is clear.
@@ -190,7 +201,7 @@ class PatientProtocol(HttpToolsProtocol):
         if self.offer is not None:
             return  # its head alone
         self.overhead_bytes = 0
-        self.slack_bytes = self.read_bytes
+        self.slack_bytes = self.unfinished_bytes = self.read_bytes
         self.head_is_whole = False
         if self.invited is not None:
             self.invited.keep_alive, self.invited = not self.invited.response_started, None
@@ -202,6 +213,8 @@ class PatientProtocol(HttpToolsProtocol):
             self._send_refusal()
         else:
             super().on_response_complete()
+        if self.place is not None and not self.pipeline and self.cycle is not None and self.cycle.response_complete:
+            self.place.settle(self.unfinished_bytes)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self.running = cycle
@@ -245,6 +258,11 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.abort()  # closing would wait until all of the answer was taken
         else:
             self.transport.close()
+
+    def _give_up(self) -> None:
+        """End a connection that holds more memory than its share while all together hold too much."""
+        log.warning("connection_refused", code="memory", peer=self._peer)
+        self.transport.abort()
 
     @property
     def _peer(self) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,12 +27,22 @@ class PlayerGuard:
     """
 
     def __init__(
-        self, app: ASGIApp, *, admission: Admission, read_token: Callable[[str | None], AccessToken] | None
+        self,
+        app: ASGIApp,
+        *,
+        admission: Admission,
+        read_token: Callable[[str | None], AccessToken] | None,
+        calls_at_once_max: int,
     ) -> None:
-        """`read_token` raises Refused for a header whose token does not hold; None asks for no token."""
+        """`read_token` raises Refused for a header whose token does not hold; None asks for no token.
+
+        Of one player at most `calls_at_once_max` calls run at once: all players share the places.
+        """
         self._app = app
         self._admission = admission
         self._read_token = read_token
+        self._calls_at_once_max = calls_at_once_max
+        self._running: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -39,13 +51,31 @@ class PlayerGuard:
         if not route_of(scope).methods:  # another method than the endpoint's: its body does not matter
             await self._app(scope, receive, send)
             return
-        body = await read_body(scope, receive)
-        if not self._admission.enter(scope):
-            raise Refused("overloaded")
+        with self._one_more(access):
+            body = await read_body(scope, receive)
+            if not self._admission.enter(scope):
+                raise Refused("overloaded")
+            try:
+                await self._app(scope, with_body(body, receive), send)
+            finally:
+                self._admission.leave(scope)
+
+    @contextmanager
+    def _one_more(self, access: AccessToken | None) -> Iterator[None]:
+        """Count a call of a player while it runs. Raises Refused(rate_limited) for one too many at once."""
+        if access is None:
+            yield
+            return
+        player_id = access.player_id
+        if self._running[player_id] >= self._calls_at_once_max:
+            raise Refused("rate_limited")
+        self._running[player_id] += 1
         try:
-            await self._app(scope, with_body(body, receive), send)
+            yield
         finally:
-            self._admission.leave(scope)
+            self._running[player_id] -= 1
+            if not self._running[player_id]:
+                del self._running[player_id]
 
 
 def _authorization(scope: Scope) -> str | None:
