@@ -142,7 +142,8 @@ def _print_addresses(console: Console, stack: RunningStack) -> None:
     if published := settings.demo_secrets():
         said = " and ".join(f"{name}={secret}" for name, secret in published.items())
         console.print(Text(f"demo secrets are in force, which everybody knows: {said}", style="yellow"), soft_wrap=True)
-    console.print(Text("ready: play a round with `make simulate`, stop with Ctrl-C", style="bold green"))
+    play = "play a round with `make simulate`" if settings.is_demo else "rounds are simulated in demo mode only"
+    console.print(Text(f"ready: {play}, stop with Ctrl-C", style="bold green"))
 
 
 def _command_line(settings: StackSettings, service: str) -> str:

@@ -36,6 +36,11 @@ class StackSettings:
     ops_ports: Mapping[str, int]
     base: Mapping[str, str]  # what both services see
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether the services are in demo mode."""
+        return self.base[DEMO_FLAG].strip().lower() in YES
+
     def demo_secrets(self) -> dict[str, str]:
         """The variables that hold a published secret, and what everybody knows to be in them."""
         secrets = {f"{service.upper()}_SECRET": DEMO_SECRETS[service] for service in SERVICES}
