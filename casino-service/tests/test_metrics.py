@@ -97,7 +97,7 @@ async def test_batches_queues_and_the_pool_are_shown(service: Service) -> None:
     assert seen.value("casino_queue_length") == 0
     assert seen.value("casino_pool_connections", pool="money", state="open") >= 1
     assert {"open", "idle", "waited_for"} == seen.label_values("state")
-    assert {"money", "aside"} == seen.label_values("pool")
+    assert {"money", "aside", "feed"} == seen.label_values("pool")
 
 
 async def test_shed_requests_are_counted_and_a_dead_database_does_not_stop_a_scrape(tenant: Tenant) -> None:
