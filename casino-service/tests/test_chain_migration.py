@@ -34,12 +34,15 @@ WITHOUT_THE_CHAIN = """
 """
 BACK_TO_0006 = """
     drop table casino.access_token_revocations;
+    alter table casino.transactions drop constraint feed_position_positive;
+    alter table casino.events drop constraint event_position_positive;
     update casino.alembic_version set version_num = '0006';
 """
 """What the revisions after 0007 made is taken away, for they are run again with it."""
 VERSIONS = Path(migration.__file__).parent / "sql/migrations/versions"
 CHAIN_SQL = VERSIONS / "0003_chain.sql"
 EVIDENCE_SQL = VERSIONS / "0007_evidence.sql"
+POSITIONS_SQL = VERSIONS / "0009_feed_positions.sql"
 FORMULA_SQL = Path(migration.__file__).parent / "sql/functions/wallet/entry_hash.sql"
 
 
@@ -119,14 +122,27 @@ def test_what_was_recorded_without_a_signer_stays_as_free_as_it_was(played: tupl
     assert [row["rule"] for row in tenant.differences()] == ["entry_hash_follows_from_the_one_before"]
 
 
-def test_the_revision_that_asks_for_signers_gives_up_before_bets_wait_long(own_database: str) -> None:
+@pytest.mark.parametrize("revision", [EVIDENCE_SQL, POSITIONS_SQL], ids=lambda path: path.stem)
+def test_a_revision_that_adds_a_constraint_gives_up_before_bets_wait_long(own_database: str, revision: Path) -> None:
     """Somebody holds the table: the revision leaves everything as it was, and is run again later."""
     with psycopg.connect(own_database) as reader, psycopg.connect(own_database) as migrating:
         reader.execute("select count(*) from casino.transactions")
         migrating.execute("set role casino_owner")
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            migrating.execute(EVIDENCE_SQL.read_text("utf-8").replace("'5s'", "'50ms'").encode())
-    assert "set local lock_timeout = '5s'" in EVIDENCE_SQL.read_text("utf-8")
+            migrating.execute(revision.read_text("utf-8").replace("'5s'", "'50ms'").encode())
+    assert "set local lock_timeout = '5s'" in revision.read_text("utf-8")
+
+
+def test_no_row_gets_a_position_that_the_feed_never_shows(played: tuple[Tenant, Wallet]) -> None:
+    """Revision 0009. The owner, too, has to take a constraint away first."""
+    tenant, wallet = played
+    wallet.bet(wallet.open_session("1"))
+    for table, constraint in (("transactions", "feed_position_positive"), ("events", "event_position_positive")):
+        for position in (0, -5):
+            with pytest.raises(psycopg.errors.CheckViolation, match=constraint):
+                tenant.sql(f"update casino.{table} set feed_position = %s where feed_position is not null", position)
+    valid = tenant.sql("select convalidated from pg_constraint where conname like '%%_position_positive'", {})
+    assert [row["convalidated"] for row in valid] == [False, False], "no row was read, so that no bet waited"
 
 
 def test_an_index_that_was_not_finished_is_built_anew(own_database: str) -> None:

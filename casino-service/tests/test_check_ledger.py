@@ -13,7 +13,8 @@ from typing import Any
 import psycopg
 import pytest
 from casino_testing.copies import copied_database
-from casino_testing.deeds import DEEDS
+from casino_testing.deeds import DEEDS as SHOWN_DEEDS
+from casino_testing.hidden_deeds import HIDDEN_DEEDS
 from casino_testing.tampering import Deed, do, play
 from click.testing import CliRunner, Result
 
@@ -24,6 +25,7 @@ from casino.audit.ledger_check import Examination, examine
 from casino.audit.snapshot import CannotRead, books_at_one_moment
 from local_stack.testing import CloneDatabase, PostgresServer
 
+DEEDS = [*SHOWN_DEEDS, *HIDDEN_DEEDS]
 NEWEST = """
     select wallet.player_id, wallet.sequence_no, encode(wallet.head_hash, 'hex'), entry.transaction_id
     from casino.wallets as wallet join casino.transactions as entry using (ledger_id, wallet_id, sequence_no)

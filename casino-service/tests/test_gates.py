@@ -11,6 +11,7 @@ from casino_testing.wallet import Wallet
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+TOTAL_MAX = 2**63 - 1
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,70 @@ def test_what_was_won_or_taken_back_counts_against_the_loss(wallet: Wallet, tena
     wallet.bet(session, 4_000, round_id="c")
     row = next(row for row in tenant.rows("game_sessions") if row["session_id"] == session.session_id)
     assert (row["staked_minor"], row["paid_minor"]) == (9_000, 4_000)
+
+
+def totals(tenant: Tenant, session_id: object) -> tuple[int, int]:
+    row = next(row for row in tenant.rows("game_sessions") if row["session_id"] == session_id)
+    return row["staked_minor"], row["paid_minor"]
+
+
+def test_a_session_bets_wins_and_takes_back_when_its_totals_are_at_their_end(wallet: Wallet, tenant: Tenant) -> None:
+    """Red before: the 1,025th bet of the largest stake, and a win after as many wins, were a 500 for ever."""
+    session = wallet.open_session()
+    tenant.set_session(session.session_id, staked_minor=TOTAL_MAX - 1_500, paid_minor=TOTAL_MAX - 500)
+    wallet.bet(session, 1_500, round_id="a")
+    wallet.accept(session.credit(500, round_id="a"))
+    assert totals(tenant, session.session_id) == (TOTAL_MAX, TOTAL_MAX), "reached, and not passed"
+    undone = wallet.bet(session, 1_000, round_id="b")
+    wallet.bet(session, 1_000, round_id="b")
+    wallet.accept(session.rollback(undone.transaction_id, round_id="b"))
+    wallet.accept(session.credit(700, round_id="b"))
+    assert totals(tenant, session.session_id) == (TOTAL_MAX, TOTAL_MAX), "what stood at the end stays there"
+    assert tenant.balance() == OPENING_BALANCE_MINOR - 1_500 + 500 - 1_000 + 700
+
+
+@pytest.mark.parametrize(
+    ("totals_minor", "limit_minor", "code"),
+    [
+        ((TOTAL_MAX, TOTAL_MAX), TOTAL_MAX, "limit_exceeded"),
+        ((TOTAL_MAX - 1, TOTAL_MAX), 5_000, None),
+        ((0, TOTAL_MAX), TOTAL_MAX, None),
+        ((TOTAL_MAX - 1, 0), TOTAL_MAX, "limit_exceeded"),
+        ((TOTAL_MAX, 0), None, None),
+    ],
+)
+def test_a_loss_limit_is_kept_whatever_the_totals_are(
+    wallet: Wallet, tenant: Tenant, totals_minor: tuple[int, int], limit_minor: int | None, code: str | None
+) -> None:
+    """A total at its end does not know any more what was lost: it must not let a player lose more."""
+    session = wallet.open_session()
+    staked_minor, paid_minor = totals_minor
+    tenant.set_session(
+        session.session_id, staked_minor=staked_minor, paid_minor=paid_minor, loss_limit_minor=limit_minor
+    )
+    assert wallet.run(session.debit(1_000)).code == code
+
+
+def test_a_round_takes_no_bet_that_its_total_cannot_hold_and_still_pays(wallet: Wallet, tenant: Tenant) -> None:
+    session = wallet.open_session()
+    wallet.bet(session, 1_000)
+    total = "update casino.rounds set staked_minor = staked_minor + %s where ledger_id = %s"
+    tenant.sql(total, TOTAL_MAX - 2_000, tenant.ledger_id)
+    wallet.bet(session, 1_000)
+    assert wallet.refuse(session.debit(1_000)) == "stake_too_high"
+    tenant.sql(total, 2_000 - TOTAL_MAX, tenant.ledger_id)
+    wallet.accept(session.credit(500))
+
+
+def test_a_win_is_judged_where_cap_and_total_are_the_largest(wallet: Wallet, tenant: Tenant) -> None:
+    tenant.set_game(win_cap_minor=TOTAL_MAX)
+    session = wallet.open_session()
+    wallet.bet(session)
+    total = "update casino.rounds set paid_minor = paid_minor + %s where ledger_id = %s"
+    tenant.sql(total, TOTAL_MAX - 500, tenant.ledger_id)
+    wallet.accept(session.credit(500))
+    assert wallet.refuse(session.credit(1)) == "win_cap_exceeded"
+    tenant.sql(total, 500 - TOTAL_MAX, tenant.ledger_id)
 
 
 def test_refused_bets_and_replays_do_not_use_up_the_limit(wallet: Wallet, tenant: Tenant) -> None:

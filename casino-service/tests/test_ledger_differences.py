@@ -129,6 +129,24 @@ RULES_AND_DAMAGES = [
         "session_belongs_to_its_wallets_player",
         "update casino.wallets set player_id = 'thief' where player_id = '1'",
     ),
+    (
+        "wire_transaction_is_in_the_feed",
+        "alter table casino.transactions drop constraint feed_position_positive;"
+        " update casino.transactions set feed_position = 0 where transaction_id = 'bet'",
+    ),
+    (
+        "feed_positions_rise_along_the_chain",
+        "update casino.transactions set feed_position = 1 where transaction_id = 'payout'",
+    ),
+    (
+        "feed_position_is_taken_once",
+        "drop index casino.transactions_feed;"
+        " update casino.transactions set feed_position = 1 where transaction_id in ('bet', 'payout')",
+    ),
+    (
+        "house_posts_the_opposite_on_its_account",
+        "update casino.postings set account = 'house_cash' where transaction_id = 'bet' and account = 'house_games'",
+    ),
     ("session_counts_its_open_bets", "update casino.game_sessions set open_bets = open_bets + 1"),
 ]
 

@@ -51,7 +51,7 @@ CALLS_WITH_NULLS = """
 MAY_MAKE_TEMPORARY = "select has_database_privilege('casino_app', current_database(), 'temporary')"
 INLINED = {
     *("clock", "session_life", "feed_position", "head", "entry_hash", "entry_hash_2", "entry_details", "win_cap"),
-    *("wallet_differences", "ledger_wide_differences"),
+    *("capped_sum", "wallet_differences", "ledger_wide_differences"),
 }
 
 Connection = psycopg.Connection[tuple[Any, ...]]

@@ -26,11 +26,15 @@ from casino_testing.tampering import (
 BALANCE: Final = "balance_is_sum_of_postings"
 BALANCE_AFTER: Final = "balance_after_follows_from_the_one_before"
 EVENT: Final = "event_tells_of_a_transaction"
+FED: Final = "wire_transaction_is_in_the_feed"
 GAP: Final = "sequence_has_no_gap"
 HASH: Final = "entry_hash_follows_from_the_one_before"
+HOUSE: Final = "house_posts_the_opposite_on_its_account"
 HEAD: Final = "recorded_head_is_in_the_chain"
+ONCE: Final = "feed_position_is_taken_once"
 POINTER: Final = "wallet_points_at_its_newest_transaction"
 POSTING: Final = "posting_moves_what_its_transaction_says"
+RISE: Final = "feed_positions_rise_along_the_chain"
 ROUND: Final = "round_counts_its_transactions"
 SIGNER: Final = "wire_transaction_has_its_signer"
 STONE: Final = "tombstone_stands_with_its_rollback"
@@ -46,6 +50,7 @@ DEEDS: Final = [
                 (HASH, "1", "bet", 1),
                 (EVENT, "1", "bet", 1),
                 (POSTING, "1", "bet", 1),
+                (HOUSE, "1", "bet", 1),
                 (ROUND, "1", "round-1", 1),
             }
         ),
@@ -65,6 +70,7 @@ DEEDS: Final = [
                 (EVENT, "1", "bet", 1),
                 ("payout_has_a_live_bet", "1", "bet", 1),
                 (POSTING, "1", "bet", 1),
+                (HOUSE, "1", "bet", 1),
                 (ROUND, "1", "round-1", 1),
             }
         ),
@@ -124,6 +130,7 @@ DEEDS: Final = [
                 (HASH, "1", "undone bet", 1),
                 (EVENT, "1", "bet", 1),
                 (POSTING, "1", "bet", 1),
+                (HOUSE, "1", "bet", 1),
                 (ROUND, "1", "round-1", 1),
                 (GAP, "1", "undone bet", 1),
             }
@@ -137,12 +144,20 @@ DEEDS: Final = [
     Deed(
         "a bet inserted under a number that is taken",
         INSERT_A_TWIN,
-        frozenset({(HASH, "1", "twin", 1), (TOLD, "1", "twin", 1), (ROUND, "1", "round-1", 1), (GAP, "1", "twin", 1)}),
+        frozenset(
+            {
+                (HASH, "1", "twin", 1),
+                (TOLD, "1", "twin", 1),
+                (ROUND, "1", "round-1", 1),
+                (GAP, "1", "twin", 1),
+                (RISE, "1", "twin", 1),
+            }
+        ),
     ),
     Deed(
         "two bets in the other order",
         "update casino.transactions set sequence_no = 5 - sequence_no where transaction_id in ('bet', 'undone bet')",
-        frozenset({(BALANCE_AFTER, "1", "undone bet", 3), (HASH, "1", "undone bet", 3)}),
+        frozenset({(BALANCE_AFTER, "1", "undone bet", 3), (HASH, "1", "undone bet", 3), (RISE, "1", "bet", 1)}),
     ),
     Deed(
         "a bet moved into another wallet",
@@ -154,6 +169,7 @@ DEEDS: Final = [
                 (EVENT, "1", "bet", 1),
                 (TOLD, "2", "bet", 1),
                 (POSTING, "1", "bet", 2),
+                (HOUSE, "1", "bet", 2),
                 (ROUND, "1", "round-1", 2),
                 (GAP, "1", "undone bet", 2),
                 (POINTER, "2", "bet", 1),
@@ -259,7 +275,7 @@ DEEDS: Final = [
     Deed(
         "both postings of a bet made larger",
         "update casino.postings set amount_minor = amount_minor * 2 where transaction_id = 'bet'",
-        frozenset({(BALANCE, "1", None, 1), (POSTING, "1", "bet", 1)}),
+        frozenset({(BALANCE, "1", None, 1), (POSTING, "1", "bet", 1), (HOUSE, "1", "bet", 1)}),
     ),
     Deed(
         "a posting on one side only",
@@ -267,6 +283,7 @@ DEEDS: Final = [
         frozenset(
             {
                 ("postings_of_currency_sum_to_zero", None, None, 1),
+                (HOUSE, "1", "bet", 1),
                 ("postings_of_transaction_sum_to_zero", "1", "bet", 1),
             }
         ),
@@ -295,6 +312,7 @@ DEEDS: Final = [
                 (HASH, "1", "refused bet", 1),
                 (EVENT, "1", "refused bet", 1),
                 (POSTING, "1", "refused bet", 1),
+                (HOUSE, "1", "refused bet", 1),
                 (ROUND, "1", "round-1", 1),
                 (POINTER, "1", "refused bet", 1),
             }

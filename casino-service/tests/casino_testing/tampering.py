@@ -20,7 +20,8 @@ SET_UP: Final = """
     alter table casino.wallets drop constraint balance_not_negative, drop constraint used_wallet_has_head;
     alter table casino.transactions drop constraint numbered_has_hash, drop constraint committed_is_numbered,
         drop constraint refusal_has_code, drop constraint only_debits_roll_back,
-        drop constraint wire_transaction_is_signed;
+        drop constraint wire_transaction_is_signed, drop constraint feed_position_positive;
+    alter table casino.events drop constraint event_position_positive;
     alter table casino.postings drop constraint posting_moves_money;
     -- A careful forger: puts the hashes of a wallet right, from an entry on to the end and into the wallet.
     create function pg_temp.rehash(p_player_id text, p_from bigint) returns void language plpgsql as $$

@@ -30,14 +30,17 @@ _BACKLOG: Final = """
     where state = 'pending'
     group by kind
 """
+# Moments to come are not believed: they would hold the age at 0. Without any moment it is that since 1970.
 _RECONCILED: Final = """
-    select provider.open_differences(), extract(epoch from provider.clock() - coalesce(
+    select provider.open_differences(), extract(epoch from now.at - coalesce(
         (
             select ended_at from provider.reconciliation_runs
-            where exit_status < 2 order by run_id desc limit 1
+            where exit_status < 2 and ended_at <= now.at order by run_id desc limit 1
         ),
-        (select installed_at from provider.reconciliation_schedule)
+        (select installed_at from provider.reconciliation_schedule where installed_at <= now.at),
+        'epoch'
     ))::double precision
+    from provider.clock() as now (at)
 """
 
 

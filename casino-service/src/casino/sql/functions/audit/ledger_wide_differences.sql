@@ -34,6 +34,14 @@ begin atomic
     join casino.wallets as wallet using (ledger_id, wallet_id)
     where ledger_id = p_ledger_id and session.player_id <> wallet.player_id
     union all
+    -- Two at one position: a page of the feed may end between them, and the next one begins behind both.
+    select 'feed_position_is_taken_once', p_ledger_id, null, min(transaction_id), 'one transaction at ' || feed_position,
+        string_agg(transaction_id, ', ' order by transaction_id)
+    from casino.transactions
+    where ledger_id = p_ledger_id and kind <> 'deposit'
+    group by feed_position
+    having count(*) > 1
+    union all
     select 'event_tells_of_a_transaction', p_ledger_id, event.wallet_id, event.transaction_id,
         coalesce(told.event_type || ' ' || told.amount_minor || ' ' || told.currency, 'no transaction'),
         event.event_type || ' ' || event.amount_minor || ' ' || event.currency

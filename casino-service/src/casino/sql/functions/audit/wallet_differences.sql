@@ -73,6 +73,7 @@ begin atomic
             entry.*, lag(sequence_no, 1, 0::bigint) over chain as sequence_before,
             lag(balance_after_minor, 1, 0::bigint) over chain as balance_before_minor,
             lag(entry_hash) over chain as hash_before,
+            max(feed_position) over (chain rows between unbounded preceding and 1 preceding) as position_before,
             case when kind = 'debit' then - amount_minor else amount_minor end as delta_minor
         from entry
         where sequence_no is not null
@@ -107,6 +108,11 @@ begin atomic
             'entry_hash_follows_from_the_one_before',
             coalesce(encode(due.entry_hash, 'hex'), 'a formula that is known'),
             coalesce(encode(walked.entry_hash, 'hex'), 'none')
+        ),
+        (
+            'feed_positions_rise_along_the_chain',
+            case when walked.feed_position <= walked.position_before then 'above ' || walked.position_before end,
+            walked.feed_position::text
         )
     ) as rule (name, expected, found)
     where rule.expected <> rule.found and (
@@ -114,12 +120,19 @@ begin atomic
         or walked.balance_after_minor <> walked.balance_before_minor + walked.delta_minor
         or due.entry_hash is null
         or walked.entry_hash is distinct from due.entry_hash
+        or walked.feed_position <= walked.position_before
     )
     union all
     -- Refusals, too: they are no entries of the chain, and somebody asked for them.
     select 'wire_transaction_has_its_signer', p_ledger_id, wallet_id, transaction_id, 'a key''s id', 'none'
     from entry
     where entry_formula > 1 and kind <> 'deposit' and coalesce(signed_by, '') = ''
+    union all
+    -- The feed begins behind 0: what stands before that is shown to nobody, a refusal neither.
+    select 'wire_transaction_is_in_the_feed', p_ledger_id, wallet_id, transaction_id, 'above 0',
+        coalesce(feed_position::text, 'none')
+    from entry
+    where kind <> 'deposit' and coalesce(feed_position, 0) <= 0
     union all
     select 'posting_moves_what_its_transaction_says', p_ledger_id, wallet_id, transaction_id,
         coalesce(said.delta_minor || ' ' || said.currency, 'no transaction'),
@@ -130,8 +143,27 @@ begin atomic
             case when state = 'refused' then 0 when kind = 'debit' then - amount_minor else amount_minor end as delta_minor
         from entry
     ) as said
-    full join (select * from posting where account = 'wallet') as moved using (wallet_id, transaction_id)
+    full join (
+        select wallet_id, transaction_id, currency, sum(amount_minor) as amount_minor
+        from posting where account = 'wallet' group by 1, 2, 3
+    ) as moved using (wallet_id, transaction_id)
     where coalesce(said.delta_minor, 0) <> coalesce(moved.amount_minor, 0) or said.currency <> moved.currency
+    union all
+    -- The other side, entry by entry: stakes and payouts are the games', a deposit came in as cash.
+    select 'house_posts_the_opposite_on_its_account', p_ledger_id, wallet_id, transaction_id,
+        coalesce(due.amount_minor || ' ' || due.currency, 'no posting') || ' on ' || account,
+        coalesce(moved.amount_minor || ' ' || moved.currency, 'no posting') || ' on ' || account
+    from (
+        select
+            wallet_id, transaction_id, currency, case kind when 'deposit' then 'house_cash' else 'house_games' end as account,
+            case when state = 'refused' then 0 when kind = 'debit' then amount_minor else - amount_minor end as amount_minor
+        from entry
+    ) as due
+    full join (
+        select wallet_id, transaction_id, account, currency, sum(amount_minor) as amount_minor
+        from posting where account <> 'wallet' group by 1, 2, 3, 4
+    ) as moved using (wallet_id, transaction_id, account)
+    where coalesce(due.amount_minor, 0) <> coalesce(moved.amount_minor, 0) or due.currency <> moved.currency
     union all
     -- A bet and what was rolled back for it, seen as one group: the bet itself, and the rollbacks that name it.
     select 'rolled_back_bet_has_its_rollback', p_ledger_id, wallet_id, bet_id,

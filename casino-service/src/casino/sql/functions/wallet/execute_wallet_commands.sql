@@ -114,8 +114,14 @@ begin
     update casino.game_sessions as session
     set
         expires_at = case when booked.session_alive then v_now + c_session_life else session.expires_at end,
-        staked_minor = session.staked_minor - case when booked.kind = 'credit' then 0 else booked.delta_minor end,
-        paid_minor = session.paid_minor + case when booked.kind = 'credit' then booked.delta_minor else 0 end,
+        staked_minor = case
+            when booked.kind = 'credit' then session.staked_minor
+            else casino.capped_sum(session.staked_minor, - booked.delta_minor)
+        end,
+        paid_minor = case
+            when booked.kind = 'credit' then casino.capped_sum(session.paid_minor, booked.delta_minor)
+            else session.paid_minor
+        end,
         open_bets = session.open_bets + booked.open_bets_delta
     from unnest(v_judged) as booked
     where session.ledger_id = p_ledger_id and session.session_id = booked.session_id

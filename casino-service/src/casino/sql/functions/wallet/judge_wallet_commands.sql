@@ -23,6 +23,8 @@ as $$
 declare
     -- No balance is above this (constraint balance_within_bounds), so that no sum of two can overflow a bigint.
     c_balance_max constant bigint := 4611686018427387904;
+    -- Where casino.capped_sum stops.
+    c_total_max constant bigint := 9223372036854775807;
 begin
     return query
     with command as materialized (
@@ -50,9 +52,14 @@ begin
             command.*, session.session_id, session.player_id as session_player_id, session.currency as session_currency,
             session.tenant_id, session.game_code, session.stake_min_minor, session.stake_max_minor,
             session.closed_at is null and session.expires_at > p_now as session_alive,
-            session.staked_minor - session.paid_minor + command.amount_minor > session.loss_limit_minor as over_loss_limit,
-            coalesce(round.paid_minor, 0) + command.amount_minor
-                > casino.win_cap(session.win_cap_minor, session.stake_max_minor) as over_win_cap,
+            -- A total at the end of its counter says no more what was lost: whoever has a limit is at it.
+            session.loss_limit_minor is not null and (
+                session.staked_minor = c_total_max or session.staked_minor::numeric - session.paid_minor
+                + command.amount_minor > session.loss_limit_minor
+            ) as over_loss_limit,
+            command.amount_minor > casino.win_cap(session.win_cap_minor, session.stake_max_minor)
+                - coalesce(round.paid_minor, 0) as over_win_cap,
+            command.amount_minor > c_total_max - coalesce(round.staked_minor, 0) as over_round_total,
             wallet.ctid as wallet_row, round.ctid as round_row, bet.ctid as bet_row,
             wallet.wallet_id, wallet.balance_minor, wallet.sequence_no, wallet.head_hash,
             wallet.blocked_at is not null as blocked,
@@ -127,7 +134,7 @@ begin
                     when over_loss_limit then 'limit_exceeded'
                     when cooling_down then 'cooldown_active'
                     when amount_minor < stake_min_minor then 'stake_too_low'
-                    when amount_minor > stake_max_minor then 'stake_too_high'
+                    when amount_minor > stake_max_minor or over_round_total then 'stake_too_high'
                     when amount_minor > balance_minor then 'insufficient_balance'
                 end
                 when kind = 'credit' then case

@@ -1,5 +1,5 @@
 -- Purpose: what is left to people: the differences of the last run that came to its end, less what was healed.
--- Outcome: their number; 0 before the first run.
+-- Outcome: their number; 0 before the first run. A run that ends in the future counts as none.
 create or replace function provider.open_differences()
 returns bigint
 language sql stable
@@ -8,7 +8,7 @@ as $$
     select coalesce((
         select found - healed
         from provider.reconciliation_runs
-        where exit_status < 2
+        where exit_status < 2 and ended_at <= provider.clock()
         order by run_id desc
         limit 1
     ), 0);

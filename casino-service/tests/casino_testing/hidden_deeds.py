@@ -1,0 +1,94 @@
+"""Deeds that leave every hash right: rows moved out of the feed, and postings moved in the house's books.
+
+Red before the rules that they name: neither the check nor reconciliation found one of the first ten.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from casino_testing.deeds import EVENT, FED, HOUSE, ONCE, POSTING, RISE, TOLD
+from casino_testing.tampering import INSERT_A_WIN, Deed
+
+FORGE_A_WIN: Final = INSERT_A_WIN + "select pg_temp.rehash('1', 8);"
+MOVE: Final = """
+    update casino.transactions set feed_position = {to} where transaction_id = '{transaction}';
+    update casino.events set feed_position = {to} where transaction_id = '{transaction}';
+"""
+SWAP: Final = """
+    create temp table swapped as
+    select transaction_id, min(feed_position) over () + max(feed_position) over () - feed_position as feed_position
+    from casino.transactions where transaction_id in ('bet', 'undone bet');
+    update casino.transactions set feed_position = -feed_position where transaction_id in ('bet', 'undone bet');
+    update casino.events set feed_position = -feed_position where transaction_id in ('bet', 'undone bet');
+    update casino.transactions as entry set feed_position = swapped.feed_position
+    from swapped where swapped.transaction_id = entry.transaction_id;
+    update casino.events as event set feed_position = swapped.feed_position
+    from swapped where swapped.transaction_id = event.transaction_id;
+"""
+TAKE_A_POSITION_TWICE: Final = """
+    drop index casino.transactions_feed;
+    alter table casino.events drop constraint events_pkey;
+""" + MOVE.format(
+    to="(select feed_position from casino.transactions where transaction_id = 'stone')", transaction="their bet"
+)
+SPLIT_THE_HOUSE: Final = """
+    update casino.postings set amount_minor = 600 where transaction_id = 'bet' and account = 'house_games';
+    insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
+    select ledger_id, wallet_id, transaction_id, 'house_cash', tenant_id, 400, currency
+    from casino.postings where transaction_id = 'bet' and account = 'house_games';
+"""
+POST_A_WIN_TWICE: Final = """
+    alter table casino.postings drop constraint postings_pkey;
+    insert into casino.postings select * from casino.postings where transaction_id = 'payout';
+    update casino.wallets set balance_minor = balance_minor + 500 where player_id = '1';
+"""
+MOVE_A_POSTING: Final = """
+    update casino.postings set account = '{to}'
+    where account = '{since}' and wallet_id = (select wallet_id from casino.wallets where player_id = '1')
+"""
+
+HIDDEN_DEEDS: Final = [
+    *(
+        Deed(
+            f"a win forged at the tail of a chain, at position {position}",
+            FORGE_A_WIN + MOVE.format(to=position, transaction="forged"),
+            frozenset({(FED, "1", "forged", 1), (RISE, "1", "forged", 1)}),
+        )
+        for position in (0, -5)
+    ),
+    Deed(
+        "a win moved out of the feed",
+        MOVE.format(to=-5, transaction="payout"),
+        frozenset({(FED, "1", "payout", 1), (RISE, "1", "payout", 1)}),
+    ),
+    Deed(
+        "a refusal moved out of the feed",
+        MOVE.format(to=-5, transaction="refused bet"),
+        frozenset({(FED, "1", "refused bet", 1)}),
+    ),
+    Deed("two bets that changed places in the feed", SWAP, frozenset({(RISE, "1", "undone bet", 1)})),
+    Deed("two transactions at one position", TAKE_A_POSITION_TWICE, frozenset({(ONCE, None, "stone", 1)})),
+    Deed(
+        "the games' takings moved to the cash",
+        MOVE_A_POSTING.format(since="house_games", to="house_cash"),
+        frozenset({(HOUSE, "1", "bet", 10)}),
+    ),
+    Deed("a stake split between two accounts of the house", SPLIT_THE_HOUSE, frozenset({(HOUSE, "1", "bet", 2)})),
+    Deed(
+        "a win posted twice and the balance with it",
+        POST_A_WIN_TWICE,
+        frozenset({(POSTING, "1", "payout", 1), (HOUSE, "1", "payout", 1)}),
+    ),
+    Deed(
+        "a deposit that the games paid",
+        MOVE_A_POSTING.format(since="house_cash", to="house_games"),
+        frozenset({(HOUSE, "1", "§opening-balance", 2)}),
+    ),
+    Deed(
+        "a win without a position",
+        "alter table casino.transactions drop constraint wire_transactions_are_fed;"
+        " update casino.transactions set feed_position = null where transaction_id = 'payout'",
+        frozenset({(FED, "1", "payout", 1), (TOLD, "1", "payout", 1), (EVENT, "1", "payout", 1)}),
+    ),
+]
