@@ -10,14 +10,14 @@ from fake_wallet import FakeWallet
 from provider_bench import serving
 from scraping import scrape
 
-from provider import open_ends
+from provider.ops import backlog
 
 
 def test_a_run_that_ends_in_the_future_is_none(
     database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: Any
 ) -> None:
     """Red before: its age stayed 0, so that nobody was called when nothing was reconciled any more."""
-    monkeypatch.setattr(open_ends, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(backlog, "FRESH_SECONDS", 0.0)
     schedule = "update provider.reconciliation_schedule set installed_at = now() + %s::interval"
     ended = (
         "insert into provider.reconciliation_runs"
