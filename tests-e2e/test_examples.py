@@ -6,7 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -35,6 +38,31 @@ def run_curl(stack: Stack, *arguments: str, secret: str | None = None, **more: s
             pytest.skip(f"this machine has no {tool}, which this example is about")
     command = ["sh", str(EXAMPLES / "signed_call.sh"), stack.casino.base_url, *arguments]
     return run(command, secret=secret or stack.casino.secret, **more)
+
+
+class NotTheWallet(BaseHTTPRequestHandler):
+    """Answers everything with a balance that nobody signed."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        body = b'{"userId":"1","balance":"999999","currency":"USD"}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def liar() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), NotTheWallet) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def expected_balance(session: GameSession) -> dict[str, str]:
@@ -79,6 +107,46 @@ def test_curl_explains_a_401(stack: Stack, secret: str | None, more: dict[str, s
     assert (finished.returncode, finished.stdout) == (2, "")
     assert f"401 {code}" in finished.stderr
     assert cure in finished.stderr
+
+
+EXAMPLES_WITHOUT = [
+    ("sh signed_call.sh", "POST /casino/getBalance {}", "CASINO_SECRET"),
+    ("python3 signing_client_15_lines.py", "token 1", "CASINO_SECRET"),
+    ("python3 your_own_provider.py", "0", "CASINO_SECRET"),
+    ("python3 your_own_provider.py", "0", "PROVIDER_SECRET"),
+    ("node your_own_provider.mjs", "0", "CASINO_SECRET"),
+    ("node your_own_provider.mjs", "0", "PROVIDER_SECRET"),
+]
+
+
+@pytest.mark.parametrize("value", [None, ""], ids=["not set", "empty"])
+@pytest.mark.parametrize(("example", "arguments", "absent"), EXAMPLES_WITHOUT)
+def test_an_example_without_its_secret_asks_for_it_and_believes_nobody(
+    liar: str, example: str, arguments: str, absent: str, value: str | None
+) -> None:
+    runner, script = example.split()
+    if shutil.which(runner) is None:
+        pytest.skip(f"this machine has no {runner}")
+    environment = {"PATH": os.environ["PATH"], "CASINO_SECRET": "one-secret", "PROVIDER_SECRET": "another-secret"}
+    del environment[absent]
+    if value is not None:
+        environment[absent] = value
+    command = [runner, str(EXAMPLES / script), liar, *arguments.split()]
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert finished.stdout == ""
+    assert finished.returncode == 2 if runner == "sh" else finished.returncode != 0
+    assert len(finished.stderr.splitlines()) == 1
+    assert absent in finished.stderr
+
+
+@pytest.mark.parametrize("broken", ["exit 1", "true"])
+def test_curl_believes_nobody_when_openssl_makes_no_signature(liar: str, tmp_path: Path, broken: str) -> None:
+    openssl = tmp_path / "openssl"
+    openssl.write_text(f"#!/bin/sh\n[ $1 = rand ] && echo abc && exit\n{broken}\n")
+    openssl.chmod(0o755)
+    command = ["sh", str(EXAMPLES / "signed_call.sh"), liar, "POST", BALANCE, '{"userId":"1"}']
+    finished = run(command, secret="one-secret", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert (finished.returncode, finished.stdout) == (2, "")
 
 
 def test_the_short_example_has_fifteen_lines_of_code() -> None:

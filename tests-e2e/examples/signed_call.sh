@@ -7,6 +7,11 @@
 # CLOCK_OFFSET=<seconds> is added to this machine's time. KEY_ID=<id> names another key than main.
 set -eu
 
+if [ -z "${CASINO_SECRET:-}" ]; then # without it no answer can be believed
+    echo "Set CASINO_SECRET to the secret that the operator gave you." >&2
+    exit 2
+fi
+
 sha256() { openssl dgst -sha256 -r | cut -d' ' -f1; }
 mac() { openssl dgst -sha256 -hmac "$CASINO_SECRET" -r | cut -d' ' -f1; }
 member() { sed -n "s/.*\"$1\": *\"\{0,1\}\([a-zA-Z0-9_]*\).*/\1/p" "$answer"; }
@@ -27,7 +32,7 @@ status=$(curl -sS --max-time 8 -o "$answer" -D "$head" -w '%{http_code}' -X "$me
 signature=$(tr -d '\r' <"$head" | sed -n 's/^x-casino-signature: //p')
 their_t=$(printf %s "$signature" | sed 's/^t=\([0-9]*\),.*/\1/')
 expected=$(printf 'v1-response\n%s\n%s\n%s\n%s' "$their_t" "$n" "$status" "$(sha256 <"$answer")" | mac)
-[ "${signature##*v1=}" = "$expected" ] && signed=yes || signed=no
+[ -n "$expected" ] && [ "${signature##*v1=}" = "$expected" ] && signed=yes || signed=no
 
 if [ "$status" = 401 ]; then
     echo "401 $(member code), signed: $signed" >&2

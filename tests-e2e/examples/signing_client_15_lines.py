@@ -7,12 +7,12 @@ import hashlib, hmac, json, os, secrets, sys, time, urllib.request
 
 
 def mac(*lines: str) -> str:
-    return hmac.new(os.environ["CASINO_SECRET"].encode(), "\n".join(lines).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), "\n".join(lines).encode(), hashlib.sha256).hexdigest()
 
 
-wallet, session_token, user_id = sys.argv[1:]
+secret, wallet, who = os.environ.get("CASINO_SECRET") or sys.exit("Set CASINO_SECRET."), sys.argv[1], sys.argv[2:]
 path, t, n = "/casino/getBalance", str(int(time.time())), secrets.token_hex(16)
-body = json.dumps({"sessionToken": session_token, "userId": user_id}).encode()
+body = json.dumps(dict(zip(("sessionToken", "userId"), who, strict=True))).encode()
 v1 = mac("v1", t, n, "POST", path, hashlib.sha256(body).hexdigest())
 headers = {"content-type": "application/json", "x-casino-signature": f"t={t},n={n},k=main,v1={v1}"}
 

@@ -222,6 +222,11 @@ export async function serve(port, secret, host = "127.0.0.1") {
 async function main(casinoUrl, port, userId = "1") {
   const show = (step, { status, content, replayed = false }) =>
     console.log(JSON.stringify({ step, status, replayed, content }));
+  for (const name of ["CASINO_SECRET", "PROVIDER_SECRET"]) {
+    if (process.env[name]) continue;
+    console.error(`Set ${name}.`);
+    process.exit(2);
+  }
   const wallet = new Wallet(casinoUrl, { main: process.env.CASINO_SECRET });
   const { launches, server } = await serve(Number(port), process.env.PROVIDER_SECRET, process.env.LISTEN_HOST);
   // What a player's own client does; outside demo mode it sends `authorization: Bearer …`.

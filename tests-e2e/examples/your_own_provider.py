@@ -217,8 +217,11 @@ def main(casino_url, port, user_id="1"):
     def show(step, status, content, replayed=False):
         print(json.dumps({"step": step, "status": status, "replayed": replayed, "content": content}))
 
-    wallet = Wallet(casino_url, {"main": os.environ["CASINO_SECRET"]})
-    serve(int(port), os.environ["PROVIDER_SECRET"], os.environ.get("LISTEN_HOST", "127.0.0.1"))
+    def secret(name):
+        return os.environ.get(name) or sys.exit(f"Set {name}.")
+
+    wallet, provider_secret = Wallet(casino_url, {"main": secret("CASINO_SECRET")}), secret("PROVIDER_SECRET")
+    serve(int(port), provider_secret, os.environ.get("LISTEN_HOST", "127.0.0.1"))
     status, launched = launch_game(casino_url, user_id)
     show("launch", status, {name: value for name, value in launched.items() if name != "sessionToken"})
     if status != 201:
