@@ -1,4 +1,4 @@
-"""The command line: migrate, after-restore, seed-demo, serve, and the commands of auditing and of keys."""
+"""The command line: migrate, after-restore, seed-demo, serve, and the commands of installing, auditing and of keys."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 import structlog
 
 from casino.audit.commands import check_ledger_command, transaction_command
+from casino.installation import add_game_command, add_player_command, create_tenant_command, set_win_cap_command
 from casino.key_commands import keys_command, revoke_key_command
 from casino.players.commands import revoke_tokens_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
@@ -28,6 +29,10 @@ def main() -> None:
         click.echo(f"casino: ignored {', '.join(IGNORED)}: CASINO_DATABASE_URL says how to connect", err=True)
 
 
+main.add_command(create_tenant_command)
+main.add_command(add_game_command)
+main.add_command(set_win_cap_command)
+main.add_command(add_player_command)
 main.add_command(check_ledger_command)
 main.add_command(transaction_command)
 main.add_command(keys_command)
