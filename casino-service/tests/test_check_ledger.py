@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from casino_testing.copies import copied_database
 from casino_testing.deeds import DEEDS as SHOWN_DEEDS
-from casino_testing.hidden_deeds import HIDDEN_DEEDS
+from casino_testing.hidden_deeds import HIDDEN_DEEDS, UNFOUND_DEEDS
 from casino_testing.tampering import Deed, do, play
 from click.testing import CliRunner, Result
 
@@ -23,6 +23,7 @@ from casino.audit import ledger_check
 from casino.audit.heads import RecordedHead
 from casino.audit.ledger_check import Examination, examine
 from casino.audit.snapshot import CannotRead, books_at_one_moment
+from casino.migrate import migrate
 from local_stack.testing import CloneDatabase, PostgresServer
 
 DEEDS = [*SHOWN_DEEDS, *HIDDEN_DEEDS]
@@ -94,6 +95,15 @@ def test_a_deed_is_found_by_its_traces_and_nothing_else_is_reported(
     assert deed.found | deed.by_a_recorded_head, "a deed that nobody finds"
 
 
+@pytest.mark.parametrize("name", UNFOUND_DEEDS)
+def test_what_the_documents_say_that_nothing_here_finds_is_not_found(
+    books: str, heads: list[RecordedHead], name: str
+) -> None:
+    """A rule that finds one of these is welcome: then SECURITY.md has to say so."""
+    do(books, Deed(name, UNFOUND_DEEDS[name], frozenset()))
+    assert said(look(books, *heads)) == set()
+
+
 def test_the_deeds_are_many_and_each_rule_finds_one(books: str) -> None:
     assert len({deed.name for deed in DEEDS}) == len(DEEDS) >= 12
     with psycopg.connect(books) as connection:
@@ -104,6 +114,25 @@ def test_the_deeds_are_many_and_each_rule_finds_one(books: str) -> None:
     assert row is not None
     named = set(re.findall(r"'([a-z]+(?:_[a-z]+){2,})'", row[0]))
     assert {rule for deed in DEEDS for rule, *_ in deed.found} == named
+
+
+def test_rules_that_were_replaced_say_nothing_and_a_release_brings_its_own_back(books: str) -> None:
+    """What SECURITY.md tells whoever does not trust the functions in a database."""
+    do(books, DEEDS[0])
+    with psycopg.connect(books) as connection:
+        for name in ("wallet_differences", "ledger_wide_differences"):
+            row = connection.execute(
+                "select pg_get_functiondef(oid) from pg_proc where proname = %s", [name]
+            ).fetchone()
+            assert row is not None
+            head = row[0].split("BEGIN ATOMIC")[0]
+            nothing = "select null::text, 1, 1::bigint, null::text, null::text, null::text where false;"
+            connection.execute(f"{head} begin atomic {nothing} end".encode())
+    assert said(look(books)) == set()
+    with psycopg.connect(books) as connection:
+        connection.execute("delete from casino.applied_sql")
+    migrate(books)
+    assert said(look(books)) == DEEDS[0].found
 
 
 def test_a_whole_ledger_is_called_whole(books: str, heads: list[RecordedHead], tmp_path: Path) -> None:

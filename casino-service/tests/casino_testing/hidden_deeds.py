@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from casino_testing.deeds import EVENT, FED, HOUSE, ONCE, POSTING, RISE, TOLD
-from casino_testing.tampering import INSERT_A_WIN, Deed
+from casino_testing.deeds import EVENT, FED, HEAD, HOUSE, ONCE, POSTING, RISE, TOLD
+from casino_testing.tampering import BET, INSERT_A_WIN, Deed
 
 FORGE_A_WIN: Final = INSERT_A_WIN + "select pg_temp.rehash('1', 8);"
 MOVE: Final = """
@@ -46,6 +46,26 @@ POST_A_WIN_TWICE: Final = """
 MOVE_A_POSTING: Final = """
     update casino.postings set account = '{to}'
     where account = '{since}' and wallet_id = (select wallet_id from casino.wallets where player_id = '1')
+"""
+
+REMOVE_A_WALLET: Final = "".join(
+    f"delete from casino.{table} where wallet_id = (select wallet_id from casino.wallets where player_id = '2');"
+    for table in ("postings", "events", "transactions", "rounds", "tombstones", "attempts", "game_sessions", "wallets")
+)
+INVENT_A_DEPOSIT: Final = """
+    insert into casino.transactions (
+        ledger_id, wallet_id, transaction_id, tenant_id, kind, amount_minor, currency, state, balance_after_minor,
+        sequence_no, entry_formula, entry_hash, request_id, recorded_at
+    )
+    select ledger_id, wallet_id, 'gift', tenant_id, 'deposit', 5000, currency, 'committed', balance_minor + 5000,
+        sequence_no + 1, 2, sha256(''), 'x', now()
+    from casino.wallets where player_id = '2';
+    insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
+    select ledger_id, wallet_id, 'gift', side.account, tenant_id, side.amount, 'USD'
+    from casino.wallets cross join (values ('wallet', 5000), ('house_cash', -5000)) as side (account, amount)
+    where player_id = '2';
+    update casino.wallets set balance_minor = balance_minor + 5000, sequence_no = sequence_no + 1 where player_id = '2';
+    select pg_temp.rehash('2', 3);
 """
 
 HIDDEN_DEEDS: Final = [
@@ -91,4 +111,19 @@ HIDDEN_DEEDS: Final = [
         " update casino.transactions set feed_position = null where transaction_id = 'payout'",
         frozenset({(FED, "1", "payout", 1), (TOLD, "1", "payout", 1), (EVENT, "1", "payout", 1)}),
     ),
+    Deed(
+        "a wallet that is gone with all that it left",
+        REMOVE_A_WALLET,
+        frozenset(),
+        frozenset({(HEAD, "2", "their bet", 1)}),
+    ),
 ]
+
+UNFOUND_DEEDS: Final = {
+    "a win forged at the tail, inside the feed": FORGE_A_WIN,
+    "a deposit invented at the tail": INVENT_A_DEPOSIT,
+    "attempts removed": "delete from casino.attempts",
+    "another reason and another arrival": BET.format("reason = 'x', received_at = now(), clock_skew_seconds = 9"),
+    "another loss limit": "update casino.game_sessions set loss_limit_minor = null, stake_max_minor = 1",
+}
+"""What the casino's books alone do not show. SECURITY.md says so, and that reconciliation finds the first."""
