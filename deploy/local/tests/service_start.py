@@ -13,7 +13,8 @@ from serving import eventually
 
 from local_stack.ports import free_port
 
-START_SECONDS = 60
+START_SECONDS = 150
+"""Only against waiting for ever: with all of Python's checks on, a busy machine takes more than a minute."""
 SAME_PROGRAMS = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 
 
