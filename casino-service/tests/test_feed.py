@@ -9,6 +9,7 @@ import msgspec
 from casino_testing.processes import WAIT_SECONDS_MAX, book_in, databases, held_transaction, ledgers, until_answered
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet
+from starlette.datastructures import QueryParams
 
 from casino.callbacks.feed import Feed
 from casino.db import Database
@@ -20,7 +21,7 @@ def feed_of(tenant: Tenant, database: Database) -> Feed:
 
 
 async def read_page(feed: Feed, after: str, limit: int = 1_000) -> tuple[list[dict[str, Any]], str]:
-    response = await feed.page({"after": after, "limit": str(limit)})
+    response = await feed.page(QueryParams({"after": after, "limit": str(limit)}))
     content = msgspec.json.decode(bytes(response.body))
     return content["transactions"], content["next"]
 
