@@ -78,11 +78,16 @@ def test_a_provider_whose_clock_is_off_by_minutes_corrects_itself_and_plays(
 
 def test_a_provider_beyond_ten_minutes_plays_nothing_and_loses_nothing(start_stack: StartStack, tmp_path: Path) -> None:
     """Row C1. A time so far off is not believed, although it is signed; when the clock is right again, play goes on."""
-    clock = false_clock(tmp_path, 3600)
+    clock = false_clock(tmp_path)
     stack = start_stack(provider_settings=clock.environment)
     player = stack.open_player()
+    clock.step(3600)
+    until(lambda: not stack.provider_process.is_ready(), "it is not ready with such a clock")
+    ready = stack.client.get(f"{stack.provider.base_url}/health/ready")
+    assert ready.json()["missing"] == "clock"
     assert stack.simulate(player).verdict == (502, "provider_unreachable")
     clock.step(0)
+    until(stack.provider_process.is_ready, "it is ready with the right time")
     until(lambda: stack.simulate(player).content.get("passed") is True, "a round with the right time")
     require_agreement(stack.books)
 

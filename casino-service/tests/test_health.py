@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import psycopg
 import pytest
 from casino_testing.edge import Service, serving
 from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX, Wire
+from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from psycopg import sql
 
+from casino import health
+from casino.db import Database
 from casino.revisions import expected_revision
 from local_stack.testing import PostgresServer, create_database, drop_database
 
@@ -140,3 +144,18 @@ async def test_a_login_without_the_applications_role_is_of_no_use(
             assert await ready(service) == (503, {"status": "not_ready", "demo": True, "missing": "database"})
     finally:
         tenant.sql(f"drop role {name}")
+
+
+@pytest.mark.parametrize(("off_seconds", "missing"), [(119, None), (121, "clock"), (-359, None), (-362, "clock")])
+async def test_a_clock_that_left_the_databases_is_not_ready(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, off_seconds: int, missing: str | None
+) -> None:
+    """Beyond that every signature would be `nonce_replay`, which says nothing of a clock."""
+    settings = settings_of(tenant)
+    database = Database(settings)
+    await database.open()
+    try:
+        monkeypatch.setattr(health.time, "time", lambda: time.time_ns() / 1e9 + off_seconds)
+        assert await health.find_missing(database, expected_revision(), settings) == missing
+    finally:
+        await database.close()

@@ -137,7 +137,6 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         log.info("service_stopped")
 
     app = Starlette(
-        routes=[Dispatch()],
         middleware=_middleware(
             settings, table, admission, metrics, verifier=Verifier(casino_keys, nonces), signer=Signer(casino_keys)
         ),
@@ -181,6 +180,7 @@ def _middleware(
         ),
         Middleware(Authenticate, guards={SIGNED: signed, PLAYER: player}, admission=admission, errors=ERRORS),
         Middleware(RenderErrors, errors=ERRORS, codes=ANSWERS_TO),
+        Middleware(Dispatch),
     ]
 
 

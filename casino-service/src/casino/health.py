@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 import psycopg
@@ -11,11 +12,17 @@ from casino.settings import Settings
 from casino.wallet.queries import RESTORE_UNFINISHED
 
 MIGRATED_TO: Final = "select version_num from casino.alembic_version"
-FIND_TENANT: Final = "select from casino.ledgers where ledger_id = %s::integer and tenant_id = %s::text"
+FIND_TENANT: Final = """
+    select extract(epoch from casino.clock())::float8 from casino.ledgers
+    where ledger_id = %s::integer and tenant_id = %s::text
+"""
+CLOCK_AHEAD_MAX_SECONDS: Final = 120
+CLOCK_BEHIND_MAX_SECONDS: Final = 360
+"""Beyond this distance from the database's time every signature counts as used before: its nonce cannot be kept."""
 
 
 async def find_missing(database: Database, expected_revision: str, settings: Settings) -> str | None:
-    """`database`, `migrations`, `after_restore` or `tenant`; None when nothing is missing."""
+    """`database`, `migrations`, `after_restore`, `tenant` or `clock`; None when nothing is missing."""
     try:
         rows = await database.call(MIGRATED_TO)
         # A newer schema serves older code too: migrations come first in a rolling deployment.
@@ -29,4 +36,7 @@ async def find_missing(database: Database, expected_revision: str, settings: Set
         return "migrations"
     except (Overloaded, OutcomeUnknown, psycopg.Error):
         return "database" if database.refusal() is None else "after_restore"
-    return None if known else "tenant"
+    if not known:
+        return "tenant"
+    is_near = -CLOCK_BEHIND_MAX_SECONDS <= time.time() - known[0][0] <= CLOCK_AHEAD_MAX_SECONDS
+    return None if is_near else "clock"

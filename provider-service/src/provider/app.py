@@ -84,6 +84,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         Middleware(RequestContext, errors=ERRORS, budget_seconds=settings.call_seconds, observe=observe),
         Middleware(Authenticate, guards={SIGNED: signed}, admission=admission, errors=ERRORS),
         Middleware(RenderErrors, errors=ERRORS, codes=ANSWERS_TO),
+        Middleware(Dispatch),
     ]
 
     @asynccontextmanager
@@ -106,7 +107,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             yield {EARLY_ANSWER: early_answer(table, admission), **listeners.state()}
             log.info("provider_stopping")
 
-    app = Starlette(routes=[Dispatch()], middleware=middleware, lifespan=lifespan)
+    app = Starlette(middleware=middleware, lifespan=lifespan)
     app.state.table = table
     return app
 

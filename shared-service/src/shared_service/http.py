@@ -181,20 +181,12 @@ class RenderErrors:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        has_begun = False
-
-        async def noting(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, send)
         except ClientGone:
             refusals_of_strangers.info("client_gone")
         except Exception as error:
-            if has_begun:
-                raise
+            # Where an answer has begun already, the server refuses a second one, and closes the connection.
             await send_answer(send, self._answer_to(error, scope))
 
     def _answer_to(self, error: Exception, scope: Scope) -> Answer:

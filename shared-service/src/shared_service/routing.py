@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, request_response
+from starlette.routing import request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared_service.errors import Refused
@@ -238,17 +238,12 @@ class FindRoute:
         await self._app(scope, receive, send)
 
 
-class Dispatch(BaseRoute):
-    """The one route of the application: hands a request to the endpoint of the route that was found."""
+class Dispatch:
+    """The innermost middleware: hands a request to the endpoint of its route. The application's router sees none."""
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Every request matches: its route was found before."""
-        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        await route_of(scope).endpoint(scope, receive, send)
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
-        """No address is made from a name."""
-        raise NotImplementedError(name)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        await (route_of(scope).endpoint if scope["type"] == "http" else self._app)(scope, receive, send)

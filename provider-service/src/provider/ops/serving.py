@@ -3,17 +3,19 @@
 The wallet is not part of readiness: a provider whose wallet is away still has work to finish.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
 from provider.db import DATABASE_AWAY, Pool
-from provider.ops.nonces import PostgresNonceStore
+from provider.ops.nonces import CLOCK_OFF_MAX_SECONDS, PostgresNonceStore
 from provider.settings import Settings
 from provider.sql.versions import expected_version
 from provider.wallet_client.health import STEP_SECONDS, HealthReport, Status, WalletHealth
@@ -25,6 +27,8 @@ from shared_service.loops import BackgroundLoop
 from shared_service.routing import OPS, OpsListener, Route, ops_listener, route
 from shared_service.scrape import Scrape
 from shared_service.sockets import CONNECTION_CAPS
+
+_LOOK: Final = "select version_num, extract(epoch from provider.clock())::float8 from provider.alembic_version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +95,16 @@ def loops(
 
 
 async def find_missing(pool: Pool, expected_version: str) -> str | None:
-    """`database` or `migrations`; None when nothing is missing."""
+    """`database`, `migrations` or `clock`; None when nothing is missing."""
     try:
         async with pool.connection() as connection:
-            row = await (await connection.execute("select version_num from provider.alembic_version")).fetchone()
+            row = await (await connection.execute(_LOOK)).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
         return "migrations"
     except DATABASE_AWAY:
         return "database"
     # A newer schema serves older code too: migrations come first in a rolling deployment.
-    return None if row is not None and row[0] >= expected_version else "migrations"
+    if row is None or row[0] < expected_version:
+        return "migrations"
+    # Further off, every signature counts as used before: its nonce cannot be kept.
+    return None if abs(time.time() - row[1]) <= CLOCK_OFF_MAX_SECONDS else "clock"
