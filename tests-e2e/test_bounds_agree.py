@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.datastructures import QueryParams
 
 from casino import decoding, money
 from casino.callbacks import feed as casino_feed
@@ -104,7 +105,10 @@ def test_every_row_that_the_wallet_may_hold_is_read_from_its_feed(
 def test_both_take_the_same_cursors(position: int | str) -> None:
     text = str(position)
     try:
-        taken = casino_feed._number({"after": text}, "after", default=-1, least=0, most=casino_feed.CURSOR_MAX) >= 0
+        taken = (
+            casino_feed._number(QueryParams({"after": text}), "after", default=-1, least=0, most=casino_feed.CURSOR_MAX)
+            >= 0
+        )
     except Refused:
         taken = False
     assert feed._is_cursor(text) == taken
