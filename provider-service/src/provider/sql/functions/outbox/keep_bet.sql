@@ -2,7 +2,7 @@
 -- A bet in doubt ends here: refused when the wallet never knew its session; otherwise it is taken to stand, which is
 -- what reconciliation then reports with the rollback's difference. A bet that we know committed stays what it is, and
 -- a wallet that never heard of it contradicts us.
--- Locks: the bet.
+-- Locks: none of its own. The caller holds the bet: provider.lock_around.
 create or replace function provider.keep_bet(
     p_original_transaction_id uuid,
     p_rollback_transaction_id uuid,
@@ -17,11 +17,7 @@ declare
 begin
     select t.* into v_bet
     from provider.wallet_transactions as t
-    where t.transaction_id = p_original_transaction_id and t.kind = 'debit'
-    for no key update;
-    if not found then
-        return;
-    end if;
+    where t.transaction_id = p_original_transaction_id and t.kind = 'debit';
     if v_bet.state = 'pending' then
         update provider.wallet_transactions
         set state = case when p_never_known then 'refused' else 'committed' end,

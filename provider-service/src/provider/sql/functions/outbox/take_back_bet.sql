@@ -1,7 +1,7 @@
 -- Purpose: end the bet of a rollback that the wallet accepted.
 -- A bet that these books hold settled contradicts the wallet: the rollback is marked as a difference. A bet that was
 -- refused, or that never was, has nothing to take back.
--- Locks: the bet.
+-- Locks: none of its own. The caller holds the bet: provider.lock_around.
 create or replace function provider.take_back_bet(p_original_transaction_id uuid, p_rollback_transaction_id uuid)
 returns void
 language plpgsql
@@ -12,8 +12,7 @@ declare
 begin
     select t.state into v_bet_state
     from provider.wallet_transactions as t
-    where t.transaction_id = p_original_transaction_id and t.kind = 'debit'
-    for no key update;
+    where t.transaction_id = p_original_transaction_id and t.kind = 'debit';
     if v_bet_state in ('pending', 'committed') then
         update provider.wallet_transactions
         set state = 'rolled_back', due_at = null, ended_at = provider.clock()
