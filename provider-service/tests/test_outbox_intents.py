@@ -92,7 +92,13 @@ def test_a_bet_waits_for_its_own_session_alone(database_url: str) -> None:
         elsewhere = await sent(desk, desk.call("debit", round_id=other))
         await desk.books.write_outcome(elsewhere, called(OK))
         await desk.books.write_intent(dataclasses.replace(paying(desk, elsewhere), round_id=other))
+        await sent(desk, desk.call("debit", round_id=await another_round(desk)))  # it is in flight
         await desk.debit(OK)
+        await desk.books.void_round(desk.round_id, "test")
+        for due in await desk.books.claim_due(10):
+            await desk.books.write_outcome(due.opened("token", fresh_request_id="r"), called(OK))
+        opened = await desk.books.open_round(uuid.uuid4(), desk.session_id, kind="scripted", request_id="r")
+        assert opened == "opened"
         return await refusal_of(sent(desk, desk.call("debit", round_id=uuid.uuid4())))
 
     assert at_desk(database_url, work) == "session_not_found"

@@ -7,14 +7,20 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from books_desk import OK, Desk, at_desk, paying, undoing
+from books_desk import LOST, OK, Desk, at_desk, called, paying, undoing
 from provider_bench import rows
 from test_outbox import plant_abandoned_rounds
+from test_outbox_intents import another_round
 
 from provider.ops import nonces
 
 LOCK_TIMEOUT = "set lock_timeout = '100ms'"
 """A call that passes over locked rows waits for no lock, so this bound never ends it."""
+
+
+LEASED = """
+    update provider.wallet_transactions set due_at = clock_timestamp() + interval '1 hour' where transaction_id = %s
+"""
 
 
 class Taking(NamedTuple):
@@ -108,8 +114,8 @@ def test_the_longest_due_goes_first_and_no_more_than_the_limit(owner_url: str, t
     age = f"update provider.{taking.table} set {due} = {due} - make_interval(mins => %s) where {key} = %s"
     everything = f"select * from provider.{taking.table}"
     with psycopg.connect(owner_url) as recovery:
-        for place, index in enumerate((3, 1, 4, 0, 2)):
-            recovery.execute(age.encode(), (50 - 10 * place, keys[index]))
+        for index, minutes in enumerate((20, 40, 10, 50, 30)):  # they lie in the table in another order
+            recovery.execute(age.encode(), (minutes, keys[index]))
         recovery.commit()
         before = rows(owner_url, everything)
         recovery.execute("set enable_indexscan = off")  # it would bring them in this order by chance
@@ -117,6 +123,53 @@ def test_the_longest_due_goes_first_and_no_more_than_the_limit(owner_url: str, t
         recovery.commit()
         after = rows(owner_url, everything)
         assert {row[key] for row in before if row not in after} == {keys[3], keys[1]}
+
+
+def test_only_what_waits_for_its_next_attempt_is_hastened(database_url: str, owner_url: str) -> None:
+    """A bet or a payout that somebody is sending has a lease: without it the bet would be given up."""
+
+    async def work(desk: Desk) -> tuple[int, list[Any]]:
+        bet = await desk.debit(OK)
+        waiting, sending = paying(desk, bet), paying(desk, bet)
+        await desk.books.write_intent(waiting)
+        await desk.books.write_outcome(waiting, called(LOST))
+        await desk.books.write_intent(sending)
+        await desk.books.write_intent(desk.call("debit", round_id=await another_round(desk)))
+        with psycopg.connect(owner_url) as connection:
+            connection.execute(LEASED, (waiting.transaction_id,))
+            row = connection.execute("select provider.hasten_due(10)").fetchone()
+        assert row is not None
+        due = await desk.books.claim_due(10)
+        return row[0], [call.transaction_id == waiting.transaction_id for call in due]
+
+    assert at_desk(database_url, work) == (1, [True])
+
+
+def test_a_round_whose_lease_runs_is_not_abandoned(database_url: str, owner_url: str) -> None:
+    async def work(desk: Desk) -> tuple[int, int]:
+        bet = await desk.debit(OK)
+        early = await desk.books.end_abandoned_rounds(10)
+        await desk.books.write_intent(paying(desk, bet))
+        await desk.end_leases()
+        return early, await desk.books.end_abandoned_rounds(10)
+
+    assert at_desk(database_url, work) == (0, 1)
+    (lease,) = rows(owner_url, "select state, lease_until > clock_timestamp() as runs from provider.rounds")
+    assert lease == {"state": "open", "runs": True}, "it is looked at again after a whole lease"
+
+
+def test_an_abandoned_round_waits_for_its_payouts_alone(database_url: str, owner_url: str) -> None:
+    async def work(desk: Desk) -> None:
+        bet = await desk.debit(OK)
+        paid = paying(desk, bet)
+        await desk.books.write_intent(paid)
+        await desk.books.write_outcome(paid, called(OK))
+        await desk.books.write_intent(undoing(desk, bet))
+        await desk.end_leases()
+        await desk.books.end_abandoned_rounds(10)
+
+    at_desk(database_url, work)
+    assert rows(owner_url, "select state from provider.rounds") == [{"state": "settled"}]
 
 
 @pytest.mark.parametrize("kind", ["credit", "rollback"])

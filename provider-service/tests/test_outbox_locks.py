@@ -195,3 +195,21 @@ def test_a_rollback_that_a_game_asks_for_locks_its_round_before_it_writes(databa
             return str(ended), str(await asked)
 
     assert at_desk(database_url, work) == ("voided", "already_recorded")
+
+
+def test_a_run_that_begins_sees_the_one_before_it_even_if_that_has_ended(owner_url: str) -> None:
+    """One run for each night, over any number of processes."""
+    begin = ("begin_run('test', true, 60, '2999-01-01', 3, 0)", ())
+    end = "select provider.end_run(max(run_id), null) from provider.reconciliation_runs"
+
+    async def work() -> Any:
+        connect = psycopg.AsyncConnection.connect
+        async with await connect(owner_url) as one, await connect(owner_url) as other:
+            assert await execute(one, begin) is not None
+            await one.execute(end.encode())
+            answer = asyncio.create_task(execute(other, begin))
+            await until(lambda: answer.done() or rows(owner_url, WAITING))
+            await one.commit()
+            return await answer
+
+    assert asyncio.run(work()) is None

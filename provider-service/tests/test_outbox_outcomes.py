@@ -208,6 +208,33 @@ def test_a_rollback_of_a_payout_leaves_the_payout_as_it_is(database_url: str, ow
     assert (row["state"], row["ended_at"]) == ("pending", None)
 
 
+def test_a_round_that_is_voided_gives_up_the_bet_in_flight_at_once(database_url: str, owner_url: str) -> None:
+    async def work(desk: Desk) -> uuid.UUID:
+        bet = await desk.debit()
+        await desk.books.void_round(desk.round_id, "test")
+        (due,) = await desk.books.claim_due(10)
+        assert due.original_transaction_id == bet.transaction_id
+        return bet.transaction_id
+
+    assert row_of(owner_url, at_desk(database_url, work))["in_doubt_at"] is not None
+
+
+def test_a_round_ends_once_and_keeps_its_first_end(database_url: str, owner_url: str) -> None:
+    ends = "select ended_code, ended_at from provider.rounds"
+
+    async def work(desk: Desk) -> list[dict[str, Any]]:
+        bet = await desk.debit(OK)
+        first, second = [await sent(desk, paying(desk, bet, end_round=True)) for _ in range(2)]
+        await desk.books.write_outcome(first, called(CONTRADICTION))
+        before = rows(owner_url, ends)
+        await desk.books.write_outcome(second, called(OK))
+        return before
+
+    before = at_desk(database_url, work)
+    assert before[0]["ended_code"] == "payout_refused"
+    assert rows(owner_url, ends) == before
+
+
 @pytest.mark.parametrize(("outcome", "ended"), [(OK, "paid"), (CONTRADICTION, "payout_refused")])
 def test_a_round_says_how_its_payout_ended_it(database_url: str, owner_url: str, outcome: Any, ended: str) -> None:
     async def work(desk: Desk) -> None:
