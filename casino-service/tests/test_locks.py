@@ -100,6 +100,17 @@ def test_two_callers_never_hold_one_wallet_and_neither_waits(
     assert lock(other, tenant, one, three, two) == [one, two, three]
 
 
+def test_a_wallet_of_another_ledger_is_never_taken(
+    tenant: Tenant, shared_database: str, other: HeldTransaction
+) -> None:
+    stranger = Tenant.fresh(shared_database)
+    theirs = stranger.open_player("theirs")
+    assert lock(other, tenant, theirs) == []
+    assert lock(other, stranger, theirs) == [theirs]
+    other.rollback()
+    stranger.close()
+
+
 def test_a_wallet_is_taken_before_its_row_is(tenant: Tenant, held: HeldTransaction, other: HeldTransaction) -> None:
     """The advisory lock excludes by itself: it is taken before the row's lock gives the transaction its number."""
     newest = tenant.open_player("newest")
