@@ -17,12 +17,12 @@ from casino.installation import add_game_command, add_player_command, create_ten
 from casino.key_commands import keys_command, revoke_key_command
 from casino.players.commands import revoke_tokens_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
-from shared_service import postgres_session
+from shared_service.command_line import Commands
 from shared_service.connection_caps import TooFewFiles, hold_open_files
 from shared_service.log import configure_logging
 
 
-@click.group()
+@click.group("casino", cls=Commands)
 def main() -> None:
     """The operator's wallet and platform."""
     if IGNORED:
@@ -49,7 +49,7 @@ def migrate() -> None:
     try:
         if newer := run(_owner_url()):
             click.echo(f"casino: {newer}")
-    except (SchemaUnknown, postgres_session.DatabaseUnfit) as error:
+    except SchemaUnknown as error:
         sys.exit(f"casino: {error}")
 
 
@@ -73,10 +73,7 @@ def seed_demo(*, only_in_demo_mode: bool) -> None:
 
     if only_in_demo_mode and not _command_settings().demo:
         return
-    try:
-        run(_owner_url())
-    except postgres_session.DatabaseUnfit as error:
-        sys.exit(f"casino: {error}")
+    run(_owner_url())
 
 
 @main.command()

@@ -18,12 +18,6 @@ from shared_service import postgres_session
 OWNER_ROLE: Final = "casino_owner"
 CONNECT_TIMEOUT_SECONDS: Final = 5
 LOCK_TIMEOUT_SECONDS: Final = 60
-NOT_MIGRATED: Final = (
-    psycopg.errors.UndefinedFunction,
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.InvalidSchemaName,
-)
 MOVE_FEED_AHEAD: Final = """
     select ledger.ledger_id, moved.o_moved, moved.o_newest_position, moved.o_first_position
     from (select ledger_id from casino.ledgers order by ledger_id) as ledger
@@ -43,21 +37,15 @@ def move_feeds_ahead(owner_url: str) -> Iterator[str]:
             role=OWNER_ROLE,
             application_name="casino-after-restore",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            migrated=True,
             statement_timeout=0,
             lock_timeout=f"{LOCK_TIMEOUT_SECONDS}s",
         ) as connection:
             moves = connection.execute(MOVE_FEED_AHEAD).fetchall()
-    except postgres_session.DatabaseUnfit as error:
-        raise NotDone(str(error)) from None
-    except NOT_MIGRATED:
-        raise NotDone("the schema is older than this program: run `casino migrate` first") from None
     except psycopg.errors.LockNotAvailable:
         raise NotDone(f"somebody held casino.transactions for {LOCK_TIMEOUT_SECONDS} s: run it again") from None
     except psycopg.Error as error:
-        raise NotDone(
-            f"the database refused ({type(error).__name__}); CASINO_OWNER_DATABASE_URL names a login that may become"
-            f" {OWNER_ROLE}"
-        ) from None
+        raise NotDone(postgres_session.sentence(error, service="casino")) from None
     for ledger_id, moved, newest, first in moves:
         done = "moved ahead" if moved else "nothing to do, it was moved ahead since this server started"
         yield f"ledger {ledger_id}: {done}; newest feed position {newest}, new rows begin at {first}"

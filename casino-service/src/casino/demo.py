@@ -19,7 +19,9 @@ GAMES: Final = (("1", "SLOTS_001", "Slots"), ("2", "CRASH_001", "Crash"))
 def seed_demo(owner_url: str) -> None:
     """Load the demo data as the schema's owner; doing it again changes nothing."""
     with (
-        postgres_session.connect(owner_url, role=OWNER_ROLE, application_name="casino-seed-demo") as connection,
+        postgres_session.connect(
+            owner_url, role=OWNER_ROLE, application_name="casino-seed-demo", migrated=True
+        ) as connection,
         connection.transaction(),
     ):
         connection.execute(

@@ -75,17 +75,13 @@ def connected(url: str, role: str) -> psycopg.Connection[Any]:
             role=role,
             application_name="casino-keys",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            migrated=True,
             statement_timeout=0,
             lock_timeout=LOCK_TIMEOUT_MS,
         )
-    except postgres_session.DatabaseUnfit as error:
-        raise click.ClickException(f"{error}; nothing was changed") from None
     except psycopg.Error as error:
-        # The driver's text can hold the address with its password.
-        raise click.ClickException(
-            f"cannot connect as {role} ({type(error).__name__}); nothing was changed."
-            " CASINO_OWNER_DATABASE_URL names a login that may become it."
-        ) from None
+        said = postgres_session.sentence(error, service="casino")
+        raise click.ClickException(f"{said}; nothing was changed") from None
     return connection
 
 

@@ -28,6 +28,12 @@ SCHEMA: Final = "casino"
 OWNER_ROLE: Final = "casino_owner"
 APP_ROLE: Final = "casino_app"
 MIGRATION_LOCK: Final = 0x63617369  # "casi": one migration at a time per database
+OTHER_TABLES: Final = """
+    select exists (
+        select from pg_class
+        where relnamespace = 'casino'::regnamespace and relkind = 'r' and relname <> 'alembic_version'
+    )
+"""
 REVOKE_TRIES: Final = 5
 LOCK_WAIT_SECONDS: Final = 60
 LOCK_LOOK_SECONDS: Final = 0.1
@@ -54,7 +60,10 @@ def migrate(url: str) -> str | None:
         idle_in_transaction_session_timeout=0,
     ) as connection:
         _wait_for_other_migrations(connection)
-        _create_roles_and_schema(connection)
+        try:
+            _create_roles_and_schema(connection)
+        except psycopg.errors.InsufficientPrivilege:
+            raise postgres_session.NeedsOwner(connection.info.user, SCHEMA) from None
         _forbid_temporary_objects(connection)
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
         if newer := _newer(connection):
@@ -129,7 +138,14 @@ def _newer(connection: psycopg.Connection) -> str | None:
     if connection.execute("select to_regclass('casino.alembic_version')").fetchone() == (None,):
         return None
     row = connection.execute("select version_num from casino.alembic_version").fetchone()
-    if row is None or row[0] in known_revisions():
+    if row is None:
+        if connection.execute(OTHER_TABLES).fetchone() == (True,):
+            raise SchemaUnknown(
+                "casino.alembic_version has no row, so the schema's revision is not known: write the revision of the"
+                " release that served it back as the owner, from a backup"
+            )
+        return None
+    if row[0] in known_revisions():
         return None
     if row[0] > expected_revision():
         return f"the schema is newer ({row[0]}) than this release ({expected_revision()}); nothing to do"
@@ -152,7 +168,10 @@ def _run_migrations(connection: psycopg.Connection) -> None:
     config = _alembic_config()
     with engine.connect() as bound:
         config.attributes["connection"] = bound
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except sqlalchemy.exc.DBAPIError as error:
+            raise (error.orig or error) from error
         bound.commit()
     connection.autocommit = True
 

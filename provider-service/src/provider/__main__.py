@@ -20,11 +20,12 @@ from provider.db import APP_ROLE
 from provider.key_commands import keys_command, revoke_key_command
 from provider.settings import Settings, SettingsRefused, owner_database_url
 from shared_service import postgres_session
+from shared_service.command_line import Commands
 from shared_service.connection_caps import TooFewFiles, hold_open_files
 from shared_service.log import configure_logging
 
 
-@click.group()
+@click.group("provider", cls=Commands)
 def main() -> None:
     """The studio's game server."""
     if IGNORED:
@@ -46,7 +47,7 @@ def migrate() -> None:
             click.echo(done)
     except SettingsRefused as error:
         sys.exit(error.told_by("provider"))
-    except (MigrationRefused, postgres_session.DatabaseUnfit) as error:
+    except MigrationRefused as error:
         raise click.ClickException(str(error)) from None
     click.echo("provider: the schema is up to date")
 
@@ -83,7 +84,9 @@ def recover_once() -> None:
     from provider.outbox.serving import recover  # noqa: PLC0415
 
     settings = _settings()
-    _refuse_unfit(settings)
+    postgres_session.connect(
+        settings.database_url, role=APP_ROLE, application_name="provider-recover-once", migrated=True
+    ).close()
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
     open_count = asyncio.run(recover(settings))
     click.echo(f"{open_count} transactions without a known end")

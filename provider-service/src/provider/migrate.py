@@ -18,8 +18,15 @@ from provider.sql.files import MIGRATIONS_DIR, apply_changed_functions
 from provider.sql.versions import expected_version, known_versions
 from shared_service import postgres_session
 
+SCHEMA: Final = "provider"
 OWNER_ROLE: Final = "provider_owner"
 APP_ROLE: Final = "provider_app"
+OTHER_TABLES: Final = """
+    select exists (
+        select from pg_class
+        where relnamespace = 'provider'::regnamespace and relkind = 'r' and relname <> 'alembic_version'
+    )
+"""
 LOCK_NAME: Final = "provider.migrate"
 REVOKE_TRIES: Final = 5
 LOCK_WAIT_SECONDS: Final = 120
@@ -56,7 +63,10 @@ def migrate(database_url: str) -> list[str]:
             return [*done, _newer(before)]
         config = _alembic_config()
         config.attributes["connection"] = bound
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except sqlalchemy.exc.DBAPIError as error:
+            raise (error.orig or error) from error
         done += [f"migrated {before or 'nothing'} to {expected_version()}"] if before != expected_version() else []
         done += [f"applied {path}" for path in apply_changed_functions(connection)]
         connection.commit()
@@ -98,7 +108,10 @@ def _ensure_roles_and_schema(connection: psycopg.Connection[Any]) -> list[str]:
     member = connection.execute("select pg_has_role(current_user, %s, 'set')", (OWNER_ROLE,)).fetchone()
     if member is None or not member[0]:
         # A login that may create roles is their administrator, not their member.
-        _try(connection, sql.SQL("grant {} to current_user").format(sql.Identifier(OWNER_ROLE)))
+        try:
+            connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(OWNER_ROLE)))
+        except psycopg.errors.InsufficientPrivilege:
+            raise MigrationRefused(str(postgres_session.NeedsOwner(connection.info.user, SCHEMA))) from None
     if connection.execute("select from pg_namespace where nspname = 'provider'").fetchone() is None:
         _try(connection, sql.SQL("create schema provider authorization {}").format(sql.Identifier(OWNER_ROLE)))
         done.append("created schema provider")
@@ -147,4 +160,9 @@ def _current_version(connection: psycopg.Connection[Any]) -> str | None:
     if connection.execute("select to_regclass('provider.alembic_version')").fetchone() == (None,):
         return None
     row = connection.execute("select version_num from provider.alembic_version").fetchone()
+    if row is None and connection.execute(OTHER_TABLES).fetchone() == (True,):
+        raise MigrationRefused(
+            "provider.alembic_version has no row, so the schema's revision is not known: write the revision of the"
+            " release that served it back as the owner, from a backup"
+        )
     return None if row is None else str(row[0])

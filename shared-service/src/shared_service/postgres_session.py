@@ -60,12 +60,52 @@ FACTS: Final = """
         pg_catalog.pg_is_in_recovery(), current_user, pg_catalog.current_database(),
         coalesce(
             (select pg_catalog.pg_has_role(current_user, oid, 'set') from pg_catalog.pg_roles where rolname = %s), true
+        ),
+        exists (
+            select from pg_catalog.pg_class join pg_catalog.pg_namespace on pg_namespace.oid = relnamespace
+            where nspname = %s and relname = 'alembic_version'
         )
 """
+
+NOT_MIGRATED: Final = (
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InvalidSchemaName,
+)
+WHY_AWAY: Final = (
+    (("authentication failed",), "the login or its password is not known there"),
+    (("database ", "does not exist"), "no database has that name"),
+    (("role ", "does not exist"), "no login has that name"),
+    (("permission denied for database",), "the login may not use that database"),
+    (("starting up",), "the server is starting"),
+    (("refused",), "no server listens there"),
+    (("resolve",), "that host has no address"),
+    (("timeout",), "no server answers there"),
+)
+"""Words of the driver or the server, and what they mean."""
 
 
 class DatabaseUnfit(psycopg.OperationalError):
     """No setting of a connection makes this database fit. The text says what to change, and never the address."""
+
+
+class NotMigrated(DatabaseUnfit):
+    """The schema is not in this database."""
+
+
+class NeedsOwner(psycopg.errors.InsufficientPrivilege):
+    """The login may not do what only the schema's owner may."""
+
+    def __init__(self, login: str, service: str) -> None:
+        super().__init__(
+            f"the login {login} may not become {service}_owner, nor make it: {owner_advice(service)}; on a new server"
+            " an administrator has to, once, make the roles"
+        )
+
+
+class CannotConnect(psycopg.OperationalError):
+    """The server does not answer, or does not let the login in. The text never quotes the driver's."""
 
 
 def arguments(url: str, *, role: str, application_name: str, **settings: object) -> dict[str, Any]:
@@ -81,20 +121,64 @@ def arguments(url: str, *, role: str, application_name: str, **settings: object)
     }
 
 
-def connect(url: str, *, role: str, application_name: str, connect_timeout: int = 10, **settings: object) -> Any:
-    """A connection in autocommit for a command. Raises DatabaseUnfit, or what the driver raises."""
-    why = why_unfit(url, role=role, application_name=application_name, connect_timeout=connect_timeout)
-    if why is not None:
-        raise DatabaseUnfit(why)
-    given = arguments(url, role=role, application_name=application_name, **settings)
-    return psycopg.connect(url, autocommit=True, connect_timeout=connect_timeout, **given)
+def connect(
+    url: str,
+    *,
+    role: str,
+    application_name: str,
+    connect_timeout: int = 10,
+    migrated: bool = False,
+    **settings: object,
+) -> Any:
+    """A connection in autocommit for a command, `<service>-<command>`. `migrated`: only to a database with the schema.
 
-
-def why_unfit(url: str, *, role: str, application_name: str, connect_timeout: int = 2) -> str | None:
-    """Why this database cannot be used, or None: also when it cannot be asked, since it may come yet.
-
-    Asked as the login itself, with settings that every version knows.
+    Raises DatabaseUnfit and CannotConnect.
     """
+    unfit = _unfit(url, role=role, application_name=application_name, connect_timeout=connect_timeout)
+    if unfit is not None and (migrated or not isinstance(unfit, NotMigrated)):
+        raise unfit
+    given = arguments(url, role=role, application_name=application_name, **settings)
+    try:
+        return psycopg.connect(url, autocommit=True, connect_timeout=connect_timeout, **given)
+    except psycopg.OperationalError as error:
+        whom = "cannot connect" if role == NOBODY else f"cannot connect as {role}"
+        raise CannotConnect(f"{whom}: {_why_away(error, role, _service(application_name))}") from None
+
+
+def why_unfit(
+    url: str, *, role: str, application_name: str, connect_timeout: int = 2, migrated: bool = False
+) -> str | None:
+    """Why this database cannot be used, or None: also when it cannot be asked, since it may come yet."""
+    unfit = _unfit(url, role=role, application_name=application_name, connect_timeout=connect_timeout)
+    return None if unfit is None or (isinstance(unfit, NotMigrated) and not migrated) else str(unfit)
+
+
+def sentence(error: psycopg.Error, *, service: str) -> str:
+    """What a person can do about an error of the database. Never the driver's text: it can hold the address."""
+    kind = type(error).__name__
+    if isinstance(error, (DatabaseUnfit, CannotConnect, NeedsOwner)):
+        return str(error)
+    if isinstance(error, NOT_MIGRATED):
+        return f"the schema is not there, or older than this program ({kind}): run `{service} migrate`"
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return f"the login may not do this ({kind}): run `{service} migrate`, or {owner_advice(service)}"
+    if error.sqlstate is None:
+        return f"the database does not answer ({kind}): run it again when it does"
+    # The server's own words, in one line: they hold no address.
+    said = " ".join((error.diag.message_primary or "").split())
+    return f"the database refused it ({kind} {error.sqlstate}): {said}"
+
+
+def owner_advice(service: str) -> str:
+    """What to set when a command needs the schema's owner. The application's login must never become the owner."""
+    return (
+        f"set {service.upper()}_OWNER_DATABASE_URL to the owner's login"
+        f" (with compose: `docker compose run --rm --no-deps {service}-migrate {service} …`)"
+    )
+
+
+def _unfit(url: str, *, role: str, application_name: str, connect_timeout: int) -> DatabaseUnfit | None:
+    # Asked as the login itself, with settings that every version knows.
     given = arguments(url, role=NOBODY, application_name=application_name)
     given["options"] = "-c role=none -c search_path=pg_catalog -c statement_timeout=10s"
     asked = conninfo_to_dict(url).get("options")
@@ -102,7 +186,8 @@ def why_unfit(url: str, *, role: str, application_name: str, connect_timeout: in
         given["options"] = f"{asked} {given['options']}"
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=connect_timeout, **given) as connection:
-            return unfit_server(connection.info) or _unfit_login(connection, role)
+            why = unfit_server(connection.info)
+            return DatabaseUnfit(why) if why else _unfit_login(connection, role, _service(application_name))
     except psycopg.Error:
         return None
 
@@ -121,23 +206,44 @@ def unfit_server(info: psycopg.ConnectionInfo) -> str | None:
     return None
 
 
-def _unfit_login(connection: psycopg.Connection[Any], role: str) -> str | None:
-    row = connection.execute(FACTS, (None if role == NOBODY else role,)).fetchone()
+def _unfit_login(connection: psycopg.Connection[Any], role: str, service: str) -> DatabaseUnfit | None:
+    row = connection.execute(FACTS, (None if role == NOBODY else role, service)).fetchone()
     assert row is not None  # noqa: S101 - a select without a table
-    replication_role, read_only, is_standby, login, database, may_become = row
+    replication_role, read_only, is_standby, login, database, may_become, is_migrated = row
+    if not may_become and role == f"{service}_owner":
+        return DatabaseUnfit(f"the login {login} may not become {role}: {owner_advice(service)}")
     if not may_become:
-        return f'the login {login} may not become {role}: run `grant {role} to "{login}"` as an administrator'
+        return DatabaseUnfit(
+            f'the login {login} may not become {role}: run `grant {role} to "{login}"` as an administrator'
+        )
     if replication_role != "origin":
-        return (
+        return DatabaseUnfit(
             f"session_replication_role is {replication_role} for the login {login}, which switches foreign keys off:"
             " reset it (`alter role … reset session_replication_role`, or of the database)"
         )
     if read_only == "on" and not is_standby:
-        return (
+        return DatabaseUnfit(
             f"default_transaction_read_only is on for the login {login} in the database {database}: reset it"
             " (`alter database … reset default_transaction_read_only`, or of the role)"
         )
+    if not is_migrated:
+        return NotMigrated(f"the database {database} has no schema {service}: run `{service} migrate`")
     return None
+
+
+def _service(application_name: str) -> str:
+    return application_name.partition("-")[0]
+
+
+def _why_away(error: psycopg.OperationalError, role: str, service: str) -> str:
+    """The driver gives no code for a refused connection, only words. A server may say them in any language."""
+    own = f"{service.upper()}_DATABASE_URL"
+    variable = (
+        own if role == f"{service}_app" else f"{service.upper()}_OWNER_DATABASE_URL, or {own} where it is not set"
+    )
+    said = str(error)
+    why = next((why for words, why in WHY_AWAY if all(word in said for word in words)), "the server refused it")
+    return f"{why} ({type(error).__name__}); look at {variable}"
 
 
 def _escaped(value: str) -> str:

@@ -36,14 +36,13 @@ def books_at_one_moment(url: str) -> Iterator[Books]:
             role=APP_ROLE,
             application_name=APPLICATION_NAME,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            migrated=True,
             statement_timeout=0,
             lock_timeout=0,
             idle_in_transaction_session_timeout=0,
         )
-    except postgres_session.DatabaseUnfit as error:
-        raise CannotRead(str(error)) from None
     except psycopg.Error as error:
-        raise CannotRead(f"no connection to the database ({type(error).__name__})") from None
+        raise CannotRead(postgres_session.sentence(error, service="casino")) from None
     connection.autocommit = False
     connection.row_factory = dict_row
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

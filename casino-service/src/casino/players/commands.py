@@ -14,6 +14,7 @@ import psycopg
 from casino.key_commands import OWNER_ROLE, connected
 from casino.players.access_token import CLOCK_TOLERANCE_SECONDS
 from casino.settings import SettingsError, command_settings
+from shared_service import postgres_session
 
 # One statement, so that neither happens alone. Whole seconds, as the times of tokens.
 REVOKE: Final = """
@@ -53,7 +54,8 @@ def revoke_tokens_command(player_id: str) -> None:
         try:
             row = connection.execute(REVOKE, {"tenant": settings.tenant_id, "player": player_id}).fetchone()
         except psycopg.Error as error:
-            raise click.ClickException(f"nothing was revoked ({type(error).__name__}); run it again") from None
+            said = postgres_session.sentence(error, service="casino")
+            raise click.ClickException(f"nothing was revoked; {said}") from None
     if row is None:
         raise click.ClickException(
             f"tenant {settings.tenant_id} has no player {player_id!a}. Nothing was changed."

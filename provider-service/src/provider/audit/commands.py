@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+import psycopg
 
 from provider.db import APP_ROLE
 from provider.settings import Settings, SettingsRefused
@@ -130,6 +131,8 @@ async def _books(settings: Settings) -> AsyncIterator["Pool"]:
             yield pool
     except DATABASE_AWAY:
         raise _CouldNotLook(AWAY) from None
+    except psycopg.Error as error:
+        raise _CouldNotLook(postgres_session.sentence(error, service="provider")) from None
 
 
 class _CouldNotLook(click.ClickException):
@@ -143,7 +146,9 @@ def _settings() -> Settings:
         settings = Settings.from_environment()
     except SettingsRefused as error:
         raise _CouldNotLook(f"the settings are refused:\n{error}") from None
-    why = postgres_session.why_unfit(settings.database_url, role=APP_ROLE, application_name="provider-books")
+    why = postgres_session.why_unfit(
+        settings.database_url, role=APP_ROLE, application_name="provider-books", migrated=True
+    )
     if why is not None:
         raise _CouldNotLook(why)
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider", stream=sys.stderr)
