@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from shared_service import host_variables
 
@@ -20,6 +21,7 @@ from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsErro
 from shared_service.command_line import Commands
 from shared_service.connection_caps import TooFewFiles, hold_open_files
 from shared_service.log import configure_logging
+from shared_service.settings import refuse_ended
 
 
 @click.group("casino", cls=Commands)
@@ -85,6 +87,10 @@ def serve(workers: int | None) -> None:
     from shared_service.server import serve as run  # noqa: PLC0415 - as above
 
     settings = _settings()
+    try:
+        refuse_ended({"CASINO": settings.casino_keys, "PROVIDER": settings.provider_keys}, now=time.time())
+    except SettingsError as error:
+        sys.exit(error.told_by("casino"))
     workers = workers or settings.workers
     try:
         hold_open_files(settings.connections_max)

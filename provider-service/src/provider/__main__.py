@@ -6,6 +6,7 @@ Owns the way from the environment to a running process. It must never print a se
 import asyncio
 import os
 import sys
+import time
 from typing import Final
 
 from shared_service import host_variables
@@ -23,6 +24,7 @@ from shared_service import postgres_session
 from shared_service.command_line import Commands
 from shared_service.connection_caps import TooFewFiles, hold_open_files
 from shared_service.log import configure_logging
+from shared_service.settings import refuse_ended
 
 
 @click.group("provider", cls=Commands)
@@ -58,6 +60,10 @@ def serve() -> None:
     from shared_service.server import serve as run  # noqa: PLC0415 -- refusals of the environment come before heavy imports
 
     settings = _settings()
+    try:
+        refuse_ended({"CASINO": settings.casino_keys, "PROVIDER": settings.provider_keys}, now=time.time())
+    except SettingsRefused as error:
+        sys.exit(error.told_by("provider"))
     _refuse_unfit(settings)
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
     try:

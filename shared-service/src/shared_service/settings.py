@@ -27,6 +27,8 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 EVERY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+BYTE_ORDER_MARK: Final = "\ufeff"
+QUOTES: Final = "\"'"
 LINE_CHARACTERS: Final = "\t\r\n"
 _LINKED_PORT: Final = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 _LINKED_NAME: Final = re.compile(
@@ -41,6 +43,15 @@ class SettingsRefused(ValueError):  # noqa: N818 - a decision, not a defect
     def told_by(self, program: str) -> str:
         """The text with the program's name before each line."""
         return "\n".join(f"{program}: {line}" for line in str(self).splitlines())
+
+
+def refuse_ended(keys: Mapping[str, Iterable[Key]], *, now: float) -> None:
+    """Raises `SettingsRefused` when every key of a side has ended: each of its calls would be refused."""
+    ended = [side for side, all_of_it in keys.items() if not any(key.is_live(now) for key in all_of_it)]
+    if ended:
+        raise SettingsRefused(
+            "\n".join(f"{side}_KEYS (or {side}_KEYS_FILE) leaves no live key: every key has ended" for side in ended)
+        )
 
 
 class Reader:
@@ -225,7 +236,17 @@ class Reader:
             return default
 
     def _is_clean(self, name: str, value: str, besides: str = "") -> bool:
-        """Whether a value has no control characters and was UTF-8; what was not is a surrogate by now."""
+        """Whether a value holds what was meant: no control characters, UTF-8, no byte order mark, no quotes around it.
+
+        What was not UTF-8 is a surrogate by now. `docker --env-file` keeps quotes that a shell would take away.
+        """
+        if value.lstrip().startswith(BYTE_ORDER_MARK):
+            self.refuse(name, "begins with a byte order mark, which an editor has added: save it without")
+            return False
+        seen = value.strip()
+        if len(seen) > 1 and seen[0] == seen[-1] and seen[0] in QUOTES:
+            self.refuse(name, "stands in quotes, which would be part of it: take them away")
+            return False
         if any(unicodedata.category(each) in ("Cc", "Cs") and each not in besides for each in value):
             self.refuse(name, "holds a control character, or is not UTF-8")
             return False
