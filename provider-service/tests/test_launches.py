@@ -151,3 +151,16 @@ def test_two_rounds_of_one_session_do_not_play_at_once(database_url: str, owner_
 
     assert asyncio.run(race()) == [200, 409, 409, 409]
     assert wallet.model.balance_minor == wallet.model.start_minor + 1000
+
+
+def test_the_casino_that_may_launch_is_the_one_of_the_settings(database_url: str, wallet: FakeWallet) -> None:
+    """It was `JAQPOT` for every provider: no other tenant could launch a game."""
+
+    async def both() -> list[httpx.Response]:
+        async with serving(database_url, wallet, casino_code="ACME") as provider:
+            bodies = [fresh_launch(casinoCode=code) for code in ("ACME", "JAQPOT")]
+            return [await provider.client.post("/provider/launch", json=body) for body in bodies]
+
+    own, other = asyncio.run(both())
+    assert own.status_code == 200
+    assert (other.status_code, other.json()["code"]) == (404, "not_found")

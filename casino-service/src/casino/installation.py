@@ -54,7 +54,7 @@ SAME_GAME: Final = """
     select from casino.games
     where tenant_id = %(tenant)s and game_id = %(game)s and game_code = %(code)s and display_name = %(name)s
         and stake_min_minor = %(least)s and stake_max_minor = %(most)s
-        and win_cap_minor is not distinct from %(cap)s::bigint
+        and (%(cap)s::bigint is null or win_cap_minor = %(cap)s)
 """
 SET_WIN_CAP: Final = """
     update casino.games set win_cap_minor = %(cap)s where tenant_id = %(tenant)s and game_id = %(game)s returning true

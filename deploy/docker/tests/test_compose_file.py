@@ -32,3 +32,10 @@ def test_each_service_may_be_one_of_your_own(name: str, default: str) -> None:
     for service in ("casino", "provider"):
         assert services()[service]["environment"][name] == default
         assert services(**{name: own})[service]["environment"][name] == own
+
+
+def test_every_container_serves_the_tenant_of_the_environment() -> None:
+    for service in ("casino", "casino-migrate", "provider"):
+        given = services(CASINO_TENANT="ACME", CASINO_LEDGER="7")[service]["environment"]
+        assert (given["CASINO_TENANT"], given["CASINO_LEDGER"]) == ("ACME", "7")
+        assert not services()[service]["environment"]["CASINO_TENANT"], "blank: the demo's"

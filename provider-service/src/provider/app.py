@@ -63,7 +63,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     observe = metrics.observe_request
     admission = Admission(settings.requests_max, errors=ERRORS, observe=observe)
     routes = [
-        *sessions.routes(pool, sealer),
+        *sessions.routes(settings, pool, sealer),
         *rounds.routes(settings, pool, sealer, money, wallet),
         *ops.routes(readiness, health.report, scrape),
     ]

@@ -25,7 +25,7 @@ _CASINOS: Final = """
     ACCESS_TOKEN_KEYS ACCESS_TOKEN_KEYS_FILE ACCESS_TOKEN_SECRET ACCESS_TOKEN_SECRET_FILE CA_FILE CLIENT_BURST
     CLIENT_PER_SECOND CONNECTIONS_MAX CONNECTIONS_PER_ADDRESS DATABASE_URL DATABASE_URL_FILE GAME_URL
     GROUP_COMMIT_LANES GROUP_COMMIT_MAX HOST LEDGER OPS_HOST OPS_PORT OWNER_DATABASE_URL OWNER_DATABASE_URL_FILE
-    PEER_NETWORKS PORT QUEUE_MAX REQUESTS_MAX SOCKET_SECONDS TENANT TLS_CERT_FILE TLS_KEY_FILE TRUSTED_PROXIES
+    PEER_NETWORKS PORT QUEUE_MAX REQUESTS_MAX SOCKET_SECONDS TLS_CERT_FILE TLS_KEY_FILE TRUSTED_PROXIES
     WALLET_QUEUE_MAX WORKERS
 """
 OF_THE_CASINO: Final = frozenset({"PROVIDER_URL", *(f"CASINO_{name}" for name in _CASINOS.split())})
@@ -44,6 +44,7 @@ class Settings:
     casino_keys_file: KeyFile | None = None
     provider_keys_file: KeyFile | None = None
     casino_url: str
+    casino_code: str = "JAQPOT"
     host: str = "127.0.0.1"
     port: int = 8100
     ops_host: str = "127.0.0.1"
@@ -111,6 +112,7 @@ def read(reader: Reader) -> Settings:
         casino_keys_file=casino_file,
         provider_keys_file=provider_file,
         casino_url=reader.service_url("CASINO_URL", "http://127.0.0.1:8000"),
+        casino_code=reader.identifier("CASINO_TENANT", "JAQPOT"),
         host=reader.host("PROVIDER_HOST", "127.0.0.1"),
         port=reader.port("PROVIDER_PORT", 8100),
         ops_host=reader.host("PROVIDER_OPS_HOST", "127.0.0.1"),

@@ -70,7 +70,7 @@ def routes(settings: Settings, pool: Pool, sealer: Sealer, money: MoneyCalls, wa
     async def post_simulate(request: Request) -> Response:
         members = await read_request(request)
         wanted = read_wanted(members)
-        session = await open_session(pool, sealer, members)
+        session = await open_session(pool, sealer, own_casino=settings.casino_code, members=members)
         playing = begin(wanted, session, request_id(request.scope))
         try:
             return json_answer(await playing.play(seconds=settings.script_seconds))

@@ -1,4 +1,4 @@
-"""The games of this studio and the casinos that may launch them.
+"""The games of this studio.
 
 Owns the catalogue. It must never be changed at run time.
 """
@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
-
-CASINO_CODES: Final = frozenset({"JAQPOT"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import structlog
 
 from provider.db import Pool
 from provider.errors import Refused
-from provider.sessions.catalogue import CASINO_CODES, GAMES, Game
+from provider.sessions.catalogue import GAMES
 from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
 from provider.wire import currency, identifier
@@ -40,7 +40,7 @@ class OpenSession:
     token: str = field(repr=False)
 
 
-def read_launch(members: dict[str, Any]) -> LaunchRequest:
+def read_launch(members: dict[str, Any], own_casino: str) -> LaunchRequest:
     """The launch in a body. Raises `invalid_field`, `not_found` or `game_not_found`."""
     request = LaunchRequest(
         token=identifier(members, "sessionToken"),
@@ -50,17 +50,16 @@ def read_launch(members: dict[str, Any]) -> LaunchRequest:
         currency=currency(members, "currency"),
         casino_code=identifier(members, "casinoCode"),
     )
-    find_game(request.casino_code, request.game_code)
+    _require_launchable(request.casino_code, request.game_code, own_casino)
     return request
 
 
-def find_game(casino_code: str, game_code: str) -> Game:
-    """The game, if this casino may launch it."""
-    if casino_code not in CASINO_CODES:
+def _require_launchable(casino_code: str, game_code: str, own_casino: str) -> None:
+    """Raises `not_found` for another casino, `game_not_found` for an unknown game."""
+    if casino_code != own_casino:
         raise Refused("not_found", sentence="There is no such casino.")
     if game_code not in GAMES:
         raise Refused("game_not_found")
-    return GAMES[game_code]
 
 
 async def launch(pool: Pool, sealer: Sealer, request: LaunchRequest) -> GameSession:
@@ -89,13 +88,13 @@ async def launch(pool: Pool, sealer: Sealer, request: LaunchRequest) -> GameSess
     return stored
 
 
-async def open_session(pool: Pool, sealer: Sealer, members: dict[str, Any]) -> OpenSession:
+async def open_session(pool: Pool, sealer: Sealer, *, own_casino: str, members: dict[str, Any]) -> OpenSession:
     """The session that a body names, if it names it rightly in every field."""
     request_token = identifier(members, "sessionToken")
     text_id = identifier(members, "providerSessionId")
     user_id, game_code = identifier(members, "userId"), identifier(members, "gameId")
     asked_currency, casino_code = currency(members, "currency"), identifier(members, "casinoCode")
-    find_game(casino_code, game_code)
+    _require_launchable(casino_code, game_code, own_casino)
     try:
         stored = await session_by_id(pool, uuid.UUID(text_id))
     except ValueError:

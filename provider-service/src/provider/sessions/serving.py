@@ -11,6 +11,7 @@ from provider.db import Pool
 from provider.sessions.catalogue import GAMES
 from provider.sessions.launch import launch, read_launch
 from provider.sessions.sealing import Sealer
+from provider.settings import Settings
 from provider.wire import json_answer, read_request
 from shared_service.loops import BackgroundLoop
 from shared_service.routing import SIGNED, Route, route
@@ -23,11 +24,11 @@ STALE_LOOK_SECONDS: Final = 300.0
 PAGE_MAX: Final = 500
 
 
-def routes(pool: Pool, sealer: Sealer) -> list[Route]:
+def routes(settings: Settings, pool: Pool, sealer: Sealer) -> list[Route]:
     """POST /provider/launch."""
 
     async def post_launch(request: Request) -> Response:
-        session = await launch(pool, sealer, read_launch(await read_request(request)))
+        session = await launch(pool, sealer, read_launch(await read_request(request), settings.casino_code))
         session_id = str(session.provider_session_id)
         log.info("session_launched", session_id=session_id, user_id=session.user_id, game=session.game_code)
         game = GAMES[session.game_code]
