@@ -18,7 +18,13 @@ from local_stack.testing import PostgresServer, create_database, drop_database
 OWNERS = "CASINO_OWNER_DATABASE_URL"
 OWN = "CASINO_DATABASE_URL"
 CANARY = "canary-of-a-password"
-NEED_THE_OWNER = ["migrate", "after-restore", "seed-demo", "revoke-key --list", "revoke-tokens 1"]
+INSTALL = [
+    "create-tenant",
+    "add-game 3 DICE_001 Dice --min-bet-minor 1 --max-bet-minor 2",
+    "set-win-cap 1 5",
+    "add-player 3 Ada --currency EUR",
+]
+NEED_THE_OWNER = ["migrate", "after-restore", "seed-demo", "revoke-key --list", "revoke-tokens 1", *INSTALL]
 READ = ["keys", "check-ledger", "transaction x"]
 NEED_THE_SCHEMA = [*NEED_THE_OWNER[1:], *READ]
 COULD_NOT_LOOK = ("check-ledger", "transaction")

@@ -23,12 +23,6 @@ from shared_service.values import Unfit, checked_identifier, checked_whole
 LEDGER_MAX: Final = 32767
 NAME_MAX_CHARACTERS: Final = 128
 CURRENCY: Final = re.compile("[A-Z0-9]{3,8}")
-NOT_MIGRATED: Final = (
-    psycopg.errors.UndefinedFunction,
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.InvalidSchemaName,
-)
 NEW_TENANT: Final = """
     insert into casino.tenants (tenant_id, display_name) values (%(tenant)s, %(name)s)
     on conflict do nothing returning true
@@ -198,15 +192,10 @@ def _owners_transaction(settings: CommandSettings) -> Iterator[Connection]:
         with connected(url, OWNER_ROLE) as connection, connection.transaction():
             connection.row_factory = dict_row
             yield connection
-    except NOT_MIGRATED:
-        raise click.ClickException("the schema is older than this program: run `casino migrate` first") from None
     except psycopg.errors.ForeignKeyViolation:
         raise click.ClickException(
             f"tenant {settings.tenant_id} is not there: run `casino create-tenant` first"
         ) from None
-    except psycopg.Error as error:
-        # The driver's text can quote a row.
-        raise click.ClickException(f"the database refused ({type(error).__name__}): run the command again") from None
 
 
 def _identifier(argument: str, text: str) -> str:
