@@ -144,3 +144,39 @@ async def test_neither_tokens_nor_signatures_nor_bodies_are_logged(service: Serv
     text = repr(logged)
     for secret in (token, "canary-reason", headers[HEADER][-64:], "casino-secret", "provider-secret"):
         assert secret not in text
+
+
+async def test_the_line_about_a_refusal_tells_who_sent_it_as_far_as_it_is_known(
+    service: Service, logged: list[EventDict]
+) -> None:
+    """The runbooks' steps begin with the address, the key and the skew. Of a signed request the signer is known."""
+    stranger = KeyRing(parse_keys("casino-secret", '[{"id": "k9", "secret": "not known there"}]'))
+    good = headers_for()
+    for headers in (
+        {**JSON},
+        {**JSON, HEADER: "not a signature"},
+        headers_for(ring=stranger),
+        headers_for(ring=PROVIDER_RING),
+        headers_for(skew_seconds=-500),
+        {**good, "content-encoding": "gzip"},
+        good,
+        good,
+    ):
+        await send(service, headers)
+    await service.anybody.post("/casino/launchGame", content=b"{", headers=JSON)
+    lines = [event for event in logged if event["event"] == "request_refused"]
+    told = [(line["code"], line.get("key_id"), "skew_seconds" in line, "peer" in line) for line in lines]
+    assert told == [
+        ("signature_missing", None, False, True),
+        ("signature_malformed", None, False, True),
+        ("unknown_key", None, False, True),
+        ("bad_signature", "main", False, True),
+        ("timestamp_out_of_window", "main", True, True),
+        ("unsupported_media_type", None, False, True),
+        ("session_not_found", None, False, False),
+        ("nonce_replay", "main", False, True),
+        ("malformed_json", None, False, True),
+    ]
+    assert {line["peer"] for line in lines if "peer" in line} == {"127.0.0.1"}
+    (skew,) = (line["skew_seconds"] for line in lines if "skew_seconds" in line)
+    assert skew > 60

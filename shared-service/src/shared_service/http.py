@@ -32,6 +32,9 @@ NO_CODE: Final = "no_code"
 UNANSWERED: Final = "unanswered"
 """The outcome of a request whose caller hung up."""
 
+TOLD_OF_REFUSALS: Final = ("field", "why", "key_id", "skew_seconds")
+"""What the line about a refusal tells from the request's state, where it is there."""
+
 _PROCESS_ID: Final = secrets.token_hex(8).encode()
 _draw: Final = random.Random(secrets.token_bytes(32)).getrandbits  # noqa: S311 - unique, not secret
 _SANE_REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z._:\-]{1,128}")
@@ -163,7 +166,9 @@ class RequestContext:
         state = scope["state"]
         bounded = refusals_of_peers if "signed_by" in state else refusals_of_strangers
         say = bounded.warning if self._errors[code].status in _WORRYING_STATUSES else bounded.info
-        told = {name: state[name] for name in ("field", "why") if state.get(name) is not None}
+        told = {name: state[name] for name in TOLD_OF_REFUSALS if state.get(name) is not None}
+        if "signed_by" not in state and scope.get("client"):
+            told["peer"] = scope["client"][0]
         say("request_refused", code=code, endpoint=route_of(scope).path, **told)
 
 

@@ -53,6 +53,7 @@ class SignedEndpoints:
     `on_clock(skew_seconds)` is told how far the clock of each request that holds is behind.
     `enter(scope)` is asked for a place after the signature held and before its nonce is used up; False refuses with
     `overloaded`. `leave(scope)` gives that place back.
+    A request that does not hold leaves the `key_id` of a live key that it named, and `skew_seconds`, in its state.
     A request that holds reaches the application with `signed_by`, its key's id, and `clock_skew_seconds` in its state.
     """
 
@@ -131,6 +132,7 @@ class SignedEndpoints:
         if isinstance(verdict, Refused):
             out_of_window = verdict.refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW
             extras = {"serverTime": verdict.server_time} if out_of_window else _NO_EXTRAS
+            scope.setdefault("state", {}).update(key_id=verdict.key_id, skew_seconds=verdict.skew_seconds)
             answer = self._refuse(scope, verdict.refusal.value, extras)
             if verdict.key is None:
                 await _send_answer(send, answer)

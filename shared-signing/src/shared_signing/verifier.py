@@ -10,7 +10,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -47,13 +47,17 @@ class Accepted:
 class Refused:
     """The request does not hold. `server_time` (unix seconds) lets a caller with a wrong clock sign anew.
 
-    `nonce` and `key` are set when the signature itself held: this refusal is answered signed.
+    `nonce` and `key` are set when the signature itself held: this refusal is answered signed. For a log, `key_id` is
+    the id that was named if a live key has it: any other text may be a secret. `skew_seconds` is how far a timestamp
+    out of the window lies in the past.
     """
 
     refusal: Refusal
     server_time: int
     nonce: str = ""
     key: Key | None = None
+    key_id: str | None = field(default=None, compare=False)
+    skew_seconds: int | None = field(default=None, compare=False)
 
 
 class Verifier:
@@ -101,15 +105,20 @@ class Verifier:
         server_time = int(now)
         authentic = self._authenticate(header_values, now, method=method, target=target, body=body)
         if isinstance(authentic, Refusal):
-            return Refused(authentic, server_time)
+            is_known = authentic is Refusal.BAD_SIGNATURE
+            key_id = SignatureHeader.parse(header_values[0]).key_id if is_known else None
+            return Refused(authentic, server_time, key_id=key_id)
         header, key = authentic
         skew_seconds = server_time - header.timestamp
         if abs(skew_seconds) > self._window_seconds:
-            return Refused(Refusal.TIMESTAMP_OUT_OF_WINDOW, server_time, header.nonce, key)
+            return Refused(
+                Refusal.TIMESTAMP_OUT_OF_WINDOW, server_time, header.nonce, key,
+                key_id=key.key_id, skew_seconds=skew_seconds,
+            )  # fmt: skip
         if before_nonce is not None:
             before_nonce()
         if not await self._nonces.claim(header.key_id, header.nonce, header.timestamp):
-            return Refused(Refusal.NONCE_REPLAY, server_time, header.nonce, key)
+            return Refused(Refusal.NONCE_REPLAY, server_time, header.nonce, key, key_id=key.key_id)
         return Accepted(header.nonce, key, skew_seconds, abs(skew_seconds) > self._warn_skew_seconds)
 
     def _authenticate(
