@@ -4,17 +4,26 @@
 # as deploy/local/src/local_stack/databases.py does for the stack without Docker.
 set -eu
 
-case "$POSTGRES_PASSWORD$CASINO_DATABASE_PASSWORD$CASINO_OWNER_DATABASE_PASSWORD$PROVIDER_DATABASE_PASSWORD$PROVIDER_OWNER_DATABASE_PASSWORD" in
-*demo-only*)
-  case "$(echo "${CASINO_DEMO:-}" | tr 'A-Z' 'a-z')" in
-  1 | true | yes | on) ;;  # the services' words for yes
-  *)
-    echo "outside demo mode every password must be set: see .env.example" >&2
-    exit 1
-    ;;
+# The volume holds an empty database by now, and this script never runs again on a volume that is not empty.
+again() {
+  [ $? -eq 0 ] || echo "the logins were not made. Correct .env, run docker compose down --volumes, and start again" >&2
+}
+trap again EXIT
+
+is_demo=$(echo "${CASINO_DEMO:-}" | tr 'A-Z' 'a-z')
+absent=
+for name in POSTGRES_PASSWORD CASINO_DATABASE_PASSWORD CASINO_OWNER_DATABASE_PASSWORD PROVIDER_DATABASE_PASSWORD \
+  PROVIDER_OWNER_DATABASE_PASSWORD; do
+  case "$is_demo:$(printenv "$name" || true)" in
+  *:) absent="$absent $name" ;;
+  1:* | true:* | yes:* | on:*) ;; # the services' words for yes
+  *:*demo-only*) absent="$absent $name" ;;
   esac
-  ;;
-esac
+done
+if [ -n "$absent" ]; then
+  echo "set these in .env, outside demo mode to passwords of your own:$absent (see .env.example)" >&2
+  exit 1
+fi
 
 # Passwords travel by environment and never on a command line.
 logins() { # <service> <variable of its login's password> <variable of its migrator's password>
