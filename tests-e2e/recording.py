@@ -28,6 +28,8 @@ WAIT_SECONDS = 90.0
 NO_APT = 3
 BUCKET = "casino_request_seconds_bucket"
 
+PAGE_SECONDS = 1.1
+"""A page of metrics is made once a second: after this time the next one shows what has just happened."""
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
@@ -55,6 +57,7 @@ class Recording:
         """
         for _ in range(times):
             deadline = time.monotonic() + WAIT_SECONDS
+            time.sleep(PAGE_SECONDS)
             self.scrapes.append(self._shown())
             while self.value("up", job="provider") and not self.value("provider_books_readable"):
                 assert time.monotonic() < deadline, "the books cannot be read"
