@@ -1,5 +1,6 @@
 """What all tests of the local stack share."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,3 +18,9 @@ def no_cluster_stays(tmp_path: Path) -> Iterator[None]:
     yield
     for link in [tmp_path / "postgres", *tmp_path.glob("*/postgres")]:
         remove_cluster(link.parent)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hangup_is_not_ignored() -> None:
+    """A run under nohup ignores SIGHUP, and so would all that the tests start: services honour that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
