@@ -103,7 +103,9 @@ class PatientProtocol(HttpToolsProtocol):
         """Bytes have come. All that is no body is counted."""
         self.overhead_bytes += len(data)
         self.unfinished_bytes += len(data)
-        if self.place is not None and not self.place.hold(len(data)):
+        cycle = self.cycle
+        is_discarded = self.head_is_whole and cycle is not None and cycle.response_complete  # a body after its answer
+        if self.place is not None and not is_discarded and not self.place.hold(len(data)):
             self._give_up()
             return
         if self.refusal is not None:
