@@ -29,6 +29,7 @@ from casino.migrate import migrate
 from casino.wallet import group_commit
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from shared_service import scrape
+from shared_service.http import refusals_of_peers, refusals_of_strangers
 
 ConnectWallet = Callable[[], Wallet]
 
@@ -37,6 +38,13 @@ ConnectWallet = Callable[[], Wallet]
 def fresh_scrapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scrape shows the present: tests ask for what has just happened."""
     monkeypatch.setattr(scrape, "FRESH_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def full_log_lines() -> None:
+    """Refusals are logged at a bounded rate for the process: each test has the whole of it for itself."""
+    refusals_of_strangers.flush()
+    refusals_of_peers.flush()
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,7 @@ from local_stack.testing import CloneDatabase, PostgresServer, create_database, 
 from provider.migrate import migrate
 from shared_service import scrape
 from shared_service.connections import DEAD_PEER
+from shared_service.http import refusals_of_peers, refusals_of_strangers
 from shared_service.log import configure_logging
 
 # A machine with other work may stand still in any example.
@@ -55,6 +56,13 @@ def tape() -> Tape:
 def fresh_scrapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scrape shows the present: tests ask for what has just happened."""
     monkeypatch.setattr(scrape, "FRESH_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def full_log_lines() -> None:
+    """Refusals are logged at a bounded rate for the process: each test has the whole of it for itself."""
+    refusals_of_strangers.flush()
+    refusals_of_peers.flush()
 
 
 @pytest.fixture
