@@ -36,19 +36,18 @@ from casino.settings import Settings, from_environment
 from casino.unsigned import UNSIGNED_CHECK_SECONDS, UnsignedTransactions
 from casino.wallet.group_commit import KeyBusy
 from shared_service.admission import Admission, early_answer
-from shared_service.authentication import Authenticate
+from shared_service.authentication import Authenticate, signed_guard
 from shared_service.certificates import LOOK_SECONDS as CERTIFICATE_SECONDS
 from shared_service.connection_caps import ConnectionCaps, ListenerCaps
-from shared_service.handshakes import TLS, tls_of
+from shared_service.handshakes import TLS, Tls, tls_of
 from shared_service.health import LOOK_SECONDS, Readiness
-from shared_service.http import BODY_MAX_BYTES, RenderErrors, RequestContext, refuse_with, warn_of_skew
+from shared_service.http import RenderErrors, RequestContext
 from shared_service.log import configure_logging
 from shared_service.loops import BackgroundLoop
 from shared_service.processes import end_with_supervisor
 from shared_service.routing import SIGNED, Dispatch, FindRoute, OpsListener, RouteTable, ops_listener
 from shared_service.scrape import Scrape
 from shared_service.sockets import CONNECTION_CAPS, EARLY_ANSWER
-from shared_signing.asgi import SignedEndpoints
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
 
@@ -90,12 +89,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     watch = Database(replace(settings, pool_size_max=1))
     reading = Database(replace(settings, pool_size_max=min(settings.pool_size_max, FEED_POOL_SIZE_MAX)))
     metrics.watch_pool(reading.connections, pool="feed")
-    tls = tls_of(
-        settings.tls_cert_file,
-        settings.tls_key_file,
-        ops=_ops_listener(settings),
-        observe=metrics.note_certificate,
-    )
+    tls = _tls(settings, metrics)
     readiness = Readiness(partial(find_missing, watch, expected_revision(), settings), demo=settings.demo)
     table = RouteTable(
         [
@@ -151,19 +145,9 @@ def _middleware(
 ) -> list[Middleware]:
     """What a request goes through, the outermost first."""
 
-    def signed(app: ASGIApp) -> ASGIApp:
-        return SignedEndpoints(
-            app,
-            header_name=SIGNATURE_HEADER,
-            verifier=verifier,
-            signer=signer,
-            refuse=refuse_with(ERRORS),
-            on_skew=warn_of_skew,
-            on_clock=metrics.note_skew,
-            max_body_bytes=BODY_MAX_BYTES,
-            enter=admission.enter,
-            leave=admission.leave,
-        )
+    signed = signed_guard(
+        SIGNATURE_HEADER, verifier, signer, errors=ERRORS, admission=admission, on_clock=metrics.note_skew
+    )
 
     def player(app: ASGIApp) -> ASGIApp:
         read_token = None if settings.demo else partial(read_access_token, keys=settings.access_token_keys)
@@ -182,6 +166,15 @@ def _middleware(
         Middleware(RenderErrors, errors=ERRORS, codes=ANSWERS_TO),
         Middleware(Dispatch),
     ]
+
+
+def _tls(settings: Settings, metrics: Metrics) -> Tls | None:
+    return tls_of(
+        settings.tls_cert_file,
+        settings.tls_key_file,
+        ops=_ops_listener(settings),
+        observe=metrics.note_certificate,
+    )
 
 
 def _connection_caps(settings: Settings) -> ListenerCaps:

@@ -100,20 +100,6 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
     return body
 
 
-def with_body(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives a body that was read before, and after it what the server says."""
-    pending = True
-
-    async def replay() -> Message:
-        nonlocal pending
-        if not pending:
-            return await receive()
-        pending = False
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
 async def send_answer(send: Send, answer: Answer) -> None:
     """Send a whole answer."""
     status, headers, body = answer

@@ -139,7 +139,7 @@ class SignedEndpoints:
             else:
                 await _SignedAnswer(self, scope, nonce=verdict.nonce, key=verdict.key, send=send).finish(*answer)
             return
-        await self._serve(scope, verdict, _replay(body, receive), send)
+        await self._serve(scope, verdict, with_body(body, receive), send)
 
     def _read_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], str | None]:
         """All signatures, and the code with which the headers alone already refuse the request."""
@@ -301,8 +301,8 @@ async def _read_body(receive: Receive, bytes_max: int) -> bytes | None:
     return bytes(body)
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the verified body once and after it what the server says, such as a disconnect."""
+def with_body(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives a body that was read before, and after it what the server says, such as a disconnect."""
     pending = True
 
     async def replay() -> Message:
