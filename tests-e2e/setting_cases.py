@@ -10,7 +10,7 @@ from typing import Any
 
 import casino.settings
 import provider.settings
-from shared_service.settings import Reader, SettingsRefused
+from shared_service.settings.reader import Reader, SettingsRefused
 
 STRONG = "0f1e2d3c4b5a69788796a5b4c3d2e1f0-one"
 OTHER = "8c1f0b7de2a94365bf60d71e94a2c358-two"

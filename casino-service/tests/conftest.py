@@ -28,8 +28,8 @@ from casino.demo import seed_demo
 from casino.migrate import migrate
 from casino.wallet import group_commit
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
-from shared_service import scrape
-from shared_service.http import refusals_of_peers, refusals_of_strangers
+from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
+from shared_service.run import scrape
 
 ConnectWallet = Callable[[], Wallet]
 

@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from structlog.typing import EventDict
 
 from casino.db import APPLICATION_NAME, OutcomeUnknown, Overloaded
-from shared_service.connections import SILENCE_MARGIN_SECONDS
+from shared_service.postgres.connections import SILENCE_MARGIN_SECONDS
 
 pytestmark = pytest.mark.anyio
 

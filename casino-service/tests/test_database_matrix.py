@@ -21,7 +21,7 @@ from casino.__main__ import main
 from casino.migrate import migrate
 from local_stack.testing import PostgresServer, drop_database
 from local_stack.unusual_settings import ODD_NAMES, Case, cases, made
-from shared_service import postgres_session
+from shared_service.postgres import sessions as postgres_session
 
 pytestmark = pytest.mark.anyio
 

@@ -17,8 +17,8 @@ from structlog.typing import EventDict
 
 from casino.errors import ERRORS
 from casino.metrics import Metrics
-from shared_service.http import NO_CODE, OK, UNANSWERED
-from shared_service.routing import ELSEWHERE
+from shared_service.http.exchange import NO_CODE, OK, UNANSWERED
+from shared_service.http.routing import ELSEWHERE
 from shared_signing.signer import Signer
 
 pytestmark = pytest.mark.anyio

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from casino.errors import ERRORS, Refused
 from casino.players.access_token import AccessToken
 from casino.players.guard import PLAYER, PlayerGuard
-from shared_service.admission import Admission
-from shared_service.routing import Share, route
+from shared_service.http.admission import Admission
+from shared_service.http.routing import Share, route
 
 REQUESTS_MAX = 4
 SCOPE = {"type": "http", "method": "POST", "raw_path": b"/play", "headers": [(b"content-type", b"application/json")]}

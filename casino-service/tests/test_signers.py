@@ -20,7 +20,7 @@ from casino.callbacks import messages
 from casino.callbacks.routes import Callbacks
 from casino.errors import Refused
 from casino.wallet.commands import WalletCommand
-from shared_service.routing import Route
+from shared_service.http.routing import Route
 from shared_signing.asgi import SignedEndpoints
 
 NOBODY: Final[Any] = None

@@ -23,10 +23,10 @@ from fake_wallet import FakeWallet
 
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from provider.migrate import migrate
-from shared_service import scrape
-from shared_service.connections import DEAD_PEER
-from shared_service.http import refusals_of_peers, refusals_of_strangers
-from shared_service.log import configure_logging
+from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
+from shared_service.postgres.connections import DEAD_PEER
+from shared_service.run import scrape
+from shared_service.run.log import configure_logging
 
 # A machine with other work may stand still in any example.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -18,7 +18,7 @@ from local_stack.testing import PostgresServer, drop_database
 from local_stack.unusual_settings import ODD_NAMES, Case, cases, made
 from provider.__main__ import main
 from provider.migrate import migrate
-from shared_service import postgres_session
+from shared_service.postgres import sessions as postgres_session
 
 ROLES = ("provider_app", "provider_owner")
 SECRETS = {"CASINO_SECRET": "casino-secret", "PROVIDER_SECRET": "provider-secret", "PROVIDER_DEMO": "1"}

@@ -23,9 +23,9 @@ from provider.ops.backlog import BacklogReader
 from provider.ops.metrics import OTHER, Metrics
 from provider.wallet_client.actions import ACTIONS
 from provider.wallet_client.health import HealthReport, Status
-from shared_service.connections import Pool
-from shared_service.http import NO_CODE, OK, UNANSWERED
-from shared_service.routing import ELSEWHERE
+from shared_service.http.exchange import NO_CODE, OK, UNANSWERED
+from shared_service.http.routing import ELSEWHERE
+from shared_service.postgres.connections import Pool
 from shared_signing.keys import KeyRing
 from shared_signing.signer import Signer
 

@@ -12,8 +12,8 @@ from typing import Any
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from shared_service.server import PROTOCOL
-from shared_service.sockets import EarlyAnswer
+from shared_service.listener.sockets import EarlyAnswer
+from shared_service.run.server import PROTOCOL
 
 PATIENCE_SECONDS = 30.0
 """Only against waiting for ever."""

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from structlog.testing import capture_logs
 
-from shared_service.admission import Admission, early_answer
-from shared_service.errors import ErrorKind, ErrorTable
-from shared_service.routing import PUBLIC, SIGNED, Route, RouteTable, Share, route
+from shared_service.http.admission import Admission, early_answer
+from shared_service.http.errors import ErrorKind, ErrorTable
+from shared_service.http.routing import PUBLIC, SIGNED, Route, RouteTable, Share, route
 
 ERRORS = ErrorTable([ErrorKind("overloaded", 503, "waits", "Too busy", retry_after_seconds=1)])
 
@@ -63,7 +63,7 @@ def test_a_share_bounds_its_own_routes_alone() -> None:
 
 def test_what_was_refused_is_logged_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
-        monkeypatch.setattr("shared_service.admission.SAY_SECONDS", 0.0)
+        monkeypatch.setattr("shared_service.http.admission.SAY_SECONDS", 0.0)
         house = admission()
         for _ in range(4):
             house.enter(scope_of(USUAL))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared_service.admission import Admission
-from shared_service.errors import ErrorKind, ErrorTable
-from shared_service.routing import SIGNED, Share, route
+from shared_service.http.admission import Admission
+from shared_service.http.errors import ErrorKind, ErrorTable
+from shared_service.http.routing import SIGNED, Share, route
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.keys import KeyRing, parse_keys
 from shared_signing.nonces import InMemoryNonceStore, NonceStoreOverloaded

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import structlog
 from structlog.testing import capture_logs
 
-from shared_service.bounded_log import WINDOW_SECONDS, BoundedLog
+from shared_service.run.bounded_log import WINDOW_SECONDS, BoundedLog
 
 PATIENCE_SECONDS = 30.0
 """Only against waiting for ever."""

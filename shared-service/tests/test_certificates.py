@@ -13,8 +13,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from structlog.testing import capture_logs
 
 from local_stack.certificates import Authority
-from shared_service.certificates import Certificate
-from shared_service.values import why_no_certificate
+from shared_service.listener.certificates import Certificate
+from shared_service.settings.values import why_no_certificate
 
 DAY_SECONDS = 86_400.0
 Spoil = Callable[[Authority, Path], None]

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 from echoing import Wire, serving
 
-from shared_service.connection_caps import OTHER_FILES, ConnectionCaps, ListenerCaps
+from shared_service.listener.connection_caps import OTHER_FILES, ConnectionCaps, ListenerCaps
 
 IN_ALL, OF_ONE = "connections", "connections of an address"
 PEERS = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8:1::/48"))
@@ -92,7 +92,7 @@ def test_one_too_many_is_closed_at_once_and_the_others_are_served() -> None:
 
 OPEN_FILES = """
 import resource, sys
-from shared_service.connection_caps import TooFewFiles, hold_open_files
+from shared_service.listener.connection_caps import TooFewFiles, hold_open_files
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, int(sys.argv[1])))
 try:

@@ -6,7 +6,7 @@ import pytest
 from echoing import Echo, serving
 from starlette.types import Scope
 
-from shared_service.heads import Answer
+from shared_service.listener.heads import Answer
 
 BODY = b'{"code":"too_much"}'
 

@@ -15,11 +15,11 @@ import uvloop.loop
 from echoing import Echo, Wire, serving
 
 from local_stack.certificates import Authority
-from shared_service.certificates import Certificate
-from shared_service.connection_caps import ConnectionCaps, ListenerCaps
-from shared_service.handshakes import Tls
-from shared_service.routing import OpsListener
-from shared_service.tls import client_context
+from shared_service.http.routing import OpsListener
+from shared_service.listener.certificates import Certificate
+from shared_service.listener.connection_caps import ConnectionCaps, ListenerCaps
+from shared_service.listener.handshakes import Tls
+from shared_service.listener.tls import client_context
 
 ASK = b"GET /p HTTP/1.1\r\nhost: x\r\n\r\n"
 PLACES = 4

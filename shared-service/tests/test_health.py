@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared_service.health import FRESH_SECONDS, NOT_LOOKED, OUTDATED, Readiness
+from shared_service.run.health import FRESH_SECONDS, NOT_LOOKED, OUTDATED, Readiness
 
 pytestmark = pytest.mark.anyio
 

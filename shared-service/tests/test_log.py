@@ -12,7 +12,7 @@ import pytest
 
 SCRIPT = """
 import logging, structlog
-from shared_service.log import configure_logging
+from shared_service.run.log import configure_logging
 configure_logging(log_format={log_format!r}, level={level!r}, service="orders")
 structlog.contextvars.bind_contextvars(request_id="r-1")
 structlog.get_logger().info("order_recorded", amount_minor=5)
@@ -74,7 +74,7 @@ def test_the_level_is_a_choice_and_the_console_format_is_for_people() -> None:
 def test_another_stream_takes_all_of_it() -> None:
     script = (
         "import logging, sys, structlog\n"
-        "from shared_service.log import configure_logging\n"
+        "from shared_service.run.log import configure_logging\n"
         "configure_logging(log_format='json', level='info', service='orders', stream=sys.stderr)\n"
         "structlog.get_logger().info('order_recorded')\n"
         "logging.getLogger('uvicorn.error').info('started')\n"

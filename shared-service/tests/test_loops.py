@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from shared_service import loops
-from shared_service.loops import BackgroundLoop
+from shared_service.run import loops
+from shared_service.run.loops import BackgroundLoop
 
 pytestmark = pytest.mark.anyio
 

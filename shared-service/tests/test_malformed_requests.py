@@ -5,7 +5,7 @@ import json
 import pytest
 from echoing import Echo
 
-from shared_service.heads import SENTENCE
+from shared_service.listener.heads import SENTENCE
 
 HOST = b"host: x\r\n"
 POST = b"POST /p HTTP/1.1\r\nhost: x\r\n"

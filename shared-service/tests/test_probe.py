@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from shared_service.probe import is_ready
+from shared_service.run.probe import is_ready
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def test_a_service_that_is_not_ready_is_not() -> None:
 @pytest.mark.parametrize(("port", "status"), [("0", 1), ("many", 2)])
 def test_the_command_ends_with_a_status_and_no_traceback(port: str, status: int) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "shared_service.probe", "SERVICE", "8000"],
+        [sys.executable, "-m", "shared_service.run.probe", "SERVICE", "8000"],
         env={"SERVICE_PORT": port}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == status

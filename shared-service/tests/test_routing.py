@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared_service.routing import NOWHERE, OPS, PUBLIC, SIGNED, Route, RouteTable, route
+from shared_service.http.routing import NOWHERE, OPS, PUBLIC, SIGNED, Route, RouteTable, route
 
 
 async def answer(_request: Request) -> Response:

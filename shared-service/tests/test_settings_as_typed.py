@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared_service.settings import Reader
+from shared_service.settings.reader import Reader
 
 VALUE = "postgresql://some.host/canary"
 KINDS: dict[str, Callable[[Reader], object]] = {

@@ -31,7 +31,7 @@ from game_session import GameSession, JsonObject, new_id
 from local_stack.postgres import Postgres
 from patience import until
 from service_process import ServiceProcess
-from shared_service import connections
+from shared_service.postgres import connections
 from signing_client import Signer
 from stack import Stack
 

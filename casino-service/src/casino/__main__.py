@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from shared_service import host_variables
+from shared_service.settings import host_variables
 
 IGNORED = host_variables.ignore(os.environ)  # before the libraries are imported that read some
 
@@ -18,10 +18,10 @@ from casino.installation import add_game_command, add_player_command, create_ten
 from casino.key_commands import keys_command, revoke_key_command
 from casino.players.commands import revoke_tokens_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
-from shared_service.command_line import Commands
-from shared_service.connection_caps import TooFewFiles, hold_open_files
-from shared_service.log import configure_logging
-from shared_service.settings import refuse_ended
+from shared_service.listener.connection_caps import TooFewFiles, hold_open_files
+from shared_service.run.command_line import Commands
+from shared_service.run.log import configure_logging
+from shared_service.settings.reader import refuse_ended
 
 
 @click.group("casino", cls=Commands)
@@ -84,7 +84,7 @@ def serve(workers: int | None) -> None:
     """Serve HTTP until SIGTERM or SIGINT; requests in flight are finished first."""
     from casino.after_restore import why_not_to_start  # noqa: PLC0415 - only this command needs it
     from casino.metrics import shared_by_workers  # noqa: PLC0415 - as above
-    from shared_service.server import serve as run  # noqa: PLC0415 - as above
+    from shared_service.run.server import serve as run  # noqa: PLC0415 - as above
 
     settings = _settings()
     try:

@@ -13,7 +13,7 @@ import psycopg
 from casino.db import APP_ROLE
 from casino.settings import Settings
 from casino.wallet.queries import RESTORE_UNFINISHED
-from shared_service import postgres_session
+from shared_service.postgres import sessions as postgres_session
 
 OWNER_ROLE: Final = "casino_owner"
 CONNECT_TIMEOUT_SECONDS: Final = 5

@@ -35,19 +35,19 @@ from casino.sessions.routes import ClientEndpoints
 from casino.settings import Settings, from_environment
 from casino.unsigned import UNSIGNED_CHECK_SECONDS, UnsignedTransactions
 from casino.wallet.group_commit import KeyBusy
-from shared_service.admission import Admission, early_answer
-from shared_service.authentication import Authenticate, signed_guard
-from shared_service.certificates import LOOK_SECONDS as CERTIFICATE_SECONDS
-from shared_service.connection_caps import ConnectionCaps, ListenerCaps
-from shared_service.handshakes import TLS, Tls, tls_of
-from shared_service.health import LOOK_SECONDS, Readiness
-from shared_service.http import RenderErrors, RequestContext
-from shared_service.log import configure_logging
-from shared_service.loops import BackgroundLoop
-from shared_service.processes import end_with_supervisor
-from shared_service.routing import SIGNED, Dispatch, FindRoute, OpsListener, RouteTable, ops_listener
-from shared_service.scrape import Scrape
-from shared_service.sockets import CONNECTION_CAPS, EARLY_ANSWER
+from shared_service.http.admission import Admission, early_answer
+from shared_service.http.authentication import Authenticate, signed_guard
+from shared_service.http.exchange import RenderErrors, RequestContext
+from shared_service.http.routing import SIGNED, Dispatch, FindRoute, OpsListener, RouteTable, ops_listener
+from shared_service.listener.certificates import LOOK_SECONDS as CERTIFICATE_SECONDS
+from shared_service.listener.connection_caps import ConnectionCaps, ListenerCaps
+from shared_service.listener.handshakes import TLS, Tls, tls_of
+from shared_service.listener.sockets import CONNECTION_CAPS, EARLY_ANSWER
+from shared_service.run.health import LOOK_SECONDS, Readiness
+from shared_service.run.log import configure_logging
+from shared_service.run.loops import BackgroundLoop
+from shared_service.run.processes import end_with_supervisor
+from shared_service.run.scrape import Scrape
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
 

@@ -14,8 +14,8 @@ from psycopg import sql
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from casino.settings import Settings
-from shared_service import postgres_session
-from shared_service.connections import SILENCE_MARGIN_SECONDS, Pool, ServerIsReadOnly, WatchedConnection
+from shared_service.postgres import sessions as postgres_session
+from shared_service.postgres.connections import SILENCE_MARGIN_SECONDS, Pool, ServerIsReadOnly, WatchedConnection
 
 log = structlog.get_logger()
 

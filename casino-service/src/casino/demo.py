@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from casino.migrate import OWNER_ROLE
-from shared_service import postgres_session
+from shared_service.postgres import sessions as postgres_session
 
 TENANT: Final = ("JAQPOT", "Jaqpot Casino")
 LEDGER_ID: Final = 1

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared_service.errors import JSON_HEADERS, Answer, ErrorKind, ErrorTable, Refused
-from shared_service.heads import MALFORMED, SENTENCE
+from shared_service.http.errors import JSON_HEADERS, Answer, ErrorKind, ErrorTable, Refused
+from shared_service.listener.heads import MALFORMED, SENTENCE
 
 __all__ = ("ERRORS", "JSON_HEADERS", "Answer", "ErrorKind", "Refused", "render")
 

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from casino.key_commands import OWNER_ROLE, connected
 from casino.money import AMOUNT_MAX_MINOR
 from casino.settings import CommandSettings, SettingsError, command_settings
-from shared_service.values import Unfit, checked_identifier, checked_whole
+from shared_service.settings.values import Unfit, checked_identifier, checked_whole
 
 LEDGER_MAX: Final = 32767
 NAME_MAX_CHARACTERS: Final = 128

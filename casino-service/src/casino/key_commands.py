@@ -13,7 +13,7 @@ import click
 import psycopg
 
 from casino.settings import Settings, SettingsError, from_environment
-from shared_service import postgres_session
+from shared_service.postgres import sessions as postgres_session
 from shared_signing.key_report import KeyNotRevoked, KeyState, key_states, require_revocable, told_after
 from shared_signing.live_keys import CASINO, DIRECTIONS, Revocation
 

@@ -15,7 +15,7 @@ import structlog
 
 from casino.db import Database, OutcomeUnknown, Overloaded
 from casino.settings import Settings, other_secrets
-from shared_service.loops import BackgroundLoop
+from shared_service.run.loops import BackgroundLoop
 from shared_signing.live_keys import LiveKeys
 
 log = structlog.get_logger()

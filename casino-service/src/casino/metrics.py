@@ -33,7 +33,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from shared_service.routing import ELSEWHERE, Route
+from shared_service.http.routing import ELSEWHERE, Route
 
 C = TypeVar("C")
 R = TypeVar("R")

@@ -20,7 +20,7 @@ from alembic.config import Config
 from psycopg import sql
 
 from casino.revisions import SQL_FOLDER, expected_revision, known_revisions
-from shared_service import postgres_session
+from shared_service.postgres import sessions as postgres_session
 
 log = structlog.get_logger()
 

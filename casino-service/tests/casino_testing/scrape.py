@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX
-from shared_service.scrape import PATH
+from shared_service.run.scrape import PATH
 
 OPS_URL = "http://casino.test:8001"
 """The operations listener of a service that runs within the test."""

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Final
 
-from shared_service import host_variables
+from shared_service.settings import host_variables
 
 IGNORED: Final = host_variables.ignore(os.environ)  # before the libraries that read some
 
@@ -20,11 +20,11 @@ from provider.audit.commands import heads, reconcile, transaction
 from provider.db import APP_ROLE
 from provider.key_commands import keys_command, revoke_key_command
 from provider.settings import Settings, SettingsRefused, owner_database_url
-from shared_service import postgres_session
-from shared_service.command_line import Commands
-from shared_service.connection_caps import TooFewFiles, hold_open_files
-from shared_service.log import configure_logging
-from shared_service.settings import refuse_ended
+from shared_service.listener.connection_caps import TooFewFiles, hold_open_files
+from shared_service.postgres import sessions as postgres_session
+from shared_service.run.command_line import Commands
+from shared_service.run.log import configure_logging
+from shared_service.settings.reader import refuse_ended
 
 
 @click.group("provider", cls=Commands)
@@ -57,7 +57,7 @@ def migrate() -> None:
 @main.command()
 def serve() -> None:
     """Serve until SIGTERM or SIGINT; what is under way is finished first."""
-    from shared_service.server import serve as run  # noqa: PLC0415 -- refusals of the environment come before heavy imports
+    from shared_service.run.server import serve as run  # noqa: PLC0415 -- refusals of the environment come before heavy imports
 
     settings = _settings()
     try:

@@ -28,13 +28,13 @@ from provider.settings import Settings
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.health import WalletHealth
 from provider.wallet_client.transport import http_client_for
-from shared_service.admission import Admission, early_answer
-from shared_service.authentication import Authenticate, signed_guard
-from shared_service.http import RenderErrors, RequestContext
-from shared_service.log import configure_logging
-from shared_service.routing import SIGNED, Dispatch, FindRoute, RouteTable
-from shared_service.scrape import Scrape
-from shared_service.sockets import EARLY_ANSWER
+from shared_service.http.admission import Admission, early_answer
+from shared_service.http.authentication import Authenticate, signed_guard
+from shared_service.http.exchange import RenderErrors, RequestContext
+from shared_service.http.routing import SIGNED, Dispatch, FindRoute, RouteTable
+from shared_service.listener.sockets import EARLY_ANSWER
+from shared_service.run.log import configure_logging
+from shared_service.run.scrape import Scrape
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
 

@@ -10,7 +10,8 @@ import psycopg
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from provider.settings import Settings
-from shared_service import connections, postgres_session
+from shared_service.postgres import connections
+from shared_service.postgres import sessions as postgres_session
 
 APP_ROLE: Final = "provider_app"
 POOL_WAIT_SECONDS: Final = 1.0

@@ -5,8 +5,8 @@ It must never choose a status anywhere else, and never put anything of a request
 
 from typing import Final
 
-from shared_service.errors import ErrorKind, ErrorTable, Refused
-from shared_service.heads import MALFORMED, SENTENCE
+from shared_service.http.errors import ErrorKind, ErrorTable, Refused
+from shared_service.listener.heads import MALFORMED, SENTENCE
 
 __all__ = ("ERRORS", "ErrorKind", "Refused")
 

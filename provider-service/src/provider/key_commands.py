@@ -11,7 +11,7 @@ import click
 import psycopg
 
 from provider.settings import Settings, SettingsRefused, owner_database_url
-from shared_service import postgres_session
+from shared_service.postgres import sessions as postgres_session
 from shared_signing.key_report import KeyNotRevoked, KeyState, key_states, require_revocable, told_after
 from shared_signing.live_keys import CASINO, DIRECTIONS, PROVIDER, Revocation
 

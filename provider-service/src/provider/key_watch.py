@@ -18,7 +18,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from provider.db import create_pool
 from provider.sessions.sealing import Sealer, sealing_order
 from provider.settings import Settings, named_sealing_key
-from shared_service.loops import BackgroundLoop
+from shared_service.run.loops import BackgroundLoop
 from shared_signing.live_keys import CASINO, LiveKeys
 
 log = structlog.get_logger(__name__)

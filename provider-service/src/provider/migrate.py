@@ -16,7 +16,7 @@ from psycopg import sql
 
 from provider.sql.files import MIGRATIONS_DIR, apply_changed_functions
 from provider.sql.versions import expected_version, known_versions
-from shared_service import postgres_session
+from shared_service.postgres import sessions as postgres_session
 
 SCHEMA: Final = "provider"
 OWNER_ROLE: Final = "provider_owner"

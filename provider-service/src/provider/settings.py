@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from shared_service.connection_caps import CONNECTIONS_MAX, PER_ADDRESS_MAX
-from shared_service.settings import Reader, SettingsRefused
-from shared_service.values import Network
+from shared_service.listener.connection_caps import CONNECTIONS_MAX, PER_ADDRESS_MAX
+from shared_service.settings.reader import Reader, SettingsRefused
+from shared_service.settings.values import Network
 from shared_signing.keys import Key
 from shared_signing.live_keys import KeyFile
 from shared_signing.strength import NamedSecret, named_keys

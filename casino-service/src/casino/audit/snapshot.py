@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from casino.db import APP_ROLE
 from casino.revisions import expected_revision
-from shared_service import postgres_session
+from shared_service.postgres import sessions as postgres_session
 
 APPLICATION_NAME: Final = "casino-audit"
 CONNECT_TIMEOUT_SECONDS: Final = 5

@@ -18,8 +18,8 @@ from casino.callbacks import feed, messages
 from casino.metrics import Metrics
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
 from casino.wallet.group_commit import GroupCommit
-from shared_service.http import deadline, read_body, request_id, send_answer
-from shared_service.routing import SIGNED, Route, route
+from shared_service.http.exchange import deadline, read_body, request_id, send_answer
+from shared_service.http.routing import SIGNED, Route, route
 
 DEBIT: Final = "/casino/debit"
 CREDIT: Final = "/casino/credit"

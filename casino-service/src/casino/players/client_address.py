@@ -12,7 +12,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from shared_service.values import Network
+from shared_service.settings.values import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

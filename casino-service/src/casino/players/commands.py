@@ -14,7 +14,7 @@ import psycopg
 from casino.key_commands import OWNER_ROLE, connected
 from casino.players.access_token import CLOCK_TOLERANCE_SECONDS
 from casino.settings import SettingsError, command_settings
-from shared_service import postgres_session
+from shared_service.postgres import sessions as postgres_session
 
 # One statement, so that neither happens alone. Whole seconds, as the times of tokens.
 REVOKE: Final = """

@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from casino.errors import Refused
 from casino.players.access_token import AccessToken
-from shared_service.admission import Admission
-from shared_service.http import read_body
-from shared_service.routing import route_of
+from shared_service.http.admission import Admission
+from shared_service.http.exchange import read_body
+from shared_service.http.routing import route_of
 from shared_signing.asgi import with_body
 
 PLAYER: Final = "player"

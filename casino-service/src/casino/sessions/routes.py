@@ -22,8 +22,8 @@ from casino.sessions.gate import ClientGate, EnteredSession
 from casino.sessions.launch import GameSession, Launcher, LaunchRequest, launch_url
 from casino.sessions.provider_client import CONNECTIONS_MAX, ProviderUnreachable
 from casino.settings import Settings
-from shared_service.http import read_body, request_id
-from shared_service.routing import Route, Share, route
+from shared_service.http.exchange import read_body, request_id
+from shared_service.http.routing import Route, Share, route
 
 CREATED: Final = 201
 _encode = msgspec.json.Encoder().encode

@@ -5,7 +5,7 @@ Owns the terminal, the signals and the exit code, and nothing else.
 
 import os
 
-from shared_service import host_variables
+from shared_service.settings import host_variables
 
 IGNORED = host_variables.ignore(os.environ)  # before the database's library is imported, which reads some
 

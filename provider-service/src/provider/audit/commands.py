@@ -15,8 +15,8 @@ import psycopg
 
 from provider.db import APP_ROLE
 from provider.settings import Settings, SettingsRefused
-from shared_service import postgres_session
-from shared_service.log import configure_logging
+from shared_service.postgres import sessions as postgres_session
+from shared_service.run.log import configure_logging
 
 if TYPE_CHECKING:
     from provider.db import Pool

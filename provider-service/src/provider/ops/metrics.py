@@ -28,8 +28,8 @@ from provider.wallet_client.actions import ACTIONS
 from provider.wallet_client.health import HealthReport, Status
 from provider.wallet_client.messages import WalletCall
 from provider.wallet_client.outcomes import BAD_RESPONSE, REJECTED, UNREACHABLE, Accepted, Called, Refused
-from shared_service.http import OK
-from shared_service.routing import Route
+from shared_service.http.exchange import OK
+from shared_service.http.routing import Route
 
 REQUEST_BOUNDS_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 CALL_BOUNDS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)

@@ -20,13 +20,14 @@ from provider.settings import Settings
 from provider.sql.versions import expected_version
 from provider.wallet_client.health import STEP_SECONDS, HealthReport, Status, WalletHealth
 from provider.wire import json_answer
-from shared_service import certificates, health
-from shared_service.connection_caps import ConnectionCaps, ListenerCaps
-from shared_service.handshakes import TLS, Tls, tls_of
-from shared_service.loops import BackgroundLoop
-from shared_service.routing import OPS, OpsListener, Route, ops_listener, route
-from shared_service.scrape import Scrape
-from shared_service.sockets import CONNECTION_CAPS
+from shared_service.http.routing import OPS, OpsListener, Route, ops_listener, route
+from shared_service.listener import certificates
+from shared_service.listener.connection_caps import ConnectionCaps, ListenerCaps
+from shared_service.listener.handshakes import TLS, Tls, tls_of
+from shared_service.listener.sockets import CONNECTION_CAPS
+from shared_service.run import health
+from shared_service.run.loops import BackgroundLoop
+from shared_service.run.scrape import Scrape
 
 _LOOK: Final = "select version_num, extract(epoch from provider.clock())::float8 from provider.alembic_version"
 

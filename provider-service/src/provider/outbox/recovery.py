@@ -14,7 +14,7 @@ from provider.outbox.books import Books
 from provider.outbox.calls import DueCall
 from provider.outbox.courier import Courier
 from provider.sessions.sealing import SealBroken, Sealer
-from shared_service.http import fresh_request_id
+from shared_service.http.exchange import fresh_request_id
 
 log = structlog.get_logger(__name__)
 

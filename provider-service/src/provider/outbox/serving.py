@@ -18,7 +18,7 @@ from provider.sessions.sealing import Sealer, sealer_for
 from provider.settings import Settings
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.transport import http_client_for
-from shared_service.loops import BackgroundLoop
+from shared_service.run.loops import BackgroundLoop
 
 RECOVERY_POOL_MAX: Final = 2
 """Connections of the outbox alone: due payouts and rollbacks go out however many bets are being placed."""

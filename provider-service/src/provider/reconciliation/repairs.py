@@ -25,7 +25,7 @@ from provider.sessions.queries import session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
 from provider.wallet_client.messages import WalletSession
 from provider.wallet_client.outcomes import Accepted
-from shared_service.http import fresh_request_id
+from shared_service.http.exchange import fresh_request_id
 
 log = structlog.get_logger(__name__)
 

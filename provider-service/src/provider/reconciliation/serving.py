@@ -24,8 +24,8 @@ from provider.sessions.sealing import Sealer, sealer_for
 from provider.settings import Settings
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.transport import ANSWER_MAX_BYTES, http_client_for
-from shared_service.http import fresh_request_id
-from shared_service.loops import BackgroundLoop
+from shared_service.http.exchange import fresh_request_id
+from shared_service.run.loops import BackgroundLoop
 from shared_signing.keys import KeyRing
 
 NIGHTLY_LOOK_SECONDS: Final = 60.0

@@ -21,8 +21,8 @@ from provider.sessions.sealing import Sealer
 from provider.settings import Settings
 from provider.wallet_client.client import WalletClient
 from provider.wire import json_answer, read_request
-from shared_service.http import request_id
-from shared_service.routing import SIGNED, Route, Share, route
+from shared_service.http.exchange import request_id
+from shared_service.http.routing import SIGNED, Route, Share, route
 
 NINE_STEPS: Final = "nine_steps"
 MIXED: Final = "mixed"

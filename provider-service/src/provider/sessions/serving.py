@@ -13,8 +13,8 @@ from provider.sessions.launch import launch, read_launch
 from provider.sessions.sealing import Sealer
 from provider.settings import Settings
 from provider.wire import json_answer, read_request
-from shared_service.loops import BackgroundLoop
-from shared_service.routing import SIGNED, Route, route
+from shared_service.http.routing import SIGNED, Route, route
+from shared_service.run.loops import BackgroundLoop
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ import httpx
 from yarl import URL
 
 from provider.settings import Settings
-from shared_service.tls import client_context_for
+from shared_service.listener.tls import client_context_for
 
 ANSWER_MAX_BYTES: Final = 65_536
 CONNECTIONS_MAX: Final = 128
@@ -130,7 +130,7 @@ def create_http_client(
     answer_max_bytes: int = ANSWER_MAX_BYTES,
     ca_file: Path | None = None,
 ) -> httpx.AsyncClient:
-    """The client for one wallet. Closing it closes its connections. `ca_file`: see `shared_service.tls`."""
+    """The client for one wallet. Closing it closes its connections. `ca_file`: see `shared_service.listener.tls`."""
     return WalletHttp(
         transport=AiohttpTransport(
             call_seconds=call_seconds,

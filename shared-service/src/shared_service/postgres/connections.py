@@ -25,7 +25,7 @@ from psycopg.abc import PQGen, Query
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
-from shared_service.postgres_session import DatabaseUnfit, unfit_server
+from shared_service.postgres.sessions import DatabaseUnfit, unfit_server
 
 RV = TypeVar("RV")
 

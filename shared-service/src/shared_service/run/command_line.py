@@ -7,7 +7,7 @@ from typing import Any
 import click
 import psycopg
 
-from shared_service.postgres_session import sentence
+from shared_service.postgres.sessions import sentence
 
 
 class Commands(click.Group):

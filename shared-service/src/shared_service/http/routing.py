@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared_service.errors import Refused
+from shared_service.http.errors import Refused
 
 PUBLIC: Final = "public"
 """Anybody may call this route."""

@@ -10,9 +10,9 @@ from typing import Final
 import structlog
 from starlette.types import Scope
 
-from shared_service.errors import Answer, ErrorTable
-from shared_service.http import REQUEST_ID_HEADER, id_for
-from shared_service.routing import OPS, PUBLIC, Route, RouteTable, route_of
+from shared_service.http.errors import Answer, ErrorTable
+from shared_service.http.exchange import REQUEST_ID_HEADER, id_for
+from shared_service.http.routing import OPS, PUBLIC, Route, RouteTable, route_of
 
 log = structlog.get_logger()
 

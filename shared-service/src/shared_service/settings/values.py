@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from shared_service import tls
+from shared_service.listener import tls
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

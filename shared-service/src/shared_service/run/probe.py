@@ -1,6 +1,6 @@
 """A container's health check: asks a service of this machine whether it is ready, at the address of its settings.
 
-    python -m shared_service.probe SERVICE 8000   # variables SERVICE_HOST and SERVICE_PORT; 8000 unless set
+    python -m shared_service.run.probe SERVICE 8000   # variables SERVICE_HOST and SERVICE_PORT; 8000 unless set
 
 Exit status 0: it answered 200; 1: it did not; 2: the settings are refused.
 """
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from shared_service.settings import Reader
+from shared_service.settings.reader import Reader
 
 PATH: Final = "/health/ready"
 TIMEOUT_SECONDS: Final = 2.0

@@ -17,10 +17,10 @@ from starlette.types import Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from shared_service import heads
-from shared_service.bounded_log import BoundedLog
-from shared_service.connection_caps import Place, take_place
-from shared_service.slow_peers import Wait, sweep_regularly
+from shared_service.listener import heads
+from shared_service.listener.connection_caps import Place, take_place
+from shared_service.listener.slow_peers import Wait, sweep_regularly
+from shared_service.run.bounded_log import BoundedLog
 
 log = BoundedLog(structlog.get_logger())
 

@@ -9,10 +9,10 @@ from typing import Final
 
 import uvicorn
 
-from shared_service import processes
+from shared_service.run import processes
 
 BACKLOG_CONNECTIONS: Final = 2048
-PROTOCOL: Final = "shared_service.handshakes:protocol"
+PROTOCOL: Final = "shared_service.listener.handshakes:protocol"
 
 
 class CannotListen(Exception):  # noqa: N818 - a state of the machine, not a defect

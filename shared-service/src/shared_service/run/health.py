@@ -10,7 +10,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from shared_service.routing import PUBLIC, Route, route
+from shared_service.http.routing import PUBLIC, Route, route
 
 log = structlog.get_logger()
 

@@ -15,9 +15,9 @@ from typing import Any, Final, cast
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared_service.bounded_log import BoundedLog
-from shared_service.errors import Answer, ErrorTable, Refused
-from shared_service.routing import route_of
+from shared_service.http.errors import Answer, ErrorTable, Refused
+from shared_service.http.routing import route_of
+from shared_service.run.bounded_log import BoundedLog
 
 log = structlog.get_logger()
 refusals_of_strangers: Final = BoundedLog(log)

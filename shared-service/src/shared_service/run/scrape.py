@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared_service.routing import OPS, Route, route
+from shared_service.http.routing import OPS, Route, route
 
 PATH: Final = "/metrics"
 FRESH_SECONDS: Final = 1.0

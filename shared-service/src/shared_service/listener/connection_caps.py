@@ -13,9 +13,9 @@ from typing import Final
 import structlog
 from uvicorn.protocols.utils import get_local_addr
 
-from shared_service.bounded_log import BoundedLog
-from shared_service.routing import OpsListener
-from shared_service.values import Network
+from shared_service.http.routing import OpsListener
+from shared_service.run.bounded_log import BoundedLog
+from shared_service.settings.values import Network
 
 log = BoundedLog(structlog.get_logger())
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
-from shared_service import values
-from shared_service.values import Network, Unfit
+from shared_service.settings import values
+from shared_service.settings.values import Network, Unfit
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
 from shared_signing.live_keys import KeyFile
 from shared_signing.strength import NamedSecret, secret_problems
