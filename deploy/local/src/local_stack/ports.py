@@ -3,22 +3,40 @@
 import errno
 import secrets
 import socket
+from collections import deque
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 TRIES_MAX = 50
+HELD_MAX = 256
+_held: deque[socket.socket] = deque(maxlen=HELD_MAX)
 
 
 def free_port() -> int:
     """A port below those that the system hands out by itself: no connection of anybody takes it by chance.
 
-    Raises OSError when none was found. Who else chooses here may still be faster, so be ready to lose the race.
+    Nobody else who chooses here gets it while this process lives, or until it has chosen HELD_MAX more: several stacks
+    start at one time, each chooses some seconds before it listens. Raises OSError when none was found.
     """
     for _ in range(TRIES_MAX):
         port = secrets.choice(PORTS)
-        if not is_taken(port):
+        if _hold(port) and not is_taken(port):
             return port
     raise OSError(f"{TRIES_MAX} ports tried, none free")
+
+
+def _hold(port: int) -> bool:
+    """Take the port's number for UDP, which nothing here uses: TCP stays free for the process that will listen."""
+    held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        held.bind((HOST, port))
+    except OSError:
+        held.close()
+        return False
+    if len(_held) == HELD_MAX:
+        _held.popleft().close()
+    _held.append(held)
+    return True
 
 
 def is_taken(port: int, host: str = HOST) -> bool:
