@@ -17,15 +17,11 @@ def section(number: int) -> str:
 
 
 def codes_by_status() -> dict[str, int]:
-    """Every code of section 6 with its status; the 401 codes are those of section 2."""
+    """Every code of section 6 with its status."""
     found: dict[str, int] = {}
     for row in re.findall(r"^\| (\d{3}[\d, ]*) \| (.*?) \| .*? \|$", section(6), re.MULTILINE):
         statuses = [int(status) for status in row[0].split(",")]
         codes = re.findall(r"`([a-z][a-z_]+)`", row[1].partition(" with ")[0])
         pairs = zip(codes, statuses if len(statuses) > 1 else statuses * len(codes), strict=True)
         found |= dict(pairs)
-    signature = re.search(r"The receiver checks in this order.*?seen in the last", section(2), re.DOTALL)
-    assert signature is not None
-    refusals = re.findall(r"`([a-z]+_[a-z_]+)`", signature.group())
-    refusals += re.findall(r"5 minutes `([a-z_]+)`", section(2))
-    return found | dict.fromkeys(refusals, 401)
+    return found
