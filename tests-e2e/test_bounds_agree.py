@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
-from casino import decoding, money
+from casino import money
 from casino.callbacks import feed as casino_feed
 from casino.callbacks import messages as casino_messages
 from casino.errors import Refused
@@ -24,6 +24,7 @@ from provider.errors import Refused as RefusedByProvider
 from provider.reconciliation import feed, transactions
 from provider.wallet_client import messages
 from provider.wallet_client.messages import WalletSession, money_call, read_answer
+from shared_service.http import decoding
 from stack import Stack
 
 AMOUNT_MAX = 2**53 - 1

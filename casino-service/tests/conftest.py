@@ -24,8 +24,8 @@ from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
 
-from casino.demo import seed_demo
 from casino.migrate import migrate
+from casino.ops.demo import seed_demo
 from casino.wallet import group_commit
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers

@@ -10,8 +10,8 @@ import jwt
 import pytest
 from casino_testing.access_tokens import SECRET, claims, part, raw_token, token
 
+from casino.client.access_token import HEADER_MAX_CHARACTERS, AccessToken, read_access_token
 from casino.errors import Refused
-from casino.players.access_token import HEADER_MAX_CHARACTERS, AccessToken, read_access_token
 from shared_signing.keys import Key, parse_keys
 
 NOW = 1_763_690_000

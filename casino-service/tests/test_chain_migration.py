@@ -15,8 +15,8 @@ from casino_testing.wallet import Wallet, answer
 from msgspec import structs
 
 from casino import migrate as migration
-from casino.demo import seed_demo
 from casino.migrate import migrate
+from casino.ops.demo import seed_demo
 from local_stack.testing import PostgresServer, create_database, drop_database
 
 WITHOUT_THE_CHAIN = """

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casino import decoding
 from casino.callbacks import messages
 from casino.errors import Refused
 from casino.wallet.commands import WalletCommand
+from shared_service.http import decoding
 
 GOOD: dict[str, Any] = {
     "sessionToken": "s",

@@ -25,7 +25,7 @@ from casino_testing.lives import simplified
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet, answer
 
-from casino.sessions.token import token_hash
+from casino.wallet.session_token import token_hash
 
 PLAYERS_AT_ONCE = 150
 

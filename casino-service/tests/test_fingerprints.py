@@ -19,8 +19,8 @@ from casino_testing.edge import Service, bet, payout, rollback, serving
 from casino_testing.tenant import Tenant
 from structlog.typing import EventDict
 
-from casino.players.client_address import client_address
-from casino.players.fingerprint import fingerprint, traits_of
+from casino.client.address import client_address
+from casino.client.fingerprint import fingerprint, traits_of
 from shared_signing.keys import parse_keys
 
 PROXY = "127.0.0.1"  # what the in-process transport calls its client

@@ -13,9 +13,9 @@ from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from psycopg import sql
 
-from casino import health
 from casino.db import Database
-from casino.revisions import expected_revision
+from casino.ops import health
+from casino.sql.revisions import expected_revision
 from local_stack.testing import PostgresServer, create_database, drop_database
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,7 @@ from casino_testing.processes import HeldTransaction, book_in, held_transaction
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet
 
-from casino.sessions.token import token_hash
+from casino.wallet.session_token import token_hash
 
 NOW = "extract(epoch from casino.clock())::bigint"
 CLAIM = f"select claimed from casino.claim_nonces(%s, array_fill({NOW}, array[%s])) as claimed"

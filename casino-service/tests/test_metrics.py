@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from structlog.typing import EventDict
 
 from casino.errors import ERRORS
-from casino.metrics import Metrics
+from casino.ops.metrics import Metrics
 from shared_service.http.exchange import NO_CODE, OK, UNANSWERED
 from shared_service.http.routing import ELSEWHERE
 from shared_signing.signer import Signer

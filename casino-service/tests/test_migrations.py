@@ -16,9 +16,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg import sql
 
-from casino.demo import seed_demo
 from casino.migrate import migrate
-from casino.revisions import SQL_FOLDER, expected_revision
+from casino.ops.demo import seed_demo
+from casino.sql.revisions import SQL_FOLDER, expected_revision
 from local_stack.testing import PostgresServer, create_database, drop_database
 
 TAMPER = """

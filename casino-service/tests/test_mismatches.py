@@ -14,8 +14,8 @@ import pytest
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet, answer
 
-from casino.sessions.token import token_hash
 from casino.wallet.commands import WalletCommand
+from casino.wallet.session_token import token_hash
 
 SECRET_ROUND = "the round that was stored"
 

@@ -9,9 +9,9 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from casino.client.access_token import AccessToken
+from casino.client.guard import PLAYER, PlayerGuard
 from casino.errors import ERRORS, Refused
-from casino.players.access_token import AccessToken
-from casino.players.guard import PLAYER, PlayerGuard
 from shared_service.http.admission import Admission
 from shared_service.http.routing import Share, route
 

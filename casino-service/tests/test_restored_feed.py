@@ -21,7 +21,7 @@ from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
 from test_feed import read
 
-from casino.after_restore import why_not_to_start
+from casino.audit.after_restore import why_not_to_start
 
 OLDER_SERVER_POSITIONS = 10**9 << 12
 """How much further the transaction numbers of the server were that the dump came from."""

@@ -19,8 +19,8 @@ from psycopg.errors import InsufficientPrivilege
 from structlog.typing import EventDict
 
 from casino.migrate import migrate
-from casino.sessions.token import token_hash
 from casino.wallet.commands import WalletCommand
+from casino.wallet.session_token import token_hash
 from local_stack.testing import PostgresServer, create_database, drop_database
 
 PATH = "search_path=pg_catalog, pg_temp"

@@ -8,8 +8,8 @@ import pytest
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from casino_testing.wallet import Session, Wallet
 
-from casino.sessions.token import token_hash
 from casino.wallet.commands import Balance, BalanceRequest
+from casino.wallet.session_token import token_hash
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 LIFE = timedelta(minutes=30)

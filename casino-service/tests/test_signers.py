@@ -17,7 +17,7 @@ from casino_testing.wallet import Session, Wallet
 from structlog.typing import EventDict
 
 from casino.callbacks import messages
-from casino.callbacks.routes import Callbacks
+from casino.callbacks.serving import Callbacks
 from casino.errors import Refused
 from casino.wallet.commands import WalletCommand
 from shared_service.http.routing import Route

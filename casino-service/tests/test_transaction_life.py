@@ -13,7 +13,7 @@ from casino_testing.wallet import Session, Wallet
 from click.testing import CliRunner, Result
 
 from casino.__main__ import main
-from casino.sessions.token import token_hash
+from casino.wallet.session_token import token_hash
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 

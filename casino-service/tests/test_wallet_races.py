@@ -10,8 +10,8 @@ from casino_testing.processes import WAIT_SECONDS_MAX, held_transaction, ledgers
 from casino_testing.tenant import OPENING_BALANCE_MINOR, PLAYERS, Tenant
 from casino_testing.wallet import Session, Wallet, answer
 
-from casino.sessions.token import token_hash
 from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome
+from casino.wallet.session_token import token_hash
 
 TRIALS = 1_000
 FEWER_TRIALS = 150

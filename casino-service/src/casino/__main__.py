@@ -14,9 +14,9 @@ import click
 import structlog
 
 from casino.audit.commands import check_ledger_command, transaction_command
-from casino.installation import add_game_command, add_player_command, create_tenant_command, set_win_cap_command
+from casino.client.commands import revoke_tokens_command
 from casino.key_commands import keys_command, revoke_key_command
-from casino.players.commands import revoke_tokens_command
+from casino.ops.installation import add_game_command, add_player_command, create_tenant_command, set_win_cap_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
 from shared_service.listener.connection_caps import TooFewFiles, hold_open_files
 from shared_service.run.command_line import Commands
@@ -58,7 +58,7 @@ def migrate() -> None:
 @main.command("after-restore")
 def after_restore() -> None:
     """Let the transaction feed go on after the database was restored, before the service starts. Safe to repeat."""
-    from casino.after_restore import NotDone, move_feeds_ahead  # noqa: PLC0415 - only this command needs it
+    from casino.audit.after_restore import NotDone, move_feeds_ahead  # noqa: PLC0415 - only this command needs it
 
     try:
         for line in move_feeds_ahead(_owner_url()):
@@ -71,7 +71,7 @@ def after_restore() -> None:
 @click.option("--only-in-demo-mode", is_flag=True, help="Do nothing unless CASINO_DEMO says yes.")
 def seed_demo(*, only_in_demo_mode: bool) -> None:
     """Load the demo tenant, games and players."""
-    from casino.demo import seed_demo as run  # noqa: PLC0415 - only this command needs it
+    from casino.ops.demo import seed_demo as run  # noqa: PLC0415 - only this command needs it
 
     if only_in_demo_mode and not _command_settings().demo:
         return
@@ -82,8 +82,8 @@ def seed_demo(*, only_in_demo_mode: bool) -> None:
 @click.option("--workers", type=click.IntRange(1, WORKERS_MAX), help="Processes that serve; CASINO_WORKERS, or 1.")
 def serve(workers: int | None) -> None:
     """Serve HTTP until SIGTERM or SIGINT; requests in flight are finished first."""
-    from casino.after_restore import why_not_to_start  # noqa: PLC0415 - only this command needs it
-    from casino.metrics import shared_by_workers  # noqa: PLC0415 - as above
+    from casino.audit.after_restore import why_not_to_start  # noqa: PLC0415 - only this command needs it
+    from casino.ops.metrics import shared_by_workers  # noqa: PLC0415 - as above
     from shared_service.run.server import serve as run  # noqa: PLC0415 - as above
 
     settings = _settings()

@@ -16,24 +16,24 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
+from casino.audit.unsigned import UNSIGNED_CHECK_SECONDS, UnsignedTransactions
 from casino.callbacks.feed import Feed
-from casino.callbacks.routes import Callbacks
+from casino.callbacks.serving import Callbacks
+from casino.client.access_token import read_access_token
+from casino.client.guard import PLAYER, PlayerGuard
 from casino.committers import committers
 from casino.db import Database, OutcomeUnknown, Overloaded
 from casino.errors import ERRORS
-from casino.health import find_missing
 from casino.key_watch import KeyWatch
-from casino.metrics import FLUSH_SECONDS, Metrics
-from casino.players.access_token import read_access_token
-from casino.players.guard import PLAYER, PlayerGuard
-from casino.revisions import expected_revision
+from casino.ops.health import find_missing
+from casino.ops.metrics import FLUSH_SECONDS, Metrics
 from casino.sessions.expiry import EXPIRY_CHECK_SECONDS, ExpiredSessions
 from casino.sessions.gate import ClientGate
 from casino.sessions.launch import Launcher
 from casino.sessions.provider_client import ProviderClient
-from casino.sessions.routes import ClientEndpoints
+from casino.sessions.serving import ClientEndpoints
 from casino.settings import Settings, from_environment
-from casino.unsigned import UNSIGNED_CHECK_SECONDS, UnsignedTransactions
+from casino.sql.revisions import expected_revision
 from casino.wallet.group_commit import KeyBusy
 from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
@@ -93,7 +93,9 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     readiness = Readiness(partial(find_missing, watch, expected_revision(), settings), demo=settings.demo)
     table = RouteTable(
         [
-            *Callbacks(commands, balances, Feed(reading, settings.tenant_id, settings.ledger_id), metrics).routes(),
+            *Callbacks(
+                commands, balances, Feed(reading, settings.tenant_id, settings.ledger_id), metrics.observe_outcome
+            ).routes(),
             *ClientEndpoints(launcher, gate, settings).routes(),
             *readiness.routes(),
             *Scrape(metrics.page).routes(),
@@ -107,7 +109,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         BackgroundLoop("client_limits", gate.prune, interval_seconds=CLIENT_PRUNE_SECONDS),
         BackgroundLoop(
             "unsigned_transactions",
-            UnsignedTransactions(aside, settings.ledger_id, metrics).count,
+            UnsignedTransactions(aside, settings.ledger_id, metrics.show_unsigned).count,
             interval_seconds=UNSIGNED_CHECK_SECONDS,
         ),
         BackgroundLoop("readiness", readiness.step, interval_seconds=LOOK_SECONDS),

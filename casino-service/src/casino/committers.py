@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from casino.callbacks.nonces import DatabaseNonceStore
 from casino.db import Database
-from casino.metrics import Metrics
+from casino.ops.metrics import Metrics
 from casino.settings import Settings
 from casino.wallet.commands import Balance, BalanceRequest, Ledger, WalletCommand, WalletOutcome
 from casino.wallet.group_commit import GroupCommit

@@ -19,7 +19,7 @@ from alembic import command
 from alembic.config import Config
 from psycopg import sql
 
-from casino.revisions import SQL_FOLDER, expected_revision, known_revisions
+from casino.sql.revisions import SQL_FOLDER, expected_revision, known_revisions
 from shared_service.postgres import sessions as postgres_session
 
 log = structlog.get_logger()

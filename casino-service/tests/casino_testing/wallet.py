@@ -13,9 +13,9 @@ from typing import Any, Final, TypeVar
 from casino.callbacks import messages
 from casino.db import Database
 from casino.sessions import queries
-from casino.sessions.token import token_hash
 from casino.settings import Settings
 from casino.wallet.commands import Balance, BalanceRequest, Kind, Ledger, WalletCommand, WalletOutcome
+from casino.wallet.session_token import token_hash
 from casino_testing.tenant import SET_CLOCK, SLOTS, Tenant
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from casino.db import APP_ROLE
-from casino.revisions import expected_revision
+from casino.sql.revisions import expected_revision
 from shared_service.postgres import sessions as postgres_session
 
 APPLICATION_NAME: Final = "casino-audit"

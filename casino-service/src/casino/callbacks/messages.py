@@ -11,10 +11,12 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from casino import decoding, errors
+from casino import errors
 from casino.errors import Answer, Refused
-from casino.sessions.token import token_hash
+from casino.money import read_amount
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
+from casino.wallet.session_token import token_hash
+from shared_service.http import decoding
 
 DEBIT_LEAST_MINOR: Final = 1
 CREDIT_LEAST_MINOR: Final = 0
@@ -46,7 +48,7 @@ def debit(content: dict[str, Any], request_id: str, arrival: Arrival) -> WalletC
     return WalletCommand(
         kind="debit",
         **_common(content, request_id, arrival),
-        amount=decoding.amount(content, least=DEBIT_LEAST_MINOR),
+        amount=read_amount(content, least=DEBIT_LEAST_MINOR),
         currency=decoding.optional_identifier(content, "currency"),
     )
 
@@ -56,7 +58,7 @@ def credit(content: dict[str, Any], request_id: str, arrival: Arrival) -> Wallet
     return WalletCommand(
         kind="credit",
         **_common(content, request_id, arrival),
-        amount=decoding.amount(content, least=CREDIT_LEAST_MINOR),
+        amount=read_amount(content, least=CREDIT_LEAST_MINOR),
         currency=decoding.optional_identifier(content, "currency"),
         related_id=decoding.optional_identifier(content, "relatedTransactionId"),
         end_round=decoding.optional_flag(content, "endRound"),

@@ -12,13 +12,13 @@ from typing import Final
 
 import structlog
 
+from casino.client.access_token import AccessToken
+from casino.client.fingerprint import fingerprint
 from casino.db import Database
 from casino.errors import Refused
-from casino.players.access_token import AccessToken
-from casino.players.fingerprint import fingerprint
 from casino.sessions import queries
-from casino.sessions.token import token_hash
 from casino.settings import Settings
+from casino.wallet.session_token import token_hash
 
 log = structlog.get_logger()
 

@@ -13,13 +13,13 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import structlog
 
-from casino import decoding
+from casino.client.fingerprint import fingerprint
 from casino.db import Database
 from casino.errors import Refused
-from casino.players.fingerprint import fingerprint
 from casino.sessions import queries
 from casino.sessions.provider_client import ProviderClient, ProviderUnreachable
-from casino.sessions.token import new_token, token_hash
+from casino.wallet.session_token import new_token, token_hash
+from shared_service.http import decoding
 
 log = structlog.get_logger()
 

@@ -15,9 +15,9 @@ import httpx
 import msgspec
 import structlog
 
-from casino import decoding
 from casino.errors import Refused
 from casino.sessions.bounded_answers import BoundedAnswers
+from shared_service.http import decoding
 from shared_service.listener.tls import client_context_for
 from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey

@@ -3,7 +3,7 @@
 from alembic import op
 
 from casino.migrate import run_sql_beside
-from casino.revisions import SQL_FOLDER
+from casino.sql.revisions import SQL_FOLDER
 
 revision = "0003"
 down_revision = "0002"

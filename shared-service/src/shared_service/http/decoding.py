@@ -1,7 +1,4 @@
-"""From the raw bytes of a request to checked values: JSON objects, identifiers, amounts.
-
-Owns what is well formed (protocol.md 1). It must never look at what a value means, nor raise anything but Refused.
-"""
+"""From the raw bytes of a request to checked values: JSON objects, identifiers, short texts, flags."""
 
 from __future__ import annotations
 
@@ -10,8 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from casino.errors import Refused
-from casino.money import is_amount
+from shared_service.http.errors import Refused
 
 IDENTIFIER_MAX_CHARACTERS: Final = 128
 TEXT_MAX_CHARACTERS: Final = 256
@@ -91,13 +87,3 @@ def optional_flag(content: dict[str, Any], name: str) -> bool:
     if type(value) is not bool:
         raise Refused("invalid_field", field=name)
     return value
-
-
-def amount(content: dict[str, Any], *, least: int) -> int:
-    """The required amount in minor units, from `least` on. Raises Refused(bad_amount), or invalid_field when absent."""
-    if "amount" not in content:
-        raise Refused("invalid_field", field="amount")
-    value = content["amount"]
-    if not is_amount(value, least=least):
-        raise Refused("bad_amount")
-    return int(value)

@@ -33,6 +33,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from casino.wallet.commands import WalletCommand, WalletOutcome
 from shared_service.http.routing import ELSEWHERE, Route
 
 C = TypeVar("C")
@@ -140,13 +141,12 @@ class Metrics:
         tally.seconds += elapsed_seconds
         tally.codes[code] += 1
 
-    def count_replay(self, kind: str) -> None:
-        """An answer was given again."""
-        self._replays.labels(kind).inc()
-
-    def count_tombstone(self) -> None:
-        """A rollback overtook its bet."""
-        self._tombstones.inc()
+    def observe_outcome(self, command: WalletCommand, outcome: WalletOutcome) -> None:
+        """A command has its answer: count one that was given before, and a rollback that overtook its bet."""
+        if outcome.replay:
+            self._replays.labels(command.kind).inc()
+        elif outcome.tombstone and not outcome.already_rolled_back:
+            self._tombstones.inc()
 
     def note_certificate(self, expires_at_seconds: float) -> None:
         """The service shows its peers a certificate that expires then."""

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from casino import decoding
 from casino.errors import Refused
+from shared_service.http import decoding
 from shared_signing.canonical import DEFAULT_KEY_ID
 from shared_signing.keys import Key
 

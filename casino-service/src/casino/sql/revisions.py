@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
-SQL_FOLDER: Final = Path(str(resources.files("casino"))) / "sql"
+SQL_FOLDER: Final = Path(__file__).parent
 
 
 def known_revisions() -> set[str]:

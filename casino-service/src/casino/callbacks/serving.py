@@ -5,7 +5,7 @@ Owns the way from a verified request to the wallet and back. The signature was c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,11 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from casino import decoding
 from casino.callbacks import feed, messages
-from casino.metrics import Metrics
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
 from casino.wallet.group_commit import GroupCommit
+from shared_service.http import decoding
 from shared_service.http.exchange import deadline, read_body, request_id, send_answer
 from shared_service.http.routing import SIGNED, Route, route
 
@@ -35,7 +34,8 @@ class Callbacks:
     commands: GroupCommit[WalletCommand, WalletOutcome]
     balances: GroupCommit[BalanceRequest, Balance]
     feed: feed.Feed
-    metrics: Metrics
+    note_outcome: Callable[[WalletCommand, WalletOutcome], None]
+    """Is told of each command and what became of it."""
 
     def routes(self) -> Sequence[Route]:
         """The routes of this slice."""
@@ -73,10 +73,7 @@ class MoneyEndpoint:
         outcome = await self._callbacks.commands.submit(command, key=command.player_id, deadline=deadline(scope))
         if outcome.code is not None:
             scope["state"]["code"] = outcome.code
-        if outcome.replay:
-            self._callbacks.metrics.count_replay(command.kind)
-        elif outcome.tombstone and not outcome.already_rolled_back:
-            self._callbacks.metrics.count_tombstone()
+        self._callbacks.note_outcome(command, outcome)
         await send_answer(send, messages.render_outcome(command, outcome))
 
 

@@ -11,8 +11,8 @@ from typing import Final
 import click
 import psycopg
 
+from casino.client.access_token import CLOCK_TOLERANCE_SECONDS
 from casino.key_commands import OWNER_ROLE, connected
-from casino.players.access_token import CLOCK_TOLERANCE_SECONDS
 from casino.settings import SettingsError, command_settings
 from shared_service.postgres import sessions as postgres_session
 

@@ -5,12 +5,12 @@ Owns that one question, which an index answers that is empty while all is well. 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
 from casino.db import Database
-from casino.metrics import Metrics
 from casino.wallet import queries
 
 log = structlog.get_logger()
@@ -19,17 +19,18 @@ UNSIGNED_CHECK_SECONDS: Final = 30.0
 
 
 class UnsignedTransactions:
-    """Counts them in one ledger, for a metric."""
+    """Counts them in one ledger."""
 
-    def __init__(self, database: Database, ledger_id: int, metrics: Metrics) -> None:
+    def __init__(self, database: Database, ledger_id: int, show: Callable[[int], None]) -> None:
+        """`show` is told how many there are."""
         self._database = database
         self._ledger_id = ledger_id
-        self._metrics = metrics
+        self._show = show
 
     async def count(self) -> int:
         """Count, show, and say so when there is one."""
         ((found,),) = await self._database.call(queries.COUNT_UNSIGNED, (self._ledger_id,))
-        self._metrics.show_unsigned(found)
+        self._show(found)
         if found:
             log.error("unsigned_transactions", transactions=found)
         return int(found)

@@ -12,16 +12,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from casino import decoding
+from casino.client.access_token import AccessToken
+from casino.client.address import client_address
+from casino.client.fingerprint import traits_of
+from casino.client.guard import PLAYER
 from casino.errors import Refused
-from casino.players.access_token import AccessToken
-from casino.players.client_address import client_address
-from casino.players.fingerprint import traits_of
-from casino.players.guard import PLAYER
 from casino.sessions.gate import ClientGate, EnteredSession
 from casino.sessions.launch import GameSession, Launcher, LaunchRequest, launch_url
 from casino.sessions.provider_client import CONNECTIONS_MAX, ProviderUnreachable
 from casino.settings import Settings
+from shared_service.http import decoding
 from shared_service.http.exchange import read_body, request_id
 from shared_service.http.routing import Route, Share, route
 

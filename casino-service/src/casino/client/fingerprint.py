@@ -11,7 +11,7 @@ import ipaddress
 from hashlib import sha256
 from typing import Final
 
-from casino.players.client_address import Address
+from casino.client.address import Address
 
 IPV4_PREFIX_BITS: Final = 24
 IPV6_PREFIX_BITS: Final = 64

@@ -9,8 +9,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from casino.client.access_token import AccessToken
 from casino.errors import Refused
-from casino.players.access_token import AccessToken
 from shared_service.http.admission import Admission
 from shared_service.http.exchange import read_body
 from shared_service.http.routing import route_of
