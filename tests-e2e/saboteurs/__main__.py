@@ -43,20 +43,20 @@ class Result:
         return "spoilt" if self.verdict.spoilt else "SURVIVED"
 
     def line(self) -> str:
-        by = self.verdict.failed or self.verdict.spoilt or self.saboteur.breaks
+        by = self.verdict.failed or self.verdict.spoilt or self.saboteur.at
         return f"{self.word:8} {self.seconds:5.1f} s  {self.saboteur.name:44} {'LATE ' * self.late}{by}"
 
 
 def try_out(saboteur: Saboteur, copy: Path, *, named_only: bool) -> Result:
     """The named files first, then the rest of the package's suite, then end to end."""
     started = time.monotonic()
-    runs: list[tuple[Sequence[str], int]] = [(saboteur.tests, NAMED_SECONDS)]
+    runs: list[tuple[Sequence[str], int]] = [(saboteur.test_files(copy), NAMED_SECONDS)]
     if not named_only:
         runs += [([saboteur.suite], SUITE_SECONDS), ([END_TO_END], SUITE_SECONDS)]
     verdict, late = Verdict(), False
     with Planted(saboteur, copy, age_seconds=next(_ages) * 10):
-        for tests, seconds in runs:
-            late = tests is not saboteur.tests
+        for number, (tests, seconds) in enumerate(runs):
+            late = number > 0
             verdict = run_tests(copy, tests, seconds=seconds)
             if verdict.failed or verdict.spoilt:
                 break

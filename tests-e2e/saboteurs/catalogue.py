@@ -1,8 +1,10 @@
-"""The saboteurs: one small change each that breaks one promise, written down as old text and new text.
+"""The saboteurs: one small change each that breaks one promise. `saboteurs.toml` lists them.
 
-Owns reading `*.toml` beside this file and putting a change into a copy. It must never touch the working tree.
+A saboteur names a function and a fragment of it, never a path: it stays valid when files move. Changes are made in a
+copy of the repository only.
 """
 
+import ast
 import os
 import random
 import tomllib
@@ -10,46 +12,99 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+LIST = Path(__file__).parent / "saboteurs.toml"
+ROOT = Path(__file__).parent.parent.parent
+SUITES = {
+    "shared_signing": "shared-signing",
+    "shared_service": "shared-service",
+    "casino": "casino-service",
+    "provider": "provider-service",
+    "local_stack": "deploy",
+}
+"""The folder with the sources and the tests of each package."""
 
 
 class StaleSaboteur(Exception):  # noqa: N818 - what it is
-    """The text that a saboteur changes is not there exactly once: the code has moved on, and it must follow."""
+    """A function, a fragment or a test that a saboteur names is not there exactly once: change the entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saboteur:
-    """`breaks` says in one sentence what goes wrong; `tests` (files, or `file::test`) should notice first."""
+    """Replaces `old`, which stands once in the function `at`, by `new`; `tests` are files that should notice first.
+
+    `at` is `casino.judge_wallet_commands` for SQL, and `provider.judging:judge` or `provider.client:Client.send` for
+    Python. Folders may be left out as long as one file fits.
+    """
 
     name: str
-    file: str
+    at: str
     old: str
     new: str
-    breaks: str
     tests: tuple[str, ...]
 
     @property
     def suite(self) -> str:
-        """The suite of the package that is broken."""
-        return next(part for part in SUITES if self.file.startswith(f"{part}/"))
+        """The folder of the package that is broken."""
+        return SUITES[self.at.partition(".")[0]]
+
+    def source(self, root: Path) -> Path:
+        """The file that holds the function."""
+        package, _, module = self.at.partition(":")[0].partition(".")
+        ending = f"{module.replace('.', '/')}{'.py' if ':' in self.at else '.sql'}"
+        return self._only(root, f"{self.suite}/**/src/{package}/**/{ending}")
+
+    def test_files(self, root: Path) -> list[str]:
+        """`test_debits` is a file of the package's own suite, `tests-e2e/test_races` one of another suite."""
+        found = []
+        for test in self.tests:
+            suite, _, stem = test.rpartition("/")
+            path = self._only(root, f"{suite or self.suite}/**/{stem}.py")
+            found.append(path.relative_to(root).as_posix())
+        return found
+
+    def _only(self, root: Path, pattern: str) -> Path:
+        found = list(root.glob(pattern))
+        if len(found) != 1:
+            raise StaleSaboteur(f"{self.name}: {len(found)} files fit {pattern}")
+        return found[0]
 
     def broken(self, text: str) -> str:
         """The file's text after the change."""
-        if (found := text.count(self.old)) != 1:
-            raise StaleSaboteur(f"{self.name}: its old text stands {found} times in {self.file}")
-        return text.replace(self.old, self.new)
+        first, end = self._lines(text)
+        lines = text.splitlines(keepends=True)
+        body = "".join(lines[first:end])
+        if (found := body.count(self.old)) != 1:
+            raise StaleSaboteur(f"{self.name}: {self.old!r} stands {found} times in {self.at}")
+        return "".join([*lines[:first], body.replace(self.old, self.new), *lines[end:]])
+
+    def _lines(self, text: str) -> tuple[int, int]:
+        """First line and end of the function in the file, from 0. An SQL file holds one function."""
+        _, is_python, function = self.at.partition(":")
+        if not is_python:
+            return 0, len(text.splitlines())
+        node: ast.AST = ast.parse(text)
+        for name in function.split("."):
+            inner = [each for each in ast.iter_child_nodes(node) if _name_of(each) == name]
+            if len(inner) != 1:
+                raise StaleSaboteur(f"{self.name}: {name} is there {len(inner)} times")
+            node = inner[0]
+        assert isinstance(node, ast.stmt)
+        return node.lineno - 1, node.end_lineno or node.lineno
 
 
-SUITES = ("shared-signing", "shared-service", "casino-service", "provider-service", "deploy")
+def _name_of(node: ast.AST) -> str | None:
+    """The name of a function, a class or an annotated constant."""
+    if isinstance(node, ast.AnnAssign):
+        return node.target.id if isinstance(node.target, ast.Name) else None
+    return getattr(node, "name", None)
 
 
 def load() -> list[Saboteur]:
-    """Every saboteur, file by file."""
+    """Every saboteur of the list."""
     return [
-        Saboteur(**{**entry, "tests": tuple(entry["tests"])})
-        for path in sorted(HERE.glob("*.toml"))
-        for entry in tomllib.loads(path.read_text("utf-8"))["saboteur"]
+        Saboteur(name, at, old, new, tuple(tests))
+        for kind in tomllib.loads(LIST.read_text("utf-8")).values()
+        for name, (at, old, new, *tests) in kind.items()
     ]
 
 
@@ -69,16 +124,11 @@ def stale_among(saboteurs: Sequence[Saboteur], root: Path) -> list[str]:
     wrong = []
     for saboteur in saboteurs:
         try:
-            saboteur.broken((root / saboteur.file).read_text("utf-8"))
-        except (StaleSaboteur, FileNotFoundError) as error:
+            saboteur.broken(saboteur.source(root).read_text("utf-8"))
+            saboteur.test_files(root)
+        except StaleSaboteur as error:
             wrong.append(str(error))
-        wrong += [f"{saboteur.name}: there is no {test}" for test in saboteur.tests if not _is_there(test, root)]
     return wrong
-
-
-def _is_there(test: str, root: Path) -> bool:
-    path, _, name = test.partition("::")
-    return (root / path).is_file() and f"def {name}" in (root / path).read_text("utf-8")
 
 
 class Planted:
@@ -86,7 +136,7 @@ class Planted:
 
     def __init__(self, saboteur: Saboteur, copy: Path, *, age_seconds: int) -> None:
         self._saboteur = saboteur
-        self._path = copy / saboteur.file
+        self._path = saboteur.source(copy)
         # Compiled files are known by their source's time in whole seconds: two changes within one must differ in it.
         self._age_seconds = age_seconds
 
