@@ -9,6 +9,7 @@ import io
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -19,7 +20,7 @@ import click
 
 from bench.loads import WalletUnderLoad
 from bench.machine import describe_machine
-from bench.measurements import FULL, QUICK, Measurement, Outcome, Progress, Size, interleave, ratio_of
+from bench.measurements import FULL, QUICK, Figure, Measurement, Outcome, Progress, Size, Target, interleave, ratio_of
 from bench.report import Report, write_comparison
 from bench.round_rows import round_rows
 from bench.services import BenchServices
@@ -30,6 +31,8 @@ from bench.wallet_rows import USUAL_DEPTH, wallet_rows
 ROOT: Final = Path(__file__).parents[2]
 KEPT_MIN: Final = 0.95
 """What a change may leave of the throughput before it."""
+SLOWER_BELOW: Final = 0.98
+"""A ratio under this may be chance or a loss: more rounds tell."""
 THEN: Final = "then-"
 ROUND_DEPTH: Final = 8
 GIT_SECONDS: Final = 120
@@ -46,18 +49,31 @@ def compare(revision: str, *, size: Size, progress: Progress) -> Report:
         for services in (now, then):
             progress("starting Postgres and both services, loading players")
             wallets.append(_start(services, size))
-        pairs = zip(*(_rows(wallet, size) for wallet in wallets), strict=True)
-        neighbours = [side for row, other in pairs for side in (row, _of_then(other))]
-        figures = interleave(neighbours, rounds=size.rounds, progress=progress)
+        pairs = list(zip(*(_rows(wallet, size) for wallet in wallets), strict=True))
+        figures = measure_twice_if_slow(pairs, rounds=size.rounds, again=size.rounds_again, progress=progress)
         for wallet in wallets:
             require_sound_ledger(wallet.books.database.url)
         machine = describe_machine(now.postgres.url())
-    targets = tuple(
-        ratio_of(figures, over=row.key, under=f"{THEN}{row.key}", what=row.what, bound=KEPT_MIN)
-        for row in _rows(wallets[0], size)
-    )
+    targets = tuple(_ratio(figures, row) for row, _ in pairs)
     outcome = Outcome(figures=tuple(figures.values()), targets=targets)
     return Report(machine=machine, outcomes=(outcome,), player_count=size.player_count)
+
+
+def measure_twice_if_slow(
+    pairs: Sequence[tuple[Measurement, Measurement]], *, rounds: int, again: int, progress: Progress
+) -> dict[str, Figure]:
+    """The figures of both sides by key; rows that seem slower than before are measured again, in `again` rounds."""
+
+    def sides(of: Sequence[tuple[Measurement, Measurement]]) -> list[Measurement]:
+        return [side for now, then in of for side in (now, _of_then(then))]
+
+    figures = interleave(sides(pairs), rounds=rounds, progress=progress)
+    slow = [pair for pair in pairs if _ratio(figures, pair[0]).value < SLOWER_BELOW]
+    return figures | interleave(sides(slow), rounds=again, progress=progress)
+
+
+def _ratio(figures: Mapping[str, Figure], row: Measurement) -> Target:
+    return ratio_of(figures, over=row.key, under=f"{THEN}{row.key}", what=row.what, bound=KEPT_MIN)
 
 
 def _of_then(row: Measurement) -> Measurement:

@@ -79,6 +79,8 @@ class Size:
     """How much one run may take: a quick one shows that everything answers, a full one measures."""
 
     rounds: int
+    rounds_again: int
+    """Of a row that seems slower than an earlier revision."""
     round_seconds: float
     warm_up_seconds: float
     player_count: int
@@ -88,6 +90,7 @@ class Size:
 
 FULL = Size(
     rounds=5,
+    rounds_again=15,
     round_seconds=4.0,
     warm_up_seconds=3.0,
     player_count=10_000,
@@ -96,6 +99,7 @@ FULL = Size(
 )
 QUICK = Size(
     rounds=1,
+    rounds_again=1,
     round_seconds=1.0,
     warm_up_seconds=0.5,
     player_count=1_000,

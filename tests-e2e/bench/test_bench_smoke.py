@@ -3,6 +3,7 @@
 import pytest
 
 from bench.__main__ import run_bench
+from bench.against import measure_twice_if_slow
 from bench.measurements import QUICK, Measurement, Sample, Target, interleave, ratio_of
 
 
@@ -50,3 +51,21 @@ def test_rounds_are_taken_there_and_back_and_a_ratio_is_the_median_of_neighbours
 )
 def test_a_target_is_met_only_up_to_its_bound(*, value: float, at_least: bool, met: bool) -> None:
     assert Target(what="x", value=value, bound=1.0, at_least=at_least).met is met
+
+
+def test_a_row_that_seems_slower_than_before_is_measured_again_in_more_rounds() -> None:
+    taken: list[str] = []
+
+    def row(name: str, value: float) -> Measurement:
+        def measure() -> Sample:
+            taken.append(name)
+            return Sample(value=value)
+
+        return Measurement(key=name.removesuffix(" before"), what=name, measure=measure)
+
+    pairs = [(row("even", 98.0), row("even before", 100.0)), (row("slow", 97.0), row("slow before", 100.0))]
+    figures = measure_twice_if_slow(pairs, rounds=2, again=3, progress=lambda _text: None)
+    assert {key: figure.rounds for key, figure in figures.items()} == {
+        "even": 2, "then-even": 2, "slow": 3, "then-slow": 3,
+    }  # fmt: skip
+    assert [taken.count(name) for name in ("even", "even before", "slow", "slow before")] == [2, 2, 5, 5]
