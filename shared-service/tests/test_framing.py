@@ -178,6 +178,61 @@ def test_a_peer_that_has_said_all_gets_its_answers(echo: Echo) -> None:
     assert echo.ask(b"") == []
 
 
+LINE = b"POST /p?q=1 HTTP/1.1\r\n"
+HARD = b"\n\n" + LINE + b"\n\r\n" + LINE + b"\r\n\r\n"
+"""A body that looks like requests with line feeds in front."""
+STREAM = [
+    post(b"", b"content-length: %d\r\n\r\n" % len(HARD) + HARD),
+    post(b"", b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(HARD) + HARD + b"\r\n0\r\n\r\n"),
+    post(b"", b"transfer-encoding: chunked\r\n\r\n1\r\n\n\r\n%x;a\r\n" % len(HARD) + HARD + b"\r\n0\r\na: b\r\n\r\n"),
+    b"\r\n" + get("/p?q=1"),
+    post(H2C, b"content-length: %d\r\n\r\n" % len(HARD) + HARD),
+    b"\r\n\r\n" + post(b"", b"\r\n"),
+]
+
+
+def test_requests_are_told_apart_wherever_their_packets_end(echo: Echo) -> None:
+    data = b"".join(STREAM)
+    for split_at in range(1, len(data)):
+        with echo.connected() as wire:
+            wire.send(data, split_at=split_at)
+            answers = [wire.answer() for _ in STREAM]
+            assert [answer.status for answer in answers] == [200] * len(STREAM), split_at
+    assert [len(answer.content["body"]) for answer in answers] == [len(HARD), len(HARD), len(HARD) + 1, 0, len(HARD), 0]
+    with echo.connected() as wire:
+        for place in range(len(data)):
+            wire.send(data[place : place + 1])
+        assert [wire.answer().status for _ in STREAM] == [200] * len(STREAM)
+
+
+HOSTS = [
+    "",
+    "a",
+    "a.example",
+    "a_b-c.example.:8000",
+    "127.0.0.1",
+    "[::1]:8000",
+    "[fe80::1%25eth0]",
+    "a:",
+    "%61",
+    "a!$&'()*+,;=~",
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_is_a_name_or_an_address_with_a_port_or_without(echo: Echo, host: str) -> None:
+    with echo.connected() as wire:
+        assert wire.send(b"GET /p HTTP/1.1\r\nhost: %s\r\n\r\n" % host.encode()).answer().status == 200
+
+
+def test_a_body_of_http_1_0_is_not_invited(echo: Echo) -> None:
+    """Its client knows no 100 and takes it for the answer."""
+    with echo.connected() as wire:
+        wire.send(b"POST /p HTTP/1.0\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\nhi")
+        answers = wire.answers_to_the_end()
+        assert [(answer.status, answer.content["body"]) for answer in answers] == [(200, "hi")]
+
+
 def test_http_1_0_is_answered_and_ended(echo: Echo) -> None:
     for fields in (b"", b"connection: keep-alive\r\n", b"host: x\r\n"):
         with echo.connected() as wire:

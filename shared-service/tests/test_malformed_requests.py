@@ -33,6 +33,26 @@ MALFORMED = {
     "a high byte in the target": b"GET /p\xc3\xa9 HTTP/1.1\r\n" + HOST + b"\r\n",
     "a method in lower case": b"get /p HTTP/1.1\r\n" + HOST + b"\r\n",
     "a method that nobody knows": b"BREW /p HTTP/1.1\r\n" + HOST + b"\r\n",
+    "RTSP": b"GET /p RTSP/1.1\r\n" + HOST + b"\r\n",
+    "RTSP with a body": b"POST /p RTSP/1.0\r\n" + HOST + b"content-length: 3\r\n\r\nabc",
+    "ICE": b"SOURCE /p ICE/1.0\r\n" + HOST + b"\r\n",
+    "ICE with a method of HTTP": b"GET /p ICE/1.0\r\n" + HOST + b"\r\n",
+    "RTSP that offers to upgrade": b"GET /p RTSP/1.1\r\n" + HOST + b"connection: upgrade\r\nupgrade: h2c\r\n\r\n",
+    "a line feed in front": b"\nGET /p HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a line feed and an empty line in front": b"\n\r\nGET /p HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a carriage return in front": b"\rGET /p HTTP/1.1\r\n" + HOST + b"\r\n",
+    "two spaces before the target": b"GET  /p HTTP/1.1\r\n" + HOST + b"\r\n",
+    "two spaces before the version": b"GET /p  HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a space in Host": b"GET /p HTTP/1.1\r\nhost: a b\r\n\r\n",
+    "a user in Host": b"GET /p HTTP/1.1\r\nhost: c@d\r\n\r\n",
+    "a high byte in Host": b"GET /p HTTP/1.1\r\nhost: \xff\r\n\r\n",
+    "a path in Host": b"GET /p HTTP/1.1\r\nhost: a/b\r\n\r\n",
+    "two names in Host": b"GET /p HTTP/1.1\r\nhost: a, b\r\n\r\n",
+    "two ports in Host": b"GET /p HTTP/1.1\r\nhost: a:1:2\r\n\r\n",
+    "a port of letters in Host": b"GET /p HTTP/1.1\r\nhost: a:b\r\n\r\n",
+    "half an address in Host": b"GET /p HTTP/1.1\r\nhost: [::1\r\n\r\n",
+    "an address without brackets in Host": b"GET /p HTTP/1.1\r\nhost: ::1\r\n\r\n",
+    "a bad Host in HTTP/1.0": b"GET /p HTTP/1.0\r\nhost: a b\r\n\r\n",
     "a space behind the version": b"GET /p HTTP/1.1 \r\n" + HOST + b"\r\n",
     "a space before the first header": b"GET /p HTTP/1.1\r\n host: x\r\n\r\n",
     "gzip, chunked": POST + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
@@ -122,3 +142,15 @@ def test_it_is_refused_wherever_its_packets_end(echo: Echo, what: str) -> None:
             except ConnectionError:
                 break
         assert [answer.status for answer in wire.answers_to_the_end()] == [400]
+
+
+@pytest.mark.parametrize(
+    "body", [b"content-length: 3\r\n\r\nabc", b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"]
+)
+@pytest.mark.parametrize("what", ["RTSP", "RTSP with a body", "two spaces before the version"])
+def test_another_protocol_is_refused_wherever_the_packets_end_behind_a_body(echo: Echo, what: str, body: bytes) -> None:
+    data = POST + body + MALFORMED[what]
+    for split_at in range(1, len(data)):
+        with echo.connected() as wire:
+            wire.send(data, split_at=split_at)
+            assert [answer.status for answer in wire.answers_to_the_end()] == [200, 400], split_at

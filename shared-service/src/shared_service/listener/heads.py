@@ -19,6 +19,8 @@ _BODY: Final = b'{"error":"%s","code":"%s","requestId":"%%s"}' % (SENTENCE.encod
 NO_TRAILERS: Final = frozenset({b"connection", b"proxy-connection"})
 """The parser heeds them in a trailer, too, and would read nothing more of the connection."""
 VERSIONS: Final = frozenset({"1.0", "1.1"})
+HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]*)?")
+"""An address or a name, with a port or without; RFC 9112 allows an empty one."""
 ORIGIN_FORM: Final = re.compile(rb"/[!-\"$-~]*")
 """A path with its query, in printable ASCII without a fragment: the form that every client sends to a server."""
 
@@ -36,6 +38,8 @@ def fault_of_head(*, version: str, method: bytes, target: bytes, headers: Sequen
     for name, value in headers:
         if name == b"host":
             hosts += 1
+            if HOST.fullmatch(value) is None:
+                return "Host"
         elif name == b"transfer-encoding" and (value.strip().lower() != b"chunked" or version == "1.0"):
             return "transfer coding"
     if hosts != 1 and (hosts or version == "1.1"):

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from shared_service.listener import heads
 from shared_service.listener.connection_caps import Place, take_place
+from shared_service.listener.request_lines import RequestLines
 from shared_service.listener.slow_peers import Wait, sweep_regularly
 from shared_service.run.bounded_log import BoundedLog
 
@@ -85,6 +86,7 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is open, and looked at from now on; one too many is closed at once."""
         super().connection_made(transport)
+        self.lines = RequestLines()
         self.place = self.place or take_place(self.app_state.get(CONNECTION_CAPS), transport, self._peer)
         if self.place is not None:
             sweep_regularly(self.server_state, self.loop, self.timeout_keep_alive)
@@ -114,6 +116,7 @@ class PatientProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self.read_bytes = len(data)
+        self.lines.begin_read(data)
         try:
             try:
                 self.parser.feed_data(data)
@@ -127,6 +130,11 @@ class PatientProtocol(HttpToolsProtocol):
             return
         if self.overhead_bytes > OVERHEAD_BYTES_MAX:
             self._refuse("size of what is no body")
+            return
+        has_begun = self.cycle is None or self.scope is not self.cycle.scope
+        kept_bytes = self.lines.end_read(is_in_body=self.head_is_whole, has_begun=has_begun)
+        if kept_bytes and self.place is not None and not self.place.hold(kept_bytes):
+            self._give_up()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The peer sends nothing more. Whole requests are still answered; with TLS the transport cannot do that."""
@@ -156,7 +164,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header. A trailer comes here too, and nothing may depend on it. uvicorn's, without a call of it."""
-        name = name.lower()
+        name, value = name.lower(), value.rstrip(b" \t")  # white space around a value is not part of it
         if self.head_is_whole:
             if name in heads.NO_TRAILERS:
                 raise heads.Malformed("trailer")
@@ -164,7 +172,7 @@ class PatientProtocol(HttpToolsProtocol):
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         headers = self.headers
-        headers.append((name, value.rstrip(b" \t")))  # white space around a value is not part of it
+        headers.append((name, value))
         if len(headers) > HEADERS_MAX:
             raise heads.Malformed("number of headers")
 
@@ -173,8 +181,12 @@ class PatientProtocol(HttpToolsProtocol):
         parser = self.parser
         method, version = parser.get_method(), parser.get_http_version()
         fault = heads.fault_of_head(version=version, method=method, target=self.url, headers=self.headers)
+        if fault is None and not self.lines.is_sent(method, self.url, version):
+            fault = "request line"
         if fault is not None:
             raise heads.Malformed(fault)
+        if version == "1.0":
+            self.expect_100_continue = False  # a client of HTTP/1.0 takes a 100 for the answer
         if parser.should_upgrade():
             self.offer = method, version
             return
@@ -193,9 +205,14 @@ class PatientProtocol(HttpToolsProtocol):
             # Refused without its body, the peer may send the body or not: only the end of the connection is clear.
             self.cycle.keep_alive, self.invited = False, self.cycle
 
+    def on_chunk_header(self) -> None:
+        """A chunk begins."""
+        self.lines.pass_chunk()
+
     def on_body(self, body: bytes) -> None:
         """A part of a body."""
         self.overhead_bytes -= len(body)
+        self.lines.pass_body(len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -276,7 +293,10 @@ class PatientProtocol(HttpToolsProtocol):
             (method, version), self.offer = self.offer, None
             self.parser = HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
-            self.parser.feed_data(heads.head_without_offer(method, self.url, version, self.headers))
+            head = heads.head_without_offer(method, self.url, version, self.headers)
+            self.lines.begin_read(head)
+            self.parser.feed_data(head)
+            self.lines.begin_read(bytes(rest))
             try:
                 self.parser.feed_data(rest)
             except HttpParserUpgrade as stop:
