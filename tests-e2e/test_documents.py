@@ -55,6 +55,11 @@ def test_both_services_use_a_code_with_the_status_that_the_contract_gives_it() -
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_holds_both_sides_of_a_merge(page: Path) -> None:
+    assert not re.findall(r"^(?:<{7}|={7}|>{7})(?: |$)", page.read_text("utf-8"), re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     broken = []
     for path, anchor in LINK.findall(page.read_text("utf-8")):

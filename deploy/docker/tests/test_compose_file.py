@@ -12,10 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-def services(**environment: str) -> dict[str, Any]:
+def services(*further_files: str, **environment: str) -> dict[str, Any]:
     if shutil.which("docker") is None:
         pytest.skip("this machine has no docker, which reads the file")
-    command = ["docker", "compose", "--env-file", os.devnull, "config", "--format", "json"]
+    files = [word for file in ("docker-compose.yml", *further_files) for word in ("--file", file)]
+    command = ["docker", "compose", *files, "--env-file", os.devnull, "config", "--format", "json"]
     finished = subprocess.run(
         command, cwd=ROOT, env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True, check=True
     )
@@ -39,3 +40,15 @@ def test_every_container_serves_the_tenant_of_the_environment() -> None:
         given = services(CASINO_TENANT="ACME", CASINO_LEDGER="7")[service]["environment"]
         assert (given["CASINO_TENANT"], given["CASINO_LEDGER"]) == ("ACME", "7")
         assert not services()[service]["environment"]["CASINO_TENANT"], "blank: the demo's"
+
+
+def test_each_service_gets_key_files_of_its_own() -> None:
+    """Keys rotate in steps, one service at a time."""
+    found = services("deploy/docker/keys.compose.yml", KEYS_DIR="/etc/keys", CASINO_KEYS="[]")
+    for service in ("casino", "provider"):
+        environment = found[service]["environment"]
+        assert (environment["CASINO_KEYS"], environment["PROVIDER_KEYS"]) == ("", ""), "a setting and its file exclude"
+        [folder] = found[service]["volumes"]
+        assert folder["source"] == f"/etc/keys/{service}"
+        for direction in ("CASINO", "PROVIDER"):
+            assert environment[f"{direction}_KEYS_FILE"] == f"{folder['target']}/{direction.lower()}.json"

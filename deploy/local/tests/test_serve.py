@@ -1,5 +1,6 @@
 """`serve` and `demo` as a person meets them: real processes, signals, exit codes."""
 
+import json
 import os
 import re
 import signal
@@ -48,6 +49,30 @@ def test_a_stop_signal_ends_everything_in_order_and_with_success(tmp_path: Path,
     assert not [name for name, pid in children.items() if is_alive(pid)]
     assert stack.output.rstrip().endswith("stopped")
     assert "database system is shut down" in (tmp_path / "state" / "postgres.log").read_text()
+
+
+def test_a_key_is_exchanged_under_a_running_stack_with_a_file_for_each_service(tmp_path: Path) -> None:
+    """The verifying side first, then the signing side, then the old key ends on both: as docs/operations.md says."""
+    state, secret = tmp_path / "state", "a second secret of the direction casino"
+    added = json.dumps([{"id": "k2", "secret": secret}])
+    alone = json.dumps([{"id": "main", "notAfter": "2020-01-01T00:00:00Z"}, {"id": "k2", "secret": secret}])
+
+    def give(service: str, keys: str, live: str) -> None:
+        new = state / "keys" / service / "casino.json.new"
+        new.write_text(keys)
+        new.replace(new.with_suffix(""))
+        log = state / "logs" / f"{service}.log"
+        assert eventually(lambda: live in log.read_text().rpartition("live_keys_changed")[2], seconds=READY_SECONDS)
+
+    with serving(state) as stack:
+        for service, keys, live in [
+            ("casino", added, "['main', 'k2']"),
+            ("provider", added, "['main', 'k2']"),
+            ("provider", alone, "['k2']"),
+            ("casino", alone, "['k2']"),
+        ]:
+            give(service, keys, live)
+            assert stack.run("simulate").returncode == 0, f"{live} at {service}"
 
 
 def test_a_second_start_finds_the_balances_of_the_first(tmp_path: Path) -> None:

@@ -36,6 +36,16 @@ def test_a_service_never_gets_the_address_of_the_other_or_of_an_owner() -> None:
     assert {name for name in seen if name.endswith("_DATABASE_URL")} == {"CASINO_DATABASE_URL"}
 
 
+def test_each_service_has_key_files_of_its_own_unless_keys_are_given() -> None:
+    settings = from_environment({"STACK_STATE_DIR": "/state"})
+    files = {service: settings.environment(service, database_url="") for service in ("casino", "provider")}
+    for side in ("CASINO_KEYS_FILE", "PROVIDER_KEYS_FILE"):
+        assert files["casino"][side] != files["provider"][side]
+    given = {"CASINO_KEYS": "[]", "PROVIDER_KEYS_FILE": "/keys.json"}
+    seen = from_environment(given).environment("casino", database_url="")
+    assert {name: value for name, value in seen.items() if "_KEYS" in name} == given
+
+
 @pytest.mark.parametrize("word", ["0", "65536", "http", "-1"])
 def test_a_port_that_is_none_is_refused_by_name(word: str) -> None:
     with pytest.raises(BadSettingError, match="PROVIDER_PORT"):

@@ -1,4 +1,5 @@
-"""Files with which every command of a service acts on a running stack, as `set -a; . .state/casino.env; set +a`."""
+"""Files of a running stack: those with which every command of a service acts on it (`set -a; . .state/casino.env;
+set +a`), and those into which a person writes further keys."""
 
 import os
 import re
@@ -23,9 +24,21 @@ def write_environment(settings: StackSettings, service: str, urls: ServiceUrls) 
     lines = [
         f"{name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()) if OF_A_SERVICE.fullmatch(name)
     ]
-    path = environment_file(settings, service)
-    whole = path.with_suffix(".env.new")
+    _write(environment_file(settings, service), "".join(lines))
+
+
+def make_key_files(settings: StackSettings, service: str) -> None:
+    """An empty list of further keys for each direction, where no file is yet."""
+    for path in settings.key_files(service).values():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            _write(path, "[]\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all; nobody but this account can read it."""
+    whole = path.with_name(f"{path.name}.new")
     whole.unlink(missing_ok=True)
     with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.writelines(lines)
+        file.write(text)
     whole.replace(path)

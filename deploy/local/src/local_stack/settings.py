@@ -70,7 +70,15 @@ class StackSettings:
         environment[f"{service.upper()}_DATABASE_URL"] = database_url
         if owner_database_url:
             environment[f"{service.upper()}_OWNER_DATABASE_URL"] = owner_database_url
-        return environment
+        return environment | {name: str(path) for name, path in self.key_files(service).items()}
+
+    def key_files(self, service: str) -> dict[str, Path]:
+        """A service's own file of further keys for each direction, by its variable; none where keys are given."""
+        directions = [
+            side for side in SERVICES if not self.base.keys() & {f"{side.upper()}_KEYS", f"{side.upper()}_KEYS_FILE"}
+        ]
+        folder = self.state_dir / "keys" / service
+        return {f"{side.upper()}_KEYS_FILE": folder / f"{side}.json" for side in directions}
 
 
 def from_environment(environ: Mapping[str, str]) -> StackSettings:

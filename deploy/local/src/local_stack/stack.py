@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from local_stack.databases import ServiceUrls, prepare_database
-from local_stack.environment_files import write_environment
+from local_stack.environment_files import make_key_files, write_environment
 from local_stack.ports import is_taken
 from local_stack.postgres import Postgres
 from local_stack.service import Command, Service, ServiceFailedError
@@ -54,6 +54,7 @@ def running_stack(settings: StackSettings, announce: Announce) -> Iterator[Runni
         _take(lock, settings.state_dir)
         for service in SERVICES:
             _require_free(service, settings)
+            make_key_files(settings, service)
         postgres, urls = _databases(settings, announce, down)
         announce("migrating both schemas and loading the demo data")
         _migrate(settings, urls, log_dir, down)

@@ -27,7 +27,9 @@ BUSY: Final = "another run is under way: wait for it, or for its lease to end"
 
 
 @click.command()
-@click.option("--no-heal", is_flag=True, help="Only compare: send nothing, change nothing.")
+@click.option(
+    "--no-heal", is_flag=True, help="Only compare: send and repair nothing. The run and its differences are recorded."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def reconcile(no_heal: bool, as_json: bool) -> None:
     """Compare these books with the wallet's; exit status 0 no difference is left, 1 some are, 2 could not finish."""

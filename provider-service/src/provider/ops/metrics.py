@@ -214,7 +214,8 @@ class _Moment(Collector):
             )  # fmt: skip
         if reconciled is not None:
             yield GaugeMetricFamily(
-                "provider_reconciliation_differences", "Differences that the last complete run left to people",
+                "provider_reconciliation_differences",
+                "Differences that the newest complete run did not repair, also a run with --no-heal",
                 value=reconciled.differences,
             )  # fmt: skip
             yield GaugeMetricFamily(
