@@ -39,8 +39,8 @@ test: .venv/.complete ## unit, integration and end-to-end tests on the embedded 
 	TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) shared-signing shared-service casino-service provider-service deploy
 
 # What a container's server could do otherwise than the embedded one: start empty, keep roles apart, lock, commit.
-CONTAINER_SAMPLE := $(foreach part,migrations privileges wallet_races nonces lost_answers,casino-service/tests/test_$(part).py) \
-	$(foreach part,migrations books outbox nonces,provider-service/tests/test_$(part).py) \
+CONTAINER_SAMPLE := $(foreach part,sql/test_migrations sql/test_privileges wallet/test_races callbacks/test_nonces wallet/test_lost_answers,casino-service/tests/$(part).py) \
+	$(foreach part,sql/test_migrations outbox/test_books outbox/test_recovery ops/test_nonces,provider-service/tests/$(part).py) \
 	$(foreach part,scripted_round races,tests-e2e/test_$(part).py)
 
 .PHONY: test-docker

@@ -1,19 +1,14 @@
 """The truth table of delivery orders, as docs/render_reliability.py puts it into docs/reliability.md.
 
-What is rendered is the model's word. casino-service/tests/test_delivery_orders.py holds the real wallet to it.
+What is rendered is the model's word. casino-service/tests/wallet/test_delivery_orders.py holds the real wallet to it.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from itertools import permutations
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "casino-service" / "tests"))
-
-from casino_testing.delivery_orders import FAMILIES, KIND_OF, Line, Order, line_of  # noqa: E402
+from casino_testing.delivery_orders import FAMILIES, KIND_OF, Line, Order, line_of
 
 TITLES = {"D": "debit", "R": "rollback", "C": "credit", "S": "second rollback"}
 

@@ -5,28 +5,23 @@ Every test that moves money asks for `tenant`, directly or not, and so ends with
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-sys.path.insert(0, str(Path(__file__).parent))
-
+from casino.migrate import migrate
+from casino.ops.demo import seed_demo
+from casino.wallet import group_commit
 from casino_testing.backend import Clock
 from casino_testing.copies import copied_database
 from casino_testing.edge import Service, serving
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
-
-from casino.migrate import migrate
-from casino.ops.demo import seed_demo
-from casino.wallet import group_commit
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
 from shared_service.run import scrape

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from casino_testing.processes import WAIT_SECONDS_MAX, Wire, databases, held_transaction, until, until_waiting
-from casino_testing.tenant import Tenant
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from structlog.typing import EventDict
 
 from casino.db import APPLICATION_NAME, OutcomeUnknown, Overloaded
+from casino_testing.processes import WAIT_SECONDS_MAX, Wire, databases, held_transaction, until, until_waiting
+from casino_testing.tenant import Tenant
 from shared_service.postgres.connections import SILENCE_MARGIN_SECONDS
 
 pytestmark = pytest.mark.anyio

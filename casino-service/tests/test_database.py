@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from casino_testing.processes import databases, until, until_connected
-from casino_testing.tenant import Tenant
 
 from casino.db import Database, OutcomeUnknown, Overloaded
+from casino_testing.processes import databases, until, until_connected
+from casino_testing.tenant import Tenant
 
 pytestmark = pytest.mark.anyio
 

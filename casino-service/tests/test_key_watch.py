@@ -11,15 +11,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from casino_testing.edge import serving
-from casino_testing.processes import WAIT_SECONDS_MAX, Wire, until, until_waiting
-from casino_testing.service import settings_of
-from casino_testing.tenant import Tenant
 from click.testing import CliRunner
 from structlog.typing import EventDict
 
 from casino.__main__ import main
 from casino.key_watch import POLL_SECONDS, KeyWatch
+from casino_testing.edge import serving
+from casino_testing.processes import WAIT_SECONDS_MAX, Wire, until, until_waiting
+from casino_testing.service import settings_of
+from casino_testing.tenant import Tenant
 from shared_signing.keys import Key
 
 K2 = Key("k2", b"k2-secret-of-the-casino")

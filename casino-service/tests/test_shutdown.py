@@ -9,14 +9,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from structlog.typing import EventDict
+
+from casino.db import APPLICATION_NAME
 from casino_testing.backend import turns
 from casino_testing.edge import bet, serving
 from casino_testing.processes import held_transaction, until, until_waiting
 from casino_testing.scrape import until_shown
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
-from structlog.typing import EventDict
-
-from casino.db import APPLICATION_NAME
 
 pytestmark = pytest.mark.anyio
 

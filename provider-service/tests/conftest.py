@@ -9,20 +9,16 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from deadlines import Deadlines
-from fake_wallet import FakeWallet
-
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from provider.migrate import migrate
+from provider_testing.deadlines import Deadlines
+from provider_testing.fake_wallet import FakeWallet
 from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
 from shared_service.postgres.connections import DEAD_PEER
 from shared_service.run import scrape

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_wallet import FakeWallet
-from provider_process import SAME_PROGRAMS, ProviderProcess
 
 from provider.migrate import migrate
+from provider_testing.fake_wallet import FakeWallet
+from provider_testing.process import SAME_PROGRAMS, ProviderProcess
 
 
 def run(command: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from protocol_codes import codes_by_status
 
 from provider.errors import ERRORS
+from provider_testing.protocol_codes import codes_by_status
 
 
 @pytest.mark.parametrize("code", sorted(ERRORS))

@@ -10,14 +10,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from deadlines import Deadlines
-from fake_wallet import CASINO_SECRET, FakeWallet
-from provider_bench import CASINO_KEY, fresh_launch, rows, serving, settings_for, settled, until
-from test_outbox import plant_abandoned_rounds
-from test_settings import problems_of
 
 from provider.key_watch import KeyWatch
 from provider.sessions.sealing import SECRETS_MAX, SealBroken, Sealer, sealer_for, sealing_order
+from provider_testing.abandoned_rounds import plant_abandoned_rounds
+from provider_testing.deadlines import Deadlines
+from provider_testing.fake_wallet import CASINO_SECRET, FakeWallet
+from provider_testing.service import CASINO_KEY, fresh_launch, rows, serving, settings_for, settled, until
+from provider_testing.settings import problems_of
 from shared_signing.keys import Key
 from shared_signing.live_keys import KeyFile
 

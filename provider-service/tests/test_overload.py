@@ -12,17 +12,17 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from deadlines import Deadlines
-from fake_wallet import FakeWallet
-from provider_bench import Running, fresh_launch, pending, rows, serving, settings_for, settled, until
-from provider_books import require_agreement
 from tenacity import AsyncRetrying, Future, RetryCallState
-from wallet_faults import answering, cut, stall
 
 from provider.outbox.recovery import DELIVERIES_MAX
 from provider.wallet_client.client import RETRY_AFTER_SPREAD, TRIES_MAX, _pause
 from provider.wallet_client.outcomes import UNREACHABLE, Again, Unknown
 from provider.wallet_client.transport import CONNECTIONS_MAX
+from provider_testing.books import require_agreement
+from provider_testing.deadlines import Deadlines
+from provider_testing.fake_wallet import FakeWallet
+from provider_testing.service import Running, fresh_launch, pending, rows, serving, settings_for, settled, until
+from provider_testing.wallet_faults import answering, cut, stall
 
 PATIENCE_SECONDS = 60.0
 OFTEN = 10_000

@@ -8,18 +8,7 @@ import pytest
 
 from provider.sessions.sealing import sealing_order
 from provider.settings import Settings, SettingsRefused, owner_database_url
-
-STRONG = "0c5e1a94f7d2836b98e0a7d3c41f6b25"
-OTHER = "7b20f9d6e8a1435c6d93b0f8215ea47c"
-THIRD = "39a6d1f05c7be824f21c8b50e96d73a4"
-URL = "postgresql://somebody:a-database-password@db/provider"
-GOOD = {"PROVIDER_DATABASE_URL": URL, "CASINO_SECRET": STRONG, "PROVIDER_SECRET": OTHER}
-
-
-def problems_of(**changed: str) -> list[str]:
-    with pytest.raises(SettingsRefused) as refused:
-        Settings.from_environment(GOOD | changed)
-    return str(refused.value).splitlines()
+from provider_testing.settings import GOOD, OTHER, STRONG, THIRD, URL, problems_of
 
 
 def test_good_settings_are_taken_with_the_defaults_of_the_protocol() -> None:

@@ -1,14 +1,10 @@
 """What the tests of sockets share: a server in this process that answers what it was asked."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from echoing import Echo, serving
+from shared_service_testing.echoing import Echo, serving
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,12 @@
 """What all tests of the local stack share."""
 
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local_stack.cluster import remove_cluster
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

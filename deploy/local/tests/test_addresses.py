@@ -4,10 +4,10 @@ import socket
 from pathlib import Path
 
 import pytest
-from serving import clean_environment, free_ports, run_command, serving
 
 from local_stack.ports import is_taken
 from local_stack.settings import from_environment
+from local_stack_testing.serving import clean_environment, free_ports, run_command, serving
 
 
 def has_ipv6() -> bool:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 from psycopg import pq
-from service_start import demo_settings, prepare, run_to_its_end, started
 
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
+from local_stack_testing.service_start import demo_settings, prepare, run_to_its_end, started
 
 SERVICES = ("casino", "provider")
 LIBRARIES = (

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from serving import READY_SECONDS, STOP_SECONDS, clean_environment, eventually, free_ports, is_alive
+
+from local_stack_testing.serving import READY_SECONDS, STOP_SECONDS, clean_environment, eventually, free_ports, is_alive
 
 CHECKOUT = Path(__file__).parents[3]
 BY_MAKE = ["make", "-C", str(CHECKOUT), "-o", ".venv/.runtime", "serve"]

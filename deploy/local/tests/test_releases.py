@@ -9,14 +9,21 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from service_start import SAME_PROGRAMS, START_SECONDS, demo_settings, prepare, run_to_its_end, started
-from serving import eventually
 
 import casino
 import provider
 import shared_service
 import shared_signing
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
+from local_stack_testing.service_start import (
+    SAME_PROGRAMS,
+    START_SECONDS,
+    demo_settings,
+    prepare,
+    run_to_its_end,
+    started,
+)
+from local_stack_testing.serving import eventually
 
 SERVICES = ("casino", "provider")
 PACKAGES = (casino, provider, shared_service, shared_signing)

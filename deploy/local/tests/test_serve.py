@@ -13,7 +13,12 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from serving import (
+
+from local_stack.certificates import Authority
+from local_stack.databases import DATABASE
+from local_stack.ports import free_port, is_taken
+from local_stack.postgres import Postgres
+from local_stack_testing.serving import (
     READY_SECONDS,
     STOP_SECONDS,
     clean_environment,
@@ -23,11 +28,6 @@ from serving import (
     run_command,
     serving,
 )
-
-from local_stack.certificates import Authority
-from local_stack.databases import DATABASE
-from local_stack.ports import free_port, is_taken
-from local_stack.postgres import Postgres
 
 ORPHAN_SECONDS = 60
 

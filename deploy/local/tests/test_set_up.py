@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import clean_environment, eventually
+
+from local_stack_testing.serving import clean_environment, eventually
 
 CHECKOUT = Path(__file__).parents[3]
 NOT_OF_THE_CHECKOUT = shutil.ignore_patterns(".venv*", ".state", ".git", "__pycache__", ".*_cache", ".hypothesis")

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from serving import clean_environment, free_ports, run_command, serving
 
 from local_stack import account as accounts
 from local_stack.account import server_account
 from local_stack.binaries import find_programs
 from local_stack.cluster import DataLostError, place_cluster, remove_cluster
 from local_stack.postgres import Postgres
+from local_stack_testing.serving import clean_environment, free_ports, run_command, serving
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="everybody else runs the server as themselves")
 

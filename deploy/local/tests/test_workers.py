@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service_start import demo_settings, prepare, run_to_its_end, started
-from serving import eventually, is_alive
 
 from local_stack.testing import PostgresServer, create_database, drop_database
+from local_stack_testing.service_start import demo_settings, prepare, run_to_its_end, started
+from local_stack_testing.serving import eventually, is_alive
 
 END_SECONDS = 60
 WORKERS = ("--workers", "2")

@@ -1,0 +1,159 @@
+"""Outside demo mode the player is who the access token says, and nobody else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from structlog.typing import EventDict
+
+from casino_testing.access_tokens import SECRET, claims, raw_token, token
+from casino_testing.edge import Service, serving
+from casino_testing.tenant import Tenant
+from shared_signing.keys import parse_keys
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def strict(tenant: Tenant) -> AsyncIterator[Service]:
+    """The service outside demo mode."""
+    async with serving(tenant, demo=False, access_token_keys=parse_keys(SECRET, None)) as service:
+        yield service
+
+
+async def launch(service: Service, bearer: str | None, **fields: Any) -> httpx.Response:
+    headers = {} if bearer is None else {"authorization": f"Bearer {bearer}"}
+    return await service.anybody.post("/casino/launchGame", json={"gameId": "1", **fields}, headers=headers)
+
+
+@pytest.mark.parametrize("fields", [{}, {"userId": "2"}, {"userId": 2}, {"userId": None}])
+async def test_the_player_comes_from_the_token(strict: Service, tenant: Tenant, fields: dict[str, Any]) -> None:
+    response = await launch(strict, token(sub="2"), **fields)
+    assert response.status_code == 201
+    assert [row["player_id"] for row in tenant.rows("game_sessions")] == ["2"]
+
+
+async def test_a_body_that_names_another_player_than_the_token_is_refused(strict: Service, tenant: Tenant) -> None:
+    content, headers = {"gameId": "1", "userId": "1"}, {"authorization": f"Bearer {token(sub='2')}"}
+    response = await strict.anybody.post("/casino/launchGame", json=content, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (403, "session_player_mismatch")
+    assert tenant.rows("game_sessions") == []
+    assert tenant.rows_of_tenant("rate_buckets") == [], "and takes nothing"
+
+
+async def test_the_scheme_is_not_case_sensitive(strict: Service) -> None:
+    headers = {"authorization": f"bEARER   {token()}"}
+    response = await strict.anybody.post("/casino/launchGame", json={"gameId": "1"}, headers=headers)
+    assert response.status_code == 201
+
+
+@pytest.mark.parametrize("header", [None, "", "Basic YTpi", "Token x"])
+async def test_without_a_token_the_client_is_sent_to_get_one(strict: Service, header: str | None) -> None:
+    headers = {} if header is None else {"authorization": header}
+    response = await strict.anybody.post("/casino/launchGame", json={"gameId": "1", "userId": "1"}, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (401, "access_token_missing")
+
+
+async def test_outside_demo_mode_no_round_is_simulated_and_no_wallet_token_leaves_the_services(strict: Service) -> None:
+    """A simulated round pays, and the wallet's token opens the wallet to whoever may sign."""
+    headers = {"authorization": f"Bearer {token()}"}
+    launched = await strict.anybody.post("/casino/launchGame", json={"gameId": "1"}, headers=headers)
+    assert launched.status_code == 201
+    assert "sessionToken" not in launched.json()
+    simulated = await strict.anybody.post("/casino/simulateRound", json={"gameId": "1"}, headers=headers)
+    assert (simulated.status_code, simulated.json()["code"]) == (404, "not_found")
+
+
+NOW = int(time.time())
+INVALID: dict[str, tuple[str, str]] = {
+    "malformed": ("garbage", "malformed"),
+    "empty": ("", "malformed"),
+    "without a signature": (jwt.encode(claims(), None, algorithm="none"), "malformed"),
+    "cut short": (token()[:-4], "malformed"),
+    "of another secret": (token(secret=SECRET[::-1]), "bad_signature"),
+    "of another algorithm": (token(algorithm="HS512"), "malformed"),
+    "that says so of itself": (raw_token({"alg": "HS512"}, claims()), "other_algorithm"),
+    "of an unknown key": (token(headers={"kid": "k9"}), "unknown_key"),
+    "with an extension": (raw_token({"alg": "HS256", "crit": ["x"], "x": 1}, claims()), "extension"),
+    "expired": (token(iat=NOW - 400, exp=NOW - 100), "expired"),
+    "not valid yet": (token(iat=NOW + 300, exp=NOW + 600), "not_valid_yet"),
+    "not valid before": (token(nbf=NOW + 300), "not_valid_yet"),
+    "without an end": (token(exp=None), "time_missing"),
+    "without a beginning": (token(iat=None), "time_missing"),
+    "for a week": (token(exp=NOW + 7 * 86_400), "lives_too_long"),
+    "for all times": (token(exp=2**62), "time"),
+    "without a player": (token(sub=None), "player"),
+    "for a number": (raw_token({"alg": "HS256"}, claims(sub=1)), "player"),
+    "without an audience": (token(aud=None), "other_audience"),
+    "for another audience": (token(aud="casino-staff"), "other_audience"),
+    "too long": (token(name="x" * 5000), "too_long"),
+}
+
+
+def whys(logged: list[EventDict]) -> list[str]:
+    return [event["why"] for event in logged if event["event"] == "request_refused" and "why" in event]
+
+
+@pytest.mark.parametrize("kind", INVALID)
+async def test_a_token_that_does_not_hold_opens_nothing_and_the_log_says_why(
+    strict: Service, tenant: Tenant, logged: list[EventDict], kind: str
+) -> None:
+    bearer, why = INVALID[kind]
+    response = await launch(strict, bearer, userId="1")
+    assert (response.status_code, response.json()["code"]) == (401, "access_token_invalid")
+    assert whys(logged) == [why]
+    assert response.json().keys() == {"error", "code", "requestId"}, "the caller is not told"
+    assert not bearer or bearer not in repr(logged)
+    assert tenant.rows("game_sessions") == []
+
+
+async def test_several_authorization_headers_are_none(strict: Service, tenant: Tenant, logged: list[EventDict]) -> None:
+    good = f"Bearer {token()}"
+    for values in ([good, good], [good, ""], ["Basic YTpi", good]):
+        headers = [("authorization", value) for value in values]
+        response = await strict.anybody.post("/casino/launchGame", json={"gameId": "1"}, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (401, "access_token_invalid")
+    assert whys(logged) == ["several_headers"] * 3
+    assert tenant.rows("game_sessions") == []
+
+
+async def test_tokens_of_every_live_key_hold_while_the_secret_rotates(tenant: Tenant) -> None:
+    newer = "the next secret of the players' access tokens"
+    keys = parse_keys(SECRET, json.dumps([{"id": "k2", "secret": newer}]))
+    async with serving(tenant, demo=False, access_token_keys=tuple(keys)) as service:
+        for bearer in (token(), token(headers={"kid": "main"}), token(secret=newer, headers={"kid": "k2"})):
+            assert (await launch(service, bearer)).status_code == 201
+        assert (await launch(service, token(secret=newer))).status_code == 401, "without an id it is main's"
+
+
+async def test_without_a_configured_secret_no_token_is_valid(tenant: Tenant) -> None:
+    async with serving(tenant, demo=False) as service:
+        response = await launch(service, token())
+    assert (response.status_code, response.json()["code"]) == (401, "access_token_invalid")
+
+
+async def test_a_player_of_the_token_who_is_not_known_is_not_found(strict: Service) -> None:
+    response = await launch(strict, token(sub="nobody"))
+    assert (response.status_code, response.json()["code"]) == (404, "player_not_found")
+
+
+async def test_in_demo_mode_the_body_names_the_player_and_a_token_means_nothing(
+    service: Service, tenant: Tenant
+) -> None:
+    response = await launch(service, "garbage", userId="2")
+    assert response.status_code == 201
+    assert [row["player_id"] for row in tenant.rows("game_sessions")] == ["2"]
+
+
+async def test_tokens_are_not_logged(strict: Service, logged: list[EventDict]) -> None:
+    good, bad = token(), token(aud="casino-staff")
+    await launch(strict, good)
+    await launch(strict, bad)
+    assert good not in repr(logged)
+    assert bad not in repr(logged)

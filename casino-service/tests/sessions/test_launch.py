@@ -1,0 +1,296 @@
+"""launchGame and simulateRound: the casino's session first, then the provider's side of it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from structlog.typing import EventDict
+
+from casino_testing.edge import CASINO_RING, FakeProvider, Service, bet, serving
+from casino_testing.tenant import Tenant
+
+pytestmark = pytest.mark.anyio
+
+LAUNCH = {"userId": "1", "gameId": "1"}
+
+
+async def launch(service: Service, **fields: Any) -> httpx.Response:
+    return await service.anybody.post("/casino/launchGame", json={**LAUNCH, **fields})
+
+
+def sessions(tenant: Tenant) -> list[dict[str, Any]]:
+    return tenant.rows("game_sessions")
+
+
+async def test_a_launch_answers_all_that_a_game_page_needs(service: Service, tenant: Tenant) -> None:
+    response = await launch(service)
+    assert response.status_code == 201
+    content = response.json()
+    (session,) = sessions(tenant)
+    assert content == {
+        "sessionToken": content["sessionToken"],
+        "providerSessionId": session["provider_session_id"],
+        "launchUrl": f"http://127.0.0.1:8100/play?gameId=SLOTS_001&session={session['provider_session_id']}",
+        "gameId": "1",
+        "currency": "USD",
+        "balance": "1000000",
+        "minBet": "1000",
+        "maxBet": "100000",
+        "expiresAt": content["expiresAt"],
+    }
+    assert len(bytes.fromhex(content["sessionToken"])) == 32
+    life = datetime.fromisoformat(content["expiresAt"]) - datetime.now(UTC)
+    assert timedelta(minutes=29) < life <= timedelta(minutes=30)
+    assert content["sessionToken"] not in content["launchUrl"], "addresses end up in logs"
+
+
+async def test_the_provider_is_asked_with_a_signature_and_told_what_it_needs(service: Service, tenant: Tenant) -> None:
+    response = await launch(service, gameId="2")
+    (session,) = sessions(tenant)
+    (request,) = service.provider.requests
+    assert (request.method, str(request.url)) == ("POST", "http://provider.test/provider/launch")
+    assert request.headers["x-request-id"] == response.headers["x-request-id"]
+    assert service.provider.asked() == {
+        "sessionToken": response.json()["sessionToken"],
+        "casinoSessionId": str(session["session_id"]),
+        "userId": "1",
+        "gameId": "CRASH_001",
+        "currency": "USD",
+        "casinoCode": tenant.tenant_id,
+    }
+
+
+async def test_every_launch_has_a_token_of_its_own(service: Service) -> None:
+    tokens = {(await launch(service)).json()["sessionToken"] for _ in range(5)}
+    assert len(tokens) == 5
+
+
+async def test_country_and_address_are_kept_with_the_session(service: Service, tenant: Tenant) -> None:
+    assert (await launch(service, country="AT", ipAddress="2001:db8::7")).status_code == 201
+    (session,) = sessions(tenant)
+    assert (session["country"], str(session["client_address"])) == ("AT", "2001:db8::7")
+
+
+@pytest.mark.parametrize("address", ["", "localhost", "1.2.3", "1.2.3.4/8", "fe80::1%eth0", "1.2.3.4\n", 7])
+async def test_an_address_that_is_none_is_refused_and_named(service: Service, tenant: Tenant, address: Any) -> None:
+    response = await launch(service, ipAddress=address)
+    assert (response.status_code, response.json().get("field")) == (400, "ipAddress")
+    assert sessions(tenant) == []
+
+
+@pytest.mark.parametrize("missing", ["userId", "gameId"])
+async def test_a_missing_field_is_named(service: Service, missing: str) -> None:
+    content = {name: value for name, value in LAUNCH.items() if name != missing}
+    response = await service.anybody.post("/casino/launchGame", json=content)
+    assert (response.status_code, response.json()["field"]) == (400, missing)
+
+
+@pytest.mark.parametrize(
+    ("columns", "status", "code"),
+    [
+        ({"excluded_until": datetime.now(UTC) + timedelta(days=1)}, 403, "player_excluded"),
+        ({"blocked_at": datetime.now(UTC)}, 403, "wallet_blocked"),
+    ],
+)
+async def test_a_player_who_may_not_bet_gets_no_session(
+    service: Service, tenant: Tenant, columns: dict[str, Any], status: int, code: str
+) -> None:
+    tenant.set_wallet(**columns)
+    response = await launch(service)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert sessions(tenant) == []
+    assert service.provider.requests == []
+
+
+UNBELIEVABLE: dict[str, dict[str, Any]] = {
+    "cannot be reached": {"fails_with": httpx.ConnectError},
+    "does not answer in time": {"fails_with": httpx.ReadTimeout},
+    "cuts the connection": {"fails_with": httpx.RemoteProtocolError},
+    "answers without a signature": {"signs": False},
+    "signs with the other direction's secret": {"ring": CASINO_RING},
+    "answers 500": {"status": 500},
+    "answers 404 without a signature": {"status": 404, "signs": False},
+    "answers 401": {"status": 401},
+    "answers 429": {"status": 429},
+    "answers 201": {"status": 201},
+    "redirects": {"status": 307},
+    "answers no JSON": {"answer": b"<html>"},
+    "answers a list": {"answer": b"[]"},
+    "answers bad UTF-8": {"answer": b'{"providerSessionId":"\xff"}'},
+    "names no session": {"answer": {}},
+    "names an empty session": {"answer": {"providerSessionId": ""}},
+    "names a session that is no text": {"answer": {"providerSessionId": ["x"]}},
+    "names a session that cannot be stored": {"answer": {"providerSessionId": "nul\x00"}},
+    "names a session of a megabyte": {"answer": {"providerSessionId": "x" * 1_000_000}},
+}
+
+
+PROVIDER_CALL_EVENTS = {"provider_call_failed", "provider_call_refused", "provider_answer_malformed"}
+
+
+@pytest.mark.parametrize("how", UNBELIEVABLE)
+async def test_when_the_provider_does_not_join_the_session_is_closed_and_the_client_told(
+    tenant: Tenant, how: str, logged: list[EventDict]
+) -> None:
+    async with serving(tenant, provider=FakeProvider(**UNBELIEVABLE[how])) as service:
+        response = await launch(service)
+    assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable"), how
+    told = [event["path"] for event in logged if event["event"] in PROVIDER_CALL_EVENTS]
+    assert told == ["/provider/launch"], "the log says why"
+    (session,) = sessions(tenant)
+    assert session["closed_at"] is not None
+    assert session["provider_session_id"] is None
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 423])
+async def test_a_signed_refusal_of_the_provider_is_told_as_one_and_its_code_is_logged(
+    tenant: Tenant, logged: list[EventDict], status: int
+) -> None:
+    provider = FakeProvider(status=status, answer={"error": "No such game.", "code": "game_not_found"})
+    async with serving(tenant, provider=provider) as service:
+        response = await launch(service)
+    assert (response.status_code, response.json()["code"]) == (502, "provider_rejected")
+    assert [session["closed_at"] is not None for session in sessions(tenant)] == [True]
+    (refused,) = [event for event in logged if event["event"] == "provider_call_refused"]
+    assert (refused["status"], refused["provider_code"]) == (status, "game_not_found")
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize("code", [None, 7, "", "Not a code\n", "x" * 65])
+async def test_a_code_of_the_provider_that_is_none_is_not_logged(
+    tenant: Tenant, logged: list[EventDict], code: Any
+) -> None:
+    async with serving(tenant, provider=FakeProvider(status=404, answer={"code": code})) as service:
+        assert (await launch(service)).json()["code"] == "provider_rejected"
+    (refused,) = [event for event in logged if event["event"] == "provider_call_refused"]
+    assert refused["provider_code"] is None
+
+
+async def test_a_member_that_a_launchs_answer_lacks_is_named_in_the_log(
+    tenant: Tenant, logged: list[EventDict]
+) -> None:
+    async with serving(tenant, provider=FakeProvider(answer={"maxBet": "5"})) as service:
+        await launch(service)
+    (malformed,) = [event for event in logged if event["event"] == "provider_answer_malformed"]
+    assert malformed["field"] == "providerSessionId"
+
+
+async def test_a_closed_session_takes_no_bet_from_a_provider_that_joined_after_all(tenant: Tenant) -> None:
+    async with serving(tenant, provider=FakeProvider(signs=False)) as service:
+        await launch(service)
+        token = service.provider.asked()["sessionToken"]
+        response = await service.post("debit", bet(token))
+    assert (response.status_code, response.json()["code"]) == (404, "session_expired")
+
+
+SPOILT_JSON = {
+    "nested": b'{"providerSessionId":"p","a":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+    "doubled": b'{"providerSessionId":"p","providerSessionId":"q"}',
+    "a list": b'[{"providerSessionId":"p"}]',
+    "not UTF-8": b'{"providerSessionId":"\xff"}',
+    "with a mark of byte order": b'\xef\xbb\xbf{"providerSessionId":"p"}',
+    "not a number": b'{"providerSessionId":"p","a":NaN}',
+    "a number of thousands of digits": b'{"providerSessionId":"p","a":' + b"9" * 10_000 + b"}",
+    "a lone surrogate": b'{"providerSessionId":"\\ud800"}',
+    "cut": b'{"providerSessionId":"p"',
+    "nothing": b"",
+}
+"""Bodies of signed answers that are not one JSON object with one meaning."""
+
+
+@pytest.mark.parametrize("kind", SPOILT_JSON)
+async def test_a_signed_answer_that_is_not_one_json_object_joins_no_session(tenant: Tenant, kind: str) -> None:
+    provider = FakeProvider(answer=SPOILT_JSON[kind])
+    async with serving(tenant, provider=provider) as service:
+        response = await launch(service)
+        assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable")
+        placed = await service.post("debit", bet(provider.asked()["sessionToken"]))
+        assert (placed.status_code, placed.json()["code"]) == (404, "session_expired")
+        simulated = await service.anybody.post("/casino/simulateRound", json=LAUNCH)
+        assert (simulated.status_code, simulated.json()["code"]) == (502, "provider_unreachable")
+    assert all(session["closed_at"] is not None for session in sessions(tenant))
+
+
+async def test_an_integer_for_the_providers_session_means_its_decimal_string(tenant: Tenant) -> None:
+    async with serving(tenant, provider=FakeProvider(answer={"providerSessionId": 42})) as service:
+        response = await launch(service)
+    assert (response.status_code, response.json()["providerSessionId"]) == (201, "42")
+
+
+async def test_the_game_page_keeps_its_own_query_and_ids_are_quoted(tenant: Tenant) -> None:
+    """Pitfall 32."""
+    provider = FakeProvider(answer={"providerSessionId": "a&b=c d"})
+    async with serving(tenant, provider=provider, game_url="https://games.test/play?theme=dark#top") as service:
+        content = (await launch(service)).json()
+    assert content["launchUrl"] == "https://games.test/play?theme=dark&gameId=SLOTS_001&session=a%26b%3Dc+d#top"
+
+
+async def test_simulate_round_launches_plays_and_hands_the_report_through(service: Service, tenant: Tenant) -> None:
+    report = {"passed": True, "providerSessionId": "p-1", "steps": [{"step": 1}], "netProfit": "1000"}
+    service.provider.answer = report
+    response = await service.anybody.post("/casino/simulateRound", json=LAUNCH)
+    assert (response.status_code, response.json()) == (200, report)
+    assert [request.url.path for request in service.provider.requests] == ["/provider/launch", "/provider/simulate"]
+    asked = service.provider.asked()
+    assert asked == {
+        "sessionToken": service.provider.asked(0)["sessionToken"],
+        "providerSessionId": "p-1",
+        "userId": "1",
+        "gameId": "SLOTS_001",
+        "currency": "USD",
+        "casinoCode": tenant.tenant_id,
+    }
+
+
+async def test_a_simulation_that_fails_is_502_too(service: Service) -> None:
+    service.provider.status = 500
+    response = await service.anybody.post("/casino/simulateRound", json=LAUNCH)
+    assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable")
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "code"),
+    [
+        ({"status": 409}, 409, "session_busy"),
+        ({"status": 404}, 404, "session_expired"),
+        ({"status": 503}, 503, "overloaded"),
+        ({"status": 503, "signs": False}, 503, "overloaded"),
+        ({"status": 409, "signs": False}, 502, "provider_unreachable"),
+        ({"status": 404, "signs": False}, 502, "provider_unreachable"),
+        ({"status": 403}, 502, "provider_rejected"),
+        ({"status": 403, "signs": False}, 502, "provider_unreachable"),
+    ],
+)
+async def test_what_a_client_can_do_something_about_is_handed_on(
+    service: Service, said: dict[str, Any], status: int, code: str
+) -> None:
+    token = await service.launch()
+    for name, value in said.items():
+        setattr(service.provider, name, value)
+    response = await service.anybody.post("/casino/simulateRound", json={**LAUNCH, "sessionToken": token})
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert ("retry-after" in response.headers) is (status == 503)
+
+
+async def test_the_session_token_is_not_logged(service: Service, logged: list[EventDict]) -> None:
+    token = (await launch(service)).json()["sessionToken"]
+    assert [event["event"] for event in logged if event["event"] == "game_launched"]
+    assert token not in repr(logged)
+    assert msgspec.json.encode(token).decode() not in repr(logged)
+
+
+@pytest.mark.parametrize(("off_seconds", "calls"), [(0, 1), (240, 2), (-240, 2), (590, 2), (610, 2)])
+async def test_a_provider_whose_clock_is_off_by_minutes_is_called_once_more_with_its_own_time(
+    tenant: Tenant, off_seconds: int, calls: int
+) -> None:
+    """Row C1. Within ten minutes the launch succeeds; beyond them its time is not believed. Never a third call."""
+    provider = FakeProvider(clock=lambda: time.time() + off_seconds)
+    async with serving(tenant, provider=provider) as service:
+        response = await service.anybody.post("/casino/launchGame", json={"userId": "1", "gameId": "1"})
+    assert response.status_code == (201 if abs(off_seconds) <= 600 else 502)
+    assert len(provider.requests) == calls

@@ -1,0 +1,158 @@
+"""Revisions 0003 and 0007 on books that were kept without a chain: every entry gets its hash, and no answer changes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from msgspec import structs
+
+from casino import migrate as migration
+from casino.migrate import migrate
+from casino.ops.demo import seed_demo
+from casino_testing.chain import entries, hashes_by_hand
+from casino_testing.service import settings_of
+from casino_testing.tenant import Tenant
+from casino_testing.wallet import Wallet, answer
+from local_stack.testing import PostgresServer, create_database, drop_database
+
+WITHOUT_THE_CHAIN = """
+    drop view casino.ledger_differences;
+    drop function casino.wallet_differences, casino.ledger_wide_differences, casino.entry_hash, casino.head;
+    alter table casino.transactions drop column entry_hash, drop column answered_with_head, drop column signed_by,
+        drop column clock_skew_seconds, drop column received_at, drop column entry_formula;
+    alter table casino.wallets drop column head_hash;
+    alter table casino.game_sessions drop column open_bets;
+    drop index casino.game_sessions_open;
+    drop table casino.attempts;
+    alter type casino.judged_command drop attribute entry_sequence_no, drop attribute entry_hash,
+        drop attribute open_bets_delta, drop attribute signed_by, drop attribute clock_skew_seconds,
+        drop attribute received_at;
+"""
+BACK_TO_0006 = """
+    drop table casino.access_token_revocations;
+    alter table casino.transactions drop constraint feed_position_positive;
+    alter table casino.events drop constraint event_position_positive;
+    update casino.alembic_version set version_num = '0006';
+"""
+"""What the revisions after 0007 made is taken away, for they are run again with it."""
+VERSIONS = Path(migration.__file__).parent / "sql/migrations/versions"
+CHAIN_SQL = VERSIONS / "0003_chain.sql"
+EVIDENCE_SQL = VERSIONS / "0007_evidence.sql"
+POSITIONS_SQL = VERSIONS / "0009_feed_positions.sql"
+FORMULA_SQL = Path(migration.__file__).parent / "sql/functions/wallet/entry_hash.sql"
+
+
+def migrate_again(url: str) -> None:
+    """Take the books back to before the chain, and bring them forward again."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(WITHOUT_THE_CHAIN)
+        connection.execute("set role casino_owner")
+        connection.execute(FORMULA_SQL.read_bytes())
+        connection.execute(CHAIN_SQL.read_bytes())
+        connection.execute(BACK_TO_0006)
+        connection.execute("update casino.applied_sql set digest = 'of an older release'")
+    migrate(url)
+
+
+@pytest.fixture
+def played(postgres_server: PostgresServer) -> Iterator[tuple[Tenant, Wallet]]:
+    """Books of two wallets, in a database of their own."""
+    name = f"casino_chain_{uuid.uuid4().hex}"
+    url = create_database(postgres_server, name)
+    migrate(url)
+    seed_demo(url)
+    tenant = Tenant.demo(url)
+    wallet = Wallet(tenant, settings_of(tenant))
+    yield tenant, wallet
+    wallet.close()
+    tenant.close()
+    drop_database(postgres_server, name)
+
+
+def test_books_from_before_the_chain_are_hashed_in_order_and_answer_as_they_did(
+    played: tuple[Tenant, Wallet],
+) -> None:
+    tenant, wallet = played
+    one, two = wallet.open_session("1"), wallet.open_session("2")
+    bets = [wallet.bet(session) for session in (one, two, one, two, one)]
+    wallet.accept(one.rollback(bets[0].transaction_id))
+    tenant.open_player("poor", balance_minor=0)
+    poor = wallet.open_session("poor")
+    assert wallet.refuse(poor.debit()) == "insufficient_balance"
+    migrate_again(tenant.url)
+
+    for player_id in ("1", "2"):
+        chain = entries(tenant, player_id)
+        assert [row["entry_hash"] for row in chain] == hashes_by_hand(chain)
+        assert tenant.wallet(player_id)["head_hash"] == chain[-1]["entry_hash"]
+    assert tenant.wallet("poor")["head_hash"] is None
+    assert tenant.differences() == []
+    replayed = wallet.run(bets[1])
+    assert (replayed.replay, replayed.head) == (True, None)
+    assert b"head" not in answer(bets[1], replayed)[1]
+    assert wallet.accept(one.debit()).head is not None
+    assert tenant.differences() == []
+
+
+def test_what_was_recorded_without_a_signer_stays_as_free_as_it_was(played: tuple[Tenant, Wallet]) -> None:
+    """Revision 0007. A row from before changes its state, a new one needs its signer; one chain holds both formulas."""
+    tenant, wallet = played
+    session = wallet.open_session("1")
+    undone, paid = wallet.bet(session), wallet.bet(session, round_id="paid")
+    migrate_again(tenant.url)
+    assert {(row["entry_formula"], row["signed_by"]) for row in tenant.transactions()} == {(1, None)}
+
+    undo = session.rollback(undone.transaction_id)
+    wallet.accept(undo)
+    wallet.accept(session.credit(500, round_id="paid", related_id=paid.transaction_id))
+    assert tenant.feed_states()[undone.transaction_id] == "rolled_back"
+    chain = entries(tenant)
+    assert [row["entry_formula"] for row in chain] == [1, 1, 1, 2, 2]
+    assert [row["entry_hash"] for row in chain] == hashes_by_hand(chain)
+    assert tenant.differences() == []
+    with pytest.raises(psycopg.errors.CheckViolation, match="wire_transaction_is_signed"):
+        wallet.run(structs.replace(session.debit(), signed_by=""))
+    tenant.sql("update casino.transactions set recorded_at = now() where transaction_id = %s", undone.transaction_id)
+    assert tenant.differences() == [], "what formula 1 does not cover is not found"
+    tenant.sql("update casino.transactions set recorded_at = now() where transaction_id = %s", undo.transaction_id)
+    assert [row["rule"] for row in tenant.differences()] == ["entry_hash_follows_from_the_one_before"]
+
+
+@pytest.mark.parametrize("revision", [EVIDENCE_SQL, POSITIONS_SQL], ids=lambda path: path.stem)
+def test_a_revision_that_adds_a_constraint_gives_up_before_bets_wait_long(own_database: str, revision: Path) -> None:
+    """Somebody holds the table: the revision leaves everything as it was, and is run again later."""
+    with psycopg.connect(own_database) as reader, psycopg.connect(own_database) as migrating:
+        reader.execute("select count(*) from casino.transactions")
+        migrating.execute("set role casino_owner")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            migrating.execute(revision.read_text("utf-8").replace("'5s'", "'50ms'").encode())
+    assert "set local lock_timeout = '5s'" in revision.read_text("utf-8")
+
+
+def test_no_row_gets_a_position_that_the_feed_never_shows(played: tuple[Tenant, Wallet]) -> None:
+    """Revision 0009. The owner, too, has to take a constraint away first."""
+    tenant, wallet = played
+    wallet.bet(wallet.open_session("1"))
+    for table, constraint in (("transactions", "feed_position_positive"), ("events", "event_position_positive")):
+        for position in (0, -5):
+            with pytest.raises(psycopg.errors.CheckViolation, match=constraint):
+                tenant.sql(f"update casino.{table} set feed_position = %s where feed_position is not null", position)
+    valid = tenant.sql("select convalidated from pg_constraint where conname like '%%_position_positive'", {})
+    assert [row["convalidated"] for row in valid] == [False, False], "no row was read, so that no bet waited"
+
+
+def test_an_index_that_was_not_finished_is_built_anew(own_database: str) -> None:
+    with psycopg.connect(own_database, autocommit=True) as connection:
+        connection.execute(BACK_TO_0006)
+        connection.execute(
+            "update pg_index set indisvalid = false where indexrelid = 'casino.transactions_unsigned'::regclass"
+        )
+        migrate(own_database)
+        row = connection.execute(
+            "select indisvalid from pg_index where indexrelid = 'casino.transactions_unsigned'::regclass"
+        ).fetchone()
+    assert row == (True,)

@@ -1,0 +1,231 @@
+"""What the application's role may do, asked of the catalogue and tried for real: it reads, and calls what decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
+
+from casino_testing.tenant import Tenant
+from casino_testing.wallet import Wallet
+
+RELATIONS = """
+    select relname, relkind from pg_class
+    where relnamespace = 'casino'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S')
+"""
+CALLABLE = {
+    *("clock", "feed_position", "feed_horizon", "execute_wallet_commands", "get_balances", "open_session"),
+    *(
+        "close_expired_sessions",
+        "entry_hash",
+        "entry_hash_2",
+        "entry_details",
+        "head",
+        "wallet_differences",
+        "ledger_wide_differences",
+    ),
+    *("bind_provider_session", "close_session", "claim_nonces", "empty_old_nonce_drawer"),
+    "restore_unfinished",
+    *("enter_session", "check_access_token", "take_client_token", "prune_client_limits"),
+}
+NO_TENANT_BECAUSE = {
+    "alembic_version": "tells of the schema, not of anybody",
+    "applied_sql": "tells of the schema, not of anybody",
+    "key_revocations": "keys belong to a direction between services, whichever tenants they serve",
+    "nonces": "random numbers of requests, which name no tenant",
+    "nonces_0": "a partition of nonces",
+    "nonces_1": "a partition of nonces",
+    "nonces_2": "a partition of nonces",
+}
+
+
+@pytest.fixture
+def application(shared_database: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection with the application's role, which cannot be left."""
+    with psycopg.connect(shared_database, autocommit=True) as connection:
+        connection.execute("set session authorization casino_app")
+        yield connection
+
+
+def ask(url: str, question: str, *parameters: object) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(question, parameters).fetchall()  # type: ignore[call-overload, no-any-return]
+
+
+def tables(url: str) -> list[str]:
+    return [name for name, kind in ask(url, RELATIONS) if kind in ("r", "p")]
+
+
+def attempts(url: str, relation: str) -> dict[str, sql.Composed]:
+    """Statements that would change something; each works for a superuser, up to the constraints."""
+    column = ask(
+        url,
+        "select attname from pg_attribute where attrelid = ('casino.' || quote_ident(%s))::regclass and attnum > 0"
+        " and not attisdropped and attidentity = '' order by attnum limit 1",
+        relation,
+    )[0][0]
+    names = {"table": sql.Identifier("casino", relation), "column": sql.Identifier(column)}
+    return {
+        kind: sql.SQL(text).format(**names)
+        for kind, text in {
+            "insert": "insert into {table} default values",
+            "update": "update {table} set {column} = {column}",
+            "delete": "delete from {table}",
+            "truncate": "truncate {table}",
+            "lock": "lock table {table} in exclusive mode",
+            "alter": "alter table {table} add column x integer",
+            "drop": "drop table {table}",
+        }.items()
+    }
+
+
+def test_the_application_cannot_change_a_row_of_any_table(
+    shared_database: str, application: psycopg.Connection[tuple[Any, ...]]
+) -> None:
+    """Row G8. Every table, with insert, update, delete, truncate, lock, alter and drop; the chain is no exception."""
+    found = tables(shared_database)
+    assert {"wallets", "transactions", "postings", "tombstones", "rounds", "game_sessions", "nonces"} <= set(found)
+    for table in found:
+        for statement in attempts(shared_database, table).values():
+            with pytest.raises(InsufficientPrivilege), application.transaction():
+                application.execute(statement)
+
+
+def test_the_catalogue_agrees_that_the_application_only_reads(shared_database: str) -> None:
+    granted = ask(
+        shared_database,
+        "select distinct privilege_type from information_schema.column_privileges"
+        " where table_schema = 'casino' and grantee in ('casino_app', 'PUBLIC')",
+    )
+    assert granted == [("SELECT",)]
+    more = ask(
+        shared_database,
+        "select relname, privilege from pg_class cross join unnest(array['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE',"
+        " 'REFERENCES', 'TRIGGER', 'MAINTAIN']) as privilege where relnamespace = 'casino'::regnamespace"
+        " and relkind in ('r', 'p', 'v', 'm') and has_table_privilege('casino_app', oid, privilege)",
+    )
+    assert more == []
+
+
+def test_the_application_calls_these_functions_and_no_others(shared_database: str) -> None:
+    may = ask(
+        shared_database,
+        "select proname from pg_proc where pronamespace = 'casino'::regnamespace"
+        " and has_function_privilege('casino_app', oid, 'execute')",
+    )
+    assert {name for (name,) in may} == CALLABLE
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "select casino.open_player('JAQPOT', 'thief', 'thief', 'USD', 1000000, 1)",
+        "select casino.lock_wallets(1, '{1}')",
+        "select casino.judge_wallet_commands(1, '[]', '{}', now())",
+    ],
+)
+def test_the_application_cannot_make_money_appear_nor_hold_wallets(
+    application: psycopg.Connection[tuple[Any, ...]], call: str
+) -> None:
+    with pytest.raises(InsufficientPrivilege):
+        application.execute(call)
+
+
+def test_used_nonces_are_not_for_reading(application: psycopg.Connection[tuple[Any, ...]]) -> None:
+    for table in ("nonces", "nonces_0", "nonces_1", "nonces_2"):
+        with pytest.raises(InsufficientPrivilege):
+            application.execute(sql.SQL("select * from {}").format(sql.Identifier("casino", table)))
+
+
+def test_the_application_creates_nothing(application: psycopg.Connection[tuple[Any, ...]]) -> None:
+    for statement in ("create table casino.x ()", "create table public.x ()", "create schema x"):
+        with pytest.raises(InsufficientPrivilege):
+            application.execute(statement)
+
+
+def test_the_application_cannot_become_the_owner(application: psycopg.Connection[tuple[Any, ...]]) -> None:
+    with pytest.raises(InsufficientPrivilege):
+        application.execute("set role casino_owner")
+
+
+def test_the_roles_have_no_power_over_the_server(shared_database: str) -> None:
+    rows = ask(
+        shared_database,
+        "select rolname, rolsuper, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls from pg_roles"
+        " where rolname in ('casino_app', 'casino_owner') order by rolname",
+    )
+    assert rows == [("casino_app", *[False] * 6), ("casino_owner", *[False] * 6)]
+
+
+def test_the_application_does_not_see_the_providers_schema(own_database: str) -> None:
+    with psycopg.connect(own_database, autocommit=True) as connection:
+        connection.execute("create schema provider; create table provider.rounds (id integer)")
+        connection.execute("set session authorization casino_app")
+        with pytest.raises(InsufficientPrivilege):
+            connection.execute("select * from provider.rounds")
+
+
+def test_a_stranger_sees_nothing_of_the_casino(own_database: str) -> None:
+    with psycopg.connect(own_database) as connection:
+        connection.execute("create role casino_passer_by")
+        connection.execute("set session authorization casino_passer_by")
+        for statement in ("select * from casino.wallets", "select casino.clock()"):
+            with pytest.raises(InsufficientPrivilege), connection.transaction():
+                connection.execute(statement)
+        connection.rollback()
+
+
+def test_a_trojan_in_the_callers_search_path_is_not_called(wallet: Wallet, tenant: Tenant) -> None:
+    session = wallet.open_session()
+    wallet.wait(wallet.database.call("select pg_catalog.set_config('search_path', 'pg_temp, public', false)"))
+    wallet.wait(wallet.database.call("select pg_catalog.set_config('role', 'casino_app', false)"))
+    wallet.bet(session)
+    assert tenant.balance() == 999_000
+
+
+def test_every_table_says_whose_it_is_except_for_these_reasons(shared_database: str) -> None:
+    rows = ask(
+        shared_database,
+        "select table_name from information_schema.columns where table_schema = 'casino' and column_name = 'tenant_id'"
+        " and is_nullable = 'NO'",
+    )
+    without = set(tables(shared_database)) - {name for (name,) in rows}
+    assert without == set(NO_TENANT_BECAUSE)
+
+
+def test_every_key_among_the_money_tables_begins_with_the_ledger(shared_database: str) -> None:
+    """It is what lets a ledger be placed on a machine of its own."""
+    rows = ask(
+        shared_database,
+        "select index.indrelid::regclass::text, index.indexrelid::regclass::text, attribute.attname"
+        " from pg_index as index"
+        " join pg_class as money on money.oid = index.indrelid and money.relnamespace = 'casino'::regnamespace"
+        " join pg_attribute as attribute on attribute.attrelid = index.indrelid and attribute.attnum = index.indkey[0]"
+        " where exists (select 1 from pg_attribute where attrelid = index.indrelid and attname = 'ledger_id')"
+        " and index.indisunique",
+    )
+    assert len(rows) >= 8
+    assert [row for row in rows if row[2] != "ledger_id"] == []
+    rows = ask(
+        shared_database,
+        "select conname, attname from pg_constraint join pg_attribute on attrelid = conrelid and attnum = conkey[1]"
+        " where contype = 'f' and connamespace = 'casino'::regnamespace and confrelid in (select attrelid from"
+        " pg_attribute where attname = 'ledger_id')",
+    )
+    assert len(rows) >= 6
+    assert [row for row in rows if row[1] != "ledger_id"] == []
+
+
+def test_no_function_builds_sql_at_run_time(shared_database: str) -> None:
+    rows = ask(
+        shared_database,
+        "select proname, coalesce(pg_get_function_sqlbody(oid), prosrc) from pg_proc"
+        " where pronamespace = 'casino'::regnamespace",
+    )
+    for name, source in rows:
+        statements = " ".join(line.split("--")[0] for line in source.splitlines()).lower()
+        assert " execute " not in f" {statements} ", name

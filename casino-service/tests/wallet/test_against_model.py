@@ -1,0 +1,43 @@
+"""Random lives of a few players, at the real wallet and at a plain-Python model: answers and books must agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from casino_testing.lives import WalletLives
+from casino_testing.service import settings_of
+from casino_testing.tenant import Tenant
+from casino_testing.wallet import Wallet
+
+EXAMPLES = 160
+STEPS = 45
+TO_BE_REACHED = {
+    *("ok", "tombstone", "replayed ok", "session_not_found", "session_player_mismatch", "idempotency_mismatch"),
+    *("transaction_rolled_back", "session_expired", "currency_mismatch", "round_mismatch", "no_matching_bet"),
+    "stake_too_low",
+}
+
+
+def test_random_lives_of_a_few_players_end_as_the_model_says(shared_database: str) -> None:
+    somebody = Tenant.fresh(shared_database)
+    wallet = Wallet(somebody, settings_of(somebody))
+    reached: Counter[str] = Counter()
+    try:
+        run_state_machine_as_test(
+            lambda: WalletLives(shared_database, wallet, reached),
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=STEPS,
+                deadline=None,
+                print_blob=True,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            ),
+        )
+    finally:
+        wallet.close()
+        somebody.close()
+    print(reached.most_common())
+    assert reached.keys() >= TO_BE_REACHED, "without these the run proves nothing"

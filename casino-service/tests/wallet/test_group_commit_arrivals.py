@@ -1,0 +1,89 @@
+"""Group commit under random arrivals and a database that does anything: no lost wake-up, no lie, no disorder."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from casino.db import OutcomeUnknown, Overloaded
+from casino.wallet import group_commit
+from casino.wallet.group_commit import GroupCommit, KeyBusy
+from casino_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Command, Deed, soon
+
+KEYS = ("a", "b", "c", "d")
+
+deeds = st.lists(st.sampled_from([Deed.BOOK, Deed.BOOK, *Deed]), max_size=30)
+arrivals = st.lists(
+    st.tuples(st.sampled_from(KEYS), st.integers(0, 3), st.sampled_from(["stays", "stays", "stays", "leaves"])),
+    max_size=25,
+)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses as short as they can be: what is under test is the order of things, not their duration."""
+    monkeypatch.setattr(group_commit, "BUSY_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(group_commit, "RECONNECT_FIRST_SECONDS", 0.000_01)
+    monkeypatch.setattr(group_commit, "RECONNECT_MOST_SECONDS", 0.000_1)
+
+
+async def play(backend: Backend, plan: list[tuple[str, int, str]], limits: dict[str, int]) -> dict[Command, Any]:
+    group: GroupCommit[Command, Command] = GroupCommit(backend.execute, **limits)  # type: ignore[arg-type]
+    told: dict[Command, Any] = {}
+    waiting: dict[Command, asyncio.Future[Command]] = {}
+    for number, (key, pause_turns, manner) in enumerate(plan):
+        command = (key, number)
+        try:
+            waiting[command] = group.submit(command, key=key, deadline=soon())
+        except (Overloaded, KeyBusy) as error:
+            told[command] = error
+        for _ in range(pause_turns):
+            await asyncio.sleep(0)
+        if manner == "leaves" and command in waiting:
+            waiting[command].cancel()
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        outcomes = await asyncio.gather(*waiting.values(), return_exceptions=True)
+        await group.close()
+    assert group.size == 0
+    return {**told, **dict(zip(waiting, outcomes, strict=True))}
+
+
+@settings(deadline=None, max_examples=300, print_blob=True)
+@given(
+    plan=arrivals,
+    deeds=deeds,
+    poison=st.frozensets(st.tuples(st.sampled_from(KEYS), st.integers(0, 24)), max_size=3),
+    limits=st.fixed_dictionaries(
+        {
+            "batch_max": st.integers(1, 5),
+            "lanes": st.integers(1, 3),
+            "queue_max": st.integers(1, 30),
+            "key_queue_max": st.integers(1, 10),
+        }
+    ),
+)
+def test_everybody_is_told_once_and_truly_whatever_arrives_and_whatever_breaks(
+    plan: list[tuple[str, int, str]], deeds: list[Deed], poison: frozenset[Command], limits: dict[str, int]
+) -> None:
+    async def run() -> tuple[Backend, dict[Command, Any]]:
+        backend = Backend(deeds, poison=poison)
+        return backend, await play(backend, plan, limits)
+
+    backend, told = asyncio.run(run())
+    assert set(told) == {(key, number) for number, (key, _, _) in enumerate(plan)}
+    for command, outcome in told.items():
+        if isinstance(outcome, Overloaded | KeyBusy):
+            assert command not in backend.booked, "said to be refused, and yet booked"
+        elif not isinstance(outcome, OutcomeUnknown | BadCommand | asyncio.CancelledError):
+            assert outcome == command
+            assert command in backend.booked
+    for key in KEYS:
+        numbers = [number for booked, number in backend.booked if booked == key]
+        assert numbers == sorted(numbers), "out of order"
+    assert len(backend.booked) == len(set(backend.booked))
+    assert backend.most_in_flight <= limits["lanes"]
+    assert max(map(len, backend.batches), default=0) <= limits["batch_max"]

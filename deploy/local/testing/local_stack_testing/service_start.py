@@ -1,0 +1,88 @@
+"""Starts one service as an operator does, on a migrated database, and looks at it from outside."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+from local_stack.ports import free_port
+from local_stack_testing.serving import eventually
+
+START_SECONDS = 150
+"""Only against waiting for ever: with all of Python's checks on, a busy machine takes more than a minute."""
+SAME_PROGRAMS = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+
+
+class Started:
+    def __init__(self, process: subprocess.Popen[bytes], url: str, ops_url: str, log_path: Path) -> None:
+        self.process = process
+        self.url = url
+        self.ops_url = ops_url
+        self._log_path = log_path
+
+    @property
+    def said(self) -> str:
+        return self._log_path.read_text(errors="replace")
+
+    def answers(self, path: str) -> int:
+        """The status of an answer; 0 where nobody listens."""
+        try:
+            url = self.ops_url if path == "/metrics" else self.url
+            return httpx.get(url + path, trust_env=False, timeout=START_SECONDS).status_code
+        except httpx.TransportError:
+            return 0
+
+    def workers(self) -> set[int]:
+        children = psutil.Process(self.process.pid).children()
+        return {child.pid for child in children if "spawn_main" in " ".join(child.cmdline())}
+
+
+def demo_settings(service: str, database_url: str) -> dict[str, str]:
+    ops = {"CASINO_OPS_PORT": "0", "PROVIDER_OPS_PORT": "0"}
+    return ops | {"CASINO_DEMO": "1", f"{service.upper()}_DATABASE_URL": database_url}
+
+
+def run_to_its_end(service: str, command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", service, command], env=SAME_PROGRAMS | environment,
+        capture_output=True, text=True, errors="replace", timeout=START_SECONDS, check=False,
+    )  # fmt: skip
+
+
+def prepare(service: str, database_url: str, **variables: str) -> None:
+    """Migrate an empty database, and put what the service needs to be ready into it."""
+    for command in ["migrate"] + (["seed-demo"] if service == "casino" else []):
+        done = run_to_its_end(service, command, variables | demo_settings(service, database_url))
+        assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def started(
+    service: str, database_url: str, log_path: Path, *, arguments: tuple[str, ...] = (),
+    **variables: str,
+) -> Iterator[Started]:  # fmt: skip
+    """Ready inside the block; killed with its workers after it, if it still lives."""
+    port, ops_port = free_port(), free_port()
+    environment = SAME_PROGRAMS | variables | demo_settings(service, database_url)
+    environment |= {f"{service.upper()}_PORT": str(port), f"{service.upper()}_OPS_PORT": str(ops_port)}
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", service, "serve", *arguments], env=environment,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    running = Started(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{ops_port}", log_path)
+    try:
+        eventually(lambda: running.answers("/health/ready") == 200 or process.poll() is not None, seconds=START_SECONDS)
+        assert process.poll() is None, running.said
+        yield running
+    finally:
+        if process.poll() is None:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
+        process.wait(START_SECONDS)

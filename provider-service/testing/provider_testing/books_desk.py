@@ -1,0 +1,147 @@
+"""The books with one session and one open round, for tests of single statements."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+
+from provider.db import Pool, create_pool
+from provider.outbox.backoff import Backoff
+from provider.outbox.books import Books, NotRecorded
+from provider.outbox.calls import MoneyCall, rollback_id_of
+from provider.sessions.queries import NewSession, launch_session
+from provider.wallet_client.actions import action_for
+from provider.wallet_client.messages import WalletSession
+from provider.wallet_client.outcomes import Accepted, Attempt, Called, Refused, Unknown
+from provider_testing.service import rows, settings_for
+
+T = TypeVar("T")
+LEASE_SECONDS = 60.0
+"""Longer than any machine stands still: it ends when a test says so."""
+
+
+@dataclass
+class Desk:
+    """The books with one session and one open round."""
+
+    pool: Pool
+    books: Books
+    session_id: uuid.UUID
+    round_id: uuid.UUID
+
+    def call(self, kind: Any, **members: Any) -> MoneyCall:
+        return MoneyCall(
+            transaction_id=members.pop("transaction_id", None) or uuid.uuid4(),
+            kind=kind,
+            reason=members.pop("reason", "test"),
+            provider_session_id=self.session_id,
+            round_id=members.pop("round_id", self.round_id),
+            wallet=WalletSession("1", "USD", "token"),
+            request_id="r-1",
+            amount_minor=members.pop("amount_minor", 1000),
+            **members,
+        )
+
+    async def debit(self, outcome: Any = None) -> MoneyCall:
+        """A bet that was written down and, with an outcome, ended."""
+        bet = self.call("debit")
+        await self.books.write_intent(bet)
+        if outcome is not None:
+            await self.books.write_outcome(bet, called(outcome))
+        return bet
+
+    async def end_leases(self) -> None:
+        """Let the time of every lease and of every pause be over."""
+        async with self.pool.connection() as connection:
+            await connection.execute(
+                "update provider.wallet_transactions set due_at = provider.clock() where due_at is not null"
+            )
+            await connection.execute("update provider.rounds set lease_until = provider.clock()")
+
+    async def state_of(self, call: MoneyCall) -> str:
+        async with self.pool.connection() as connection:
+            query = "select state from provider.wallet_transactions where transaction_id = %s"
+            row = await (await connection.execute(query, (call.transaction_id,))).fetchone()
+        assert row is not None
+        return str(row[0])
+
+
+def called(outcome: Any, attempts: int = 1) -> Called:
+    made = Attempt(time.monotonic(), 3, 200, None, "good", None)
+    return Called(outcome, (made,) * attempts)
+
+
+def undoing(desk: Desk, bet: MoneyCall, **members: Any) -> MoneyCall:
+    return desk.call(
+        "rollback",
+        transaction_id=rollback_id_of(bet.transaction_id),
+        original_transaction_id=bet.transaction_id,
+        **members,
+    )
+
+
+def paying(desk: Desk, bet: MoneyCall, **members: Any) -> MoneyCall:
+    return desk.call("credit", related_transaction_id=bet.transaction_id, **members)
+
+
+async def sent(desk: Desk, call: MoneyCall) -> MoneyCall:
+    await desk.books.write_intent(call)
+    return call
+
+
+def row_of(owner_url: str, transaction_id: uuid.UUID) -> dict[str, Any]:
+    (found,) = rows(owner_url, "select * from provider.wallet_transactions where transaction_id = %s", transaction_id)
+    return found
+
+
+OK = Accepted(200, 5000, False, False, {}, b"")
+LOST = Unknown("operator_unreachable", "deadline")
+NO_MONEY = Refused(402, "insufficient_balance", action_for(402, "insufficient_balance"), {})
+
+
+async def another_round(desk: Desk) -> uuid.UUID:
+    """A second open round, of another session."""
+    made, session = uuid.uuid4(), uuid.uuid4()
+    async with desk.pool.connection() as connection:
+        await connection.execute(
+            "insert into provider.game_sessions (provider_session_id, casino_code, casino_session_id, player_id,"
+            " user_id, game_code, currency, token_sealed) select %s, casino_code, %s, player_id, user_id, game_code,"
+            " currency, token_sealed from provider.game_sessions limit 1",
+            (session, session.hex),
+        )
+        await connection.execute("select provider.open_round(%s, %s, 'scripted', 'r', 60)", (made, session))
+    return made
+
+
+async def refusal_of(work: Awaitable[Any]) -> str:
+    with pytest.raises(NotRecorded) as refused:
+        await work
+    return refused.value.code
+
+
+def at_desk(database_url: str, work: Callable[[Desk], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with create_pool(settings_for(database_url, "http://unused")) as pool:
+            books = Books(pool, lease_seconds=LEASE_SECONDS, backoff=Backoff(0.1))
+            new = NewSession(
+                provider_session_id=uuid.uuid4(),
+                casino_code="JAQPOT",
+                casino_session_id=uuid.uuid4().hex,
+                user_id="1",
+                game_code="SLOTS_001",
+                currency="USD",
+                token_sealed=b"sealed",
+            )
+            session = await launch_session(pool, new)
+            desk = Desk(pool, books, session.provider_session_id, uuid.uuid4())
+            opened = await books.open_round(desk.round_id, desk.session_id, kind="scripted", request_id="r-1")
+            assert opened == "opened"
+            return await work(desk)
+
+    return asyncio.run(run())

@@ -1,0 +1,66 @@
+"""Runs of reconciliation in a test's own loop, against the fake wallet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from provider.db import Pool, create_pool
+from provider.reconciliation.queries import RunBooks
+from provider.reconciliation.report import report_of
+from provider.reconciliation.run import Progress
+from provider.reconciliation.serving import reconcile
+from provider.sessions.sealing import sealer_for
+from provider_testing.fake_wallet import FakeWallet
+from provider_testing.service import rows, serving, settings_for
+from shared_signing.keys import KeyRing
+
+
+async def run_once(database_url: str, wallet: FakeWallet, *, heals: bool = True, **changed: Any) -> dict[str, Any]:
+    """One run; returns its report."""
+    settings = settings_for(database_url, wallet.url, **changed)
+    async with create_pool(settings) as pool:
+        books = RunBooks(pool)
+        run_id = await books.begin("test", heals=heals, scheduled_for=None)
+        assert run_id is not None, "another run is under way"
+        ring, sealer = KeyRing(settings.casino_keys), sealer_for(settings)
+        status = await reconcile(settings, pool, Progress(run_id), key_ring=ring, sealer=sealer, heals=heals)
+        return await report_of(books, run_id, exit_status=status)
+
+
+def reconciled(database_url: str, wallet: FakeWallet, *, heals: bool = True, **changed: Any) -> dict[str, Any]:
+    """One run, from a test that has no loop."""
+    return asyncio.run(run_once(database_url, wallet, heals=heals, **changed))
+
+
+def play(database_url: str, wallet: FakeWallet, *, rounds: int = 1, passes: bool = True) -> None:
+    """Play scripted rounds, each in a session of its own."""
+
+    async def run() -> None:
+        async with serving(database_url, wallet) as provider:
+            for _ in range(rounds):
+                assert (await provider.simulate())["passed"] is passes
+
+    asyncio.run(run())
+
+
+def kinds(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Kind and transaction of every difference, sorted."""
+    return sorted((each["kind"], each["transactionId"]) for each in report["differences"])
+
+
+def transaction_of(owner_url: str, kind: str, state: str = "committed") -> dict[str, Any]:
+    """The first transaction of a kind and a state in these books."""
+    query = "select * from provider.wallet_transactions where kind = %s and state = %s order by created_at limit 1"
+    return rows(owner_url, query, kind, state)[0]
+
+
+def with_books(database_url: str, work: Callable[[RunBooks, Pool], Awaitable[Any]]) -> Any:
+    """Work with runs, without a wallet."""
+
+    async def go() -> Any:
+        async with create_pool(settings_for(database_url, "http://unused")) as pool:
+            return await work(RunBooks(pool), pool)
+
+    return asyncio.run(go())

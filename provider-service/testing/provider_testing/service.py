@@ -1,0 +1,143 @@
+"""The provider in the test's own event loop, with a signed client in front and its books beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psycopg
+from psycopg.rows import dict_row
+
+from provider.app import create_app
+from provider.settings import Settings
+from provider_testing.fake_wallet import FakeWallet
+from shared_signing.httpx_auth import SignedAuth
+from shared_signing.keys import Key, KeyRing
+from shared_signing.signer import Signer
+
+CASINO_KEY = Key("main", b"casino-secret")
+PROVIDER_KEY = Key("main", b"provider-secret")
+SETTLE_SECONDS = 60.0
+POLL_SECONDS = 0.02
+
+
+def settings_for(database_url: str, wallet_url: str, **changed: Any) -> Settings:
+    """Settings with short pauses, so that recovery is seen within a test."""
+    base = Settings(
+        database_url=database_url,
+        casino_keys=(CASINO_KEY,),
+        provider_keys=(PROVIDER_KEY,),
+        casino_url=wallet_url,
+        demo=True,
+        connect_seconds=8.0,
+        lease_margin_seconds=0.5,
+        retry_first_seconds=0.1,
+        outbox_interval_seconds=0.05,
+        reconcile_at=None,  # a suite that is under way at that time would meet a run of the night
+    )
+    return dataclasses.replace(base, **changed)
+
+
+def fresh_launch(**changed: Any) -> dict[str, Any]:
+    """The body of a launch of a session of its own."""
+    return {
+        "sessionToken": uuid.uuid4().hex * 2,
+        "casinoSessionId": uuid.uuid4().hex,
+        "userId": "1",
+        "gameId": "SLOTS_001",
+        "currency": "USD",
+        "casinoCode": "JAQPOT",
+    } | changed
+
+
+def signed_client(transport: httpx.AsyncBaseTransport | None = None, base_url: str = "http://p") -> httpx.AsyncClient:
+    """A client that signs as the casino does."""
+    ring = KeyRing([PROVIDER_KEY])
+    auth = SignedAuth(Signer(ring), ring, "x-provider-signature")
+    headers = {"content-type": "application/json"}
+    return httpx.AsyncClient(
+        transport=transport, base_url=base_url, auth=auth, headers=headers, trust_env=False, timeout=60
+    )
+
+
+@dataclass
+class Running:
+    """A provider that serves."""
+
+    client: httpx.AsyncClient
+    app: Any
+
+    async def launch(self, **changed: Any) -> dict[str, Any]:
+        """Launch a session; returns the body that a simulation of it needs."""
+        asked = fresh_launch(**changed)
+        answer = await self.client.post("/provider/launch", json=asked)
+        assert answer.status_code == 200, answer.text
+        named = {name: asked[name] for name in ("sessionToken", "userId", "gameId", "currency", "casinoCode")}
+        return named | {"providerSessionId": answer.json()["providerSessionId"]}
+
+    async def ready(self) -> None:
+        """Wait until it has its database and its keys: for a test in which nothing waits long for them."""
+        while (await self.client.post("/provider/launch", json={})).status_code == 503:  # noqa: ASYNC110 - asked again
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def simulate(self, session: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Play the scripted round; returns its report."""
+        answer = await self.client.post("/provider/simulate", json=session or await self.launch())
+        assert answer.status_code == 200, answer.text
+        report: dict[str, Any] = answer.json()
+        return report
+
+
+@asynccontextmanager
+async def serving(database_url: str, wallet: FakeWallet, **changed: Any) -> AsyncIterator[Running]:
+    """Start a provider and stop it in the end."""
+    app = create_app(settings_for(database_url, wallet.url, **changed))
+    async with app.router.lifespan_context(app), signed_client(httpx.ASGITransport(app)) as client:
+        yield Running(client, app)
+
+
+async def settled(owner_url: str) -> None:
+    """Wait until the books have no open end."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while open_ends := [*pending(owner_url), *open_rounds(owner_url)]:
+        assert time.monotonic() < deadline, f"still open after {SETTLE_SECONDS} s: {open_ends}"
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def until(happened: Callable[[], object]) -> None:
+    """Wait for something in a thread, in another process or in the database."""
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while not happened():  # noqa: ASYNC110 - the world tells nobody when it changes
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def end_leases(owner_url: str) -> None:
+    """Let the time of every lease and of every pause be over: a lease that no slow machine outlasts is a long one."""
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            "update provider.wallet_transactions set due_at = clock_timestamp() where due_at is not null"
+        )
+        connection.execute("update provider.rounds set lease_until = clock_timestamp() where state = 'open'")
+
+
+def rows(owner_url: str, query: str, *values: Any) -> list[dict[str, Any]]:
+    """Look into the database."""
+    with psycopg.connect(owner_url, row_factory=dict_row) as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def pending(owner_url: str) -> list[dict[str, Any]]:
+    """Transactions without a known end."""
+    return rows(owner_url, "select * from provider.wallet_transactions where state = 'pending'")
+
+
+def open_rounds(owner_url: str) -> list[dict[str, Any]]:
+    """Rounds without an end."""
+    return rows(owner_url, "select * from provider.rounds where state = 'open'")

@@ -1,0 +1,45 @@
+"""The age of the last reconciliation calls somebody, whatever moments an administrator writes into the books."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg
+
+from provider.ops import backlog
+from provider_testing.fake_wallet import FakeWallet
+from provider_testing.scraping import scrape
+from provider_testing.service import serving
+
+
+def test_a_run_that_ends_in_the_future_is_none(
+    database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: Any
+) -> None:
+    """Red before: its age stayed 0, so that nobody was called when nothing was reconciled any more."""
+    monkeypatch.setattr(backlog, "FRESH_SECONDS", 0.0)
+    schedule = "update provider.reconciliation_schedule set installed_at = now() + %s::interval"
+    ended = (
+        "insert into provider.reconciliation_runs"
+        " (ran_by, heals, started_at, lease_until, found, healed, ended_at, exit_status)"
+        " values ('test', false, now(), now(), %s, 0, now() + %s::interval, 1)"
+    )
+
+    async def run() -> None:
+        async with serving(database_url, wallet) as provider:
+            with psycopg.connect(owner_url, autocommit=True) as connection:
+                connection.execute(ended, (7, "1 year"))
+                connection.execute(schedule, ("-3 hours",))
+                installed = await scrape(provider.client)
+                assert 10_800 <= installed.value("provider_reconciliation_age_seconds") < 10_900
+                assert installed.value("provider_reconciliation_differences") == 0
+                connection.execute(schedule, ("1 year",))
+                assert (await scrape(provider.client)).value("provider_reconciliation_age_seconds") > 1e9
+                connection.execute(schedule, ("-3 hours",))
+                connection.execute(ended, (4, "-1 hour"))
+                connection.execute(ended, (9, "infinity"))
+                seen = await scrape(provider.client)
+            assert 3600 <= seen.value("provider_reconciliation_age_seconds") < 3700
+            assert seen.value("provider_reconciliation_differences") == 4
+
+    asyncio.run(run())

@@ -1,0 +1,113 @@
+"""The memory of used nonces."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import psycopg
+import pytest
+
+from provider.db import create_pool
+from provider.ops.nonces import (
+    CLOCK_OFF_MAX_SECONDS,
+    KEEP_SECONDS,
+    PRUNE_PAGE,
+    PostgresNonceStore,
+)
+from provider_testing.service import rows, settings_for
+from shared_signing.nonces import NonceStoreOverloaded
+
+T = TypeVar("T")
+SLOW_SECONDS = 60
+"""How late a machine may come to a bound that time is moving towards."""
+
+
+def now() -> int:
+    return int(time.time())
+
+
+def with_store(database_url: str, work: Callable[[PostgresNonceStore], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with create_pool(settings_for(database_url, "http://unused")) as pool:
+            return await work(PostgresNonceStore(pool))
+
+    return asyncio.run(run())
+
+
+def test_of_many_claims_at_once_one_succeeds(database_url: str) -> None:
+    async def race(store: PostgresNonceStore) -> list[bool]:
+        return list(await asyncio.gather(*(store.claim("main", "n" * 16, now()) for _ in range(20))))
+
+    assert sorted(with_store(database_url, race)) == [False] * 19 + [True]
+
+
+def test_a_nonce_is_remembered_after_a_restart(database_url: str) -> None:
+    """Row E1."""
+    assert with_store(database_url, lambda store: store.claim("main", "n" * 16, now())) is True
+    assert with_store(database_url, lambda store: store.claim("main", "n" * 16, now())) is False
+
+
+def test_a_nonce_counts_for_its_key(database_url: str) -> None:
+    async def both(store: PostgresNonceStore) -> tuple[bool, bool]:
+        return await store.claim("main", "n" * 16, now()), await store.claim("k2", "n" * 16, now())
+
+    assert with_store(database_url, both) == (True, True)
+
+
+def test_pruning_forgets_old_nonces_a_page_at_a_time(database_url: str, owner_url: str) -> None:
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            "insert into provider.nonces select 'main', 'old' || i, clock_timestamp() - make_interval(secs => %s)"
+            " from generate_series(1, %s) as i",
+            (KEEP_SECONDS + 1, PRUNE_PAGE + 5),
+        )
+        connection.execute(
+            "insert into provider.nonces values ('main', 'young', clock_timestamp() - make_interval(secs => %s))",
+            (KEEP_SECONDS - SLOW_SECONDS,),
+        )
+
+    async def prune(store: PostgresNonceStore) -> list[bool]:
+        return [await store.prune() for _ in range(3)]
+
+    assert with_store(database_url, prune) == [True, False, False]
+    assert rows(owner_url, "select nonce from provider.nonces") == [{"nonce": "young"}]
+
+
+@pytest.mark.usefixtures("own_patience")
+def test_a_store_without_a_database_never_says_that_a_nonce_is_new() -> None:
+    async def claim() -> bool:
+        pool = create_pool(settings_for("postgresql://nobody@127.0.0.1:1/none", "http://unused"))
+        await pool.open(wait=False)
+        try:
+            return await PostgresNonceStore(pool).claim("main", "n" * 16, now())
+        finally:
+            await pool.close()
+
+    with pytest.raises(NonceStoreOverloaded):
+        asyncio.run(claim())
+
+
+@pytest.mark.parametrize(
+    ("off_seconds", "fresh"),
+    [
+        (-CLOCK_OFF_MAX_SECONDS + SLOW_SECONDS, True),
+        (-CLOCK_OFF_MAX_SECONDS - 1, False),
+        (CLOCK_OFF_MAX_SECONDS - 1, True),
+        (CLOCK_OFF_MAX_SECONDS + SLOW_SECONDS, False),
+    ],
+)
+def test_a_timestamp_far_from_the_databases_clock_is_never_new(
+    database_url: str, off_seconds: int, fresh: bool
+) -> None:
+    """Row C2. The clock of the process may be anywhere; that of the database decides what can still be remembered."""
+    claimed = with_store(database_url, lambda store: store.claim("main", "n" * 16, now() + off_seconds))
+    assert claimed is fresh
+
+
+def test_a_nonce_is_kept_for_longer_than_it_can_be_claimed() -> None:
+    """Row C2. First claimed as early as possible, it is still there when it could be claimed for the last time."""
+    assert KEEP_SECONDS > 2 * CLOCK_OFF_MAX_SECONDS
+    assert KEEP_SECONDS > 300, "what protocol.md promises"

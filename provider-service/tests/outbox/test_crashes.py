@@ -1,0 +1,180 @@
+"""kill -9 of the provider at every call of a round, before the wallet's work, after it, and after its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from provider_testing.books import require_agreement
+from provider_testing.fake_wallet import Exchange, FakeWallet, Fault
+from provider_testing.process import ProviderProcess
+from provider_testing.service import end_leases, rows, settled, signed_client, until
+from provider_testing.service import fresh_launch as launch_body
+from provider_testing.wallet_faults import after_work, hold, stall
+
+CALLS = [
+    "balance",
+    "bet 1",
+    "bet 2",
+    "rollback of bet 2",
+    "payout",
+    "final balance",
+    "repeated bet 1",
+    "balance after it",
+    "tombstone",
+    "refused rollback",
+    "last balance",
+]
+PAYOUT = CALLS.index("payout")
+WAIT_SECONDS = 60
+
+
+async def answer_first(exchange: Exchange) -> None:
+    """The wallet works and answers; the test kills as soon as it knows."""
+    await exchange.send(exchange.execute())
+    exchange.wallet.reached.set()
+
+
+MOMENTS: dict[str, Fault] = {
+    "before the work": stall,
+    "after the work": after_work(stall),
+    "after the answer": answer_first,
+}
+
+
+# A look at the balance has no work that could be done or not: one moment is enough.
+KILLS = [
+    (number, moment)
+    for number, name in enumerate(CALLS)
+    for moment in MOMENTS
+    if "balance" not in name or moment == "before the work"
+]
+
+
+async def start_a_round(url: str) -> None:
+    async with signed_client(base_url=url) as client:
+        asked = launch_body()
+        launched = (await client.post("/provider/launch", json=asked)).json()
+        body = asked | {"providerSessionId": launched["providerSessionId"]}
+        with pytest.raises(httpx.TransportError):
+            await client.post("/provider/simulate", json=body)
+
+
+def in_background(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(("number", "moment"), KILLS, ids=[f"{CALLS[number]} {moment}" for number, moment in KILLS])
+def test_a_provider_killed_at_any_call_of_a_round_leaves_nothing_open(  # noqa: PLR0917 - fixtures
+    database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path, number: int, moment: str
+) -> None:
+    """Row A2."""
+    wallet.plan("*", MOMENTS[moment], skip=number)
+    wallet.plan("*", stall, skip=number, times=len(CALLS))  # the round comes no further, however late the kill is
+    with ProviderProcess(database_url, wallet.url, tmp_path / "first.log") as first:
+        playing = in_background(lambda: asyncio.run(start_a_round(first.url)))
+        assert wallet.reached.wait(WAIT_SECONDS), "the round never came so far"
+        first.kill()
+        playing.join(WAIT_SECONDS)
+    wallet.forget_plans()
+    end_leases(owner_url)
+    with ProviderProcess(database_url, wallet.url, tmp_path / "second.log") as second:
+        asyncio.run(settled(owner_url))
+        assert second.terminate() == 0
+    profit = wallet.model.balance_minor - wallet.model.start_minor
+    if moment == "after the answer" and number == PAYOUT - 1:
+        assert profit in (0, 1000)  # the next call, the payout, may have been written down before the kill
+    else:
+        assert profit == (0 if number < PAYOUT else 1000)
+    require_agreement(owner_url, wallet.model)
+
+
+def test_a_provider_killed_while_the_wallet_is_away_goes_on_where_it_stood(
+    database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
+) -> None:
+    wallet.plan("debit", after_work(stall))
+    wallet.plan("rollback", stall, times=3)
+    with ProviderProcess(database_url, wallet.url, tmp_path / "first.log") as first:
+        playing = in_background(lambda: asyncio.run(start_a_round(first.url)))
+        assert wallet.reached.wait(WAIT_SECONDS)
+        first.kill()
+        playing.join(WAIT_SECONDS)
+    wallet.reached.clear()
+    end_leases(owner_url)
+    with ProviderProcess(database_url, wallet.url, tmp_path / "second.log"):
+        assert wallet.reached.wait(WAIT_SECONDS), "the rollback was not sent after the restart"
+    wallet.forget_plans()
+    end_leases(owner_url)
+    with ProviderProcess(database_url, wallet.url, tmp_path / "third.log"):
+        asyncio.run(settled(owner_url))
+    assert wallet.model.balance_minor == wallet.model.start_minor
+    assert len({call.members["transactionId"] for call in wallet.made("rollback")}) == 1
+    require_agreement(owner_url, wallet.model)
+
+
+def test_a_round_under_way_is_finished_before_a_terminated_provider_ends(
+    database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
+) -> None:
+    wallet.plan("debit", hold)
+    statuses: list[int] = []
+
+    async def play(url: str) -> None:
+        async with signed_client(base_url=url) as client:
+            asked = launch_body()
+            launched = (await client.post("/provider/launch", json=asked)).json()
+            body = asked | {"providerSessionId": launched["providerSessionId"]}
+            statuses.append((await client.post("/provider/simulate", json=body)).status_code)
+
+    with ProviderProcess(database_url, wallet.url, tmp_path / "log") as provider:
+        playing = in_background(lambda: asyncio.run(play(provider.url)))
+        assert wallet.reached.wait(WAIT_SECONDS)
+        provider.ask_to_end()
+        asyncio.run(until(lambda: not provider.listens()))
+        wallet.forget_plans()
+        assert provider.terminate() == 0
+        playing.join(WAIT_SECONDS)
+    assert statuses == [200]
+    assert rows(owner_url, "select state from provider.rounds") == [{"state": "settled"}]
+    require_agreement(owner_url, wallet.model)
+
+
+def test_a_provider_that_slept_longer_than_its_lease_does_not_undo_what_recovery_did(
+    database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
+) -> None:
+    async def answer_late(exchange: Exchange) -> None:
+        answer = exchange.execute()
+        await exchange.stall()
+        await exchange.send(answer)
+
+    wallet.plan("debit", answer_late, skip=1)
+    reports: list[dict[str, object]] = []
+
+    async def play(url: str) -> None:
+        async with signed_client(base_url=url) as client:
+            asked = launch_body()
+            launched = (await client.post("/provider/launch", json=asked)).json()
+            body = asked | {"providerSessionId": launched["providerSessionId"]}
+            reports.append((await client.post("/provider/simulate", json=body)).json())
+
+    with ProviderProcess(database_url, wallet.url, tmp_path / "sleeper.log") as sleeper:
+        playing = in_background(lambda: asyncio.run(play(sleeper.url)))
+        assert wallet.reached.wait(WAIT_SECONDS)
+        sleeper.pause()
+        end_leases(owner_url)
+        with ProviderProcess(database_url, wallet.url, tmp_path / "other.log"):
+            asyncio.run(settled(owner_url))
+        wallet.forget_plans()
+        sleeper.go_on()
+        playing.join(WAIT_SECONDS)
+        asyncio.run(settled(owner_url))
+    assert [report["passed"] for report in reports] == [False]
+    assert wallet.model.balance_minor == wallet.model.start_minor
+    assert wallet.made("credit") == []
+    require_agreement(owner_url, wallet.model)
