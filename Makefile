@@ -8,6 +8,7 @@ unexport VIRTUAL_ENV PYTHONPATH $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLE
 PYTHON ?=
 BIN := .venv/bin
 PACKAGES := shared-signing shared-service casino-service provider-service deploy/local
+TEST_PACKAGES := tests-e2e
 RUN_SUITES := deploy/run-suites.sh $(BIN)/python
 SOURCES := $(PACKAGES:%=%/src)
 
@@ -19,7 +20,7 @@ help: ## show this list
 .venv/.runtime: deploy/local/requirements.lock deploy/set-up.sh
 	@deploy/set-up.sh runtime "$(PYTHON)"
 
-.venv/.complete: requirements.lock deploy/set-up.sh $(PACKAGES:%=%/pyproject.toml)
+.venv/.complete: requirements.lock deploy/set-up.sh $(PACKAGES:%=%/pyproject.toml) $(TEST_PACKAGES:%=%/pyproject.toml)
 	@deploy/set-up.sh complete "$(PYTHON)"
 
 .PHONY: demo
@@ -41,7 +42,7 @@ test: .venv/.complete ## unit, integration and end-to-end tests on the embedded 
 # What a container's server could do otherwise than the embedded one: start empty, keep roles apart, lock, commit.
 CONTAINER_SAMPLE := $(foreach part,sql/test_migrations sql/test_privileges wallet/test_races callbacks/test_nonces wallet/test_lost_answers,casino-service/tests/$(part).py) \
 	$(foreach part,sql/test_migrations outbox/test_books outbox/test_recovery ops/test_nonces,provider-service/tests/$(part).py) \
-	$(foreach part,scripted_round races,tests-e2e/test_$(part).py)
+	$(foreach part,scripted_round races,tests-e2e/contract/test_$(part).py)
 
 .PHONY: test-docker
 test-docker: .venv/.complete ## the same on containers, then end to end against docker compose; SAMPLE=1: less on containers
@@ -63,7 +64,7 @@ check: .venv/.complete ## formatting, lint, types, import contracts, migrations
 
 .PHONY: chaos
 chaos: .venv/.complete ## play rounds through faults and check every invariant; SEED=… SECONDS=…
-	cd tests-e2e && exec ../$(BIN)/python -m faults $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+	exec $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: fuzz
 fuzz: .venv/.complete ## send both services streams of odd bytes beside a good client; SEED=… SECONDS=…
@@ -72,24 +73,24 @@ fuzz: .venv/.complete ## send both services streams of odd bytes beside a good c
 
 .PHONY: saboteurs
 saboteurs: .venv/.complete ## break a copy in one place at a time: which test notices? ONLY=names SAMPLE=n SEED=text
-	cd tests-e2e && exec ../$(BIN)/python -m saboteurs --only="$(ONLY)" --sample="$(SAMPLE)" --seed="$(SEED)"
+	exec $(BIN)/python -m saboteurs --only="$(ONLY)" --sample="$(SAMPLE)" --seed="$(SEED)"
 
 .PHONY: bench
 bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
-	cd tests-e2e && exec ../$(BIN)/python -m bench
+	exec $(BIN)/python -m bench
 
 REV ?= HEAD~1
 .PHONY: bench-against
 bench-against: .venv/.complete ## compare throughput with an earlier revision (REV); writes docs/benchmarks-against.md
-	cd tests-e2e && exec ../$(BIN)/python -m bench.against $(REV)
+	exec $(BIN)/python -m bench.against $(REV)
 
 .PHONY: failover
 failover: .venv/.complete ## kill the primary under load, promote its standby, count every acknowledged answer
-	cd tests-e2e && exec ../$(BIN)/python -m faults.failover
+	exec $(BIN)/python -m faults.failover
 
 .PHONY: restore-drill
 restore-drill: .venv/.complete ## back up, lose the servers, restore in every way of docs/operations.md, count what is left
-	cd tests-e2e && exec ../$(BIN)/python -m faults.restore_drill
+	exec $(BIN)/python -m faults.restore_drill
 
 .PHONY: nightly
 nightly: .venv/.complete ## everything that CI samples, whole: generators, fuzz, saboteurs, chaos, restores; hours

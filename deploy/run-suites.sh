@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs the suites beside each other: all of them wait more than they compute.
-#   deploy/run-suites.sh PYTHON SUITE...     each SUITE in a run of its own, tests-e2e/faults in another, the rest of
-#                                            tests-e2e in the foreground
-#   WITHOUT_FAULTS=1                         leaves tests-e2e/faults out: those tests act on the server's own processes and
+#   deploy/run-suites.sh PYTHON SUITE...     each SUITE in a run of its own, tests-e2e/faults and tests-e2e/chaos in
+#                                            another, the rest of tests-e2e in the foreground
+#   WITHOUT_FAULTS=1                         leaves both of these out: those tests act on the server's own processes and
 #                                            disks, which a container keeps to itself
 # The foreground shows its progress as it goes; the others are shown when they have ended. Fails when any of them fails.
 set -u
@@ -27,8 +27,8 @@ run_beside() {
 }
 
 for suite in "$@"; do run_beside "$suite" "$suite"; done
-[ -n "${WITHOUT_FAULTS:-}" ] || run_beside faults tests-e2e/faults
-"$python" -m pytest tests-e2e --ignore tests-e2e/faults
+[ -n "${WITHOUT_FAULTS:-}" ] || run_beside faults tests-e2e/faults tests-e2e/chaos
+"$python" -m pytest tests-e2e --ignore tests-e2e/faults --ignore tests-e2e/chaos
 status=$?
 for run in $beside; do
   wait "${run#*:}" || status=1

@@ -9,11 +9,12 @@ unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_PYTHON PIP_DRY_RUN PIP_REQUIRE
 umask 022 # root hands PostgreSQL to another account, which must be able to read its programs
 size=$1 wanted=${2:-}
 own="shared-signing shared-service casino-service provider-service deploy/local"
+tested_by="tests-e2e"
 case $size in
 runtime) inputs="deploy/set-up.sh deploy/local/requirements.lock" ;;
 complete)
   inputs="deploy/set-up.sh requirements.lock"
-  for package in $own; do inputs="$inputs $package/pyproject.toml"; done
+  for package in $own $tested_by; do inputs="$inputs $package/pyproject.toml"; done
   ;;
 *)
   echo "usage: $0 runtime|complete [python]" >&2
@@ -114,7 +115,7 @@ else
   echo "set-up: installing the repository's own packages in place"
   rm -f .venv/bin/casino .venv/bin/provider
   set --
-  for package in $own; do set -- "$@" -e "./$package"; done
+  for package in $own $tested_by; do set -- "$@" -e "./$package"; done
   install --no-build-isolation "$@"
   rm -f "$sources"
   touch .venv/.runtime # of which this is a superset

@@ -6,21 +6,18 @@ database are skipped there, by asking for `database` or `start_stack`.
 """
 
 import os
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from books import Auditor, require_sound_books
-from database import Database, create_database, drop_database
-from game_session import GameSession
+from e2e_testing.books import Auditor, require_sound_books
+from e2e_testing.database import Database, create_database, drop_database
+from e2e_testing.game_session import GameSession
+from e2e_testing.raw_wire import LIMIT_SECONDS
+from e2e_testing.stack import Stack, StartStack, compose_stack, migrate_and_seed, own_stack
 from local_stack.testing import PostgresServer
-from raw_wire import LIMIT_SECONDS
-from stack import Stack, StartStack, compose_stack, migrate_and_seed, own_stack
 
 pytest_plugins = ["local_stack.testing"]
 

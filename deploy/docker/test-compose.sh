@@ -26,8 +26,8 @@ export CASINO_URL=http://127.0.0.1:$CASINO_PORT PROVIDER_URL=http://127.0.0.1:$P
 "$BIN/python" -m local_stack simulate
 deploy/docker/check-hardening.sh "${compose[@]}"
 deploy/docker/test-tls.sh "${compose[@]}"
-# Of the rest, what needs a stack of its own is skipped; these three never look at this one.
-elsewhere=(--ignore tests-e2e/faults --ignore tests-e2e/bench --ignore tests-e2e/saboteurs)
+# Of the rest, what needs a stack of its own is skipped; these never look at this one.
+elsewhere=(--ignore tests-e2e/faults --ignore tests-e2e/chaos --ignore tests-e2e/bench --ignore tests-e2e/saboteurs)
 if ! E2E_TARGET=compose "$BIN/python" -m pytest tests-e2e "${elsewhere[@]}"; then
   show_logs casino provider
   exit 1

@@ -24,7 +24,7 @@ for service in casino-tls provider-tls; do
   [ "$key" = "600 10001" ] || fail "the key of $service has mode and owner $key"
   if "${compose[@]}" exec -T "$service" ls /authority 2>/dev/null; then fail "$service sees the authority's key"; fi
 done
-E2E_TARGET=compose E2E_CA_FILE=$ca "$BIN/python" -m pytest tests-e2e/test_scripted_round.py tests-e2e/test_credits.py
+E2E_TARGET=compose E2E_CA_FILE=$ca "$BIN/python" -m pytest tests-e2e/contract/test_scripted_round.py tests-e2e/contract/test_credits.py
 
 shown() { openssl s_client -connect "127.0.0.1:$1" </dev/null 2>/dev/null | openssl x509 -noout -serial; }
 before="$(shown "$CASINO_TLS_PORT") $(shown "$PROVIDER_TLS_PORT")"

@@ -1,4 +1,4 @@
-"""`cd tests-e2e && python -m bench`: measures, prints the table, and after a full run writes docs/benchmarks.md."""
+"""`python -m bench`: measures, prints the table, and after a full run writes docs/benchmarks.md."""
 
 from collections.abc import Callable, Sequence
 from typing import Final

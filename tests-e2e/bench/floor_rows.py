@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from socket import create_connection
 from typing import Final
 
@@ -31,7 +30,6 @@ def floor_server(kind: str) -> Iterator[int]:
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.floor", kind, str(port)],
-        cwd=Path(__file__).parents[1],
         stdin=subprocess.DEVNULL,
     )
     try:

@@ -16,7 +16,7 @@ from bench.measurements import Sample, UnsoundRoundError
 from bench.players import count_transactions
 from bench.presigned import Player, balance_bodies, debit_bodies, plain_post, sign_all
 from bench.services import Books
-from stack import DEMO_CASINO_SECRET
+from e2e_testing.stack import DEMO_CASINO_SECRET
 
 DEBITS_PER_SECOND_MAX: Final = 25_000
 """How many requests are prepared for each second of a round: more than any round can use."""

@@ -15,7 +15,7 @@ from bench.players import count_transactions
 from bench.presigned import debit_bodies, sign_all
 from bench.services import BenchServices, Books
 from bench.soundness import require_sound_ledger
-from stack import DEMO_CASINO_SECRET
+from e2e_testing.stack import DEMO_CASINO_SECRET
 
 CAPACITY_DEPTH: Final = 128
 OVERLOAD: Final = 2.0

@@ -20,7 +20,7 @@ COMPARISON_PAGE: Final = DOCS / "benchmarks-against.md"
 
 _PREFACE: Final = """# Benchmarks
 
-Written by `make bench` (`cd tests-e2e && python -m bench`); do not edit by hand. One run on one machine: load
+Written by `make bench` (`python -m bench`); do not edit by hand. One run on one machine: load
 generator, services and Postgres share its cores. Each figure is the median of its rounds. The rounds of rows that
 are compared were taken in turn, there and back, and a ratio is the median of the ratios of such neighbours: a machine
 that drifts does so for both sides.

@@ -19,8 +19,8 @@ from bench.measurements import (
 )
 from bench.presigned import debit_bodies, plain_post, sign_all
 from bench.services import BenchServices, Books, resident_mebibytes
-from service_process import ServiceProcess
-from stack import DEMO_CASINO_SECRET
+from e2e_testing.service_process import ServiceProcess
+from e2e_testing.stack import DEMO_CASINO_SECRET
 
 DEPTHS: Final = (1, 8, 32)
 MEMORY_ROUND_DEPTH: Final = 4

@@ -16,11 +16,11 @@ from typing import Final, Self
 
 from bench.players import load_players
 from bench.presigned import Player
-from database import Database, create_database, drop_database
+from e2e_testing.database import Database, create_database, drop_database
+from e2e_testing.service_process import ServiceProcess, run_command_or_fail
+from e2e_testing.stack import demo_environment
 from local_stack.ports import free_port
 from local_stack.postgres import Postgres
-from service_process import ServiceProcess, run_command_or_fail
-from stack import demo_environment
 
 ONE_COMMAND_PER_COMMIT: Final = {"CASINO_GROUP_COMMIT_MAX": "1", "CASINO_GROUP_COMMIT_LANES": "4"}
 """With four connections for it: of 2, 4 and 8 the number that serves it best."""

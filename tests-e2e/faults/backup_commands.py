@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from e2e_testing.patience import until
 from faults.postgres_standby import ask, wait_until
 from local_stack.account import server_account
 from local_stack.child import last_lines, start_child
 from local_stack.postgres import Postgres
-from patience import until
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 BLOCK = re.compile(r"^<!-- drill: ([a-z ]+) -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

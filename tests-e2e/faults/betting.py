@@ -15,11 +15,11 @@ from typing import Literal
 
 import httpx
 
-from answers import Answer, Peer
+from e2e_testing.answers import Answer, Peer
+from e2e_testing.game_session import GameSession, JsonObject, new_id
+from e2e_testing.patience import HANGS_AFTER_SECONDS, until
+from e2e_testing.signing_client import Signer
 from faults.background_play import BackgroundPlay
-from game_session import GameSession, JsonObject, new_id
-from patience import HANGS_AFTER_SECONDS, until
-from signing_client import Signer
 
 Verdict = Literal["acknowledged", "refused", "nothing_done", "unknown"]
 

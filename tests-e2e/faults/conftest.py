@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from both_books import require_agreement
-from database import Database, create_database, drop_database
+from e2e_testing.both_books import require_agreement
+from e2e_testing.database import Database, create_database, drop_database
+from e2e_testing.stack import Stack, own_stack
+from e2e_testing.wallet_proxy import WalletProxy
 from faults.scene import PATIENT_PROVIDER, Scene
-from faults.wallet_proxy import WalletProxy
 from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
-from stack import Stack, own_stack
 
 
 @contextmanager

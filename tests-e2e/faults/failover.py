@@ -10,21 +10,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import click
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from books import require_sound_books
-from both_books import wait_until_settled
-from database import Row
+from e2e_testing.books import require_sound_books
+from e2e_testing.both_books import wait_until_settled
+from e2e_testing.database import Row
+from e2e_testing.game_session import GameSession
+from e2e_testing.service_process import full_environment
 from faults.betting import Betting
 from faults.failover_scene import PLAYERS, FailoverScene, MixedRounds, failover_scene, transactions_on
 from faults.postgres_standby import ask, rewind, synchronise, wait_until, wait_until_streaming
-from game_session import GameSession
-from service_process import full_environment
 
 COMMAND_SECONDS_MAX = 120
 ANSWERS_AFTER = 100

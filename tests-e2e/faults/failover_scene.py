@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from database import Database, create_database, with_database
+from e2e_testing.database import Database, create_database, with_database
+from e2e_testing.game_session import GameSession
+from e2e_testing.service_process import run_command_or_fail
+from e2e_testing.stack import CURRENCY, TENANT, Stack, demo_environment, own_stack
 from faults.background_play import BackgroundPlay
 from faults.postgres_scene import running_server
 from faults.postgres_standby import (
@@ -26,10 +29,7 @@ from faults.postgres_standby import (
 )
 from faults.scene import FAST_PROVIDER
 from faults.switch import Switch
-from game_session import GameSession
 from local_stack.postgres import Postgres
-from service_process import run_command_or_fail
-from stack import CURRENCY, TENANT, Stack, demo_environment, own_stack
 
 PLAYERS = 8
 JOIN_SECONDS_MAX = 120.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from database import Database
-from game_session import GameSession
+from e2e_testing.database import Database
+from e2e_testing.game_session import GameSession
 
 Expected = list[tuple[str, str]]
 """Kind of the difference and id of the transaction."""

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from answers import Answer
-from database import Database, create_database
+from e2e_testing.answers import Answer
+from e2e_testing.database import Database, create_database
+from e2e_testing.game_session import GameSession
+from e2e_testing.postgres_faults import fixed_server, wait_until_gone
+from e2e_testing.stack import Stack, migrate_and_seed, own_stack
 from faults.background_play import BackgroundPlay
-from faults.postgres_faults import fixed_server, wait_until_gone
 from faults.scene import FAST_PROVIDER
-from game_session import GameSession
 from local_stack.cluster import remove_cluster
 from local_stack.postgres import Postgres
-from stack import Stack, migrate_and_seed, own_stack
 
 ROUND_PAUSE_SECONDS = 0.1
 JOIN_SECONDS_MAX = 120.0

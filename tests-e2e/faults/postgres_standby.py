@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from faults.postgres_faults import (
+from e2e_testing.postgres_faults import (
     GONE_SECONDS_MAX,
     POLL_SECONDS,
     fixed_server,

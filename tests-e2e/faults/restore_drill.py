@@ -4,17 +4,15 @@ Four acts on one backup: to the newest moment, to an earlier one, and each side 
 After each, bets go on, and every row of the feed must be there once. Prints figures, and fails when one is wrong.
 """
 
-import sys
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from books import require_sound_books
-from database import Database, Row
+from e2e_testing.books import require_sound_books
+from e2e_testing.database import Database, Row
+from e2e_testing.postgres_faults import kill_9
+from e2e_testing.service_process import full_environment, run_command, run_command_or_fail
 from faults.backup_commands import (
     RUN,
     address,
@@ -26,7 +24,6 @@ from faults.backup_commands import (
     wait_until_stored,
 )
 from faults.failover import ACKNOWLEDGED, HELD, begin, show
-from faults.postgres_faults import kill_9
 from faults.postgres_standby import ask, wait_until
 from faults.restore_scene import (
     Drill,
@@ -41,7 +38,6 @@ from faults.restore_scene import (
 )
 from local_stack.cluster import remove_cluster
 from local_stack.postgres import Postgres
-from service_process import full_environment, run_command, run_command_or_fail
 
 MORE_TRANSACTIONS = 20_000
 BURN = "do $$ begin for n in 1..{} loop perform pg_current_xact_id(); commit; end loop; end $$"

@@ -11,20 +11,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from both_books import wait_until_settled
-from database import Database, with_database
+from e2e_testing.both_books import wait_until_settled
+from e2e_testing.database import Database, with_database
+from e2e_testing.patience import until
+from e2e_testing.postgres_faults import fixed_server, wait_until_gone
+from e2e_testing.service_process import full_environment
+from e2e_testing.stack import Stack, demo_environment, own_stack
 from faults.backup_commands import at_the_server
 from faults.failover import show
 from faults.failover_scene import MixedRounds
-from faults.postgres_faults import fixed_server, wait_until_gone
 from faults.postgres_standby import wait_until
 from faults.scene import FAST_PROVIDER
 from local_stack.account import server_account
 from local_stack.cluster import give_to, place_cluster, remove_cluster
 from local_stack.postgres import Postgres
-from patience import until
-from service_process import full_environment
-from stack import Stack, demo_environment, own_stack
 
 PLAYERS = 4
 PAGE_ROWS = 100

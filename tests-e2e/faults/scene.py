@@ -5,13 +5,13 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from answers import Answer
-from both_books import require_agreement
-from database import Database, Row
-from faults.fault import Call, Fault, Matches, Rule
-from faults.wallet_proxy import WalletProxy
-from game_session import GameSession
-from stack import CURRENCY, TENANT, Stack
+from e2e_testing.answers import Answer
+from e2e_testing.both_books import require_agreement
+from e2e_testing.database import Database, Row
+from e2e_testing.fault import Call, Fault, Matches, Rule
+from e2e_testing.game_session import GameSession
+from e2e_testing.stack import CURRENCY, TENANT, Stack
+from e2e_testing.wallet_proxy import WalletProxy
 
 # Only a call that is held runs into this deadline: on a busy machine any process stands still for a second or two.
 PATIENT_PROVIDER = {

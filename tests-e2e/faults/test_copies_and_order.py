@@ -5,16 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from both_books import require_agreement
-from database import Database
-from faults.fault import Fault, Gate, same_bytes, signed_anew
-from faults.findings import history_findings
-from faults.record import refusals_of_nonces, signed_answers
+from chaos.findings import history_findings
+from chaos.record import refusals_of_nonces, signed_answers
+from e2e_testing.both_books import require_agreement
+from e2e_testing.database import Database
+from e2e_testing.fault import Fault, Gate, same_bytes, signed_anew
+from e2e_testing.signing_client import Signer
+from e2e_testing.stack import DEMO_CASINO_SECRET
 from faults.scene import Scene, step_of
 from faults.two_casinos import TwoCasinos, two_casinos
 from local_stack.testing import PostgresServer
-from signing_client import Signer
-from stack import DEMO_CASINO_SECRET
 
 WINDOW_SECONDS = 60
 HOUR_SECONDS, DAY_SECONDS = 3600, 86_400

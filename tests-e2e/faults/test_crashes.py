@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from faults.fault import Call, Fault, Gate, Matches
+from e2e_testing.fault import Call, Fault, Gate, Matches
+from e2e_testing.game_session import GameSession
+from e2e_testing.patience import HANGS_AFTER_SECONDS, until
+from e2e_testing.service_process import ServiceProcess
 from faults.scene import ROUND_SECONDS_MAX, STEPS, Round, Scene, step_of
-from game_session import GameSession
-from patience import HANGS_AFTER_SECONDS, until
-from service_process import ServiceProcess
 
 pytestmark = pytest.mark.slow
 

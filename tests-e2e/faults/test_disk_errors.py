@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from both_books import require_agreement
+from e2e_testing.both_books import require_agreement
+from e2e_testing.patience import until
+from e2e_testing.postgres_faults import server_processes
 from faults.betting import Betting
-from faults.postgres_faults import server_processes
 from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
 from local_stack.postgres import Postgres
-from patience import until
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from answers import CODES_BY_STATUS
-from faults.fault import (
+from e2e_testing.answers import CODES_BY_STATUS
+from e2e_testing.fault import (
     Call,
     Fault,
     Rewrites,
@@ -17,9 +17,9 @@ from faults.fault import (
     tampers_body,
     tampers_signature,
 )
+from e2e_testing.stack import DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET
+from e2e_testing.wire import Message
 from faults.scene import Scene, step_of
-from faults.wire import Message
-from stack import DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET
 
 SECRET = DEMO_CASINO_SECRET
 

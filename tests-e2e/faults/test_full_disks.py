@@ -11,15 +11,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from both_books import require_agreement
-from database import Database, with_database
+from e2e_testing.both_books import require_agreement
+from e2e_testing.database import Database, with_database
+from e2e_testing.patience import until
+from e2e_testing.postgres_faults import restart
+from e2e_testing.stack import migrate_and_seed
 from faults.betting import Betting
-from faults.postgres_faults import restart
 from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
 from faults.small_disk import SmallDisk, small_disk
 from local_stack.postgres import Postgres
-from patience import until
-from stack import migrate_and_seed
 
 pytestmark = pytest.mark.slow
 

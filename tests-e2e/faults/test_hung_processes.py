@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from both_books import require_agreement
-from database import Database
-from faults.fault import Fault, Gate
+from e2e_testing.both_books import require_agreement
+from e2e_testing.database import Database
+from e2e_testing.fault import Fault, Gate
+from e2e_testing.patience import until
+from e2e_testing.service_process import ServiceProcess
 from faults.scene import FAST_PROVIDER, Scene, step_of
 from faults.two_casinos import TwoCasinos, two_casinos
 from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
-from patience import until
-from service_process import ServiceProcess
 
 pytestmark = pytest.mark.slow
 

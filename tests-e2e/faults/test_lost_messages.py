@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from answers import CODES_BY_STATUS
-from faults.fault import Call, Fault, Gate, Rule, error, says, says_signed
+from e2e_testing.answers import CODES_BY_STATUS
+from e2e_testing.fault import Call, Fault, Gate, Rule, error, says, says_signed
 from faults.scene import STEPS, Round, Scene, all_calls, step_of
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from database import Database, create_database, drop_database
+from e2e_testing.database import Database, create_database, drop_database
+from e2e_testing.patience import until
+from e2e_testing.service_process import full_environment
+from e2e_testing.stack import CURRENCY, TENANT, Stack, own_stack
 from faults.planted_drifts import HEALED, ONLY_REPORTED, Expected, Played, played, tail_cut_there
 from local_stack.testing import PostgresServer
-from patience import until
-from service_process import full_environment
-from stack import CURRENCY, TENANT, Stack, own_stack
 
 pytestmark = pytest.mark.slow
 

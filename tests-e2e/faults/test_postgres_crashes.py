@@ -15,10 +15,11 @@ import pytest
 
 import casino.db
 import provider.db
-from answers import Answer
-from both_books import require_agreement
-from faults.betting import NOTHING_DONE, Betting
-from faults.postgres_faults import (
+from e2e_testing.answers import Answer
+from e2e_testing.both_books import require_agreement
+from e2e_testing.game_session import GameSession, JsonObject, new_id
+from e2e_testing.patience import until
+from e2e_testing.postgres_faults import (
     frozen,
     frozen_processes,
     kill_9,
@@ -26,14 +27,13 @@ from faults.postgres_faults import (
     restart,
     stop_immediately,
 )
+from e2e_testing.service_process import ServiceProcess
+from e2e_testing.signing_client import Signer
+from e2e_testing.stack import Stack
+from faults.betting import NOTHING_DONE, Betting
 from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
-from game_session import GameSession, JsonObject, new_id
 from local_stack.postgres import Postgres
-from patience import until
-from service_process import ServiceProcess
 from shared_service.postgres import connections
-from signing_client import Signer
-from stack import Stack
 
 pytestmark = pytest.mark.slow
 

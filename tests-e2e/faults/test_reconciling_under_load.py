@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from faults.fault import Call, Fault
+from e2e_testing.fault import Call, Fault
+from e2e_testing.service_process import full_environment
+from e2e_testing.stack import CURRENCY, TENANT
 from faults.scene import ROUND_SECONDS_MAX, Scene
-from service_process import full_environment
-from stack import CURRENCY, TENANT
 
 pytestmark = pytest.mark.slow
 

@@ -7,9 +7,9 @@ import socket
 
 import pytest
 
-from faults.fault import Call, Fault, Rewrites
+from e2e_testing.fault import Call, Fault, Rewrites
+from e2e_testing.wire import Message
 from faults.scene import Scene, step_of
-from faults.wire import Message
 
 HOST, SECONDS_MAX, READ_BYTES = "127.0.0.1", 30.0, 65536
 

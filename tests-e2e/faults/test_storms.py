@@ -8,15 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from answers import Answer, Peer
-from books import require_sound_books
-from database import Database
+from e2e_testing.answers import Answer, Peer
+from e2e_testing.books import require_sound_books
+from e2e_testing.database import Database
+from e2e_testing.game_session import GameSession, JsonObject, new_id
+from e2e_testing.patience import HANGS_AFTER_SECONDS
+from e2e_testing.signing_client import ParallelSigningClient
 from faults.scene import Scene
 from faults.two_casinos import TwoCasinos, two_casinos
-from game_session import GameSession, JsonObject, new_id
 from local_stack.testing import PostgresServer
-from patience import HANGS_AFTER_SECONDS
-from signing_client import ParallelSigningClient
 
 pytestmark = pytest.mark.slow
 

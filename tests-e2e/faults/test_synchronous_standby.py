@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from answers import Answer
-from both_books import require_agreement
-from faults.fault import Call, Fault, Gate
-from faults.postgres_faults import frozen
+from e2e_testing.answers import Answer
+from e2e_testing.both_books import require_agreement
+from e2e_testing.fault import Call, Fault, Gate
+from e2e_testing.game_session import JsonObject
+from e2e_testing.patience import HANGS_AFTER_SECONDS, until
+from e2e_testing.postgres_faults import frozen
+from e2e_testing.signing_client import SigningClient
+from e2e_testing.wallet_proxy import WalletProxy
 from faults.postgres_scene import PostgresScene, running_server, stack_on
 from faults.postgres_standby import KEEP_WAL, running_standby, synchronise
 from faults.scene import PATIENT_PROVIDER, Scene, step_of
-from faults.wallet_proxy import WalletProxy
-from game_session import JsonObject
 from local_stack.ports import free_port
 from local_stack.postgres import Postgres
-from patience import HANGS_AFTER_SECONDS, until
-from signing_client import SigningClient
 
 pytestmark = pytest.mark.slow
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from faults.fault import Corruption, Fault, Rule
+from chaos.wire_policy import nonsense_answers
+from e2e_testing.fault import Corruption, Fault, Rule
+from e2e_testing.stack import DEMO_CASINO_SECRET
+from e2e_testing.wire import Message
 from faults.scene import Round, Scene, step_of
-from faults.wire import Message
-from faults.wire_policy import nonsense_answers
-from stack import DEMO_CASINO_SECRET
 
 SPOILT_REQUESTS = 200
 SOCKET_SECONDS = 3.0

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from faults.fault import Fault, Gate
+from e2e_testing.fault import Fault, Gate
+from e2e_testing.service_process import ServiceProcess
 from faults.scene import Scene, step_of
 from local_stack.ports import free_port
-from service_process import ServiceProcess
 
 MONEY_STEPS = {"bet_1": ("debit", 1), "bet_2": ("debit", 2), "rollback_bet_2": ("rollback", 1), "payout": ("credit", 1)}
 

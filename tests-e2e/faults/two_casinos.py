@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from answers import Peer
-from database import Database
+from e2e_testing.answers import Peer
+from e2e_testing.database import Database
+from e2e_testing.service_process import ServiceProcess
 from faults.conftest import disturbed_stack
 from faults.scene import PATIENT_PROVIDER, Scene
 from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
-from service_process import ServiceProcess
 
 
 @dataclass(slots=True)

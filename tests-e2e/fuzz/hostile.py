@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from e2e_testing.raw_wire import PATIENCE_SECONDS
+from e2e_testing.signing_client import Signer
 from fuzz.streams import Sent, Streams
-from raw_wire import PATIENCE_SECONDS
-from signing_client import Signer
 
 SPOILT_SHARE = 0.6
 NEVER = frozenset({500, 502})

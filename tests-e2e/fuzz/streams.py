@@ -6,9 +6,9 @@ Everything is drawn from one random.Random, so a seed tells a whole run, but for
 import random
 from dataclasses import dataclass, field
 
-from answers import Peer
-from game_session import GameSession, new_id
-from signing_client import Signed, Signer
+from e2e_testing.answers import Peer
+from e2e_testing.game_session import GameSession, new_id
+from e2e_testing.signing_client import Signed, Signer
 
 REQUESTS_MAX = 6
 SPOILINGS_MAX = 4

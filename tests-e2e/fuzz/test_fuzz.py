@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from e2e_testing.game_session import GameSession, new_id
+from e2e_testing.raw_wire import SERVICES, resident_mebibytes
+from e2e_testing.stack import Stack, StartStack
 from fuzz.hostile import Hostile
 from fuzz.streams import Streams
-from game_session import GameSession, new_id
-from raw_wire import SERVICES, resident_mebibytes
-from stack import Stack, StartStack
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "15"))
 SEED = int(os.environ.get("FUZZ_SEED", "20261128"))

@@ -17,7 +17,15 @@ from typing import Any
 from xml.etree import ElementTree
 
 LEFT_OUT = (".git", ".venv", ".state", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
-PACKAGES = ("shared-signing", "shared-service", "casino-service", "provider-service", "deploy/local")
+SOURCES = (
+    "shared-signing/src",
+    "shared-service/src",
+    "casino-service/src",
+    "provider-service/src",
+    "deploy/local/src",
+    "tests-e2e/src",
+    "tests-e2e",
+)
 TEST_SECONDS_MAX = 100
 """A test that hangs fails. Waits of the tests themselves end after 60 s, and say what for."""
 ABORT_SECONDS = 10
@@ -46,7 +54,7 @@ def run_tests(copy: Path, tests: Sequence[str], *, seconds: float, stop_at_first
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--timeout={TEST_SECONDS_MAX}"]
         command += ["-o", "junit_family=xunit1", f"--junitxml={report}", "--maxfail", "1" if stop_at_first else "1000"]
         environment = {name: value for name, value in os.environ.items() if name not in UNSET}
-        environment["PYTHONPATH"] = os.pathsep.join(str(copy / package / "src") for package in PACKAGES)
+        environment["PYTHONPATH"] = os.pathsep.join(str(copy / source) for source in SOURCES)
         output = _run([*command, *tests], copy, environment, seconds)
         if output is None:
             return Verdict(spoilt=f"no end within {seconds:.0f} s")

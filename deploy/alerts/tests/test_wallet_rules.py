@@ -1,6 +1,6 @@
 """The alert rules: Prometheus can read them, each fires on its fault, and none in a calm hour.
 
-That the metrics they count on exist, and move with real faults, is shown by tests-e2e/test_alerts.py.
+That the metrics they count on exist, and move with real faults, is shown by tests-e2e/contract/test_alerts.py.
 """
 
 import re

@@ -1,0 +1,194 @@
+"""Makes processes suffer by the plan's schedule: kills, freezes, a Postgres that goes down, a clock that is stepped.
+
+Owns one thread. Must never touch a process that the stage did not start, nor leave one frozen.
+"""
+
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from chaos.plan import Plan, ProcessFault
+from chaos.stage import Stage
+from e2e_testing import postgres_faults
+from e2e_testing.service_process import ServiceProcess
+from local_stack.postgres import Postgres
+
+START_SECONDS_MAX = 30.0
+POLL_SECONDS = 0.05
+EXCLUDED_SECONDS = 2
+
+
+@dataclass(slots=True)
+class Disturber:
+    """Runs the schedule once; `counts` says what really happened."""
+
+    plan: Plan
+    stage: Stage
+    players: list[str]
+    over: threading.Event
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        started = time.monotonic()
+        for fault in self.plan.schedule:
+            if self.over.wait(max(0.0, started + fault.at_seconds - time.monotonic())):
+                return
+            try:
+                MENU[fault.kind](self, fault)
+            except Exception as error:
+                self.failures.append(f"{fault.kind}: {type(error).__name__}: {error}")
+        set_clocks(self.stage.clock_files, 0)
+
+    def _pick(self, services: list[ServiceProcess], fault: ProcessFault) -> ServiceProcess:
+        return services[fault.which % len(services)]
+
+    def kill_casino(self, fault: ProcessFault) -> None:
+        self._kill(fault, self._pick(self.stage.casinos, fault))
+
+    def kill_provider(self, fault: ProcessFault) -> None:
+        self._kill(fault, self._pick(self.stage.providers, fault))
+
+    def kill_both(self, fault: ProcessFault) -> None:
+        """One of each, or with an even number everything at once."""
+        everything = fault.which % 2 == 0
+        casinos = self.stage.casinos if everything else [self._pick(self.stage.casinos, fault)]
+        providers = self.stage.providers if everything else [self._pick(self.stage.providers, fault)]
+        self._kill(fault, *providers, *casinos)
+
+    def _kill(self, fault: ProcessFault, *victims: ServiceProcess) -> None:
+        for victim in victims:
+            self.stage.kill(victim, down_seconds=fault.size)
+        self.counts[fault.kind] += 1
+
+    def freeze_casino(self, fault: ProcessFault) -> None:
+        self._freeze(fault, self._pick(self.stage.casinos, fault))
+
+    def freeze_provider(self, fault: ProcessFault) -> None:
+        self._freeze(fault, self._pick(self.stage.providers, fault))
+
+    def _freeze(self, fault: ProcessFault, victim: ServiceProcess) -> None:
+        if victim.process is None:
+            return
+        process = victim.process
+        process.send_signal(signal.SIGSTOP)
+        try:
+            self.over.wait(fault.size)
+        finally:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+        self.counts[fault.kind] += 1
+
+    def freeze_postgres(self, fault: ProcessFault) -> None:
+        with postgres_faults.frozen(self.stage.postgres):
+            self.over.wait(fault.size)
+        self.counts[fault.kind] += 1
+
+    def stop_postgres_immediately(self, fault: ProcessFault) -> None:
+        self._take_postgres_down(fault, postgres_faults.stop_immediately)
+
+    def kill_postgres(self, fault: ProcessFault) -> None:
+        self._take_postgres_down(fault, postgres_faults.kill_9)
+
+    def _take_postgres_down(self, fault: ProcessFault, how: Callable[[Postgres], None]) -> None:
+        """The supervisor brings it back; the next fault waits for that."""
+        self.stage.take_postgres_down(how, down_seconds=fault.size)
+        wait_for_postgres(self.stage)
+        self.counts[fault.kind] += 1
+
+    def kill_one_backend(self, fault: ProcessFault) -> None:
+        victim = postgres_faults.kill_one_backend(
+            self.stage.postgres, choose=lambda pids: sorted(pids)[fault.which % len(pids)]
+        )
+        self.counts[fault.kind] += victim is not None
+
+    def break_connections(self, fault: ProcessFault) -> None:
+        self._sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid() and pid %% 2 = %(half)s",
+            half=fault.which % 2,
+        )
+        self.counts[fault.kind] += 1
+
+    def exclude_a_player(self, fault: ProcessFault) -> None:
+        """The casino's own people end somebody's game for a moment: a refusal by state that is recorded."""
+        self._sql(
+            "update casino.wallets set excluded_until = clock_timestamp() + make_interval(secs => %(seconds)s)"
+            " where player_id = %(player)s",
+            seconds=EXCLUDED_SECONDS,
+            player=self.players[fault.which % len(self.players)],
+        )
+        self.counts[fault.kind] += 1
+
+    def step_clock(self, fault: ProcessFault) -> None:
+        """One service's clock goes wrong; that of the other service is put right."""
+        if self.stage.clock_files:
+            set_clocks(self.stage.clock_files, 0)
+            set_clocks([self.stage.clock_files[fault.which % len(self.stage.clock_files)]], int(fault.size))
+            self.counts[fault.kind] += 1
+
+    def power_cut(self, fault: ProcessFault) -> None:
+        """Everything dies at once: both services, the database, and what was on its way."""
+        self._kill(fault, *self.stage.services)
+        self.stage.take_postgres_down(postgres_faults.kill_9, down_seconds=fault.size)
+        wait_for_postgres(self.stage)
+
+    def _sql(self, statement: str, **values: object) -> None:
+        """As an administrator would: again, while the server recovers from the fault before."""
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while True:
+            try:
+                with psycopg.connect(self.stage.database.url, autocommit=True) as connection:
+                    connection.execute(statement.encode(), values)
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+
+
+MENU: dict[str, Callable[[Disturber, ProcessFault], None]] = {
+    "kill_casino": Disturber.kill_casino,
+    "kill_provider": Disturber.kill_provider,
+    "kill_both": Disturber.kill_both,
+    "freeze_casino": Disturber.freeze_casino,
+    "freeze_provider": Disturber.freeze_provider,
+    "freeze_postgres": Disturber.freeze_postgres,
+    "stop_postgres_immediately": Disturber.stop_postgres_immediately,
+    "kill_postgres": Disturber.kill_postgres,
+    "kill_one_backend": Disturber.kill_one_backend,
+    "break_connections": Disturber.break_connections,
+    "exclude_a_player": Disturber.exclude_a_player,
+    "step_clock": Disturber.step_clock,
+    "power_cut": Disturber.power_cut,
+}
+
+
+def heal(stage: Stage) -> None:
+    """Postgres runs, the clock is right, no service is held down."""
+    stage.down_until.clear()
+    set_clocks(stage.clock_files, 0)
+    stage.proxy.heal()
+    wait_for_postgres(stage)
+
+
+def set_clocks(clock_files: Iterable[Path], seconds: int) -> None:
+    """In one step: a clock that reads half a file would be another fault than the one that was planned."""
+    for clock_file in clock_files:
+        fresh = clock_file.with_suffix(".new")
+        fresh.write_text(f"{seconds:+d}s")
+        fresh.replace(clock_file)
+
+
+def wait_for_postgres(stage: Stage) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while stage.postgres.pid is None:
+        assert time.monotonic() < deadline, "Postgres did not come back"
+        time.sleep(POLL_SECONDS)

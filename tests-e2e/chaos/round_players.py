@@ -1,0 +1,136 @@
+"""The players of a campaign: each plays one round after the other, launches anew when told to, and notes every report.
+
+Owns the load and the players' own memory of what they were told. Must never judge a report.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from chaos.plan import Plan
+from chaos.stage import PROCESSES_OF_EACH, Stage
+from e2e_testing.answers import Peer
+from e2e_testing.signing_client import Signer
+from e2e_testing.stack import CURRENCY, TENANT
+
+PLAYERS = 40
+POOR_SHARE = 5
+"""Every so many-th player is poor, so that bets are refused for want of money."""
+POOR_BALANCE_MINOR = 6_000
+RICH_BALANCE_MINOR = 1_000_000
+REST_SECONDS = 0.15
+ROUNDS_OF_A_SEAT = 8
+CALL_SECONDS_MAX = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a player was told of one round; `content` is empty where the request was cut."""
+
+    player: str
+    status: int | None
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A launched session."""
+
+    token: str
+    provider_session_id: str
+
+
+@dataclass(slots=True)
+class Crowd:
+    """All players, in one event loop."""
+
+    plan: Plan
+    stage: Stage
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    reports: list[Report] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def names(self) -> list[str]:
+        return [f"player-{number:03d}" for number in range(PLAYERS)]
+
+    def open_accounts(self) -> None:
+        for number, name in enumerate(self.names):
+            balance = POOR_BALANCE_MINOR if number % POOR_SHARE == 0 else RICH_BALANCE_MINOR
+            self.stage.database.rows(
+                "select casino.open_player(%(tenant)s, %(player)s, %(name)s, %(currency)s, %(balance)s)",
+                tenant=TENANT, player=name, name="Chaos player", currency=CURRENCY, balance=balance,
+            )  # fmt: skip
+
+    async def play(self) -> None:
+        limits = httpx.Limits(max_connections=4 * PLAYERS, max_keepalive_connections=PLAYERS)
+        client = httpx.AsyncClient(timeout=CALL_SECONDS_MAX, limits=limits, trust_env=False)
+        async with client as http, asyncio.TaskGroup() as group:
+            for number, name in enumerate(self.names):
+                group.create_task(self._play_on(http, number, name))
+
+    async def _play_on(self, http: httpx.AsyncClient, number: int, name: str) -> None:
+        seat: Seat | None = None
+        played = 0
+        while not self.over.is_set():
+            # Every player moves from process to process: nothing may live in the memory of one.
+            turn = number + played
+            try:
+                if seat is None or played % ROUNDS_OF_A_SEAT == ROUNDS_OF_A_SEAT - 1:
+                    # What the old seat left in doubt is cleared up while the player plays on in the new one.
+                    played += seat is not None
+                    seat = await self._launch(http, turn, name)
+                else:
+                    played += 1
+                    seat = await self._round(http, turn, name, seat, played)
+            except httpx.HTTPError as error:
+                self.counts[f"players cut off: {type(error).__name__}"] += 1
+                if seat is not None:
+                    self.reports.append(Report(name, None, {}))
+            await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(REST_SECONDS):
+                await self.over.wait()
+        except TimeoutError:
+            return
+
+    async def _launch(self, http: httpx.AsyncClient, turn: int, name: str) -> Seat | None:
+        url = self.stage.casinos[turn % PROCESSES_OF_EACH].url
+        answer = await http.post(f"{url}/casino/launchGame", json={"userId": name, "gameId": "1"})
+        self.counts[f"launches: {answer.status_code}"] += 1
+        if answer.status_code != 201:
+            return None
+        content = answer.json()
+        self.tokens.append(content["sessionToken"])
+        return Seat(content["sessionToken"], content["providerSessionId"])
+
+    async def _round(self, http: httpx.AsyncClient, turn: int, name: str, seat: Seat, played: int) -> Seat | None:
+        """Ask the provider for a round, as the casino would; the seat, unless it is lost."""
+        seed = self.plan.round_seed(name, played)
+        content = {
+            "sessionToken": seat.token,
+            "providerSessionId": seat.provider_session_id,
+            "userId": name,
+            "gameId": "SLOTS_001",
+            "currency": CURRENCY,
+            "casinoCode": TENANT,
+        } | ({} if seed is None else {"script": "mixed", "seed": seed})
+        answer = await send_signed(http, self.stage.provider_peer(turn), "/provider/simulate", content)
+        self.counts[f"rounds: {answer.status_code}"] += 1
+        told = answer.json() if answer.headers.get("content-type") == "application/json" else {}
+        self.reports.append(Report(name, answer.status_code, told))
+        return None if answer.status_code in (403, 404) else seat
+
+
+async def send_signed(
+    http: httpx.AsyncClient, peer: Peer, target: str, content: dict[str, Any] | bytes
+) -> httpx.Response:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return await http.send(Signer(peer).prepare("POST", target, body).request)

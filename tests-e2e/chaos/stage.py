@@ -1,0 +1,207 @@
+"""The stage of a campaign: one Postgres, two processes of each service on one database, the proxy between them.
+
+Owns starting, bringing back what died, and leaving nothing behind. Must never repair anything but a missing process.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+
+from e2e_testing import postgres_faults
+from e2e_testing.answers import Peer
+from e2e_testing.database import Database, create_database
+from e2e_testing.service_process import ServiceProcess
+from e2e_testing.stack import CASINO_HEADER, PROVIDER_HEADER, demo_environment, migrate_and_seed
+from e2e_testing.wallet_proxy import Policy, WalletProxy
+from local_stack.ports import free_port
+from local_stack.postgres import Postgres
+
+PROCESSES_OF_EACH = 2
+CALL_SECONDS = 2.0
+SUPERVISION_SECONDS = 0.1
+STOP_SECONDS_MAX = 10.0
+LAST_LINES = 3
+PROVIDER_SETTINGS = {
+    "PROVIDER_CALL_SECONDS": str(CALL_SECONDS),
+    "PROVIDER_CONNECT_SECONDS": "0.5",
+    "PROVIDER_LEASE_MARGIN_SECONDS": "1.0",
+    "PROVIDER_OUTBOX_INTERVAL_SECONDS": "0.2",
+    "PROVIDER_RETRY_FIRST_SECONDS": "0.2",
+}
+FAKETIME_PATHS = (
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+)
+"""Where Debian's package `faketime` puts it; CHAOS_FAKETIME names another place."""
+
+
+def faketime_library() -> Path | None:
+    named = os.environ.get("CHAOS_FAKETIME", "")
+    return next((Path(path) for path in (named, *FAKETIME_PATHS) if path and Path(path).exists()), None)
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that runs. `down_until` is when the supervisor may bring back what listens on a port."""
+
+    folder: Path
+    postgres: Postgres
+    database: Database
+    casinos: list[ServiceProcess]
+    providers: list[ServiceProcess]
+    proxy: WalletProxy
+    casino_secret: str = field(repr=False)
+    provider_secret: str = field(repr=False)
+    clock_files: tuple[Path, ...] = ()
+    came_back: int = 0
+    died_alone: list[str] = field(default_factory=list)
+    down_until: dict[int, float] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def services(self) -> list[ServiceProcess]:
+        return [*self.casinos, *self.providers]
+
+    def casino_peer(self, number: int) -> Peer:
+        return Peer(self.casinos[number % PROCESSES_OF_EACH].url, CASINO_HEADER, self.casino_secret)
+
+    def provider_peer(self, number: int) -> Peer:
+        return Peer(self.providers[number % PROCESSES_OF_EACH].url, PROVIDER_HEADER, self.provider_secret)
+
+    def kill(self, service: ServiceProcess, *, down_seconds: float) -> None:
+        with self.lock:
+            self.down_until[service.port] = time.monotonic() + down_seconds
+            if service.process is not None:
+                service.kill_9()
+
+    def take_postgres_down(self, how: Callable[[Postgres], None], *, down_seconds: float) -> None:
+        with self.lock:
+            self.down_until[self.postgres_port] = time.monotonic() + down_seconds
+            how(self.postgres)
+
+    @property
+    def postgres_port(self) -> int:
+        assert self.postgres.port is not None
+        return self.postgres.port
+
+    def supervise(self) -> None:
+        """Bring back what is not there, as an init system does, until the end.
+
+        In one thread that outlives them: Postgres stops when the thread that started it ends.
+        """
+        while not self.over.wait(SUPERVISION_SECONDS):
+            with self.lock, suppress(RuntimeError, TimeoutError, AssertionError):
+                self._bring_postgres_back()
+            for service in self.services:
+                with self.lock:
+                    self._bring_back(service)
+
+    def _bring_postgres_back(self) -> None:
+        if self.postgres.pid is None and self._may_run(self.postgres_port):
+            postgres_faults.restart(self.postgres)
+            self.came_back += 1
+
+    def _may_run(self, port: int) -> bool:
+        return not self.over.is_set() and time.monotonic() >= self.down_until.get(port, 0.0)
+
+    def _bring_back(self, service: ServiceProcess) -> None:
+        if service.process is not None and service.process.poll() is not None:
+            last = service.log_tail().splitlines()[-LAST_LINES:]
+            self.died_alone.append(f"{service.package} ended by itself with {service.process.returncode}: {last}")
+            service.kill_9()
+        if service.process is None and self._may_run(service.port):
+            service.start()
+            self.came_back += 1
+
+    def logs(self) -> list[Path]:
+        return [*self.folder.glob("*.log")]
+
+
+@contextmanager
+def set_stage(folder: Path, policy: Policy, secrets: tuple[str, str]) -> Iterator[Stage]:
+    """Start everything; in the end nothing of it runs any more, whatever happened."""
+    with ExitStack() as cleanup:
+        postgres = postgres_faults.fixed_server(folder)
+        cleanup.callback(postgres.stop, "immediate")
+        postgres.start()
+        database = create_database(postgres.url())
+        cleanup.callback(database.disconnect)
+        migrate_and_seed(database)
+        casino_ports, provider_ports = _ports(), _ports()
+        proxy = cleanup.enter_context(WalletProxy(*casino_ports, policy=policy))
+        library = faketime_library()
+        clock_files = (folder / "casino-clock", folder / "provider-clock") if library else ()
+        stage = Stage(folder, postgres, database, [], [], proxy, *secrets, clock_files=clock_files)
+        for number in range(PROCESSES_OF_EACH):
+            environment = demo_environment(
+                database, casino_url=proxy.url, provider_url=f"http://127.0.0.1:{provider_ports[number]}"
+            ) | {"CASINO_SECRET": secrets[0], "PROVIDER_SECRET": secrets[1], "LOG_FORMAT": "json"}
+            # The last of each has a clock that can be stepped: the other one shows what happens with a good clock.
+            steps: list[dict[str, str]] = [{}, {}]
+            if library and number == PROCESSES_OF_EACH - 1:
+                steps = [_clock_environment(library, clock_file) for clock_file in clock_files]
+            casino_log, provider_log = folder / f"casino-{number}.log", folder / f"provider-{number}.log"
+            settings = environment | steps[0]
+            stage.casinos.append(ServiceProcess("casino", casino_ports[number], settings, casino_log))
+            settings = environment | PROVIDER_SETTINGS | steps[1]
+            stage.providers.append(ServiceProcess("provider", provider_ports[number], settings, provider_log))
+        cleanup.callback(_stop_all, stage)
+        for service in stage.services:
+            service.start()
+        for service in stage.services:
+            service.wait_until_ready()
+        supervisor = threading.Thread(target=stage.supervise, daemon=True)
+        supervisor.start()
+        cleanup.callback(supervisor.join, STOP_SECONDS_MAX)
+        cleanup.callback(stage.over.set)
+        yield stage
+
+
+def new_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="chaos-"))
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_secrets() -> tuple[str, str]:
+    """Secrets of the campaign's own, so that finding one in a log means something."""
+    return f"chaos-{token_hex(24)}", f"chaos-{token_hex(24)}"
+
+
+def _ports() -> list[int]:
+    ports: list[int] = []
+    while len(ports) < PROCESSES_OF_EACH:
+        if (port := free_port()) not in ports:
+            ports.append(port)
+    return ports
+
+
+def _clock_environment(library: Path, clock_file: Path) -> dict[str, str]:
+    clock_file.write_text("+0s")
+    return {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock_file),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+def _stop_all(stage: Stage) -> None:
+    """A frozen process cannot end: everything is thawed first. Killed, not stopped: the books are closed already."""
+    for service in stage.services:
+        if service.process is not None:
+            with suppress(ProcessLookupError):
+                service.process.send_signal(signal.SIGCONT)
+            service.kill_9()

@@ -1,0 +1,312 @@
+"""Row H1: canary secrets pushed through every route of both services, good and bad, are found nowhere afterwards.
+
+Invariant I11; pitfall 10. Nowhere: both logs at debug level, the bodies of errors, /metrics, command lines, what the
+commands print, and every column of every table. Invariant I10 on the way: each refusal is logged with its
+request id, or counted where there are more than ten a second.
+"""
+
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from e2e_testing.canaries import Canaries
+from e2e_testing.canary_house import House, access_token, settings_with
+from e2e_testing.database import Database, create_database, drop_database
+from e2e_testing.fault import Call, Fault, Gate, says, says_signed, tampers_signature
+from e2e_testing.game_session import GameSession, new_id
+from e2e_testing.service_process import full_environment, run_command
+from e2e_testing.signing_client import TIMEOUT_SECONDS
+from e2e_testing.stack import Stack, own_stack
+from e2e_testing.wallet_proxy import WalletProxy
+from e2e_testing.wire import Message
+from local_stack.ports import free_port
+from local_stack.testing import PostgresServer
+
+QUICK_PROVIDER = {
+    "PROVIDER_CALL_SECONDS": "4.0",
+    "PROVIDER_LEASE_MARGIN_SECONDS": "1.0",
+    "PROVIDER_OUTBOX_INTERVAL_SECONDS": "0.1",
+    "PROVIDER_RETRY_FIRST_SECONDS": "0.2",
+}
+SIMULATES_ROUNDS = {"CASINO_DEMO": "", "PROVIDER_DEMO": "1"}
+COMMANDS = (
+    ("casino", "keys"),
+    ("casino", "check-ledger"),
+    ("provider", "keys"),
+    ("provider", "heads"),
+    ("provider", "recover-once"),
+    ("provider", "reconcile"),
+)
+BROKEN_CASINO = (
+    """
+    create function public.spill() returns trigger language plpgsql as $$
+    begin
+        raise exception 'bad row: %%', new using detail = new::text, hint = new::text;
+    end
+    $$
+    """,
+    "create trigger spill before insert on casino.transactions for each row execute function public.spill()",
+)
+HEALED_CASINO = ("drop trigger spill on casino.transactions", "drop function public.spill()")
+BROKEN_PROVIDER = "alter function provider.launch_session(uuid, text, text, text, text, text, bytea) rename to gone"
+HEALED_PROVIDER = "alter function provider.gone(uuid, text, text, text, text, text, bytea) rename to launch_session"
+
+
+@pytest.fixture(params=["json", "console"])
+def house(
+    request: pytest.FixtureRequest, server: PostgresServer, template: Database, tmp_path: Path, live_stacks: list[Stack]
+) -> Iterator[House]:
+    """One stack for each of the two shapes of a log line."""
+    canaries, database, casino_port = Canaries(), create_database(server.url(), template=template), free_port()
+    settings = settings_with(canaries) | {"LOG_FORMAT": request.param}
+    with WalletProxy(casino_port) as proxy, WalletProxy() as door:
+        casino = settings | {"PROVIDER_URL": door.url}
+        provider = settings | QUICK_PROVIDER | SIMULATES_ROUNDS | {"CASINO_URL": proxy.url}
+        stack = own_stack(
+            database, tmp_path, casino_settings=casino, provider_settings=provider, casino_port=casino_port
+        )
+        door.upstream.ports = [stack.provider_process.port]
+        live_stacks.append(stack)
+        yield House(stack, proxy, door, canaries, tmp_path, settings["CASINO_ACCESS_TOKEN_SECRET"])
+        live_stacks.remove(stack)
+        stack.close()
+    drop_database(server.url(), database)
+
+
+def play_everything_right(house: House) -> GameSession:
+    """Every route, as it is meant."""
+    session = house.session()
+    bet, round_id = new_id(), new_id()
+    reason = house.canaries.say("a reason")
+    assert house.wallet("debit", session.debit_content(transaction_id=bet, round_id=round_id, reason=reason)).is_success
+    assert house.wallet("debit", session.debit_content(transaction_id=bet, round_id=round_id, reason=reason)).is_success
+    assert house.wallet("credit", session.credit_content(2000, round_id=round_id, related=bet)).is_success
+    assert house.wallet("rollback", session.who() | {
+        "transactionId": new_id(), "originalTransactionId": new_id(), "roundId": new_id(),
+        "reason": house.canaries.say("another reason"),
+    }).is_success  # fmt: skip
+    assert house.wallet("getBalance", session.who()).is_success
+    prepare = house.stack.wallet.signer.prepare
+    assert house.signed(prepare("GET", "/casino/transactions?after=0&limit=10")).is_success
+    assert house.signed(prepare("GET", f"/casino/transactions/{bet}?userId={session.user_id}")).is_success
+    report = house.studio("simulate", house.simulation(session))
+    assert report.json()["passed"] is True, report.json()["steps"]
+    shown = list(house.canaries.found_in(report.text, where="the report"))
+    assert shown == [], "a report is shown to people"
+    return session
+
+
+def play_everything_wrong(house: House, session: GameSession) -> None:
+    """Every route, with something wrong that carries a secret."""
+    new, casino, provider = house.canaries.new, house.stack.casino.base_url, house.stack.provider.base_url
+    for token in (f"{new('a bad token')}", "a.b." + new("a forged token"), access_token(new("a wrong secret"), "1")):
+        house.launch("1", token=token)
+    for endpoint in ("launchGame", "simulateRound"):
+        url = f"{casino}/casino/{endpoint}"
+        bearer = {
+            "authorization": f"Bearer {access_token(house.token_secret, '1')}",
+            "content-type": "application/json",
+        }
+        house.ask("POST", url, content=b'{"gameId": "' + new("a broken body").encode(), headers=bearer)
+        house.ask("POST", url, json={"gameId": new("a game")}, headers=bearer)
+        house.ask("POST", url, json={"gameId": "1"}, headers={"authorization": f"Basic {new('a password')}"})
+        house.ask("POST", url, json={"gameId": "1", "ipAddress": new("an address")}, headers=bearer)
+    for call, endpoints in (
+        (house.wallet, ("debit", "credit", "rollback", "getBalance")),
+        (house.studio, ("launch", "simulate")),
+    ):
+        for endpoint in endpoints:
+            call(endpoint, b'{"sessionToken": "' + new("half a body").encode())
+            call(endpoint, f'{{"sessionToken": "{new("a duplicate")}", "sessionToken": "{session.token}"}}'.encode())
+            call(
+                endpoint,
+                house.simulation(session) | session.debit_content() | {"sessionToken": new("an unknown token")},
+            )
+            call(endpoint, session.debit_content(amount=new("an amount")) | {"userId": [new("a list")]})
+            call(endpoint, session.who(), key=new("a key that nobody has"))
+            call(endpoint, session.who(), signature_values=[new("a signature")])
+            call(
+                endpoint, session.who(), signature_values=[f"t=1,n={new('a nonce')},k={new('a key id')},v1={'0' * 64}"]
+            )
+            call(endpoint, session.who(), timestamp=int(time.time()) - 3600)
+            call(endpoint, {"sessionToken": session.token, "padding": new("padding") + "x" * 70_000})
+            call(endpoint, session.who(), headers={"content-type": f"text/{new('a type')}"})
+            call(endpoint, session.who(), headers={"content-encoding": new("an encoding")})
+    for base in (casino, provider):
+        for path in (f"/{new('a path')}", f"/casino/debit/{new('a tail')}", f"/provider/{new('a route')}", "/metrics/"):
+            house.ask("GET", f"{base}{path}?token={new('a query')}&key={session.token}")
+            house.ask("POST", f"{base}{path}", content=new("a lost body"))
+        house.ask(
+            "DELETE", f"{base}/health/ready?{new('a bare query')}", headers={"x-request-id": f"no {new('an id')}"}
+        )
+    house.stack.client.get(f"{casino}/health/live", headers={"x-forwarded-for": new("a forwarded address")})
+
+
+def play_with_a_hostile_wallet(house: House) -> None:
+    """What comes back from the wallet carries secrets too."""
+    new, secret = house.canaries.new, house.stack.casino.secret
+    said = {"error": new("an error sentence"), "code": "c" + new("an error code"), "requestId": new("a request id")}
+
+    def page(_: Call, upstream: Message) -> Message:
+        return upstream.with_body(f"<html>{new('a page')}</html>".encode())
+
+    for rewrites in (
+        says(302, said, location=f"http://{new('a location')}.test/"),
+        says(500, said, x_leak=new("a header")),
+        says(401, said, www_authenticate=new("a challenge")),
+        says_signed(secret, 400, said),
+        says_signed(secret, 200, {"balance": new("a balance"), "status": new("a status")}),
+        tampers_signature,
+        page,
+    ):
+        session = house.session()
+        house.proxy.rule(lambda call, own=session: call.token == own.token, Fault(rewrites=rewrites), times=4)  # type: ignore[misc]
+        house.studio("simulate", house.simulation(session))
+    house.proxy.heal()
+    house.settle()
+
+
+def play_with_broken_databases(house: House) -> None:
+    """Crashes whose error text holds the whole command."""
+    session, database = house.session(), house.stack.books
+    for statement in BROKEN_CASINO:
+        database.rows(statement)
+    assert house.wallet("debit", session.debit_content(reason=house.canaries.say("a crash"))).status_code == 500
+    house.studio("simulate", house.simulation(session))
+    for statement in HEALED_CASINO:
+        database.rows(statement)
+    database.rows(BROKEN_PROVIDER)
+    launch = house.simulation(session) | {"casinoSessionId": new_id(), "sessionToken": house.canaries.new("a launch")}
+    assert house.studio("launch", launch).status_code == 500
+    database.rows(HEALED_PROVIDER)
+    house.settle()
+
+
+def kill_in_the_middle(house: House) -> None:
+    """kill -9 of both sides while they hold a token in their hands."""
+    session = house.session()
+    gate = Gate()
+    house.proxy.rule(lambda call: call.endpoint == "credit", Fault(hold_before=gate), times=1)
+    prepared = house.stack.signing_client(house.stack.provider).signer.prepare(
+        "POST", "/provider/simulate", house.simulation(session)
+    )
+    with ThreadPoolExecutor() as caller, httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        asked = caller.submit(client.send, prepared.request)
+        gate.wait_for_arrival()
+        for service in house.stack.services.values():
+            service.kill_9()
+        gate.open()
+        with pytest.raises(httpx.HTTPError):
+            asked.result()
+    for service in house.stack.services.values():
+        service.restart()
+    house.settle()
+
+
+def leaks_of(house: House) -> Iterator[str]:
+    """Every place where a secret could have got to."""
+    canaries = house.canaries
+    for text in house.errors:
+        yield from canaries.found_in(text, where="the body of an error")
+    for service in house.stack.services.values():
+        yield from canaries.found_in_log(service.log_path)
+        yield from canaries.found_on_command_line(service.pid)
+        yield from canaries.found_in(httpx.get(f"{service.ops_url}/metrics", trust_env=False).text, where="/metrics")
+    yield from canaries.found_in_tables(house.stack.books)
+    ids = house.stack.books.rows("select transaction_id::text as id from provider.wallet_transactions limit 30")
+    known = [(package, "transaction", row["id"]) for package in ("casino", "provider") for row in ids[::10]]
+    for package, *arguments in (*COMMANDS, *known):
+        printed = house.run(package, *arguments)
+        assert "No such command" not in printed
+        yield from canaries.found_in(printed, where=f"what `{package} {arguments[0]}` prints")
+
+
+def test_no_secret_is_found_anywhere_after_everything_was_tried(house: House) -> None:
+    """Row H1, invariants I10 and I11."""
+    for hop in house.proxy.passages:
+        house.note_signature(hop.call.request.field("x-casino-signature"))
+    session = play_everything_right(house)
+    play_everything_wrong(house, session)
+    play_with_a_hostile_wallet(house)
+    play_with_broken_databases(house)
+    kill_in_the_middle(house)
+    for hop in house.proxy.passages:
+        house.note_signature(hop.call.request.field("x-casino-signature"))
+    assert len(house.canaries.everywhere) > 150
+    assert len(house.refused_ids) > 60
+    leaks = sorted(set(leaks_of(house)))
+    assert not leaks, "\n".join(leaks)
+    logs = "".join(service.log_path.read_text() for service in house.stack.services.values())
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", logs)
+    lines = [line for line in plain.splitlines() if "request_refused" in line]
+    silent = Counter(
+        code for request_id, code in house.refused_ids.items()
+        if not any(request_id in line and code in line for line in lines)
+    )  # fmt: skip
+    assert silent - counted_in(lines) == Counter(), "refused requests without a line, and not counted either"
+
+
+def counted_in(lines: list[str]) -> Counter[str]:
+    """The refusals of each code beyond the ten a second that have a line of their own."""
+    counted: Counter[str] = Counter()
+    for line in lines:
+        if left_out := re.search(r"lines_left_out\W+(\d+)", line):
+            code = re.search(r"\bcode\W+(\w+)", line)
+            assert code is not None, line
+            counted[code[1]] += int(left_out[1])
+    return counted
+
+
+SHOWN_SETTINGS = {
+    "casino": "from casino.settings import from_environment as read; s = read()",
+    "provider": "import os; from provider.settings import Settings; s = Settings.from_environment(os.environ)",
+}
+
+
+@pytest.mark.parametrize("package", ["casino", "provider"])
+def test_settings_and_keys_show_no_secret_of_themselves(package: str) -> None:
+    """Row H1: what a traceback, a debugger or a careless print would show."""
+    canaries = Canaries()
+    database = f"postgresql://user:{canaries.new('a password')}@localhost/x"
+    settings = settings_with(canaries) | {"CASINO_DATABASE_URL": database, "PROVIDER_DATABASE_URL": database}
+    keys = "s.casino_keys, s.provider_keys"
+    script = f"{SHOWN_SETTINGS[package]}; print(s, repr(s), {keys}, [repr(k) for k in s.casino_keys], f'{{s}}')"
+    shown = subprocess.run(
+        [sys.executable, "-c", script], env=full_environment(settings), capture_output=True, text=True, check=True
+    )
+    assert "Settings(" in shown.stdout
+    assert list(canaries.found_in(shown.stdout + shown.stderr, where="a print")) == []
+
+
+@pytest.mark.parametrize("package", ["casino", "provider"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"CASINO_KEYS": '[{"id": "k2", "secret": "CANARY"'},
+        {"PROVIDER_KEYS": '[{"id": "CANARY CANARY", "secret": "CANARY"}]'},
+        {"CASINO_KEYS": '{"CANARY": "CANARY"}'},
+        {"CASINO_SECRET": "CANARY", "PROVIDER_SECRET": "CANARY"},
+        {"PROVIDER_SECRET": ""},
+        {"CASINO_DATABASE_URL": "CANARY", "PROVIDER_DATABASE_URL": "CANARY"},
+    ],
+    ids=["half a list", "a bad id", "an object", "one secret for both", "a missing one", "a bad address"],
+)
+def test_a_start_that_is_refused_shows_no_secret(package: str, wrong: dict[str, str]) -> None:
+    """Row H1: what is wrong is named, never shown."""
+    canaries = Canaries()
+    database = f"postgresql://user:{canaries.new('a password')}@127.0.0.1:1/x"
+    settings = settings_with(canaries) | {"CASINO_DATABASE_URL": database, "PROVIDER_DATABASE_URL": database}
+    canary = canaries.new("what is wrong")
+    settings |= {name: value.replace("CANARY", canary) for name, value in wrong.items()}
+    for command in ("migrate", "keys") if "CASINO_DATABASE_URL" in wrong else ("serve",):
+        ended = run_command(package, command, settings)
+        assert ended.returncode != 0
+        assert list(canaries.found_in(ended.stdout + ended.stderr, where="a refusal")) == []

@@ -1,0 +1,106 @@
+"""The documents say what the code does: rendered pages are up to date, links lead somewhere, codes have a row."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import casino.errors
+import provider.errors
+from e2e_testing.answers import CODES_BY_STATUS
+from e2e_testing.setting_cases import kinds
+
+ROOT = Path(__file__).parents[2]
+MAPS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.M)
+PATH = re.compile(r"`((?:[\w.*-]+/)+(?:[\w*-]+\.\w+)?)`")
+SETTING = re.compile(r"`((?:CASINO|PROVIDER|LOG|STACK)_[A-Z_]+)`")
+ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
+
+
+class Excused(ast.NodeTransformer):
+    """Leaves out `host_variables.ignore(os.environ)`, which reads no setting: it removes what a host has set."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        return ast.Pass() if ast.unparse(node.func) == "host_variables.ignore" else self.generic_visit(node)
+
+
+READERS_OF_THE_ENVIRONMENT = {
+    "shared_service/settings/reader.py",
+    "shared_service/run/server.py",  # hands the port that it listens on to the processes that it starts
+    "casino/ops/metrics.py",  # a folder's name, from a process to its workers
+}
+
+
+def test_the_page_of_errors_is_what_the_tables_say() -> None:
+    rendered = subprocess.run(
+        [sys.executable, ROOT / "docs" / "render_errors.py", "--print"], capture_output=True, text=True, check=True
+    ).stdout
+    assert rendered == (ROOT / "docs" / "errors.md").read_text("utf-8"), "run: make docs"
+
+
+def test_both_services_use_a_code_with_the_status_that_the_contract_gives_it() -> None:
+    status_of = {code: status for status, codes in CODES_BY_STATUS.items() for code in codes}
+    own_codes = {"access_token_missing", "access_token_invalid"}
+    for table in (casino.errors.ERRORS, provider.errors.ERRORS):
+        for code, kind in table.items():
+            if code not in own_codes:
+                assert kind.status == status_of[code], code
+    assert own_codes < casino.errors.ERRORS.keys()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_holds_both_sides_of_a_merge(page: Path) -> None:
+    assert not re.findall(r"^(?:<{7}|={7}|>{7})(?: |$)", page.read_text("utf-8"), re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for path, anchor in LINK.findall(page.read_text("utf-8")):
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(f"{path}#{anchor}")
+    assert broken == []
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind `#`: each heading, as GitHub spells it."""
+    headings = HEADING.findall(page.read_text("utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", MAPS)
+def test_every_path_of_a_map_exists(page: str) -> None:
+    """Paths begin at the root or at a package's source."""
+    named = {path for path in PATH.findall((ROOT / page).read_text("utf-8")) if "…" not in path}
+    assert len(named) > 10
+    starts = [ROOT, *ROOT.glob("*/src"), ROOT / "deploy" / "local" / "src"]
+    assert [path for path in sorted(named) if not any(list(start.glob(path)) for start in starts)] == []
+
+
+def test_the_readmes_table_has_every_setting_of_both_services_and_no_other() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    table = readme.partition("| variable |")[2].partition("## ")[0]
+    named = {name for row in table.splitlines() for name in SETTING.findall(row.split("|")[1] if "|" in row else "")}
+    assert named == kinds("casino").keys() | kinds("provider").keys() | {"STACK_STATE_DIR"}
+
+
+def test_only_the_reader_of_settings_reads_the_environment() -> None:
+    """Every other look would give a variable a second meaning."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for package in ("shared-signing", "shared-service", "casino-service", "provider-service")
+        for path in sorted((ROOT / package / "src").rglob("*.py"))
+        if path.relative_to(ROOT / package / "src").as_posix() not in READERS_OF_THE_ENVIRONMENT
+        for node in ast.walk(Excused().visit(ast.parse(path.read_text("utf-8"))))
+        if (isinstance(node, ast.Attribute) and node.attr in ENVIRONMENT)
+        or (isinstance(node, ast.alias) and node.name in ENVIRONMENT)
+        or (isinstance(node, ast.keyword) and node.arg in {"envvar", "auto_envvar_prefix"})
+    ]
+    assert found == []
