@@ -105,7 +105,7 @@ sbom: .venv/.runtime ## write a bill of materials of each image from its lock: b
 	@deploy/sbom.sh
 
 .PHONY: docs
-docs: .venv/.complete ## render docs/errors.md and the tables of docs/reliability.md
+docs: .venv/.complete ## render docs/errors.md, docs/proofs.md and docs/delivery-orders.md
 	$(BIN)/python docs/render_errors.py
 	$(BIN)/python docs/render_reliability.py
 

@@ -1,6 +1,6 @@
 """Finds in the tests what they say that they prove: `Row A1.` and `Pitfall 2.` in docstrings and comments.
 
-Owns the reading of marks. It must never decide what has to be proven: docs/render_reliability.py does.
+docs/render_reliability.py decides what has to be proven.
 """
 
 from __future__ import annotations

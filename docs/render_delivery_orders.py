@@ -1,4 +1,4 @@
-"""The truth table of delivery orders, as docs/render_reliability.py puts it into docs/reliability.md.
+"""The truth table of delivery orders, as docs/render_reliability.py puts it into docs/delivery-orders.md.
 
 What is rendered is the model's word. casino-service/tests/wallet/test_delivery_orders.py holds the real wallet to it.
 """

@@ -1,7 +1,7 @@
-"""Renders what docs/reliability.md takes from the code: delivery orders, and which test proves which row and pitfall.
+"""Renders docs/delivery-orders.md from the model, and docs/proofs.md from the marks in the tests.
 
-python docs/render_reliability.py            writes it
-python docs/render_reliability.py --print    prints it; a test compares that with the page
+python docs/render_reliability.py            writes both
+python docs/render_reliability.py --check    names each page that is not up to date, and ends with 1 if there is one
 
 A row or a pitfall that no test names is an error: mark the test that proves it (`Row B3.` in its docstring), or write
 that test.
@@ -17,7 +17,7 @@ from pathlib import Path
 import render_delivery_orders
 from marks import Proof, marks
 
-PAGE = Path(__file__).parent / "reliability.md"
+DOCS = Path(__file__).parent
 
 ROWS = {
     "A1": "casino-service is killed under load",
@@ -117,13 +117,12 @@ PITFALLS: dict[str, tuple[str, tuple[str, ...], str]] = {
 """By number: what goes wrong in our words, the rows that cover it, and what of it is not here yet."""
 
 
-def blocks() -> dict[str, str]:
-    """What is rendered, by the name in the page's markers."""
+def blocks() -> dict[str, dict[str, str]]:
+    """What is rendered, by page and by the name in the page's markers."""
     found = marks()
     return {
-        "delivery orders": render_delivery_orders.render(),
-        "rows": _rows(found),
-        "pitfalls": _pitfalls(found),
+        "delivery-orders.md": {"delivery orders": render_delivery_orders.render()},
+        "proofs.md": {"rows": _rows(found), "pitfalls": _pitfalls(found)},
     }
 
 
@@ -167,18 +166,20 @@ def _proofs(proofs: Iterable[Proof]) -> str:
     return "<br>".join(cells)
 
 
-def page() -> str:
-    """The page with what is rendered now."""
-    text = PAGE.read_text("utf-8")
-    for name, block in blocks().items():
+def rendered(page: str, parts: dict[str, str]) -> str:
+    """The page with its parts as they are now."""
+    text = (DOCS / page).read_text("utf-8")
+    for name, part in parts.items():
         begin, end = f"<!-- {name}: rendered by make docs -->\n", f"<!-- end of {name} -->\n"
         before, rest = text.split(begin)
-        text = f"{before}{begin}{block}{end}{rest.split(end)[1]}"
+        text = f"{before}{begin}{part}{end}{rest.split(end)[1]}"
     return text
 
 
 if __name__ == "__main__":
-    if "--print" in sys.argv:
-        sys.stdout.write(page())
-    else:
-        PAGE.write_text(page(), "utf-8")
+    texts = {DOCS / page: rendered(page, parts) for page, parts in blocks().items()}
+    stale = [path for path, text in texts.items() if path.read_text("utf-8") != text]
+    if "--check" in sys.argv:
+        sys.exit("\n".join(f"{path.name} is not up to date: run make docs" for path in stale) or 0)
+    for path in stale:
+        path.write_text(texts[path], "utf-8")

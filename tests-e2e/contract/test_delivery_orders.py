@@ -1,4 +1,4 @@
-"""The published truth table of docs/reliability.md, held against the running casino over signed HTTP.
+"""The published truth table of docs/delivery-orders.md, held against the running casino over signed HTTP.
 
 The wallet's own suite plays every order with every duplication; here each message comes once, as a provider sends it.
 """
@@ -11,7 +11,7 @@ import pytest
 from e2e_testing.answers import Answer
 from e2e_testing.game_session import GameSession, new_id
 
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+PAGE = Path(__file__).parents[2] / "docs" / "delivery-orders.md"
 STAKE_MINOR, PAYOUT_MINOR = 1000, 2500
 CANCELLED, NO_TRACE = "cancelled", "–"
 

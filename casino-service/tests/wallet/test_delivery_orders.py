@@ -1,6 +1,6 @@
 """Every order in which the messages about one bet can arrive, with every duplication, at the real wallet.
 
-The model says what must be answered; docs/reliability.md publishes what it says.
+The model says what must be answered; docs/delivery-orders.md publishes what it says.
 """
 
 from __future__ import annotations
