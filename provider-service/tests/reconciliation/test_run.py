@@ -42,6 +42,19 @@ def test_a_feed_without_end_is_read_to_a_bound(
     assert (report["exitStatus"], report["failure"]) == (2, "feed_without_end")
 
 
+def test_a_run_that_takes_too_long_ends_and_the_next_one_compares_all(
+    database_url: str, wallet: FakeWallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "RUN_SECONDS_MAX", -1.0)
+    for amount in (1, 2):
+        asked = {"sessionToken": "t", "userId": "1", "transactionId": str(uuid.uuid4()), "roundId": "r"}
+        wallet.model.execute("debit", asked | {"amount": amount})
+    report = reconciled(database_url, wallet)
+    assert (report["exitStatus"], report["failure"], report["found"]) == (2, "too_long", 0)
+    monkeypatch.undo()
+    assert reconciled(database_url, wallet)["found"] == 2
+
+
 def test_one_run_at_a_time_whoever_asks(database_url: str, owner_url: str) -> None:
     async def work(books: RunBooks, pool: Pool) -> None:
         begun = await asyncio.gather(*(books.begin(f"p{n}", heals=True, scheduled_for=None) for n in range(8)))

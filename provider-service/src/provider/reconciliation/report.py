@@ -18,6 +18,16 @@ COULD_NOT_FINISH: Final = 2
 ROWS_SHOWN_MAX: Final = 200
 PIPE_COLUMNS: Final = 240
 STEPS: Final = {"feed": "reading the wallet's feed", "books": "looking for what it lacks", "repairs": "repairing"}
+FAILURES: Final = {
+    "wallet_away": "the wallet gave no usable answer, see reconciliation_stopped in the log",
+    "feed_refused": "the wallet's feed breaks a rule of the protocol, see reconciliation_stopped in the log",
+    "feed_without_end": "the wallet's feed has more pages than a run may read",
+    "too_many_differences": "there are more differences than a run may report",
+    "too_long": "it took longer than a run may take; what it found is recorded",
+    "books_away": "these books' database went away",
+    "interrupted": "it was stopped, or another run took over",
+}
+"""Why a run that began did not finish."""
 
 
 def unfinished(why: str) -> dict[str, Any]:
@@ -96,7 +106,8 @@ def print_report(report: dict[str, Any]) -> None:
     if hidden > 0:
         console.print(f"… and {hidden} more: --json prints all", highlight=False)
     if report["failure"] is not None:
-        console.print(f"The run could not finish: {escape(report['failure'])}", highlight=False)
+        why = FAILURES.get(report["failure"], report["failure"])
+        console.print(f"The run could not finish: {escape(why)}", highlight=False)
     if report["runId"] is not None:
         said = f"{report['compared']} compared, {report['open']} under way, {report['found']} differences"
         console.print(f"Run {report['runId']}: {said}, {report['healed']} healed", highlight=False)

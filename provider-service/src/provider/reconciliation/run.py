@@ -5,6 +5,7 @@ The process that runs it prolongs the run's lease, so that another process may b
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ OWN_PAGE_ROWS: Final = 5000
 CONTRADICTIONS_PAGE_ROWS: Final = 200
 BEAT_SECONDS: Final = LEASE_SECONDS / 4
 DIFFERENCES_MAX: Final = 10_000
+RUN_SECONDS_MAX: Final = 12 * 3600.0
+"""A wallet that answers slowly for ever must not keep the next night's run from its turn."""
 FIRST_CURSOR: Final = "0"
 NO_ID: Final = UUID(int=0)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -48,6 +51,14 @@ class Progress:
     healed: int = 0
     step: str = "feed"
     lost: bool = False
+    began: float = field(default_factory=time.monotonic, repr=False)
+
+    def check(self) -> None:
+        """Raise `RunStopped` when the run must not go on."""
+        if self.lost:
+            raise RunStopped(INTERRUPTED)
+        if time.monotonic() - self.began > RUN_SECONDS_MAX:
+            raise RunStopped("too_long")
 
 
 class RunStopped(Exception):  # noqa: N818 - an outcome, named as the others are
@@ -130,6 +141,7 @@ class Reconciliation:
         unseen = await self._books.note_seen(own)
         healer, suspects = self._healer, list[tuple[Theirs, UUID | None]]()
         for number, (row, transaction_id, ours) in enumerate(told, start=1):
+            progress.check()  # to settle one row may take several calls
             if isinstance(row, Unreadable):
                 await self._report_unreadable(progress, row, ours, number)
                 continue
@@ -216,12 +228,10 @@ class Reconciliation:
             both = (looked.ours, looked.theirs)
             await self._books.report(progress.run_id, kind, who=(user_id, transaction_id), both=both)
             log.warning("difference_found", kind=kind, transaction_id=transaction_id, run_id=progress.run_id)
-        if progress.lost:
-            raise RunStopped(INTERRUPTED)
+        progress.check()
 
     def _tell(self, progress: Progress) -> None:
-        if progress.lost:
-            raise RunStopped(INTERRUPTED)
+        progress.check()
         progress.changed(progress)
 
 
