@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provider.errors import Refused
-from provider.wire import MalformedJson, currency, identifier, read_object
+from provider.wire import MalformedJson, currency, read_object
 
 
 @pytest.mark.parametrize(
@@ -47,23 +47,6 @@ def test_what_can_be_read_in_two_ways_or_none_is_malformed(body: bytes) -> None:
 def test_any_bytes_are_an_object_or_malformed(body: bytes) -> None:
     with contextlib.suppress(MalformedJson):
         assert isinstance(read_object(body), dict)
-
-
-@pytest.mark.parametrize(
-    ("value", "meant"),
-    [("1", "1"), (1, "1"), (-7, "-7"), ("a b~!", "a b~!"), ("x" * 128, "x" * 128), (10**20, "1" + "0" * 20)],
-)
-def test_an_identifier_is_a_string_or_an_integer_meaning_one(value: object, meant: str) -> None:
-    assert identifier({"id": value}, "id") == meant
-
-
-@pytest.mark.parametrize(
-    "value", [None, "", "x" * 129, "ä", "a\nb", "\x7f", "\ud800", True, False, 1.0, [], {}, 10**128]
-)
-def test_what_is_no_identifier_is_refused_by_name(value: object) -> None:
-    with pytest.raises(Refused) as refused:
-        identifier({"id": value}, "id")
-    assert (refused.value.code, refused.value.field) == ("invalid_field", "id")
 
 
 @pytest.mark.parametrize("value", ["US", "usd", "USD ", "U$D", 840, None, "X" * 9])

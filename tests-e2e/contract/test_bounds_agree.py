@@ -21,7 +21,6 @@ from casino.wallet.commands import WalletCommand, WalletOutcome
 from e2e_testing.database import Database
 from e2e_testing.stack import Stack
 from provider import wire
-from provider.errors import Refused as RefusedByProvider
 from provider.reconciliation import feed, transactions
 from provider.wallet_client import messages
 from provider.wallet_client.messages import WalletSession, money_call, read_answer
@@ -51,26 +50,6 @@ values = (
     texts | identifiers | st.integers() | st.integers(-(10**130), 10**130) | st.booleans() | st.none() | st.floats()
     | st.lists(st.none(), max_size=1) | st.dictionaries(st.just("a"), st.none())
 )  # fmt: skip
-
-
-def casino_identifier(value: Any) -> str | None:
-    try:
-        return decoding.identifier({"it": value}, "it")
-    except Refused:
-        return None
-
-
-def provider_identifier(value: Any) -> str | None:
-    try:
-        return wire.identifier({"it": value}, "it")
-    except RefusedByProvider:
-        return None
-
-
-@many
-@given(value=values)
-def test_both_take_the_same_values_for_identifiers_and_read_them_alike(value: Any) -> None:
-    assert casino_identifier(value) == provider_identifier(value)
 
 
 @many

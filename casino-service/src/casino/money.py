@@ -25,5 +25,6 @@ def read_amount(content: Mapping[str, Any], *, least: int) -> int:
         raise Refused("invalid_field", field="amount")
     value = content["amount"]
     if not is_amount(value, least=least):
-        raise Refused("bad_amount")
+        bounds = f"an integer in the currency's minor unit, {least} to {AMOUNT_MAX_MINOR}"
+        raise Refused("bad_amount", sentence=f"The amount must be {bounds}")
     return int(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -58,14 +59,18 @@ def refusal(decode: Any, **fields: Any) -> tuple[str, str | None] | None:
         b'{"a":NaN}',
         b'{"a":Infinity}',
         b'{"a":01}',
-        b'{"a":1e400}',
         b'{"a":"\xff"}',
         b'{"a":"\\ud800"}',
         b'{"a":"\x01"}',
         b"\xef\xbb\xbf{}",
         b"\xff\xfe{\x00}\x00",
         b"{}//",
-        b'{"a":1' + b"0" * 5_000 + b"}",
+        b'{"a":1' + b"0" * 5_000 + b"",
+        b'{"a":1' + b"0" * 5_000 + b',"a":1}',
+        b'{"a":1e999,"b":NaN}',
+        b'{"a":1e999,"b":"\xff"}',
+        b"1" + b"0" * 5_000,
+        b"[1e999]",
         b'{"a":' * 20_000,
         b"[" * 60_000,
         b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
@@ -154,6 +159,21 @@ def test_an_integer_identifier_has_at_most_128_characters_too(value: int) -> Non
     assert refusal(messages.debit, transactionId=value) == ("invalid_field", "transactionId")
 
 
+HUGE = ["9" * 129, "9" * 5_000, "-" + "9" * 5_000, "1e999", "-1e999", "9" * 5_000 + ".5", "1e" + "9" * 5_000]
+
+
+@pytest.mark.parametrize("number", HUGE, ids=lambda number: number[:8])
+@pytest.mark.parametrize("field", [*GOOD, "currency", "reason", "endRound", "other"])
+def test_a_number_of_any_length_is_judged_as_the_value_of_its_field(field: str, number: str) -> None:
+    body = json.dumps({**GOOD, field: "HERE"}).replace('"HERE"', number).encode()
+    expected: tuple[str, str | None] | None = ("invalid_field", field)
+    if field in ("originalTransactionId", "other"):  # a credit has no such field
+        expected = None
+    elif field == "amount":
+        expected = ("bad_amount", None)
+    assert refusal(messages.credit, **decoding.decode_object(body)) == expected
+
+
 AMOUNT_MAX_MINOR = 2**53 - 1
 BAD_AMOUNTS = [-1, 1.0, 10.5, True, False, "1000", None, [], {}, AMOUNT_MAX_MINOR + 1, 2**63, 10**40]
 
@@ -168,6 +188,13 @@ def test_a_bet_is_an_integer_from_1_to_the_largest_exact_one(value: Any) -> None
 def test_a_payout_is_an_integer_from_0_to_the_largest_exact_one(value: Any) -> None:
     """Row G3."""
     assert refusal(messages.credit, amount=value) == ("bad_amount", None)
+
+
+@pytest.mark.parametrize(("decode", "least"), [(messages.debit, "1"), (messages.credit, "0")])
+def test_the_refusal_of_an_amount_names_its_bounds(decode: Any, least: str) -> None:
+    with pytest.raises(Refused) as caught:
+        decode({**GOOD, "amount": -1}, "r", ARRIVAL)
+    assert {least, str(AMOUNT_MAX_MINOR)} <= set(re.findall("[0-9]+", caught.value.sentence or ""))
 
 
 @pytest.mark.parametrize("decode", [messages.debit, messages.credit])

@@ -195,7 +195,7 @@ SPOILT_JSON = {
     "not UTF-8": b'{"providerSessionId":"\xff"}',
     "with a mark of byte order": b'\xef\xbb\xbf{"providerSessionId":"p"}',
     "not a number": b'{"providerSessionId":"p","a":NaN}',
-    "a number of thousands of digits": b'{"providerSessionId":"p","a":' + b"9" * 10_000 + b"}",
+    "a number of thousands of digits": b'{"providerSessionId":' + b"9" * 10_000 + b"}",
     "a lone surrogate": b'{"providerSessionId":"\\ud800"}',
     "cut": b'{"providerSessionId":"p"',
     "nothing": b"",

@@ -1,6 +1,6 @@
 """JSON on the wire: read strictly, whoever sent it, and written in one way.
 
-Owns what counts as a JSON object and as an identifier. It must never guess: a duplicate key, NaN, a byte-order mark,
+Owns what counts as a JSON object of the wallet. It must never guess: a duplicate key, NaN, a byte-order mark,
 bad UTF-8 or endless nesting is malformed, and the text of what was sent is in no error.
 """
 
@@ -13,10 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from provider.errors import Refused
+from shared_service.http.decoding import decode_object
 
-IDENTIFIER_MAX_CHARS: Final = 128
 CURRENCY: Final = re.compile(r"[A-Z0-9]{3,8}")
-_PRINTABLE: Final = re.compile(r"[ -~]{1,128}")
 
 
 class MalformedJson(ValueError):  # noqa: N818 - the word of the contract
@@ -55,20 +54,7 @@ async def read_request(request: Request) -> dict[str, Any]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Refused("unsupported_media_type")
-    try:
-        return read_object(await request.body())
-    except MalformedJson:
-        raise Refused("malformed_json") from None
-
-
-def identifier(members: dict[str, Any], name: str) -> str:
-    """The identifier `name`: a string of 1 to 128 printable ASCII characters, or an integer meaning its digits."""
-    value = members.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or _PRINTABLE.fullmatch(value) is None:
-        raise Refused("invalid_field", field=name)
-    return value
+    return decode_object(await request.body())
 
 
 def currency(members: dict[str, Any], name: str) -> str:

@@ -18,6 +18,8 @@ from shared_service.http import decoding
 PAGE_DEFAULT: Final = 100
 PAGE_MAX: Final = 1000
 CURSOR_MAX: Final = 2**63 - 1
+FIELD_MAX_CHARACTERS: Final = 64
+"""Of the name of an unknown parameter, in the answer that refuses it."""
 _RELATION: Final = {"credit": "relatedTransactionId", "rollback": "originalTransactionId"}
 
 _encode = msgspec.json.Encoder().encode
@@ -33,6 +35,7 @@ class Feed:
 
     async def page(self, query: QueryParams) -> Response:
         """One page in commit order. `next` is the cursor for the page after it, also when this one is empty."""
+        _require_known(query, "after", "limit")
         after = _number(query, "after", default=0, least=0, most=CURSOR_MAX)
         limit = _number(query, "limit", default=PAGE_DEFAULT, least=1, most=PAGE_MAX)
         wanted = {"ledger_id": self.ledger_id, "after": after, "limit": limit}
@@ -42,6 +45,7 @@ class Feed:
 
     async def transaction(self, transaction_id: str, query: QueryParams) -> Response:
         """One transaction of a player, a tombstoned id included. Raises Refused(not_found) for one never seen."""
+        _require_known(query, "userId")
         wanted = {
             "ledger_id": self.ledger_id,
             "tenant_id": self.tenant_id,
@@ -53,6 +57,13 @@ class Feed:
         for row in await self.database.call(queries.FIND_TOMBSTONE, wanted):
             return _json(_render_tombstone(row))
         raise Refused("not_found")
+
+
+def _require_known(query: QueryParams, *names: str) -> None:
+    """Raise Refused(invalid_field) for a parameter that is not one of `names`: a misspelled one must not be ignored."""
+    for name in query:
+        if name not in names:
+            raise Refused("invalid_field", field=name[:FIELD_MAX_CHARACTERS])
 
 
 def _only(query: QueryParams, name: str) -> str | None:

@@ -157,5 +157,8 @@ def problem_of(outcome: Outcome, expected_minor: int | None) -> str | None:
     if isinstance(outcome, Unknown):
         return f"Outcome unknown: {outcome.code} ({outcome.why})."
     if expected_minor is not None and outcome.balance_minor != expected_minor:
-        return f"The balance is {outcome.balance_minor}, not {expected_minor}."
+        return (
+            f"The balance is {outcome.balance_minor}, not {expected_minor}: the wallet is wrong, "
+            "or something else, such as another round, moved this player's money meanwhile."
+        )
     return None

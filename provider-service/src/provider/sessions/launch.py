@@ -15,7 +15,8 @@ from provider.errors import Refused
 from provider.sessions.catalogue import GAMES
 from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
-from provider.wire import currency, identifier
+from provider.wire import currency
+from shared_service.http.decoding import identifier
 
 log = structlog.get_logger(__name__)
 

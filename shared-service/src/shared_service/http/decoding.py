@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+import math
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -19,25 +20,46 @@ def decode_object(body: bytes) -> dict[str, Any]:
     """The body's JSON object. Raises Refused(malformed_json)."""
     try:
         content = _decode(body)
-    # UnicodeDecodeError: bad UTF-8; ValueError: a number of thousands of digits; RecursionError: a tower of brackets.
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
+    except msgspec.ValidationError:  # not an object, or a number beyond what the decoder holds
+        return _decode_any_number(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last one: a tower of brackets
         raise Refused("malformed_json") from None
     # Every key has a colon behind it. As many colons as different keys: no key came twice, and the decoder's habit of
     # keeping the last one did no harm. More colons (in a text, in a nested object, or a double): look closely.
     if body.count(b":") != len(content):
-        _require_unique_keys(body)
+        _decode_any_number(body)
     return content
 
 
-def _require_unique_keys(body: bytes) -> None:
-    def unique(pairs: list[tuple[str, Any]]) -> None:
-        if len({key for key, _ in pairs}) != len(pairs):
-            raise Refused("malformed_json")
+def _decode_any_number(body: bytes) -> dict[str, Any]:
+    """Slower, and with keys that are unique at any depth. An integer too long to be any field's value is infinite here.
 
+    So the field that holds it is refused by its name, as for any other wrong value.
+    """
     try:
-        json.loads(body, object_pairs_hook=unique, parse_int=len, parse_float=len, parse_constant=len)
+        content = json.loads(
+            body.decode(), object_pairs_hook=_unique, parse_int=_whole_number, parse_constant=_no_constant
+        )
     except (ValueError, RecursionError):
         raise Refused("malformed_json") from None
+    if not isinstance(content, dict):
+        raise Refused("malformed_json")
+    return content
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Refused("malformed_json")
+    return members
+
+
+def _whole_number(text: str) -> int | float:
+    return int(text) if len(text) <= IDENTIFIER_MAX_CHARACTERS else math.inf
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise Refused("malformed_json")
 
 
 def identifier(content: dict[str, Any], name: str) -> str:
@@ -63,7 +85,7 @@ def optional_identifier(content: dict[str, Any], name: str) -> str | None:
 
 
 def _decimal(value: int, name: str) -> str:
-    # 128 digits are less than 426 bits; beyond that str() would only cost time, and beyond 4300 digits fail.
+    # 128 digits are less than 426 bits; beyond that str() would only cost time.
     if value.bit_length() > IDENTIFIER_MAX_CHARACTERS * 10 // 3:
         raise Refused("invalid_field", field=name)
     return str(value)
