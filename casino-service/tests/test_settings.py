@@ -43,7 +43,7 @@ def test_good_settings_are_read_and_everything_else_has_a_default() -> None:
     assert [(key.key_id, key.secret) for key in settings.casino_keys] == [("main", CASINO_SECRET.encode())]
     assert [(key.key_id, key.secret) for key in settings.provider_keys] == [("main", PROVIDER_SECRET.encode())]
     assert settings.database_url == settings.owner_database_url == GOOD["CASINO_DATABASE_URL"]
-    assert (settings.host, settings.port, settings.demo) == ("127.0.0.1", 8000, False)
+    assert (settings.listeners.host, settings.listeners.port, settings.demo) == ("127.0.0.1", 8000, False)
     assert (settings.tenant_id, settings.ledger_id) == ("JAQPOT", 1)
 
 
@@ -54,7 +54,7 @@ def test_what_is_set_is_taken() -> None:
         LOG_FORMAT="console", LOG_LEVEL="debug",
     )  # fmt: skip
     assert settings.owner_database_url == "postgresql://owner@db.test/casino"
-    assert (settings.host, settings.port) == ("0.0.0.0", 0)
+    assert (settings.listeners.host, settings.listeners.port) == ("0.0.0.0", 0)
     assert settings.provider_url == "https://provider.test"
     assert (settings.tenant_id, settings.ledger_id, settings.group_commit_max) == ("OTHER", 7, 1)
     assert (settings.log_format, settings.log_level) == ("console", "debug")

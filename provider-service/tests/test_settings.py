@@ -13,7 +13,11 @@ from provider_testing.settings import GOOD, OTHER, STRONG, THIRD, URL, problems_
 
 def test_good_settings_are_taken_with_the_defaults_of_the_protocol() -> None:
     settings = Settings.from_environment(GOOD)
-    assert (settings.host, settings.port, settings.casino_url) == ("127.0.0.1", 8100, "http://127.0.0.1:8000")
+    assert (settings.listeners.host, settings.listeners.port, settings.casino_url) == (
+        "127.0.0.1",
+        8100,
+        "http://127.0.0.1:8000",
+    )
     assert (settings.call_seconds, settings.connect_seconds, settings.demo) == (8.0, 2.0, False)
     assert settings.lease_seconds == 10.0
 

@@ -18,7 +18,6 @@ from casino.client.commands import revoke_tokens_command
 from casino.key_commands import keys_command, revoke_key_command
 from casino.ops.installation import add_game_command, add_player_command, create_tenant_command, set_win_cap_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
-from shared_service.listener.connection_caps import TooFewFiles, hold_open_files
 from shared_service.run.command_line import Commands
 from shared_service.run.log import configure_logging
 from shared_service.settings.reader import refuse_ended
@@ -92,10 +91,6 @@ def serve(workers: int | None) -> None:
     except SettingsError as error:
         sys.exit(error.told_by("casino"))
     workers = workers or settings.workers
-    try:
-        hold_open_files(settings.connections_max)
-    except TooFewFiles as error:
-        sys.exit(f"casino: CASINO_CONNECTIONS_MAX is too large: {error}")
     _say_at_start(settings)
     if (reason := why_not_to_start(settings)) is not None:
         sys.exit(f"casino: {reason}")
@@ -103,9 +98,7 @@ def serve(workers: int | None) -> None:
         run(
             "casino.app:create_from_environment",
             prefix="CASINO",
-            address=(settings.host, settings.port),
-            ops_address=(settings.ops_host, settings.ops_port),
-            socket_seconds=settings.socket_seconds,
+            settings=settings.listeners,
             workers=workers,
         )
 

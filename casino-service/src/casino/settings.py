@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from shared_service.listener.connection_caps import CONNECTIONS_MAX, PER_ADDRESS_MAX
+from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
 from shared_service.settings.values import Network
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
 from shared_signing.live_keys import KeyFile
 from shared_signing.strength import NamedSecret, named_keys
 
+LISTENERS: Final = ListenerSettings(port=8000, ops_port=8001)
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo value, refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 - likewise
 TOKENS: Final = "CASINO_ACCESS_TOKEN"
@@ -40,13 +41,7 @@ class Settings:
     database_url: str = field(repr=False)
     owner_database_url: str = field(repr=False)
     provider_url: str = "http://127.0.0.1:8100"
-    host: str = "127.0.0.1"
-    port: int = 8000
-    ops_host: str = "127.0.0.1"
-    ops_port: int = 8001
-    """Where metrics and health are served; 0 means any free port."""
-    tls_cert_file: Path | None = None
-    tls_key_file: Path | None = None
+    listeners: ListenerSettings = LISTENERS
     ca_file: Path | None = None
     """Certificates of a private authority that the provider's certificate may come from."""
     workers: int = 1
@@ -74,12 +69,6 @@ class Settings:
     statement_timeout_ms: int = 3000
     lock_timeout_ms: int = 2000
     pool_wait_seconds: float = 1.0
-    socket_seconds: int = 10
-    """How long a connection may wait for its peer: for a head, for a body, for its answer to be taken."""
-    connections_max: int = CONNECTIONS_MAX
-    connections_per_address: int = PER_ADDRESS_MAX
-    peer_networks: tuple[Network, ...] = ()
-    """Where studios call from: those and trusted proxies may hold more connections than an address may."""
     requests_max: int = 288
     """Requests that may be under way; above it one is refused with 503 before it is read. New bets: three quarters."""
     client_burst_calls: int = 10
@@ -128,17 +117,11 @@ def read(reader: Reader) -> Settings:
     ]
     reader.refuse_secrets(secrets, strict=not demo)
     provider_url = reader.service_url("PROVIDER_URL", "http://127.0.0.1:8100")
-    tls_cert_file, tls_key_file = reader.certificate("CASINO_TLS_CERT_FILE", "CASINO_TLS_KEY_FILE")
     settings = Settings(
         database_url=database_url,
         owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL") or database_url,
         provider_url=provider_url,
-        host=reader.host("CASINO_HOST", "127.0.0.1"),
-        port=reader.port("CASINO_PORT", 8000),
-        ops_host=reader.host("CASINO_OPS_HOST", "127.0.0.1"),
-        ops_port=reader.port("CASINO_OPS_PORT", 8001),
-        tls_cert_file=tls_cert_file,
-        tls_key_file=tls_key_file,
+        listeners=read_listeners(reader, "CASINO", default=LISTENERS),
         ca_file=reader.authorities("CASINO_CA_FILE"),
         workers=reader.whole("CASINO_WORKERS", default=1, least=1, most=WORKERS_MAX),
         demo=demo,
@@ -156,19 +139,11 @@ def read(reader: Reader) -> Settings:
         group_commit_lanes=reader.whole("CASINO_GROUP_COMMIT_LANES", default=2, least=1, most=16),
         queue_max=reader.whole("CASINO_QUEUE_MAX", default=4096, least=1, most=100_000),
         wallet_queue_max=reader.whole("CASINO_WALLET_QUEUE_MAX", default=256, least=1, most=10_000),
-        socket_seconds=reader.whole("CASINO_SOCKET_SECONDS", default=10, least=1, most=300),
-        connections_max=reader.whole("CASINO_CONNECTIONS_MAX", default=CONNECTIONS_MAX, least=16, most=1_000_000),
-        connections_per_address=reader.whole(
-            "CASINO_CONNECTIONS_PER_ADDRESS", default=PER_ADDRESS_MAX, least=1, most=1_000_000
-        ),
-        peer_networks=reader.networks("CASINO_PEER_NETWORKS"),
         requests_max=reader.whole("CASINO_REQUESTS_MAX", default=288, least=4, most=100_000),
         client_burst_calls=reader.whole("CASINO_CLIENT_BURST", default=10, least=1, most=1_000_000),
         client_calls_per_second=reader.whole("CASINO_CLIENT_PER_SECOND", default=5, least=1, most=100_000),
         trusted_proxies=reader.networks("CASINO_TRUSTED_PROXIES"),
     )
-    here, ops = (settings.host, settings.port), (settings.ops_host, settings.ops_port)
-    reader.refuse_same_address("CASINO_PORT", "CASINO_OPS_PORT", here, ops)
     reader.warn_of_unknown(("CASINO_", "PROVIDER_"), OF_THE_PROVIDER)
     return replace(settings, notes=tuple(reader.notes))
 

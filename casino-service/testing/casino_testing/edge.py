@@ -13,7 +13,8 @@ import httpx
 import msgspec
 from starlette.applications import Starlette
 
-from casino.app import SIGNATURE_HEADER, create_app
+from casino.app import create_app
+from casino.callbacks.serving import SIGNATURE_HEADER
 from casino.sessions.provider_client import SIGNATURE_HEADER as PROVIDER_HEADER
 from casino.settings import DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET
 from casino_testing.service import settings_of

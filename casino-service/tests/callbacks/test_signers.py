@@ -13,9 +13,11 @@ import pytest
 from structlog.typing import EventDict
 
 from casino.callbacks import messages
-from casino.callbacks.serving import Callbacks
+from casino.callbacks.serving import routes
 from casino.errors import Refused
+from casino.settings import Settings
 from casino.wallet.commands import WalletCommand
+from casino.wallet.serving import WalletQueues
 from casino_testing.edge import bet, payout, rollback, serving
 from casino_testing.scrape import scrape, until_shown
 from casino_testing.tenant import Tenant
@@ -25,7 +27,9 @@ from shared_signing.asgi import SignedEndpoints
 
 NOBODY: Final[Any] = None
 NO_SIGNER: Final = [{}, {"signed_by": None}, {"signed_by": ""}, {"signed_by": b"main"}, {"signed_by": True}]
-ROUTES: Final = Callbacks(NOBODY, NOBODY, NOBODY, NOBODY).routes()
+ROUTES: Final = routes(
+    Settings(database_url="", owner_database_url=""), WalletQueues(NOBODY, NOBODY), NOBODY, note_outcome=NOBODY
+)
 DECODERS: Final = [messages.debit, messages.credit, messages.rollback]
 
 

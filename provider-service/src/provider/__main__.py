@@ -20,7 +20,6 @@ from provider.audit.commands import heads, reconcile, transaction
 from provider.db import APP_ROLE
 from provider.key_commands import keys_command, revoke_key_command
 from provider.settings import Settings, SettingsRefused, owner_database_url
-from shared_service.listener.connection_caps import TooFewFiles, hold_open_files
 from shared_service.postgres import sessions as postgres_session
 from shared_service.run.command_line import Commands
 from shared_service.run.log import configure_logging
@@ -66,17 +65,11 @@ def serve() -> None:
         sys.exit(error.told_by("provider"))
     _refuse_unfit(settings)
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
-    try:
-        hold_open_files(settings.connections_max)
-    except TooFewFiles as error:
-        sys.exit(f"provider: PROVIDER_CONNECTIONS_MAX is too large: {error}")
     _say_at_start(settings)
     run(
         "provider.app:create_from_environment",
         prefix="PROVIDER",
-        address=(settings.host, settings.port),
-        ops_address=(settings.ops_host, settings.ops_port),
-        socket_seconds=settings.socket_seconds,
+        settings=settings.listeners,
     )
 
 

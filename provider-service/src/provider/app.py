@@ -32,8 +32,9 @@ from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
 from shared_service.http.exchange import RenderErrors, RequestContext
 from shared_service.http.routing import SIGNED, Dispatch, FindRoute, RouteTable
-from shared_service.listener.sockets import EARLY_ANSWER
+from shared_service.listener.listeners import listeners_of
 from shared_service.run.log import configure_logging
+from shared_service.run.loops import running
 from shared_service.run.scrape import Scrape
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
@@ -59,7 +60,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     nonces, readiness = PostgresNonceStore(pool), ops.readiness_of(settings, watch_pool)
     pools = {"rounds": pool, "recovery": recovery_pool}
     scrape = Scrape(metrics.scrape_of(BacklogReader(pool), pools, health=health.report))
-    listeners = ops.listeners_for(settings, on_certificate=metrics.note_certificate)
+    listeners = listeners_of(settings.listeners, metrics.note_certificate)
     observe = metrics.observe_request
     admission = Admission(settings.requests_max, errors=ERRORS, observe=observe)
     routes = [
@@ -68,7 +69,8 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         *ops.routes(readiness, health.report, scrape),
     ]
     loops = [
-        *ops.loops(settings, readiness, nonces, health, listeners),
+        *ops.loops(settings, readiness, nonces, health),
+        *listeners.loops(),
         *outbox.loops(settings, money),
         *sessions.loops(pool),
         *reconciliation.loops(nightly),
@@ -99,12 +101,10 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             await alarm_of_broken_seals(pool, sealer)
             stack.push_async_callback(wallet.aclose)
             stack.push_async_callback(outbox.close, settings, money)
-            for loop in loops:
-                loop.start()
-                stack.push_async_callback(loop.stop)
+            await stack.enter_async_context(running(loops))
             stack.push_async_callback(reconciliation.close, nightly)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)
-            yield {EARLY_ANSWER: early_answer(table, admission), **listeners.state()}
+            yield listeners.state(early_answer(table, admission))
             log.info("provider_stopping")
 
     app = Starlette(middleware=middleware, lifespan=lifespan)

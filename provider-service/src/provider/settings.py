@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from shared_service.listener.connection_caps import CONNECTIONS_MAX, PER_ADDRESS_MAX
+from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
-from shared_service.settings.values import Network
 from shared_signing.keys import Key
 from shared_signing.live_keys import KeyFile
 from shared_signing.strength import NamedSecret, named_keys
 
 __all__ = ["Settings", "SettingsRefused", "owner_database_url"]
 
+LISTENERS: Final = ListenerSettings(port=8100, ops_port=8101)
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 -- published: refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refused outside demo mode
 RECONCILE_AT: Final = dt.time(3, 30)
@@ -45,13 +45,7 @@ class Settings:
     provider_keys_file: KeyFile | None = None
     casino_url: str
     casino_code: str = "JAQPOT"
-    host: str = "127.0.0.1"
-    port: int = 8100
-    ops_host: str = "127.0.0.1"
-    ops_port: int = 8101
-    """Where metrics and health are served; 0 means any free port."""
-    tls_cert_file: Path | None = None
-    tls_key_file: Path | None = None
+    listeners: ListenerSettings = LISTENERS
     ca_file: Path | None = None
     """Certificates of a private authority that the casino's certificate may come from."""
     demo: bool = False
@@ -62,11 +56,6 @@ class Settings:
     connect_seconds: float = 2.0
     lease_margin_seconds: float = 2.0
     script_seconds: float = 60.0
-    socket_seconds: int = 10
-    connections_max: int = CONNECTIONS_MAX
-    connections_per_address: int = PER_ADDRESS_MAX
-    peer_networks: tuple[Network, ...] = ()
-    """Where casinos and proxies call from: those may hold more connections than an address may."""
     requests_max: int = 500
     rounds_max: int = 96
     retry_first_seconds: float = 4.0
@@ -102,7 +91,6 @@ def read(reader: Reader) -> Settings:
         *named_sealing_key(sealing_key),
     ]
     reader.refuse_secrets(secrets, strict=not demo)
-    tls_cert_file, tls_key_file = reader.certificate("PROVIDER_TLS_CERT_FILE", "PROVIDER_TLS_KEY_FILE")
     settings = Settings(
         database_url=reader.required("PROVIDER_DATABASE_URL", reader.database("PROVIDER_DATABASE_URL")),
         owner_database_url=reader.database("PROVIDER_OWNER_DATABASE_URL"),
@@ -113,12 +101,7 @@ def read(reader: Reader) -> Settings:
         provider_keys_file=provider_file,
         casino_url=reader.service_url("CASINO_URL", "http://127.0.0.1:8000"),
         casino_code=reader.identifier("CASINO_TENANT", "JAQPOT"),
-        host=reader.host("PROVIDER_HOST", "127.0.0.1"),
-        port=reader.port("PROVIDER_PORT", 8100),
-        ops_host=reader.host("PROVIDER_OPS_HOST", "127.0.0.1"),
-        ops_port=reader.port("PROVIDER_OPS_PORT", 8101),
-        tls_cert_file=tls_cert_file,
-        tls_key_file=tls_key_file,
+        listeners=read_listeners(reader, "PROVIDER", default=LISTENERS),
         ca_file=reader.authorities("PROVIDER_CA_FILE"),
         demo=demo,
         log_format=reader.choice("LOG_FORMAT", ("json", "console")),
@@ -128,12 +111,6 @@ def read(reader: Reader) -> Settings:
         connect_seconds=reader.seconds("PROVIDER_CONNECT_SECONDS", default=2.0, least=0.1, most=2.0),
         lease_margin_seconds=reader.seconds("PROVIDER_LEASE_MARGIN_SECONDS", default=2.0, least=0.2, most=60.0),
         script_seconds=reader.seconds("PROVIDER_SCRIPT_SECONDS", default=60.0, least=1.0, most=300.0),
-        socket_seconds=reader.whole("PROVIDER_SOCKET_SECONDS", default=10, least=1, most=300),
-        connections_max=reader.whole("PROVIDER_CONNECTIONS_MAX", default=CONNECTIONS_MAX, least=16, most=1_000_000),
-        connections_per_address=reader.whole(
-            "PROVIDER_CONNECTIONS_PER_ADDRESS", default=PER_ADDRESS_MAX, least=1, most=1_000_000
-        ),
-        peer_networks=reader.networks("PROVIDER_PEER_NETWORKS"),
         requests_max=reader.whole("PROVIDER_REQUESTS_MAX", default=500, least=2, most=10_000),
         rounds_max=reader.whole("PROVIDER_ROUNDS_MAX", default=96, least=1, most=1_000),
         retry_first_seconds=reader.seconds("PROVIDER_RETRY_FIRST_SECONDS", default=4.0, least=0.05, most=4.0),
@@ -141,8 +118,6 @@ def read(reader: Reader) -> Settings:
         prune_interval_seconds=reader.seconds("PROVIDER_PRUNE_INTERVAL_SECONDS", default=15.0, least=0.05, most=3600.0),
         reconcile_at=reader.time_of_day("PROVIDER_RECONCILE_AT", RECONCILE_AT),
     )
-    here, ops = (settings.host, settings.port), (settings.ops_host, settings.ops_port)
-    reader.refuse_same_address("PROVIDER_PORT", "PROVIDER_OPS_PORT", here, ops)
     reader.warn_of_unknown(("CASINO_", "PROVIDER_"), OF_THE_CASINO)
     return replace(settings, notes=tuple(reader.notes))
 

@@ -1,94 +1,117 @@
-"""The endpoints that a provider calls: getBalance, debit, credit, rollback, the transaction feed and the look-up.
+"""Serves what a provider calls: getBalance, debit, credit, rollback, the transaction feed and the look-up.
 
-Owns the way from a verified request to the wallet and back. The signature was checked before anything in here runs.
+The signature was checked before anything in here runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from casino.callbacks import feed, messages
+from casino.callbacks import messages
+from casino.callbacks.feed import Feed
+from casino.callbacks.nonces import DatabaseNonceStore
+from casino.db import Database
+from casino.settings import Settings
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
 from casino.wallet.group_commit import GroupCommit
+from casino.wallet.serving import WalletQueues
 from shared_service.http import decoding
 from shared_service.http.exchange import deadline, read_body, request_id, send_answer
 from shared_service.http.routing import SIGNED, Route, route
+from shared_service.run.loops import BackgroundLoop
 
-DEBIT: Final = "/casino/debit"
-CREDIT: Final = "/casino/credit"
-ROLLBACK: Final = "/casino/rollback"
-GET_BALANCE: Final = "/casino/getBalance"
-TRANSACTIONS: Final = "/casino/transactions"
+SIGNATURE_HEADER: Final = "x-casino-signature"
+PRUNE_SECONDS: Final = 60.0
+
+NoteOutcome = Callable[[WalletCommand, WalletOutcome], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Callbacks:
-    """What the endpoints work with."""
+def nonce_store(settings: Settings, database: Database) -> DatabaseNonceStore:
+    """The store of used nonces. It needs no start."""
+    return DatabaseNonceStore(
+        database,
+        batch_max=settings.group_commit_max,
+        lanes=settings.group_commit_lanes,
+        queue_max=settings.queue_max,
+        budget_seconds=settings.request_budget_seconds,
+    )
 
-    commands: GroupCommit[WalletCommand, WalletOutcome]
-    balances: GroupCommit[BalanceRequest, Balance]
-    feed: feed.Feed
-    note_outcome: Callable[[WalletCommand, WalletOutcome], None]
-    """Is told of each command and what became of it."""
 
-    def routes(self) -> Sequence[Route]:
-        """The routes of this slice."""
-        return [
-            # A new stake can wait; a payout or a rollback must get through.
-            route("POST", DEBIT, MoneyEndpoint(self, messages.debit), access=SIGNED, yields=True),
-            route("POST", CREDIT, MoneyEndpoint(self, messages.credit), access=SIGNED),
-            route("POST", ROLLBACK, MoneyEndpoint(self, messages.rollback), access=SIGNED),
-            route("POST", GET_BALANCE, BalanceEndpoint(self), access=SIGNED),
-            route("GET", TRANSACTIONS, self._transactions, access=SIGNED),
-            route("GET", TRANSACTIONS + "/{transaction_id}", self._transaction, access=SIGNED),
-        ]
+def routes(settings: Settings, queues: WalletQueues, database: Database, *, note_outcome: NoteOutcome) -> list[Route]:
+    """What a provider calls; the feed reads `database`. `note_outcome` is told of each command."""
+    feed = Feed(database, settings.tenant_id, settings.ledger_id)
 
-    async def _transactions(self, request: Request) -> Response:
+    def money(decode: messages.Decode) -> MoneyEndpoint:
+        return MoneyEndpoint(queues.commands, decode, note_outcome)
+
+    async def get_page(request: Request) -> Response:
         messages.signer_of(request.scope["state"])
-        return await self.feed.page(request.query_params)
+        return await feed.page(request.query_params)
 
-    async def _transaction(self, request: Request) -> Response:
+    async def get_transaction(request: Request) -> Response:
         messages.signer_of(request.scope["state"])
-        return await self.feed.transaction(request.path_params["transaction_id"], request.query_params)
+        return await feed.transaction(request.path_params["transaction_id"], request.query_params)
+
+    return [
+        # A new stake can wait; a payout or a rollback must get through.
+        route("POST", "/casino/debit", money(messages.debit), access=SIGNED, yields=True),
+        route("POST", "/casino/credit", money(messages.credit), access=SIGNED),
+        route("POST", "/casino/rollback", money(messages.rollback), access=SIGNED),
+        route("POST", "/casino/getBalance", BalanceEndpoint(queues.balances), access=SIGNED),
+        route("GET", "/casino/transactions", get_page, access=SIGNED),
+        route("GET", "/casino/transactions/{transaction_id}", get_transaction, access=SIGNED),
+    ]
+
+
+def loops(nonces: DatabaseNonceStore) -> list[BackgroundLoop]:
+    """The loop that drops old nonces."""
+    return [BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=PRUNE_SECONDS)]
+
+
+async def close(nonces: DatabaseNonceStore) -> None:
+    """Finish the claims that wait. The database must still be open."""
+    await nonces.close()
 
 
 class MoneyEndpoint:
     """One of debit, credit and rollback, as a plain ASGI application: it is the hot path."""
 
-    def __init__(self, callbacks: Callbacks, decode: messages.Decode) -> None:
-        self._callbacks = callbacks
+    def __init__(
+        self, commands: GroupCommit[WalletCommand, WalletOutcome], decode: messages.Decode, note_outcome: NoteOutcome
+    ) -> None:
+        self._commands = commands
         self._decode = decode
+        self._note_outcome = note_outcome
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         messages.signer_of(scope["state"])
         content = decoding.decode_object(await read_body(scope, receive))
         command = self._decode(content, request_id(scope), scope["state"])
-        outcome = await self._callbacks.commands.submit(command, key=command.player_id, deadline=deadline(scope))
+        outcome = await self._commands.submit(command, key=command.player_id, deadline=deadline(scope))
         if outcome.code is not None:
             scope["state"]["code"] = outcome.code
-        self._callbacks.note_outcome(command, outcome)
+        self._note_outcome(command, outcome)
         await send_answer(send, messages.render_outcome(command, outcome))
 
 
 class BalanceEndpoint:
     """getBalance, as a plain ASGI application."""
 
-    def __init__(self, callbacks: Callbacks) -> None:
-        self._callbacks = callbacks
+    def __init__(self, balances: GroupCommit[BalanceRequest, Balance]) -> None:
+        self._balances = balances
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         messages.signer_of(scope["state"])
         question = messages.balance_request(decoding.decode_object(await read_body(scope, receive)))
         # Every question is a key of its own: they never wait for each other.
-        balance = await self._callbacks.balances.submit(question, key=object(), deadline=deadline(scope))
+        balance = await self._balances.submit(question, key=object(), deadline=deadline(scope))
         if balance.code is not None:
             scope["state"]["code"] = balance.code
         await send_answer(send, messages.render_balance(question, balance, request_id(scope)))

@@ -18,10 +18,10 @@ import sys
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -33,6 +33,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from casino.db import Database
 from casino.wallet.commands import WalletCommand, WalletOutcome
 from shared_service.http.routing import ELSEWHERE, Route
 
@@ -80,6 +81,13 @@ class _Tally:
         self.codes: dict[str, int] = defaultdict(int)
 
 
+class HasSize(Protocol):
+    """A queue that knows its length."""
+
+    @property
+    def size(self) -> int: ...
+
+
 class Metrics:
     """The metrics of one application."""
 
@@ -122,7 +130,7 @@ class Metrics:
         self._latest_skew_seconds: int | None = None
         self._tallies: dict[str, tuple[str, _Tally]] = {}
         self._elsewhere = (ELSEWHERE, _Tally())
-        self._samples: list[Callable[[], None]] = []
+        self._sample: Callable[[], None] = lambda: None
 
     def name_endpoints(self, routes: Sequence[Route]) -> None:
         """Take the routes' paths as the names of endpoints."""
@@ -177,19 +185,17 @@ class Metrics:
 
         return observed
 
-    def watch_queue(self, committer: str, length: Callable[[], int]) -> None:
-        """Show how long a committer's queue is."""
-        gauge = self._queued.labels(committer)
-        self._samples.append(lambda: gauge.set(length()))
-
-    def watch_pool(self, counts: Callable[[], dict[str, int]], *, pool: str = "money") -> None:
-        """Show a pool's connections, by state."""
+    def watch(self, *, queues: Mapping[str, HasSize], pools: Mapping[str, Database]) -> None:
+        """Show how long these queues are, and these pools' connections by state."""
 
         def sample() -> None:
-            for state, count in counts().items():
-                self._connections.labels(pool, state).set(count)
+            for name, queue in queues.items():
+                self._queued.labels(name).set(queue.size)
+            for name, pool in pools.items():
+                for state, count in pool.connections().items():
+                    self._connections.labels(name, state).set(count)
 
-        self._samples.append(sample)
+        self._sample = sample
 
     async def flush(self) -> None:
         """Pour what was tallied into the library's metrics: the step of a background loop."""
@@ -198,8 +204,7 @@ class Metrics:
                 self._pour(endpoint, tally)
         if self._latest_skew_seconds is not None:
             self._skew.set(self._latest_skew_seconds)
-        for sample in self._samples:
-            sample()
+        self._sample()
 
     async def page(self) -> bytes:
         """All metrics as text for a scrape."""

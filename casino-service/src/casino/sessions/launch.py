@@ -1,7 +1,4 @@
-"""Launching a game: the casino's session first, then the provider's side of it.
-
-Owns the order of these two steps, and what happens when the second one fails.
-"""
+"""Launches a game: the casino's session first, then the provider's side of it. Finds a session that was launched."""
 
 from __future__ import annotations
 
@@ -54,8 +51,19 @@ class GameSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnteredSession:
+    """A running session that its player's client has named."""
+
+    session_token: str = field(repr=False)
+    provider_session_id: str
+    player_id: str
+    game_code: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Launcher:
-    """Opens game sessions of one tenant."""
+    """Opens the game sessions of one tenant, and finds those that run."""
 
     database: Database
     provider: ProviderClient
@@ -111,6 +119,32 @@ class Launcher:
             stake_min_minor=stake_min_minor,
             stake_max_minor=stake_max_minor,
             expires_at=expires_at,
+        )
+
+    async def enter_session(self, session_token: str, *, player_id: str, game_id: str, traits: bytes) -> EnteredSession:
+        """The running session of this token. Raises Refused; one that is used from elsewhere is closed by that."""
+        rows = await self.database.call(
+            queries.ENTER_SESSION,
+            {
+                "ledger_id": self.ledger_id,
+                "tenant_id": self.tenant_id,
+                "player_id": player_id,
+                "game_id": game_id,
+                "token_hash": bytes.fromhex(token_hash(session_token)),
+                "fingerprint": fingerprint(session_token, traits),
+            },
+        )
+        code, session_id, provider_session_id, game_code, currency = rows[0]
+        if code == "session_fingerprint_mismatch":
+            log.warning("session_used_elsewhere", session_id=str(session_id), player_id=player_id)
+        if code is not None:
+            raise Refused(code)
+        return EnteredSession(
+            session_token=session_token,
+            provider_session_id=provider_session_id,
+            player_id=player_id,
+            game_code=game_code,
+            currency=currency,
         )
 
     async def _join(

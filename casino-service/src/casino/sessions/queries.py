@@ -27,18 +27,3 @@ ENTER_SESSION: Final = """
         %(ledger_id)s::integer, %(tenant_id)s, %(player_id)s, %(game_id)s, %(token_hash)s::bytea, %(fingerprint)s::bytea
     )
 """
-# A refused token takes nothing from the player's bucket: whoever stole it could keep the player out.
-COUNT_CLIENT_CALL: Final = """
-    select access.is_revoked, case when not access.is_revoked then casino.take_client_token(
-        %(ledger_id)s::integer, %(tenant_id)s, %(player_id)s, %(burst)s::integer, %(per_second)s::integer
-    ) end
-    from (
-        select exists (
-            select from casino.access_token_revocations
-            where tenant_id = %(tenant_id)s and player_id = %(player_id)s
-                and issued_until >= to_timestamp(%(issued_at)s::bigint)
-        )
-    ) as access (is_revoked)
-"""
-CHECK_ACCESS: Final = "select casino.check_access_token(%s, %s::bytea, %s::bytea, to_timestamp(%s::bigint))"
-PRUNE_CLIENT_LIMITS: Final = "select casino.prune_client_limits(%s::integer)"

@@ -1,13 +1,13 @@
-"""The endpoints that a player's client calls, launchGame and simulateRound: who may call them, and what they answer."""
+"""Serves launchGame and simulateRound, which a player's client calls, and closes sessions that have expired."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Final
 
+import httpx
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,36 +16,62 @@ from casino.client.access_token import AccessToken
 from casino.client.address import client_address
 from casino.client.fingerprint import traits_of
 from casino.client.guard import PLAYER
+from casino.client.limits import ClientLimits
+from casino.db import Database
 from casino.errors import Refused
-from casino.sessions.gate import ClientGate, EnteredSession
-from casino.sessions.launch import GameSession, Launcher, LaunchRequest, launch_url
-from casino.sessions.provider_client import CONNECTIONS_MAX, ProviderUnreachable
+from casino.sessions.expiry import EXPIRY_CHECK_SECONDS, ExpiredSessions
+from casino.sessions.launch import EnteredSession, GameSession, Launcher, LaunchRequest, launch_url
+from casino.sessions.provider_client import CONNECTIONS_MAX, ProviderClient, ProviderUnreachable
 from casino.settings import Settings
 from shared_service.http import decoding
 from shared_service.http.exchange import read_body, request_id
 from shared_service.http.routing import Route, Share, route
+from shared_service.run.loops import BackgroundLoop
+from shared_signing.keys import KeyRing
 
 CREATED: Final = 201
 _encode = msgspec.json.Encoder().encode
 
 
+def launcher_of(
+    settings: Settings, database: Database, keys: KeyRing, *, transport: httpx.AsyncBaseTransport | None = None
+) -> Launcher:
+    """What launches games. `keys` sign calls to the provider; `transport` stands in for the network."""
+    provider = ProviderClient(settings.provider_url, keys, ca_file=settings.ca_file, transport=transport)
+    return Launcher(database=database, provider=provider, tenant_id=settings.tenant_id, ledger_id=settings.ledger_id)
+
+
+def routes(settings: Settings, launcher: Launcher, limits: ClientLimits) -> list[Route]:
+    """POST /casino/launchGame; in demo mode POST /casino/simulateRound too, because a simulated round pays.
+
+    Each call holds a connection to the provider, so no more run at once than there are connections.
+    """
+    endpoints, share = _Endpoints(settings, launcher, limits), Share(CONNECTIONS_MAX)
+    launch = route("POST", "/casino/launchGame", endpoints.launch_game, access=PLAYER, share=share)
+    simulate = route("POST", "/casino/simulateRound", endpoints.simulate_round, access=PLAYER, share=share)
+    return [launch, simulate] if settings.demo else [launch]
+
+
+def loops(settings: Settings, database: Database) -> list[BackgroundLoop]:
+    """The loop that closes expired sessions."""
+    step = ExpiredSessions(database, settings.ledger_id).close_some
+    return [BackgroundLoop("expired_sessions", step, interval_seconds=EXPIRY_CHECK_SECONDS)]
+
+
+async def close(launcher: Launcher) -> None:
+    """Close the connections to the provider."""
+    await launcher.provider.close()
+
+
 @dataclass(frozen=True, slots=True)
-class ClientEndpoints:
+class _Endpoints:
     """What the endpoints work with."""
 
-    launcher: Launcher
-    gate: ClientGate
     settings: Settings
-    share: Share = field(default_factory=lambda: Share(CONNECTIONS_MAX))
-    """Each call holds a connection to the provider: no more calls than there are."""
+    launcher: Launcher
+    limits: ClientLimits
 
-    def routes(self) -> Sequence[Route]:
-        """The routes of this slice. Rounds are simulated in demo mode only: a simulated round pays."""
-        launch = route("POST", "/casino/launchGame", self._launch_game, access=PLAYER, share=self.share)
-        simulate = route("POST", "/casino/simulateRound", self._simulate_round, access=PLAYER, share=self.share)
-        return [launch, simulate] if self.settings.demo else [launch]
-
-    async def _launch_game(self, request: Request) -> Response:
+    async def launch_game(self, request: Request) -> Response:
         wanted, _ = await self._read(request, may_name_session=False)
         session = await self.launcher.launch(wanted)
         # The wallet's token stays between the two services; only the demo shows it.
@@ -65,7 +91,7 @@ class ClientEndpoints:
             CREATED,
         )
 
-    async def _simulate_round(self, request: Request) -> Response:
+    async def simulate_round(self, request: Request) -> Response:
         wanted, entered = await self._read(request, may_name_session=True)
         session = entered or await self.launcher.launch(wanted)
         try:
@@ -77,7 +103,7 @@ class ClientEndpoints:
         return _json(report)
 
     async def _read(self, request: Request, *, may_name_session: bool) -> tuple[LaunchRequest, EnteredSession | None]:
-        """What the client wants, and the session in which it wants it if it named one: let through by the gate."""
+        """What the client wants, and the session in which it wants it if it named one: within its limits."""
         content = decoding.decode_object(await read_body(request.scope, request.receive))
         access: AccessToken | None = request.state.access
         if access is not None and decoding.optional_identifier(content, "userId") not in (None, access.player_id):
@@ -94,15 +120,15 @@ class ClientEndpoints:
             ),
         )
         session_token = decoding.optional_identifier(content, "sessionToken") if may_name_session else None
-        await self.gate.take_token(player_id, issued_at=access.issued_at if access else None)
+        await self.limits.take_token(player_id, issued_at=access.issued_at if access else None)
         entered = None
         if session_token is not None:
             # Before the access token is looked at: a session that turns up elsewhere is closed either way.
-            entered = await self.gate.enter_session(
+            entered = await self.launcher.enter_session(
                 session_token, player_id=player_id, game_id=wanted.game_id, traits=wanted.traits
             )
         if access is not None:
-            await self.gate.check_access_token(access, wanted.traits)
+            await self.limits.check_access_token(access, wanted.traits)
         return wanted, entered
 
 

@@ -1,11 +1,10 @@
-"""Serves health and metrics on the operations listener, and sets up both listeners: caps on connections, TLS.
+"""Serves health and metrics, and deletes old nonces.
 
 The wallet is not part of readiness: a provider whose wallet is away still has work to finish.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -20,41 +19,12 @@ from provider.settings import Settings
 from provider.sql.versions import expected_version
 from provider.wallet_client.health import STEP_SECONDS, HealthReport, Status, WalletHealth
 from provider.wire import json_answer
-from shared_service.http.routing import OPS, OpsListener, Route, ops_listener, route
-from shared_service.listener import certificates
-from shared_service.listener.connection_caps import ConnectionCaps, ListenerCaps
-from shared_service.listener.handshakes import TLS, Tls, tls_of
-from shared_service.listener.sockets import CONNECTION_CAPS
+from shared_service.http.routing import OPS, Route, route
 from shared_service.run import health
 from shared_service.run.loops import BackgroundLoop
 from shared_service.run.scrape import Scrape
 
 _LOOK: Final = "select version_num, extract(epoch from provider.clock())::float8 from provider.alembic_version"
-
-
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """The public listener and the one for operations: their caps, and the public one's TLS."""
-
-    ops: OpsListener
-    caps: ListenerCaps
-    tls: Tls | None
-
-    def state(self) -> dict[str, object]:
-        """What a new connection finds in the state of the lifespan."""
-        return {CONNECTION_CAPS: self.caps, TLS: self.tls}
-
-
-def listeners_for(settings: Settings, *, on_certificate: Callable[[float], None]) -> Listeners:
-    """The listeners of these settings. `on_certificate` is called with the certificate's expiry in epoch seconds."""
-    ops = ops_listener((settings.ops_host, settings.ops_port), (settings.host, settings.port))
-    caps = ConnectionCaps(
-        connections_max=settings.connections_max,
-        per_address_max=settings.connections_per_address,
-        exempt=settings.peer_networks,
-    )
-    tls = tls_of(settings.tls_cert_file, settings.tls_key_file, ops=ops, observe=on_certificate)
-    return Listeners(ops, ListenerCaps(caps, ops=ops), tls)
 
 
 def readiness_of(settings: Settings, pool: Pool) -> health.Readiness:
@@ -77,22 +47,14 @@ def routes(readiness: health.Readiness, wallet: Callable[[], HealthReport], scra
 
 
 def loops(
-    settings: Settings,
-    readiness: health.Readiness,
-    nonces: PostgresNonceStore,
-    wallet: WalletHealth,
-    listeners: Listeners,
+    settings: Settings, readiness: health.Readiness, nonces: PostgresNonceStore, wallet: WalletHealth
 ) -> list[BackgroundLoop]:
-    """The loops that look at the database, the wallet and the certificate, and delete old nonces."""
-    found = [
-        BackgroundLoop("readiness", readiness.step, interval_seconds=health.LOOK_SECONDS),
+    """The loops that look at the database and at the wallet, and delete old nonces."""
+    return [
+        *readiness.loops(),
         BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds),
         BackgroundLoop("wallet_health", wallet.step, interval_seconds=STEP_SECONDS),
     ]
-    if listeners.tls is not None:
-        step = listeners.tls.certificate.step
-        found.append(BackgroundLoop("certificate", step, interval_seconds=certificates.LOOK_SECONDS))
-    return found
 
 
 async def find_missing(pool: Pool, expected_version: str) -> str | None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared_service.http.routing import PUBLIC, Route, route
+from shared_service.run.loops import BackgroundLoop
 
 log = structlog.get_logger()
 
@@ -59,6 +60,10 @@ class Readiness:
             route("GET", "/health/live", self._get_live, access=PUBLIC, on_ops=True),
             route("GET", "/health/ready", self._get_ready, access=PUBLIC, on_ops=True),
         ]
+
+    def loops(self) -> list[BackgroundLoop]:
+        """The loop that looks."""
+        return [BackgroundLoop("readiness", self.step, interval_seconds=LOOK_SECONDS)]
 
     async def _get_live(self, _request: Request) -> Response:
         return JSONResponse({"status": "live"})

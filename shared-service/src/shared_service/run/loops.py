@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
@@ -78,3 +79,14 @@ class BackgroundLoop:
                 await self._nudged.wait()
         except TimeoutError:
             return
+
+
+@asynccontextmanager
+async def running(loops: Sequence[BackgroundLoop]) -> AsyncIterator[None]:
+    """Start all loops, and stop them together in the end."""
+    for loop in loops:
+        loop.start()
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(loop.stop() for loop in loops))

@@ -1,5 +1,6 @@
 """A serving process: its worker processes, and how they end."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ GRACEFUL_SECONDS: Final = 10
 """How long requests under way may take after a stop signal."""
 KILL_SECONDS: Final = GRACEFUL_SECONDS + 5
 """After this time a worker without a supervisor is killed."""
+GC_THRESHOLD_OBJECTS: Final = 5_000
 
 
 def run(config: uvicorn.Config, *, sockets: list[socket.socket]) -> None:
@@ -74,3 +76,10 @@ def end_with_supervisor() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="end-with-supervisor", daemon=True).start()
+
+
+def spare_garbage_collector() -> None:
+    """Called once the application is built: what is loaded by now stays, so the collector no longer walks it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD_OBJECTS)

@@ -9,7 +9,9 @@ from typing import Final
 
 import uvicorn
 
+from shared_service.listener.connection_caps import TooFewFiles, hold_open_files
 from shared_service.run import processes
+from shared_service.settings.listeners import ListenerSettings
 
 BACKLOG_CONNECTIONS: Final = 2048
 PROTOCOL: Final = "shared_service.listener.handshakes:protocol"
@@ -23,9 +25,7 @@ def serve(
     application: str,
     *,
     prefix: str,
-    address: tuple[str, int],
-    ops_address: tuple[str, int],
-    socket_seconds: int,
+    settings: ListenerSettings,
     workers: int = 1,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests that run are finished first.
@@ -33,11 +33,15 @@ def serve(
     `application` names a factory, such as `"package.app:create_from_environment"`; every worker process calls it.
     `prefix` begins the names of the service's variables. The factory finds the operations listener in
     `<prefix>_OPS_HOST` and `<prefix>_OPS_PORT`, also where a name or any free port was asked for.
-    Exits with a sentence when it cannot listen.
+    Exits with a sentence when the system allows too few open files, or when it cannot listen.
     """
     try:
-        public = _listen(f"{prefix}_HOST and {prefix}_PORT", address)
-        ops = _listen(f"{prefix}_OPS_HOST and {prefix}_OPS_PORT", ops_address)
+        hold_open_files(settings.connections_max)
+    except TooFewFiles as error:
+        sys.exit(f"{prefix}_CONNECTIONS_MAX is too large: {error}")
+    try:
+        public = _listen(f"{prefix}_HOST and {prefix}_PORT", (settings.host, settings.port))
+        ops = _listen(f"{prefix}_OPS_HOST and {prefix}_OPS_PORT", (settings.ops_host, settings.ops_port))
     except CannotListen as error:
         sys.exit(str(error))
     os.environ[f"{prefix}_OPS_HOST"], os.environ[f"{prefix}_OPS_PORT"] = map(str, ops.getsockname()[:2])
@@ -54,7 +58,7 @@ def serve(
         proxy_headers=False,  # it would believe forwarded headers from loopback
         server_header=False,
         backlog=BACKLOG_CONNECTIONS,
-        timeout_keep_alive=socket_seconds,
+        timeout_keep_alive=settings.socket_seconds,
         timeout_graceful_shutdown=processes.GRACEFUL_SECONDS,
     )
     processes.run(config, sockets=[public, ops])

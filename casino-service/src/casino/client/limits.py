@@ -1,22 +1,21 @@
-"""The gate of a player's own client: how often it may call, and from where its tokens may be used.
+"""Limits of a player's own client: how often it may call, and from where its access token may be used.
 
-Owns nothing but the way to the functions that decide. It must never stand before a signed callback: a rollback or a
-credit is never limited away.
+Signed callbacks have no such limit: a credit or a rollback must always get through.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
+from casino.client import queries
 from casino.client.access_token import AccessToken
 from casino.client.fingerprint import fingerprint
 from casino.db import Database
 from casino.errors import Refused
-from casino.sessions import queries
 from casino.settings import Settings
 from casino.wallet.session_token import token_hash
 
@@ -28,20 +27,9 @@ FORGOTTEN_AFTER_SECONDS: Final = 600
 """How long a token's fingerprint outlives its end: longer than the clocks that judge the end may differ."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnteredSession:
-    """A running session that its player's client has named."""
-
-    session_token: str = field(repr=False)
-    provider_session_id: str
-    player_id: str
-    game_code: str
-    currency: str
-
-
 @dataclass(frozen=True, slots=True)
-class ClientGate:
-    """The gate of one tenant's clients."""
+class ClientLimits:
+    """The limits of one tenant's clients. The database's functions decide."""
 
     database: Database
     settings: Settings
@@ -65,7 +53,7 @@ class ClientGate:
         is_revoked, wait_seconds = rows[0]
         if is_revoked:
             raise Refused("access_token_invalid", why="revoked")
-        if wait_seconds:  # null: nobody whom there would be to limit, which the next step says
+        if wait_seconds:  # null for an unknown player: the next step reports player_not_found
             raise Refused("rate_limited", retry_after_seconds=math.ceil(wait_seconds))
 
     async def check_access_token(self, access: AccessToken, traits: bytes) -> None:
@@ -83,34 +71,11 @@ class ClientGate:
             log.warning("access_token_used_elsewhere", player_id=access.player_id)
             raise Refused("session_fingerprint_mismatch")
 
-    async def enter_session(self, session_token: str, *, player_id: str, game_id: str, traits: bytes) -> EnteredSession:
-        """The running session of this token. Raises Refused; one that is used from elsewhere is closed by that."""
-        rows = await self.database.call(
-            queries.ENTER_SESSION,
-            {
-                "ledger_id": self.settings.ledger_id,
-                "tenant_id": self.settings.tenant_id,
-                "player_id": player_id,
-                "game_id": game_id,
-                "token_hash": bytes.fromhex(token_hash(session_token)),
-                "fingerprint": fingerprint(session_token, traits),
-            },
-        )
-        code, session_id, provider_session_id, game_code, currency = rows[0]
-        if code == "session_fingerprint_mismatch":
-            log.warning("session_used_elsewhere", session_id=str(session_id), player_id=player_id)
-        if code is not None:
-            raise Refused(code)
-        return EnteredSession(
-            session_token=session_token,
-            provider_session_id=provider_session_id,
-            player_id=player_id,
-            game_code=game_code,
-            currency=currency,
-        )
-
     async def prune(self) -> int:
-        """Forget what bounds nobody any more, a page at a time; returns the rows that went in the fullest pages."""
+        """Delete rate-limit buckets that are full again and fingerprints of tokens that have ended, a page at a time.
+
+        Returns the rows that went in the fullest pages.
+        """
         gone = 0
         for _ in range(PRUNE_PAGES_MAX):
             rows = await self.database.call(queries.PRUNE_CLIENT_LIMITS, (PRUNE_PAGE,))

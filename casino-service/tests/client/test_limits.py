@@ -17,7 +17,7 @@ import httpx
 import psycopg
 import pytest
 
-from casino.sessions.gate import PRUNE_PAGE, ClientGate
+from casino.client.limits import PRUNE_PAGE, ClientLimits
 from casino_testing.edge import Service, bet, payout, rollback, serving
 from casino_testing.processes import databases
 from casino_testing.service import settings_of
@@ -121,9 +121,9 @@ async def test_full_buckets_and_ended_access_tokens_are_forgotten_a_page_at_a_ti
             tenant.tenant_id, str(moment.timestamp()), moment, many,
         )  # fmt: skip
     async with databases(tenant, 1) as (database,):
-        gate = ClientGate(database, settings_of(tenant))
-        await gate.prune()
-        assert await gate.prune() == 0
+        limits = ClientLimits(database, settings_of(tenant))
+        await limits.prune()
+        assert await limits.prune() == 0
     for table, column in (("rate_buckets", "full_at"), ("access_token_fingerprints", "expires_at")):
         (left,) = tenant.sql(
             f"select count(*) as rows, min({column}) > now() as due_later from casino.{table} where tenant_id = %s",

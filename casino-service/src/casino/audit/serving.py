@@ -1,0 +1,16 @@
+"""Counts transactions that nobody signed while the service runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from casino.audit.unsigned import UNSIGNED_CHECK_SECONDS, UnsignedTransactions
+from casino.db import Database
+from casino.settings import Settings
+from shared_service.run.loops import BackgroundLoop
+
+
+def loops(settings: Settings, database: Database, *, show: Callable[[int], None]) -> list[BackgroundLoop]:
+    """The loop that counts. `show` is told how many there are."""
+    step = UnsignedTransactions(database, settings.ledger_id, show).count
+    return [BackgroundLoop("unsigned_transactions", step, interval_seconds=UNSIGNED_CHECK_SECONDS)]

@@ -1,0 +1,57 @@
+"""Builds the two queues in front of the ledger: wallet commands, and questions for a balance."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from casino.db import Database
+from casino.settings import Settings
+from casino.wallet.commands import Balance, BalanceRequest, Ledger, WalletCommand, WalletOutcome
+from casino.wallet.group_commit import GroupCommit
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+class Batched(Protocol):
+    """Returns `execute`, with the size of each batch observed under a name."""
+
+    def __call__(
+        self, name: str, execute: Callable[[Sequence[C]], Awaitable[R]], /
+    ) -> Callable[[Sequence[C]], Awaitable[R]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WalletQueues:
+    """What waits in one of them is executed together, in one database transaction."""
+
+    commands: GroupCommit[WalletCommand, WalletOutcome]
+    balances: GroupCommit[BalanceRequest, Balance]
+
+
+def wallet_queues(settings: Settings, database: Database, *, batched: Batched) -> WalletQueues:
+    """The queues of the settings' ledger. They need no start."""
+    ledger = Ledger(database, settings.ledger_id)
+    commands: GroupCommit[WalletCommand, WalletOutcome] = GroupCommit(
+        batched("money", ledger.execute),
+        batch_max=settings.group_commit_max,
+        lanes=settings.group_commit_lanes,
+        queue_max=settings.queue_max,
+        key_queue_max=settings.wallet_queue_max,
+    )
+    balances: GroupCommit[BalanceRequest, Balance] = GroupCommit(
+        batched("balances", ledger.get_balances),
+        batch_max=settings.group_commit_max,
+        lanes=settings.group_commit_lanes,
+        queue_max=settings.queue_max,
+        key_queue_max=1,
+    )
+    return WalletQueues(commands, balances)
+
+
+async def close(queues: WalletQueues) -> None:
+    """Take nothing new and finish what waits. The database must still be open."""
+    await asyncio.gather(queues.commands.close(), queues.balances.close())

@@ -1,0 +1,55 @@
+"""The two listeners of a service: the caps on connections to them, and TLS on the public one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from shared_service.http.errors import Answer
+from shared_service.http.routing import OpsListener, ops_listener
+from shared_service.listener import certificates
+from shared_service.listener.connection_caps import ConnectionCaps, ListenerCaps
+from shared_service.listener.handshakes import TLS, Tls, tls_of
+from shared_service.listener.sockets import CONNECTION_CAPS, EARLY_ANSWER
+from shared_service.run.loops import BackgroundLoop
+from shared_service.settings.listeners import ListenerSettings
+from shared_service.settings.values import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """The public listener and the one for operations: their caps, and the public one's TLS."""
+
+    ops: OpsListener
+    caps: ListenerCaps
+    tls: Tls | None
+
+    def state(self, early_answer: Callable[[Scope], Answer | None]) -> dict[str, object]:
+        """What a new connection finds in the state of the lifespan. `early_answer` may refuse a request by its head."""
+        return {EARLY_ANSWER: early_answer, CONNECTION_CAPS: self.caps, TLS: self.tls}
+
+    def loops(self) -> list[BackgroundLoop]:
+        """The loop that reads the certificate's files again, where there is one."""
+        if self.tls is None:
+            return []
+        step = self.tls.certificate.step
+        return [BackgroundLoop("certificate", step, interval_seconds=certificates.LOOK_SECONDS)]
+
+
+def listeners_of(
+    settings: ListenerSettings, on_certificate: Callable[[float], None], *, exempt: Iterable[Network] = ()
+) -> Listeners:
+    """The listeners of these settings. `exempt` networks and those of peers have no cap of their own.
+
+    `on_certificate` is called with the certificate's expiry in epoch seconds.
+    """
+    ops = ops_listener((settings.ops_host, settings.ops_port), (settings.host, settings.port))
+    caps = ConnectionCaps(
+        connections_max=settings.connections_max,
+        per_address_max=settings.connections_per_address,
+        exempt=(*exempt, *settings.peer_networks),
+    )
+    tls = tls_of(settings.tls_cert_file, settings.tls_key_file, ops=ops, observe=on_certificate)
+    return Listeners(ops, ListenerCaps(caps, ops=ops), tls)
