@@ -89,7 +89,7 @@ failover: .venv/.complete ## kill the primary under load, promote its standby, c
 	exec $(BIN)/python -m faults.failover
 
 .PHONY: restore-drill
-restore-drill: .venv/.complete ## back up, lose the servers, restore in every way of docs/operations.md, count what is left
+restore-drill: .venv/.complete ## back up, lose the servers, restore in every way of docs/postgres.md, count what is left
 	exec $(BIN)/python -m faults.restore_drill
 
 .PHONY: nightly

@@ -1,4 +1,4 @@
-"""The section "First installation outside demo mode" of docs/operations.md, run as printed against empty databases."""
+"""docs/installation.md, run as printed against empty databases."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from local_stack.binaries import find_programs
 from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
 
-PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+PAGE = Path(__file__).parents[2] / "docs" / "installation.md"
 BLOCK = re.compile(r"^<!-- install: ([a-z]+) -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED = dict(BLOCK.findall(PAGE.read_text("utf-8")))
 SIDES = ("casino", "provider")

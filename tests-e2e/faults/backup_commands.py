@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md, read from the page itself and run as an operator would run them.
+"""The commands of docs/postgres.md, read from the page itself and run as an operator would run them.
 
 Owns finding and running them. Must never change a command: what is drilled is what is printed.
 """
@@ -19,7 +19,7 @@ from local_stack.account import server_account
 from local_stack.child import last_lines, start_child
 from local_stack.postgres import Postgres
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "operations.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "postgres.md"
 BLOCK = re.compile(r"^<!-- drill: ([a-z ]+) -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND_SECONDS_MAX = 300
 RECEIVING = "select count(*)::text from pg_stat_replication where application_name = 'pg_receivewal'"

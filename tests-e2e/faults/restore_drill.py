@@ -1,4 +1,4 @@
-"""`make restore-drill`: both sides are backed up as docs/operations.md says, lose their server, and are restored.
+"""`make restore-drill`: both sides are backed up as docs/postgres.md says, lose their server, and are restored.
 
 Four acts on one backup: to the newest moment, to an earlier one, and each side alone from a dump in a younger server.
 After each, bets go on, and every row of the feed must be there once. Prints figures, and fails when one is wrong.

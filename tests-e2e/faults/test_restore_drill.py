@@ -1,4 +1,4 @@
-"""What docs/operations.md prints about backups works, and after each restore both sides go on: the drill in short.
+"""What docs/postgres.md prints about backups works, and after each restore both sides go on: the drill in short.
 
 The long form with figures is `make restore-drill`.
 """

@@ -52,7 +52,7 @@ def test_a_stop_signal_ends_everything_in_order_and_with_success(tmp_path: Path,
 
 
 def test_a_key_is_exchanged_under_a_running_stack_with_a_file_for_each_service(tmp_path: Path) -> None:
-    """The verifying side first, then the signing side, then the old key ends on both: as docs/operations.md says."""
+    """The verifying side first, then the signing side, then the old key ends on both: as docs/secrets.md says."""
     state, secret = tmp_path / "state", "a second secret of the direction casino"
     added = json.dumps([{"id": "k2", "secret": secret}])
     alone = json.dumps([{"id": "main", "notAfter": "2020-01-01T00:00:00Z"}, {"id": "k2", "secret": secret}])

@@ -1,4 +1,4 @@
-"""A private authority as docs/operations.md makes one: what its certificates are good for, and how to replace them."""
+"""A private authority as docs/secrets.md makes one: what its certificates are good for, and how to replace them."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from shared_service.listener.tls import client_context, load_identity
 
 ROOT = Path(__file__).parents[3]
 ISSUE = ROOT / "deploy" / "tls" / "issue.sh"
-PAGE = ROOT / "docs" / "operations.md"
+PAGE = ROOT / "docs" / "secrets.md"
 
 
 def issue(folder: Path, *hosts: str, **environment: str) -> None:

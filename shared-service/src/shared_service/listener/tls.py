@@ -1,4 +1,4 @@
-"""TLS on both ends: what a service serves with, and whom it believes when it calls. See docs/operations.md, "TLS".
+"""TLS on both ends: what a service serves with, and whom it believes when it calls. See docs/secrets.md, "TLS".
 
 Nothing here depends on the environment, but on the system's own authorities where no other ones are named.
 """
