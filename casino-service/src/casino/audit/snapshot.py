@@ -52,7 +52,7 @@ def books_at_one_moment(url: str) -> Iterator[Books]:
             _require_schema(connection)
             yield connection
     except psycopg.Error as error:
-        raise CannotRead(f"the database broke off ({type(error).__name__} {error.sqlstate or ''})".strip()) from error
+        raise CannotRead(f"reading broke off: {postgres_session.sentence(error, service='casino')}") from error
 
 
 def _require_schema(connection: Books) -> None:

@@ -87,7 +87,7 @@ async def _reconcile(settings: Settings, watcher: Any, *, heals: bool) -> dict[s
             status = await reconcile_without_server(settings, pool, progress, heals=heals)
             return await report_of(books, run_id, exit_status=status)
     except DATABASE_AWAY:
-        return unfinished(AWAY)
+        return unfinished(_away(settings))
     except Exception as error:
         # Not Python's own status for a crash: 1 says that the books were compared.
         return unfinished(f"a defect: {type(error).__name__}")
@@ -132,9 +132,14 @@ async def _books(settings: Settings) -> AsyncIterator["Pool"]:
         async with create_pool(settings) as pool:
             yield pool
     except DATABASE_AWAY:
-        raise _CouldNotLook(AWAY) from None
+        raise _CouldNotLook(_away(settings)) from None
     except psycopg.Error as error:
         raise _CouldNotLook(postgres_session.sentence(error, service="provider")) from None
+
+
+def _away(settings: Settings) -> str:
+    why = postgres_session.why_away_now(settings.database_url, role=APP_ROLE, application_name="provider-books")
+    return f"{AWAY}: {why or 'it broke off and is back, run it again'}"
 
 
 class _CouldNotLook(click.ClickException):

@@ -14,6 +14,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from shared_service.postgres.away import why_away
+
 SERVER_VERSION_MIN: Final = 17_00_00
 NOBODY: Final = "none"
 """The role of a connection that stays the login that it is."""
@@ -73,17 +75,6 @@ NOT_MIGRATED: Final = (
     psycopg.errors.UndefinedColumn,
     psycopg.errors.InvalidSchemaName,
 )
-WHY_AWAY: Final = (
-    (("authentication failed",), "the login or its password is not known there"),
-    (("database ", "does not exist"), "no database has that name"),
-    (("role ", "does not exist"), "no login has that name"),
-    (("permission denied for database",), "the login may not use that database"),
-    (("starting up",), "the server is starting"),
-    (("refused",), "no server listens there"),
-    (("resolve",), "that host has no address"),
-    (("timeout",), "no server answers there"),
-)
-"""Words of the driver or the server, and what they mean."""
 
 
 class DatabaseUnfit(psycopg.OperationalError):
@@ -142,7 +133,8 @@ def connect(
         return psycopg.connect(url, autocommit=True, connect_timeout=connect_timeout, **given)
     except psycopg.OperationalError as error:
         whom = "cannot connect" if role == NOBODY else f"cannot connect as {role}"
-        raise CannotConnect(f"{whom}: {_why_away(error, role, _service(application_name))}") from None
+        variable = _variable(role, _service(application_name))
+        raise CannotConnect(f"{whom}: {why_away(str(error))}; look at {variable}") from None
 
 
 def why_unfit(
@@ -151,6 +143,15 @@ def why_unfit(
     """Why this database cannot be used, or None: also when it cannot be asked, since it may come yet."""
     unfit = _unfit(url, role=role, application_name=application_name, connect_timeout=connect_timeout)
     return None if unfit is None or (isinstance(unfit, NotMigrated) and not migrated) else str(unfit)
+
+
+def why_away_now(url: str, *, role: str, application_name: str, connect_timeout: int = 2) -> str | None:
+    """Why no connection can be made, or None when one can, and whatever went wrong before is over."""
+    try:
+        connect(url, role=role, application_name=application_name, connect_timeout=connect_timeout).close()
+    except (DatabaseUnfit, CannotConnect) as error:
+        return str(error)
+    return None
 
 
 def sentence(error: psycopg.Error, *, service: str) -> str:
@@ -163,7 +164,7 @@ def sentence(error: psycopg.Error, *, service: str) -> str:
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return f"the login may not do this ({kind}): run `{service} migrate`, or {owner_advice(service)}"
     if error.sqlstate is None:
-        return f"the database does not answer ({kind}): run it again when it does"
+        return f"the database broke off, or does not answer ({kind}): run it again when it does"
     # The server's own words, in one line: they hold no address.
     said = " ".join((error.diag.message_primary or "").split())
     return f"the database refused it ({kind} {error.sqlstate}): {said}"
@@ -235,15 +236,9 @@ def _service(application_name: str) -> str:
     return application_name.partition("-")[0]
 
 
-def _why_away(error: psycopg.OperationalError, role: str, service: str) -> str:
-    """The driver gives no code for a refused connection, only words. A server may say them in any language."""
+def _variable(role: str, service: str) -> str:
     own = f"{service.upper()}_DATABASE_URL"
-    variable = (
-        own if role == f"{service}_app" else f"{service.upper()}_OWNER_DATABASE_URL, or {own} where it is not set"
-    )
-    said = str(error)
-    why = next((why for words, why in WHY_AWAY if all(word in said for word in words)), "the server refused it")
-    return f"{why} ({type(error).__name__}); look at {variable}"
+    return own if role == f"{service}_app" else f"{service.upper()}_OWNER_DATABASE_URL, or {own} where it is not set"
 
 
 def _escaped(value: str) -> str:

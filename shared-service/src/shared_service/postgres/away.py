@@ -1,0 +1,44 @@
+"""Why a connection to Postgres failed, in words that hold no address.
+
+The driver gives no code for it, only a text that quotes the address. A server may say its words in any language.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORDS: Final = (
+    (("authentication failed",), "the login or its password is not known there"),
+    (("no password supplied",), "the server asks for a password, and the address has none"),
+    (("no pg_hba.conf entry",), "the server does not let this login in from here (pg_hba.conf)"),
+    (("database ", "does not exist"), "no database has that name"),
+    (("role ", "does not exist"), "no login has that name"),
+    (("is not permitted to log in",), "that role may not log in"),
+    (("permission denied for database",), "the login may not use that database"),
+    (("permission denied to set role",), "the login may not become its role"),
+    (("starting up",), "the server is starting"),
+    (("shutting down",), "the server is stopping"),
+    (("recovery",), "the server is in recovery and takes no connections"),
+    (("too many",), "the server has no connection left"),
+    (("connection slots",), "the server has no connection left"),
+    (("certificate",), "TLS with the server failed: its certificate, or sslrootcert of the address"),
+    (("SSL",), "TLS with the server failed: see sslmode of the address"),
+    (("resolve",), "that host has no address"),
+    (("refused",), "no server listens there"),
+    (("No such file",), "no server listens there"),
+    (("unreachable",), "there is no way to that host"),
+    (("No route",), "there is no way to that host"),
+    (("closed the connection",), "the server closed the connection"),
+    (("timeout",), "no server answers there"),
+)
+"""Words of the driver or the server, and what they mean. The first that fit count."""
+FATAL: Final = "FATAL:"
+
+
+def why_away(said: str) -> str:
+    """What the driver's text means; else the server's own words; else only that it failed."""
+    for words, why in WORDS:
+        if all(word in said for word in words):
+            return why
+    _, is_told, own = said.rpartition(FATAL)
+    return f"the server refused it: {' '.join(own.split())}" if is_told else "it failed in a way that has no name here"
