@@ -15,7 +15,6 @@ from structlog.typing import EventDict
 
 from casino.migrate import migrate
 from casino.ops.demo import seed_demo
-from casino.wallet import group_commit
 from casino_testing.backend import Clock
 from casino_testing.copies import copied_database
 from casino_testing.edge import Service, serving
@@ -24,6 +23,7 @@ from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
+from shared_service.postgres import group_commit
 from shared_service.run import scrape
 
 ConnectWallet = Callable[[], Wallet]

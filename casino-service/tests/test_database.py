@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from casino.db import Database, OutcomeUnknown, Overloaded
 from casino_testing.processes import databases, until, until_connected
 from casino_testing.tenant import Tenant
+from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +50,7 @@ async def asleep(tenant: Tenant, database: Database, seconds: float) -> AsyncIte
         ("transaction_isolation", "read committed"),
         ("statement_timeout", "30s"),
         ("lock_timeout", "20s"),
-        ("idle_in_transaction_session_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "30s"),
         ("application_name", "casino-service"),
     ],
 )

@@ -15,11 +15,12 @@ from click.testing import CliRunner
 from structlog.typing import EventDict
 
 from casino.__main__ import main
-from casino.key_watch import POLL_SECONDS, KeyWatch
+from casino.sql.schema import SCHEMA, database_for
 from casino_testing.edge import serving
 from casino_testing.processes import WAIT_SECONDS_MAX, Wire, until, until_waiting
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
+from shared_service.keys.watch import POLL_SECONDS, KeyWatch
 from shared_signing.keys import Key
 
 K2 = Key("k2", b"k2-secret-of-the-casino")
@@ -45,7 +46,8 @@ def demo(own_database: str) -> Iterator[Tenant]:
 
 def watch_of(tenant: Tenant, **changes: Any) -> KeyWatch:
     settings = settings_of(tenant, **changes)
-    return KeyWatch(settings_of(tenant, casino_keys=(*settings.casino_keys, K2), **changes))
+    settings = settings_of(tenant, casino_keys=(*settings.casino_keys, K2), **changes)
+    return KeyWatch(settings.live_keys(), database_for(settings, size_max=1), schema=SCHEMA.name)
 
 
 @pytest.mark.anyio
@@ -53,7 +55,7 @@ async def test_a_revocation_from_before_the_start_holds_from_the_first_moment(de
     """Row E5. What a restart must not forget."""
     revoke(demo.url)
     watch = watch_of(demo)
-    assert watch.keys.casino.awaiting
+    assert watch.keys.ring("casino").awaiting
     await watch.start()
     assert watch.keys.live_ids(0) == WITHOUT_K2
     await watch.stop()
@@ -69,7 +71,7 @@ async def test_without_a_database_nobody_is_believed_until_it_has_been_read_once
         watch = watch_of(tenant, database_url=away, pool_wait_seconds=0.05)
         await watch.start()
         await asyncio.sleep(2.5 * POLL_SECONDS)
-        assert watch.keys.casino.awaiting
+        assert watch.keys.ring("casino").awaiting
         assert [event["event"] for event in logged].count("revocations_not_readable") == 1, "once, not with every look"
         await watch.stop()
 

@@ -18,11 +18,11 @@ import pytest
 from casino.errors import ERRORS
 from casino.sessions import provider_client
 from casino.sessions.provider_client import CONNECTIONS_MAX
-from casino.wallet import group_commit
 from casino_testing.edge import FakeProvider, Service, bet, rollback, serving
 from casino_testing.processes import WAIT_SECONDS_MAX, WAITING_FOR_LOCKS, held_transaction, until, until_waiting
 from casino_testing.scrape import until_shown
 from casino_testing.tenant import Tenant
+from shared_service.postgres import group_commit
 from shared_signing.keys import parse_keys
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from structlog.typing import EventDict
 
-from casino.db import APPLICATION_NAME
+from casino.sql.schema import APPLICATION_NAME
 from casino_testing.backend import turns
 from casino_testing.edge import bet, serving
 from casino_testing.processes import held_transaction, until, until_waiting

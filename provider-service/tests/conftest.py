@@ -88,9 +88,9 @@ def patience() -> Iterator[pytest.MonkeyPatch]:
     """A machine with other work connects and answers when it can: no bound on a wait for Postgres is met by chance."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(DEAD_PEER, "connect_timeout", PATIENCE_SECONDS)
-        patch.setattr("provider.db.POOL_WAIT_SECONDS", PATIENCE_SECONDS)
-        patch.setattr("provider.db.LOCK_TIMEOUT_MS", PATIENCE_SECONDS * 1000)
-        patch.setattr("provider.db.STATEMENT_TIMEOUT_MS", PATIENCE_SECONDS * 1000)
+        patch.setattr("provider.sql.schema.POOL_WAIT_SECONDS", PATIENCE_SECONDS)
+        patch.setattr("provider.sql.schema.LOCK_TIMEOUT_MS", PATIENCE_SECONDS * 1000)
+        patch.setattr("provider.sql.schema.STATEMENT_TIMEOUT_MS", PATIENCE_SECONDS * 1000)
         patch.setattr("provider.ops.backlog.READ_SECONDS_MAX", PATIENCE_SECONDS)
         yield patch
 

@@ -11,15 +11,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from provider.key_watch import KeyWatch
-from provider.sessions.sealing import SECRETS_MAX, SealBroken, Sealer, sealer_for, sealing_order
+from provider.sessions.sealing import SECRETS_MAX, SealBroken, Sealer, key_watch_for, sealer_for, sealing_order
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import CASINO_SECRET, FakeWallet
 from provider_testing.service import CASINO_KEY, fresh_launch, rows, serving, settings_for, settled, until
 from provider_testing.settings import problems_of
+from shared_service.keys.live_keys import KeyFile
 from shared_signing.keys import Key
-from shared_signing.live_keys import KeyFile
 
 K2 = Key("k2", b"second-casino-secret")
 MAIN_ENDED = {"id": "main", "notAfter": "2020-01-01T00:00:00Z"}
@@ -93,8 +92,8 @@ def test_a_revocation_from_before_the_start_holds_from_the_first_moment(database
 
     async def run() -> tuple[Any, bytes]:
         sealer = sealer_for(settings)
-        watch = KeyWatch(settings, sealer)
-        assert watch.keys.casino.awaiting
+        watch = key_watch_for(settings, sealer)
+        assert watch.keys.ring("casino").awaiting
         async with watch.running():
             return watch.keys.live_ids(0), sealer.seal("token")
 

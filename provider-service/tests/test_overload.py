@@ -17,12 +17,12 @@ from tenacity import AsyncRetrying, Future, RetryCallState
 from provider.outbox.recovery import DELIVERIES_MAX
 from provider.wallet_client.client import RETRY_AFTER_SPREAD, TRIES_MAX, _pause
 from provider.wallet_client.outcomes import UNREACHABLE, Again, Unknown
-from provider.wallet_client.transport import CONNECTIONS_MAX
 from provider_testing.books import require_agreement
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.service import Running, fresh_launch, pending, rows, serving, settings_for, settled, until
 from provider_testing.wallet_faults import answering, cut, stall
+from shared_service.run.transport import CONNECTIONS_MAX
 
 PATIENCE_SECONDS = 60.0
 OFTEN = 10_000
@@ -92,7 +92,7 @@ def test_what_is_owed_goes_out_while_new_requests_have_used_every_connection_to_
 ) -> None:
     """Row D1: the pool is exhausted; requests fail fast, and the rollback of a bet does not wait for them."""
 
-    patience.setattr("provider.db.POOL_WAIT_SECONDS", 1.0)
+    patience.setattr("provider.sql.schema.POOL_WAIT_SECONDS", 1.0)
 
     async def run() -> list[httpx.Response]:
         async with serving(database_url, wallet, pool_max=2) as provider:

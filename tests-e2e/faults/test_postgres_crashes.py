@@ -13,8 +13,6 @@ import httpx
 import psycopg
 import pytest
 
-import casino.db
-import provider.db
 from e2e_testing.answers import Answer
 from e2e_testing.both_books import require_agreement
 from e2e_testing.game_session import GameSession, JsonObject, new_id
@@ -33,7 +31,6 @@ from e2e_testing.stack import Stack
 from faults.betting import NOTHING_DONE, Betting
 from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
 from local_stack.postgres import Postgres
-from shared_service.postgres import connections
 
 pytestmark = pytest.mark.slow
 
@@ -250,8 +247,3 @@ def send_and_give_up(scene: PostgresScene, endpoint: str, content: JsonObject) -
     thread = threading.Thread(target=send)
     thread.start()
     return thread
-
-
-def test_both_services_watch_their_connections_with_the_same_code() -> None:
-    """A rule about money must not differ between them."""
-    assert casino.db.Pool is provider.db.Pool is connections.Pool

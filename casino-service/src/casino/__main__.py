@@ -15,9 +15,9 @@ import structlog
 
 from casino.audit.commands import check_ledger_command, transaction_command
 from casino.client.commands import revoke_tokens_command
-from casino.key_commands import keys_command, revoke_key_command
 from casino.ops.installation import add_game_command, add_player_command, create_tenant_command, set_win_cap_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
+from shared_service.keys.commands import KeyCommands
 from shared_service.run.command_line import Commands
 from shared_service.run.log import configure_logging
 from shared_service.settings.reader import refuse_ended
@@ -36,9 +36,11 @@ main.add_command(set_win_cap_command)
 main.add_command(add_player_command)
 main.add_command(check_ledger_command)
 main.add_command(transaction_command)
-main.add_command(keys_command)
-main.add_command(revoke_key_command)
 main.add_command(revoke_tokens_command)
+for command in KeyCommands(
+    "casino", ("casino", "provider"), from_environment, lambda: from_environment().owner_database_url
+).commands():
+    main.add_command(command)
 
 
 @main.command()

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import Final
 
 import httpx
@@ -16,20 +15,21 @@ from casino.callbacks import serving as callbacks
 from casino.client import serving as client
 from casino.client.guard import PLAYER
 from casino.client.limits import ClientLimits
-from casino.db import Database, Overloaded
 from casino.errors import ERRORS
-from casino.key_watch import KeyWatch
 from casino.ops import serving as ops
 from casino.ops.metrics import Metrics
 from casino.sessions import serving as sessions
 from casino.settings import Settings, from_environment
+from casino.sql.schema import SCHEMA, database_for
 from casino.wallet import serving as wallet
-from casino.wallet.group_commit import KeyBusy
 from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
 from shared_service.http.exchange import RenderErrors, RequestContext
 from shared_service.http.routing import SIGNED, Dispatch, FindRoute, RouteTable
+from shared_service.keys.watch import KeyWatch
 from shared_service.listener.listeners import listeners_of
+from shared_service.postgres.database import Overloaded
+from shared_service.postgres.group_commit import KeyBusy
 from shared_service.run.log import configure_logging
 from shared_service.run.loops import running
 from shared_service.run.processes import end_with_supervisor, spare_garbage_collector
@@ -45,12 +45,12 @@ FEED_POOL_MAX: Final = 2  # of the feed and the look-up: players' launches must 
 
 def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
     """The casino, not started: connections and loops begin with the lifespan."""
-    database, aside, reading, watching = (
-        Database(replace(settings, pool_size_max=min(settings.pool_size_max, most)))
-        for most in (settings.pool_size_max, ASIDE_POOL_MAX, FEED_POOL_MAX, 1)
+    database, aside, reading, watching, watching_keys = (
+        database_for(settings, size_max=most) for most in (None, ASIDE_POOL_MAX, FEED_POOL_MAX, 1, 1)
     )
-    keys, metrics = KeyWatch(settings), Metrics(demo=settings.demo)
-    launcher = sessions.launcher_of(settings, aside, keys.keys.provider, transport=provider_transport)
+    keys = KeyWatch(settings.live_keys(), watching_keys, schema=SCHEMA.name)
+    own_ring, metrics = keys.keys.ring("casino"), Metrics(demo=settings.demo)
+    launcher = sessions.launcher_of(settings, aside, keys.keys.ring("provider"), transport=provider_transport)
     queues = wallet.wallet_queues(settings, database, batched=metrics.batched)
     nonces, readiness = callbacks.nonce_store(settings, database), ops.readiness_of(settings, watching)
     metrics.watch(
@@ -76,7 +76,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     metrics.name_endpoints(routes)
     table = RouteTable(routes, accesses=(SIGNED, PLAYER))
     signed = signed_guard(
-        callbacks.SIGNATURE_HEADER, Verifier(keys.keys.casino, nonces), Signer(keys.keys.casino),
+        callbacks.SIGNATURE_HEADER, Verifier(own_ring, nonces), Signer(own_ring),
         errors=ERRORS, admission=admission, on_clock=metrics.note_skew,
     )  # fmt: skip
     guards = {SIGNED: signed, PLAYER: client.player_guard(settings, admission)}

@@ -19,14 +19,13 @@ from alembic import command
 from alembic.config import Config
 from psycopg import sql
 
-from casino.sql.revisions import SQL_FOLDER, expected_revision, known_revisions
+from casino.sql.schema import SCHEMA
 from shared_service.postgres import sessions as postgres_session
 
 log = structlog.get_logger()
 
-SCHEMA: Final = "casino"
-OWNER_ROLE: Final = "casino_owner"
-APP_ROLE: Final = "casino_app"
+OWNER_ROLE: Final = SCHEMA.owner_role
+APP_ROLE: Final = SCHEMA.app_role
 MIGRATION_LOCK: Final = 0x63617369  # "casi": one migration at a time per database
 OTHER_TABLES: Final = """
     select exists (
@@ -63,7 +62,7 @@ def migrate(url: str) -> str | None:
         try:
             _create_roles_and_schema(connection)
         except psycopg.errors.InsufficientPrivilege:
-            raise postgres_session.NeedsOwner(connection.info.user, SCHEMA) from None
+            raise postgres_session.NeedsOwner(connection.info.user, SCHEMA.name) from None
         _forbid_temporary_objects(connection)
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER_ROLE)))
         if newer := _newer(connection):
@@ -102,9 +101,9 @@ def _create_roles_and_schema(connection: psycopg.Connection) -> None:
                 log.info("role_created_by_another", role=role)  # roles are shared by all databases of the server
     if not _may_become_owner(connection):
         connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(OWNER_ROLE)))
-    if connection.execute("select 1 from pg_namespace where nspname = %s", [SCHEMA]).fetchone() is None:
+    if connection.execute("select 1 from pg_namespace where nspname = %s", [SCHEMA.name]).fetchone() is None:
         connection.execute(
-            sql.SQL("create schema {} authorization {}").format(sql.Identifier(SCHEMA), sql.Identifier(OWNER_ROLE))
+            sql.SQL("create schema {} authorization {}").format(sql.Identifier(SCHEMA.name), sql.Identifier(OWNER_ROLE))
         )
 
 
@@ -145,16 +144,16 @@ def _newer(connection: psycopg.Connection) -> str | None:
                 " release that served it back as the owner, from a backup"
             )
         return None
-    if row[0] in known_revisions():
+    if row[0] in SCHEMA.known_revisions():
         return None
-    if row[0] > expected_revision():
-        return f"the schema is newer ({row[0]}) than this release ({expected_revision()}); nothing to do"
-    raise SchemaUnknown(f"the schema is at {row[0]}, which this release ({expected_revision()}) does not know")
+    if row[0] > SCHEMA.newest_revision():
+        return f"the schema is newer ({row[0]}) than this release ({SCHEMA.newest_revision()}); nothing to do"
+    raise SchemaUnknown(f"the schema is at {row[0]}, which this release ({SCHEMA.newest_revision()}) does not know")
 
 
 def _alembic_config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(SQL_FOLDER / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(SCHEMA.folder / "migrations").replace("%", "%%"))
     return config
 
 
@@ -178,11 +177,11 @@ def _run_migrations(connection: psycopg.Connection) -> None:
 
 def _apply_functions_and_views(connection: psycopg.Connection) -> None:
     """Apply every function and view again when one of them changed; grants always follow."""
-    functions = (SQL_FOLDER / "functions").rglob("*.sql")
+    functions = (SCHEMA.folder / "functions").rglob("*.sql")
     # The rules are bound to the functions that they call, which therefore come first.
     files = sorted(functions, key=lambda path: (path.parent.name == "audit", path))
-    files += sorted((SQL_FOLDER / "views").glob("*.sql"))
-    files.append(SQL_FOLDER / "grants.sql")
+    files += sorted((SCHEMA.folder / "views").glob("*.sql"))
+    files.append(SCHEMA.folder / "grants.sql")
     text = "\n".join(path.read_text("utf-8") for path in files)
     digest = hashlib.sha256(text.encode()).hexdigest()
     with connection.transaction():

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
+from shared_service.keys.strength import named_keys
 from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
 from shared_service.settings.values import Network
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
-from shared_signing.live_keys import KeyFile
-from shared_signing.strength import NamedSecret, named_keys
 
 LISTENERS: Final = ListenerSettings(port=8000, ops_port=8001)
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo value, refused outside demo mode
@@ -80,6 +80,17 @@ class Settings:
     pool_size_max: int = 8
     notes: tuple[str, ...] = ()
     """What the start log says about the environment: sentences without values."""
+
+    def directions(self) -> tuple[Direction, Direction]:
+        """The keys of both directions. A direction is named after the service that verifies its requests."""
+        return (
+            Direction("casino", self.casino_keys, self.casino_keys_file),
+            Direction("provider", self.provider_keys, self.provider_keys_file),
+        )
+
+    def live_keys(self) -> LiveKeys:
+        """The rings of a process that starts with these settings."""
+        return LiveKeys(self.directions(), others=named_keys(TOKENS, self.access_token_keys), strict=not self.demo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +173,6 @@ def command_settings(environment: Mapping[str, str] | None = None) -> CommandSet
     )
     reader.check()
     return settings
-
-
-def other_secrets(settings: Settings) -> list[NamedSecret]:
-    """The secrets that no key of a direction may have."""
-    return named_keys(TOKENS, settings.access_token_keys)
 
 
 def _token_keys(reader: Reader, *, demo: bool) -> tuple[Key, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
-from casino.db import OutcomeUnknown, Overloaded
+from shared_service.postgres.database import OutcomeUnknown, Overloaded
 
 WAIT_SECONDS_MAX: Final = 60.0
 

@@ -8,9 +8,9 @@ import msgspec
 from starlette.datastructures import QueryParams
 
 from casino.callbacks.feed import Feed
-from casino.db import Database
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
+from shared_service.postgres.database import Database
 
 
 def feed_of(tenant: Tenant, database: Database) -> Feed:

@@ -12,11 +12,12 @@ import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from casino.db import APPLICATION_NAME, Database
+from casino.sql.schema import APPLICATION_NAME, database_for
 from casino.wallet.commands import Ledger, WalletCommand, WalletOutcome
-from casino.wallet.group_commit import GroupCommit
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
+from shared_service.postgres.database import Database
+from shared_service.postgres.group_commit import GroupCommit
 
 WAIT_SECONDS_MAX: Final = 60.0
 POLL_SECONDS: Final = 0.005
@@ -36,7 +37,7 @@ async def databases(tenant: Tenant, count: int, **changes: Any) -> AsyncIterator
     async with AsyncExitStack() as stack:
         opened = []
         for _ in range(count):
-            database = Database(settings_of(tenant, **changes))
+            database = database_for(settings_of(tenant, **changes))
             await database.open()
             stack.push_async_callback(database.close)
             opened.append(database)

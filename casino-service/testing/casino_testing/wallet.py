@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from casino.callbacks import messages
-from casino.db import Database
 from casino.sessions import queries
 from casino.settings import Settings
+from casino.sql.schema import database_for
 from casino.wallet.commands import Balance, BalanceRequest, Kind, Ledger, WalletCommand, WalletOutcome
 from casino.wallet.session_token import token_hash
 from casino_testing.tenant import SET_CLOCK, SLOTS, Tenant
@@ -71,7 +71,7 @@ class Wallet:
     def __init__(self, tenant: Tenant, settings: Settings) -> None:
         self.tenant = tenant
         self._runner = asyncio.Runner()
-        self.database = Database(settings)
+        self.database = database_for(settings)
         self.ledger = Ledger(self.database, tenant.ledger_id)
         self.wait(self.database.open())
 

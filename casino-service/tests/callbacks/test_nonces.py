@@ -14,7 +14,7 @@ import pytest
 from structlog.typing import EventDict
 
 from casino.callbacks.nonces import DatabaseNonceStore
-from casino.db import Database
+from casino.sql.schema import database_for
 from casino_testing.processes import Wire, until
 from casino_testing.service import settings_of
 from casino_testing.tenant import SET_CLOCK, Tenant
@@ -42,7 +42,7 @@ async def stores(tenant: Tenant, count: int = 1, **changes: Any) -> AsyncIterato
     async with AsyncExitStack() as stack:
         opened = []
         for _ in range(count):
-            database = Database(settings_of(tenant, **changes))
+            database = database_for(settings_of(tenant, **changes))
             await database.open()
             stack.push_async_callback(database.close)
             store = DatabaseNonceStore(database, batch_max=BATCH, lanes=2, queue_max=4_096, budget_seconds=60.0)

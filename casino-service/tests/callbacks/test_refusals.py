@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from casino.errors import ERRORS
-from casino.wallet import group_commit
 from casino_testing.edge import JSON, FakeProvider, Service, bet, payout, rollback, serving
 from casino_testing.processes import Wire, held_transaction
 from casino_testing.tenant import Tenant
+from shared_service.postgres import group_commit
 from shared_signing.keys import KeyRing, parse_keys
 
 pytestmark = pytest.mark.anyio

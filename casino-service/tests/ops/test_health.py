@@ -9,9 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from casino.db import Database
 from casino.ops import health
-from casino.sql.revisions import expected_revision
+from casino.sql.schema import SCHEMA, database_for
 from casino_testing.edge import Service, serving
 from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX, Wire
 from casino_testing.service import settings_of
@@ -88,7 +87,7 @@ async def test_a_service_is_ready_as_soon_as_its_tenant_is_there(tenant: Tenant)
         ("update casino.alembic_version set version_num = '0000'", 503),
         ("delete from casino.alembic_version", 503),
         ("drop table casino.alembic_version", 503),
-        (f"update casino.alembic_version set version_num = '{expected_revision()}'", 200),
+        (f"update casino.alembic_version set version_num = '{SCHEMA.newest_revision()}'", 200),
     ],
 )
 async def test_an_older_schema_wants_migrations(own_database: str, change: str, status: int) -> None:
@@ -152,10 +151,10 @@ async def test_a_clock_that_left_the_databases_is_not_ready(
 ) -> None:
     """Beyond that every signature would be `nonce_replay`, which says nothing of a clock."""
     settings = settings_of(tenant)
-    database = Database(settings)
+    database = database_for(settings)
     await database.open()
     try:
         monkeypatch.setattr(health.time, "time", lambda: time.time_ns() / 1e9 + off_seconds)
-        assert await health.find_missing(database, expected_revision(), settings) == missing
+        assert await health.find_missing(database, SCHEMA.newest_revision(), settings) == missing
     finally:
         await database.close()

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from casino.migrate import migrate
 from casino.ops.demo import seed_demo
-from casino.sql.revisions import SQL_FOLDER, expected_revision
+from casino.sql.schema import SCHEMA
 from local_stack.testing import PostgresServer, create_database, drop_database
 
 TAMPER = """
@@ -52,7 +52,7 @@ def schema_as_it_stands(url: str) -> list[tuple[Any, ...]]:
 
 def test_an_empty_database_is_brought_to_the_newest_revision(empty_database: str) -> None:
     migrate(empty_database)
-    assert ask(empty_database, "select version_num from casino.alembic_version") == [(expected_revision(),)]
+    assert ask(empty_database, "select version_num from casino.alembic_version") == [(SCHEMA.newest_revision(),)]
     assert ask(empty_database, "select count(*) from casino.ledger_differences") == [(0,)]
     assert ask(empty_database, "select count(*) from casino.wallets") == [(0,)]
 
@@ -66,15 +66,15 @@ def test_migrating_again_changes_nothing(empty_database: str) -> None:
 
 def test_the_revision_that_the_code_expects_is_the_migration_librarys_head() -> None:
     config = Config()
-    config.set_main_option("script_location", str(SQL_FOLDER / "migrations"))
+    config.set_main_option("script_location", str(SCHEMA.folder / "migrations"))
     scripts = ScriptDirectory.from_config(config)
-    assert scripts.get_heads() == [expected_revision()]
+    assert scripts.get_heads() == [SCHEMA.newest_revision()]
     revisions = [script.revision for script in scripts.walk_revisions()]
     assert revisions == sorted(revisions, reverse=True), "readiness compares them as text"
 
 
 def test_every_revision_lies_beside_its_sql() -> None:
-    folder = SQL_FOLDER / "migrations" / "versions"
+    folder = SCHEMA.folder / "migrations" / "versions"
     names = {path.stem for path in folder.glob("*.py")}
     assert names == {path.stem for path in folder.glob("*.sql")}
     assert names
@@ -89,7 +89,7 @@ def test_two_migrations_at_once_wait_for_each_other(empty_database: str) -> None
     ended = [(process.communicate(timeout=60)[0].decode(), process.returncode) for process in started]
     assert [code for _, code in ended] == [0, 0], ended
     assert sum("functions_and_views_applied" in output for output, _ in ended) == 1
-    assert ask(empty_database, "select version_num from casino.alembic_version") == [(expected_revision(),)]
+    assert ask(empty_database, "select version_num from casino.alembic_version") == [(SCHEMA.newest_revision(),)]
 
 
 def test_functions_are_applied_again_when_their_files_changed_and_only_then(own_database: str) -> None:
@@ -152,7 +152,7 @@ def test_a_plain_login_that_is_a_member_of_the_owners_role_can_migrate(
         migrate(own_url)
         migrate(own_url)
         seed_demo(own_url)
-        assert ask(url, "select version_num from casino.alembic_version") == [(expected_revision(),)]
+        assert ask(url, "select version_num from casino.alembic_version") == [(SCHEMA.newest_revision(),)]
         assert ask(url, "select distinct pg_get_userbyid(relowner) from pg_class"
                         " where relnamespace = 'casino'::regnamespace") == [("casino_owner",)]  # fmt: skip
     finally:
@@ -177,4 +177,4 @@ def test_a_migration_survives_a_garbage_collector_that_runs_all_the_time(empty_d
         migrate(empty_database)
     finally:
         gc.set_threshold(*thresholds)
-    assert ask(empty_database, "select version_num from casino.alembic_version") == [(expected_revision(),)]
+    assert ask(empty_database, "select version_num from casino.alembic_version") == [(SCHEMA.newest_revision(),)]

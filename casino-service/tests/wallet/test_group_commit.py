@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from casino.db import Overloaded
-from casino.wallet import group_commit
-from casino.wallet.group_commit import GroupCommit, KeyBusy
 from casino_testing.backend import WAIT_SECONDS_MAX, Backend, Clock, Command, soon, turns
 from casino_testing.processes import until
+from shared_service.postgres import group_commit
+from shared_service.postgres.database import Overloaded
+from shared_service.postgres.group_commit import GroupCommit, KeyBusy
 
 pytestmark = pytest.mark.anyio
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casino.db import OutcomeUnknown, Overloaded
-from casino.wallet import group_commit
-from casino.wallet.group_commit import GroupCommit, KeyBusy
 from casino_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Command, Deed, soon
+from shared_service.postgres import group_commit
+from shared_service.postgres.database import OutcomeUnknown, Overloaded
+from shared_service.postgres.group_commit import GroupCommit, KeyBusy
 
 KEYS = ("a", "b", "c", "d")
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from casino.db import APPLICATION_NAME, OutcomeUnknown, Overloaded
+from casino.sql.schema import APPLICATION_NAME
 from casino.wallet.commands import Ledger, WalletOutcome
 from casino_testing.processes import WAITING_FOR_LOCKS, Wire, databases, group_commit, held_transaction, ledgers, until
 from casino_testing.service import settings_of
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from casino_testing.wallet import Session, Wallet
+from shared_service.postgres.database import OutcomeUnknown, Overloaded
 
 BUDGET_SECONDS = 60.0
 SLOW_EVENTS = """
@@ -33,7 +34,7 @@ KILL_THE_SERVICE = (
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed backend keeps its wallets until it is gone, which takes its time on a machine with other work."""
-    monkeypatch.setattr("casino.wallet.group_commit.BUSY_PATIENCE_SECONDS", BUDGET_SECONDS)
+    monkeypatch.setattr("shared_service.postgres.group_commit.BUSY_PATIENCE_SECONDS", BUDGET_SECONDS)
 
 
 def in_time() -> float:

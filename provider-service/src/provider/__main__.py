@@ -17,9 +17,9 @@ import click
 import structlog
 
 from provider.audit.commands import heads, reconcile, transaction
-from provider.db import APP_ROLE
-from provider.key_commands import keys_command, revoke_key_command
 from provider.settings import Settings, SettingsRefused, owner_database_url
+from provider.sql.schema import SCHEMA
+from shared_service.keys.commands import KeyCommands
 from shared_service.postgres import sessions as postgres_session
 from shared_service.run.command_line import Commands
 from shared_service.run.log import configure_logging
@@ -33,8 +33,10 @@ def main() -> None:
         click.echo(f"provider: ignored {', '.join(IGNORED)}: PROVIDER_DATABASE_URL says how to connect", err=True)
 
 
-main.add_command(keys_command)
-main.add_command(revoke_key_command)
+for command in KeyCommands(
+    "provider", ("casino", "provider"), Settings.from_environment, owner_database_url
+).commands():
+    main.add_command(command)
 
 
 @main.command()
@@ -84,7 +86,7 @@ def recover_once() -> None:
 
     settings = _settings()
     postgres_session.connect(
-        settings.database_url, role=APP_ROLE, application_name="provider-recover-once", migrated=True
+        settings.database_url, role=SCHEMA.app_role, application_name="provider-recover-once", migrated=True
     ).close()
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
     open_count = asyncio.run(recover(settings))
@@ -102,7 +104,7 @@ def _say_at_start(settings: Settings) -> None:
 
 
 def _refuse_unfit(settings: Settings) -> None:
-    why = postgres_session.why_unfit(settings.database_url, role=APP_ROLE, application_name="provider-start")
+    why = postgres_session.why_unfit(settings.database_url, role=SCHEMA.app_role, application_name="provider-start")
     if why is not None:
         raise click.ClickException(why)
 

@@ -4,17 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import Final
 
 import structlog
-from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from provider.db import create_pool
 from provider.errors import ERRORS
-from provider.key_watch import KeyWatch
 from provider.ops import serving as ops
 from provider.ops.backlog import BacklogReader
 from provider.ops.metrics import Metrics
@@ -23,16 +19,17 @@ from provider.outbox import serving as outbox
 from provider.reconciliation import serving as reconciliation
 from provider.rounds import serving as rounds
 from provider.sessions import serving as sessions
-from provider.sessions.sealing import alarm_of_broken_seals, sealer_for
+from provider.sessions.sealing import alarm_of_broken_seals, key_watch_for, sealer_for
 from provider.settings import Settings
-from provider.wallet_client.client import WalletClient
+from provider.sql.schema import database_for
+from provider.wallet_client.client import WalletClient, http_client_for
 from provider.wallet_client.health import WalletHealth
-from provider.wallet_client.transport import http_client_for
 from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
 from shared_service.http.exchange import RenderErrors, RequestContext
 from shared_service.http.routing import SIGNED, Dispatch, FindRoute, RouteTable
 from shared_service.listener.listeners import listeners_of
+from shared_service.postgres.database import Overloaded
 from shared_service.run.log import configure_logging
 from shared_service.run.loops import running
 from shared_service.run.scrape import Scrape
@@ -41,18 +38,18 @@ from shared_signing.verifier import Verifier
 
 log = structlog.get_logger(__name__)
 
-# The pool says so before a statement is sent. Any other error may have come after one.
-ANSWERS_TO: Final[Mapping[type[Exception], str]] = {PoolTimeout: "overloaded", TooManyRequests: "overloaded"}
+# Said before a statement is sent. Any other error may have come after one.
+ANSWERS_TO: Final[Mapping[type[Exception], str]] = {Overloaded: "overloaded"}
 
 
 def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> Starlette:
     """The provider, not started: connections and loops begin with the lifespan."""
     pool, recovery_pool, watch_pool = (
-        create_pool(replace(settings, pool_max=most)) for most in (settings.pool_max, outbox.RECOVERY_POOL_MAX, 1)
+        database_for(settings, size_max=most) for most in (None, outbox.RECOVERY_POOL_MAX, 1)
     )
     sealer, http, metrics = sealer_for(settings), http_client_for(settings), Metrics(demo=settings.demo)
-    keys, health = KeyWatch(settings, sealer, clock=clock), WalletHealth(http, clock=clock)
-    casino_ring, own_ring = keys.keys.casino, keys.keys.provider
+    keys, health = key_watch_for(settings, sealer, clock=clock), WalletHealth(http, clock=clock)
+    casino_ring, own_ring = keys.keys.ring("casino"), keys.keys.ring("provider")
     watchers = (metrics.observe_call, health.note)
     wallet = WalletClient(http, casino_ring, call_seconds=settings.call_seconds, clock=clock, watchers=watchers)
     money = outbox.money_calls(settings, pool, recovery_pool, wallet, sealer)
@@ -94,7 +91,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         async with AsyncExitStack() as stack:
             # The pool fills in the background: a provider that starts before its database says so in /health/ready.
             for each in (pool, recovery_pool, watch_pool):
-                await each.open(wait=False)
+                await each.open()
                 stack.push_async_callback(each.close)
             await asyncio.gather(keys.start(), readiness.step())
             stack.push_async_callback(keys.stop)

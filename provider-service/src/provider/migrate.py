@@ -15,12 +15,11 @@ from alembic.config import Config
 from psycopg import sql
 
 from provider.sql.files import MIGRATIONS_DIR, apply_changed_functions
-from provider.sql.versions import expected_version, known_versions
+from provider.sql.schema import SCHEMA
 from shared_service.postgres import sessions as postgres_session
 
-SCHEMA: Final = "provider"
-OWNER_ROLE: Final = "provider_owner"
-APP_ROLE: Final = "provider_app"
+OWNER_ROLE: Final = SCHEMA.owner_role
+APP_ROLE: Final = SCHEMA.app_role
 OTHER_TABLES: Final = """
     select exists (
         select from pg_class
@@ -59,7 +58,7 @@ def migrate(database_url: str) -> list[str]:
         connection.execute(sql.SQL("set lock_timeout = {}").format(f"{TABLE_LOCK_WAIT_SECONDS}s"))
         before = _current_version(connection)
         connection.commit()
-        if before is not None and before not in known_versions():
+        if before is not None and before not in SCHEMA.known_revisions():
             return [*done, _newer(before)]
         config = _alembic_config()
         config.attributes["connection"] = bound
@@ -67,16 +66,20 @@ def migrate(database_url: str) -> list[str]:
             command.upgrade(config, "head")
         except sqlalchemy.exc.DBAPIError as error:
             raise (error.orig or error) from error
-        done += [f"migrated {before or 'nothing'} to {expected_version()}"] if before != expected_version() else []
+        done += (
+            [f"migrated {before or 'nothing'} to {SCHEMA.newest_revision()}"]
+            if before != SCHEMA.newest_revision()
+            else []
+        )
         done += [f"applied {path}" for path in apply_changed_functions(connection)]
         connection.commit()
     return done
 
 
 def _newer(version: str) -> str:
-    if version > expected_version():
-        return f"the schema is newer ({version}) than this release ({expected_version()}); nothing to do"
-    raise MigrationRefused(f"the schema is at {version}, which this release ({expected_version()}) does not know")
+    if version > SCHEMA.newest_revision():
+        return f"the schema is newer ({version}) than this release ({SCHEMA.newest_revision()}); nothing to do"
+    raise MigrationRefused(f"the schema is at {version}, which this release ({SCHEMA.newest_revision()}) does not know")
 
 
 def _connect(database_url: str) -> psycopg.Connection[Any]:
@@ -111,7 +114,7 @@ def _ensure_roles_and_schema(connection: psycopg.Connection[Any]) -> list[str]:
         try:
             connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(OWNER_ROLE)))
         except psycopg.errors.InsufficientPrivilege:
-            raise MigrationRefused(str(postgres_session.NeedsOwner(connection.info.user, SCHEMA))) from None
+            raise MigrationRefused(str(postgres_session.NeedsOwner(connection.info.user, SCHEMA.name))) from None
     if connection.execute("select from pg_namespace where nspname = 'provider'").fetchone() is None:
         _try(connection, sql.SQL("create schema provider authorization {}").format(sql.Identifier(OWNER_ROLE)))
         done.append("created schema provider")

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
+from shared_service.keys.strength import NamedSecret, named_keys
 from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
 from shared_signing.keys import Key
-from shared_signing.live_keys import KeyFile
-from shared_signing.strength import NamedSecret, named_keys
 
 __all__ = ["Settings", "SettingsRefused", "owner_database_url"]
 
@@ -64,6 +64,17 @@ class Settings:
     reconcile_at: dt.time | None = RECONCILE_AT
     notes: tuple[str, ...] = ()
     """What the start log says about the environment: sentences without values."""
+
+    def directions(self) -> tuple[Direction, Direction]:
+        """The keys of both directions. A direction is named after the service that verifies its requests."""
+        return (
+            Direction("casino", self.casino_keys, self.casino_keys_file),
+            Direction("provider", self.provider_keys, self.provider_keys_file),
+        )
+
+    def live_keys(self) -> LiveKeys:
+        """The rings of a process that starts with these settings."""
+        return LiveKeys(self.directions(), others=named_sealing_key(self.sealing_key), strict=not self.demo)
 
     @property
     def lease_seconds(self) -> float:

@@ -11,15 +11,16 @@ from typing import Any, TypeVar
 
 import pytest
 
-from provider.db import Pool, create_pool
 from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books, NotRecorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
 from provider.sessions.queries import NewSession, launch_session
+from provider.sql.schema import database_for
 from provider.wallet_client.actions import action_for
 from provider.wallet_client.messages import WalletSession
 from provider.wallet_client.outcomes import Accepted, Attempt, Called, Refused, Unknown
 from provider_testing.service import rows, settings_for
+from shared_service.postgres.database import Database
 
 T = TypeVar("T")
 LEASE_SECONDS = 60.0
@@ -30,7 +31,7 @@ LEASE_SECONDS = 60.0
 class Desk:
     """The books with one session and one open round."""
 
-    pool: Pool
+    pool: Database
     books: Books
     session_id: uuid.UUID
     round_id: uuid.UUID
@@ -127,7 +128,7 @@ async def refusal_of(work: Awaitable[Any]) -> str:
 
 def at_desk(database_url: str, work: Callable[[Desk], Awaitable[T]]) -> T:
     async def run() -> T:
-        async with create_pool(settings_for(database_url, "http://unused")) as pool:
+        async with database_for(settings_for(database_url, "http://unused")) as pool:
             books = Books(pool, lease_seconds=LEASE_SECONDS, backoff=Backoff(0.1))
             new = NewSession(
                 provider_session_id=uuid.uuid4(),

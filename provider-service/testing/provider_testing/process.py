@@ -26,7 +26,8 @@ PROVIDER = [sys.executable, "-m", "provider"]
 PATIENT_PROVIDER = [
     sys.executable,
     "-c",
-    "from provider import __main__, db; db.POOL_WAIT_SECONDS = 60; __main__.main(prog_name='provider')",
+    "from provider import __main__; from provider.sql import schema; schema.POOL_WAIT_SECONDS = 60;"
+    " __main__.main(prog_name='provider')",
 ]
 QUICK = {
     "PROVIDER_LEASE_MARGIN_SECONDS": "0.3",

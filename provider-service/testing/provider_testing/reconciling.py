@@ -6,21 +6,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from provider.db import Pool, create_pool
 from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.report import report_of
 from provider.reconciliation.run import Progress
 from provider.reconciliation.serving import reconcile
 from provider.sessions.sealing import sealer_for
+from provider.sql.schema import database_for
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.service import rows, serving, settings_for
+from shared_service.postgres.database import Database
 from shared_signing.keys import KeyRing
 
 
 async def run_once(database_url: str, wallet: FakeWallet, *, heals: bool = True, **changed: Any) -> dict[str, Any]:
     """One run; returns its report."""
     settings = settings_for(database_url, wallet.url, **changed)
-    async with create_pool(settings) as pool:
+    async with database_for(settings) as pool:
         books = RunBooks(pool)
         run_id = await books.begin("test", heals=heals, scheduled_for=None)
         assert run_id is not None, "another run is under way"
@@ -56,11 +57,11 @@ def transaction_of(owner_url: str, kind: str, state: str = "committed") -> dict[
     return rows(owner_url, query, kind, state)[0]
 
 
-def with_books(database_url: str, work: Callable[[RunBooks, Pool], Awaitable[Any]]) -> Any:
+def with_books(database_url: str, work: Callable[[RunBooks, Database], Awaitable[Any]]) -> Any:
     """Work with runs, without a wallet."""
 
     async def go() -> Any:
-        async with create_pool(settings_for(database_url, "http://unused")) as pool:
+        async with database_for(settings_for(database_url, "http://unused")) as pool:
             return await work(RunBooks(pool), pool)
 
     return asyncio.run(go())

@@ -25,7 +25,7 @@ from provider_testing.service import PROVIDER_KEY, Running, fresh_launch, rows, 
 from provider_testing.wallet_faults import after_work, answering, cut, spoiling, stall
 from shared_service.http.exchange import NO_CODE, OK, UNANSWERED
 from shared_service.http.routing import ELSEWHERE
-from shared_service.postgres.connections import Pool
+from shared_service.postgres.database import Database
 from shared_signing.keys import KeyRing
 from shared_signing.signer import Signer
 
@@ -257,7 +257,7 @@ class NoBooks(BacklogReader):
     """Books that never answer."""
 
     def __init__(self) -> None:
-        super().__init__(cast("Pool", None))
+        super().__init__(cast("Database", None))
 
     async def refresh(self) -> None:
         """Nothing is known of them."""

@@ -10,13 +10,13 @@ from typing import TypeVar
 import psycopg
 import pytest
 
-from provider.db import create_pool
 from provider.ops.nonces import (
     CLOCK_OFF_MAX_SECONDS,
     KEEP_SECONDS,
     PRUNE_PAGE,
     PostgresNonceStore,
 )
+from provider.sql.schema import database_for
 from provider_testing.service import rows, settings_for
 from shared_signing.nonces import NonceStoreOverloaded
 
@@ -31,7 +31,7 @@ def now() -> int:
 
 def with_store(database_url: str, work: Callable[[PostgresNonceStore], Awaitable[T]]) -> T:
     async def run() -> T:
-        async with create_pool(settings_for(database_url, "http://unused")) as pool:
+        async with database_for(settings_for(database_url, "http://unused")) as pool:
             return await work(PostgresNonceStore(pool))
 
     return asyncio.run(run())
@@ -79,8 +79,8 @@ def test_pruning_forgets_old_nonces_a_page_at_a_time(database_url: str, owner_ur
 @pytest.mark.usefixtures("own_patience")
 def test_a_store_without_a_database_never_says_that_a_nonce_is_new() -> None:
     async def claim() -> bool:
-        pool = create_pool(settings_for("postgresql://nobody@127.0.0.1:1/none", "http://unused"))
-        await pool.open(wait=False)
+        pool = database_for(settings_for("postgresql://nobody@127.0.0.1:1/none", "http://unused"))
+        await pool.open()
         try:
             return await PostgresNonceStore(pool).claim("main", "n" * 16, now())
         finally:

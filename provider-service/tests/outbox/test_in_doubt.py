@@ -12,12 +12,12 @@ from provider.outbox.calls import rollback_id_of
 from provider.outbox.courier import Courier
 from provider.outbox.recovery import DELIVERIES_MAX
 from provider.wallet_client.client import WalletClient
-from provider.wallet_client.transport import create_http_client
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
 from provider_testing.books_desk import LOST, NO_MONEY, OK, Desk, at_desk, called
 from provider_testing.fake_wallet import CASINO_SECRET, Exchange, FakeWallet
 from provider_testing.service import serving, until
 from provider_testing.wallet_faults import after_work, cut, stall
+from shared_service.run.transport import create_http_client
 from shared_signing.keys import Key, KeyRing
 
 MANY = 60

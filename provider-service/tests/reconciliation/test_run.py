@@ -8,16 +8,17 @@ import uuid
 import psycopg
 import pytest
 
-from provider.db import Pool, create_pool
 from provider.reconciliation import feed, run
 from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.run import Progress
 from provider.reconciliation.serving import reconcile
 from provider.sessions.sealing import sealer_for
+from provider.sql.schema import database_for
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.reconciling import play, reconciled, run_once, with_books
 from provider_testing.service import rows, settings_for, until
 from provider_testing.wallet_faults import stall
+from shared_service.postgres.database import Database
 from shared_signing.keys import KeyRing
 
 
@@ -56,7 +57,7 @@ def test_a_run_that_takes_too_long_ends_and_the_next_one_compares_all(
 
 
 def test_one_run_at_a_time_whoever_asks(database_url: str, owner_url: str) -> None:
-    async def work(books: RunBooks, pool: Pool) -> None:
+    async def work(books: RunBooks, pool: Database) -> None:
         begun = await asyncio.gather(*(books.begin(f"p{n}", heals=True, scheduled_for=None) for n in range(8)))
         ids = [run_id for run_id in begun if run_id is not None]
         assert len(ids) == 1
@@ -67,7 +68,7 @@ def test_one_run_at_a_time_whoever_asks(database_url: str, owner_url: str) -> No
 
 
 def test_a_run_whose_process_has_gone_makes_room_and_cannot_come_back(database_url: str, owner_url: str) -> None:
-    async def work(books: RunBooks, pool: Pool) -> None:
+    async def work(books: RunBooks, pool: Database) -> None:
         first = await books.begin("dead", heals=True, scheduled_for=None)
         with psycopg.connect(owner_url, autocommit=True) as owner:
             owner.execute("update provider.reconciliation_runs set lease_until = now()")
@@ -88,7 +89,7 @@ def test_a_run_that_was_overtaken_stops_and_says_so(database_url: str, owner_url
 
     async def overtaken() -> int:
         settings = settings_for(database_url, wallet.url)
-        async with create_pool(settings) as pool:
+        async with database_for(settings) as pool:
             run_id = await RunBooks(pool).begin("slow", heals=True, scheduled_for=None)
             assert run_id is not None
             progress = Progress(run_id, lost=True)

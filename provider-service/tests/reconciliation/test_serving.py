@@ -8,13 +8,13 @@ import datetime as dt
 import psycopg
 import pytest
 
-from provider.db import Pool
 from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.run import Progress
 from provider.reconciliation.serving import PAUSE_SECONDS, TRIES_MAX, Nightly, last_due
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.reconciling import play, with_books
 from provider_testing.service import rows, serving, until
+from shared_service.postgres.database import Database
 
 AT = dt.time(3, 30)
 
@@ -56,7 +56,7 @@ class Night:
 def test_the_nightly_run_is_done_once_by_any_number_of_processes_and_caught_up_when_missed(
     database_url: str, owner_url: str
 ) -> None:
-    async def work(books: RunBooks, pool: Pool) -> None:
+    async def work(books: RunBooks, pool: Database) -> None:
         night = Night(books, processes=6)
         with psycopg.connect(owner_url, autocommit=True) as owner:  # whatever time of day it is in truth
             owner.execute("update provider.reconciliation_schedule set installed_at = %s", (night.now,))
@@ -78,7 +78,7 @@ def test_the_nightly_run_is_done_once_by_any_number_of_processes_and_caught_up_w
 def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_for_ever(
     database_url: str, owner_url: str
 ) -> None:
-    async def work(books: RunBooks, pool: Pool) -> None:
+    async def work(books: RunBooks, pool: Database) -> None:
         night = Night(books, processes=2)
         night.now, night.exit = night.now + dt.timedelta(days=1), "wallet_away"
         await night.steps()
@@ -95,7 +95,7 @@ def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_for_ev
 
 
 def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(database_url: str) -> None:
-    async def work(books: RunBooks, pool: Pool) -> None:
+    async def work(books: RunBooks, pool: Database) -> None:
         stopped = list[bool]()
 
         async def run_until_stopped(progress: Progress) -> int:
@@ -113,7 +113,7 @@ def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(database_url
 
 
 def test_a_night_that_is_switched_off_never_runs(database_url: str) -> None:
-    async def work(books: RunBooks, pool: Pool) -> None:
+    async def work(books: RunBooks, pool: Database) -> None:
         night = Night(books, processes=1, at=None)
         night.now += dt.timedelta(days=5)
         await night.steps()

@@ -6,8 +6,8 @@ import asyncio
 
 import psycopg
 
-from provider.db import create_pool
 from provider.sessions.serving import stop_stale_sessions
+from provider.sql.schema import database_for
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.service import fresh_launch, rows, serving, settings_for
 from provider_testing.wallet_faults import cut
@@ -30,7 +30,7 @@ def test_a_session_that_nobody_plays_in_is_stopped_and_one_that_owes_is_not(
                     (ids[:3],),
                 )
                 owner.execute("update provider.rounds set created_at = now() - interval '25 hours'")
-        async with create_pool(settings_for(database_url, wallet.url)) as pool:
+        async with database_for(settings_for(database_url, wallet.url)) as pool:
             assert await stop_stale_sessions(pool) is False
             return ids
 

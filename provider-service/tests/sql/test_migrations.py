@@ -13,12 +13,12 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from local_stack.testing import PostgresServer, create_database, drop_database
-from provider.db import session
 from provider.migrate import MigrationRefused, migrate
 from provider.sql import files
 from provider.sql.files import function_files
-from provider.sql.versions import expected_version
-from provider_testing.service import rows
+from provider.sql.schema import SCHEMA, database_for
+from provider_testing.service import rows, settings_for
+from shared_service.postgres import sessions
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def test_the_expected_version_is_alembics_head() -> None:
     config = Config()
     config.set_main_option("script_location", str(files.MIGRATIONS_DIR))
     config.set_main_option("path_separator", "os")
-    assert ScriptDirectory.from_config(config).get_current_head() == expected_version()
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA.newest_revision()
 
 
 def test_a_second_migration_finds_nothing_to_do(empty_url: str) -> None:
     first = migrate(empty_url)
-    assert f"migrated nothing to {expected_version()}" in first
+    assert f"migrated nothing to {SCHEMA.newest_revision()}" in first
     assert migrate(empty_url) == []
 
 
@@ -108,18 +108,19 @@ def test_a_login_without_rights_is_told_what_an_administrator_has_to_do(
 
 @pytest.fixture
 def app(database_url: str) -> Iterator[psycopg.Connection]:
-    """A connection as the service has it."""
-    with psycopg.connect(database_url, **session(database_url), autocommit=True) as connection:
+    """A connection in the role that serves."""
+    session = sessions.arguments(database_url, role=SCHEMA.app_role, application_name="test")
+    with psycopg.connect(database_url, **session, autocommit=True) as connection:
         yield connection
 
 
 @pytest.mark.usefixtures("own_patience")
-def test_the_service_connects_as_its_application_role_with_bounds(app: psycopg.Connection) -> None:
-    shown = [
-        app.execute(sql.SQL("show {}").format(sql.Identifier(name))).fetchone()
-        for name in ("role", "statement_timeout", "lock_timeout", "search_path")
-    ]
-    assert shown == [("provider_app",), ("3s",), ("2s",), ("pg_catalog,pg_temp",)]
+@pytest.mark.anyio
+async def test_the_service_connects_as_its_application_role_with_bounds(database_url: str) -> None:
+    async with database_for(settings_for(database_url, "http://unused")) as database:
+        names = ("role", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "search_path")
+        shown = [(await database.call("select current_setting(%s)", [name]))[0][0] for name in names]
+    assert shown == ["provider_app", "3s", "2s", "3s", "pg_catalog,pg_temp"]
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ from typing import Final
 
 import psycopg
 
-from casino.db import APP_ROLE
 from casino.settings import Settings
+from casino.sql.schema import SCHEMA
 from casino.wallet.queries import RESTORE_UNFINISHED
 from shared_service.postgres import sessions as postgres_session
 
-OWNER_ROLE: Final = "casino_owner"
 CONNECT_TIMEOUT_SECONDS: Final = 5
 LOCK_TIMEOUT_SECONDS: Final = 60
 MOVE_FEED_AHEAD: Final = """
@@ -34,7 +33,7 @@ def move_feeds_ahead(owner_url: str) -> Iterator[str]:
     try:
         with postgres_session.connect(
             owner_url,
-            role=OWNER_ROLE,
+            role=SCHEMA.owner_role,
             application_name="casino-after-restore",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             migrated=True,
@@ -56,7 +55,7 @@ def why_not_to_start(settings: Settings) -> str | None:
     try:
         with postgres_session.connect(
             settings.database_url,
-            role=APP_ROLE,
+            role=SCHEMA.app_role,
             application_name="casino-start",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             statement_timeout=settings.statement_timeout_ms,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from casino.audit.unsigned import UNSIGNED_CHECK_SECONDS, UnsignedTransactions
-from casino.db import Database
 from casino.settings import Settings
+from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
 
 

@@ -12,8 +12,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from casino.db import APP_ROLE
-from casino.sql.revisions import expected_revision
+from casino.sql.schema import SCHEMA
 from shared_service.postgres import sessions as postgres_session
 
 APPLICATION_NAME: Final = "casino-audit"
@@ -33,7 +32,7 @@ def books_at_one_moment(url: str) -> Iterator[Books]:
     try:
         connection: Books = postgres_session.connect(
             url,
-            role=APP_ROLE,
+            role=SCHEMA.app_role,
             application_name=APPLICATION_NAME,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             migrated=True,
@@ -61,5 +60,5 @@ def _require_schema(connection: Books) -> None:
     except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
         row = None
     # A newer schema brings its own functions, which check; they serve this release too.
-    if row is None or row["version_num"] < expected_revision():
-        raise CannotRead(f"the schema is not at revision {expected_revision()}: run casino migrate")
+    if row is None or row["version_num"] < SCHEMA.newest_revision():
+        raise CannotRead(f"the schema is not at revision {SCHEMA.newest_revision()}: run casino migrate")

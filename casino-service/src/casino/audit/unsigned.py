@@ -10,8 +10,8 @@ from typing import Final
 
 import structlog
 
-from casino.db import Database
 from casino.wallet import queries
+from shared_service.postgres.database import Database
 
 log = structlog.get_logger()
 

@@ -10,10 +10,10 @@ import msgspec
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from casino.db import Database
 from casino.errors import Refused
 from casino.wallet import queries
 from shared_service.http import decoding
+from shared_service.postgres.database import Database
 
 PAGE_DEFAULT: Final = 100
 PAGE_MAX: Final = 1000

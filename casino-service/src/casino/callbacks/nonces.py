@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import psycopg
 import structlog
 
-from casino.db import Database, OutcomeUnknown, Overloaded
-from casino.wallet.group_commit import GroupCommit, KeyBusy
+from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
+from shared_service.postgres.group_commit import GroupCommit, KeyBusy
 from shared_signing.nonces import NonceStoreOverloaded
 
 log = structlog.get_logger()

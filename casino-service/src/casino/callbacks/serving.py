@@ -15,14 +15,14 @@ from starlette.types import Receive, Scope, Send
 from casino.callbacks import messages
 from casino.callbacks.feed import Feed
 from casino.callbacks.nonces import DatabaseNonceStore
-from casino.db import Database
 from casino.settings import Settings
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
-from casino.wallet.group_commit import GroupCommit
 from casino.wallet.serving import WalletQueues
 from shared_service.http import decoding
 from shared_service.http.exchange import deadline, read_body, request_id, send_answer
 from shared_service.http.routing import SIGNED, Route, route
+from shared_service.postgres.database import Database
+from shared_service.postgres.group_commit import GroupCommit
 from shared_service.run.loops import BackgroundLoop
 
 SIGNATURE_HEADER: Final = "x-casino-signature"

@@ -12,9 +12,10 @@ import click
 import psycopg
 
 from casino.client.access_token import CLOCK_TOLERANCE_SECONDS
-from casino.key_commands import OWNER_ROLE, connected
 from casino.settings import SettingsError, command_settings
+from casino.sql.schema import SCHEMA
 from shared_service.postgres import sessions as postgres_session
+from shared_service.run.command_line import connected
 
 # One statement, so that neither happens alone. Whole seconds, as the times of tokens.
 REVOKE: Final = """
@@ -50,7 +51,7 @@ def revoke_tokens_command(player_id: str) -> None:
     url = settings.owner_database_url or settings.database_url
     if url is None:
         raise click.ClickException("CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
-    with connected(url, OWNER_ROLE) as connection:
+    with connected(url, service=SCHEMA.name, role=SCHEMA.owner_role) as connection:
         try:
             row = connection.execute(REVOKE, {"tenant": settings.tenant_id, "player": player_id}).fetchone()
         except psycopg.Error as error:

@@ -14,10 +14,10 @@ import structlog
 from casino.client import queries
 from casino.client.access_token import AccessToken
 from casino.client.fingerprint import fingerprint
-from casino.db import Database
 from casino.errors import Refused
 from casino.settings import Settings
 from casino.wallet.session_token import token_hash
+from shared_service.postgres.database import Database
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from casino.migrate import OWNER_ROLE
+from casino.sql.schema import SCHEMA
 from shared_service.postgres import sessions as postgres_session
 
 TENANT: Final = ("JAQPOT", "Jaqpot Casino")
@@ -20,7 +20,7 @@ def seed_demo(owner_url: str) -> None:
     """Load the demo data as the schema's owner; doing it again changes nothing."""
     with (
         postgres_session.connect(
-            owner_url, role=OWNER_ROLE, application_name="casino-seed-demo", migrated=True
+            owner_url, role=SCHEMA.owner_role, application_name="casino-seed-demo", migrated=True
         ) as connection,
         connection.transaction(),
     ):

@@ -7,9 +7,9 @@ from typing import Final
 
 import psycopg
 
-from casino.db import Database, OutcomeUnknown, Overloaded
 from casino.settings import Settings
 from casino.wallet.queries import RESTORE_UNFINISHED
+from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
 
 MIGRATED_TO: Final = "select version_num from casino.alembic_version"
 FIND_TENANT: Final = """

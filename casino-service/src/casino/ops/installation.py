@@ -15,9 +15,10 @@ import click
 import psycopg
 from psycopg.rows import dict_row
 
-from casino.key_commands import OWNER_ROLE, connected
 from casino.money import AMOUNT_MAX_MINOR
 from casino.settings import CommandSettings, SettingsError, command_settings
+from casino.sql.schema import SCHEMA
+from shared_service.run.command_line import connected
 from shared_service.settings.values import Unfit, checked_identifier, checked_whole
 
 LEDGER_MAX: Final = 32767
@@ -189,7 +190,7 @@ def _owners_transaction(settings: CommandSettings) -> Iterator[Connection]:
     if url is None:
         raise click.ClickException("CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
     try:
-        with connected(url, OWNER_ROLE) as connection, connection.transaction():
+        with connected(url, service=SCHEMA.name, role=SCHEMA.owner_role) as connection, connection.transaction():
             connection.row_factory = dict_row
             yield connection
     except psycopg.errors.ForeignKeyViolation:

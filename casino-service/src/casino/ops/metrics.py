@@ -33,9 +33,9 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from casino.db import Database
 from casino.wallet.commands import WalletCommand, WalletOutcome
 from shared_service.http.routing import ELSEWHERE, Route
+from shared_service.postgres.database import Database
 
 C = TypeVar("C")
 R = TypeVar("R")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from casino.db import Database
 from casino.ops.health import find_missing
 from casino.ops.metrics import FLUSH_SECONDS, Metrics
 from casino.settings import Settings
-from casino.sql.revisions import expected_revision
+from casino.sql.schema import SCHEMA
 from shared_service.http.routing import Route
+from shared_service.postgres.database import Database
 from shared_service.run.health import Readiness
 from shared_service.run.loops import BackgroundLoop
 from shared_service.run.scrape import Scrape
@@ -17,7 +17,7 @@ from shared_service.run.scrape import Scrape
 
 def readiness_of(settings: Settings, database: Database) -> Readiness:
     """Readiness, looked up through a pool that no request uses."""
-    return Readiness(partial(find_missing, database, expected_revision(), settings), demo=settings.demo)
+    return Readiness(partial(find_missing, database, SCHEMA.newest_revision(), settings), demo=settings.demo)
 
 
 def routes(readiness: Readiness, metrics: Metrics) -> list[Route]:

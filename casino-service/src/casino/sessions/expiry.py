@@ -11,8 +11,8 @@ from typing import Final
 
 import structlog
 
-from casino.db import Database
 from casino.sessions import queries
+from shared_service.postgres.database import Database
 
 log = structlog.get_logger()
 

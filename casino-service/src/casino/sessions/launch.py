@@ -11,12 +11,12 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import structlog
 
 from casino.client.fingerprint import fingerprint
-from casino.db import Database
 from casino.errors import Refused
 from casino.sessions import queries
 from casino.sessions.provider_client import ProviderClient, ProviderUnreachable
 from casino.wallet.session_token import new_token, token_hash
 from shared_service.http import decoding
+from shared_service.postgres.database import Database
 
 log = structlog.get_logger()
 

@@ -17,7 +17,6 @@ from casino.client.address import client_address
 from casino.client.fingerprint import traits_of
 from casino.client.guard import PLAYER
 from casino.client.limits import ClientLimits
-from casino.db import Database
 from casino.errors import Refused
 from casino.sessions.expiry import EXPIRY_CHECK_SECONDS, ExpiredSessions
 from casino.sessions.launch import EnteredSession, GameSession, Launcher, LaunchRequest, launch_url
@@ -26,6 +25,7 @@ from casino.settings import Settings
 from shared_service.http import decoding
 from shared_service.http.exchange import read_body, request_id
 from shared_service.http.routing import Route, Share, route
+from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
 from shared_signing.keys import KeyRing
 

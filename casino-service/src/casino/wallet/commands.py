@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from casino.db import Database
 from casino.wallet import queries
+from shared_service.postgres.database import Database
 
 Kind = Literal["debit", "credit", "rollback"]
 

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from casino.db import Database
 from casino.settings import Settings
 from casino.wallet.commands import Balance, BalanceRequest, Ledger, WalletCommand, WalletOutcome
-from casino.wallet.group_commit import GroupCommit
+from shared_service.postgres.database import Database
+from shared_service.postgres.group_commit import GroupCommit
 
 C = TypeVar("C")
 R = TypeVar("R")

@@ -8,18 +8,16 @@ import json
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 import psycopg
 
-from provider.db import APP_ROLE
 from provider.settings import Settings, SettingsRefused
+from provider.sql.schema import SCHEMA, database_for
 from shared_service.postgres import sessions as postgres_session
+from shared_service.postgres.database import DATABASE_AWAY, Database
 from shared_service.run.log import configure_logging
-
-if TYPE_CHECKING:
-    from provider.db import Pool
 
 COULD_NOT_FINISH: Final = 2
 AWAY: Final = "these books' database does not answer"
@@ -70,14 +68,13 @@ def transaction(transaction_id: str, as_json: bool) -> None:
 
 
 async def _reconcile(settings: Settings, watcher: Any, *, heals: bool) -> dict[str, Any]:
-    from provider.db import DATABASE_AWAY, create_pool  # noqa: PLC0415 -- refusals of the environment come before heavy imports
-    from provider.reconciliation.queries import RunBooks  # noqa: PLC0415
+    from provider.reconciliation.queries import RunBooks  # noqa: PLC0415 -- refusals of the environment come before heavy imports
     from provider.reconciliation.report import report_of, unfinished  # noqa: PLC0415
     from provider.reconciliation.run import Progress  # noqa: PLC0415
     from provider.reconciliation.serving import reconcile_without_server, this_process  # noqa: PLC0415
 
     try:
-        async with create_pool(settings) as pool:
+        async with database_for(settings) as pool:
             books = RunBooks(pool)
             run_id = await books.begin(this_process(), heals=heals, scheduled_for=None)
             if run_id is None:
@@ -125,11 +122,9 @@ def _lines(members: dict[str, Any], depth: int) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def _books(settings: Settings) -> AsyncIterator["Pool"]:
-    from provider.db import DATABASE_AWAY, create_pool  # noqa: PLC0415 -- as above
-
+async def _books(settings: Settings) -> AsyncIterator[Database]:
     try:
-        async with create_pool(settings) as pool:
+        async with database_for(settings) as pool:
             yield pool
     except DATABASE_AWAY:
         raise _CouldNotLook(_away(settings)) from None
@@ -138,7 +133,7 @@ async def _books(settings: Settings) -> AsyncIterator["Pool"]:
 
 
 def _away(settings: Settings) -> str:
-    why = postgres_session.why_away_now(settings.database_url, role=APP_ROLE, application_name="provider-books")
+    why = postgres_session.why_away_now(settings.database_url, role=SCHEMA.app_role, application_name="provider-books")
     return f"{AWAY}: {why or 'it broke off and is back, run it again'}"
 
 
@@ -154,7 +149,7 @@ def _settings() -> Settings:
     except SettingsRefused as error:
         raise _CouldNotLook(f"the settings are refused:\n{error}") from None
     why = postgres_session.why_unfit(
-        settings.database_url, role=APP_ROLE, application_name="provider-books", migrated=True
+        settings.database_url, role=SCHEMA.app_role, application_name="provider-books", migrated=True
     )
     if why is not None:
         raise _CouldNotLook(why)

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from provider.db import Pool
 from provider.reconciliation.transactions import own_id
+from shared_service.postgres.database import Database
 
 RELATED_MAX: Final = 100
 HEADS_PAGE_ROWS: Final = 500
@@ -48,7 +48,7 @@ _HEADS: Final = """
 """
 
 
-async def life_of(pool: Pool, text: str) -> dict[str, Any] | None:
+async def life_of(pool: Database, text: str) -> dict[str, Any] | None:
     """Everything known of this id, ready for JSON; None for an id that these books do not know."""
     transaction_id = own_id(text.strip().lower())
     found = await _rows(pool, _BY_ID, transaction_id) if transaction_id is not None else []
@@ -68,7 +68,7 @@ async def life_of(pool: Pool, text: str) -> dict[str, Any] | None:
     return life
 
 
-async def newest_heads(pool: Pool) -> AsyncIterator[dict[str, Any]]:
+async def newest_heads(pool: Database) -> AsyncIterator[dict[str, Any]]:
     """For each player the newest head that a signed answer carried, as `casino check-ledger --heads` reads it."""
     async with pool.connection() as connection, connection.transaction():
         await connection.execute(f"set local statement_timeout = {HEADS_READING_MS}")
@@ -85,19 +85,19 @@ async def newest_heads(pool: Pool) -> AsyncIterator[dict[str, Any]]:
                 }
 
 
-async def _rollback(pool: Pool, row: dict[str, Any]) -> dict[str, Any] | None:
+async def _rollback(pool: Database, row: dict[str, Any]) -> dict[str, Any] | None:
     if row["kind"] != "debit":
         return None
     found = await _rows(pool, _BY_ID, row["rollback_transaction_id"])
     return await _with_attempts(pool, found[0]) if found else None
 
 
-async def _with_attempts(pool: Pool, row: dict[str, Any]) -> dict[str, Any]:
+async def _with_attempts(pool: Database, row: dict[str, Any]) -> dict[str, Any]:
     told = {"transactionId": str(row["transaction_id"])} | _story(row)
     return told | {"attempts": await _attempts(pool, row["transaction_id"])}
 
 
-async def _attempts(pool: Pool, transaction_id: UUID) -> list[dict[str, Any]]:
+async def _attempts(pool: Database, transaction_id: UUID) -> list[dict[str, Any]]:
     rows = await _rows(pool, _ATTEMPTS, transaction_id)
     return [{_camel(name): _plain(value) for name, value in row.items()} for row in rows]
 
@@ -160,6 +160,6 @@ def _camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-async def _rows(pool: Pool, statement: str, *values: Any) -> list[dict[str, Any]]:
+async def _rows(pool: Database, statement: str, *values: Any) -> list[dict[str, Any]]:
     async with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
         return await (await cursor.execute(statement, values)).fetchall()

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 import psycopg
 import structlog
-from psycopg_pool import PoolTimeout, TooManyRequests
 
-from provider.db import Pool
+from shared_service.postgres.database import Database, Overloaded
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +62,7 @@ class Reconciled:
 class BacklogReader:
     """The latest numbers; None where there are none."""
 
-    def __init__(self, pool: Pool, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pool: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
         self._monotonic = monotonic
         self._read_at: float | None = None
@@ -84,7 +83,7 @@ class BacklogReader:
         try:
             async with asyncio.timeout(READ_SECONDS_MAX), self._pool.connection() as connection:
                 return await (await connection.execute(statement)).fetchall()
-        except (psycopg.Error, PoolTimeout, TooManyRequests, TimeoutError) as error:
+        except (psycopg.Error, Overloaded, TimeoutError) as error:
             log.warning("backlog_not_read", error=type(error).__name__)
             return None
 

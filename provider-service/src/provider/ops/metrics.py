@@ -21,7 +21,6 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from provider.db import Pool
 from provider.errors import ERRORS
 from provider.ops.backlog import BacklogReader
 from provider.wallet_client.actions import ACTIONS
@@ -30,6 +29,7 @@ from provider.wallet_client.messages import WalletCall
 from provider.wallet_client.outcomes import BAD_RESPONSE, REJECTED, UNREACHABLE, Accepted, Called, Refused
 from shared_service.http.exchange import OK
 from shared_service.http.routing import Route
+from shared_service.postgres.database import Database
 
 REQUEST_BOUNDS_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 CALL_BOUNDS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -153,20 +153,18 @@ class Metrics:
         self._skew.set(skew_seconds)
 
     def scrape_of(
-        self, backlog_reader: BacklogReader, pools: Mapping[str, Pool], *, health: Callable[[], HealthReport]
+        self, backlog_reader: BacklogReader, pools: Mapping[str, Database], *, health: Callable[[], HealthReport]
     ) -> Callable[[], Awaitable[bytes]]:
         """What makes the page of a scrape: all that was counted, and the present state of books, pools and wallet."""
         moment = _Moment(backlog_reader, health)
         self._registry.register(moment)
-        states = {"open": "pool_size", "idle": "pool_available", "waited_for": "requests_waiting"}
 
         async def make_page() -> bytes:
             await backlog_reader.refresh()
             moment.take()
             for pool, members in pools.items():
-                now = members.get_stats()
-                for state, name in states.items():
-                    self._connections.labels(pool, state).set(now.get(name, 0))
+                for state, count in members.connections().items():
+                    self._connections.labels(pool, state).set(count)
             return await asyncio.to_thread(generate_latest, self._registry)
 
         return make_page

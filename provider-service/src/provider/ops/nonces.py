@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from provider.db import DATABASE_AWAY, Pool
+from shared_service.postgres.database import DATABASE_AWAY, Database
 from shared_signing.nonces import NonceStoreOverloaded
 from shared_signing.signer import CORRECTION_MAX_SECONDS
 
@@ -38,7 +38,7 @@ _PRUNE: Final = f"""
 class PostgresNonceStore:
     """A `NonceStore` in the provider's own schema."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Database) -> None:
         self._pool = pool
 
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:

@@ -13,13 +13,13 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from provider.db import DATABASE_AWAY, Pool
 from provider.ops.nonces import CLOCK_OFF_MAX_SECONDS, PostgresNonceStore
 from provider.settings import Settings
-from provider.sql.versions import expected_version
+from provider.sql.schema import SCHEMA
 from provider.wallet_client.health import STEP_SECONDS, HealthReport, Status, WalletHealth
 from provider.wire import json_answer
 from shared_service.http.routing import OPS, Route, route
+from shared_service.postgres.database import DATABASE_AWAY, Database
 from shared_service.run import health
 from shared_service.run.loops import BackgroundLoop
 from shared_service.run.scrape import Scrape
@@ -27,9 +27,9 @@ from shared_service.run.scrape import Scrape
 _LOOK: Final = "select version_num, extract(epoch from provider.clock())::float8 from provider.alembic_version"
 
 
-def readiness_of(settings: Settings, pool: Pool) -> health.Readiness:
+def readiness_of(settings: Settings, pool: Database) -> health.Readiness:
     """Readiness, looked up through a pool that no request uses."""
-    return health.Readiness(partial(find_missing, pool, expected_version()), demo=settings.demo)
+    return health.Readiness(partial(find_missing, pool, SCHEMA.newest_revision()), demo=settings.demo)
 
 
 def routes(readiness: health.Readiness, wallet: Callable[[], HealthReport], scrape: Scrape) -> list[Route]:
@@ -57,7 +57,7 @@ def loops(
     ]
 
 
-async def find_missing(pool: Pool, expected_version: str) -> str | None:
+async def find_missing(pool: Database, expected_version: str) -> str | None:
     """`database`, `migrations` or `clock`; None when nothing is missing."""
     try:
         async with pool.connection() as connection:

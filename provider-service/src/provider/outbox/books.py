@@ -14,10 +14,10 @@ import msgspec
 from psycopg.rows import class_row
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from provider.db import DATABASE_AWAY, Pool
 from provider.outbox.backoff import Backoff
 from provider.outbox.calls import PROBE, DueCall, MoneyCall, rollback_id_of
 from provider.wallet_client.outcomes import Accepted, Attempt, Called, Outcome, Refused, Unknown
+from shared_service.postgres.database import DATABASE_AWAY, Database
 
 ATTEMPTS_KEPT_MAX: Final = 100
 """Attempts kept for one transaction: a wallet that is away for a week must not fill a disk."""
@@ -76,7 +76,7 @@ class Recorded:
 class Books:
     """The provider's side of the money."""
 
-    def __init__(self, pool: Pool, *, lease_seconds: float, backoff: Backoff) -> None:
+    def __init__(self, pool: Database, *, lease_seconds: float, backoff: Backoff) -> None:
         self._pool = pool
         self._lease_seconds = lease_seconds
         self._backoff = backoff

@@ -11,12 +11,12 @@ from uuid import UUID
 
 import structlog
 
-from provider.db import Pool
 from provider.outbox.books import Books, Recorded
 from provider.outbox.calls import MoneyCall
 from provider.sessions.queries import stop_session
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.outcomes import Accepted, Called, Outcome, Refused, Unknown
+from shared_service.postgres.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class Delivered:
 class Courier:
     """Sends money calls for games and for the outbox alike. `nudge` wakes the outbox when a rollback is due."""
 
-    def __init__(self, pool: Pool, books: Books, wallet: WalletClient, *, nudge: Callable[[], None]) -> None:
+    def __init__(self, pool: Database, books: Books, wallet: WalletClient, *, nudge: Callable[[], None]) -> None:
         self._pool = pool
         self._books = books
         self._wallet = wallet

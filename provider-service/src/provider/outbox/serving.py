@@ -8,16 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from provider.db import Pool, create_pool
-from provider.key_watch import KeyWatch
 from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books
 from provider.outbox.courier import Courier
 from provider.outbox.recovery import Outbox
-from provider.sessions.sealing import Sealer, sealer_for
+from provider.sessions.sealing import Sealer, key_watch_for, sealer_for
 from provider.settings import Settings
-from provider.wallet_client.client import WalletClient
-from provider.wallet_client.transport import http_client_for
+from provider.sql.schema import database_for
+from provider.wallet_client.client import WalletClient, http_client_for
+from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
 
 RECOVERY_POOL_MAX: Final = 2
@@ -25,7 +24,7 @@ RECOVERY_POOL_MAX: Final = 2
 
 
 def books_and_courier(
-    settings: Settings, pool: Pool, wallet: WalletClient, *, nudge: Callable[[], None]
+    settings: Settings, pool: Database, wallet: WalletClient, *, nudge: Callable[[], None]
 ) -> tuple[Books, Courier]:
     """The records of money calls, and what sends them."""
     books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
@@ -33,7 +32,12 @@ def books_and_courier(
 
 
 def courier_and_outbox(
-    settings: Settings, pool: Pool, wallet: WalletClient, sealer: Sealer, *, nudge: Callable[[], None] = lambda: None
+    settings: Settings,
+    pool: Database,
+    wallet: WalletClient,
+    sealer: Sealer,
+    *,
+    nudge: Callable[[], None] = lambda: None,
 ) -> tuple[Courier, Outbox]:
     """What finishes old calls. A caller that takes step after step until nothing is due needs no `nudge`."""
     books, courier = books_and_courier(settings, pool, wallet, nudge=nudge)
@@ -51,7 +55,7 @@ class MoneyCalls:
 
 
 def money_calls(
-    settings: Settings, pool: Pool, recovery_pool: Pool, wallet: WalletClient, sealer: Sealer
+    settings: Settings, pool: Database, recovery_pool: Database, wallet: WalletClient, sealer: Sealer
 ) -> MoneyCalls:
     """Money calls of a serving process. The outbox uses `recovery_pool`, everything else `pool`."""
     due = asyncio.Event()
@@ -75,8 +79,8 @@ async def recover(settings: Settings) -> int:
     """Finish what is due without a server; returns how many transactions are still open."""
     http = http_client_for(settings)
     sealer = sealer_for(settings)
-    key_watch = KeyWatch(settings, sealer)
-    wallet = WalletClient(http, key_watch.keys.casino, call_seconds=settings.call_seconds)
-    async with create_pool(settings) as pool, http, key_watch.running():
+    key_watch = key_watch_for(settings, sealer)
+    wallet = WalletClient(http, key_watch.keys.ring("casino"), call_seconds=settings.call_seconds)
+    async with database_for(settings) as pool, http, key_watch.running():
         _, outbox = courier_and_outbox(settings, pool, wallet, sealer)
         return await outbox.run_until_idle(timeout_seconds=settings.lease_seconds)

@@ -15,8 +15,8 @@ from provider.reconciliation.transactions import Odd, Theirs, Unreadable, read_t
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.judging import server_time
 from provider.wallet_client.messages import BadAnswer, read_error
-from provider.wallet_client.transport import AnswerRefused
 from provider.wire import MalformedJson, read_object
+from shared_service.run.transport import AnswerRefused
 from shared_signing.httpx_auth import EXTENSION_NAME
 
 PAGE_ROWS: Final = 1000

@@ -12,12 +12,12 @@ from uuid import UUID
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from provider.db import Pool
 from provider.outbox.books import acceptance_values
 from provider.outbox.calls import DueCall
 from provider.reconciliation.compare import proposal
 from provider.reconciliation.transactions import Ours, Theirs, Unreadable
 from provider.wallet_client.outcomes import Accepted
+from shared_service.postgres.database import Database
 
 LEASE_SECONDS: Final = 60.0
 
@@ -128,7 +128,7 @@ class Run:
 class RunBooks:
     """Reads and writes runs, differences and what a comparison needs."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Database) -> None:
         self._pool = pool
 
     async def begin(

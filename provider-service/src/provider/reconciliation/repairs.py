@@ -11,7 +11,6 @@ from uuid import UUID
 
 import structlog
 
-from provider.db import Pool
 from provider.outbox.books import NotRecorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
 from provider.outbox.courier import Courier
@@ -26,6 +25,7 @@ from provider.sessions.sealing import SealBroken, Sealer
 from provider.wallet_client.messages import WalletSession
 from provider.wallet_client.outcomes import Accepted
 from shared_service.http.exchange import fresh_request_id
+from shared_service.postgres.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Healer:
     """Repairs the differences of a run and writes payouts and rollbacks down that the wallet holds already."""
 
     def __init__(
-        self, pool: Pool, books: RunBooks, feed: Feed, *, courier: Courier, outbox: Outbox, sealer: Sealer
+        self, pool: Database, books: RunBooks, feed: Feed, *, courier: Courier, outbox: Outbox, sealer: Sealer
     ) -> None:
         self._pool = pool
         self._books = books

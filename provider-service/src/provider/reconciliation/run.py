@@ -14,13 +14,13 @@ from uuid import UUID
 
 import structlog
 
-from provider.db import DATABASE_AWAY
 from provider.reconciliation import compare
 from provider.reconciliation.examine import Examined, Examiner
 from provider.reconciliation.feed import Feed, FeedRefused, Page, WalletAway
 from provider.reconciliation.queries import LEASE_SECONDS, RunBooks
 from provider.reconciliation.repairs import Healer
 from provider.reconciliation.transactions import Ours, Theirs, Unreadable, own_id
+from shared_service.postgres.database import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 

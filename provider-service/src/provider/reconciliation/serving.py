@@ -13,19 +13,18 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
-from provider.db import Pool
-from provider.key_watch import KeyWatch
 from provider.outbox.serving import courier_and_outbox
 from provider.reconciliation.feed import PAGE_MAX_BYTES, Feed
 from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.repairs import Healer
 from provider.reconciliation.run import Progress, Reconciliation
-from provider.sessions.sealing import Sealer, sealer_for
+from provider.sessions.sealing import Sealer, key_watch_for, sealer_for
 from provider.settings import Settings
-from provider.wallet_client.client import WalletClient
-from provider.wallet_client.transport import ANSWER_MAX_BYTES, http_client_for
+from provider.wallet_client.client import WalletClient, http_client_for
 from shared_service.http.exchange import fresh_request_id
+from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
+from shared_service.run.transport import ANSWER_MAX_BYTES
 from shared_signing.keys import KeyRing
 
 NIGHTLY_LOOK_SECONDS: Final = 60.0
@@ -79,7 +78,7 @@ class Nightly:
 
 
 def nightly_reconciliation(
-    settings: Settings, pool: Pool, *, key_ring: KeyRing, sealer: Sealer, clock: Callable[[], float]
+    settings: Settings, pool: Database, *, key_ring: KeyRing, sealer: Sealer, clock: Callable[[], float]
 ) -> Nightly:
     """The nightly runs of a serving process; they repair what they may."""
     run = partial(reconcile, settings, pool, key_ring=key_ring, sealer=sealer, heals=True, clock=clock)
@@ -103,7 +102,7 @@ def this_process() -> str:
 
 async def reconcile(
     settings: Settings,
-    pool: Pool,
+    pool: Database,
     progress: Progress,
     *,
     key_ring: KeyRing,
@@ -123,12 +122,12 @@ async def reconcile(
             return await Reconciliation(books, feed, healer).run(progress)
 
 
-async def reconcile_without_server(settings: Settings, pool: Pool, progress: Progress, *, heals: bool) -> int:
+async def reconcile_without_server(settings: Settings, pool: Database, progress: Progress, *, heals: bool) -> int:
     """Do a run that has begun, with keys that are watched as those of a server are; returns its exit status."""
     sealer = sealer_for(settings)
-    key_watch = KeyWatch(settings, sealer)
+    key_watch = key_watch_for(settings, sealer)
     async with key_watch.running():
-        key_ring = key_watch.keys.casino
+        key_ring = key_watch.keys.ring("casino")
         return await reconcile(settings, pool, progress, key_ring=key_ring, sealer=sealer, heals=heals)
 
 

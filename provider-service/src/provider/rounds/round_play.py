@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import structlog
 
-from provider.db import DATABASE_AWAY
 from provider.outbox.books import Books, NotRecorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
 from provider.outbox.courier import Courier
@@ -22,6 +21,7 @@ from provider.sessions.launch import OpenSession
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.messages import WalletSession, balance_call
 from provider.wallet_client.outcomes import Accepted, Outcome, Refused, Unknown
+from shared_service.postgres.database import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from provider.db import Pool
 from provider.errors import Refused
 from provider.outbox.books import NotRecorded
 from provider.outbox.serving import MoneyCalls
@@ -23,6 +22,7 @@ from provider.wallet_client.client import WalletClient
 from provider.wire import json_answer, read_request
 from shared_service.http.exchange import request_id
 from shared_service.http.routing import SIGNED, Route, Share, route
+from shared_service.postgres.database import Database
 
 NINE_STEPS: Final = "nine_steps"
 MIXED: Final = "mixed"
@@ -53,7 +53,7 @@ def read_wanted(members: Mapping[str, Any]) -> Wanted:
     return Wanted(script, seed)
 
 
-def routes(settings: Settings, pool: Pool, sealer: Sealer, money: MoneyCalls, wallet: WalletClient) -> list[Route]:
+def routes(settings: Settings, pool: Database, sealer: Sealer, money: MoneyCalls, wallet: WalletClient) -> list[Route]:
     """POST /provider/simulate in demo mode; nothing outside it, because a simulated round pays.
 
     At most `rounds_max` rounds run at once. The bound is below the wallet client's connections, so that payouts and

@@ -10,13 +10,13 @@ from typing import Any
 
 import structlog
 
-from provider.db import Pool
 from provider.errors import Refused
 from provider.sessions.catalogue import GAMES
 from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
 from provider.wire import currency
 from shared_service.http.decoding import identifier
+from shared_service.postgres.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ def _require_launchable(casino_code: str, game_code: str, own_casino: str) -> No
         raise Refused("game_not_found")
 
 
-async def launch(pool: Pool, sealer: Sealer, request: LaunchRequest) -> GameSession:
+async def launch(pool: Database, sealer: Sealer, request: LaunchRequest) -> GameSession:
     """The session of this launch: a repeated launch gets the same one, one with other content a mismatch."""
     stored = await launch_session(
         pool,
@@ -89,7 +89,7 @@ async def launch(pool: Pool, sealer: Sealer, request: LaunchRequest) -> GameSess
     return stored
 
 
-async def open_session(pool: Pool, sealer: Sealer, *, own_casino: str, members: dict[str, Any]) -> OpenSession:
+async def open_session(pool: Database, sealer: Sealer, *, own_casino: str, members: dict[str, Any]) -> OpenSession:
     """The session that a body names, if it names it rightly in every field."""
     request_token = identifier(members, "sessionToken")
     text_id = identifier(members, "providerSessionId")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from provider.db import Pool
+from shared_service.postgres.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ _LAUNCH: Final = f"select {_COLUMNS} from provider.launch_session(%s, %s, %s, %s
 _BY_ID: Final = f"select {_COLUMNS} from provider.game_sessions where provider_session_id = %s"  # noqa: S608 - constant
 
 
-async def launch_session(pool: Pool, new: NewSession) -> GameSession:
+async def launch_session(pool: Database, new: NewSession) -> GameSession:
     """The session of this casino session: `new` as stored, or the one that was launched before."""
     values = (
         new.provider_session_id,
@@ -65,13 +65,13 @@ async def launch_session(pool: Pool, new: NewSession) -> GameSession:
     return stored
 
 
-async def session_by_id(pool: Pool, provider_session_id: UUID) -> GameSession | None:
+async def session_by_id(pool: Database, provider_session_id: UUID) -> GameSession | None:
     """The session with this id."""
     async with pool.connection() as connection, connection.cursor(row_factory=class_row(GameSession)) as cursor:
         return await (await cursor.execute(_BY_ID, (provider_session_id,))).fetchone()
 
 
-async def stop_session(pool: Pool, provider_session_id: UUID, code: str) -> None:
+async def stop_session(pool: Database, provider_session_id: UUID, code: str) -> None:
     """No new bet in this session."""
     async with pool.connection() as connection:
         await connection.execute("select provider.stop_session(%s, %s)", (provider_session_id, code))

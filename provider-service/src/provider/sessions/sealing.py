@@ -5,7 +5,7 @@ A running process keeps every secret it has learned: a token must open for as lo
 
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import psycopg
@@ -14,8 +14,10 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from provider.db import DATABASE_AWAY, Pool
 from provider.settings import Settings
+from provider.sql.schema import SCHEMA, database_for
+from shared_service.keys.watch import KeyWatch
+from shared_service.postgres.database import DATABASE_AWAY, Database
 from shared_signing.keys import Key
 
 log = structlog.get_logger(__name__)
@@ -86,13 +88,23 @@ class Sealer:
             raise SealBroken from None
 
 
+def key_watch_for(settings: Settings, sealer: Sealer, *, clock: Callable[[], float] = time.time) -> KeyWatch:
+    """Keeps the rings of both directions up to date, and what `sealer` seals with. Not started."""
+    keys = settings.live_keys()
+
+    def learn(now: float) -> None:
+        sealer.learn(sealing_order(keys.ring("casino").keys, settings.sealing_key, now=now))
+
+    return KeyWatch(keys, database_for(settings, size_max=1), schema=SCHEMA.name, clock=clock, on_change=learn)
+
+
 def _fernet(secret: bytes) -> Fernet:
     # A key of its own for this purpose: the same bytes never both sign and encrypt.
     key = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=PURPOSE).derive(secret)
     return Fernet(base64.urlsafe_b64encode(key))
 
 
-async def alarm_of_broken_seals(pool: Pool, sealer: Sealer) -> None:
+async def alarm_of_broken_seals(pool: Database, sealer: Sealer) -> None:
     """Log an error when a secret is gone that payouts or rollbacks still need; their rows stay due until it is back."""
     try:
         async with pool.connection() as connection:

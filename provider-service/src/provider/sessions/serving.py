@@ -7,13 +7,13 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from provider.db import Pool
 from provider.sessions.catalogue import GAMES
 from provider.sessions.launch import launch, read_launch
 from provider.sessions.sealing import Sealer
 from provider.settings import Settings
 from provider.wire import json_answer, read_request
 from shared_service.http.routing import SIGNED, Route, route
+from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ STALE_LOOK_SECONDS: Final = 300.0
 PAGE_MAX: Final = 500
 
 
-def routes(settings: Settings, pool: Pool, sealer: Sealer) -> list[Route]:
+def routes(settings: Settings, pool: Database, sealer: Sealer) -> list[Route]:
     """POST /provider/launch."""
 
     async def post_launch(request: Request) -> Response:
@@ -46,13 +46,13 @@ def routes(settings: Settings, pool: Pool, sealer: Sealer) -> list[Route]:
     return [route("POST", "/provider/launch", post_launch, access=SIGNED)]
 
 
-def loops(pool: Pool) -> list[BackgroundLoop]:
+def loops(pool: Database) -> list[BackgroundLoop]:
     """The loop that stops stale sessions."""
     step = partial(stop_stale_sessions, pool)
     return [BackgroundLoop("stale_sessions", step, interval_seconds=STALE_LOOK_SECONDS)]
 
 
-async def stop_stale_sessions(pool: Pool) -> bool:
+async def stop_stale_sessions(pool: Database) -> bool:
     """Stop a page of idle sessions that owe nothing; true when there may be more."""
     async with pool.connection() as connection:
         query = "select provider.stop_stale_sessions(%s, %s)"

@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_exponential_jitter
 
+from provider.settings import Settings
 from provider.wallet_client.judging import judge
 from provider.wallet_client.messages import WalletCall, WalletSession
 from provider.wallet_client.outcomes import (
@@ -25,12 +26,12 @@ from provider.wallet_client.outcomes import (
     Refused,
     Unknown,
 )
-from provider.wallet_client.transport import AnswerRefused, NotSent
+from shared_service.run.transport import ANSWER_MAX_BYTES, AnswerRefused, NotSent, create_http_client
 from shared_signing.httpx_auth import EXTENSION_NAME, SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer, clock_correction
 
-__all__ = ["Accepted", "Called", "Refused", "Unknown", "WalletClient"]
+__all__ = ["Accepted", "Called", "Refused", "Unknown", "WalletClient", "http_client_for"]
 
 HEADER_NAME: Final = "x-casino-signature"
 TRIES_MAX: Final = 10
@@ -47,6 +48,17 @@ _HEADERS: Final = (
 
 Watcher = Callable[[WalletCall, Called], None]
 """Is told of every call that ended."""
+
+
+def http_client_for(settings: Settings, *, answer_max_bytes: int = ANSWER_MAX_BYTES) -> httpx.AsyncClient:
+    """The HTTP client for the wallet of these settings. Closing it closes its connections."""
+    return create_http_client(
+        base_url=settings.casino_url,
+        call_seconds=settings.call_seconds,
+        connect_seconds=settings.connect_seconds,
+        answer_max_bytes=answer_max_bytes,
+        ca_file=settings.ca_file,
+    )
 
 
 class WalletClient:

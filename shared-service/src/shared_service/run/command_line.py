@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 import psycopg
 
-from shared_service.postgres.sessions import sentence
+from shared_service.postgres import sessions
+
+CONNECT_TIMEOUT_SECONDS: Final = 5
+LOCK_TIMEOUT_MS: Final = 5_000
 
 
 class Commands(click.Group):
@@ -18,4 +21,22 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except psycopg.Error as error:
-            raise click.ClickException(f"{self.name}: {sentence(error, service=str(self.name))}") from None
+            raise click.ClickException(f"{self.name}: {sessions.sentence(error, service=str(self.name))}") from None
+
+
+def connected(url: str, *, service: str, role: str) -> psycopg.Connection[Any]:
+    """A connection in autocommit for a command that reads or writes a few rows, in a role. Raises ClickException."""
+    try:
+        connection: psycopg.Connection[Any] = sessions.connect(
+            url,
+            role=role,
+            application_name=f"{service}-command",
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            migrated=True,
+            statement_timeout=0,
+            lock_timeout=LOCK_TIMEOUT_MS,
+        )
+    except psycopg.Error as error:
+        said = sessions.sentence(error, service=service)
+        raise click.ClickException(f"{said}; nothing was changed") from None
+    return connection

@@ -17,11 +17,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
+from shared_service.keys.live_keys import KeyFile
+from shared_service.keys.strength import NamedSecret, secret_problems
 from shared_service.settings import values
 from shared_service.settings.values import Network, Unfit
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
-from shared_signing.live_keys import KeyFile
-from shared_signing.strength import NamedSecret, secret_problems
 
 T = TypeVar("T")
 D = TypeVar("D")

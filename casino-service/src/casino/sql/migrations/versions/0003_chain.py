@@ -3,7 +3,7 @@
 from alembic import op
 
 from casino.migrate import run_sql_beside
-from casino.sql.revisions import SQL_FOLDER
+from casino.sql.schema import SCHEMA
 
 revision = "0003"
 down_revision = "0002"
@@ -15,5 +15,5 @@ def upgrade() -> None:
     What was booked before gets its hashes by the one formula, which this revision therefore needs before all others
     functions are applied.
     """
-    op.get_bind().exec_driver_sql((SQL_FOLDER / "functions" / "wallet" / "entry_hash.sql").read_text("utf-8"))
+    op.get_bind().exec_driver_sql((SCHEMA.folder / "functions" / "wallet" / "entry_hash.sql").read_text("utf-8"))
     run_sql_beside(__file__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared_signing.key_report import KeyNotRevoked, key_states, require_revocable, told_after
+from shared_service.keys.report import KeyNotRevoked, key_states, require_revocable, told_after
 from shared_signing.keys import Key
 
 NOW = 1_763_690_000.0
@@ -28,24 +28,28 @@ def test_a_line_holds_an_end_and_never_a_secret() -> None:
 
 def test_an_unknown_id_is_refused_with_the_ids_that_there_are() -> None:
     with pytest.raises(KeyNotRevoked, match=r"no key k9 .*old, main, k2.*Nothing was changed"):
-        require_revocable("k9", key_states("casino", KEYS, set(), now=NOW), confirmed=True)
+        require_revocable("k9", key_states("casino", KEYS, set(), now=NOW), caller="provider", confirmed=True)
 
 
 def test_the_last_live_key_needs_a_confirmation() -> None:
     states = key_states("provider", KEYS, {("provider", "k2")}, now=NOW)
     with pytest.raises(KeyNotRevoked, match=r"last live key.*--yes"):
-        require_revocable("main", states, confirmed=False)
-    require_revocable("main", states, confirmed=True)
-    require_revocable("old", states, confirmed=False)
+        require_revocable("main", states, caller="casino", confirmed=False)
+    require_revocable("main", states, caller="casino", confirmed=True)
+    require_revocable("old", states, caller="casino", confirmed=False)
 
 
 def test_a_person_is_told_what_was_done_and_what_is_left_to_do() -> None:
     revoked = {("casino", "k2")}
     text = "\n".join(
-        told_after("k2", key_states("casino", KEYS, revoked, now=NOW), service="casino", was_revoked=False)
+        told_after(
+            "k2", key_states("casino", KEYS, revoked, now=NOW), service="casino", peer="provider", was_revoked=False
+        )
     )
     assert "key k2, direction casino (provider to casino), is revoked." in text
     assert "main signs" in text
     assert "provider revoke-key k2 --direction casino" in text
     none_left = key_states("casino", KEYS, {("casino", "k2"), ("casino", "main")}, now=NOW)
-    assert "NO LIVE KEY IS LEFT" in told_after("main", none_left, service="provider", was_revoked=True)[1]
+    assert (
+        "NO LIVE KEY IS LEFT" in told_after("main", none_left, service="provider", peer="casino", was_revoked=True)[1]
+    )

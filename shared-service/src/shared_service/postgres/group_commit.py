@@ -1,11 +1,8 @@
-"""Group commit: commands that wait at the same moment are executed together, in one database transaction.
+"""Group commit: items that wait at the same moment are executed together, in one database transaction.
 
-Owns who waits, in which order, and what a failure means for whom. It must never execute two commands of one key at once
-or out of order, never start work after its deadline, and never call a command failed whose outcome it does not know.
-
-No command waits for a timer. A lone one goes at once; under load, what arrives while a batch is on its way forms the
-next one. Another lane opens beside it only for a full batch, or when the one on its way takes long: a slow disk, a
-backend that hangs. Two lanes that were always open would share the same commands out to smaller batches.
+No item waits for a timer. A lone one goes at once; under load, what arrives while a batch is on its way forms the next
+one. Another lane opens beside it only for a full batch, or when the one on its way takes long: a slow disk, a backend
+that hangs. Two lanes that were always open would share the same items out to smaller batches.
 """
 
 from __future__ import annotations
@@ -19,17 +16,17 @@ from typing import Final, Generic, TypeVar
 import structlog
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from casino.db import OutcomeUnknown, Overloaded
+from shared_service.postgres.database import OutcomeUnknown, Overloaded
 
 log = structlog.get_logger()
 
-C = TypeVar("C")
-O = TypeVar("O")  # noqa: E741 - command and outcome
+I = TypeVar("I")  # noqa: E741 - item
+O = TypeVar("O")  # noqa: E741 - outcome
 
 BUSY_RETRY_SECONDS: Final = 0.005
-"""Pause before a command is tried again whose key another process held: about one batch's time."""
+"""Pause before a item is tried again whose key another process held: about one batch's time."""
 BUSY_PATIENCE_SECONDS: Final = 2.0
-"""How long a command waits for a key that another process holds; equals the database's lock time-out."""
+"""How long a item waits for a key that another process holds; equals the database's lock time-out."""
 LANE_PATIENCE_SECONDS: Final = 0.01
 """How long a batch has its lane to itself: longer than one takes on a sound disk."""
 RECONNECT_FIRST_SECONDS: Final = 0.02
@@ -37,33 +34,33 @@ RECONNECT_MOST_SECONDS: Final = 0.5
 
 
 class KeyBusy(Exception):  # noqa: N818 - an outcome, not a defect
-    """Refused before any work: too many commands wait for this key, or another process holds it."""
+    """Refused before any work: too many items wait for this key, or another process holds it."""
 
 
-class _Waiting(Generic[C, O]):
-    __slots__ = ("busy_until", "command", "deadline", "future", "key", "may_be_booked")
+class _Waiting(Generic[I, O]):
+    __slots__ = ("busy_until", "deadline", "future", "item", "key", "may_be_committed")
 
-    def __init__(self, command: C, key: Hashable, deadline: float, future: asyncio.Future[O]) -> None:
-        self.command = command
+    def __init__(self, item: I, key: Hashable, deadline: float, future: asyncio.Future[O]) -> None:
+        self.item = item
         self.key = key
         self.deadline = deadline
         self.future = future
         self.busy_until = 0.0
-        self.may_be_booked = False  # an attempt had an unknown outcome: no later one can say that nothing was done
+        self.may_be_committed = False  # an attempt had an unknown outcome: no later one can say that nothing was done
 
 
-class GroupCommit(Generic[C, O]):
-    """Executes commands in batches of at most one per key.
+class GroupCommit(Generic[I, O]):
+    """Executes items in batches of at most one per key.
 
-    `execute` runs one batch in one database transaction and returns its outcomes in order, None for a command whose
+    `execute` runs one batch in one database transaction and returns its outcomes in order, None for a item whose
     key another process holds. It raises OutcomeUnknown when the transaction may have been committed, Overloaded when
     nothing was started, and anything else when nothing was committed: then the batch is split until the one bad
-    command stands alone.
+    item stands alone.
     """
 
     def __init__(
         self,
-        execute: Callable[[Sequence[C]], Awaitable[Sequence[O | None]]],
+        execute: Callable[[Sequence[I]], Awaitable[Sequence[O | None]]],
         *,
         batch_max: int,
         lanes: int,
@@ -75,8 +72,8 @@ class GroupCommit(Generic[C, O]):
         self._lanes = lanes
         self._queue_max = queue_max
         self._key_queue_max = key_queue_max
-        self._waiting: dict[Hashable, deque[_Waiting[C, O]]] = {}  # a key is in here while it waits or is in flight
-        self._ready: deque[Hashable] = deque()  # keys whose first command may go
+        self._waiting: dict[Hashable, deque[_Waiting[I, O]]] = {}  # a key is in here while it waits or is in flight
+        self._ready: deque[Hashable] = deque()  # keys whose first item may go
         self._size = 0
         self._running: set[asyncio.Task[None]] = set()
         self._slow: set[asyncio.Task[None]] = set()  # of those, the ones that take long
@@ -86,22 +83,22 @@ class GroupCommit(Generic[C, O]):
 
     @property
     def size(self) -> int:
-        """Commands that wait or are in flight."""
+        """Items that wait or are in flight."""
         return self._size
 
-    def submit(self, command: C, *, key: Hashable, deadline: float) -> asyncio.Future[O]:
-        """Queue a command; the future brings its outcome.
+    def submit(self, item: I, *, key: Hashable, deadline: float) -> asyncio.Future[O]:
+        """Queue a item; the future brings its outcome.
 
-        `deadline` is on the monotonic clock: a command that has not been started by then is refused. Raises
-        Overloaded or KeyBusy when it is refused at once. A caller that goes away does not stop a command that has
+        `deadline` is on the monotonic clock: a item that has not been started by then is refused. Raises
+        Overloaded or KeyBusy when it is refused at once. A caller that goes away does not stop a item that has
         been started.
         """
         if self._closed or self._size >= self._queue_max:
             raise Overloaded
         loop = self._loop
-        if loop is None:  # asking for it is a system call before Python 3.12, and this is asked twice for every bet
+        if loop is None:  # asking for it is a system call before Python 3.12, and this is asked twice for every item
             loop = self._loop = asyncio.get_running_loop()
-        entry: _Waiting[C, O] = _Waiting(command, key, deadline, loop.create_future())
+        entry: _Waiting[I, O] = _Waiting(item, key, deadline, loop.create_future())
         queue = self._waiting.get(key)
         if queue is None:
             self._waiting[key] = deque((entry,))
@@ -152,9 +149,9 @@ class GroupCommit(Generic[C, O]):
         self._slow.discard(task)
         self._pump()
 
-    def _take_batch(self) -> list[_Waiting[C, O]]:
+    def _take_batch(self) -> list[_Waiting[I, O]]:
         now = time.monotonic()
-        batch: list[_Waiting[C, O]] = []
+        batch: list[_Waiting[I, O]] = []
         while self._ready and len(batch) < self._batch_max:
             key = self._ready.popleft()
             entry = self._waiting[key][0]
@@ -166,11 +163,11 @@ class GroupCommit(Generic[C, O]):
                 batch.append(entry)
         return batch
 
-    async def _run(self, batch: list[_Waiting[C, O]]) -> None:
+    async def _run(self, batch: list[_Waiting[I, O]]) -> None:
         try:
             outcomes = await self._execute_surely(batch)
             if len(outcomes) != len(batch):
-                raise RuntimeError(f"{len(outcomes)} outcomes of {len(batch)} commands")
+                raise RuntimeError(f"{len(outcomes)} outcomes of {len(batch)} items")
         except (Overloaded, OutcomeUnknown) as error:
             for entry in batch:
                 self._resolve(entry, error)
@@ -190,15 +187,15 @@ class GroupCommit(Generic[C, O]):
                 else:
                     self._resolve(entry, outcome)
 
-    async def _execute_surely(self, batch: Sequence[_Waiting[C, O]]) -> Sequence[O | None]:
+    async def _execute_surely(self, batch: Sequence[_Waiting[I, O]]) -> Sequence[O | None]:
         """Execute; after an error at or after the commit, execute the same again until the answer is found."""
-        commands = [entry.command for entry in batch]
+        items = [entry.item for entry in batch]
         try:
-            return await self._execute(commands)
+            return await self._execute(items)
         except OutcomeUnknown:
             log.warning("batch_outcome_unknown", size=len(batch))
             for entry in batch:
-                entry.may_be_booked = True
+                entry.may_be_committed = True
         remaining_seconds = max(entry.deadline for entry in batch) - time.monotonic()
         try:
             async for attempt in AsyncRetrying(
@@ -208,12 +205,12 @@ class GroupCommit(Generic[C, O]):
                 retry=retry_if_exception_type((OutcomeUnknown, Overloaded)),
             ):
                 with attempt:
-                    return await self._execute(commands)
+                    return await self._execute(items)
         except RetryError:
             pass
         raise OutcomeUnknown
 
-    def _try_again_later(self, entry: _Waiting[C, O]) -> None:
+    def _try_again_later(self, entry: _Waiting[I, O]) -> None:
         loop = asyncio.get_running_loop()
         now = time.monotonic()
         entry.busy_until = entry.busy_until or now + BUSY_PATIENCE_SECONDS
@@ -226,8 +223,8 @@ class GroupCommit(Generic[C, O]):
         self._ready.append(key)
         self._pump()
 
-    def _resolve(self, entry: _Waiting[C, O], outcome: O | Exception | None) -> None:
-        """Wake the caller, and let the key's next command go."""
+    def _resolve(self, entry: _Waiting[I, O], outcome: O | Exception | None) -> None:
+        """Wake the caller, and let the key's next item go."""
         self._size -= 1
         queue = self._waiting[entry.key]
         queue.popleft()
@@ -237,7 +234,7 @@ class GroupCommit(Generic[C, O]):
             del self._waiting[entry.key]
         if entry.future.done():
             return
-        if entry.may_be_booked and isinstance(outcome, Overloaded | KeyBusy):
+        if entry.may_be_committed and isinstance(outcome, Overloaded | KeyBusy):
             outcome = OutcomeUnknown()
         if isinstance(outcome, Exception):
             entry.future.set_exception(outcome)

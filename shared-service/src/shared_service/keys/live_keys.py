@@ -1,24 +1,17 @@
-"""The keys of both directions while a process runs: as configured, from mounted files, and without the revoked ones.
+"""The keys of all directions while a process runs: as configured, from mounted files, and without the revoked ones.
 
-This file owns what the two rings of a process hold. It must never take a file that start-up would refuse, never let a
-ring believe anybody before the revocations were read once, and never show a secret. Whoever runs it reads the
-revocations, which lie in the service's own database.
+A changed file is taken over only if start-up would accept it. No ring believes anybody before `apply` was called once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from shared_service.keys.strength import NamedSecret, named_keys, secret_problems
 from shared_signing.keys import Key, KeyConfigurationError, KeyRing, parse_keys
-from shared_signing.strength import NamedSecret, named_keys, secret_problems
-
-CASINO: Final = "casino"
-PROVIDER: Final = "provider"
-DIRECTIONS: Final = (CASINO, PROVIDER)
-"""A direction is named after the service that verifies its requests."""
 
 KEYS_FILE_MAX_BYTES: Final = 65_536
 
@@ -59,6 +52,15 @@ class KeyFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Direction:
+    """The configured keys of one direction. It is named after the service that verifies its requests."""
+
+    name: str
+    keys: tuple[Key, ...] = field(repr=False)
+    file: KeyFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FileRefused:
     """A file that changed and cannot be used. `why` names the rule and the key id, never a secret."""
 
@@ -78,36 +80,23 @@ class _Side:
 
 
 class LiveKeys:
-    """Both rings of a process. They know no key until `apply` is called for the first time."""
+    """The rings of a process. They know no key until `apply` is called for the first time."""
 
     __slots__ = ("_others", "_revoked", "_sides", "_strict")
 
     def __init__(
-        self,
-        *,
-        casino: Sequence[Key],
-        provider: Sequence[Key],
-        casino_file: KeyFile | None = None,
-        provider_file: KeyFile | None = None,
-        others: Sequence[NamedSecret] = (),
-        strict: bool = True,
+        self, directions: Iterable[Direction], *, others: Sequence[NamedSecret] = (), strict: bool = True
     ) -> None:
         """Start from the keys that start-up accepted. `others` are the service's secrets for other purposes, which no
         key may have. `strict` is what holds outside demo mode."""
-        self._sides = {CASINO: _Side(tuple(casino), casino_file), PROVIDER: _Side(tuple(provider), provider_file)}
+        self._sides = {each.name: _Side(each.keys, each.file) for each in directions}
         self._revoked: frozenset[Revocation] = frozenset()
         self._others = tuple(others)
         self._strict = strict
 
-    @property
-    def casino(self) -> KeyRing:
-        """Provider to casino."""
-        return self._sides[CASINO].ring
-
-    @property
-    def provider(self) -> KeyRing:
-        """Casino to provider."""
-        return self._sides[PROVIDER].ring
+    def ring(self, direction: str) -> KeyRing:
+        """The ring of one direction, the same object for ever."""
+        return self._sides[direction].ring
 
     def ids(self) -> list[str]:
         """The ids of all configured keys: revocations of others need not be read."""

@@ -1,29 +1,25 @@
-"""The service's way to Postgres: one pool, one kind of connection, and what an error means.
-
-Owns connections and their time-outs. It must never hold a database transaction open between two calls.
-"""
+"""A service's pool of connections to Postgres, with bounds on every wait, and what an error means for its caller."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Final, Self
 
 import psycopg
 import structlog
-from psycopg import sql
+from psycopg.abc import Query
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from casino.settings import Settings
-from shared_service.postgres import sessions as postgres_session
+from shared_service.postgres import sessions
 from shared_service.postgres.connections import SILENCE_MARGIN_SECONDS, Pool, ServerIsReadOnly, WatchedConnection
+from shared_service.postgres.schema import Schema
 
 log = structlog.get_logger()
 
-APP_ROLE: Final = "casino_app"
-APPLICATION_NAME: Final = "casino-service"
-POOL_QUEUE_MAX: Final = 256
+WAITING_MAX: Final = 256
 """Calls that may wait for a connection; above it a call is refused at once."""
-IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 10_000
 NO_RESOURCES: Final = "53"
 """The SQLSTATE class of a full disk, no memory, too many connections: the transaction was undone, try again later."""
 
@@ -36,37 +32,70 @@ class OutcomeUnknown(Exception):  # noqa: N818 - an outcome, not a defect
     """What was asked may or may not have been committed. Asking the same again finds out."""
 
 
-class Database:
-    """A pool of connections in autocommit: every call is one statement, one transaction, one round trip."""
+DATABASE_AWAY: Final = (Overloaded, OutcomeUnknown, psycopg.OperationalError)
+"""What is raised when the database does not answer in time. A statement may or may not have been done."""
 
-    def __init__(self, settings: Settings) -> None:
-        session = postgres_session.arguments(
-            settings.database_url,
-            role=APP_ROLE,
-            application_name=APPLICATION_NAME,
-            statement_timeout=settings.statement_timeout_ms,
-            lock_timeout=settings.lock_timeout_ms,
-            idle_in_transaction_session_timeout=IDLE_IN_TRANSACTION_TIMEOUT_MS,
+
+class Database:
+    """A pool of connections in autocommit.
+
+    async with Database(url, schema=SCHEMA, …) as database:
+        rows = await database.call("select …", (1,))
+
+    A database that is away does not stop `open`. It makes the service not ready.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: Schema,
+        application_name: str,
+        size_max: int,
+        wait_seconds: float,
+        statement_timeout_ms: int,
+        lock_timeout_ms: int,
+        refused_if: Query | None = None,
+    ) -> None:
+        """`refused_if`: see `Pool`."""
+        session = sessions.arguments(
+            url,
+            role=schema.app_role,
+            application_name=application_name,
+            statement_timeout=statement_timeout_ms,
+            lock_timeout=lock_timeout_ms,
+            idle_in_transaction_session_timeout=statement_timeout_ms,
         )
         self._pool = Pool(
-            settings.database_url,
-            silence_seconds=settings.statement_timeout_ms / 1000 + SILENCE_MARGIN_SECONDS,
+            url,
+            silence_seconds=statement_timeout_ms / 1000 + SILENCE_MARGIN_SECONDS,
             kwargs={"autocommit": True, "prepare_threshold": 0, **session},
-            min_size=min(2, settings.pool_size_max),
-            max_size=settings.pool_size_max,
-            max_waiting=POOL_QUEUE_MAX,
-            timeout=settings.pool_wait_seconds,
-            name="casino",
-            refused_if=sql.SQL("select casino.restore_unfinished({})").format(sql.Literal(settings.ledger_id)),
+            min_size=min(2, size_max),
+            max_size=size_max,
+            max_waiting=WAITING_MAX,
+            timeout=wait_seconds,
+            name=schema.name,
+            refused_if=refused_if,
         )
 
     async def open(self) -> None:
-        """Start connecting; a database that is away does not stop the start, it makes the service not ready."""
+        """Start connecting, in the background."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.close()
+
+    async def __aenter__(self) -> Self:
+        """Open it."""
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.close()
 
     def refusal(self) -> str | None:
         """Why the database must not be used, if the newest connection found a reason."""
@@ -88,10 +117,7 @@ class Database:
         OutcomeUnknown when the connection broke or the commit may not survive (it may have been committed), and
         psycopg.Error when the database refused it (nothing was committed).
         """
-        try:
-            connection = await self._pool.getconn()
-        except (PoolTimeout, TooManyRequests) as error:
-            raise Overloaded(str(error)) from error
+        connection = await self._connection()
         try:
             cursor = await connection.execute(statement, parameters, prepare=True, binary=True)
             return await cursor.fetchall()
@@ -106,6 +132,24 @@ class Database:
             raise
         finally:
             await self._pool.putconn(connection)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[WatchedConnection]:
+        """A connection for several statements, each of which commits by itself outside `connection.transaction()`.
+
+        Raises Overloaded when none was free in time (nothing was done), and what the statements raise.
+        """
+        connection = await self._connection()
+        try:
+            yield connection
+        finally:
+            await self._pool.putconn(connection)
+
+    async def _connection(self) -> WatchedConnection:
+        try:
+            return await self._pool.getconn()
+        except (PoolTimeout, TooManyRequests) as error:
+            raise Overloaded(str(error)) from error
 
 
 def _is_broken(connection: WatchedConnection, error: psycopg.Error) -> bool:

@@ -1,8 +1,7 @@
-"""The HTTP client under the wallet client: httpx's interface on aiohttp's connections, strictly bounded.
+"""An HTTP client for calls to a peer: httpx's interface on aiohttp's connections, strictly bounded.
 
-Owns connections, their bounds, what may come back over them, and telling what never left from what may have arrived.
-It must never follow a redirect, use a proxy of the environment, keep a cookie, decode a compressed answer, or read an
-answer to its end when it has none.
+It follows no redirect, uses no proxy of the environment, keeps no cookie, decodes no compressed answer, and reads no
+answer without an end. It tells a request that never left from one that may have arrived.
 
 Why aiohttp: its errors have a class of their own for a connection that was never made. Of the other fast transports
 that were measured, one reports a cut connection as a failed connect, the other a failed connect as a time-out.
@@ -16,12 +15,11 @@ import aiohttp
 import httpx
 from yarl import URL
 
-from provider.settings import Settings
 from shared_service.listener.tls import client_context_for
 
 ANSWER_MAX_BYTES: Final = 65_536
 CONNECTIONS_MAX: Final = 128
-IDLE_SECONDS: Final = 4.0  # well below the casino's ten, so that it is we who close
+IDLE_SECONDS: Final = 4.0  # well below a server's ten, so that it is the client who closes
 
 
 class NotSent(httpx.ConnectError):
@@ -106,7 +104,7 @@ async def _read_bounded(content: aiohttp.StreamReader, request: httpx.Request, m
     return b"".join(chunks)
 
 
-class WalletHttp(httpx.AsyncClient):
+class Client(httpx.AsyncClient):
     """An httpx client that keeps no cookie."""
 
     @property
@@ -130,8 +128,8 @@ def create_http_client(
     answer_max_bytes: int = ANSWER_MAX_BYTES,
     ca_file: Path | None = None,
 ) -> httpx.AsyncClient:
-    """The client for one wallet. Closing it closes its connections. `ca_file`: see `shared_service.listener.tls`."""
-    return WalletHttp(
+    """The client for one peer. Closing it closes its connections. `ca_file`: see `shared_service.listener.tls`."""
+    return Client(
         transport=AiohttpTransport(
             call_seconds=call_seconds,
             connect_seconds=connect_seconds,
@@ -142,15 +140,4 @@ def create_http_client(
         follow_redirects=False,
         trust_env=False,
         timeout=None,
-    )
-
-
-def http_client_for(settings: Settings, *, answer_max_bytes: int = ANSWER_MAX_BYTES) -> httpx.AsyncClient:
-    """The client for the wallet of these settings."""
-    return create_http_client(
-        base_url=settings.casino_url,
-        call_seconds=settings.call_seconds,
-        connect_seconds=settings.connect_seconds,
-        answer_max_bytes=answer_max_bytes,
-        ca_file=settings.ca_file,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +9,9 @@ from typing import Any
 
 import pytest
 
-from shared_signing.keys import Key, KeyConfigurationError, KeyRing, KeysNotLoaded, NoLiveKey, parse_keys
-from shared_signing.live_keys import KeyFile, LiveKeys
-from shared_signing.nonces import InMemoryNonceStore
-from shared_signing.signer import Signer
-from shared_signing.strength import NamedSecret
-from shared_signing.verifier import Accepted, Refusal, Refused, Verifier
+from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
+from shared_service.keys.strength import NamedSecret
+from shared_signing.keys import KeyConfigurationError, NoLiveKey, parse_keys
 
 NOW = 1_763_690_000.0
 MAIN, OTHER = "the main key of this direction 1a", "the main key of the other one 2b"
@@ -30,9 +26,10 @@ def live_keys(
     strict: bool = True,
 ) -> LiveKeys:
     return LiveKeys(
-        casino=parse_keys(MAIN, json.dumps(more or [])),
-        provider=parse_keys(OTHER, None),
-        casino_file=file,
+        [
+            Direction("casino", tuple(parse_keys(MAIN, json.dumps(more or []))), file),
+            Direction("provider", tuple(parse_keys(OTHER, None))),
+        ],
         others=others,
         strict=strict,
     )
@@ -47,37 +44,10 @@ def live_ids(keys: LiveKeys) -> tuple[str, ...]:
     return keys.live_ids(NOW)["casino"]
 
 
-def test_a_ring_that_awaits_its_keys_signs_nothing_and_believes_nobody(house: Any) -> None:
-    ring = KeyRing.awaiting_keys()
-    with pytest.raises(NoLiveKey):
-        Signer(ring).sign_request("POST", "/x", b"")
-    headers, _ = house.sign()
-    verifier = Verifier(ring, InMemoryNonceStore())
-
-    async def ask() -> None:
-        await verifier.verify_request([headers[0][1]], method="POST", target=b"/casino/debit", body=b"")
-
-    with pytest.raises(KeysNotLoaded):
-        asyncio.run(ask())
-
-
-def test_before_the_first_read_every_request_is_asked_to_come_again(house: Any, send_to: Any) -> None:
-    """Row E5. A restart must not accept a revoked key for a moment."""
-    headers, _ = house.sign()
-    keys = house.ring.keys
-    house.ring = KeyRing.awaiting_keys()
-    edge = house.edge(None)
-    for signed in (headers, []):
-        answer = asyncio.run(send_to(edge, headers=signed))
-        assert (answer.status, answer.body, answer.all(b"x-casino-signature")) == (503, b"overloaded", [])
-    house.ring.replace(keys)
-    assert asyncio.run(send_to(edge, headers=[])).body == b"signature_missing"
-
-
 def test_the_rings_of_a_process_know_nobody_before_the_revocations_were_read() -> None:
     """Row E5."""
     keys = live_keys()
-    for ring in (keys.casino, keys.provider):
+    for ring in (keys.ring("casino"), keys.ring("provider")):
         assert ring.awaiting
         assert ring.verifying_key("main", NOW) is None
     keys.apply([("casino", "main")])
@@ -89,20 +59,20 @@ def test_a_revoked_key_neither_signs_nor_verifies_and_comes_back_when_the_row_go
     keys.apply([])
     assert live_ids(keys) == ("main", "k2")
     keys.apply([("casino", "k2"), ("provider", "k2"), ("casino", "never-configured")])
-    assert (live_ids(keys), keys.casino.signing_key(NOW).key_id) == (("main",), "main")
-    assert keys.casino.verifying_key("k2", NOW) is None
+    assert (live_ids(keys), keys.ring("casino").signing_key(NOW).key_id) == (("main",), "main")
+    assert keys.ring("casino").verifying_key("k2", NOW) is None
     keys.apply([("provider", "main")])
     assert keys.live_ids(NOW) == {"casino": ("main", "k2"), "provider": ()}
     with pytest.raises(NoLiveKey):
-        keys.provider.signing_key(NOW)
+        keys.ring("provider").signing_key(NOW)
 
 
 def test_what_does_not_change_leaves_the_ring_alone() -> None:
     keys = live_keys()
     keys.apply([])
-    before = keys.casino.signing_key(NOW)
+    before = keys.ring("casino").signing_key(NOW)
     keys.apply([])
-    assert keys.casino.signing_key(NOW) is before
+    assert keys.ring("casino").signing_key(NOW) is before
 
 
 def test_a_file_is_taken_over_when_its_content_changes(tmp_path: Path) -> None:
@@ -157,12 +127,7 @@ def test_a_file_that_start_up_would_refuse_changes_nothing_and_is_told_of_once(
 
 
 def keys_with_files(**files: KeyFile) -> LiveKeys:
-    return LiveKeys(
-        casino=parse_keys(MAIN, None),
-        provider=parse_keys(OTHER, None),
-        casino_file=files.get("casino"),
-        provider_file=files.get("provider"),
-    )
+    return LiveKeys([Direction(name, tuple(parse_keys(main, None)), files.get(name)) for name, main in MAINS.items()])
 
 
 MAINS = {"casino": MAIN, "provider": OTHER}
@@ -233,55 +198,6 @@ def test_in_demo_mode_a_file_may_hold_a_short_secret(tmp_path: Path) -> None:
 
 def test_a_file_shows_no_secret() -> None:
     assert MAIN not in repr(KeyFile(Path("x"), MAIN))
-
-
-def test_expiry_is_exact_to_the_instant_for_signing_and_verifying(clock: Any) -> None:
-    """Row E5. A key ends at its notAfter, not a moment before and not one after."""
-    end = clock.now + 1
-    ring = KeyRing([Key("main", b"first-secret"), Key("k2", b"second-secret", end)])
-    caller, verifier = Signer(ring, clock), Verifier(ring, InMemoryNonceStore(clock=clock), clock=clock)
-
-    def verdict(header: str) -> Accepted | Refused:
-        return asyncio.run(verifier.verify_request([header.encode()], method="POST", target=b"/x", body=b""))
-
-    clock.now = end - 0.001
-    last = caller.sign_request("POST", "/x", b"").header
-    spare = caller.sign_request("POST", "/x", b"").header
-    assert ",k=k2," in last
-    assert isinstance(verdict(last), Accepted)
-    clock.now = end
-    assert verdict(spare) == Refused(Refusal.UNKNOWN_KEY, int(end))
-    assert ",k=main," in caller.sign_request("POST", "/x", b"").header
-
-
-def test_an_answer_is_never_signed_with_a_key_that_was_revoked_under_way(house: Any, send_to: Any) -> None:
-    """Row E5. The newest live key signs it instead, so that the caller can believe it."""
-
-    async def revoking(_scope: Any, _receive: Any, send: Any) -> None:
-        house.ring.replace([key.ended() if key.key_id == "k2" else key for key in house.ring.keys])
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"{}"})
-
-    headers, nonce = house.sign()
-    answer = asyncio.run(send_to(house.edge(revoking), headers=headers))
-    (signature,) = answer.all(b"x-casino-signature")
-    assert b",k=main," in signature
-    assert house.believes(answer, nonce)
-
-
-def test_without_a_live_key_an_answer_is_an_unsigned_error_never_an_unsigned_acceptance(
-    house: Any, send_to: Any
-) -> None:
-    """Row E5. What was done is done; the caller cannot know, and asks again when there is a key."""
-
-    async def revoking(_scope: Any, _receive: Any, send: Any) -> None:
-        house.ring.replace([key.ended() for key in house.ring.keys])
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b'{"balance":"1"}'})
-
-    headers, _ = house.sign()
-    answer = asyncio.run(send_to(house.edge(revoking), headers=headers))
-    assert (answer.status, answer.body, answer.all(b"x-casino-signature")) == (500, b"internal", [])
 
 
 def test_a_key_may_not_have_a_secret_that_serves_another_purpose(tmp_path: Path) -> None:

@@ -1,8 +1,4 @@
-"""What a person is told about keys: which there are, and in which state.
-
-This file owns the words of `keys` and `revoke-key`, which both services have on their command lines. It must never
-show a secret, nor anything derived from one.
-"""
+"""Sentences about keys for a person: which keys there are and in which state. Never a secret."""
 
 from __future__ import annotations
 
@@ -11,12 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from shared_service.keys.live_keys import Revocation
 from shared_signing.keys import Key
-from shared_signing.live_keys import CASINO, Revocation
 
 SEEN_WITHIN_SECONDS: Final = 2
 """Every process refuses a revoked key this soon."""
-_MEANS: Final = {"casino": "provider to casino", "provider": "casino to provider"}
 
 
 class KeyNotRevoked(Exception):  # noqa: N818 - a decision, not a defect
@@ -49,34 +44,38 @@ def key_states(direction: str, keys: Sequence[Key], revoked: Collection[Revocati
     return [KeyState(direction, key.key_id, states[key.key_id], key.key_id in live[-1:], key.not_after) for key in keys]
 
 
-def require_revocable(key_id: str, states: Sequence[KeyState], *, confirmed: bool) -> None:
-    """Raises `KeyNotRevoked` for an id that is not configured here, and for the last live key when not confirmed."""
+def require_revocable(key_id: str, states: Sequence[KeyState], *, caller: str, confirmed: bool) -> None:
+    """Raises `KeyNotRevoked` for an id that is not configured here, and for the last live key when not confirmed.
+
+    `caller` is the service that signs the requests of this direction.
+    """
     direction = states[0].direction
+    means = f"{direction} ({caller} to {direction})"
     known = [state.key_id for state in states]
     if key_id not in known:
         raise KeyNotRevoked(
-            f"there is no key {key_id} in the direction {direction} ({_MEANS[direction]}); there are:"
+            f"there is no key {key_id} in the direction {means}; there are:"
             f" {', '.join(known)}. Nothing was changed. Run this where the service's own settings are."
         )
     live = [state.key_id for state in states if state.state == "live"]
     if live == [key_id] and not confirmed:
         raise KeyNotRevoked(
-            f"{key_id} is the last live key in the direction {direction} ({_MEANS[direction]}). Without it nothing is"
-            f" signed or accepted there: all play stops until a new key is in {direction.upper()}_KEYS_FILE or"
+            f"{key_id} is the last live key in the direction {means}. Without it nothing is"
+            f" signed or accepted there: every call stops until a new key is in {direction.upper()}_KEYS_FILE or"
             f" {direction.upper()}_KEYS on both services. Nothing was changed. If you mean it, add --yes."
         )
 
 
-def told_after(key_id: str, states: Sequence[KeyState], *, service: str, was_revoked: bool) -> list[str]:
-    """What was done, and what a person still has to do. `states` are those after it."""
+def told_after(key_id: str, states: Sequence[KeyState], *, service: str, peer: str, was_revoked: bool) -> list[str]:
+    """What was done, and what a person still has to do. `states` are those after it; `peer` is the other service."""
     direction = states[0].direction
-    other = "provider" if service == CASINO else "casino"
+    caller = peer if direction == service else service
     done = "was revoked before; nothing changed" if was_revoked else "is revoked"
     live = [state.key_id for state in states if state.state == "live"]
     signs = f"{live[-1]} signs" if live else "NO LIVE KEY IS LEFT: nothing is signed or accepted in this direction"
     return [
-        f"{service}: key {key_id}, direction {direction} ({_MEANS[direction]}), {done}.",
+        f"{service}: key {key_id}, direction {direction} ({caller} to {direction}), {done}.",
         f"Every {service} process refuses it within {SEEN_WITHIN_SECONDS} seconds, also after a restart; {signs}.",
-        f"This holds for {service} only. Now run: {other} revoke-key {key_id} --direction {direction}",
+        f"This holds for {service} only. Now run: {peer} revoke-key {key_id} --direction {direction}",
         f"The id {key_id} stays revoked: give its successor another id.",
     ]

@@ -11,8 +11,8 @@ from hashlib import sha256
 
 import pytest
 
+from shared_service.keys.strength import named_keys, secret_problems, weakness
 from shared_signing.keys import Key
-from shared_signing.strength import named_keys, secret_problems, weakness
 
 RANDOM = random.Random(20261128)
 SAMPLES = 20_000

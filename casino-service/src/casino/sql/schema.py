@@ -1,0 +1,31 @@
+"""The casino's schema, and its pools of connections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from psycopg import sql
+
+from casino.settings import Settings
+from shared_service.postgres.database import Database
+from shared_service.postgres.schema import Schema
+
+SCHEMA: Final = Schema("casino", Path(__file__).parent)
+APPLICATION_NAME: Final = "casino-service"
+RESTORE_UNFINISHED: Final = sql.SQL("select casino.restore_unfinished({})")
+
+
+def database_for(settings: Settings, *, size_max: int | None = None) -> Database:
+    """A pool that is not open yet, of at most `size_max` connections. A restored database is refused until its feeds
+    were moved ahead."""
+    return Database(
+        settings.database_url,
+        schema=SCHEMA,
+        application_name=APPLICATION_NAME,
+        size_max=min(settings.pool_size_max, size_max or settings.pool_size_max),
+        wait_seconds=settings.pool_wait_seconds,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        lock_timeout_ms=settings.lock_timeout_ms,
+        refused_if=RESTORE_UNFINISHED.format(sql.Literal(settings.ledger_id)),
+    )

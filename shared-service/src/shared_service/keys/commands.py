@@ -1,0 +1,127 @@
+"""The commands `keys` and `revoke-key`, which every service has on its command line.
+
+A revocation is written as the schema's owner: the application may not take keys away. No command shows a secret.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+import click
+import psycopg
+from psycopg import sql
+
+from shared_service.keys.live_keys import Direction, Revocation
+from shared_service.keys.report import KeyNotRevoked, KeyState, key_states, require_revocable, told_after
+from shared_service.run.command_line import connected
+from shared_service.settings.reader import SettingsRefused
+
+T = TypeVar("T")
+
+ALL: Final = sql.SQL("select direction, key_id from {}.key_revocations")
+REVOKE: Final = sql.SQL(
+    "insert into {}.key_revocations (direction, key_id) values (%s, %s) on conflict do nothing returning true"
+)
+
+
+class KeySettings(Protocol):
+    """The settings of a service, as far as these commands read them."""
+
+    @property
+    def database_url(self) -> str:
+        """The service's own login."""
+
+    def directions(self) -> tuple[Direction, Direction]:
+        """Both directions with their configured keys, the same order in both services."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCommands:
+    """Makes the commands of one service. `service` is also its schema's name, `directions` are both services' names.
+
+    Both functions read the environment, and may raise SettingsRefused.
+    """
+
+    service: str
+    directions: tuple[str, str]
+    settings: Callable[[], KeySettings]
+    owner_url: Callable[[], str]
+
+    def commands(self) -> list[click.Command]:
+        """`keys` and `revoke-key`."""
+        one, two = self.directions
+        show = click.Command(
+            "keys",
+            callback=self._show_keys,
+            help="Show the ids of all keys, whether they are live, ended or revoked, and which sign. Never a secret.",
+        )
+        revoke = click.Command(
+            "revoke-key",
+            callback=self._revoke_key,
+            help="Refuse a key from now on, in every process of this service, without a restart.",
+            params=[
+                click.Argument(["key_id"], required=False),
+                click.Option(
+                    ["--direction"],
+                    type=click.Choice(self.directions),
+                    help=f"{one}: {two} to {one}; {two}: the other way.",
+                ),
+                click.Option(["--yes"], is_flag=True, help="Revoke even the last live key of a direction."),
+                click.Option(["--list", "listing"], is_flag=True, help="Show the keys and change nothing."),
+            ],
+        )
+        return [show, revoke]
+
+    def _show_keys(self) -> None:
+        settings = _read(self.settings)
+        with connected(settings.database_url, service=self.service, role=f"{self.service}_app") as connection:
+            _show(settings, self._revoked(connection))
+
+    def _revoke_key(self, key_id: str | None, direction: str | None, *, yes: bool, listing: bool) -> None:
+        settings = _read(self.settings)
+        owner_url = _read(self.owner_url)
+        with connected(owner_url, service=self.service, role=f"{self.service}_owner") as connection:
+            if listing:
+                _show(settings, self._revoked(connection))
+                return
+            if key_id is None or direction is None:
+                raise click.UsageError("which key? Name its id and its --direction; --list shows them.")
+            states = _states(settings, direction, self._revoked(connection))
+            try:
+                require_revocable(key_id, states, caller=self._other(direction), confirmed=yes)
+            except KeyNotRevoked as refusal:
+                raise click.ClickException(str(refusal)) from None
+            revoke = REVOKE.format(sql.Identifier(self.service))
+            is_new = connection.execute(revoke, (direction, key_id)).fetchone() is not None
+            after = _states(settings, direction, self._revoked(connection))
+        told = told_after(key_id, after, service=self.service, peer=self._other(self.service), was_revoked=not is_new)
+        for line in told:
+            click.echo(line)
+
+    def _other(self, name: str) -> str:
+        one, two = self.directions
+        return two if name == one else one
+
+    def _revoked(self, connection: psycopg.Connection[Any]) -> set[Revocation]:
+        return set(connection.execute(ALL.format(sql.Identifier(self.service))).fetchall())
+
+
+def _read(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except SettingsRefused as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _states(settings: KeySettings, direction: str, revoked: set[Revocation]) -> list[KeyState]:
+    keys = next(each.keys for each in settings.directions() if each.name == direction)
+    return key_states(direction, keys, revoked, now=time.time())
+
+
+def _show(settings: KeySettings, revoked: set[Revocation]) -> None:
+    for direction in settings.directions():
+        for state in key_states(direction.name, direction.keys, revoked, now=time.time()):
+            click.echo(state.line())
