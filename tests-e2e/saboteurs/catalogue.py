@@ -22,6 +22,7 @@ SUITES = {
     "local_stack": "deploy",
 }
 """The folder with the sources and the tests of each package."""
+OTHER_SUITES = (*SUITES.values(), "tests-e2e")
 
 
 class StaleSaboteur(Exception):  # noqa: N818 - what it is
@@ -54,12 +55,12 @@ class Saboteur:
         return self._only(root, f"{self.suite}/**/src/{package}/**/{ending}")
 
     def test_files(self, root: Path) -> list[str]:
-        """`test_debits` is a file of the package's own suite, `tests-e2e/test_races` one of another suite."""
+        """`wallet/test_debits` is a file of the package's own suite, `tests-e2e/test_races` one of another suite."""
         found = []
         for test in self.tests:
-            suite, _, stem = test.rpartition("/")
-            path = self._only(root, f"{suite or self.suite}/**/{stem}.py")
-            found.append(path.relative_to(root).as_posix())
+            suite, _, rest = test.partition("/")
+            ending = f"{suite}/**/{rest}" if suite in OTHER_SUITES else f"{self.suite}/**/{test}"
+            found.append(self._only(root, f"{ending}.py").relative_to(root).as_posix())
         return found
 
     def _only(self, root: Path, pattern: str) -> Path:

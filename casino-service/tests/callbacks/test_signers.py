@@ -56,7 +56,9 @@ def test_no_endpoint_of_a_provider_reads_what_nobody_signed(route: Route, state:
 
 @pytest.mark.parametrize("state", NO_SIGNER, ids=repr)
 @pytest.mark.parametrize("decode", DECODERS)
-def test_no_message_becomes_a_command_without_its_signer(decode: Any, state: dict[str, Any]) -> None:
+def test_no_message_becomes_a_command_without_its_signer(
+    decode: Any, state: dict[str, Any], logged: list[EventDict]
+) -> None:
     content = {
         "sessionToken": "s", "userId": "1", "transactionId": "t", "roundId": "r", "amount": 1,
         "originalTransactionId": "o",
@@ -64,6 +66,8 @@ def test_no_message_becomes_a_command_without_its_signer(decode: Any, state: dic
     with pytest.raises(Refused) as caught:
         decode(content, "request", state)
     assert caught.value.code == "signature_missing"
+    (told,) = logged
+    assert (told["event"], told["log_level"]) == ("unsigned_request_passed_the_edge", "error")
 
 
 @pytest.mark.anyio

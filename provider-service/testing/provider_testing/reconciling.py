@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+import psycopg
 
 from provider.reconciliation.queries import RunBooks
 from provider.reconciliation.report import report_of
@@ -65,3 +68,17 @@ def with_books(database_url: str, work: Callable[[RunBooks, Database], Awaitable
             return await work(RunBooks(pool), pool)
 
     return asyncio.run(go())
+
+
+def change(owner_url: str, statement: str, *values: Any) -> None:
+    """Change rows of the books as a database administrator could: keys between tables do not stop them."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("set session_replication_role = replica")
+        assert connection.execute(statement, values).rowcount > 0, statement
+
+
+def sent_by_hand(wallet: FakeWallet, round_id: str, **changed: Any) -> str:
+    """A bet that the wallet took from somebody else than these books."""
+    asked = {"sessionToken": "t", "userId": "1", "transactionId": str(uuid.uuid4()), "roundId": round_id, "amount": 700}
+    assert wallet.model.execute("debit", asked | changed)[0] == 200
+    return str((asked | changed)["transactionId"])

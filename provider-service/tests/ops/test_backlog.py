@@ -1,16 +1,20 @@
-"""The age of the last reconciliation calls somebody, whatever moments an administrator writes into the books."""
+"""What the metrics tell of the books: nothing old when they cannot be read, and no age from the future."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 
 from provider.ops import backlog
+from provider.ops.backlog import BacklogReader
+from provider.sql.schema import database_for
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.scraping import scrape
-from provider_testing.service import serving
+from provider_testing.service import serving, settings_for
 
 
 def test_a_run_that_ends_in_the_future_is_none(
@@ -43,3 +47,24 @@ def test_a_run_that_ends_in_the_future_is_none(
             assert seen.value("provider_reconciliation_differences") == 4
 
     asyncio.run(run())
+
+
+def test_books_that_cannot_be_read_show_no_old_numbers_and_are_a_warning(
+    database_url: str, owner_url: str, monkeypatch: Any, logged: Callable[[], str]
+) -> None:
+    monkeypatch.setattr(backlog, "FRESH_SECONDS", 0.0)
+
+    async def read_twice() -> None:
+        async with database_for(settings_for(database_url, "http://unused")) as pool:
+            reader = BacklogReader(pool)
+            await reader.refresh()
+            assert reader.backlog is not None
+            assert reader.reconciled is not None
+            with psycopg.connect(owner_url, autocommit=True) as connection:
+                connection.execute("alter table provider.wallet_transactions rename to hidden")
+            await reader.refresh()
+            assert (reader.backlog, reader.reconciled) == (None, None)
+
+    asyncio.run(read_twice())
+    (told,) = [json.loads(line) for line in logged().splitlines() if "backlog_not_read" in line]
+    assert (told["level"], told["error"]) == ("warning", "UndefinedTable")

@@ -1,29 +1,19 @@
-"""Reconciliation against a wallet that tells of everything: what is found, what is not, and what is healed."""
+"""Reconciliation against a wallet that shows every transaction: which differences it finds, and which it does not."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 
-from provider.outbox.calls import rollback_id_of
 from provider.reconciliation import feed
 from provider_testing.fake_wallet import FakeWallet
-from provider_testing.reconciling import kinds, play, reconciled, run_once, transaction_of
-from provider_testing.service import pending, rows, serving, until
-from provider_testing.wallet_faults import after_work, answering, cut, stall
-
-
-def change(owner_url: str, statement: str, *values: Any) -> None:
-    with psycopg.connect(owner_url, autocommit=True) as connection:
-        # As somebody who may do everything: keys between tables do not stop a saboteur.
-        connection.execute("set session_replication_role = replica")
-        assert connection.execute(statement, values).rowcount > 0, statement
+from provider_testing.reconciling import change, kinds, play, reconciled, run_once, sent_by_hand, transaction_of
+from provider_testing.service import rows, serving, until
+from provider_testing.wallet_faults import after_work, answering, stall
 
 
 def test_books_that_agree_have_no_difference(database_url: str, wallet: FakeWallet) -> None:
@@ -123,91 +113,6 @@ def test_what_the_wallet_paid_or_took_without_these_books_is_missing_here(
     assert report["exitStatus"] == 1
 
 
-def test_a_lost_debit_is_reported_and_never_sent_again(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
-    play(database_url, wallet)
-    bet = str(transaction_of(owner_url, "debit", "settled")["transaction_id"])
-    del wallet.model.transactions[bet]
-    sent_before = len(wallet.made("debit"))
-    report = reconciled(database_url, wallet)
-    assert kinds(report) == [("missing_there", bet)]
-    assert (report["exitStatus"], report["healed"]) == (1, 0)
-    assert len(wallet.made("debit")) == sent_before
-
-
-def test_a_lost_payout_is_sent_again_under_its_id(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
-    play(database_url, wallet)
-    credit = str(transaction_of(owner_url, "credit")["transaction_id"])
-    wallet.model.balance_minor -= wallet.model.transactions.pop(credit).amount
-    report = reconciled(database_url, wallet)
-    found = kinds(report)
-    assert ("missing_there", credit) in found
-    assert {kind for kind, _ in found} == {"missing_there", "state"}, "the bet is not settled there either"
-    assert (report["exitStatus"], report["healed"]) == (0, len(found))
-    assert wallet.model.transactions[credit].amount == 2000
-    assert reconciled(database_url, wallet)["differences"] == []
-
-
-def test_a_lost_rollback_is_sent_again_under_its_id(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
-    play(database_url, wallet)
-    stone = rows(owner_url, "select * from provider.wallet_transactions where tombstone")[0]
-    del wallet.model.transactions[str(stone["transaction_id"])]
-    wallet.model.tombstones.clear()
-    report = reconciled(database_url, wallet)
-    assert kinds(report) == [("missing_there", str(stone["transaction_id"]))]
-    assert (report["exitStatus"], report["healed"]) == (0, 1)
-    assert wallet.model.tombstones == {str(stone["original_transaction_id"])}
-    assert reconciled(database_url, wallet)["differences"] == []
-
-
-def sent_by_hand(wallet: FakeWallet, round_id: str, **changed: Any) -> str:
-    """A bet that the wallet took from somebody else than these books."""
-    asked = {"sessionToken": "t", "userId": "1", "transactionId": str(uuid.uuid4()), "roundId": round_id, "amount": 700}
-    assert wallet.model.execute("debit", asked | changed)[0] == 200
-    return str((asked | changed)["transactionId"])
-
-
-def test_a_bet_that_these_books_never_knew_is_rolled_back_if_its_round_is_ours_and_unpaid(
-    database_url: str, owner_url: str, wallet: FakeWallet
-) -> None:
-    play(database_url, wallet)
-    session = rows(owner_url, "select provider_session_id from provider.game_sessions")[0]["provider_session_id"]
-    ours, before = uuid.uuid4(), wallet.model.balance_minor
-    change(
-        owner_url,
-        "insert into provider.rounds (round_id, provider_session_id, kind, lease_until, state, ended_at)"
-        " values (%s, %s, 'scripted', now(), 'voided', now())",
-        ours,
-        session,
-    )
-    bet = sent_by_hand(wallet, str(ours))
-    report = reconciled(database_url, wallet)
-    assert kinds(report) == [("missing_here", bet)]
-    assert (report["exitStatus"], report["healed"]) == (0, 1)
-    assert (wallet.model.transactions[bet].state, wallet.model.balance_minor) == ("rolled_back", before)
-    sent = wallet.made("rollback")[-1].members
-    assert sent["transactionId"] == str(rollback_id_of(uuid.UUID(bet)))
-    again = reconciled(database_url, wallet)
-    assert (again["exitStatus"], again["differences"]) == (0, [])
-
-
-@pytest.mark.parametrize("whose", ["nobody's", "paid"])
-def test_a_bet_of_a_round_that_is_not_ours_or_is_paid_is_only_reported(
-    database_url: str, owner_url: str, wallet: FakeWallet, whose: str
-) -> None:
-    play(database_url, wallet)
-    round_id = str(uuid.uuid4())
-    bet = sent_by_hand(wallet, round_id)
-    if whose == "paid":
-        wallet.model.drifts[bet] = {
-            "roundId": str(rows(owner_url, "select round_id from provider.rounds")[0]["round_id"])
-        }
-    sent_before = len(wallet.made("rollback"))
-    report = reconciled(database_url, wallet)
-    assert kinds(report) == [("missing_here", bet)]
-    assert (report["exitStatus"], report["healed"]) == (1, 0)
-    assert len(wallet.made("rollback")) == sent_before
-
-
 def test_ids_that_these_books_never_give_are_reported_without_being_asked(
     database_url: str, wallet: FakeWallet
 ) -> None:
@@ -219,23 +124,6 @@ def test_ids_that_these_books_never_give_are_reported_without_being_asked(
     assert wallet.made("transaction") == []
 
 
-def test_a_bet_that_these_books_refused_and_the_wallet_holds_is_rolled_back(
-    database_url: str, owner_url: str, wallet: FakeWallet
-) -> None:
-    async def play_and_refuse() -> None:
-        wallet.plan("debit", answering(400, "stake_too_high"))
-        async with serving(database_url, wallet) as provider:
-            await provider.simulate()
-
-    asyncio.run(play_and_refuse())
-    row = transaction_of(owner_url, "debit", "refused")
-    bet = sent_by_hand(wallet, str(row["round_id"]), transactionId=str(row["transaction_id"]), amount=1000)
-    report = reconciled(database_url, wallet)
-    assert kinds(report) == [("state", bet)]
-    assert (report["exitStatus"], report["healed"], wallet.model.live_bets()) == (0, 1, 0)
-    assert reconciled(database_url, wallet)["differences"] == []
-
-
 def test_a_transaction_of_another_player_is_found_as_that(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
@@ -243,18 +131,6 @@ def test_a_transaction_of_another_player_is_found_as_that(
     credit = str(transaction_of(owner_url, "credit")["transaction_id"])
     wallet.model.drifts[credit] = {"userId": "2"}
     assert kinds(reconciled(database_url, wallet)) == [("player", credit)]
-
-
-def test_without_healing_nothing_is_sent(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
-    play(database_url, wallet)
-    credit = str(transaction_of(owner_url, "credit")["transaction_id"])
-    del wallet.model.transactions[credit]
-    sent = len([call for call in wallet.calls if call.kind not in ("transactions", "transaction")])
-    report = reconciled(database_url, wallet, heals=False)
-    assert (report["exitStatus"], report["healed"]) == (1, 0)
-    assert len([call for call in wallet.calls if call.kind not in ("transactions", "transaction")]) == sent
-    before = rows(owner_url, "select count(*) as sent from provider.wallet_attempts")
-    assert before[0]["sent"] > 0
 
 
 def test_what_is_under_way_is_open_and_no_difference(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
@@ -272,43 +148,6 @@ def test_what_is_under_way_is_open_and_no_difference(database_url: str, owner_ur
 
     report = asyncio.run(work())
     assert (report["exitStatus"], report["differences"], report["open"]) == (0, [], 1)
-
-
-def test_what_only_waits_for_its_next_attempt_is_finished_first(
-    database_url: str, owner_url: str, wallet: FakeWallet
-) -> None:
-    async def leave_a_payout_open() -> None:
-        wallet.plan("credit", cut, times=100)
-        async with serving(database_url, wallet, retry_first_seconds=600.0) as provider:
-            await provider.simulate()
-
-    asyncio.run(leave_a_payout_open())
-    assert [row["kind"] for row in pending(owner_url)] == ["credit"]
-    wallet.forget_plans()
-    report = reconciled(database_url, wallet)
-    assert (report["exitStatus"], report["differences"], report["open"]) == (0, [], 0)
-    assert pending(owner_url) == []
-    assert wallet.model.payouts() == 2000
-
-
-def test_what_cannot_be_sent_any_more_is_settled_from_what_the_wallet_tells(
-    database_url: str, owner_url: str, wallet: FakeWallet
-) -> None:
-    """The payout arrived, its answer did not, and every further attempt breaks."""
-
-    async def leave_a_payout_open() -> None:
-        wallet.plan("credit", after_work(cut), times=1)
-        wallet.plan("credit", cut, times=100)
-        async with serving(database_url, wallet, retry_first_seconds=600.0) as provider:
-            await provider.simulate()
-
-    asyncio.run(leave_a_payout_open())
-    assert [row["kind"] for row in pending(owner_url)] == ["credit"]
-    report = reconciled(database_url, wallet)
-    assert (report["exitStatus"], report["differences"]) == (0, [])
-    assert report["open"] == 2, "the bets of its round came before it in the feed"
-    assert pending(owner_url) == []
-    assert {row["state"] for row in rows(owner_url, "select state from provider.rounds")} == {"settled"}
 
 
 def test_what_the_wallet_decided_otherwise_is_reported_until_somebody_sees_to_it(
