@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,15 @@ def test_the_readmes_table_has_every_setting_of_both_services_and_no_other() -> 
     table = readme.partition("| variable |")[2].partition("## ")[0]
     named = {name for row in table.splitlines() for name in SETTING.findall(row.split("|")[1] if "|" in row else "")}
     assert named == kinds("casino").keys() | kinds("provider").keys() | {"STACK_STATE_DIR"}
+
+
+def test_every_package_has_the_version_of_the_newest_changes() -> None:
+    newest = re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert newest
+    packages = sorted([*ROOT.glob("*/pyproject.toml"), ROOT / "deploy" / "local" / "pyproject.toml"])
+    versions = {path: tomllib.loads(path.read_text("utf-8"))["project"]["version"] for path in packages}
+    assert len(versions) > 4
+    assert set(versions.values()) == {newest[1]}
 
 
 def test_only_the_reader_of_settings_reads_the_environment() -> None:
