@@ -10,17 +10,33 @@ set -eu
 }
 authority=$1 target=$2
 shift 2
+for host in "$@"; do
+  case $host in
+    '' | *[!0-9A-Za-z.:_*-]* | -* | .* | *..*)
+      echo "issue.sh: \"$host\" is not a name or an IP address (an IPv6 address has no brackets, a name no port)" >&2
+      exit 2
+      ;;
+  esac
+done
 umask 077
 mkdir -p "$authority" "$target"
 scratch=$(mktemp -d "$target/issuing-XXXXXX") # beside the files, so that each is put in place at once
 trap 'rm -rf "$scratch"' EXIT
+# OpenSSL says much when all is well. When it fails, its last words say what it did not like.
+quietly() {
+  "$@" 2>"$scratch/said" || {
+    echo "issue.sh: openssl failed for $hosts: $(grep -v '^[.+*-]*$' "$scratch/said" | tail -n 2 | tr '\n' ' ')" >&2
+    exit 1
+  }
+}
+hosts="$*"
 curve="ec -pkeyopt ec_paramgen_curve:P-256"
 
 if [ ! -s "$authority/authority.pem" ]; then
   # shellcheck disable=SC2086 # three words
-  openssl req -x509 -newkey $curve -noenc -days 3650 -subj "/CN=Private authority" -config /dev/null \
+  quietly openssl req -x509 -newkey $curve -noenc -days 3650 -subj "/CN=Private authority" -config /dev/null \
     -addext basicConstraints=critical,CA:TRUE,pathlen:0 -addext keyUsage=critical,keyCertSign,cRLSign \
-    -keyout "$authority/authority.key" -out "$scratch/authority.pem" 2>/dev/null
+    -keyout "$authority/authority.key" -out "$scratch/authority.pem"
   mv "$scratch/authority.pem" "$authority/authority.pem"
   chmod 644 "$authority/authority.pem"
 fi
@@ -41,11 +57,11 @@ done
   echo "authorityKeyIdentifier=keyid"
 } >"$scratch/extensions"
 # shellcheck disable=SC2086 # three words
-openssl req -new -newkey $curve -noenc -subj "/CN=$1" -config /dev/null \
-  -keyout "$scratch/key.pem" -out "$scratch/request" 2>/dev/null
-openssl x509 -req -in "$scratch/request" -CA "$authority/authority.pem" -CAkey "$authority/authority.key" \
+quietly openssl req -new -newkey $curve -noenc -subj "/CN=$(printf %.64s "$1")" -config /dev/null \
+  -keyout "$scratch/key.pem" -out "$scratch/request"
+quietly openssl x509 -req -in "$scratch/request" -CA "$authority/authority.pem" -CAkey "$authority/authority.key" \
   -set_serial "0x$(openssl rand -hex 16)" -days "${DAYS:-90}" -extfile "$scratch/extensions" \
-  -out "$scratch/cert.pem" 2>/dev/null
+  -out "$scratch/cert.pem"
 chmod 644 "$scratch/cert.pem"
 mv "$scratch/key.pem" "$target/key.pem"
 mv "$scratch/cert.pem" "$target/cert.pem"

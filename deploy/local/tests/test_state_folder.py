@@ -14,6 +14,7 @@ from local_stack import account as accounts
 from local_stack.account import server_account
 from local_stack.binaries import find_programs
 from local_stack.cluster import DataLostError, place_cluster, remove_cluster
+from local_stack.databases import prepare_database
 from local_stack.postgres import Postgres
 from local_stack_testing.serving import clean_environment, free_ports, run_command, serving
 
@@ -180,3 +181,22 @@ def test_a_service_command_acts_on_the_running_stack(tmp_path: Path) -> None:
         assert "demo secrets are in force" in stack.output
         assert "PROVIDER_SECRET=provider-secret" in stack.output
         assert secret not in stack.output
+
+
+def test_a_password_that_is_gone_or_another_is_told_in_a_sentence(public: Path) -> None:
+    with Postgres(public) as server:
+        file = server.passwords.file("postgres")
+        prepare_database(server, ())
+    right = file.read_text("utf-8")
+    file.unlink()
+    with pytest.raises(DataLostError) as gone:
+        Postgres(public).start()
+    assert str(file) in str(gone.value)
+    assert not file.exists()  # a new one would not be the database's
+    file.write_text("another", "utf-8")
+    with Postgres(public) as server, pytest.raises(DataLostError) as wrong:
+        prepare_database(server, ())
+    assert str(file) in str(wrong.value)
+    file.write_text(right, "utf-8")
+    with Postgres(public) as server:
+        prepare_database(server, ())

@@ -83,6 +83,25 @@ def test_without_a_host_it_says_how_it_is_used(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("host", ["", "a b", "a/b", "999.1.1.1", "1:2", "[::1]", "host:8000", "a\nb", "-a", "\u00fc"])
+def test_what_is_no_host_is_refused_by_name_and_changes_nothing(tmp_path: Path, host: str) -> None:
+    issue(tmp_path, "localhost")
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.pem")}
+    command = [ISSUE, tmp_path / "authority", tmp_path / "service", "localhost", host]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert told.returncode in (1, 2)
+    assert host in told.stderr
+    assert told.stderr.startswith("issue.sh: ")
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*.pem")} == before
+    assert [path.name for path in (tmp_path / "service").iterdir() if path.name.startswith("issuing")] == []
+
+
+def test_a_name_may_be_longer_than_a_common_name(tmp_path: Path) -> None:
+    host = f"{'a' * 60}.{'b' * 60}.example.net"
+    issue(tmp_path, host)
+    assert shakes_hands(tmp_path, host)
+
+
 def test_the_commands_of_the_page_make_what_it_says(tmp_path: Path) -> None:
     commands = next(
         block

@@ -14,10 +14,16 @@ from structlog.testing import capture_logs
 
 from local_stack.certificates import Authority
 from shared_service.listener.certificates import Certificate
-from shared_service.settings.values import why_no_certificate
+from shared_service.settings.reader import Reader
 
 DAY_SECONDS = 86_400.0
 Spoil = Callable[[Authority, Path], None]
+
+
+def refusals(cert: Path, key: Path) -> list[str]:
+    reader = Reader({"A_CERT": str(cert), "A_KEY": str(key)})
+    reader.certificate("A_CERT", "A_KEY")
+    return reader.problems
 
 
 class Served:
@@ -165,7 +171,7 @@ def test_one_that_becomes_valid_is_taken_then(tmp_path: Path) -> None:
 
 def test_an_expired_one_is_served_with_at_the_start_and_told(tmp_path: Path) -> None:
     cert, key = Authority().issue(tmp_path, valid_days=(-9, -2))
-    assert why_no_certificate(cert, key) is None
+    assert refusals(cert, key) == []
     with capture_logs() as logs:
         Certificate(cert, key, observe=lambda _: None)
     assert [entry["event"] for entry in logs] == ["certificate_not_valid_now"]
@@ -175,6 +181,6 @@ def test_an_expired_one_is_served_with_at_the_start_and_told(tmp_path: Path) -> 
 def test_a_pair_that_no_caller_could_accept_is_refused_at_the_start(tmp_path: Path, spoil: Spoil) -> None:
     authority = Authority()
     cert, key = authority.issue(tmp_path / "served")
-    assert why_no_certificate(cert, key) is None
+    assert refusals(cert, key) == []
     spoil(authority, tmp_path / "served")
-    assert why_no_certificate(cert, key) is not None
+    assert len(refusals(cert, key)) == 1

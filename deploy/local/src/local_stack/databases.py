@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from local_stack.cluster import SUPERUSER, DataLostError
 from local_stack.postgres import Postgres
 
 DATABASE = "stack"
@@ -23,14 +24,29 @@ class ServiceUrls:
 
 
 def prepare_database(server: Postgres, services: tuple[str, ...]) -> dict[str, ServiceUrls]:
-    """Idempotent; sets every login's password again to the one in the state folder."""
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        if connection.execute("select from pg_database where datname = %s", (DATABASE,)).fetchone() is None:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+    """Idempotent; sets every login's password again to the one in the state folder.
+
+    Raises DataLostError when the superuser's password there is another one's.
+    """
+    try:
+        _make_database(server)
+    except psycopg.OperationalError as error:
+        if "password authentication failed" not in str(error):
+            raise
+        raise DataLostError(
+            f"the database of this stack has another password than {server.passwords.file(SUPERUSER)}: "
+            f"put the right one back, or remove {server.state_dir} for a new database"
+        ) from None
     with psycopg.connect(server.url(DATABASE)) as connection:
         connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(DATABASE)))
         connection.execute("revoke all on schema public from public")
         return {service: _prepare_service(connection, server, service) for service in services}
+
+
+def _make_database(server: Postgres) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        if connection.execute("select from pg_database where datname = %s", (DATABASE,)).fetchone() is None:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
 
 
 def _prepare_service(connection: psycopg.Connection, server: Postgres, service: str) -> ServiceUrls:

@@ -18,11 +18,16 @@ class Passwords:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def file(self, user: str) -> Path:
+        """Where the login's password is kept."""
+        return self._folder / user
+
     def of(self, user: str) -> str:
+        """The login's password. Raises OSError when its file cannot be read."""
         if not ROLE_NAME.fullmatch(user):
             raise ValueError(f"not a role name: {user!r}")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / user
+        path = self.file(user)
         candidate = self._folder / f".{user}.{secrets.token_hex(4)}"
         if not path.exists():
             descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -17,7 +17,15 @@ from urllib.parse import quote
 from local_stack.account import server_account
 from local_stack.binaries import find_programs
 from local_stack.child import last_lines, start_child
-from local_stack.cluster import DURABLE, SUPERUSER, initialise, place_cluster, remember_cluster, write_settings
+from local_stack.cluster import (
+    DURABLE,
+    SUPERUSER,
+    DataLostError,
+    initialise,
+    place_cluster,
+    remember_cluster,
+    write_settings,
+)
 from local_stack.passwords import Passwords
 from local_stack.ports import HOST, free_port
 
@@ -77,6 +85,11 @@ class Postgres:
         if not (self.data_dir / "PG_VERSION").exists():
             password = self.passwords.of(SUPERUSER)
             initialise(self.data_dir, bin_dir=self.bin_dir, account=self._account, password=password)
+        elif not self.passwords.file(SUPERUSER).exists():
+            raise DataLostError(
+                f"the password of this stack's database, {self.passwords.file(SUPERUSER)}, is gone: put it back, "
+                f"or remove {self.state_dir} for a new one"
+            )
         remember_cluster(self.state_dir)
         self._clear_stale_pidfile()
         for attempt in range(1, PORT_ATTEMPTS_MAX + 1):

@@ -71,7 +71,10 @@ class RoundNotPlayedError(RuntimeError):
 
 def play_round(casino_url: str, *, ca_file: Path | None = None) -> Mapping[str, Any]:
     """Asks the casino for a scripted round and returns its report, unjudged."""
-    verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    try:
+        verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    except OSError as error:
+        raise RoundNotPlayedError(f"PROVIDER_CA_FILE={ca_file} cannot be used: {error.strerror}") from error
     try:
         answer = httpx.post(
             f"{casino_url}/casino/simulateRound",
@@ -82,12 +85,21 @@ def play_round(casino_url: str, *, ca_file: Path | None = None) -> Mapping[str, 
         )
         report = answer.json()
     except httpx.TransportError as error:
-        raise RoundNotPlayedError(f"no casino at {casino_url} ({error}); start one with: make serve") from error
+        raise RoundNotPlayedError(f"no casino at {casino_url} ({error}); {_advice(casino_url, error)}") from error
     except ValueError as error:
         raise RoundNotPlayedError(f"the casino answered {answer.status_code} with something that is no JSON") from error
     if answer.status_code != OK or not isinstance(report, dict) or not isinstance(report.get("steps"), list):
         raise RoundNotPlayedError(f"the casino answered {answer.status_code}: {answer.text}")
     return report
+
+
+def _advice(casino_url: str, error: httpx.TransportError) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "set PROVIDER_CA_FILE to the file of the authority that issued its certificate"
+    if isinstance(error, httpx.ConnectError | httpx.TimeoutException):
+        return "start one with: make serve"
+    other = "http" if casino_url.startswith("https:") else "https"
+    return f"perhaps it speaks {other}: set CASINO_URL, and for a private authority PROVIDER_CA_FILE"
 
 
 def judge(report: Mapping[str, Any], *, start_minor: int | None = None) -> Verdict:

@@ -45,7 +45,7 @@ class Certificate:
         observe(self._identity.expires_at)
         if not self._identity.is_valid_at(clock()):
             # A proxy that verifies nothing may be in front of it: the service is more use running than not.
-            log.error("certificate_not_valid_now", **_told(self._identity))
+            log.error("certificate_not_valid_now", file=str(cert), **_told(self._identity))
 
     @property
     def context(self) -> ssl.SSLContext:

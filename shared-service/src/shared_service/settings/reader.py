@@ -164,8 +164,14 @@ class Reader:
             given, absent = (key_name, cert_name) if cert is None else (cert_name, key_name)
             if absent not in self._refused:
                 self.refuse(given, f"is set and {absent} is not: a certificate needs its key")
-        elif (why := values.why_no_certificate(cert, key)) is not None:
-            self.refuse(cert_name, f"and {key_name} {why}")
+            return cert, key
+        name = cert_name
+        try:
+            values.check_certificate(cert)
+            name = key_name
+            values.check_key_of(cert, key)
+        except values.Unfit as unfit:
+            self.refuse(name, str(unfit))
         return cert, key
 
     def authorities(self, name: str) -> Path | None:

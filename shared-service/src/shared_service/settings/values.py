@@ -171,8 +171,12 @@ def content_of(path: Path) -> str:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Unfit("names something that is not a regular file")
             content = file.read(FILE_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise Unfit("names a file that does not exist") from None
+    except PermissionError:
+        raise Unfit("names a file that this account may not read") from None
     except OSError as error:
-        raise Unfit(f"names a file that cannot be read ({type(error).__name__})") from None
+        raise Unfit(f"names a file that cannot be read ({error.strerror})") from None
     if len(content) > FILE_MAX_BYTES:
         raise Unfit(f"names a file of more than {FILE_MAX_BYTES} bytes")
     if not content.strip():
@@ -183,26 +187,29 @@ def content_of(path: Path) -> str:
         raise Unfit("names a file that is not UTF-8") from None
 
 
-def why_no_certificate(cert: Path, key: Path) -> str | None:
-    """Why the two files cannot be served with; None when they can."""
-    for file in (cert, key):
-        try:
-            content_of(file)
-        except Unfit as error:
-            return f"must be files of a certificate and of its key: one of them {error}"
+def check_certificate(cert: Path) -> None:
+    """Raise Unfit unless the file begins a chain of certificates in PEM."""
+    content_of(cert)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=cert)
+    except (OSError, ValueError):
+        raise Unfit("names a file without certificates in PEM") from None
+
+
+def check_key_of(cert: Path, key: Path) -> None:
+    """Raise Unfit unless the file is the key of this certificate, which `check_certificate` took."""
+    content_of(key)
     try:
         tls.load_identity(cert, key)
-    except (OSError, ValueError):
-        return "must be a certificate of a server in PEM and its key, without a password"
-    return None
+    except ssl.SSLCertVerificationError as error:
+        raise Unfit(f"belongs to a certificate that no caller accepts: {error.verify_message}") from None
+    except (OSError, ValueError) as error:
+        if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
+            raise Unfit("names the key of another certificate") from None
+        raise Unfit("names a file that is not a private key in PEM without a password") from None
 
 
 def checked_authorities(text: str) -> Path:
     """The path of a file with certificates in PEM."""
-    path = Path(text)
-    content_of(path)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
-    except (OSError, ValueError):
-        raise Unfit("names a file without certificates in PEM") from None
-    return path
+    check_certificate(Path(text))
+    return Path(text)
