@@ -21,16 +21,16 @@ COMPARISON_PAGE: Final = DOCS / "benchmarks-against.md"
 _PREFACE: Final = """# Benchmarks
 
 Written by `make bench` (`python -m bench`); do not edit by hand. One run on one machine: load
-generator, services and Postgres share its cores. Each figure is the median of its rounds. The rounds of rows that
-are compared were taken in turn, there and back, and a ratio is the median of the ratios of such neighbours: a machine
-that drifts does so for both sides.
+generator, services and Postgres share its cores. Each figure is the median of its rounds. Rows that are compared
+took turns (A B B A), and a ratio is the median of the ratios of adjacent rounds: a machine that becomes slower does so
+for both.
 """
 
 _COMPARISON_PREFACE: Final = """# This revision beside an earlier one
 
 Written by `make bench-against REV={revision}`; do not edit by hand. Services of both revisions ran on one machine at
-one time, each pair with its own Postgres, with the same libraries and the same generator. Each round of one had a round
-of the other for a neighbour, there and back; a ratio is the median of the ratios of such neighbours. Kept: at least
+one time, each pair with its own Postgres, with the same libraries and the same generator. The revisions
+took turns (A B B A); a ratio is the median of the ratios of adjacent rounds. Kept: at least
 {kept:g}. A row whose first five rounds were under 0.98 was measured again in fifteen, and those count. What the rows
 mean is in [benchmarks.md](benchmarks.md).
 """
@@ -54,7 +54,7 @@ _MEANINGS: Final = """## What the rows mean
   commit after another.
 - **Few and many transactions**: the same debits on a small ledger and on one that the wallet's own function has filled;
   both freshly vacuumed, services freshly started and warmed. A small ledger is copied anew for every round.
-- **The wallet client**: the provider's client against a wallet that agrees to everything and signs its answers, beside
+- **The wallet client**: the provider's client against a wallet that accepts every call and signs its answers, beside
   plain `httpx.AsyncClient` with the same signing, both in one process with 32 calls in flight.
 - **Whole rounds**: `POST /casino/simulateRound`: launch, nine signed wallet calls and the provider's own writes.
 - **Accepted bets when as many, or twice as many, arrive**: an open loop: debits arrive at a fixed rate, over 2,048

@@ -21,6 +21,7 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 PATH = re.compile(r"`((?:[\w.*-]+/)+(?:[\w*-]+\.\w+)?)`")
 SETTING = re.compile(r"`((?:CASINO|PROVIDER|LOG|STACK)_[A-Z_]+)`")
+EVENT = re.compile(r"`(\w+_\w+|exception)`")
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 
 
@@ -90,6 +91,18 @@ def test_the_readmes_table_has_every_setting_of_both_services_and_no_other() -> 
     table = readme.partition("| variable |")[2].partition("## ")[0]
     named = {name for row in table.splitlines() for name in SETTING.findall(row.split("|")[1] if "|" in row else "")}
     assert named == kinds("casino").keys() | kinds("provider").keys() | {"STACK_STATE_DIR"}
+
+
+def test_every_event_that_an_operator_should_look_for_is_logged() -> None:
+    table = (ROOT / "docs" / "operations.md").read_text("utf-8").partition("| event |")[2].partition("\n\n")[0]
+    events = {
+        name
+        for row in table.splitlines()
+        for name in EVENT.findall(row.split("|")[1].split(" with ")[0] if "|" in row else "")
+    }
+    assert len(events) > 25
+    source = "".join(path.read_text("utf-8") for path in ROOT.glob("*/src/**/*.py"))
+    assert {name for name in events if f'"{name}"' not in source} == set()
 
 
 def test_every_package_has_the_version_of_the_newest_changes() -> None:
