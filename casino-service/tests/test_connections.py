@@ -9,10 +9,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from structlog.typing import EventDict
 
 from casino.sql.schema import APPLICATION_NAME
-from casino_testing.processes import WAIT_SECONDS_MAX, Wire, databases, held_transaction, until, until_waiting
+from casino_testing.processes import WAIT_SECONDS_MAX, Wire, databases, held_transaction, until_waiting
 from casino_testing.tenant import Tenant
 from shared_service.postgres.connections import SILENCE_MARGIN_SECONDS
 from shared_service.postgres.database import OutcomeUnknown, Overloaded
+from shared_service_testing.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from casino_testing.processes import databases, until, until_connected
+from casino_testing.processes import databases, until_connected
 from casino_testing.tenant import Tenant
 from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
+from shared_service_testing.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -17,10 +17,11 @@ from structlog.typing import EventDict
 from casino.__main__ import main
 from casino.sql.schema import SCHEMA, database_for
 from casino_testing.edge import serving
-from casino_testing.processes import WAIT_SECONDS_MAX, Wire, until, until_waiting
+from casino_testing.processes import WAIT_SECONDS_MAX, Wire, until_waiting
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from shared_service.keys.watch import POLL_SECONDS, KeyWatch
+from shared_service_testing.waiting import until
 from shared_signing.keys import Key
 
 K2 = Key("k2", b"k2-secret-of-the-casino")

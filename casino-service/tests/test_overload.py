@@ -19,10 +19,11 @@ from casino.errors import ERRORS
 from casino.sessions import provider_client
 from casino.sessions.provider_client import CONNECTIONS_MAX
 from casino_testing.edge import FakeProvider, Service, bet, rollback, serving
-from casino_testing.processes import WAIT_SECONDS_MAX, WAITING_FOR_LOCKS, held_transaction, until, until_waiting
+from casino_testing.processes import WAIT_SECONDS_MAX, WAITING_FOR_LOCKS, held_transaction, until_waiting
 from casino_testing.scrape import until_shown
 from casino_testing.tenant import Tenant
 from shared_service.postgres import group_commit
+from shared_service_testing.waiting import until
 from shared_signing.keys import parse_keys
 
 pytestmark = pytest.mark.anyio

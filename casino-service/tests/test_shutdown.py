@@ -14,9 +14,10 @@ from structlog.typing import EventDict
 from casino.sql.schema import APPLICATION_NAME
 from casino_testing.backend import turns
 from casino_testing.edge import bet, serving
-from casino_testing.processes import held_transaction, until, until_waiting
+from casino_testing.processes import held_transaction, until_waiting
 from casino_testing.scrape import until_shown
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
+from shared_service_testing.waiting import until
 
 pytestmark = pytest.mark.anyio
 

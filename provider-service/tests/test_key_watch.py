@@ -15,9 +15,10 @@ from provider.sessions.sealing import SECRETS_MAX, SealBroken, Sealer, key_watch
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import CASINO_SECRET, FakeWallet
-from provider_testing.service import CASINO_KEY, fresh_launch, rows, serving, settings_for, settled, until
+from provider_testing.service import CASINO_KEY, fresh_launch, rows, serving, settings_for, settled
 from provider_testing.settings import problems_of
 from shared_service.keys.live_keys import KeyFile
+from shared_service_testing.waiting import until
 from shared_signing.keys import Key
 
 K2 = Key("k2", b"second-casino-secret")

@@ -20,9 +20,10 @@ from provider.wallet_client.outcomes import UNREACHABLE, Again, Unknown
 from provider_testing.books import require_agreement
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet
-from provider_testing.service import Running, fresh_launch, pending, rows, serving, settings_for, settled, until
+from provider_testing.service import Running, fresh_launch, pending, rows, serving, settings_for, settled
 from provider_testing.wallet_faults import answering, cut, stall
 from shared_service.run.transport import CONNECTIONS_MAX
+from shared_service_testing.waiting import until
 
 PATIENCE_SECONDS = 60.0
 OFTEN = 10_000

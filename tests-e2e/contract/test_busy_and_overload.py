@@ -11,9 +11,9 @@ import pytest
 from e2e_testing.answers import Answer, Peer
 from e2e_testing.database import Database
 from e2e_testing.game_session import GameSession
-from e2e_testing.patience import until
 from e2e_testing.signing_client import ParallelSigningClient
 from e2e_testing.stack import Stack, StartStack
+from shared_service_testing.waiting import wait_until
 
 BUSY_SECONDS_MAX = 60.0
 """Only against waiting for ever."""
@@ -134,7 +134,7 @@ def lost_database(database: Database, server_url: str) -> Iterator[None]:
     database.disconnect()
     server.rows(f'alter database "{database.name}" with allow_connections false')
     backends = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %(name)s"
-    until(lambda: not server.rows(backends, name=database.name), "the last connection is gone")
+    wait_until(lambda: not server.rows(backends, name=database.name), "the last connection is gone")
     try:
         yield
     finally:
@@ -149,7 +149,7 @@ def when_not_ready(stack: Stack, peer: Peer) -> httpx.Response:
         answer = stack.client.get(f"{peer.base_url}/health/ready")
         return answer if answer.status_code == 503 else None
 
-    return until(answered, f"{peer.base_url} said all the time that it was ready")
+    return wait_until(answered, f"{peer.base_url} said all the time that it was ready")
 
 
 @pytest.mark.slow
@@ -170,7 +170,7 @@ def test_without_its_database_a_service_is_alive_not_ready_and_recovers_by_itsel
         assert launched.status in (500, 503)
     for service in stack.services.values():
         service.wait_until_ready()
-    until(lambda: session.post("debit", content).status == 200, "the bet is taken")
+    wait_until(lambda: session.post("debit", content).status == 200, "the bet is taken")
     assert session.balance() == start - 1000
 
 
@@ -205,7 +205,7 @@ def test_a_casino_that_is_told_to_stop_answers_what_it_has_begun(start_stack: St
                 bet = asyncio.create_task(client.post("/casino/debit", session.debit_content()))
                 await until_it_waits(stack, bet)
                 stopping = asyncio.create_task(asyncio.to_thread(casino.stop))
-                await asyncio.to_thread(until, lambda: not casino.is_ready(), "it takes nothing new")
+                await asyncio.to_thread(wait_until, lambda: not casino.is_ready(), "it takes nothing new")
             held_seconds = time.monotonic() - asked_at
             answer = await bet
         assert await stopping in (0, -15), "a graceful stop, not a crash"

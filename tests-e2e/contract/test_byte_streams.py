@@ -14,10 +14,10 @@ import pytest
 
 from e2e_testing.answers import judged
 from e2e_testing.game_session import GameSession
-from e2e_testing.patience import until
 from e2e_testing.raw_wire import SERVICES, Wire, connected, head_of, resident_mebibytes
 from e2e_testing.signing_client import Signed, Signer
 from e2e_testing.stack import Stack
+from shared_service_testing.waiting import wait_until
 
 H2C = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAA")
 WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AA==")
@@ -138,5 +138,5 @@ def test_refusals_of_anybody_are_logged_at_a_bounded_rate_and_counted(
         left_out = [re.search(r"lines_left_out=(\d+)", line) for line in lines()]
         return sum(int(found[1]) if found else 1 for found in left_out) == sent
 
-    until(counted, "every refusal is logged or counted")
+    wait_until(counted, "every refusal is logged or counted")
     assert len(lines()) < sent / 2

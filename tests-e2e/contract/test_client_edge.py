@@ -11,9 +11,9 @@ import pytest
 
 from e2e_testing.answers import Answer, judged
 from e2e_testing.game_session import GameSession
-from e2e_testing.patience import until
 from e2e_testing.signing_client import TIMEOUT_SECONDS
 from e2e_testing.stack import Stack, StartStack
+from shared_service_testing.waiting import wait_until
 
 BURST, PER_SECOND = 10, 5
 DEFAULT_LIMIT = {"CASINO_CLIENT_BURST": str(BURST), "CASINO_CLIENT_PER_SECOND": str(PER_SECOND)}
@@ -82,7 +82,7 @@ def test_a_limited_player_is_told_when_and_another_player_and_every_callback_go_
         refused.extend([answer] * (answer.status == 429))
         return bool(refused)
 
-    until(is_refused, "launches come faster than one a second")
+    wait_until(is_refused, "launches come faster than one a second")
     assert {int(answer.headers["retry-after"]) for answer in refused} <= {1, 2}
     assert stack.launch(stack.open_player()).status == 201
     for _ in range(10):

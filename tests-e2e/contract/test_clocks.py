@@ -13,8 +13,8 @@ from e2e_testing.both_books import require_agreement
 from e2e_testing.false_clock import false_clock
 from e2e_testing.game_session import GameSession
 from e2e_testing.key_traffic import Traffic, running
-from e2e_testing.patience import until
 from e2e_testing.stack import Stack, StartStack
+from shared_service_testing.waiting import wait_until
 
 WINDOW_SECONDS, WARN_SECONDS, CURVE_SECONDS = 60, 30, 180
 SKEW_IN_LOG = re.compile(r"peer_clock_skewed.*skew_seconds=(-?\d+)")
@@ -82,13 +82,13 @@ def test_a_provider_beyond_ten_minutes_plays_nothing_and_loses_nothing(start_sta
     stack = start_stack(provider_settings=clock.environment)
     player = stack.open_player()
     clock.step(3600)
-    until(lambda: not stack.provider_process.is_ready(), "it is not ready with such a clock")
+    wait_until(lambda: not stack.provider_process.is_ready(), "it is not ready with such a clock")
     ready = stack.client.get(f"{stack.provider.base_url}/health/ready")
     assert ready.json()["missing"] == "clock"
     assert stack.simulate(player).verdict == (502, "provider_unreachable")
     clock.step(0)
-    until(stack.provider_process.is_ready, "it is ready with the right time")
-    until(lambda: stack.simulate(player).content.get("passed") is True, "a round with the right time")
+    wait_until(stack.provider_process.is_ready, "it is ready with the right time")
+    wait_until(lambda: stack.simulate(player).content.get("passed") is True, "a round with the right time")
     require_agreement(stack.books)
 
 
@@ -121,7 +121,7 @@ def test_a_stepped_clock_expires_nothing_reorders_nothing_and_replays_nothing(
             clock.step(off_seconds)
             time.sleep(0.3)
             played = len(rounds.seen)
-            until(lambda played=played: len(rounds.seen) > played + 3, "rounds after the step")  # type: ignore[misc]
+            wait_until(lambda played=played: len(rounds.seen) > played + 3, "rounds after the step")  # type: ignore[misc]
             assert session.wallet.send(recorded).status == 401, "a recorded request is dead, whatever the clock says"
     failed = [seen.verdict for seen in rounds.other_than_ok]
     assert len(failed) <= 4, "a step may cost the request that it hits, never more"
@@ -130,7 +130,9 @@ def test_a_stepped_clock_expires_nothing_reorders_nothing_and_replays_nothing(
     assert len(unsettled) <= 4, "a step may cost the round that it hits, never more"
     assert all(left > 25 * 60 for left in session_ends(stack).values()), "no session expired by the step"
     assert session.get_balance().status == 200
-    until(lambda: not stack.books.rows("select from provider.wallet_transactions where state = 'pending'"), "recovery")
+    wait_until(
+        lambda: not stack.books.rows("select from provider.wallet_transactions where state = 'pending'"), "recovery"
+    )
     require_sound_books(stack.books)
     require_agreement(stack.books)
     require_order(stack)

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from e2e_testing.patience import until
 from e2e_testing.raw_wire import Wire, connected, head_of
 from e2e_testing.stack import Stack, StartStack
+from shared_service_testing.waiting import wait_until
 
 PLACES = 4
 BETS_PLACES = 3
@@ -33,7 +33,7 @@ def full(start_stack: StartStack) -> Iterator[Stack]:
             wire = rounds.enter_context(connected(stack.casino_process))
             wire.send(head_of(ROUND, agent, f"content-length: {len(body)}") + body)
         wire = rounds.enter_context(connected(stack.casino_process))
-        until(lambda: status_of(ask(wire)) == 503, "the places are taken")
+        wait_until(lambda: status_of(ask(wire)) == 503, "the places are taken")
         yield stack
 
 

@@ -15,12 +15,12 @@ import psycopg
 import pytest
 
 from e2e_testing.database import Database, drop_database, with_database
-from e2e_testing.patience import until
 from e2e_testing.service_process import COMMAND_SECONDS, ServiceProcess, full_environment, run_command_or_fail
 from local_stack.account import server_account
 from local_stack.binaries import find_programs
 from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
+from shared_service_testing.waiting import wait_until
 
 PAGE = Path(__file__).parents[2] / "docs" / "installation.md"
 BLOCK = re.compile(r"^<!-- install: ([a-z]+) -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -94,7 +94,7 @@ def test_the_printed_commands_lead_from_empty_databases_to_a_player_in_a_game(
         run_command_or_fail(side, "migrate", settings[side])  # as the owner's login, as at the next release
     with ExitStack() as opened:
         casino, provider = (started(opened, side, ports[side], settings[side], tmp_path) for side in SIDES)
-        until(lambda: missing_of(casino) == "tenant", casino.log_tail)
+        wait_until(lambda: missing_of(casino) == "tenant", casino.log_tail)
         assert run([PRINTED["tenant"]], tmp_path).count("was created; ") == 1
         again = run([PRINTED["tenant"]], tmp_path)
         assert again.count("there already") == 3, "every block may be repeated"

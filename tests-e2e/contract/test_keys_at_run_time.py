@@ -11,10 +11,10 @@ import pytest
 from e2e_testing.answers import Answer, Peer
 from e2e_testing.game_session import GameSession
 from e2e_testing.key_traffic import Traffic, running
-from e2e_testing.patience import until
 from e2e_testing.service_process import ServiceProcess, run_command
 from e2e_testing.signing_client import SigningClient
 from e2e_testing.stack import Stack, StartStack
+from shared_service_testing.waiting import wait_until
 
 LAG_SECONDS_MAX = 2.0
 """Of a machine that goes on: two seconds in which nothing is answered at all accept no stolen key."""
@@ -57,11 +57,11 @@ def test_a_revoked_key_is_refused_by_every_process_within_two_seconds(start_stac
     stolen += [Traffic(launch_asker(stack, "k2")) for stack in (one, two)]
     good = [Traffic(balance_asker(stack, session, "main")) for stack in (one, two)]
     with running(*stolen, *good):
-        until(lambda: all(len(traffic.seen) > 5 for traffic in stolen), "some traffic")
+        wait_until(lambda: all(len(traffic.seen) > 5 for traffic in stolen), "some traffic")
         command(one, "casino", "revoke-key k2 --direction casino")
         command(one, "provider", "revoke-key k2 --direction provider")
         revoked_at = time.monotonic()
-        until(lambda: all(traffic.first("unknown_key") for traffic in stolen), "all processes refuse the key")
+        wait_until(lambda: all(traffic.first("unknown_key") for traffic in stolen), "all processes refuse the key")
         time.sleep(1.0)
     lags = [traffic.lively_seconds(revoked_at, "unknown_key") for traffic in stolen]
     print("seconds from the revocation to its refusal, by process:", [round(lag, 2) for lag in lags])
@@ -88,9 +88,9 @@ def test_a_revoked_key_signs_no_more_and_the_one_before_it_signs_again(start_sta
     for package in ("casino", "provider"):
         for direction in ("casino", "provider"):
             command(stack, package, f"revoke-key k2 --direction {direction}")
-    until(lambda: balance_asker(stack, session, "k2")().verdict == (401, "unknown_key"), "casino refuses k2")
-    until(lambda: launch_asker(stack, "k2")().verdict == (401, "unknown_key"), "provider refuses k2")
-    until(lambda: stack.simulate(player).content.get("passed") is True, "a round under main")
+    wait_until(lambda: balance_asker(stack, session, "k2")().verdict == (401, "unknown_key"), "casino refuses k2")
+    wait_until(lambda: launch_asker(stack, "k2")().verdict == (401, "unknown_key"), "provider refuses k2")
+    wait_until(lambda: stack.simulate(player).content.get("passed") is True, "a round under main")
 
 
 def placed(path: Path, content: bytes) -> Path:
@@ -130,19 +130,21 @@ def test_keys_rotate_under_load_without_a_restart_and_without_a_refused_good_req
     with running(to_casino, to_provider, *rounds):
         key_file(files["casino", "CASINO"], k2["CASINO"])
         key_file(files["provider", "PROVIDER"], k2["PROVIDER"])
-        until(lambda: askers["k2"][0]().status == 200 and askers["k2"][1]().status == 400, "the verifiers know k2")
+        wait_until(lambda: askers["k2"][0]().status == 200 and askers["k2"][1]().status == 400, "the verifiers know k2")
         key_file(files["provider", "CASINO"], k2["CASINO"])
         key_file(files["casino", "PROVIDER"], k2["PROVIDER"])
         to_casino.ask, to_provider.ask = askers["k2"]
-        until(lambda: all(is_signing_with_k2(service) for service in stack.services.values()), "the signers know k2")
+        wait_until(
+            lambda: all(is_signing_with_k2(service) for service in stack.services.values()), "the signers know k2"
+        )
         for traffic in (to_casino, to_provider, *rounds):
             traffic.goes_on()  # nothing is under way any more that main has signed
         for package in ("casino", "provider"):
             for side in ("CASINO", "PROVIDER"):
                 key_file(files[package, side], MAIN_ENDED, k2[side])
-        until(lambda: askers["main"][0]().status == 401 and askers["main"][1]().status == 401, "main is gone")
+        wait_until(lambda: askers["main"][0]().status == 401 and askers["main"][1]().status == 401, "main is gone")
         played = [len(traffic.seen) for traffic in rounds]
-        until(lambda: all(len(t.seen) > n + 2 for t, n in zip(rounds, played, strict=True)), "rounds after it")
+        wait_until(lambda: all(len(t.seen) > n + 2 for t, n in zip(rounds, played, strict=True)), "rounds after it")
     assert {seen.verdict[1] for seen in to_provider.seen} == {"invalid_field"}, "every signature held"
     assert [traffic.other_than_ok for traffic in (to_casino, *rounds)] == [[], [], []]
     assert askers["main"][0]().verdict == askers["main"][1]().verdict == (401, "unknown_key")
@@ -167,12 +169,12 @@ def test_a_broken_key_file_is_told_of_once_and_changes_nothing(start_stack: Star
     for content in (b'[{"id":"k2","secret":"canary-in-half-a-f', b"", b'[{"id":"k2","secret":"provider-secret"}]'):
         told = log.read_text().count("key_file_refused")
         placed(path, content)
-        until(lambda told=told: log.read_text().count("key_file_refused") > told, "the complaint")  # type: ignore[misc]
+        wait_until(lambda told=told: log.read_text().count("key_file_refused") > told, "the complaint")  # type: ignore[misc]
         time.sleep(1.3)
         assert log.read_text().count("key_file_refused") == told + 1, "once, not with every look"
         assert asker().status == 200
     path.unlink()
-    until(lambda: "cannot be read" in log.read_text(), "the complaint")
+    wait_until(lambda: "cannot be read" in log.read_text(), "the complaint")
     assert asker().status == 200
     assert "canary" not in log.read_text()
 
@@ -191,12 +193,12 @@ def test_without_a_live_key_nothing_is_accepted_signed_or_lost(start_stack: Star
     assert balance_asker(stack, session, "main")().status == 200, "without --yes nothing was changed"
     for package in ("casino", "provider"):
         assert "NO LIVE KEY IS LEFT" in command(stack, package, "revoke-key main --direction casino --yes")
-    until(lambda: balance_asker(stack, session, "main")().verdict == (401, "unknown_key"), "main is gone")
-    until(lambda: not stack.simulate(session.user_id).content.get("passed"), "no round is played")
+    wait_until(lambda: balance_asker(stack, session, "main")().verdict == (401, "unknown_key"), "main is gone")
+    wait_until(lambda: not stack.simulate(session.user_id).content.get("passed"), "no round is played")
     for path in files.values():
         key_file(path, {"id": "k2", "secret": K2_CASINO})
-    until(lambda: balance_asker(stack, session, "k2")().status == 200, "k2 came")
-    until(lambda: stack.simulate(session.user_id).content.get("passed") is True, "a round under k2")
+    wait_until(lambda: balance_asker(stack, session, "k2")().status == 200, "k2 came")
+    wait_until(lambda: stack.simulate(session.user_id).content.get("passed") is True, "a round under k2")
 
 
 @pytest.mark.parametrize("package", ["casino", "provider"])

@@ -12,9 +12,9 @@ import pytest
 
 from e2e_testing.answers import Answer
 from e2e_testing.game_session import GameSession
-from e2e_testing.patience import until
 from e2e_testing.signing_client import AHEAD_SECONDS, Signed, SigningClient
 from e2e_testing.stack import CASINO_HEADER, PROVIDER_HEADER, Stack, StartStack
+from shared_service_testing.waiting import wait_until
 
 GET_BALANCE = "/casino/getBalance"
 K2_SECRET = "second-casino-secret"
@@ -72,10 +72,10 @@ def test_a_recorded_request_is_worth_nothing_anywhere_ever_again(start_stack: St
     cases["after a restart"] = (shown(debit, wallet), REPLAYED)
     key_file(keys, {"id": "k2", "secret": K2_SECRET})
     rotated = {CASINO_HEADER: stolen.replace("k=main", "k=k2")}
-    until(lambda: shown(debit, wallet, headers=rotated).verdict == FORGED, "k2 is known")
+    wait_until(lambda: shown(debit, wallet, headers=rotated).verdict == FORGED, "k2 is known")
     cases["after a rotation"] = (shown(debit, wallet), REPLAYED)
     key_file(keys, {"id": "main", "notAfter": "2020-01-01T00:00:00Z"}, {"id": "k2", "secret": K2_SECRET})
-    until(lambda: shown(debit, wallet).verdict == UNKNOWN, "main has ended")
+    wait_until(lambda: shown(debit, wallet).verdict == UNKNOWN, "main has ended")
     assert {name: answer.verdict for name, (answer, _) in cases.items()} == {
         name: expected for name, (_, expected) in cases.items()
     }

@@ -2,7 +2,6 @@
 
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -11,15 +10,9 @@ import pytest
 from e2e_testing.service_process import ServiceProcess
 from e2e_testing.stack import StartStack
 from local_stack.certificates import Authority
+from shared_service_testing.waiting import wait_until
 
 PATIENCE_SECONDS = 60.0
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 def shown_by(service: ServiceProcess, authority: Authority) -> str:
@@ -47,11 +40,14 @@ def test_a_round_is_played_and_a_new_certificate_is_taken_by_every_process(
         # First the certificate alone, as a hand or a script would: the pair does not match for a while.
         authority.issue(tmp_path / name, "127.0.0.1", "renewed.test", valid_days=(-1, 60))
         (files / "cert.pem").write_bytes((tmp_path / name / "cert.pem").read_bytes())
-        until(lambda service=service: "certificate_refused" in service.log_tail())
+        wait_until(lambda service=service: "certificate_refused" in service.log_tail(), service.log_tail)
         assert shown_by(service, authority) == "localhost"
         (files / "key.pem").write_bytes((tmp_path / name / "key.pem").read_bytes())
         processes = workers if name == "casino" else 1
-        until(lambda service=service, processes=processes: service.log_tail().count("certificate_changed") == processes)
+        wait_until(
+            lambda service=service, processes=processes: service.log_tail().count("certificate_changed") == processes,
+            service.log_tail,
+        )
         assert {shown_by(service, authority) for _ in range(10)} == {"127.0.0.1"}
     # On the connection that was open all the time, and on new ones.
     kept.debit(1000).must_be_ok()

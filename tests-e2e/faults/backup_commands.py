@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e_testing.patience import until
-from faults.postgres_standby import ask, wait_until
+from faults.postgres_standby import ask, wait_for_answer
 from local_stack.account import server_account
 from local_stack.child import last_lines, start_child
 from local_stack.postgres import Postgres
+from shared_service_testing.waiting import wait_until
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "postgres.md"
 BLOCK = re.compile(r"^<!-- drill: ([a-z ]+) -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -87,7 +87,7 @@ def receiving(server: Postgres, log_path: Path, **variables: object) -> Iterator
         account=server_account(),
     )
     try:
-        until(lambda: ask(server, RECEIVING) == [("1",)], lambda: f"nothing is received:\n{last_lines(log_path)}")
+        wait_until(lambda: ask(server, RECEIVING) == [("1",)], lambda: f"nothing is received:\n{last_lines(log_path)}")
         yield
     finally:
         os.killpg(child.pid, signal.SIGTERM)
@@ -96,7 +96,7 @@ def receiving(server: Postgres, log_path: Path, **variables: object) -> Iterator
 
 def wait_until_stored(server: Postgres) -> None:
     """Everything that was written until now is on the receiver's disk."""
-    wait_until(server, STORED, "true")
+    wait_for_answer(server, STORED, "true")
 
 
 def moment_between(server: Postgres) -> str:

@@ -17,9 +17,9 @@ import httpx
 
 from e2e_testing.answers import Answer, Peer
 from e2e_testing.game_session import GameSession, JsonObject, new_id
-from e2e_testing.patience import HANGS_AFTER_SECONDS, until
 from e2e_testing.signing_client import Signer
 from faults.background_play import BackgroundPlay
+from shared_service_testing.waiting import WAIT_SECONDS_MAX, wait_until
 
 Verdict = Literal["acknowledged", "refused", "nothing_done", "unknown"]
 
@@ -93,16 +93,16 @@ class Betting(BackgroundPlay):
             meanwhile()
             return self.count("acknowledged") >= wanted
 
-        until(look, lambda: f"never {count} good answers: {self.verdicts()}")
+        wait_until(look, lambda: f"never {count} good answers: {self.verdicts()}")
 
     def wait_for_trouble(self, count: int) -> None:
         """Until that many more calls got anything but a good answer: the fault is felt."""
         wanted = self._troubled() + count
-        until(lambda: self._troubled() >= wanted, lambda: f"nobody felt anything: {self.verdicts()}")
+        wait_until(lambda: self._troubled() >= wanted, lambda: f"nobody felt anything: {self.verdicts()}")
 
     def wait_for_unknown(self) -> None:
         """Until some caller has given up, or could not believe its answer."""
-        until(lambda: self.count("unknown", answered=True), "nobody gave up")
+        wait_until(lambda: self.count("unknown", answered=True), "nobody gave up")
 
     def _troubled(self) -> int:
         return sum(asked.verdict != "acknowledged" and asked.answered_at > 0 for asked in self.asked)
@@ -178,7 +178,7 @@ class Betting(BackgroundPlay):
 
     async def _until_answered(self, http: httpx.AsyncClient, asked: Asked) -> tuple[Answer, bool]:
         """The answer, and whether it may repeat what a try before it did: one that had no answer of its own."""
-        deadline, in_doubt = time.monotonic() + HANGS_AFTER_SECONDS, False
+        deadline, in_doubt = time.monotonic() + WAIT_SECONDS_MAX, False
         while True:
             answer = await self._send(http, asked)
             verdict = "unknown" if answer is None else _verdict(answer)

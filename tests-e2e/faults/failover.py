@@ -21,7 +21,7 @@ from e2e_testing.game_session import GameSession
 from e2e_testing.service_process import full_environment
 from faults.betting import Betting
 from faults.failover_scene import PLAYERS, FailoverScene, MixedRounds, failover_scene, transactions_on
-from faults.postgres_standby import ask, rewind, synchronise, wait_until, wait_until_streaming
+from faults.postgres_standby import ask, rewind, synchronise, wait_for_answer, wait_until_streaming
 
 COMMAND_SECONDS_MAX = 120
 ANSWERS_AFTER = 100
@@ -112,7 +112,7 @@ def meet_the_former_primary(scene: FailoverScene, sessions: list[GameSession], *
     rewind(scene.primary, scene.standby)
     ask(scene.standby, "alter system reset synchronous_standby_names")
     scene.primary.start()
-    wait_until(scene.primary, "select pg_is_in_recovery()::text", "true")
+    wait_for_answer(scene.primary, "select pg_is_in_recovery()::text", "true")
     wait_until_streaming(scene.standby)
     show("former primary after pg_rewind", "follows as a standby")
 

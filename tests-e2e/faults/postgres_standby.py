@@ -77,15 +77,15 @@ def synchronise(primary: Postgres, *, on: bool = True) -> None:
     """From now on a commit is acknowledged when the standby has it on its disk as well; or no longer so."""
     ask(primary, f"alter system set synchronous_standby_names = '{STANDBY_NAME if on else ''}'")
     ask(primary, "select pg_reload_conf()")
-    wait_until(primary, "select current_setting('synchronous_standby_names')", STANDBY_NAME if on else "")
+    wait_for_answer(primary, "select current_setting('synchronous_standby_names')", STANDBY_NAME if on else "")
     if on:
-        wait_until(
+        wait_for_answer(
             primary, f"select sync_state from pg_stat_replication where application_name = '{STANDBY_NAME}'", "sync"
         )
 
 
 def wait_until_streaming(primary: Postgres) -> None:
-    wait_until(primary, FOLLOWER.format("state"), "streaming")
+    wait_for_answer(primary, FOLLOWER.format("state"), "streaming")
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def promote(standby: Postgres) -> float:
     """Make it the primary; answers the seconds until it took writes."""
     started = time.monotonic()
     ask(standby, "select pg_promote()")
-    wait_until(standby, "select pg_is_in_recovery()::text", "false")
+    wait_for_answer(standby, "select pg_is_in_recovery()::text", "false")
     return time.monotonic() - started
 
 
@@ -137,7 +137,7 @@ def ask(server: Postgres, statement: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def wait_until(server: Postgres, question: str, answer: str) -> None:
+def wait_for_answer(server: Postgres, question: str, answer: str) -> None:
     deadline = time.monotonic() + CAUGHT_UP_SECONDS_MAX
     while (rows := ask(server, question)) != [(answer,)]:
         assert time.monotonic() < deadline, f"{question}: {rows}, not {answer!r}"

@@ -24,7 +24,7 @@ from faults.backup_commands import (
     wait_until_stored,
 )
 from faults.failover import ACKNOWLEDGED, HELD, begin, show
-from faults.postgres_standby import ask, wait_until
+from faults.postgres_standby import ask, wait_for_answer
 from faults.restore_scene import (
     Drill,
     books_url,
@@ -74,7 +74,7 @@ def lose_everything(the: Drill, seconds: float) -> set[str]:
     books = Database(books_url(server, "provider"))
     with receiving(server, the.work / "receiver.log", WAL=the.wal), the.services(server, server) as stack:
         at_the_server(server, "synchronous")
-        wait_until(server, "select sync_state from pg_stat_replication", "sync")
+        wait_for_answer(server, "select sync_state from pg_stat_replication", "sync")
         play(stack, books, seconds)
         at_the_server(server, "base", BACKUP=the.backup)
         play(stack, books, seconds)

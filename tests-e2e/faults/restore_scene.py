@@ -13,18 +13,18 @@ from pathlib import Path
 
 from e2e_testing.both_books import wait_until_settled
 from e2e_testing.database import Database, with_database
-from e2e_testing.patience import until
 from e2e_testing.postgres_faults import fixed_server, wait_until_gone
 from e2e_testing.service_process import full_environment
 from e2e_testing.stack import Stack, demo_environment, own_stack
 from faults.backup_commands import at_the_server
 from faults.failover import show
 from faults.failover_scene import MixedRounds
-from faults.postgres_standby import wait_until
+from faults.postgres_standby import wait_for_answer
 from faults.scene import FAST_PROVIDER
 from local_stack.account import server_account
 from local_stack.cluster import give_to, place_cluster, remove_cluster
 from local_stack.postgres import Postgres
+from shared_service_testing.waiting import wait_until
 
 PLAYERS = 4
 PAGE_ROWS = 100
@@ -137,7 +137,7 @@ def restored_from_base(the: Drill, name: str, *, moment: str = "") -> Postgres:
     if moment:
         at_the_server(server, "until", DATA=data, UNTIL=moment)
     server.start()
-    wait_until(server, "select pg_is_in_recovery()::text", "false")
+    wait_for_answer(server, "select pg_is_in_recovery()::text", "false")
     show("seconds until the restored server took writes", f"{time.monotonic() - started:.1f}")
     return server
 
@@ -145,7 +145,7 @@ def restored_from_base(the: Drill, name: str, *, moment: str = "") -> Postgres:
 def whole_feed(stack: Stack) -> list[str]:
     """The feed from its beginning, once it shows everything that is written."""
     written = [row["transaction_id"] for row in stack.books.rows(FED)]
-    until(lambda: len(read_feed(stack)[0]) == len(written), "the feed never shows all that is written")
+    wait_until(lambda: len(read_feed(stack)[0]) == len(written), "the feed never shows all that is written")
     fed, _ = read_feed(stack)
     assert fed == written, "the feed does not hold every row once and in order"
     return fed

@@ -9,9 +9,9 @@ import pytest
 
 from e2e_testing.fault import Call, Fault, Gate, Matches
 from e2e_testing.game_session import GameSession
-from e2e_testing.patience import HANGS_AFTER_SECONDS, until
 from e2e_testing.service_process import ServiceProcess
 from faults.scene import ROUND_SECONDS_MAX, STEPS, Round, Scene, step_of
+from shared_service_testing.waiting import WAIT_SECONDS_MAX, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +105,7 @@ def test_kills_at_random_moments_under_load_leave_nothing_undone(fresh_scene: Sc
     players = [threading.Thread(target=play_on, daemon=True) for _ in range(CAMPAIGN_PLAYERS)]
     for player in players:
         player.start()
-    kills, deadline = 0, time.monotonic() + HANGS_AFTER_SECONDS
+    kills, deadline = 0, time.monotonic() + WAIT_SECONDS_MAX
     while kills < KILLS or (all(playing.passed for playing in played) and time.monotonic() < deadline):
         time.sleep(dice.uniform(0.2, CAMPAIGN_SECONDS / KILLS / 2))
         victim = dice.choice([scene.stack.casino_process, scene.stack.provider_process])
@@ -113,7 +113,7 @@ def test_kills_at_random_moments_under_load_leave_nothing_undone(fresh_scene: Sc
         time.sleep(dice.uniform(0.0, 0.3))
         victim.restart()
         kills += 1
-    until(lambda: any(playing.passed for playing in played), f"seed {seed}: no round passed")
+    wait_until(lambda: any(playing.passed for playing in played), f"seed {seed}: no round passed")
     over.set()
     for player in players:
         player.join(ROUND_SECONDS_MAX)
@@ -143,7 +143,7 @@ def test_connections_to_postgres_that_break_under_load_leave_nothing_undone(fres
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where datname = current_database() and pid <> pg_backend_pid()"
         )
-    until(lambda: any(playing.passed for playing in played), "no round passed")
+    wait_until(lambda: any(playing.passed for playing in played), "no round passed")
     over.set()
     for player in players:
         player.join(ROUND_SECONDS_MAX)

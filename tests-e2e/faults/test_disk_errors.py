@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from e2e_testing.both_books import require_agreement
-from e2e_testing.patience import until
 from e2e_testing.postgres_faults import server_processes
 from faults.betting import Betting
 from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
 from local_stack.postgres import Postgres
+from shared_service_testing.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,9 @@ def failing_syncs(server: Postgres, log: Path) -> Iterator[None]:
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
-        until(lambda: "attached" in said.read_text() or tracer.poll() is not None, "strace neither attached nor ended")
+        wait_until(
+            lambda: "attached" in said.read_text() or tracer.poll() is not None, "strace neither attached nor ended"
+        )
         if "attached" not in said.read_text():
             pytest.skip(f"this machine forbids ptrace: {said.read_text().strip()[:200]}")
         yield
@@ -76,7 +78,7 @@ def test_a_disk_that_fails_to_sync_loses_nothing_acknowledged(scene: PostgresSce
     with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, [player]):
         betting.wait_for(ANSWERS_BEFORE)
         with failing_syncs(scene.server, log):
-            until(lambda: panics(scene.server) >= PANICS, lambda: f"only {panics(scene.server)} panics")
+            wait_until(lambda: panics(scene.server) >= PANICS, lambda: f"only {panics(scene.server)} panics")
         betting.wait_for(ANSWERS_AFTER)
     injected = log.read_text(errors="replace").count("(INJECTED)")
     assert injected >= PANICS, "strace injected nothing: the disk was fine"

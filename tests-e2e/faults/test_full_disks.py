@@ -13,13 +13,13 @@ import pytest
 
 from e2e_testing.both_books import require_agreement
 from e2e_testing.database import Database, with_database
-from e2e_testing.patience import until
 from e2e_testing.postgres_faults import restart
 from e2e_testing.stack import migrate_and_seed
 from faults.betting import Betting
 from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
 from faults.small_disk import SmallDisk, small_disk
 from local_stack.postgres import Postgres
+from shared_service_testing.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -134,4 +134,4 @@ def use_up_the_wal(server: Postgres) -> None:
             return was_full(server)  # and not merely too slow to answer
         return False
 
-    until(finds_no_room, "the WAL found room to the end")
+    wait_until(finds_no_room, "the WAL found room to the end")

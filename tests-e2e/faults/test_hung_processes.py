@@ -10,12 +10,12 @@ import pytest
 from e2e_testing.both_books import require_agreement
 from e2e_testing.database import Database
 from e2e_testing.fault import Fault, Gate
-from e2e_testing.patience import until
 from e2e_testing.service_process import ServiceProcess
 from faults.scene import FAST_PROVIDER, Scene, step_of
 from faults.two_casinos import TwoCasinos, two_casinos
 from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
+from shared_service_testing.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,9 @@ def test_a_bet_that_hung_in_a_frozen_process_is_dead_when_its_rollback_was_serve
     with hung(pair.first):
         gate.open()
         bet = rule.hits[0].transaction_id
-        until(lambda: any(call.transaction_id == bet for call in scene.proxy.upstream.sent), "the bet was not sent")
+        wait_until(
+            lambda: any(call.transaction_id == bet for call in scene.proxy.upstream.sent), "the bet was not sent"
+        )
         # It lies in the frozen one's socket. From now on the other one is asked.
         pair.send_to(pair.second)
         playing.wait()

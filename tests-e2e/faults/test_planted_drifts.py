@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from e2e_testing.database import Database, create_database, drop_database
-from e2e_testing.patience import until
 from e2e_testing.service_process import full_environment
 from e2e_testing.stack import CURRENCY, TENANT, Stack, own_stack
 from faults.planted_drifts import HEALED, ONLY_REPORTED, Expected, Played, played, tail_cut_there
 from local_stack.testing import PostgresServer
+from shared_service_testing.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def reconcile(stack: Stack, *words: str) -> dict[str, Any]:
 def wait_until_shown(database: Database) -> None:
     """Until the feed shows everything: a row is shown once nothing older can still commit, on the whole server."""
     hidden = "select from casino.transactions where feed_position >= casino.feed_horizon()"
-    until(lambda: not database.rows(hidden), "the feed never showed everything")
+    wait_until(lambda: not database.rows(hidden), "the feed never showed everything")
 
 
 def plant(stack: Stack, plants: dict[str, Callable[[Played], Expected]]) -> dict[str, Expected]:

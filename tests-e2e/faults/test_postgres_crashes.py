@@ -16,7 +16,6 @@ import pytest
 from e2e_testing.answers import Answer
 from e2e_testing.both_books import require_agreement
 from e2e_testing.game_session import GameSession, JsonObject, new_id
-from e2e_testing.patience import until
 from e2e_testing.postgres_faults import (
     frozen,
     frozen_processes,
@@ -31,6 +30,7 @@ from e2e_testing.stack import Stack
 from faults.betting import NOTHING_DONE, Betting
 from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
 from local_stack.postgres import Postgres
+from shared_service_testing.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +91,7 @@ def test_a_crash_of_postgres_under_load_loses_nothing_acknowledged(
             betting.wait_for(ANSWERS_BEFORE)
             strike(scene.server)
         betting.wait_for(ANSWERS_AFTER)
-        until(lambda: rounds.answers, "the provider never answered")
+        wait_until(lambda: rounds.answers, "the provider never answered")
     reckoning = betting.ask_again()
     reckoning.require_nothing_lost()
     assert reckoning.acknowledged >= CRASHES * ANSWERS_BEFORE + ANSWERS_AFTER
@@ -109,7 +109,7 @@ def missing_until_ready(service: ServiceProcess) -> set[str]:
             missing.add(answer.json()["missing"])
         return answer.status_code == 200
 
-    until(is_ready, lambda: f"{service.package} was not ready: {missing}")
+    wait_until(is_ready, lambda: f"{service.package} was not ready: {missing}")
     return missing
 
 
@@ -174,7 +174,7 @@ def until_served(session: GameSession, endpoint: str, content: JsonObject) -> An
         answers.append(session.post(endpoint, content))
         return answers[-1].status not in NOTHING_DONE
 
-    until(served, lambda: f"turned away {len(answers)} times")
+    wait_until(served, lambda: f"turned away {len(answers)} times")
     return answers[-1]
 
 

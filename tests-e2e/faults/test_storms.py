@@ -12,11 +12,11 @@ from e2e_testing.answers import Answer, Peer
 from e2e_testing.books import require_sound_books
 from e2e_testing.database import Database
 from e2e_testing.game_session import GameSession, JsonObject, new_id
-from e2e_testing.patience import HANGS_AFTER_SECONDS
 from e2e_testing.signing_client import ParallelSigningClient
 from faults.scene import Scene
 from faults.two_casinos import TwoCasinos, two_casinos
 from local_stack.testing import PostgresServer
+from shared_service_testing.waiting import WAIT_SECONDS_MAX
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ class Caller:
         self.statuses: Counter[int] = Counter()
 
     async def ask(self, which: int, endpoint: str, content: JsonObject) -> Answer:
-        deadline, tried = time.monotonic() + HANGS_AFTER_SECONDS, 0
+        deadline, tried = time.monotonic() + WAIT_SECONDS_MAX, 0
         while True:
             answer = await self.clients[which % 2].post(f"/casino/{endpoint}", content)
             self.statuses[answer.status] += 1

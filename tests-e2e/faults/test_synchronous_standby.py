@@ -13,7 +13,6 @@ from e2e_testing.answers import Answer
 from e2e_testing.both_books import require_agreement
 from e2e_testing.fault import Call, Fault, Gate
 from e2e_testing.game_session import JsonObject
-from e2e_testing.patience import HANGS_AFTER_SECONDS, until
 from e2e_testing.postgres_faults import frozen
 from e2e_testing.signing_client import SigningClient
 from e2e_testing.wallet_proxy import WalletProxy
@@ -22,6 +21,7 @@ from faults.postgres_standby import KEEP_WAL, running_standby, synchronise
 from faults.scene import PATIENT_PROVIDER, Scene, step_of
 from local_stack.ports import free_port
 from local_stack.postgres import Postgres
+from shared_service_testing.waiting import WAIT_SECONDS_MAX, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +82,7 @@ class Waiting:
         return not self._thread.is_alive()
 
     def answer(self) -> Answer:
-        self._thread.join(HANGS_AFTER_SECONDS)
+        self._thread.join(WAIT_SECONDS_MAX)
         assert self._answer is not None, "no answer"
         return self._answer
 
@@ -96,7 +96,7 @@ def cancel_waits(scene: PostgresScene, service: str, *, until_over: Callable[[],
         cancelled += sum(row["done"] for row in scene.database.rows(CANCEL_WAITS, service=service))
         return until_over()
 
-    until(cancel, lambda: f"it never ended, although {cancelled} waits were cancelled")
+    wait_until(cancel, lambda: f"it never ended, although {cancelled} waits were cancelled")
     return cancelled
 
 
@@ -110,7 +110,7 @@ def test_a_bet_whose_wait_for_the_standby_is_cancelled_is_unknown_until_the_stan
     with scene.database.transaction() as holder:
         holder.execute("select from casino.wallets where player_id = %s for update", (session.user_id,))
         waiting = Waiting(scene, "debit", bet)
-        until(lambda: scene.database.rows(CLAIMED, nonce=waiting.nonce), "the nonce never was claimed")
+        wait_until(lambda: scene.database.rows(CLAIMED, nonce=waiting.nonce), "the nonce never was claimed")
         with frozen(standby):
             holder.rollback()
             cancelled = cancel_waits(scene, "casino-service", until_over=lambda: waiting.is_over)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -18,9 +18,9 @@ from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from shared_service.postgres.database import Database
 from shared_service.postgres.group_commit import GroupCommit
+from shared_service_testing.waiting import until
 
 WAIT_SECONDS_MAX: Final = 60.0
-POLL_SECONDS: Final = 0.005
 CHUNK_BYTES: Final = 65_536
 
 WAITING_FOR_LOCKS: Final = f"""
@@ -139,13 +139,6 @@ class Wire:
                     sink.write(chunk)
                     await sink.drain()
         sink.close()
-
-
-async def until(happened: Callable[[], object]) -> None:
-    """Wait until a question about the world is answered with yes."""
-    async with asyncio.timeout(WAIT_SECONDS_MAX):
-        while not happened():  # noqa: ASYNC110 - the world tells nobody when it changes
-            await asyncio.sleep(POLL_SECONDS)
 
 
 async def until_connected(database: Database) -> None:

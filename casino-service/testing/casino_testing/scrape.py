@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX
 from shared_service.run.scrape import PATH
+from shared_service_testing.waiting import until
 
 OPS_URL = "http://casino.test:8001"
 """The operations listener of a service that runs within the test."""
@@ -48,6 +47,8 @@ async def scrape(client: httpx.AsyncClient) -> Scrape:
 
 async def until_shown(client: httpx.AsyncClient, least: float, name: str, **labels: str) -> None:
     """Scrape until a metric is at least so much."""
-    async with asyncio.timeout(WAIT_SECONDS_MAX):
-        while (await scrape(client)).value(name, **labels) < least:  # noqa: ASYNC110 - a metric tells nobody
-            await asyncio.sleep(POLL_SECONDS)
+
+    async def is_shown() -> bool:
+        return (await scrape(client)).value(name, **labels) >= least
+
+    await until(is_shown, f"{name} is {least}")

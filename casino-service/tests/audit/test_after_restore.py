@@ -18,10 +18,11 @@ import pytest
 from casino.audit.after_restore import why_not_to_start
 from casino_testing.edge import Service, bet, serving
 from casino_testing.feed import read
-from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX, book_in, held_transaction
+from casino_testing.processes import WAIT_SECONDS_MAX, book_in, held_transaction
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
+from shared_service_testing.waiting import until
 
 OLDER_SERVER_POSITIONS = 10**9 << 12
 """How much further the transaction numbers of the server were that the dump came from."""
@@ -235,9 +236,11 @@ def test_serve_refuses_to_start_and_names_the_command_and_after_it_all_is_well(r
 
 async def until_missing(service: Service, missing: str | None) -> None:
     """Wait until readiness says so: it is looked at now and then, and answered from memory."""
-    async with asyncio.timeout(WAIT_SECONDS_MAX):
-        while (await service.anybody.get("/health/ready")).json().get("missing") != missing:  # noqa: ASYNC110 - as `until`
-            await asyncio.sleep(POLL_SECONDS)
+
+    async def is_shown() -> bool:
+        return (await service.anybody.get("/health/ready")).json().get("missing") == missing
+
+    await until(is_shown)
 
 
 @pytest.mark.anyio

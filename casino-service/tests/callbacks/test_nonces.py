@@ -15,9 +15,10 @@ from structlog.typing import EventDict
 
 from casino.callbacks.nonces import DatabaseNonceStore
 from casino.sql.schema import database_for
-from casino_testing.processes import Wire, until
+from casino_testing.processes import Wire
 from casino_testing.service import settings_of
 from casino_testing.tenant import SET_CLOCK, Tenant
+from shared_service_testing.waiting import until
 from shared_signing.nonces import NonceStoreOverloaded
 
 pytestmark = pytest.mark.anyio

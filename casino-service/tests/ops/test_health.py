@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import psycopg
@@ -12,10 +11,11 @@ from psycopg import sql
 from casino.ops import health
 from casino.sql.schema import SCHEMA, database_for
 from casino_testing.edge import Service, serving
-from casino_testing.processes import POLL_SECONDS, WAIT_SECONDS_MAX, Wire
+from casino_testing.processes import Wire
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from local_stack.testing import PostgresServer, create_database, drop_database
+from shared_service_testing.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -76,9 +76,11 @@ async def test_a_service_is_ready_as_soon_as_its_tenant_is_there(tenant: Tenant)
         tenant.sql("insert into casino.tenants (tenant_id, display_name) values ('LATER', 'A tenant')")
         assert (await ready(service))[0] == 503
         tenant.sql("insert into casino.ledgers (ledger_id, tenant_id) values (30000, 'LATER')")
-        async with asyncio.timeout(WAIT_SECONDS_MAX):
-            while (await ready(service))[0] != 200:  # noqa: ASYNC110 - readiness tells nobody
-                await asyncio.sleep(POLL_SECONDS)
+
+        async def is_ready() -> bool:
+            return (await ready(service))[0] == 200
+
+        await until(is_ready)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -21,10 +20,10 @@ import pytest
 from casino_testing.scrape import Scrape, read
 from casino_testing.tenant import Tenant
 from local_stack.ports import free_port
+from shared_service_testing.waiting import wait_until
 
 WORKERS: Final = 3
 WAIT_SECONDS: Final = 60.0
-POLL_SECONDS: Final = 0.05
 ASKED: Final = 60
 LIVE: Final = "/health/live"
 
@@ -78,19 +77,11 @@ def serving(tenant: Tenant, directory: Path) -> Iterator[Serving]:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     running = Serving(process, ops_port)
     try:
-        until(lambda: running.get(LIVE) is not None and len(running.workers()) == WORKERS)
+        wait_until(lambda: running.get(LIVE) is not None and len(running.workers()) == WORKERS, "all workers answer")
         yield running
     finally:
         process.terminate()
         process.wait(WAIT_SECONDS)
-
-
-def until(happened: Callable[[], object]) -> None:
-    """Wait for it."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(POLL_SECONDS)
 
 
 def live_answers(seen: Scrape) -> float:
@@ -113,17 +104,25 @@ def test_one_scrape_shows_every_worker_and_forgets_only_the_gauges_of_a_dead_one
     tenant: Tenant, directory: Path
 ) -> None:
     with serving(tenant, directory) as service:
-        until(lambda: {f"{worker}.db" for worker in service.workers()} <= endings(directory, "gauge_live"))
+        wait_until(
+            lambda: {f"{worker}.db" for worker in service.workers()} <= endings(directory, "gauge_live"),
+            "each worker has a file",
+        )
         answered = 1 + sum(service.get(LIVE) is not None for _ in range(ASKED))
-        until(lambda: live_answers(service.scrape()) >= answered)
+        wait_until(lambda: live_answers(service.scrape()) >= answered, "every answer is counted")
         assert len(endings(directory, "counter")) > 1, "one worker answered everything"
         killed = min(service.workers())
         before = live_answers(service.scrape())
 
         os.kill(killed, signal.SIGKILL)
-        until(lambda: killed not in service.workers() and len(service.workers()) == WORKERS)
-        until(lambda: service.get(LIVE) is not None)
+        wait_until(
+            lambda: killed not in service.workers() and len(service.workers()) == WORKERS, "another worker starts"
+        )
+        wait_until(lambda: service.get(LIVE) is not None, "it answers")
         assert live_answers(service.scrape()) >= before, "what a dead worker had counted stays counted"
         # Each worker makes its page anew once a second.
-        until(lambda: service.scrape() and not list(directory.glob(f"casino-metrics-*/gauge_live*_{killed}.db")))
+        wait_until(
+            lambda: service.scrape() and not list(directory.glob(f"casino-metrics-*/gauge_live*_{killed}.db")),
+            "the files of the killed worker are gone",
+        )
     assert not list(directory.glob("casino-metrics-*")), "the shared folder goes with the service"

@@ -11,9 +11,9 @@ import pytest
 from casino.sessions import expiry
 from casino.sessions.expiry import ExpiredSessions
 from casino_testing.edge import serving
-from casino_testing.processes import until
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from casino_testing.wallet import STAKE_MINOR, Session, Wallet
+from shared_service_testing.waiting import until
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 LIFE = timedelta(minutes=30)

@@ -12,11 +12,12 @@ import pytest
 
 from casino.sql.schema import APPLICATION_NAME
 from casino.wallet.commands import Ledger, WalletOutcome
-from casino_testing.processes import WAITING_FOR_LOCKS, Wire, databases, group_commit, held_transaction, ledgers, until
+from casino_testing.processes import WAITING_FOR_LOCKS, Wire, databases, group_commit, held_transaction, ledgers
 from casino_testing.service import settings_of
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from casino_testing.wallet import Session, Wallet
 from shared_service.postgres.database import OutcomeUnknown, Overloaded
+from shared_service_testing.waiting import until
 
 BUDGET_SECONDS = 60.0
 SLOW_EVENTS = """

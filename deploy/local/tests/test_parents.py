@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local_stack_testing.serving import READY_SECONDS, STOP_SECONDS, clean_environment, eventually, free_ports, is_alive
+from local_stack_testing.serving import READY_SECONDS, STOP_SECONDS, clean_environment, free_ports, is_alive
+from shared_service_testing.waiting import wait_until
 
 CHECKOUT = Path(__file__).parents[3]
 BY_MAKE = ["make", "-C", str(CHECKOUT), "-o", ".venv/.runtime", "serve"]
@@ -29,7 +30,9 @@ def stack_of(command: list[str], folder: Path) -> Iterator[tuple[subprocess.Pope
             stdin=subprocess.DEVNULL, stdout=written, stderr=written, start_new_session=True,
         )  # fmt: skip
     try:
-        assert eventually(lambda: "ready: " in output.read_text() or first.poll() is not None, seconds=READY_SECONDS)
+        wait_until(
+            lambda: "ready: " in output.read_text() or first.poll() is not None, output.read_text, seconds=READY_SECONDS
+        )
         assert first.poll() is None, output.read_text()
         others = [child.pid for child in psutil.Process(first.pid).children(recursive=True)]
         yield first, others
@@ -37,7 +40,7 @@ def stack_of(command: list[str], folder: Path) -> Iterator[tuple[subprocess.Pope
         if first.poll() is None:
             first.terminate()
         first.wait(STOP_SECONDS)
-        assert eventually(lambda: not any(map(is_alive, others)), seconds=STOP_SECONDS), output.read_text()
+        wait_until(lambda: not any(map(is_alive, others)), output.read_text, seconds=STOP_SECONDS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -46,7 +49,7 @@ def test_a_stack_ends_when_its_make_is_killed(number: signal.Signals, tmp_path: 
         assert len(others) > 5  # the stack itself, the casino and its workers, the provider, the server's processes
         make.send_signal(number)
         make.wait(STOP_SECONDS)
-        assert eventually(lambda: not any(map(is_alive, others)), seconds=STOP_SECONDS)
+        wait_until(lambda: not any(map(is_alive, others)), "the others end", seconds=STOP_SECONDS)
 
 
 def test_a_terminal_that_closes_ends_a_stack(tmp_path: Path) -> None:
@@ -54,10 +57,11 @@ def test_a_terminal_that_closes_ends_a_stack(tmp_path: Path) -> None:
     with stack_of(BY_MAKE, tmp_path) as (make, others):
         os.killpg(make.pid, signal.SIGHUP)
         make.wait(STOP_SECONDS)
-        assert eventually(lambda: not any(map(is_alive, others)), seconds=STOP_SECONDS)
+        wait_until(lambda: not any(map(is_alive, others)), "the others end", seconds=STOP_SECONDS)
 
 
 def test_nohup_keeps_a_stack_when_the_terminal_closes(tmp_path: Path) -> None:
     with stack_of(BY_NOHUP, tmp_path) as (stack, others):
         os.killpg(stack.pid, signal.SIGHUP)
-        assert not eventually(lambda: not all(map(is_alive, [stack.pid, *others])), seconds=2)
+        with pytest.raises(AssertionError):
+            wait_until(lambda: not all(map(is_alive, [stack.pid, *others])), "somebody ends", seconds=2)

@@ -23,7 +23,7 @@ from local_stack_testing.service_start import (
     run_to_its_end,
     started,
 )
-from local_stack_testing.serving import eventually
+from shared_service_testing.waiting import wait_until
 
 SERVICES = ("casino", "provider")
 PACKAGES = (casino, provider, shared_service, shared_signing)
@@ -147,7 +147,9 @@ def test_both_services_migrate_one_database_while_its_rights_are_changed(postgre
             waiting = (
                 "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like 'revoke temp%'"
             )
-            assert eventually(lambda: observer.execute(waiting).fetchone() == (2,), seconds=START_SECONDS)
+            wait_until(
+                lambda: observer.execute(waiting).fetchone() == (2,), "both wait for the lock", seconds=START_SECONDS
+            )
             administrator.commit()
         said = [each.communicate(timeout=START_SECONDS)[0] for each in both]
         assert [each.returncode for each in both] == [0, 0], said

@@ -22,12 +22,12 @@ from local_stack_testing.serving import (
     READY_SECONDS,
     STOP_SECONDS,
     clean_environment,
-    eventually,
     free_ports,
     is_alive,
     run_command,
     serving,
 )
+from shared_service_testing.waiting import wait_until
 
 ORPHAN_SECONDS = 60
 
@@ -62,7 +62,9 @@ def test_a_key_is_exchanged_under_a_running_stack_with_a_file_for_each_service(t
         new.write_text(keys)
         new.replace(new.with_suffix(""))
         log = state / "logs" / f"{service}.log"
-        assert eventually(lambda: live in log.read_text().rpartition("live_keys_changed")[2], seconds=READY_SECONDS)
+        wait_until(
+            lambda: live in log.read_text().rpartition("live_keys_changed")[2], log.read_text, seconds=READY_SECONDS
+        )
 
     with serving(state) as stack:
         for service, keys, live in [
@@ -135,7 +137,7 @@ def test_killing_the_stack_itself_leaves_no_orphan(tmp_path: Path) -> None:
     with serving(tmp_path / "state") as stack:
         children = stack.children()
         stack.stop(signal.SIGKILL)
-    assert eventually(lambda: not any(map(is_alive, children.values())), seconds=ORPHAN_SECONDS), children
+    wait_until(lambda: not any(map(is_alive, children.values())), lambda: str(children), seconds=ORPHAN_SECONDS)
     with serving(tmp_path / "state") as again:
         assert again.run("simulate").returncode == 0
         assert again.stop() == 0
@@ -202,7 +204,7 @@ def test_a_stack_that_is_told_to_stop_while_it_starts_stops(tmp_path: Path) -> N
         stderr=subprocess.STDOUT,
         text=True,
     ) as starting:
-        assert eventually((tmp_path / "postgres").exists, seconds=READY_SECONDS)
+        wait_until((tmp_path / "postgres").exists, "PostgreSQL is on its way", seconds=READY_SECONDS)
         starting.terminate()
         said, _ = starting.communicate(timeout=STOP_SECONDS)
     assert starting.returncode == 0, said

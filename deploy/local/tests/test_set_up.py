@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from local_stack_testing.serving import clean_environment, eventually
+from local_stack_testing.serving import clean_environment
+from shared_service_testing.waiting import wait_until
 
 CHECKOUT = Path(__file__).parents[3]
 NOT_OF_THE_CHECKOUT = shutil.ignore_patterns(".venv*", ".state", ".git", "__pycache__", ".*_cache", ".hypothesis")
@@ -82,7 +83,7 @@ def test_a_closed_umask_where_everybody_can_enter(folder: Path) -> None:
 def test_a_set_up_that_was_cut_short_spoils_nothing(seconds: float, number: signal.Signals, folder: Path) -> None:
     checkout = copy_to(folder / "checkout")
     first = make(checkout, "demo")
-    assert eventually((checkout / UNFINISHED).exists, seconds=SECONDS)
+    wait_until((checkout / UNFINISHED).exists, "the set-up has begun", seconds=SECONDS)
     time.sleep(seconds)
     os.killpg(first.pid, number)
     said(first)
@@ -94,7 +95,7 @@ def test_a_set_up_that_was_cut_short_spoils_nothing(seconds: float, number: sign
 def test_a_set_up_whose_make_alone_was_killed_is_waited_for(folder: Path) -> None:
     checkout = copy_to(folder / "checkout")
     first = make(checkout, "demo")
-    assert eventually((checkout / UNFINISHED).exists, seconds=SECONDS)
+    wait_until((checkout / UNFINISHED).exists, "the set-up has begun", seconds=SECONDS)
     first.kill()
     require_passed(make(checkout, "demo"))
     said(first)

@@ -8,7 +8,8 @@ import pytest
 
 from local_stack.testing import PostgresServer, create_database, drop_database
 from local_stack_testing.service_start import demo_settings, prepare, run_to_its_end, started
-from local_stack_testing.serving import eventually, is_alive
+from local_stack_testing.serving import is_alive
+from shared_service_testing.waiting import wait_until
 
 END_SECONDS = 60
 WORKERS = ("--workers", "2")
@@ -25,11 +26,11 @@ def casino_url(postgres_server: PostgresServer) -> Iterator[str]:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_workers_end_with_their_supervisor(casino_url: str, number: signal.Signals, tmp_path: Path) -> None:
     with started("casino", casino_url, tmp_path / "log", arguments=WORKERS) as running:
-        assert eventually(lambda: len(running.workers()) == 2, seconds=END_SECONDS)
+        wait_until(lambda: len(running.workers()) == 2, "both workers serve", seconds=END_SECONDS)
         workers = running.workers()
         running.process.send_signal(number)
         running.process.wait(END_SECONDS)
-        assert eventually(lambda: not any(map(is_alive, workers)), seconds=END_SECONDS), running.said
+        wait_until(lambda: not any(map(is_alive, workers)), lambda: running.said, seconds=END_SECONDS)
         assert running.answers("/health/live") == 0
         # A worker that goes gracefully says so.
         assert running.said.count("service_stopped") == 2

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,14 +16,13 @@ from psycopg.rows import dict_row
 from provider.app import create_app
 from provider.settings import Settings
 from provider_testing.fake_wallet import FakeWallet
+from shared_service_testing.waiting import until
 from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import Key, KeyRing
 from shared_signing.signer import Signer
 
 CASINO_KEY = Key("main", b"casino-secret")
 PROVIDER_KEY = Key("main", b"provider-secret")
-SETTLE_SECONDS = 60.0
-POLL_SECONDS = 0.02
 
 
 def settings_for(database_url: str, wallet_url: str, **changed: Any) -> Settings:
@@ -84,8 +81,11 @@ class Running:
 
     async def ready(self) -> None:
         """Wait until it has its database and its keys: for a test in which nothing waits long for them."""
-        while (await self.client.post("/provider/launch", json={})).status_code == 503:  # noqa: ASYNC110 - asked again
-            await asyncio.sleep(POLL_SECONDS)
+
+        async def is_ready() -> bool:
+            return (await self.client.post("/provider/launch", json={})).status_code != 503
+
+        await until(is_ready)
 
     async def simulate(self, session: dict[str, Any] | None = None) -> dict[str, Any]:
         """Play the scripted round; returns its report."""
@@ -105,17 +105,11 @@ async def serving(database_url: str, wallet: FakeWallet, **changed: Any) -> Asyn
 
 async def settled(owner_url: str) -> None:
     """Wait until the books have no open end."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while open_ends := [*pending(owner_url), *open_rounds(owner_url)]:
-        assert time.monotonic() < deadline, f"still open after {SETTLE_SECONDS} s: {open_ends}"
-        await asyncio.sleep(POLL_SECONDS)
 
+    def still_open() -> list[object]:
+        return [*pending(owner_url), *open_rounds(owner_url)]
 
-async def until(happened: Callable[[], object]) -> None:
-    """Wait for something in a thread, in another process or in the database."""
-    async with asyncio.timeout(SETTLE_SECONDS):
-        while not happened():  # noqa: ASYNC110 - the world tells nobody when it changes
-            await asyncio.sleep(POLL_SECONDS)
+    await until(lambda: not still_open(), lambda: f"still open: {still_open()}")
 
 
 def end_leases(owner_url: str) -> None:

@@ -26,6 +26,7 @@ from provider_testing.wallet_faults import after_work, answering, cut, spoiling,
 from shared_service.http.exchange import NO_CODE, OK, UNANSWERED
 from shared_service.http.routing import ELSEWHERE
 from shared_service.postgres.database import Database
+from shared_service_testing.waiting import until
 from shared_signing.keys import KeyRing
 from shared_signing.signer import Signer
 
@@ -46,12 +47,15 @@ def seen_after(
     return asyncio.run(run())
 
 
-async def until(provider: Running, happened: Callable[[Scrape], bool]) -> Scrape:
+async def shown(provider: Running, happened: Callable[[Scrape], bool]) -> Scrape:
     """Scrape until something is seen."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not happened(seen := await scrape(provider.client)):
-        assert time.monotonic() < deadline, seen
-        await asyncio.sleep(0.02)
+
+    async def look() -> Scrape | None:
+        seen = await scrape(provider.client)
+        return seen if happened(seen) else None
+
+    seen = await until(look)
+    assert seen
     return seen
 
 
@@ -88,7 +92,7 @@ def test_unknown_outcomes_retries_and_verdicts_on_signatures_are_told_apart(
         await provider.simulate()
         wallet.plan("debit", answering(500, "internal", signed="missing"), times=1)
         await provider.simulate()
-        await until(provider, lambda seen: seen.value("provider_wallet_calls_total", endpoint="rollback") >= 3)
+        await shown(provider, lambda seen: seen.value("provider_wallet_calls_total", endpoint="rollback") >= 3)
 
     seen = seen_after(database_url, wallet, rounds)
     calls = "provider_wallet_calls_total"
@@ -119,14 +123,14 @@ def test_what_is_pending_and_how_old_it_is_comes_from_the_books(
                 "update provider.wallet_transactions set created_at = created_at - interval '1 hour'"
                 " where state = 'pending'"
             )
-        seen = await until(provider, lambda seen: seen.value("provider_pending_transactions", kind="credit") == 1)
+        seen = await shown(provider, lambda seen: seen.value("provider_pending_transactions", kind="credit") == 1)
         assert seen.value("provider_debits_in_doubt") == 1
         assert seen.value("provider_pending_transactions", kind="rollback") >= 1
         for kind in ("rollback", "credit"):
             assert 3600 <= seen.value("provider_pending_oldest_seconds", kind=kind) < 3700
         wallet.forget_plans()
         await settled(owner_url)
-        await until(provider, lambda seen: seen.value("provider_pending_transactions") == 0)
+        await shown(provider, lambda seen: seen.value("provider_pending_transactions") == 0)
 
     seen_after(database_url, wallet, rounds)
     assert rows(owner_url, "select 1 as one from provider.wallet_transactions where state = 'pending'") == []

@@ -16,7 +16,8 @@ from provider.outbox.courier import Delivered
 from provider.sessions.queries import stop_session
 from provider.wallet_client.messages import Head
 from provider_testing.books_desk import LEASE_SECONDS, LOST, NO_MONEY, OK, Desk, at_desk, called, refusal_of
-from provider_testing.service import rows, until
+from provider_testing.service import rows
+from shared_service_testing.waiting import until
 
 WAITING = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 

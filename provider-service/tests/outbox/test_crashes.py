@@ -13,9 +13,10 @@ import pytest
 from provider_testing.books import require_agreement
 from provider_testing.fake_wallet import Exchange, FakeWallet, Fault
 from provider_testing.process import ProviderProcess
-from provider_testing.service import end_leases, rows, settled, signed_client, until
+from provider_testing.service import end_leases, rows, settled, signed_client
 from provider_testing.service import fresh_launch as launch_body
 from provider_testing.wallet_faults import after_work, hold, stall
+from shared_service_testing.waiting import until
 
 CALLS = [
     "balance",

@@ -12,7 +12,8 @@ import pytest
 
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
 from provider_testing.fake_wallet import Exchange, FakeWallet
-from provider_testing.service import rows, serving, settled, until
+from provider_testing.service import rows, serving, settled
+from shared_service_testing.waiting import until
 from shared_signing.keys import Key
 
 Logged = Callable[[], str]

@@ -15,9 +15,10 @@ from provider.wallet_client.client import WalletClient
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
 from provider_testing.books_desk import LOST, NO_MONEY, OK, Desk, at_desk, called
 from provider_testing.fake_wallet import CASINO_SECRET, Exchange, FakeWallet
-from provider_testing.service import serving, until
+from provider_testing.service import serving
 from provider_testing.wallet_faults import after_work, cut, stall
 from shared_service.run.transport import create_http_client
+from shared_service_testing.waiting import until
 from shared_signing.keys import Key, KeyRing
 
 MANY = 60

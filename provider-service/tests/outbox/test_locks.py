@@ -12,7 +12,8 @@ import pytest
 
 from provider.outbox.calls import MoneyCall, rollback_id_of
 from provider_testing.books_desk import OK, Desk, at_desk
-from provider_testing.service import rows, until
+from provider_testing.service import rows
+from shared_service_testing.waiting import until
 
 WAITING = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 

@@ -20,8 +20,9 @@ from provider_testing.books import require_agreement
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import Exchange, FakeWallet
 from provider_testing.process import PATIENT_PROVIDER, ProviderProcess, environment
-from provider_testing.service import CASINO_KEY, end_leases, pending, rows, serving, settled, until
+from provider_testing.service import CASINO_KEY, end_leases, pending, rows, serving, settled
 from provider_testing.wallet_faults import after_work, answering, cut, stall
+from shared_service_testing.waiting import until
 from shared_signing.keys import Key
 
 MANY = 60

@@ -10,7 +10,7 @@ import pytest
 from provider_testing.books import require_agreement
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet, Fault
-from provider_testing.service import rows, serving, settled, until
+from provider_testing.service import rows, serving, settled
 from provider_testing.wallet_faults import (
     after_work,
     answering,
@@ -25,6 +25,7 @@ from provider_testing.wallet_faults import (
     spoiling,
     stall,
 )
+from shared_service_testing.waiting import until
 
 LOST: dict[str, Fault] = {
     "cut": cut,

@@ -12,8 +12,9 @@ import pytest
 from provider.reconciliation import feed
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.reconciling import change, kinds, play, reconciled, run_once, sent_by_hand, transaction_of
-from provider_testing.service import rows, serving, until
+from provider_testing.service import rows, serving
 from provider_testing.wallet_faults import after_work, answering, stall
+from shared_service_testing.waiting import until
 
 
 def test_books_that_agree_have_no_difference(database_url: str, wallet: FakeWallet) -> None:

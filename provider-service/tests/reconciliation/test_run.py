@@ -16,9 +16,10 @@ from provider.sessions.sealing import sealer_for
 from provider.sql.schema import database_for
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.reconciling import play, reconciled, run_once, with_books
-from provider_testing.service import rows, settings_for, until
+from provider_testing.service import rows, settings_for
 from provider_testing.wallet_faults import stall
 from shared_service.postgres.database import Database
+from shared_service_testing.waiting import until
 from shared_signing.keys import KeyRing
 
 

@@ -13,8 +13,9 @@ from provider.reconciliation.run import Progress
 from provider.reconciliation.serving import PAUSE_SECONDS, TRIES_MAX, Nightly, last_due
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.reconciling import play, with_books
-from provider_testing.service import rows, serving, until
+from provider_testing.service import rows, serving
 from shared_service.postgres.database import Database
+from shared_service_testing.waiting import until
 
 AT = dt.time(3, 30)
 

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from provider_testing.fake_wallet import FakeWallet
-from provider_testing.service import fresh_launch, rows, serving, until
+from provider_testing.service import fresh_launch, rows, serving
 from provider_testing.wallet_faults import hold
+from shared_service_testing.waiting import until
 
 FIELDS = ["sessionToken", "casinoSessionId", "userId", "gameId", "currency", "casinoCode"]
 

@@ -12,7 +12,8 @@ import pytest
 
 from provider_testing.books import require_agreement
 from provider_testing.fake_wallet import Exchange, FakeWallet
-from provider_testing.service import rows, serving, settled, until
+from provider_testing.service import rows, serving, settled
+from shared_service_testing.waiting import until
 
 CALLS = 40
 ROUNDS_MAX = 100

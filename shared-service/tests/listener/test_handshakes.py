@@ -20,6 +20,7 @@ from shared_service.listener.connection_caps import ConnectionCaps, ListenerCaps
 from shared_service.listener.handshakes import Tls
 from shared_service.listener.tls import client_context
 from shared_service_testing.echoing import Echo, Wire, serving
+from shared_service_testing.waiting import wait_until
 
 ASK = b"GET /p HTTP/1.1\r\nhost: x\r\n\r\n"
 PLACES = 4
@@ -63,8 +64,7 @@ def client_of(versions: tuple[ssl.TLSVersion, ssl.TLSVersion], ciphers: str = "A
 
 
 def until_empty(echo: Echo) -> None:
-    while not echo.is_empty:
-        threading.Event().wait(0.01)
+    wait_until(lambda: echo.is_empty, "no connection is left")
 
 
 def all_places_are_free(echo: Echo, context: ssl.SSLContext) -> bool:

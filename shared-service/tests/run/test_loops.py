@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -13,16 +13,11 @@ from structlog.testing import capture_logs
 
 from shared_service.run import loops
 from shared_service.run.loops import BackgroundLoop
+from shared_service_testing.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 STOP_SECONDS_MAX = 30.0
-
-
-async def until(happened: Callable[[], object]) -> None:
-    async with asyncio.timeout(STOP_SECONDS_MAX):
-        while not happened():  # noqa: ASYNC110 - a step tells nobody
-            await asyncio.sleep(0.005)
 
 
 async def must_be_quick(work: Coroutine[Any, Any, None]) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from e2e_testing.answers import Answer
-from e2e_testing.patience import until
+from shared_service_testing.waiting import wait_until
 
 PAUSE_SECONDS = 0.01
 GAP_SECONDS_MAX = 0.1
@@ -56,7 +56,7 @@ class Traffic:
     def goes_on(self, answers: int = 2) -> None:
         """Wait until so many more answers are there: with two, what was under way at the call is over."""
         enough = len(self.seen) + answers
-        until(lambda: len(self.seen) >= enough, f"{answers} more answers")
+        wait_until(lambda: len(self.seen) >= enough, f"{answers} more answers")
 
 
 @contextmanager

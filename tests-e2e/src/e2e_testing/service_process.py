@@ -15,7 +15,8 @@ from typing import IO
 
 import httpx
 
-from local_stack.ports import free_port
+from local_stack.ports import free_port, is_taken
+from shared_service_testing.waiting import wait_until
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 60.0
@@ -122,8 +123,15 @@ class ServiceProcess:
             return False
 
     def kill_9(self) -> None:
-        """The crash: no handler runs, nothing is flushed."""
+        """The crash: no handler runs, nothing is flushed. Returns when nobody listens on its ports any more.
+
+        Workers outlive their killed supervisor for a moment, and answer: a restart would take that for its own.
+        """
         self._end(signal.SIGKILL)
+        wait_until(
+            lambda: not any(map(is_taken, (self.port, self.ops_port))),
+            lambda: f"a worker of the killed {self.package} still listens:\n{self.log_tail()}",
+        )
 
     def stop(self) -> int:
         """Graceful stop; answers the exit code. One that does not stop in time is killed, and that is a failure."""

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from e2e_testing.fault import HELD_SECONDS_MAX, Call, Fault, Matches, Rule
-from e2e_testing.patience import until
 from e2e_testing.upstream import Delivery, Upstream
 from e2e_testing.wire import BODY_BYTES_MAX, Message, answer, read_message
+from shared_service_testing.waiting import wait_until
 
 START_SECONDS = 30.0
 NO_FAULT = Fault()
@@ -84,7 +84,7 @@ class WalletProxy:
             found = [one for one in self.deliveries if one.call.transaction_id == transaction_id]
             return found if len(found) >= count else []
 
-        return until(answered, f"{transaction_id} never was answered {count} times at the wallet's door")
+        return wait_until(answered, f"{transaction_id} never was answered {count} times at the wallet's door")
 
     def calls(self, token: str) -> Sequence[Passage]:
         return [passage for passage in self.passages if passage.call.token == token]

@@ -1,5 +1,6 @@
 """Loopback ports: a free one, and whether a wanted one is taken."""
 
+import atexit
 import errno
 import secrets
 import socket
@@ -23,6 +24,13 @@ def free_port() -> int:
         if _hold(port) and not is_taken(port):
             return port
     raise OSError(f"{TRIES_MAX} ports tried, none free")
+
+
+@atexit.register
+def _let_go() -> None:
+    """Without it, the end of the process warns of each socket that is still open."""
+    while _held:
+        _held.popleft().close()
 
 
 def _hold(port: int) -> bool:

@@ -11,7 +11,7 @@ import httpx
 import psutil
 
 from local_stack.ports import free_port
-from local_stack_testing.serving import eventually
+from shared_service_testing.waiting import wait_until
 
 START_SECONDS = 150
 """Only against waiting for ever: with all of Python's checks on, a busy machine takes more than a minute."""
@@ -77,7 +77,11 @@ def started(
         )  # fmt: skip
     running = Started(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{ops_port}", log_path)
     try:
-        eventually(lambda: running.answers("/health/ready") == 200 or process.poll() is not None, seconds=START_SECONDS)
+        wait_until(
+            lambda: running.answers("/health/ready") == 200 or process.poll() is not None,
+            lambda: running.said,
+            seconds=START_SECONDS,
+        )
         assert process.poll() is None, running.said
         yield running
     finally:

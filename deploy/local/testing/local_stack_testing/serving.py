@@ -4,32 +4,22 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from local_stack.ports import free_port
+from shared_service_testing.waiting import wait_until
 
 READY_SECONDS = 150
 STOP_SECONDS = 100
-POLL_SECONDS = 0.05
 
 
 def clean_environment() -> dict[str, str]:
     return {
         name: value for name, value in os.environ.items() if not name.startswith(("CASINO_", "PROVIDER_", "STACK_"))
     }
-
-
-def eventually(holds: Callable[[], bool], *, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True
 
 
 def is_alive(pid: int) -> bool:
@@ -86,7 +76,11 @@ def serving(state_dir: Path, **settings: str) -> Iterator[Serving]:
         )
     running = Serving(process, output_path, environment)
     try:
-        assert eventually(lambda: "ready: " in running.output or process.poll() is not None, seconds=READY_SECONDS)
+        wait_until(
+            lambda: "ready: " in running.output or process.poll() is not None,
+            lambda: running.output,
+            seconds=READY_SECONDS,
+        )
         assert process.poll() is None, running.output
         yield running
     finally:
