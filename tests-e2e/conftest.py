@@ -19,9 +19,8 @@ from e2e_testing.raw_wire import LIMIT_SECONDS
 from e2e_testing.stack import Stack, StartStack, compose_stack, migrate_and_seed, own_stack
 from local_stack.testing import PostgresServer
 
-pytest_plugins = ["local_stack.testing"]
+pytest_plugins = ["local_stack.testing", "e2e_testing.provocations"]
 
-LAST_FILE = "test_zz_every_code_was_provoked.py"
 TARGETS = ("own", "compose")
 LIVE_STACKS: list[Stack] = []
 
@@ -31,11 +30,6 @@ def target() -> str:
     if chosen not in TARGETS:
         raise pytest.UsageError(f"E2E_TARGET is one of {', '.join(TARGETS)}, not {chosen!r}")
     return chosen
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The test that counts the codes comes when all others have been."""
-    items.sort(key=lambda item: item.path.name == LAST_FILE)
 
 
 def pytest_runtest_setup() -> None:
@@ -54,6 +48,11 @@ def pytest_runtest_makereport(
             for service in stack.services.values():
                 report.sections.append((f"log of {service.package}", service.log_tail()))
     return report
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")

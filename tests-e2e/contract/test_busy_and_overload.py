@@ -53,6 +53,7 @@ def held_wallet(database: Database, session: GameSession) -> Iterator[None]:
         yield
 
 
+@pytest.mark.provokes("session_busy")
 def test_a_wallet_that_somebody_holds_is_busy_and_the_same_id_succeeds_later(
     session: GameSession, database: Database
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_balance_can_be_read_while_the_wallet_is_held(session: GameSession, da
         assert session.balance() == start
 
 
+@pytest.mark.provokes("overloaded")
 @pytest.mark.slow
 def test_a_full_queue_is_refused_before_any_work(start_stack: StartStack) -> None:
     stack = start_stack(casino_settings={"CASINO_QUEUE_MAX": "4"})
@@ -174,6 +176,7 @@ def test_without_its_database_a_service_is_alive_not_ready_and_recovers_by_itsel
     assert session.balance() == start - 1000
 
 
+@pytest.mark.provokes("internal")
 @pytest.mark.slow
 def test_a_defect_inside_is_a_signed_500_that_tells_nothing_and_moves_nothing(start_stack: StartStack) -> None:
     stack = start_stack()

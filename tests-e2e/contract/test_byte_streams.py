@@ -109,6 +109,7 @@ def test_trailers_take_no_memory(stack: Stack, database: object, name: str, part
     assert resident_mebibytes(service) - before < GROWTH_MEBIBYTES_MAX
 
 
+@pytest.mark.provokes("malformed_request")
 @pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize("what", MALFORMED)
 def test_what_is_not_well_formed_is_refused_by_both_services(

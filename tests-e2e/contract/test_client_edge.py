@@ -70,6 +70,7 @@ def test_over_processes_and_a_restart_a_player_calls_as_often_as_is_set(start_st
     assert len(verdicts) > 3 * verdicts.count((404, "game_not_found")), "there was pressure"
 
 
+@pytest.mark.provokes("rate_limited")
 @pytest.mark.slow
 def test_a_limited_player_is_told_when_and_another_player_and_every_callback_go_on(start_stack: StartStack) -> None:
     stack = start_stack(casino_settings={"CASINO_CLIENT_BURST": "2", "CASINO_CLIENT_PER_SECOND": "1"})
@@ -92,6 +93,7 @@ def test_a_limited_player_is_told_when_and_another_player_and_every_callback_go_
     assert session.balance() == session.opening_balance_minor + 10 * 1000
 
 
+@pytest.mark.provokes("session_fingerprint_mismatch", "session_expired")
 def test_a_session_is_played_in_by_the_browser_that_launched_it_and_by_no_other(stack: Stack) -> None:
     own_agent = str(stack.client.headers["user-agent"])
     session = stack.session()

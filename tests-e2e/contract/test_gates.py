@@ -33,7 +33,7 @@ def disabled_game(database: Database, game_id: str) -> Iterator[None]:
         database.change(statement, off=False, game=game_id)
 
 
-@pytest.mark.parametrize("code", GATES)
+@pytest.mark.parametrize("code", [pytest.param(code, marks=pytest.mark.provokes(code)) for code in GATES])
 def test_a_gate_refuses_a_new_bet_and_lets_wins_and_rollbacks_through(
     session: GameSession, database: Database, code: str
 ) -> None:
@@ -109,6 +109,7 @@ def test_a_refused_call_does_not_extend_the_session(session: GameSession, databa
     assert left["seconds"] <= 60
 
 
+@pytest.mark.provokes("game_disabled")
 def test_a_disabled_game_is_not_launched(stack: Stack, database: Database) -> None:
     player = stack.open_player()
     with disabled_game(database, "2"):

@@ -66,6 +66,7 @@ def test_no_log_line_tells_a_token_or_a_secret(stack: Stack, session: GameSessio
             assert secret not in log, f"{service.package} logs a secret"
 
 
+@pytest.mark.provokes("method_not_allowed")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("endpoint", ["launchGame", "simulateRound"])
 def test_a_client_endpoint_takes_only_posts(stack: Stack, endpoint: str, method: str) -> None:
@@ -85,6 +86,7 @@ def test_a_trailing_slash_is_another_path(stack: Stack, session: GameSession) ->
     assert answer.status in (401, 404)
 
 
+@pytest.mark.provokes("unsupported_media_type")
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "identity, gzip"])
 def test_a_compressed_body_is_refused_unread(session: GameSession, encoding: str) -> None:
     wallet = session.wallet

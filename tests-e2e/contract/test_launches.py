@@ -56,6 +56,7 @@ def test_an_address_that_is_none_is_refused(stack: Stack) -> None:
     assert (answer.verdict, answer.content["field"]) == ((400, "invalid_field"), "ipAddress")
 
 
+@pytest.mark.provokes("player_not_found", "game_not_found")
 def test_an_unknown_player_or_game_is_not_launched(stack: Stack) -> None:
     assert stack.launch("nobody-by-this-name").verdict == (404, "player_not_found")
     assert stack.launch(stack.open_player(), game_id="no-such-game").verdict == (404, "game_not_found")
@@ -86,6 +87,7 @@ def test_a_token_is_stored_nowhere_in_clear(stack: Stack, database: Database) ->
     assert holding == []
 
 
+@pytest.mark.provokes("provider_rejected")
 def test_a_game_that_the_studio_does_not_have_is_rejected_by_it_and_its_code_is_logged(
     stack: Stack, database: Database
 ) -> None:
@@ -111,6 +113,7 @@ def test_an_excluded_player_places_no_bet_through_a_new_session(stack: Stack, da
         assert stack.session(player).debit().verdict == (403, "player_excluded")
 
 
+@pytest.mark.provokes("provider_unreachable")
 @pytest.mark.slow
 def test_a_launch_that_the_provider_does_not_hear_of_leaves_no_open_session(start_stack: StartStack) -> None:
     stack = start_stack()

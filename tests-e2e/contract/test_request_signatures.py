@@ -44,6 +44,7 @@ def good_value(session: GameSession, *, nonce: str | None = None) -> str:
     return signer.header("POST", GET_BALANCE.encode(), body, nonce=nonce or secrets.token_hex(16))
 
 
+@pytest.mark.provokes("signature_missing")
 def test_a_request_without_a_signature_is_refused(session: GameSession) -> None:
     require_unsigned_refusal(ask(session, signature_values=[]), "signature_missing")
 
@@ -67,6 +68,7 @@ MALFORMED = {
 }
 
 
+@pytest.mark.provokes("signature_malformed")
 @pytest.mark.parametrize("value", MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_header_that_is_not_well_formed_is_refused(session: GameSession, value: str) -> None:
     """Row E3."""
@@ -79,6 +81,7 @@ def test_two_signature_headers_are_refused_even_when_both_are_good(session: Game
     require_unsigned_refusal(ask(session, signature_values=values), "signature_malformed")
 
 
+@pytest.mark.provokes("unknown_key")
 def test_a_key_that_nobody_knows_is_refused(session: GameSession) -> None:
     value = good_value(session).replace("k=main", "k=stranger")
     require_unsigned_refusal(ask(session, signature_values=[value]), "unknown_key")
@@ -89,6 +92,7 @@ def test_an_absent_key_id_means_main(session: GameSession) -> None:
     assert answer.status == 200
 
 
+@pytest.mark.provokes("bad_signature")
 def test_a_signature_made_with_another_secret_is_refused(session: GameSession) -> None:
     require_unsigned_refusal(ask(session, key="not-the-secret"), "bad_signature")
 
@@ -122,6 +126,7 @@ def test_the_signature_is_over_the_raw_bytes_however_the_json_is_written(session
     assert session.wallet.post(GET_BALANCE, odd).status == 200
 
 
+@pytest.mark.provokes("timestamp_out_of_window")
 @pytest.mark.parametrize("skew_seconds", [-WINDOW_SECONDS - 5, WINDOW_SECONDS + 5, -86400, 86400])
 def test_a_time_outside_the_window_is_refused_and_told_the_servers_time(
     session: GameSession, skew_seconds: int
@@ -141,6 +146,7 @@ def test_one_new_signature_with_the_servers_time_is_enough(session: GameSession)
     assert ask(session, timestamp=told).must_be_signed().status == 200
 
 
+@pytest.mark.provokes("nonce_replay")
 def test_a_nonce_is_accepted_once(session: GameSession) -> None:
     """Row E1."""
     signed = session.wallet.signer.prepare("POST", GET_BALANCE, session.who())

@@ -70,6 +70,7 @@ NOT_A_JSON_OBJECT = {
 }
 
 
+@pytest.mark.provokes("malformed_json")
 @pytest.mark.parametrize("body", NOT_A_JSON_OBJECT.values(), ids=NOT_A_JSON_OBJECT.keys())
 def test_a_body_that_is_not_a_json_object_is_malformed(stack: Stack, session: GameSession, body: bytes) -> None:
     before = [service.cpu_seconds for service in stack.services.values()]
@@ -105,6 +106,7 @@ BAD_AMOUNTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.provokes("bad_amount")
 @pytest.mark.parametrize("literal", BAD_AMOUNTS, ids=lambda literal: literal[:24])
 def test_a_stake_that_is_not_a_positive_integer_is_a_bad_amount(session: GameSession, literal: str) -> None:
     """Row G3. Pitfall 3."""
@@ -235,6 +237,7 @@ def test_a_body_of_64_kib_is_read(session: GameSession) -> None:
     assert post_raw(session, body, endpoint="getBalance").status == 200
 
 
+@pytest.mark.provokes("body_too_large")
 def test_a_body_of_one_byte_more_is_too_large(session: GameSession) -> None:
     wallet = session.wallet
     body = padded(session, BODY_BYTES_MAX + 1)

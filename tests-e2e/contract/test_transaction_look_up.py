@@ -2,6 +2,8 @@
 
 from urllib.parse import quote
 
+import pytest
+
 from e2e_testing.answers import Answer
 from e2e_testing.database import Database
 from e2e_testing.game_session import GameSession, new_id
@@ -13,6 +15,7 @@ def look_up(session: GameSession, transaction_id: str, *, user_id: str | None = 
     return session.wallet.get(f"/casino/transactions/{quote(transaction_id, safe='')}?userId={player}")
 
 
+@pytest.mark.provokes("not_found")
 def test_a_transaction_that_was_never_seen_is_not_found(session: GameSession) -> None:
     assert look_up(session, new_id()).verdict == (404, "not_found")
 

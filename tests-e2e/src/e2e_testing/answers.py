@@ -1,14 +1,11 @@
 """What an answer looks like, and the manners of protocol.md sections 1 and 6 that every answer must have.
 
-Owns the table of codes by status and the record of the codes that the suite has seen over HTTP.
 Must never decide whether an answer was the expected one: that is each test's own sentence.
 """
 
 import json
-import os
 import re
 import ssl
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,8 +54,8 @@ EXTRA_FIELD_OF_CODE = {
 HEAD = re.compile(r"[1-9][0-9]*:[0-9a-f]{64}")
 RETRY_AFTER_STATUSES = (429, 503)
 
-CODES_SEEN: dict[str, set[str]] = defaultdict(set)
-"""Code to the tests that have seen it come over HTTP from a real service."""
+CODES_SEEN: set[str] = set()
+"""The codes of refusals that have come from a real service since the test began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ def require_manners(answer: Answer) -> None:
 def require_error_manners(answer: Answer) -> None:
     said = f"{answer.status} {answer.body!r}"
     code = answer.content["code"]
-    CODES_SEEN[code].add(os.environ.get("PYTEST_CURRENT_TEST", "outside a test").rsplit(" ", 1)[0])
+    CODES_SEEN.add(code)
     assert code in CODES_BY_STATUS.get(answer.status, ()), f"protocol.md knows no such code at this status: {said}"
     extra = EXTRA_FIELD_OF_CODE.get(code)
     expected = FIELDS_OF_EVERY_ERROR | ({extra} if extra else set())
