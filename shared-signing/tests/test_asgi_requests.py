@@ -160,6 +160,9 @@ def test_the_clock_of_every_request_that_holds_is_told(house: Any, send_to: Any,
     assert asyncio.run(send_to(edge, headers=headers)).status == 200
     assert asyncio.run(send_to(edge, headers=headers)).status == 401
     assert told == [moved]
+    house.clock.now += 1_000
+    assert asyncio.run(send_to(edge, headers=headers)).status == 401
+    assert told == [moved, moved + 1_000]
 
 
 def test_a_store_that_cannot_answer_makes_an_unsigned_refusal_and_nothing_happens(house: Any, send_to: Any) -> None:

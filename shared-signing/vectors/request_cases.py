@@ -44,7 +44,6 @@ ACCEPTED = [
     request("the longest timestamp", t=999999999999, now=999999999999),
     request("a clock 60 s behind", now=T + 60),
     request("a clock 60 s ahead", now=T - 60),
-    request("the nonce was seen under another key", secret=SECOND, k="k2", seen=[["main", NONCE]]),
     request("another nonce was seen", seen=[["main", OTHER_NONCE]]),
     request("the other direction with its own key", keys="provider", secret=PROVIDER, target="/provider/launch"),
 ]
@@ -147,6 +146,7 @@ TIMES_AND_NONCES = [
     request("the same nonce again", "nonce_replay", seen=[["main", NONCE]]),
     request("the same nonce with another body", "nonce_replay", body="{}", seen=[["main", NONCE]]),
     request("the same nonce without k", "nonce_replay", k=None, seen=[["main", NONCE]]),
+    request("the nonce was seen under another key", "nonce_replay", secret=SECOND, k="k2", seen=[["main", NONCE]]),
 ]
 
 REFUSED = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from hashlib import sha256
 
 import httpx
 import msgspec
@@ -180,3 +181,26 @@ async def test_the_line_about_a_refusal_tells_who_sent_it_as_far_as_it_is_known(
     assert {line["peer"] for line in lines if "peer" in line} == {"127.0.0.1"}
     (skew,) = (line["skew_seconds"] for line in lines if "skew_seconds" in line)
     assert skew > 60
+
+
+async def test_a_signature_that_does_not_hold_is_logged_with_the_hash_of_what_it_had_to_cover(
+    service: Service, logged: list[EventDict]
+) -> None:
+    """An integrator compares it with the hash of his own bytes: equal ones leave only the secret."""
+    headers = headers_for(ring=PROVIDER_RING)
+    await send(service, headers)
+    (line,) = [event for event in logged if event["event"] == "request_refused"]
+    t, n = (part.partition("=")[2] for part in headers[HEADER].split(",")[:2])
+    canonical = "\n".join(["v1", t, n, "POST", "/casino/debit", sha256(BODY).hexdigest()])
+    assert (line["code"], line["canonical_sha256"]) == ("bad_signature", sha256(canonical.encode()).hexdigest())
+
+
+async def test_the_line_about_a_mismatch_names_the_transaction_and_the_field(
+    service: Service, logged: list[EventDict]
+) -> None:
+    content = bet(await service.launch())
+    await service.post("debit", content)
+    await service.post("debit", {**content, "amount": 5_000})
+    (line,) = [event for event in logged if event["event"] == "request_refused"]
+    told = (line["code"], line["field"], line["transaction_id"])
+    assert told == ("idempotency_mismatch", "amount", content["transactionId"])

@@ -85,6 +85,15 @@ async def test_the_clock_of_the_provider_is_shown(service: Service) -> None:
     assert 39 <= (await scrape(service.anybody)).value("casino_peer_clock_skew_seconds") <= 55
 
 
+async def test_the_clock_of_a_provider_that_corrects_itself_stays_in_sight(service: Service) -> None:
+    for behind_seconds in (500, 0):
+        signer = Signer(CASINO_RING, lambda behind=behind_seconds: time.time() - behind)
+        path, body = "/casino/getBalance", b"{}"
+        headers = {**JSON, "x-casino-signature": signer.sign_request("POST", path, body).header}
+        await service.anybody.post(path, content=body, headers=headers)
+    assert (await scrape(service.anybody)).value("casino_peer_clock_skew_seconds") >= 499
+
+
 async def test_batches_queues_and_the_pool_are_shown(service: Service) -> None:
     token = await service.launch()
     await service.post("debit", bet(token))

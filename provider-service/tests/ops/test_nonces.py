@@ -50,11 +50,24 @@ def test_a_nonce_is_remembered_after_a_restart(database_url: str) -> None:
     assert with_store(database_url, lambda store: store.claim("main", "n" * 16, now())) is False
 
 
-def test_a_nonce_counts_for_its_key(database_url: str) -> None:
+def test_a_nonce_is_used_up_under_whichever_key(database_url: str) -> None:
     async def both(store: PostgresNonceStore) -> tuple[bool, bool]:
         return await store.claim("main", "n" * 16, now()), await store.claim("k2", "n" * 16, now())
 
-    assert with_store(database_url, both) == (True, True)
+    assert with_store(database_url, both) == (True, False)
+
+
+def test_of_claims_at_once_under_two_keys_one_succeeds(database_url: str) -> None:
+    async def race(store: PostgresNonceStore) -> list[bool]:
+        return list(await asyncio.gather(*(store.claim(key, "n" * 16, now()) for key in ("main", "k2") * 8)))
+
+    assert sorted(with_store(database_url, race)) == [False] * 15 + [True]
+
+
+def test_a_nonce_that_an_earlier_release_claimed_is_used_up(database_url: str, owner_url: str) -> None:
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("insert into provider.nonces values ('main', %s, now())", ("n" * 16,))
+    assert with_store(database_url, lambda store: store.claim("main", "n" * 16, now())) is False
 
 
 def test_pruning_forgets_old_nonces_a_page_at_a_time(database_url: str, owner_url: str) -> None:

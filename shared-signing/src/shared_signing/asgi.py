@@ -50,10 +50,11 @@ class SignedEndpoints:
     `refuse(scope, code, extras)` renders a refusal: the 401 codes of the verifier (extras `serverTime` with
     `timestamp_out_of_window`), `body_too_large`, `unsupported_media_type`, `overloaded` and `internal`.
     `on_skew(scope, key_id, skew_seconds)` is called for a request that holds although its clock is far off.
-    `on_clock(skew_seconds)` is told how far the clock of each request that holds is behind.
+    `on_clock(skew_seconds)` is told how far the clock of each request is behind whose signature holds.
     `enter(scope)` is asked for a place after the signature held and before its nonce is used up; False refuses with
     `overloaded`. `leave(scope)` gives that place back.
-    A request that does not hold leaves the `key_id` of a live key that it named, and `skew_seconds`, in its state.
+    A request that does not hold leaves in its state the `key_id` of a live key that it named, `skew_seconds` when its
+    time is too far off, and `canonical_sha256` when its MAC does not hold.
     A request that holds reaches the application with `signed_by`, its key's id, and `clock_skew_seconds` in its state.
     """
 
@@ -132,7 +133,11 @@ class SignedEndpoints:
         if isinstance(verdict, Refused):
             out_of_window = verdict.refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW
             extras = {"serverTime": verdict.server_time} if out_of_window else _NO_EXTRAS
-            scope.setdefault("state", {}).update(key_id=verdict.key_id, skew_seconds=verdict.skew_seconds)
+            scope.setdefault("state", {}).update(
+                key_id=verdict.key_id, skew_seconds=verdict.skew_seconds, canonical_sha256=verdict.canonical_sha256
+            )
+            if verdict.skew_seconds is not None and self._on_clock is not None:
+                self._on_clock(verdict.skew_seconds)
             answer = self._refuse(scope, verdict.refusal.value, extras)
             if verdict.key is None:
                 await _send_answer(send, answer)

@@ -24,6 +24,7 @@ class NonceStore(Protocol):
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:
         """Claim a nonce in one atomic step: true for exactly one caller within `NONCE_RETENTION_SECONDS`.
 
+        It is used up under whichever key it was claimed, so `key_id` changes nothing but what a store writes down.
         `timestamp` is the signed one (unix seconds), already known to be within the window. Raises
         `NonceStoreOverloaded` when the store cannot answer now.
         """
@@ -45,18 +46,17 @@ class InMemoryNonceStore:
         self._clock = clock
         self._retention_seconds = retention_seconds
         self._nonces_max = nonces_max
-        self._expiries: dict[tuple[str, str], float] = {}  # insertion order is expiry order
+        self._expiries: dict[str, float] = {}  # insertion order is expiry order
 
-    async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:  # noqa: ARG002 - other stores sort by it
+    async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:  # noqa: ARG002 - see the protocol
         """As `NonceStore.claim`; overloaded when `nonces_max` live nonces are held."""
         now = self._clock()
         self._forget_expired(now)
-        entry = (key_id, nonce)
-        if entry in self._expiries:
+        if nonce in self._expiries:
             return False
         if len(self._expiries) >= self._nonces_max:
             raise NonceStoreOverloaded(f"{self._nonces_max} nonces are held")
-        self._expiries[entry] = now + self._retention_seconds
+        self._expiries[nonce] = now + self._retention_seconds
         return True
 
     def _forget_expired(self, now: float) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 
 from shared_signing.canonical import MalformedSignature, SignatureHeader, request_bytes, response_bytes
@@ -49,7 +50,8 @@ class Refused:
 
     `nonce` and `key` are set when the signature itself held: this refusal is answered signed. For a log, `key_id` is
     the id that was named if a live key has it: any other text may be a secret. `skew_seconds` is how far a timestamp
-    out of the window lies in the past.
+    out of the window lies in the past. `canonical_sha256` is the hash, in hex, of the bytes whose MAC does
+    not hold: the caller's own tells whether both mean the same bytes.
     """
 
     refusal: Refusal
@@ -58,6 +60,7 @@ class Refused:
     key: Key | None = None
     key_id: str | None = field(default=None, compare=False)
     skew_seconds: int | None = field(default=None, compare=False)
+    canonical_sha256: str | None = field(default=None, compare=False)
 
 
 class Verifier:
@@ -105,9 +108,13 @@ class Verifier:
         server_time = int(now)
         authentic = self._authenticate(header_values, now, method=method, target=target, body=body)
         if isinstance(authentic, Refusal):
-            is_known = authentic is Refusal.BAD_SIGNATURE
-            key_id = SignatureHeader.parse(header_values[0]).key_id if is_known else None
-            return Refused(authentic, server_time, key_id=key_id)
+            if authentic not in (Refusal.BAD_SIGNATURE, Refusal.UNKNOWN_KEY):
+                return Refused(authentic, server_time)
+            # The same work for both: its time must not tell which keys there are.
+            header = SignatureHeader.parse(header_values[0])
+            canonical = sha256(_message(header, method=method, target=target, body=body)).hexdigest()
+            key_id = header.key_id if authentic is Refusal.BAD_SIGNATURE else None
+            return Refused(authentic, server_time, key_id=key_id, canonical_sha256=canonical)
         header, key = authentic
         skew_seconds = server_time - header.timestamp
         if abs(skew_seconds) > self._window_seconds:
@@ -132,7 +139,7 @@ class Verifier:
         except MalformedSignature:
             return Refusal.SIGNATURE_MALFORMED
         key = self._key_ring.verifying_key(header.key_id, now)
-        message = request_bytes(timestamp=header.timestamp, nonce=header.nonce, method=method, target=target, body=body)
+        message = _message(header, method=method, target=target, body=body)
         holds = hmac.compare_digest((key or _NOBODY).mac(message), header.mac)
         if key is None:
             return Refusal.UNKNOWN_KEY
@@ -140,6 +147,10 @@ class Verifier:
         if not holds or "\n" in method or b"\n" in target:
             return Refusal.BAD_SIGNATURE
         return header, key
+
+
+def _message(header: SignatureHeader, *, method: str, target: bytes, body: bytes) -> bytes:
+    return request_bytes(timestamp=header.timestamp, nonce=header.nonce, method=method, target=target, body=body)
 
 
 def verify_response(

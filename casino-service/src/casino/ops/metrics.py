@@ -34,6 +34,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from casino.wallet.commands import WalletCommand, WalletOutcome
+from shared_service.http.peer_clock import PeerClock
 from shared_service.http.routing import ELSEWHERE, Route
 from shared_service.postgres.database import Database
 
@@ -119,7 +120,7 @@ class Metrics:
             ["pool", "state"], multiprocess_mode="livesum", registry=own,
         )  # fmt: skip
         self._skew = Gauge(
-            "casino_peer_clock_skew_seconds", "How far the provider's clock is behind, as its latest request said",
+            "casino_peer_clock_skew_seconds", "How far the provider's clock is behind, at most in the last minutes",
             multiprocess_mode="livemostrecent", registry=own,
         )  # fmt: skip
         self._unsigned = Gauge(
@@ -127,7 +128,7 @@ class Metrics:
             multiprocess_mode="livemax", registry=own,
         )  # fmt: skip
         self._certificate: Gauge | None = None
-        self._latest_skew_seconds: int | None = None
+        self._peer_clock = PeerClock()
         self._tallies: dict[str, tuple[str, _Tally]] = {}
         self._elsewhere = (ELSEWHERE, _Tally())
         self._sample: Callable[[], None] = lambda: None
@@ -167,7 +168,7 @@ class Metrics:
 
     def note_skew(self, skew_seconds: int) -> None:
         """The provider's clock, as an authentic request showed it."""
-        self._latest_skew_seconds = skew_seconds
+        self._peer_clock.note(skew_seconds)
 
     def show_unsigned(self, transactions: int) -> None:
         """How many transactions without a signer the ledger holds."""
@@ -202,8 +203,8 @@ class Metrics:
         for endpoint, tally in (*self._tallies.values(), self._elsewhere):
             if tally.codes:
                 self._pour(endpoint, tally)
-        if self._latest_skew_seconds is not None:
-            self._skew.set(self._latest_skew_seconds)
+        if (skew_seconds := self._peer_clock.worst()) is not None:
+            self._skew.set(skew_seconds)
         self._sample()
 
     async def page(self) -> bytes:

@@ -28,6 +28,7 @@ from provider.wallet_client.health import HealthReport, Status
 from provider.wallet_client.messages import WalletCall
 from provider.wallet_client.outcomes import BAD_RESPONSE, REJECTED, UNREACHABLE, Accepted, Called, Refused
 from shared_service.http.exchange import OK
+from shared_service.http.peer_clock import PeerClock
 from shared_service.http.routing import Route
 from shared_service.postgres.database import Database
 
@@ -91,9 +92,10 @@ class Metrics:
             "provider_wallet_tombstones", "Rollbacks of a bet that the wallet had never seen", registry=own
         )
         self._skew = Gauge(
-            "provider_peer_clock_skew_seconds", "How far the casino's clock is behind, as its latest request said",
+            "provider_peer_clock_skew_seconds", "How far the casino's clock is behind, at most in the last minutes",
             registry=own,
         )  # fmt: skip
+        self._peer_clock = PeerClock()
         self._connections = Gauge(
             "provider_pool_connections", "Database connections: open, idle, and callers that wait for one",
             ["pool", "state"], registry=own,
@@ -150,7 +152,7 @@ class Metrics:
 
     def note_skew(self, skew_seconds: int) -> None:
         """The casino's clock, as an authentic request showed it."""
-        self._skew.set(skew_seconds)
+        self._peer_clock.note(skew_seconds)
 
     def scrape_of(
         self, backlog_reader: BacklogReader, pools: Mapping[str, Database], *, health: Callable[[], HealthReport]
@@ -162,6 +164,8 @@ class Metrics:
         async def make_page() -> bytes:
             await backlog_reader.refresh()
             moment.take()
+            if (skew_seconds := self._peer_clock.worst()) is not None:
+                self._skew.set(skew_seconds)
             for pool, members in pools.items():
                 for state, count in members.connections().items():
                     self._connections.labels(pool, state).set(count)

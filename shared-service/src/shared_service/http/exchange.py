@@ -32,7 +32,7 @@ NO_CODE: Final = "no_code"
 UNANSWERED: Final = "unanswered"
 """The outcome of a request whose caller hung up."""
 
-TOLD_OF_REFUSALS: Final = ("field", "why", "key_id", "skew_seconds")
+TOLD_OF_REFUSALS: Final = ("field", "why", "key_id", "skew_seconds", "canonical_sha256", "transaction_id")
 """What the line about a refusal tells from the request's state, where it is there."""
 
 _PROCESS_ID: Final = secrets.token_hex(8).encode()
