@@ -1,7 +1,8 @@
 """The server's side of a socket: what it takes from a peer, how long it waits for it, and answers without a task.
 
 A subclass of uvicorn's protocol, and the only file that uses names of uvicorn which its documentation does not
-promise; test_uvicorn.py notices when one of them changes. See docs/decisions/0015-sockets.md and 0020-bytes.md.
+promise; test_uvicorn.py notices when one of them changes. See docs/decisions/0015-sockets.md and
+0020-requests-as-bytes.md.
 """
 
 from __future__ import annotations
