@@ -141,4 +141,4 @@ def _owner_url() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="casino")

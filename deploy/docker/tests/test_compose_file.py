@@ -2,12 +2,17 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import casino.settings
+import provider.settings
+from shared_service.settings.reader import Reader
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,3 +57,23 @@ def test_each_service_gets_key_files_of_its_own() -> None:
         assert folder["source"] == f"/etc/keys/{service}"
         for direction in ("CASINO", "PROVIDER"):
             assert environment[f"{direction}_KEYS_FILE"] == f"{folder['target']}/{direction.lower()}.json"
+
+
+NOT_FROM_THE_ENVIRONMENT = {
+    r"(CASINO|PROVIDER)_(HOST|PORT|OPS_HOST|OPS_PORT)": "the image listens, and compose publishes the port",
+    r"(CASINO|PROVIDER)_DATABASE_URL": "made of the password; secrets.compose.yml takes it from a file",
+    r"(CASINO|PROVIDER)_OWNER_DATABASE_URL": "only the containers that migrate have it",
+    r".*_FILE": "a mounted file: secrets.compose.yml, keys.compose.yml and the profile tls",
+    r"PROVIDER_DEMO": "CASINO_DEMO reaches both services",
+}
+
+
+@pytest.mark.parametrize(("service", "settings"), [("casino", casino.settings), ("provider", provider.settings)])
+def test_a_service_takes_every_setting_that_makes_sense_in_a_container(service: str, settings: Any) -> None:
+    reader = Reader({})
+    settings.read(reader)
+    fixed = [name for name in reader.names if any(re.fullmatch(each, name) for each in NOT_FROM_THE_ENVIRONMENT)]
+    given = {name: f"value-of-{name}" for name in reader.names.difference(fixed)}
+    environment = services(**given)[service]["environment"]
+    assert {name: environment.get(name) for name in given} == given
+    assert "4321" not in services(**dict.fromkeys(fixed, "4321"))[service]["environment"].values()

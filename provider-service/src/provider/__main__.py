@@ -117,4 +117,4 @@ def _settings() -> Settings:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="provider")
