@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import Callable
 
+import pytest
+
 from chaos.plan import Plan
 from chaos.wire_policy import MENU, WirePolicy
 from e2e_testing.fault import Call, Corruption, Fault, changes_field
@@ -39,35 +41,32 @@ def test_the_same_calls_in_any_interleaving_of_players_meet_the_same_faults() ->
     assert first.counts == second.counts
 
 
-def waits(policy: WirePolicy, held: Call, then: Callable[[], object]) -> bool:
+async def waits(policy: WirePolicy, held: Call, then: Callable[[], object]) -> bool:
     """Whether a held call is let go by what happens then, long before its time is up."""
-
-    async def hold() -> bool:
-        fault = policy.decide(held)
-        assert fault.hold_before is not None
-        holding = asyncio.create_task(fault.hold_before.hold())
+    fault = policy.decide(held)
+    assert fault.hold_before is not None
+    holding = asyncio.create_task(fault.hold_before.hold())
+    await asyncio.sleep(0)
+    assert not holding.done()
+    then()
+    for _ in range(5):
         await asyncio.sleep(0)
-        assert not holding.done()
-        then()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        ended = holding.done()
-        holding.cancel()
-        return ended
-
-    return asyncio.run(hold())
+    ended = holding.done()
+    holding.cancel()
+    return ended
 
 
-def test_a_late_bet_comes_when_its_rollback_was_answered_and_not_before() -> None:
+@pytest.mark.anyio
+async def test_a_late_bet_comes_when_its_rollback_was_answered_and_not_before() -> None:
     """Row B3."""
     bet, rollback = call("debit", 1), call("rollback", 2, original="t-1")
     done = answer(200, {"status": "ok"})
     late = policy_of("late_debit")
-    assert waits(late, bet, lambda: late.noticed(rollback, done))
+    assert await waits(late, bet, lambda: late.noticed(rollback, done))
     late = policy_of("late_debit")
-    assert not waits(late, bet, lambda: late.noticed(call("rollback", 3, original="t-9"), done))
+    assert not await waits(late, bet, lambda: late.noticed(call("rollback", 3, original="t-9"), done))
     late = policy_of("late_debit")
-    assert not waits(late, bet, lambda: late.noticed(rollback, None))
+    assert not await waits(late, bet, lambda: late.noticed(rollback, None))
 
 
 def test_only_bets_come_late_in_that_way() -> None:
@@ -76,9 +75,10 @@ def test_only_bets_come_late_in_that_way() -> None:
     assert policy.counts == {}
 
 
-def test_a_call_that_is_to_be_overtaken_waits_for_the_next_one() -> None:
+@pytest.mark.anyio
+async def test_a_call_that_is_to_be_overtaken_waits_for_the_next_one() -> None:
     reorder = policy_of("reorder")
-    assert waits(reorder, call("debit", 1), lambda: reorder.decide(call("debit", 2)))
+    assert await waits(reorder, call("debit", 1), lambda: reorder.decide(call("debit", 2)))
 
 
 def test_a_corruption_flips_exactly_one_bit_and_leaves_the_length() -> None:

@@ -13,7 +13,7 @@ from e2e_testing.database import Database
 from e2e_testing.game_session import GameSession
 from e2e_testing.signing_client import ParallelSigningClient
 from e2e_testing.stack import Stack, StartStack
-from shared_service_testing.waiting import wait_until
+from shared_service_testing.waiting import until, wait_until
 
 BUSY_SECONDS_MAX = 60.0
 """Only against waiting for ever."""
@@ -26,16 +26,14 @@ TRIES_MAX = 8
 
 async def until_it_waits(stack: Stack, bet: asyncio.Task[Answer]) -> None:
     """Wait until a bet on a wallet that is held has come to the casino."""
-    async with asyncio.timeout(BUSY_SECONDS_MAX):
-        while not bet.done() and not stack.commands_under_way:  # noqa: ASYNC110 - the casino tells nobody
-            await asyncio.sleep(0.01)
+    await until(lambda: bet.done() or stack.commands_under_way)
     assert not bet.done() or bet.result().verdict == (409, "session_busy")
 
 
-def answered_after_a_wait(bet: Callable[[], Coroutine[None, None, tuple[Answer, float]]]) -> Answer:
+async def answered_after_a_wait(bet: Callable[[], Coroutine[None, None, tuple[Answer, float]]]) -> Answer:
     """The answer to a bet that tells how long its wallet was held, too: busy only if that was too long to wait for."""
     for _ in range(TRIES_MAX):
-        answer, held_seconds = asyncio.run(bet())
+        answer, held_seconds = await bet()
         if answer.status == 200:
             break
         assert answer.verdict == (409, "session_busy")
@@ -67,7 +65,10 @@ def test_a_wallet_that_somebody_holds_is_busy_and_the_same_id_succeeds_later(
     assert session.balance() == start - 1000
 
 
-def test_a_wallet_that_is_held_briefly_is_waited_for(stack: Stack, session: GameSession, database: Database) -> None:
+@pytest.mark.anyio
+async def test_a_wallet_that_is_held_briefly_is_waited_for(
+    stack: Stack, session: GameSession, database: Database
+) -> None:
     async def bet_meanwhile() -> tuple[Answer, float]:
         """The answer, and for how long the wallet was held after the bet was sent."""
         async with ParallelSigningClient(stack.casino) as client:
@@ -79,10 +80,13 @@ def test_a_wallet_that_is_held_briefly_is_waited_for(stack: Stack, session: Game
             held_seconds = time.monotonic() - asked_at
             return await bet, held_seconds
 
-    assert answered_after_a_wait(bet_meanwhile).status == 200
+    assert (await answered_after_a_wait(bet_meanwhile)).status == 200
 
 
-def test_a_held_wallet_does_not_hold_up_its_neighbours(stack: Stack, session: GameSession, database: Database) -> None:
+@pytest.mark.anyio
+async def test_a_held_wallet_does_not_hold_up_its_neighbours(
+    stack: Stack, session: GameSession, database: Database
+) -> None:
     neighbours = [stack.session() for _ in range(NEIGHBOURS)]
 
     async def are_all_undisturbed() -> bool:
@@ -97,7 +101,10 @@ def test_a_held_wallet_does_not_hold_up_its_neighbours(stack: Stack, session: Ga
             return waits
 
     with held_wallet(database, session):
-        assert any(asyncio.run(are_all_undisturbed()) for _ in range(TRIES_MAX))
+        for _ in range(TRIES_MAX):
+            if await are_all_undisturbed():
+                return
+    pytest.fail("the neighbours waited each time")
 
 
 def test_a_balance_can_be_read_while_the_wallet_is_held(session: GameSession, database: Database) -> None:
@@ -106,22 +113,20 @@ def test_a_balance_can_be_read_while_the_wallet_is_held(session: GameSession, da
         assert session.balance() == start
 
 
+@pytest.mark.anyio
 @pytest.mark.provokes("overloaded")
 @pytest.mark.slow
-def test_a_full_queue_is_refused_before_any_work(start_stack: StartStack) -> None:
+async def test_a_full_queue_is_refused_before_any_work(start_stack: StartStack) -> None:
     stack = start_stack(casino_settings={"CASINO_QUEUE_MAX": "4"})
     sessions = [stack.session() for _ in range(12)]
     contents = [session.debit_content() for session in sessions]
 
-    async def all_at_once() -> list[Answer]:
-        async with ParallelSigningClient(stack.casino) as client:
-            signed = [client.signer.prepare("POST", "/casino/debit", content) for content in contents]
+    async with ParallelSigningClient(stack.casino) as client:
+        signed = [client.signer.prepare("POST", "/casino/debit", content) for content in contents]
+        with stack.books.transaction() as connection:
+            connection.execute("select 1 from casino.wallets for update")
             responses = await asyncio.gather(*(client.http.send(each.request) for each in signed))
-            return [client.signer.judge(each, response) for each, response in zip(signed, responses, strict=True)]
-
-    with stack.books.transaction() as connection:
-        connection.execute("select 1 from casino.wallets for update")
-        answers = asyncio.run(all_at_once())
+    answers = [client.signer.judge(each, response) for each, response in zip(signed, responses, strict=True)]
     refused = [answer for answer in answers if answer.status == 503]
     assert refused, [answer.verdict for answer in answers]
     assert {answer.verdict for answer in answers} <= {(503, "overloaded"), (409, "session_busy")}
@@ -194,8 +199,9 @@ def test_a_defect_inside_is_a_signed_500_that_tells_nothing_and_moves_nothing(st
     assert session.balance() == start - 1000
 
 
+@pytest.mark.anyio
 @pytest.mark.slow
-def test_a_casino_that_is_told_to_stop_answers_what_it_has_begun(start_stack: StartStack) -> None:
+async def test_a_casino_that_is_told_to_stop_answers_what_it_has_begun(start_stack: StartStack) -> None:
     stack = start_stack()
     session = stack.session()
     casino, start = stack.casino_process, session.balance()
@@ -215,4 +221,4 @@ def test_a_casino_that_is_told_to_stop_answers_what_it_has_begun(start_stack: St
         casino.restart()
         return answer, held_seconds
 
-    assert answered_after_a_wait(bet_while_it_stops).must_be_ok().balance == start - 1000
+    assert (await answered_after_a_wait(bet_while_it_stops)).must_be_ok().balance == start - 1000

@@ -43,8 +43,9 @@ async def pressure(urls: list[str], player_id: str, *, until: float) -> list[Ans
     return answers
 
 
+@pytest.mark.anyio
 @pytest.mark.slow
-def test_over_processes_and_a_restart_a_player_calls_as_often_as_is_set(start_stack: StartStack) -> None:
+async def test_over_processes_and_a_restart_a_player_calls_as_often_as_is_set(start_stack: StartStack) -> None:
     """Row G2: two services with two workers each on one database; the rate is what is set, within a tenth."""
     two_workers = DEFAULT_LIMIT | {"CASINO_WORKERS": "2"}
     one = start_stack(casino_settings=two_workers)
@@ -52,10 +53,10 @@ def test_over_processes_and_a_restart_a_player_calls_as_often_as_is_set(start_st
     player = one.open_player()
     started = one.books.row("select clock_timestamp() as at")["at"]
     urls = [one.casino.base_url, other.casino.base_url]
-    answers = asyncio.run(pressure(urls, player, until=time.monotonic() + PRESSURE_SECONDS))
+    answers = await pressure(urls, player, until=time.monotonic() + PRESSURE_SECONDS)
     one.casino_process.kill_9()
     one.casino_process.restart()
-    answers += asyncio.run(pressure(urls, player, until=time.monotonic() + PRESSURE_SECONDS))
+    answers += await pressure(urls, player, until=time.monotonic() + PRESSURE_SECONDS)
     ended = one.books.row("select clock_timestamp() as at")["at"]
 
     verdicts = [answer.verdict for answer in answers]
@@ -109,19 +110,17 @@ def test_a_session_is_played_in_by_the_browser_that_launched_it_and_by_no_other(
     assert fresh.balance() == start + 1000 - 1000 + 2000
 
 
-def test_two_tabs_play_in_one_session_without_spoiling_each_other(stack: Stack) -> None:
+@pytest.mark.anyio
+async def test_two_tabs_play_in_one_session_without_spoiling_each_other(stack: Stack) -> None:
     """Row E7: each round is played whole, or told to wait, or ended; the books hold what the tabs were told."""
     own_agent = str(stack.client.headers["user-agent"])
     session = stack.session()
     content = {"userId": session.user_id, "gameId": "1", "sessionToken": session.token}
 
-    async def play_at_once() -> list[httpx.Response]:
-        headers = {"user-agent": own_agent}
-        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, headers=headers) as client:
-            path = f"{stack.casino.base_url}/casino/simulateRound"
-            return list(await asyncio.gather(*(client.post(path, json=content) for _ in range(4))))
-
-    answers = [judged(response, signature="") for response in asyncio.run(play_at_once())]
+    headers, path = {"user-agent": own_agent}, f"{stack.casino.base_url}/casino/simulateRound"
+    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, headers=headers) as client:
+        responses = await asyncio.gather(*(client.post(path, json=content) for _ in range(4)))
+    answers = [judged(response, signature="") for response in responses]
     assert {answer.status for answer in answers} <= {200, 409}, [answer.verdict for answer in answers]
     reports = [answer.content for answer in answers if answer.status == 200]
     assert reports

@@ -124,23 +124,21 @@ def test_requests_far_ahead_of_their_answers_end_the_connection(impatient: Stack
     assert "Traceback" not in service.log_tail()
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("name", SERVICES)
-def test_while_hundreds_dawdle_everybody_else_is_served(impatient: Stack, name: str) -> None:
+async def test_while_hundreds_dawdle_everybody_else_is_served(impatient: Stack, name: str) -> None:
     service = impatient.services[name]
     session = impatient.session()
 
-    async def dawdle() -> None:
-        wires = [await asyncio.open_connection("127.0.0.1", service.port) for _ in range(300)]
-        for number, (_, writer) in enumerate(wires):
-            writer.write(list(HALF.values())[number % len(HALF)](PATHS[name][0]))
-        played = await asyncio.to_thread(impatient.simulate, session.user_id)
-        assert played.must_be_ok().content["passed"] is True
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            assert [await reader.read() for reader, _ in wires] == [b""] * 300
-        for _, writer in wires:
-            writer.close()
-
-    asyncio.run(dawdle())
+    wires = [await asyncio.open_connection("127.0.0.1", service.port) for _ in range(300)]
+    for number, (_, writer) in enumerate(wires):
+        writer.write(list(HALF.values())[number % len(HALF)](PATHS[name][0]))
+    played = await asyncio.to_thread(impatient.simulate, session.user_id)
+    assert played.must_be_ok().content["passed"] is True
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert [await reader.read() for reader, _ in wires] == [b""] * 300
+    for _, writer in wires:
+        writer.close()
     answer = impatient.signing_client(impatient.casino).post("/casino/debit", session.debit_content())
     assert answer.must_be_ok().status == 200
 

@@ -177,8 +177,9 @@ def test_the_feed_tells_only_what_providers_did(stack: Stack, session: GameSessi
     assert {row["type"] for row in everything(stack)} <= {"debit", "credit", "rollback"}
 
 
+@pytest.mark.anyio
 @pytest.mark.slow
-def test_a_reader_that_follows_many_writers_skips_nothing_and_sees_nothing_twice(stack: Stack) -> None:
+async def test_a_reader_that_follows_many_writers_skips_nothing_and_sees_nothing_twice(stack: Stack) -> None:
     sessions = [stack.session() for _ in range(8)]
     written: list[str] = []
 
@@ -205,15 +206,12 @@ def test_a_reader_that_follows_many_writers_skips_nothing_and_sees_nothing_twice
             await asyncio.sleep(0)
         return seen
 
-    async def campaign(cursor: object) -> list[JsonObject]:
-        done = asyncio.Event()
-        async with ParallelSigningClient(stack.casino) as client:
-            reader = asyncio.create_task(read(client, cursor, done))
-            await asyncio.gather(*(write(client, session) for session in sessions))
-            done.set()
-            return await reader
-
-    seen = asyncio.run(campaign(list(pages(stack))[-1].content["next"]))
+    cursor, done = list(pages(stack))[-1].content["next"], asyncio.Event()
+    async with ParallelSigningClient(stack.casino) as client:
+        reader = asyncio.create_task(read(client, cursor, done))
+        await asyncio.gather(*(write(client, session) for session in sessions))
+        done.set()
+        seen = await reader
     ids = [str(row["transactionId"]) for row in seen]
     assert len(written) > 100
     assert set(written) <= set(ids), "a cursor skipped a row that committed late"

@@ -69,7 +69,8 @@ def deadlocks(scene: Scene) -> int:
     return int(row["deadlocks"])
 
 
-def test_fifty_clients_on_three_wallets_in_opposing_orders_neither_deadlock_nor_starve(pair: TwoCasinos) -> None:
+@pytest.mark.anyio
+async def test_fifty_clients_on_three_wallets_in_opposing_orders_neither_deadlock_nor_starve(pair: TwoCasinos) -> None:
     """Row A13. Each client goes over the wallets in its own order: bets, wins and rollbacks, at both processes."""
     seed = random.randrange(2**32)
     sessions = [pair.scene.stack.session() for _ in range(WALLETS)]
@@ -81,14 +82,10 @@ def test_fifty_clients_on_three_wallets_in_opposing_orders_neither_deadlock_nor_
             for place, session in enumerate(order):
                 await one_round(caller, number + turn + place, session, dice)
 
-    async def storm() -> Caller:
-        first, second = clients_of(pair.peers)
-        async with first, second:
-            caller = Caller((first, second))
-            await asyncio.gather(*(client(number, caller) for number in range(CLIENTS)))
-            return caller
-
-    caller = asyncio.run(storm())
+    first, second = clients_of(pair.peers)
+    async with first, second:
+        caller = Caller((first, second))
+        await asyncio.gather(*(client(number, caller) for number in range(CLIENTS)))
     assert set(caller.statuses) <= {200, 409, 503}, f"seed {seed}: {caller.statuses}"
     assert len(caller.retries) == 2 * CLIENTS * BETS_OF_EACH * WALLETS, "everybody was served in the end"
     assert deadlocks(pair.scene) == 0, f"seed {seed}"
@@ -107,7 +104,8 @@ async def one_round(caller: Caller, which: int, session: GameSession, dice: rand
         (await caller.ask(which + 1, "rollback", session.rollback_content(bet, round_id=round_id))).must_be_ok()
 
 
-def test_a_bet_and_its_rollback_at_two_processes_at_once_end_in_one_of_two_ways(pair: TwoCasinos) -> None:
+@pytest.mark.anyio
+async def test_a_bet_and_its_rollback_at_two_processes_at_once_end_in_one_of_two_ways(pair: TwoCasinos) -> None:
     """Row B4. Both go off together, on two connections, at two processes: nothing but the database decides."""
     seed = random.randrange(2**32)
     sessions = [pair.scene.stack.session() for _ in range(RACERS)]
@@ -143,14 +141,11 @@ def test_a_bet_and_its_rollback_at_two_processes_at_once_end_in_one_of_two_ways(
             ends.append(await race(caller, sessions[number], dice))
         return ends
 
-    async def races() -> Counter[str]:
-        first, second = clients_of(pair.peers)
-        async with first, second:
-            caller = Caller((first, second))
-            ends = await asyncio.gather(*(racer(number, caller) for number in range(RACERS)))
-        return Counter(end for of_racer in ends for end in of_racer)
-
-    ends = asyncio.run(races())
+    first, second = clients_of(pair.peers)
+    async with first, second:
+        caller = Caller((first, second))
+        of_racers = await asyncio.gather(*(racer(number, caller) for number in range(RACERS)))
+    ends = Counter(end for of_racer in of_racers for end in of_racer)
     print(f"seed {seed}: {dict(ends)}")
     assert set(ends) == {"debit, then reversal", "tombstone, then refusal"}, f"seed {seed}: {ends}"
     assert ends.total() >= RACES_MIN, f"too few races to mean anything: {ends}"

@@ -141,7 +141,7 @@ class SigningClient:
 
 
 class ParallelSigningClient:
-    """The same over many connections at once, for races: use inside `asyncio.run`."""
+    """The same over many connections at once, for races."""
 
     def __init__(self, peer: Peer, *, connections: int = CONNECTIONS_MAX) -> None:
         self.signer = Signer(peer)
