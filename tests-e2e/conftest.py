@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from e2e_testing.books import Auditor, require_sound_books
+from e2e_testing.books import BooksCheck, require_sound_books
 from e2e_testing.database import Database, create_database, drop_database
 from e2e_testing.game_session import GameSession
 from e2e_testing.raw_wire import LIMIT_SECONDS
@@ -133,21 +133,21 @@ def database(server: PostgresServer, stack: Stack) -> Database:
 
 
 @pytest.fixture(scope="session")
-def auditor(stack: Stack) -> Iterator[Auditor | None]:
+def books_check(stack: Stack) -> Iterator[BooksCheck | None]:
     """Reads the shared stack's books; None where they are not ours to read."""
-    auditor = Auditor(stack.database) if stack.database else None
-    yield auditor
-    if auditor:
-        auditor.check_everything()
+    books_check = BooksCheck(stack.database) if stack.database else None
+    yield books_check
+    if books_check:
+        books_check.check_everything()
 
 
 @pytest.fixture(autouse=True)
 def sound_books(request: pytest.FixtureRequest) -> Iterator[None]:
     """After every test on the shared stack: the invariants of protocol.md section 4 (12), for every wallet it used."""
-    auditor = request.getfixturevalue("auditor") if "stack" in request.fixturenames else None
+    books_check = request.getfixturevalue("books_check") if "stack" in request.fixturenames else None
     yield
-    if auditor:
-        auditor.check_what_moved()
+    if books_check:
+        books_check.check_what_moved()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One campaign: a stage, a crowd, a plan of faults; then healing, recovery, examination and a verdict.
+"""One campaign: a stack, players, a plan of faults; then healing, recovery, examination and a verdict.
 
 Owns their order. Must leave no process behind, however it ends, and keep the logs of a run that was not green.
 """
@@ -9,13 +9,13 @@ import threading
 import time
 from collections import Counter
 
-from chaos.auditor import ContinuousAuditor
-from chaos.disturber import Disturber, heal
-from chaos.examination import RECOVERY_SECONDS_MAX, examine, open_ends, recover
+from chaos.chaos_stack import CALL_SECONDS, ChaosStack, new_folder, new_secrets, remove, start_chaos_stack
+from chaos.examination import RECOVERY_SECONDS_MAX, examine, recover, unresolved_work
+from chaos.ledger_watch import LedgerWatch
 from chaos.plan import Plan
+from chaos.process_faults import ProcessFaults, heal
 from chaos.record import refusals_of_nonces
-from chaos.round_players import PLAYERS, Crowd
-from chaos.stage import CALL_SECONDS, Stage, new_folder, new_secrets, remove, set_stage
+from chaos.round_players import PLAYERS, Players
 from chaos.verdict import Verdict, counted
 from chaos.wire_policy import WirePolicy
 
@@ -30,8 +30,8 @@ def run(plan: Plan) -> int:
     policy = WirePolicy(plan, secrets[0], deadline_seconds=CALL_SECONDS)
     verdict = Verdict({"the campaign came to its end": ["it did not"]})
     try:
-        with set_stage(folder, policy, secrets) as stage:
-            verdict = _perform(plan, stage, policy)
+        with start_chaos_stack(folder, policy, secrets) as stack:
+            verdict = _perform(plan, stack, policy)
     finally:
         word = verdict.word
         if word == "green":
@@ -44,60 +44,60 @@ def run(plan: Plan) -> int:
     return verdict.exit_status
 
 
-def _perform(plan: Plan, stage: Stage, policy: WirePolicy) -> Verdict:
-    verdict, over, crowd = Verdict(), threading.Event(), Crowd(plan, stage)
-    crowd.open_accounts()
-    disturber = Disturber(plan, stage, crowd.names, over)
-    auditor = ContinuousAuditor(stage.database, over)
-    threads = [threading.Thread(target=work, daemon=True) for work in (disturber.run, auditor.run)]
+def _perform(plan: Plan, stack: ChaosStack, policy: WirePolicy) -> Verdict:
+    verdict, over, players = Verdict(), threading.Event(), Players(plan, stack)
+    players.open_accounts()
+    process_faults = ProcessFaults(plan, stack, players.names, over)
+    ledger_watch = LedgerWatch(stack.database, over)
+    threads = [threading.Thread(target=work, daemon=True) for work in (process_faults.run, ledger_watch.run)]
     for thread in threads:
         thread.start()
     try:
-        healed_at = asyncio.run(_play_for(crowd, plan.seconds, stage))
+        healed_at = asyncio.run(_play_for(players, plan.seconds, stack))
     finally:
         over.set()
         for thread in threads:
             thread.join(THREAD_END_SECONDS_MAX)
-    seconds = recover(stage, since=healed_at)
-    ends = open_ends(stage)
+    seconds = recover(stack, since=healed_at)
+    left = unresolved_work(stack)
     verdict.hold(
-        f"everything is resolved within {RECOVERY_SECONDS_MAX:g} s of healing", ends if seconds is None else []
+        f"everything is resolved within {RECOVERY_SECONDS_MAX:g} s of healing", left if seconds is None else []
     )
-    verdict.reached["audits_during_the_run"] = auditor.audits
-    auditor.audit()
-    verdict.hold("the ledger was sound at every moment", auditor.findings)
-    verdict.hold("I12 no process ended by itself", stage.died_alone)
-    verdict.hold("the faults themselves worked", disturber.failures)
-    verdict.reached["processes_brought_back"] = stage.came_back
-    examine(stage, crowd, verdict)
-    _print(verdict, crowd, policy.counts, disturber.counts, refusals_of_nonces(stage.proxy.deliveries))
+    verdict.reached["looks_at_the_ledger"] = ledger_watch.looks
+    ledger_watch.look()
+    verdict.hold("the ledger was sound at every moment", ledger_watch.findings)
+    verdict.hold("I12 no process ended by itself", stack.died_alone)
+    verdict.hold("the faults themselves worked", process_faults.failures)
+    verdict.reached["processes_brought_back"] = stack.came_back
+    examine(stack, players, verdict)
+    _print(verdict, players, policy.counts, process_faults.counts, refusals_of_nonces(stack.proxy.deliveries))
     print(f"time to recover: {'never' if seconds is None else f'{seconds:.1f} s'} after healing")
-    if not stage.clock_files:
+    if not stack.clock_files:
         print("no clock was stepped: libfaketime is not here (Debian package faketime)")
     return verdict
 
 
-async def _play_for(crowd: Crowd, seconds: float, stage: Stage) -> float:
+async def _play_for(players: Players, seconds: float, stack: ChaosStack) -> float:
     """The players play while things break. Then all is healed, and whoever is in a round may finish it.
 
     Answers when it was healed, in monotonic seconds.
     """
-    playing = asyncio.create_task(crowd.play())
+    playing = asyncio.create_task(players.play())
     await asyncio.wait([playing], timeout=seconds)
-    crowd.over.set()
-    await asyncio.to_thread(heal, stage)
+    players.over.set()
+    await asyncio.to_thread(heal, stack)
     healed_at = time.monotonic()
     await playing
     return healed_at
 
 
-def _print(verdict: Verdict, crowd: Crowd, *counts: Counter[str]) -> None:
+def _print(verdict: Verdict, players: Players, *counts: Counter[str]) -> None:
     titles = ["faults of messages", "faults of processes", "what the wallet would not read"]
     for title, of_title in zip(titles, counts, strict=True):
         print("\n".join(counted(title, of_title)))
-    passed = sum(bool(report.content.get("passed")) for report in crowd.reports)
-    players = crowd.counts | Counter({"players": PLAYERS, "rounds that passed": passed})
-    print("\n".join(counted("players", players)))
+    passed = sum(bool(report.content.get("passed")) for report in players.reports)
+    counts_of_players = players.counts | Counter({"players": PLAYERS, "rounds that passed": passed})
+    print("\n".join(counted("players", counts_of_players)))
     print("\n".join(counted("reached", verdict.reached)))
     print("\n".join(["checks", *verdict.lines()]))
 

@@ -33,7 +33,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One signed answer of the wallet, as it was heard at the wallet's own door. Times are monotonic seconds."""
+    """One signed answer of the wallet, as the wallet sent it. Times are monotonic seconds."""
 
     player: str
     endpoint: str

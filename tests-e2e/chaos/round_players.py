@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
+from chaos.chaos_stack import PROCESSES_OF_EACH, ChaosStack
 from chaos.plan import Plan
-from chaos.stage import PROCESSES_OF_EACH, Stage
 from e2e_testing.answers import Peer
 from e2e_testing.signing_client import Signer
 from e2e_testing.stack import CURRENCY, TENANT
@@ -45,11 +45,11 @@ class Seat:
 
 
 @dataclass(slots=True)
-class Crowd:
+class Players:
     """All players, in one event loop."""
 
     plan: Plan
-    stage: Stage
+    stack: ChaosStack
     over: asyncio.Event = field(default_factory=asyncio.Event)
     reports: list[Report] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Crowd:
     def open_accounts(self) -> None:
         for number, name in enumerate(self.names):
             balance = POOR_BALANCE_MINOR if number % POOR_SHARE == 0 else RICH_BALANCE_MINOR
-            self.stage.database.rows(
+            self.stack.database.rows(
                 "select casino.open_player(%(tenant)s, %(player)s, %(name)s, %(currency)s, %(balance)s)",
                 tenant=TENANT, player=name, name="Chaos player", currency=CURRENCY, balance=balance,
             )  # fmt: skip
@@ -102,7 +102,7 @@ class Crowd:
             return
 
     async def _launch(self, http: httpx.AsyncClient, turn: int, name: str) -> Seat | None:
-        url = self.stage.casinos[turn % PROCESSES_OF_EACH].url
+        url = self.stack.casinos[turn % PROCESSES_OF_EACH].url
         answer = await http.post(f"{url}/casino/launchGame", json={"userId": name, "gameId": "1"})
         self.counts[f"launches: {answer.status_code}"] += 1
         if answer.status_code != 201:
@@ -122,7 +122,7 @@ class Crowd:
             "currency": CURRENCY,
             "casinoCode": TENANT,
         } | ({} if seed is None else {"script": "mixed", "seed": seed})
-        answer = await send_signed(http, self.stage.provider_peer(turn), "/provider/simulate", content)
+        answer = await send_signed(http, self.stack.provider_peer(turn), "/provider/simulate", content)
         self.counts[f"rounds: {answer.status_code}"] += 1
         told = answer.json() if answer.headers.get("content-type") == "application/json" else {}
         self.reports.append(Report(name, answer.status_code, told))

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from chaos.disturber import MENU as DISTURBER_MENU
 from chaos.plan import ALWAYS, PROCESS_WEIGHTS, WIRE_SHARES, Plan, draw_plan
+from chaos.process_faults import MENU as PROCESS_MENU
 from chaos.wire_policy import MENU
 
 SEEDS = range(60)
@@ -59,7 +59,7 @@ def test_every_seed_has_what_a_campaign_is_for_and_leaves_most_calls_alone(seed:
 def test_every_fault_is_drawn_by_some_seed_and_each_has_its_place_on_the_menu() -> None:
     plans = [draw_plan(seed, 60) for seed in SEEDS]
     assert {kind for plan in plans for kind, _ in plan.shares} == set(WIRE_SHARES) == set(MENU)
-    assert {fault.kind for plan in plans for fault in plan.schedule} == set(PROCESS_WEIGHTS) == set(DISTURBER_MENU)
+    assert {fault.kind for plan in plans for fault in plan.schedule} == set(PROCESS_WEIGHTS) == set(PROCESS_MENU)
 
 
 def test_about_as_many_calls_suffer_as_the_shares_say() -> None:

@@ -21,8 +21,8 @@ from chaos.record import signed_answers
 from chaos.round_players import Report
 from e2e_testing.both_books import wait_until_settled
 from e2e_testing.database import Database
-from faults.conftest import disturbed_stack
-from faults.scene import PATIENT_PROVIDER, Round, Scene
+from faults.conftest import faulty_stack
+from faults.faulty_stack import PATIENT_PROVIDER, FaultyStack, Round
 from local_stack.testing import PostgresServer
 
 DELETE_A_WIN = """
@@ -42,15 +42,15 @@ TAKE_A_CENT = "update casino.wallets set balance_minor = balance_minor - 1 where
 FORGET = "update provider.wallet_transactions set state = 'refused' where transaction_id = %(id)s::uuid"
 
 
-def findings_of(scene: Scene, rounds: list[Round]) -> Findings:
+def findings_of(faulty: FaultyStack, rounds: list[Round]) -> Findings:
     """Every check, on the books as they are now and on all that was said until now."""
     reports = [
         Report(played.session.user_id, played.answer.status, played.answer.content)
         for played in rounds
         if played.answer is not None
     ]
-    said = signed_answers(scene.proxy.deliveries, scene.casino_secret)
-    return book_findings(scene.database) | history_findings(scene.database, said, reports)
+    said = signed_answers(faulty.proxy.deliveries, faulty.casino_secret)
+    return book_findings(faulty.database) | history_findings(faulty.database, said, reports)
 
 
 def red(findings: Findings, needle: str) -> set[str]:
@@ -68,35 +68,35 @@ def transaction_of(played: Round, action: str) -> str:
 def test_each_planted_defect_turns_the_checks_red_that_are_meant_for_it(
     server: PostgresServer, template: Database, tmp_path: Path
 ) -> None:
-    with disturbed_stack(server, template, tmp_path, provider_settings=PATIENT_PROVIDER) as scene:
-        rounds = [scene.play_round(scene.stack.session()) for _ in range(4)]
+    with faulty_stack(server, template, tmp_path, provider_settings=PATIENT_PROVIDER) as faulty:
+        rounds = [faulty.play_round(faulty.stack.session()) for _ in range(4)]
         assert all(played.passed for played in rounds)
-        wait_until_settled(scene.database)
-        clean = findings_of(scene, rounds)
+        wait_until_settled(faulty.database)
+        clean = findings_of(faulty, rounds)
         assert not any(clean.values()), clean
 
         paid_twice, robbed, cent, forgotten = rounds
         session = paid_twice.session
         round_id = str(paid_twice.answer and paid_twice.answer.content["roundId"])
         rogue = session.credit(2000, round_id=round_id, related=transaction_of(paid_twice, "bet_1")).must_be_ok()
-        assert INTENDED in red(findings_of(scene, rounds), str(rogue.content["transactionId"]))
-        assert BALANCES in red(findings_of(scene, rounds), session.user_id)
+        assert INTENDED in red(findings_of(faulty, rounds), str(rogue.content["transactionId"]))
+        assert BALANCES in red(findings_of(faulty, rounds), session.user_id)
 
         win = transaction_of(robbed, "payout")
-        scene.database.rows(DELETE_A_WIN, id=win)
-        found = findings_of(scene, rounds)
+        faulty.database.rows(DELETE_A_WIN, id=win)
+        found = findings_of(faulty, rounds)
         assert {ACKNOWLEDGED, REPORTED, BOTH_BOOKS} <= red(found, win)
         assert found[SOUND_LEDGER], "a hole in the sequence"
 
-        scene.database.change(TAKE_A_CENT, player=cent.session.user_id)
-        found = findings_of(scene, rounds)
+        faulty.database.change(TAKE_A_CENT, player=cent.session.user_id)
+        found = findings_of(faulty, rounds)
         assert BALANCES in red(found, cent.session.user_id)
         assert found[CASINO_VIEW]
 
         bet = transaction_of(forgotten, "bet_1")
-        scene.database.change(FORGET, id=bet)
-        assert {BOTH_BOOKS, REPORTED} <= red(findings_of(scene, rounds), bet)
+        faulty.database.change(FORGET, id=bet)
+        assert {BOTH_BOOKS, REPORTED} <= red(findings_of(faulty, rounds), bet)
 
         win = transaction_of(forgotten, "payout")
-        scene.database.change(FORGET, id=win)
-        assert {CONTRADICTIONS, REPORTED} <= red(findings_of(scene, rounds), win)
+        faulty.database.change(FORGET, id=win)
+        assert {CONTRADICTIONS, REPORTED} <= red(findings_of(faulty, rounds), win)

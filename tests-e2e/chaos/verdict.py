@@ -16,7 +16,7 @@ MUST_REACH = (
     "unknown_outcomes",
     # Without these a check has looked at nothing, and is green for that.
     "signed_answers",
-    "audits_during_the_run",
+    "looks_at_the_ledger",
     "old_requests_sent_again",
 )
 EXIT_STATUS = {"green": 0, "red": 1, "VOID": 2}

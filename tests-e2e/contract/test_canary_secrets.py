@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from e2e_testing.canaries import Canaries
-from e2e_testing.canary_house import House, access_token, settings_with
+from e2e_testing.canary_stack import CanaryStack, access_token, settings_with
 from e2e_testing.database import Database, create_database, drop_database
 from e2e_testing.fault import Call, Fault, Gate, says, says_signed, tampers_signature
 from e2e_testing.game_session import GameSession, new_id
@@ -61,74 +61,78 @@ HEALED_PROVIDER = "alter function provider.gone(uuid, text, text, text, text, te
 
 
 @pytest.fixture(params=["json", "console"])
-def house(
+def canary(
     request: pytest.FixtureRequest, server: PostgresServer, template: Database, tmp_path: Path, live_stacks: list[Stack]
-) -> Iterator[House]:
+) -> Iterator[CanaryStack]:
     """One stack for each of the two shapes of a log line."""
     canaries, database, casino_port = Canaries(), create_database(server.url(), template=template), free_port()
     settings = settings_with(canaries) | {"LOG_FORMAT": request.param}
-    with WalletProxy(casino_port) as proxy, WalletProxy() as door:
-        casino = settings | {"PROVIDER_URL": door.url}
+    with WalletProxy(casino_port) as proxy, WalletProxy() as launch_proxy:
+        casino = settings | {"PROVIDER_URL": launch_proxy.url}
         provider = settings | QUICK_PROVIDER | SIMULATES_ROUNDS | {"CASINO_URL": proxy.url}
         stack = own_stack(
             database, tmp_path, casino_settings=casino, provider_settings=provider, casino_port=casino_port
         )
-        door.upstream.ports = [stack.provider_process.port]
+        launch_proxy.upstream.ports = [stack.provider_process.port]
         live_stacks.append(stack)
-        yield House(stack, proxy, door, canaries, tmp_path, settings["CASINO_ACCESS_TOKEN_SECRET"])
+        yield CanaryStack(stack, proxy, launch_proxy, canaries, tmp_path, settings["CASINO_ACCESS_TOKEN_SECRET"])
         live_stacks.remove(stack)
         stack.close()
     drop_database(server.url(), database)
 
 
-def play_everything_right(house: House) -> GameSession:
+def play_everything_right(canary: CanaryStack) -> GameSession:
     """Every route, as it is meant."""
-    session = house.session()
+    session = canary.session()
     bet, round_id = new_id(), new_id()
-    reason = house.canaries.say("a reason")
-    assert house.wallet("debit", session.debit_content(transaction_id=bet, round_id=round_id, reason=reason)).is_success
-    assert house.wallet("debit", session.debit_content(transaction_id=bet, round_id=round_id, reason=reason)).is_success
-    assert house.wallet("credit", session.credit_content(2000, round_id=round_id, related=bet)).is_success
-    assert house.wallet("rollback", session.who() | {
+    reason = canary.canaries.say("a reason")
+    assert canary.wallet(
+        "debit", session.debit_content(transaction_id=bet, round_id=round_id, reason=reason)
+    ).is_success
+    assert canary.wallet(
+        "debit", session.debit_content(transaction_id=bet, round_id=round_id, reason=reason)
+    ).is_success
+    assert canary.wallet("credit", session.credit_content(2000, round_id=round_id, related=bet)).is_success
+    assert canary.wallet("rollback", session.who() | {
         "transactionId": new_id(), "originalTransactionId": new_id(), "roundId": new_id(),
-        "reason": house.canaries.say("another reason"),
+        "reason": canary.canaries.say("another reason"),
     }).is_success  # fmt: skip
-    assert house.wallet("getBalance", session.who()).is_success
-    prepare = house.stack.wallet.signer.prepare
-    assert house.signed(prepare("GET", "/casino/transactions?after=0&limit=10")).is_success
-    assert house.signed(prepare("GET", f"/casino/transactions/{bet}?userId={session.user_id}")).is_success
-    report = house.studio("simulate", house.simulation(session))
+    assert canary.wallet("getBalance", session.who()).is_success
+    prepare = canary.stack.wallet.signer.prepare
+    assert canary.signed(prepare("GET", "/casino/transactions?after=0&limit=10")).is_success
+    assert canary.signed(prepare("GET", f"/casino/transactions/{bet}?userId={session.user_id}")).is_success
+    report = canary.studio("simulate", canary.simulation(session))
     assert report.json()["passed"] is True, report.json()["steps"]
-    shown = list(house.canaries.found_in(report.text, where="the report"))
+    shown = list(canary.canaries.found_in(report.text, where="the report"))
     assert shown == [], "a report is shown to people"
     return session
 
 
-def play_everything_wrong(house: House, session: GameSession) -> None:
+def play_everything_wrong(canary: CanaryStack, session: GameSession) -> None:
     """Every route, with something wrong that carries a secret."""
-    new, casino, provider = house.canaries.new, house.stack.casino.base_url, house.stack.provider.base_url
+    new, casino, provider = canary.canaries.new, canary.stack.casino.base_url, canary.stack.provider.base_url
     for token in (f"{new('a bad token')}", "a.b." + new("a forged token"), access_token(new("a wrong secret"), "1")):
-        house.launch("1", token=token)
+        canary.launch("1", token=token)
     for endpoint in ("launchGame", "simulateRound"):
         url = f"{casino}/casino/{endpoint}"
         bearer = {
-            "authorization": f"Bearer {access_token(house.token_secret, '1')}",
+            "authorization": f"Bearer {access_token(canary.token_secret, '1')}",
             "content-type": "application/json",
         }
-        house.ask("POST", url, content=b'{"gameId": "' + new("a broken body").encode(), headers=bearer)
-        house.ask("POST", url, json={"gameId": new("a game")}, headers=bearer)
-        house.ask("POST", url, json={"gameId": "1"}, headers={"authorization": f"Basic {new('a password')}"})
-        house.ask("POST", url, json={"gameId": "1", "ipAddress": new("an address")}, headers=bearer)
+        canary.ask("POST", url, content=b'{"gameId": "' + new("a broken body").encode(), headers=bearer)
+        canary.ask("POST", url, json={"gameId": new("a game")}, headers=bearer)
+        canary.ask("POST", url, json={"gameId": "1"}, headers={"authorization": f"Basic {new('a password')}"})
+        canary.ask("POST", url, json={"gameId": "1", "ipAddress": new("an address")}, headers=bearer)
     for call, endpoints in (
-        (house.wallet, ("debit", "credit", "rollback", "getBalance")),
-        (house.studio, ("launch", "simulate")),
+        (canary.wallet, ("debit", "credit", "rollback", "getBalance")),
+        (canary.studio, ("launch", "simulate")),
     ):
         for endpoint in endpoints:
             call(endpoint, b'{"sessionToken": "' + new("half a body").encode())
             call(endpoint, f'{{"sessionToken": "{new("a duplicate")}", "sessionToken": "{session.token}"}}'.encode())
             call(
                 endpoint,
-                house.simulation(session) | session.debit_content() | {"sessionToken": new("an unknown token")},
+                canary.simulation(session) | session.debit_content() | {"sessionToken": new("an unknown token")},
             )
             call(endpoint, session.debit_content(amount=new("an amount")) | {"userId": [new("a list")]})
             call(endpoint, session.who(), key=new("a key that nobody has"))
@@ -142,17 +146,17 @@ def play_everything_wrong(house: House, session: GameSession) -> None:
             call(endpoint, session.who(), headers={"content-encoding": new("an encoding")})
     for base in (casino, provider):
         for path in (f"/{new('a path')}", f"/casino/debit/{new('a tail')}", f"/provider/{new('a route')}", "/metrics/"):
-            house.ask("GET", f"{base}{path}?token={new('a query')}&key={session.token}")
-            house.ask("POST", f"{base}{path}", content=new("a lost body"))
-        house.ask(
+            canary.ask("GET", f"{base}{path}?token={new('a query')}&key={session.token}")
+            canary.ask("POST", f"{base}{path}", content=new("a lost body"))
+        canary.ask(
             "DELETE", f"{base}/health/ready?{new('a bare query')}", headers={"x-request-id": f"no {new('an id')}"}
         )
-    house.stack.client.get(f"{casino}/health/live", headers={"x-forwarded-for": new("a forwarded address")})
+    canary.stack.client.get(f"{casino}/health/live", headers={"x-forwarded-for": new("a forwarded address")})
 
 
-def play_with_a_hostile_wallet(house: House) -> None:
+def play_with_a_hostile_wallet(canary: CanaryStack) -> None:
     """What comes back from the wallet carries secrets too."""
-    new, secret = house.canaries.new, house.stack.casino.secret
+    new, secret = canary.canaries.new, canary.stack.casino.secret
     said = {"error": new("an error sentence"), "code": "c" + new("an error code"), "requestId": new("a request id")}
 
     def page(_: Call, upstream: Message) -> Message:
@@ -167,88 +171,88 @@ def play_with_a_hostile_wallet(house: House) -> None:
         tampers_signature,
         page,
     ):
-        session = house.session()
-        house.proxy.rule(lambda call, own=session: call.token == own.token, Fault(rewrites=rewrites), times=4)  # type: ignore[misc]
-        house.studio("simulate", house.simulation(session))
-    house.proxy.heal()
-    house.settle()
+        session = canary.session()
+        canary.proxy.rule(lambda call, own=session: call.token == own.token, Fault(rewrites=rewrites), times=4)  # type: ignore[misc]
+        canary.studio("simulate", canary.simulation(session))
+    canary.proxy.heal()
+    canary.settle()
 
 
-def play_with_broken_databases(house: House) -> None:
+def play_with_broken_databases(canary: CanaryStack) -> None:
     """Crashes whose error text holds the whole command."""
-    session, database = house.session(), house.stack.books
+    session, database = canary.session(), canary.stack.books
     for statement in BROKEN_CASINO:
         database.rows(statement)
-    assert house.wallet("debit", session.debit_content(reason=house.canaries.say("a crash"))).status_code == 500
-    house.studio("simulate", house.simulation(session))
+    assert canary.wallet("debit", session.debit_content(reason=canary.canaries.say("a crash"))).status_code == 500
+    canary.studio("simulate", canary.simulation(session))
     for statement in HEALED_CASINO:
         database.rows(statement)
     database.rows(BROKEN_PROVIDER)
-    launch = house.simulation(session) | {"casinoSessionId": new_id(), "sessionToken": house.canaries.new("a launch")}
-    assert house.studio("launch", launch).status_code == 500
+    launch = canary.simulation(session) | {"casinoSessionId": new_id(), "sessionToken": canary.canaries.new("a launch")}
+    assert canary.studio("launch", launch).status_code == 500
     database.rows(HEALED_PROVIDER)
-    house.settle()
+    canary.settle()
 
 
-def kill_in_the_middle(house: House) -> None:
+def kill_in_the_middle(canary: CanaryStack) -> None:
     """kill -9 of both sides while they hold a token in their hands."""
-    session = house.session()
+    session = canary.session()
     gate = Gate()
-    house.proxy.rule(lambda call: call.endpoint == "credit", Fault(hold_before=gate), times=1)
-    prepared = house.stack.signing_client(house.stack.provider).signer.prepare(
-        "POST", "/provider/simulate", house.simulation(session)
+    canary.proxy.rule(lambda call: call.endpoint == "credit", Fault(hold_before=gate), times=1)
+    prepared = canary.stack.signing_client(canary.stack.provider).signer.prepare(
+        "POST", "/provider/simulate", canary.simulation(session)
     )
     with ThreadPoolExecutor() as caller, httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
         asked = caller.submit(client.send, prepared.request)
         gate.wait_for_arrival()
-        for service in house.stack.services.values():
+        for service in canary.stack.services.values():
             service.kill_9()
         gate.open()
         with pytest.raises(httpx.HTTPError):
             asked.result()
-    for service in house.stack.services.values():
+    for service in canary.stack.services.values():
         service.restart()
-    house.settle()
+    canary.settle()
 
 
-def leaks_of(house: House) -> Iterator[str]:
+def leaks_of(canary: CanaryStack) -> Iterator[str]:
     """Every place where a secret could have got to."""
-    canaries = house.canaries
-    for text in house.errors:
+    canaries = canary.canaries
+    for text in canary.errors:
         yield from canaries.found_in(text, where="the body of an error")
-    for service in house.stack.services.values():
+    for service in canary.stack.services.values():
         yield from canaries.found_in_log(service.log_path)
         yield from canaries.found_on_command_line(service.pid)
         yield from canaries.found_in(httpx.get(f"{service.ops_url}/metrics", trust_env=False).text, where="/metrics")
-    yield from canaries.found_in_tables(house.stack.books)
-    ids = house.stack.books.rows("select transaction_id::text as id from provider.wallet_transactions limit 30")
+    yield from canaries.found_in_tables(canary.stack.books)
+    ids = canary.stack.books.rows("select transaction_id::text as id from provider.wallet_transactions limit 30")
     known = [(package, "transaction", row["id"]) for package in ("casino", "provider") for row in ids[::10]]
     for package, *arguments in (*COMMANDS, *known):
-        printed = house.run(package, *arguments)
+        printed = canary.run(package, *arguments)
         assert "No such command" not in printed
         yield from canaries.found_in(printed, where=f"what `{package} {arguments[0]}` prints")
 
 
-def test_no_secret_is_found_anywhere_after_everything_was_tried(house: House) -> None:
+def test_no_secret_is_found_anywhere_after_everything_was_tried(canary: CanaryStack) -> None:
     """Row H1, invariants I10 and I11."""
-    for hop in house.proxy.passages:
-        house.note_signature(hop.call.request.field("x-casino-signature"))
-    session = play_everything_right(house)
-    play_everything_wrong(house, session)
-    play_with_a_hostile_wallet(house)
-    play_with_broken_databases(house)
-    kill_in_the_middle(house)
-    for hop in house.proxy.passages:
-        house.note_signature(hop.call.request.field("x-casino-signature"))
-    assert len(house.canaries.everywhere) > 150
-    assert len(house.refused_ids) > 60
-    leaks = sorted(set(leaks_of(house)))
+    for hop in canary.proxy.passages:
+        canary.note_signature(hop.call.request.field("x-casino-signature"))
+    session = play_everything_right(canary)
+    play_everything_wrong(canary, session)
+    play_with_a_hostile_wallet(canary)
+    play_with_broken_databases(canary)
+    kill_in_the_middle(canary)
+    for hop in canary.proxy.passages:
+        canary.note_signature(hop.call.request.field("x-casino-signature"))
+    assert len(canary.canaries.everywhere) > 150
+    assert len(canary.refused_ids) > 60
+    leaks = sorted(set(leaks_of(canary)))
     assert not leaks, "\n".join(leaks)
-    logs = "".join(service.log_path.read_text() for service in house.stack.services.values())
+    logs = "".join(service.log_path.read_text() for service in canary.stack.services.values())
     plain = re.sub(r"\x1b\[[0-9;]*m", "", logs)
     lines = [line for line in plain.splitlines() if "request_refused" in line]
     silent = Counter(
-        code for request_id, code in house.refused_ids.items()
+        code for request_id, code in canary.refused_ids.items()
         if not any(request_id in line and code in line for line in lines)
     )  # fmt: skip
     assert silent - counted_in(lines) == Counter(), "refused requests without a line, and not counted either"

@@ -1,4 +1,4 @@
-"""Strangers who open connections without end: each address has a bound, and the peer's network is not locked out.
+"""Clients that open connections without end: each address has a bound, and the peer's network is not locked out.
 
 Row D4.
 """

@@ -1,4 +1,4 @@
-"""Protocol section 4 (11) and the house rules: what the services' own database roles cannot do, tried by SQL."""
+"""Protocol section 4 (11) and architecture.md: what the services' own database roles cannot do, tried by SQL."""
 
 import psycopg
 import pytest

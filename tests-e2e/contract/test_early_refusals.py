@@ -13,7 +13,7 @@ from e2e_testing.raw_wire import Wire, connected, head_of
 from e2e_testing.stack import Stack, StartStack
 from shared_service_testing.waiting import wait_until
 
-PLACES = 4
+CAPACITY = 4
 BETS_PLACES = 3
 DEBIT = "/casino/debit"
 ROUND = "/casino/simulateRound"
@@ -22,7 +22,7 @@ ROUND = "/casino/simulateRound"
 @pytest.fixture
 def full(start_stack: StartStack) -> Iterator[Stack]:
     """A casino in which every place that bets may take is taken: by rounds that a provider which hangs does not end."""
-    stack = start_stack(casino_settings={"CASINO_REQUESTS_MAX": str(PLACES)})
+    stack = start_stack(casino_settings={"CASINO_REQUESTS_MAX": str(CAPACITY)})
     sessions = [stack.session() for _ in range(BETS_PLACES)]
     agent = f"user-agent: {stack.client.headers['user-agent']}"
     with ExitStack() as rounds:
@@ -33,7 +33,7 @@ def full(start_stack: StartStack) -> Iterator[Stack]:
             wire = rounds.enter_context(connected(stack.casino_process))
             wire.send(head_of(ROUND, agent, f"content-length: {len(body)}") + body)
         wire = rounds.enter_context(connected(stack.casino_process))
-        wait_until(lambda: status_of(ask(wire)) == 503, "the places are taken")
+        wait_until(lambda: status_of(ask(wire)) == 503, "the capacity is used")
         yield stack
 
 

@@ -1,4 +1,4 @@
-"""Connections of peers that do not get on: closed in time, said once, and nobody else notices.
+"""Connections of clients that send or read too slowly: closed in time, said once, and nobody else notices.
 
 Row D4. The limit is ten seconds; here it is set to two.
 """

@@ -1,6 +1,6 @@
 """Every variable of both services, empty, blank, malformed, extreme or against another: the start serves or explains.
 
-In process, through the readers that the services start with. test_start_ups.py starts one of each kind.
+In process, through the readers that the services start with. test_real_starts.py starts one of each kind.
 """
 
 import os

@@ -49,12 +49,12 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Reckoning:
+class Recount:
     """What asking everything again has shown."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
-    done_although_refused_at_the_door: list[str] = field(default_factory=list)
+    done_although_rejected: list[str] = field(default_factory=list)
     disagreeing: list[str] = field(default_factory=list)
     unknown_that_were_booked: int = 0
 
@@ -64,7 +64,7 @@ class Reckoning:
 
     def require_nothing_lost(self) -> None:
         assert not self.lost, f"acknowledged and gone: {self.lost[:5]}"
-        assert not self.done_although_refused_at_the_door, f"503, yet booked: {self.done_although_refused_at_the_door}"
+        assert not self.done_although_rejected, f"503, yet booked: {self.done_although_rejected}"
         assert not self.disagreeing, f"asked twice, two answers: {self.disagreeing[:5]}"
 
 
@@ -115,7 +115,7 @@ class Betting(BackgroundPlay):
         times = sorted(asked.answered_at for asked in self.asked if asked.verdict == "acknowledged")
         return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
 
-    def ask_again(self) -> Reckoning:
+    def ask_again(self) -> Recount:
         """Every id once more, and the unknown ones twice: the books must say what was said before."""
         return asyncio.run(self._ask_everything_again())
 
@@ -158,8 +158,8 @@ class Betting(BackgroundPlay):
         except httpx.TransportError:
             return None
 
-    async def _ask_everything_again(self) -> Reckoning:
-        result = Reckoning(self.verdicts())
+    async def _ask_everything_again(self) -> Recount:
+        result = Recount(self.verdicts())
         async with _client(CALL_SECONDS) as http:
             for asked in self.asked:
                 first, in_doubt = await self._until_answered(http, asked)
@@ -168,7 +168,7 @@ class Betting(BackgroundPlay):
                         result.lost.append(f"{asked.endpoint} {asked.transaction_id}: {first.status} {first.body!r}")
                 elif asked.verdict == "nothing_done":
                     if first.is_replay and not in_doubt:
-                        result.done_although_refused_at_the_door.append(asked.transaction_id)
+                        result.done_although_rejected.append(asked.transaction_id)
                 elif asked.verdict == "unknown":
                     result.unknown_that_were_booked += first.is_replay
                     second, _ = await self._until_answered(http, asked)

@@ -20,7 +20,7 @@ from e2e_testing.database import Row
 from e2e_testing.game_session import GameSession
 from e2e_testing.service_process import full_environment
 from faults.betting import Betting
-from faults.failover_scene import PLAYERS, FailoverScene, MixedRounds, failover_scene, transactions_on
+from faults.failover_stack import PLAYERS, FailoverStack, MixedRounds, failover_stack, transactions_on
 from faults.postgres_standby import ask, rewind, synchronise, wait_for_answer, wait_until_streaming
 
 COMMAND_SECONDS_MAX = 120
@@ -58,62 +58,62 @@ def begin(title: str) -> None:
 def asked_directly(seconds: float, *, stray_seconds: float = 3.0) -> None:
     """Act one, rows A5 and I8: every call's caller remembers what it was told, and asks again afterwards."""
     begin(f"Synchronous standby, {PLAYERS} players bet straight at the wallet")
-    with failover_scene(synchronous=True) as scene:
-        sessions = scene.sessions()
-        with Betting(scene.stack.casino, sessions) as betting:
+    with failover_stack(synchronous=True) as faulty:
+        sessions = faulty.sessions()
+        with Betting(faulty.stack.casino, sessions) as betting:
             time.sleep(seconds)
             betting.wait_for(PLAYERS)
-            scene.fail_over()
+            faulty.fail_over()
             betting.wait_for(ANSWERS_AFTER)
             time.sleep(seconds)
-        reckoning = betting.ask_again()
-        show("acknowledged answers", reckoning.acknowledged)
-        show("of these present, byte for byte", reckoning.acknowledged - len(reckoning.lost))
-        show("lost", len(reckoning.lost))
+        recount = betting.ask_again()
+        show("acknowledged answers", recount.acknowledged)
+        show("of these present, byte for byte", recount.acknowledged - len(recount.lost))
+        show("lost", len(recount.lost))
         show("longest time without a good answer, seconds", f"{betting.longest_silence():.2f}")
-        show("refused at the door (409, 503): nothing was done", reckoning.verdicts["nothing_done"])
-        show("done although refused at the door", len(reckoning.done_although_refused_at_the_door))
-        show("unknown outcomes", reckoning.verdicts["unknown"])
-        show("of these found booked when asked again", reckoning.unknown_that_were_booked)
-        show("asked twice, two answers", len(reckoning.disagreeing))
-        reckoning.require_nothing_lost()
-        require_sound_ledger(scene)
-        meet_the_former_primary(scene, sessions, stray_seconds=stray_seconds)
+        show("rejected (409, 503): nothing was done", recount.verdicts["nothing_done"])
+        show("done although rejected", len(recount.done_although_rejected))
+        show("unknown outcomes", recount.verdicts["unknown"])
+        show("of these found booked when asked again", recount.unknown_that_were_booked)
+        show("asked twice, two answers", len(recount.disagreeing))
+        recount.require_nothing_lost()
+        require_sound_ledger(faulty)
+        meet_the_former_primary(faulty, sessions, stray_seconds=stray_seconds)
 
 
-def require_sound_ledger(scene: FailoverScene) -> None:
-    with scene.casino_books() as books:
+def require_sound_ledger(faulty: FailoverStack) -> None:
+    with faulty.casino_books() as books:
         require_sound_books(books)
     show("ledger checks of the new primary", "sound")
 
 
-def meet_the_former_primary(scene: FailoverScene, sessions: list[GameSession], *, stray_seconds: float) -> None:
+def meet_the_former_primary(faulty: FailoverStack, sessions: list[GameSession], *, stray_seconds: float) -> None:
     """It comes back and takes itself for the primary. Nobody may write there, even if the switch errs.
 
     The sessions are of the time before: the former primary knows them, and would take their bets.
     """
-    scene.primary.start()
-    synchronise(scene.primary, on=False)  # the worst case: alone, and content with that
-    before = transactions_on(scene.primary, scene.casino_database)
-    with Betting(scene.stack.casino, sessions, seed=2) as betting:
+    faulty.primary.start()
+    synchronise(faulty.primary, on=False)  # the worst case: alone, and content with that
+    before = transactions_on(faulty.primary, faulty.casino_database)
+    with Betting(faulty.stack.casino, sessions, seed=2) as betting:
         betting.wait_for(ANSWERS_AFTER)
         show("answers while the former primary is up, switch right", betting.count("acknowledged"))
-        scene.switch.point_to(scene.primary.port)
+        faulty.switch.point_to(faulty.primary.port)
         told = betting.count("acknowledged")
         time.sleep(stray_seconds)
         show(f"answers in {stray_seconds:g} s with the switch wrong", betting.count("acknowledged") - told)
-        scene.switch.point_to(scene.standby.port)
+        faulty.switch.point_to(faulty.standby.port)
         betting.wait_for(ANSWERS_AFTER)
     betting.ask_again().require_nothing_lost()
-    written = transactions_on(scene.primary, scene.casino_database) - before
+    written = transactions_on(faulty.primary, faulty.casino_database) - before
     show("transactions written to the former primary", written)
     assert written == 0, "split brain: a service wrote to a primary that had been replaced"
-    scene.primary.stop()
-    rewind(scene.primary, scene.standby)
-    ask(scene.standby, "alter system reset synchronous_standby_names")
-    scene.primary.start()
-    wait_for_answer(scene.primary, "select pg_is_in_recovery()::text", "true")
-    wait_until_streaming(scene.standby)
+    faulty.primary.stop()
+    rewind(faulty.primary, faulty.standby)
+    ask(faulty.standby, "alter system reset synchronous_standby_names")
+    faulty.primary.start()
+    wait_for_answer(faulty.primary, "select pg_is_in_recovery()::text", "true")
+    wait_until_streaming(faulty.standby)
     show("former primary after pg_rewind", "follows as a standby")
 
 
@@ -121,15 +121,15 @@ def through_the_provider(seconds: float, *, synchronous: bool, lag_seconds: floa
     """Acts two and three, rows A5 and A6: the provider wrote down what it was told; what does reconciliation find?"""
     kind = "Synchronous standby" if synchronous else f"Asynchronous standby, {lag_seconds:g} s behind"
     begin(f"{kind}, mixed rounds of {PLAYERS} players through the provider")
-    with failover_scene(synchronous=synchronous) as scene:
-        with MixedRounds(scene.stack, scene.sessions()) as rounds:
+    with failover_stack(synchronous=synchronous) as faulty:
+        with MixedRounds(faulty.stack, faulty.sessions()) as rounds:
             time.sleep(seconds)
-            died_at = scene.fail_over(lag_seconds=lag_seconds)
+            died_at = faulty.fail_over(lag_seconds=lag_seconds)
             time.sleep(seconds + 2.0)
-        wait_until_settled(scene.provider_books)
-        books = scene.provider_books
+        wait_until_settled(faulty.provider_books)
+        books = faulty.provider_books
         acknowledged = books.rows(ACKNOWLEDGED)
-        with scene.casino_books() as casino:
+        with faulty.casino_books() as casino:
             held = {row["transaction_id"] for row in casino.rows(HELD)}
         lost = [row for row in acknowledged if row["transaction_id"] not in held]
         back_at = books.row(FIRST_ANSWER_AFTER, died=died_at)["at"]
@@ -141,15 +141,15 @@ def through_the_provider(seconds: float, *, synchronous: bool, lag_seconds: floa
         show("outage, seconds to the next good answer", f"{float(back_at) - died_at:.2f}")
         ends = ", ".join(f"{row['count']} {row['kind']} {row['state']}" for row in books.rows(ENDS_OF_THE_UNKNOWN))
         show("unknown outcomes, by how they ended", ends or "none")
-        reconcile(scene, lost)
-        require_sound_ledger(scene)
-        check_against_heads(scene, lost)
+        reconcile(faulty, lost)
+        require_sound_ledger(faulty)
+        check_against_heads(faulty, lost)
         assert not (synchronous and lost), "a synchronous standby lost what was acknowledged"
         assert synchronous or lost, "nothing was lost: this run shows nothing about an asynchronous standby"
 
 
-def reconcile(scene: FailoverScene, lost: list[Row]) -> None:
-    first = run(scene, "provider", "reconcile", "--json")
+def reconcile(faulty: FailoverStack, lost: list[Row]) -> None:
+    first = run(faulty, "provider", "reconcile", "--json")
     report: dict[str, Any] = json.loads(first.stdout)
     found = {each["transactionId"]: each for each in report["differences"]}
     # A bet that stands again because its rollback was lost is reported as the bet's difference.
@@ -164,28 +164,28 @@ def reconcile(scene: FailoverScene, lost: list[Row]) -> None:
     show("lost answers that it detected, of the others", f"{len(detected)} of {open_ones} ({share:.0f} %)")
     ends = Counter(f"{each['kind']} {'healed' if each['healedBy'] else 'for people'}" for each in found.values())
     show("what it did", ", ".join(f"{count} {end}" for end, count in sorted(ends.items())) or "nothing")
-    second: dict[str, Any] = json.loads(run(scene, "provider", "reconcile", "--json").stdout)
+    second: dict[str, Any] = json.loads(run(faulty, "provider", "reconcile", "--json").stdout)
     show("differences after that, all with a proposed repair", len(second["differences"]))
     assert all(each["proposedRepair"] for each in second["differences"] if not each["healedBy"])
     assert not missed, f"reconciliation missed what was lost: {missed[:5]}"
 
 
-def check_against_heads(scene: FailoverScene, lost: list[Row]) -> None:
+def check_against_heads(faulty: FailoverStack, lost: list[Row]) -> None:
     """The casino's own check, told by the provider how long each wallet's chain was.
 
     A wallet that has moved on since has a newer head, which is right: its lost ones only reconciliation can find.
     """
-    heads = scene.log_dir / "heads.jsonl"
-    heads.write_text(run(scene, "provider", "heads").stdout)
-    checked = run(scene, "casino", "check-ledger", "--heads", str(heads))
+    heads = faulty.log_dir / "heads.jsonl"
+    heads.write_text(run(faulty, "provider", "heads").stdout)
+    checked = run(faulty, "casino", "check-ledger", "--heads", str(heads))
     if "No such command" in checked.stderr:
         return
     show("casino check-ledger --heads", f"exit status {checked.returncode}")
     assert lost or checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def run(scene: FailoverScene, package: str, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = full_environment(scene.stack.services[package].environment)
+def run(faulty: FailoverStack, package: str, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = full_environment(faulty.stack.services[package].environment)
     command = [sys.executable, "-m", package, *words]
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS_MAX, check=False

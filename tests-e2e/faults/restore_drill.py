@@ -25,7 +25,7 @@ from faults.backup_commands import (
 )
 from faults.failover import ACKNOWLEDGED, HELD, begin, show
 from faults.postgres_standby import ask, wait_for_answer
-from faults.restore_scene import (
+from faults.restore_stack import (
     Drill,
     books_url,
     drill,

@@ -12,7 +12,7 @@ from e2e_testing.database import Database
 from e2e_testing.fault import Fault, Gate, same_bytes, signed_anew
 from e2e_testing.signing_client import Signer
 from e2e_testing.stack import DEMO_CASINO_SECRET
-from faults.scene import Scene, step_of
+from faults.faulty_stack import FaultyStack, step_of
 from faults.two_casinos import TwoCasinos, two_casinos
 from local_stack.testing import PostgresServer
 
@@ -27,13 +27,13 @@ def pair(server: PostgresServer, template: Database, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture
-def scene(pair: TwoCasinos) -> Iterator[Scene]:
-    pair.scene.proxy.heal()
-    yield pair.scene
-    pair.scene.proxy.heal()
-    require_agreement(pair.scene.database)
-    said = signed_answers(pair.scene.proxy.deliveries, DEMO_CASINO_SECRET)
-    findings = history_findings(pair.scene.database, said, [])
+def faulty(pair: TwoCasinos) -> Iterator[FaultyStack]:
+    pair.faulty.proxy.heal()
+    yield pair.faulty
+    pair.faulty.proxy.heal()
+    require_agreement(pair.faulty.database)
+    said = signed_answers(pair.faulty.proxy.deliveries, DEMO_CASINO_SECRET)
+    findings = history_findings(pair.faulty.database, said, [])
     assert not any(findings.values()), findings
 
 
@@ -41,21 +41,21 @@ def scene(pair: TwoCasinos) -> Iterator[Scene]:
 @pytest.mark.parametrize("endpoint", ["debit", "credit", "rollback"])
 @pytest.mark.parametrize("kind", ["the same nonce", "fresh nonces", "both"])
 def test_copies_at_the_same_instant_at_different_processes_have_one_effect(
-    scene: Scene, endpoint: str, copies: int, kind: str
+    faulty: FaultyStack, endpoint: str, copies: int, kind: str
 ) -> None:
     """Row B2. Of copies with one nonce one is read; of copies with fresh ones all answer the same bytes."""
-    session = scene.stack.session()
+    session = faulty.stack.session()
     makes = {"the same nonce": (same_bytes,), "fresh nonces": (signed_anew(DEMO_CASINO_SECRET),)}
     chosen = makes.get(kind) or (same_bytes, signed_anew(DEMO_CASINO_SECRET))
     fault = Fault(copies=tuple(chosen[number % len(chosen)] for number in range(copies)))
-    rule = scene.disturb(step_of(session, endpoint, 1), fault)
-    played = scene.play_round(session)
+    rule = faulty.add_fault(step_of(session, endpoint, 1), fault)
+    played = faulty.play_round(session)
     assert rule.hits
-    scene.require_agreement()
+    faulty.require_agreement()
     # A copy that wins the nonce makes the provider's own request the replay: it signs anew, and gets the same answer.
     assert played.passed, played.answer and played.answer.content
-    assert scene.balance(session) == session.opening_balance_minor + 1000
-    mine = scene.proxy.deliveries_of(rule.hits[0].transaction_id, count=copies + 1)
+    assert faulty.balance(session) == session.opening_balance_minor + 1000
+    mine = faulty.proxy.deliveries_of(rule.hits[0].transaction_id, count=copies + 1)
     told = {(one.answer.status, one.answer.body) for one in mine if one.answer and one.answer.status == 200}
     assert len(told) == 1
     if kind == "the same nonce":
@@ -64,64 +64,64 @@ def test_copies_at_the_same_instant_at_different_processes_have_one_effect(
         assert refusals_of_nonces(mine)["refused: nonce_replay"] + unread == copies
 
 
-def test_a_bet_that_is_released_after_its_rollback_was_answered_is_dead(scene: Scene) -> None:
+def test_a_bet_that_is_released_after_its_rollback_was_answered_is_dead(faulty: FaultyStack) -> None:
     """Row B3. The caller is cut off at once; its bet comes when the rollback has been there."""
-    session, gate = scene.stack.session(), Gate()
-    late = scene.disturb(step_of(session, "debit", 2), Fault(hangs_up_first=True, hold_before=gate))
-    played = scene.play_round(session)
+    session, gate = faulty.stack.session(), Gate()
+    late = faulty.add_fault(step_of(session, "debit", 2), Fault(hangs_up_first=True, hold_before=gate))
+    played = faulty.play_round(session)
     assert played.failed_step == "bet_2"
-    scene.require_agreement()
+    faulty.require_agreement()
     bet = late.hits[0].transaction_id
-    stones = scene.database.rows("select 1 from casino.tombstones where transaction_id = %(id)s", id=bet)
+    stones = faulty.database.rows("select 1 from casino.tombstones where transaction_id = %(id)s", id=bet)
     assert len(stones) == 1
     gate.open()
-    arrived = scene.proxy.deliveries_of(bet)
+    arrived = faulty.proxy.deliveries_of(bet)
     assert [(one.answer.status, one.answer.content["code"]) for one in arrived if one.answer] == [
         (400, "transaction_rolled_back")
     ]
-    assert scene.balance(session) == session.opening_balance_minor
+    assert faulty.balance(session) == session.opening_balance_minor
 
 
-def test_a_win_that_overtakes_and_is_overtaken_by_other_calls_is_paid(scene: Scene) -> None:
+def test_a_win_that_overtakes_and_is_overtaken_by_other_calls_is_paid(faulty: FaultyStack) -> None:
     """Row B6. The payout's first attempt comes only after its repetition was answered."""
-    session, gate = scene.stack.session(), Gate()
-    first = scene.disturb(step_of(session, "credit", 1), Fault(hangs_up_first=True, hold_before=gate))
-    scene.play_round(session)
-    scene.require_agreement()
-    assert scene.balance(session) == session.opening_balance_minor + 1000
+    session, gate = faulty.stack.session(), Gate()
+    first = faulty.add_fault(step_of(session, "credit", 1), Fault(hangs_up_first=True, hold_before=gate))
+    faulty.play_round(session)
+    faulty.require_agreement()
+    assert faulty.balance(session) == session.opening_balance_minor + 1000
     gate.open()
     win = first.hits[0].transaction_id
-    arrived = scene.proxy.deliveries_of(win, count=2)
+    arrived = faulty.proxy.deliveries_of(win, count=2)
     bodies = {one.answer.body for one in arrived if one.answer}
     assert len(bodies) == 1, "the late copy answers what the first one did"
-    assert scene.balance(session) == session.opening_balance_minor + 1000
+    assert faulty.balance(session) == session.opening_balance_minor + 1000
 
 
-def test_a_win_lands_after_the_session_expired_and_the_player_excluded_herself(scene: Scene) -> None:
+def test_a_win_lands_after_the_session_expired_and_the_player_excluded_herself(faulty: FaultyStack) -> None:
     """Row B6. What closes a session or a wallet for bets never closes it for a win that is on its way."""
-    session, gate = scene.stack.session(), Gate()
-    scene.disturb(step_of(session, "credit", 1), Fault(hold_before=gate))
-    playing = scene.start_round(session)
+    session, gate = faulty.stack.session(), Gate()
+    faulty.add_fault(step_of(session, "credit", 1), Fault(hold_before=gate))
+    playing = faulty.start_round(session)
     gate.wait_for_arrival()
-    scene.database.change(
+    faulty.database.change(
         "update casino.wallets set excluded_until = 'infinity' where player_id = %(player)s", player=session.user_id
     )
-    scene.database.change(
+    faulty.database.change(
         "update casino.game_sessions set expires_at = now() where player_id = %(player)s", player=session.user_id
     )
     gate.open()
     playing.wait()
-    scene.require_agreement()
-    assert scene.balance(session) == session.opening_balance_minor + 1000
+    faulty.require_agreement()
+    assert faulty.balance(session) == session.opening_balance_minor + 1000
 
 
 @pytest.mark.parametrize("age_seconds", [WINDOW_SECONDS + 1, HOUR_SECONDS, DAY_SECONDS])
 @pytest.mark.parametrize("endpoint", ["debit", "credit", "rollback"])
 def test_a_message_that_is_late_by_minutes_or_a_day_is_stale_and_its_resigned_retry_resolves(
-    pair: TwoCasinos, scene: Scene, endpoint: str, age_seconds: int
+    pair: TwoCasinos, faulty: FaultyStack, endpoint: str, age_seconds: int
 ) -> None:
     """Row B7. Recorded bytes of long ago change nothing, whether they were accepted then or never came."""
-    session = scene.stack.session()
+    session = faulty.stack.session()
     bet = session.bet()
     contents = {
         "debit": session.debit_content(),
@@ -142,14 +142,14 @@ def test_a_message_that_is_late_by_minutes_or_a_day_is_stale_and_its_resigned_re
     assert session.balance() == before + moved
 
 
-def test_a_call_overtaken_by_the_next_one_changes_nothing(scene: Scene) -> None:
+def test_a_call_overtaken_by_the_next_one_changes_nothing(faulty: FaultyStack) -> None:
     """Row B6. Two players' calls in the other order: nobody's round notices."""
-    first, second = scene.stack.session(), scene.stack.session()
+    first, second = faulty.stack.session(), faulty.stack.session()
     gate = Gate()
-    scene.disturb(step_of(first, "debit", 1), Fault(hold_before=gate))
-    playing = scene.start_round(first)
+    faulty.add_fault(step_of(first, "debit", 1), Fault(hold_before=gate))
+    playing = faulty.start_round(first)
     gate.wait_for_arrival()
-    assert scene.play_round(second).passed
+    assert faulty.play_round(second).passed
     gate.open()
     playing.wait()
     assert playing.passed

@@ -16,7 +16,7 @@ import pytest
 from e2e_testing.both_books import require_agreement
 from e2e_testing.postgres_faults import server_processes
 from faults.betting import Betting
-from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
+from faults.postgres_stack import PostgresStack, Rounds, running_server, stack_on
 from local_stack.postgres import Postgres
 from shared_service_testing.waiting import wait_until
 
@@ -32,9 +32,9 @@ PANIC = "PANIC:  could not fdatasync file"
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[PostgresScene]:
-    with running_server(tmp_path / "server") as server, stack_on(server, tmp_path) as scene:
-        yield scene
+def faulty(tmp_path: Path) -> Iterator[PostgresStack]:
+    with running_server(tmp_path / "server") as server, stack_on(server, tmp_path) as faulty:
+        yield faulty
 
 
 @contextmanager
@@ -71,16 +71,16 @@ def panics(server: Postgres) -> int:
     return server.log_path.read_text(errors="replace").count(PANIC)
 
 
-def test_a_disk_that_fails_to_sync_loses_nothing_acknowledged(scene: PostgresScene, tmp_path: Path) -> None:
+def test_a_disk_that_fails_to_sync_loses_nothing_acknowledged(faulty: PostgresStack, tmp_path: Path) -> None:
     """Row A8."""
     log = tmp_path / "strace.log"
-    player = scene.stack.open_player()
-    with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, [player]):
+    player = faulty.stack.open_player()
+    with Betting(faulty.stack.casino, faulty.sessions(PLAYERS)) as betting, Rounds(faulty, [player]):
         betting.wait_for(ANSWERS_BEFORE)
-        with failing_syncs(scene.server, log):
-            wait_until(lambda: panics(scene.server) >= PANICS, lambda: f"only {panics(scene.server)} panics")
+        with failing_syncs(faulty.server, log):
+            wait_until(lambda: panics(faulty.server) >= PANICS, lambda: f"only {panics(faulty.server)} panics")
         betting.wait_for(ANSWERS_AFTER)
     injected = log.read_text(errors="replace").count("(INJECTED)")
     assert injected >= PANICS, "strace injected nothing: the disk was fine"
     betting.ask_again().require_nothing_lost()
-    require_agreement(scene.database)
+    require_agreement(faulty.database)

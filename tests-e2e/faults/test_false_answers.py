@@ -19,7 +19,7 @@ from e2e_testing.fault import (
 )
 from e2e_testing.stack import DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET
 from e2e_testing.wire import Message
-from faults.scene import Scene, step_of
+from faults.faulty_stack import FaultyStack, step_of
 
 SECRET = DEMO_CASINO_SECRET
 
@@ -58,51 +58,51 @@ CASES = {"debit": Case("bet_1", 0), "credit": Case("payout", 1000), "rollback": 
 
 @pytest.mark.parametrize("endpoint", CASES)
 @pytest.mark.parametrize("name", FALSE_ANSWERS)
-def test_a_false_answer_is_not_believed_and_cleared_up(scene: Scene, endpoint: str, name: str) -> None:
+def test_a_false_answer_is_not_believed_and_cleared_up(faulty: FaultyStack, endpoint: str, name: str) -> None:
     """Row B11."""
-    session, case = scene.stack.session(), CASES[endpoint]
-    rule = scene.disturb(step_of(session, endpoint), Fault(rewrites=FALSE_ANSWERS[name]))
-    played = scene.play_round(session)
+    session, case = faulty.stack.session(), CASES[endpoint]
+    rule = faulty.add_fault(step_of(session, endpoint), Fault(rewrites=FALSE_ANSWERS[name]))
+    played = faulty.play_round(session)
     assert len(rule.hits) == 1, "the fault never happened"
     assert played.failed_step == case.step
-    verdict = scene.first_verdict(rule.hits[0].transaction_id)
+    verdict = faulty.first_verdict(rule.hits[0].transaction_id)
     assert verdict in (*CODES_BY_STATUS[502], "internal")
     if name in BAD_BALANCES:
         assert verdict == "operator_bad_response"
-    scene.require_agreement()
-    assert scene.balance(session) == session.opening_balance_minor + case.net_minor
+    faulty.require_agreement()
+    assert faulty.balance(session) == session.opening_balance_minor + case.net_minor
 
 
 @pytest.mark.parametrize("name", ["no signature", "a wrong signature", *BAD_BALANCES])
-def test_a_false_balance_is_not_believed_and_nothing_is_bet_on_it(scene: Scene, name: str) -> None:
-    session = scene.stack.session()
-    rule = scene.disturb(step_of(session, "getBalance"), Fault(rewrites=FALSE_ANSWERS[name]))
-    played = scene.play_round(session)
+def test_a_false_balance_is_not_believed_and_nothing_is_bet_on_it(faulty: FaultyStack, name: str) -> None:
+    session = faulty.stack.session()
+    rule = faulty.add_fault(step_of(session, "getBalance"), Fault(rewrites=FALSE_ANSWERS[name]))
+    played = faulty.play_round(session)
     assert len(rule.hits) == 1, "the fault never happened"
     assert played.failed_step == "balance_check"
-    assert scene.provider_rows(session) == []
-    assert scene.balance(session) == session.opening_balance_minor
+    assert faulty.provider_rows(session) == []
+    assert faulty.balance(session) == session.opening_balance_minor
 
 
-def test_an_acceptance_that_was_recorded_earlier_is_not_believed_for_a_new_bet(scene: Scene) -> None:
+def test_an_acceptance_that_was_recorded_earlier_is_not_believed_for_a_new_bet(faulty: FaultyStack) -> None:
     """A recorded answer is signed for the nonce of its own request."""
-    session = scene.stack.session()
+    session = faulty.stack.session()
     recorded: list[Message] = []
 
     def record(call: Call, upstream: Message) -> Message:
         recorded.append(upstream)
         return upstream
 
-    scene.disturb(step_of(session, "debit", 1), Fault(rewrites=record))
-    second = scene.disturb(
+    faulty.add_fault(step_of(session, "debit", 1), Fault(rewrites=record))
+    second = faulty.add_fault(
         lambda call: call.token == session.token and call.endpoint == "debit",
         Fault(forwards=False, rewrites=lambda call, upstream: recorded[0]),
     )
-    played = scene.play_round(session)
+    played = faulty.play_round(session)
     assert (len(recorded), len(second.hits)) == (1, 1)
     assert played.failed_step == "bet_2"
-    scene.require_agreement()
-    assert scene.balance(session) == session.opening_balance_minor
+    faulty.require_agreement()
+    assert faulty.balance(session) == session.opening_balance_minor
 
 
 REFUSALS = {
@@ -120,25 +120,25 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("code", "status"), REFUSALS.items(), ids=REFUSALS.keys())
-def test_a_signed_refusal_of_a_bet_is_believed_and_moves_nothing(scene: Scene, code: str, status: int) -> None:
-    session = scene.stack.session()
-    told = says_signed(scene.casino_secret, status, error(code))
-    rule = scene.disturb(step_of(session, "debit"), Fault(forwards=False, rewrites=told), times=5)
-    played = scene.play_round(session)
+def test_a_signed_refusal_of_a_bet_is_believed_and_moves_nothing(faulty: FaultyStack, code: str, status: int) -> None:
+    session = faulty.stack.session()
+    told = says_signed(faulty.casino_secret, status, error(code))
+    rule = faulty.add_fault(step_of(session, "debit"), Fault(forwards=False, rewrites=told), times=5)
+    played = faulty.play_round(session)
     assert len(rule.hits) == 1, "a refusal is not repeated"
     assert played.failed_step == "bet_1"
-    scene.require_agreement()
-    states = {row["kind"]: row["state"] for row in scene.provider_rows(session)}
+    faulty.require_agreement()
+    states = {row["kind"]: row["state"] for row in faulty.provider_rows(session)}
     assert states == {"debit": "refused"}
-    assert scene.balance(session) == session.opening_balance_minor
+    assert faulty.balance(session) == session.opening_balance_minor
 
 
-def test_a_refused_second_bet_gives_the_first_one_back(scene: Scene) -> None:
-    session = scene.stack.session()
-    told = says_signed(scene.casino_secret, 403, error("limit_exceeded"))
-    rule = scene.disturb(step_of(session, "debit", 2), Fault(forwards=False, rewrites=told))
-    played = scene.play_round(session)
+def test_a_refused_second_bet_gives_the_first_one_back(faulty: FaultyStack) -> None:
+    session = faulty.stack.session()
+    told = says_signed(faulty.casino_secret, 403, error("limit_exceeded"))
+    rule = faulty.add_fault(step_of(session, "debit", 2), Fault(forwards=False, rewrites=told))
+    played = faulty.play_round(session)
     assert len(rule.hits) == 1
     assert played.failed_step == "bet_2"
-    scene.require_agreement()
-    assert scene.balance(session) == session.opening_balance_minor
+    faulty.require_agreement()
+    assert faulty.balance(session) == session.opening_balance_minor

@@ -16,7 +16,7 @@ from e2e_testing.database import Database, with_database
 from e2e_testing.postgres_faults import restart
 from e2e_testing.stack import migrate_and_seed
 from faults.betting import Betting
-from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
+from faults.postgres_stack import PostgresStack, Rounds, running_server, stack_on
 from faults.small_disk import SmallDisk, small_disk
 from local_stack.postgres import Postgres
 from shared_service_testing.waiting import wait_until
@@ -34,7 +34,7 @@ NO_ROOM = "No space left on device"
 
 
 @pytest.fixture
-def on_small_data_disk(tmp_path: Path) -> Iterator[tuple[PostgresScene, SmallDisk]]:
+def on_small_data_disk(tmp_path: Path) -> Iterator[tuple[PostgresStack, SmallDisk]]:
     """The services' database in a tablespace on a small disk; the WAL has all the room it wants."""
     with small_disk(DATA_DISK_MIB) as disk, running_server(tmp_path / "server") as server:
         with psycopg.connect(server.url(), autocommit=True) as connection:
@@ -42,18 +42,18 @@ def on_small_data_disk(tmp_path: Path) -> Iterator[tuple[PostgresScene, SmallDis
             connection.execute("create database cramped tablespace small")
         database = Database(with_database(server.url(), "cramped"))
         migrate_and_seed(database)
-        with stack_on(server, tmp_path, database=database) as scene:
-            yield scene, disk
+        with stack_on(server, tmp_path, database=database) as faulty:
+            yield faulty, disk
 
 
 @pytest.fixture
-def on_small_wal_disk(tmp_path: Path) -> Iterator[tuple[PostgresScene, SmallDisk]]:
+def on_small_wal_disk(tmp_path: Path) -> Iterator[tuple[PostgresStack, SmallDisk]]:
     with small_disk(WAL_DISK_MIB) as disk, running_server(tmp_path / "server", settings=FEW_SEGMENTS) as server:
         server.stop()
         move_wal(server, disk)
         server.start()
-        with stack_on(server, tmp_path) as scene:
-            yield scene, disk
+        with stack_on(server, tmp_path) as faulty:
+            yield faulty, disk
 
 
 def move_wal(server: Postgres, disk: SmallDisk) -> None:
@@ -71,18 +71,18 @@ def move_wal(server: Postgres, disk: SmallDisk) -> None:
     wal.symlink_to(target)
 
 
-def require_the_same_services(scene: PostgresScene, pids: list[int]) -> None:
-    assert pids == [service.pid for service in scene.stack.services.values()], "a service was restarted"
+def require_the_same_services(faulty: PostgresStack, pids: list[int]) -> None:
+    assert pids == [service.pid for service in faulty.stack.services.values()], "a service was restarted"
 
 
 def test_a_full_data_disk_refuses_bets_at_the_door_and_takes_them_again_when_there_is_room(
-    on_small_data_disk: tuple[PostgresScene, SmallDisk],
+    on_small_data_disk: tuple[PostgresStack, SmallDisk],
 ) -> None:
     """Row A9, the data disk."""
-    scene, disk = on_small_data_disk
-    pids = [service.pid for service in scene.stack.services.values()]
-    players = [scene.stack.open_player() for _ in range(2)]
-    with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, players):
+    faulty, disk = on_small_data_disk
+    pids = [service.pid for service in faulty.stack.services.values()]
+    players = [faulty.stack.open_player() for _ in range(2)]
+    with Betting(faulty.stack.casino, faulty.sessions(PLAYERS)) as betting, Rounds(faulty, players):
         betting.wait_for(ANSWERS_BEFORE)
         disk.fill()
         betting.wait_for_trouble(REFUSALS)
@@ -91,31 +91,31 @@ def test_a_full_data_disk_refuses_bets_at_the_door_and_takes_them_again_when_the
     statuses = {asked.status for asked in betting.asked}
     assert statuses == {200, 503}, "a statement that found no room has done nothing, and its caller is told so"
     betting.ask_again().require_nothing_lost()
-    require_agreement(scene.database)
-    require_the_same_services(scene, pids)
-    assert scene.stack.simulate(scene.stack.open_player()).content["passed"] is True
+    require_agreement(faulty.database)
+    require_the_same_services(faulty, pids)
+    assert faulty.stack.simulate(faulty.stack.open_player()).content["passed"] is True
 
 
 def test_a_full_wal_disk_stops_postgres_and_loses_nothing_acknowledged(
-    on_small_wal_disk: tuple[PostgresScene, SmallDisk],
+    on_small_wal_disk: tuple[PostgresStack, SmallDisk],
 ) -> None:
     """Row A9, the WAL disk."""
-    scene, disk = on_small_wal_disk
-    pids = [service.pid for service in scene.stack.services.values()]
-    players = [scene.stack.open_player() for _ in range(2)]
-    with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, players):
+    faulty, disk = on_small_wal_disk
+    pids = [service.pid for service in faulty.stack.services.values()]
+    players = [faulty.stack.open_player() for _ in range(2)]
+    with Betting(faulty.stack.casino, faulty.sessions(PLAYERS)) as betting, Rounds(faulty, players):
         betting.wait_for(ANSWERS_BEFORE)
         disk.fill()
-        use_up_the_wal(scene.server)
+        use_up_the_wal(faulty.server)
         betting.wait_for_trouble(REFUSALS)
         disk.enlarge(WAL_DISK_MIB * 4)
         # It may have died, may be about to, or may recover by itself.
-        betting.wait_for(ANSWERS_AFTER, meanwhile=lambda: scene.server.pid or restart(scene.server))
+        betting.wait_for(ANSWERS_AFTER, meanwhile=lambda: faulty.server.pid or restart(faulty.server))
     assert {asked.status for asked in betting.asked} <= {200, 500, 503, None}
     betting.ask_again().require_nothing_lost()
-    require_agreement(scene.database)
-    require_the_same_services(scene, pids)
-    assert was_full(scene.server), "the WAL disk never was full"
+    require_agreement(faulty.database)
+    require_the_same_services(faulty, pids)
+    assert was_full(faulty.server), "the WAL disk never was full"
 
 
 def was_full(server: Postgres) -> bool:

@@ -8,12 +8,12 @@ import pytest
 
 from e2e_testing.answers import CODES_BY_STATUS
 from e2e_testing.fault import Call, Fault, Gate, Rule, error, says, says_signed
-from faults.scene import STEPS, Round, Scene, all_calls, step_of
+from faults.faulty_stack import STEPS, FaultyStack, Round, all_calls, step_of
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A disturbed step, and what the player has won or lost once everything is cleared up."""
+    """A step whose call has a fault, and what the player has won or lost once everything is cleared up."""
 
     endpoint: str
     number: int
@@ -43,19 +43,19 @@ LATE = [name for name in FAULTS if name.endswith("is late")]
 
 
 @pytest.fixture(scope="module")
-def late_rounds(shared_scene: Scene) -> dict[tuple[str, str], tuple[Rule, Round]]:
+def late_rounds(shared_faulty: FaultyStack) -> dict[tuple[str, str], tuple[Rule, Round]]:
     """The rounds that run into the provider's deadline, played at once: they wait for it together."""
-    return shared_scene.play_disturbed(
+    return shared_faulty.play_with_faults(
         {(step, name): (case.endpoint, case.number, FAULTS[name]) for step, case in CASES.items() for name in LATE}
     )
 
 
-def require_cleared_up(scene: Scene, played: Round, case: Case) -> None:
+def require_cleared_up(faulty: FaultyStack, played: Round, case: Case) -> None:
     """Nobody is left in doubt, and the player's money is where it belongs."""
-    scene.proxy.heal()
-    scene.require_agreement()
-    assert scene.balance(played.session) == played.session.opening_balance_minor + case.net_minor
-    assert {row["state"] for row in scene.provider_rows(played.session)} <= {
+    faulty.proxy.heal()
+    faulty.require_agreement()
+    assert faulty.balance(played.session) == played.session.opening_balance_minor + case.net_minor
+    assert {row["state"] for row in faulty.provider_rows(played.session)} <= {
         "committed", "settled", "rolled_back", "refused",
     }  # fmt: skip
 
@@ -63,81 +63,81 @@ def require_cleared_up(scene: Scene, played: Round, case: Case) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("step", CASES)
 def test_a_disturbed_step_is_cleared_up_on_both_sides(
-    scene: Scene, late_rounds: dict[tuple[str, str], tuple[Rule, Round]], step: str, name: str
+    faulty: FaultyStack, late_rounds: dict[tuple[str, str], tuple[Rule, Round]], step: str, name: str
 ) -> None:
     """Row B1. The request or its answer is lost, cut or late, at every step that moves money."""
     case = CASES[step]
     if name in LATE:
         rule, played = late_rounds[step, name]
     else:
-        rule, played = scene.play_disturbed({step: (case.endpoint, case.number, FAULTS[name])})[step]
+        rule, played = faulty.play_with_faults({step: (case.endpoint, case.number, FAULTS[name])})[step]
     assert len(rule.hits) == 1, "the fault never happened"
     assert played.failed_step == step
-    require_cleared_up(scene, played, case)
+    require_cleared_up(faulty, played, case)
 
 
-def test_a_bet_that_arrives_after_its_rollback_is_dead(scene: Scene) -> None:
+def test_a_bet_that_arrives_after_its_rollback_is_dead(faulty: FaultyStack) -> None:
     """Row B3. The caller's own deadline passes; the bet comes when its rollback has been there."""
-    session, gate = scene.stack.session(), Gate()
-    rule = scene.disturb(step_of(session, "debit"), Fault(hold_before=gate))
-    scene.play_round(session)
-    scene.require_agreement()
+    session, gate = faulty.stack.session(), Gate()
+    rule = faulty.add_fault(step_of(session, "debit"), Fault(hold_before=gate))
+    faulty.play_round(session)
+    faulty.require_agreement()
     gate.open()
     late = rule.hits[0].transaction_id
-    answers = [one.answer for one in scene.proxy.deliveries_of(late)]
+    answers = [one.answer for one in faulty.proxy.deliveries_of(late)]
     assert [(told.status, told.content["code"]) for told in answers if told] == [(400, "transaction_rolled_back")]
     statuses = {
         (passage.call.endpoint, passage.status)
-        for passage in scene.proxy.calls(session.token)
+        for passage in faulty.proxy.calls(session.token)
         if late in (passage.call.transaction_id, passage.call.original_id)
     }
     assert ("rollback", 200) in statuses
-    stone = scene.database.rows("select 1 from casino.tombstones where transaction_id = %(id)s", id=late)
+    stone = faulty.database.rows("select 1 from casino.tombstones where transaction_id = %(id)s", id=late)
     assert len(stone) == 1, "the rollback came first"
-    assert scene.balance(session) == session.opening_balance_minor
+    assert faulty.balance(session) == session.opening_balance_minor
 
 
-def test_a_rollback_that_is_lost_again_and_again_arrives_in_the_end_under_one_id(scene: Scene) -> None:
-    session = scene.stack.session()
-    scene.disturb(step_of(session, "debit"), Fault(cuts=True))
-    lost = scene.disturb(lambda call: call.token == session.token and call.endpoint == "rollback",
+def test_a_rollback_that_is_lost_again_and_again_arrives_in_the_end_under_one_id(faulty: FaultyStack) -> None:
+    session = faulty.stack.session()
+    faulty.add_fault(step_of(session, "debit"), Fault(cuts=True))
+    lost = faulty.add_fault(lambda call: call.token == session.token and call.endpoint == "rollback",
                          Fault(forwards=False, cuts=True), times=4)  # fmt: skip
-    scene.play_round(session)
-    scene.require_agreement()
+    faulty.play_round(session)
+    faulty.require_agreement()
     assert len(lost.hits) == 4
     ids = {str(call.transaction_id) for call in lost.hits}
     assert len(ids) == 1, "every retry sends the same id"
     assert UUID(ids.pop()).version == 5, "which is derived from the bet's"
-    assert scene.balance(session) == session.opening_balance_minor
+    assert faulty.balance(session) == session.opening_balance_minor
 
 
-def test_a_win_is_sent_until_the_wallet_answers_and_is_never_rolled_back(scene: Scene) -> None:
+def test_a_win_is_sent_until_the_wallet_answers_and_is_never_rolled_back(faulty: FaultyStack) -> None:
     """Row B1. A win is never dropped."""
-    session = scene.stack.session()
-    lost = scene.disturb(lambda call: call.token == session.token and call.endpoint == "credit",
+    session = faulty.stack.session()
+    lost = faulty.add_fault(lambda call: call.token == session.token and call.endpoint == "credit",
                          Fault(forwards=False, cuts=True), times=4)  # fmt: skip
-    scene.play_round(session)
-    scene.require_agreement()
+    faulty.play_round(session)
+    faulty.require_agreement()
     assert len(lost.hits) == 4
     assert len({call.transaction_id for call in lost.hits}) == 1
-    assert scene.balance(session) == session.opening_balance_minor + 1000
-    rolled_back = {passage.call.original_id for passage in scene.proxy.calls(session.token)}
+    assert faulty.balance(session) == session.opening_balance_minor + 1000
+    rolled_back = {passage.call.original_id for passage in faulty.proxy.calls(session.token)}
     assert lost.hits[0].transaction_id not in rolled_back
 
 
-def test_while_a_bet_is_in_doubt_the_session_takes_no_new_one(scene: Scene) -> None:
-    session = scene.stack.session()
-    scene.disturb(step_of(session, "debit"), Fault(cuts=True))
-    scene.disturb(lambda call: call.token == session.token and call.endpoint == "rollback",
+def test_while_a_bet_is_in_doubt_the_session_takes_no_new_one(faulty: FaultyStack) -> None:
+    session = faulty.stack.session()
+    faulty.add_fault(step_of(session, "debit"), Fault(cuts=True))
+    faulty.add_fault(lambda call: call.token == session.token and call.endpoint == "rollback",
                   Fault(forwards=False, cuts=True), times=100)  # fmt: skip
-    first = scene.play_round(session)
+    first = faulty.play_round(session)
     assert not first.passed
-    second = scene.play_round(session)
+    second = faulty.play_round(session)
     assert second.answer is not None, second.failure
     assert second.answer.verdict == (409, "session_busy")
-    scene.proxy.heal()
-    scene.require_agreement()
-    assert scene.balance(session) == session.opening_balance_minor
+    faulty.proxy.heal()
+    faulty.require_agreement()
+    assert faulty.balance(session) == session.opening_balance_minor
 
 
 RETRIED = {
@@ -152,43 +152,43 @@ RETRIED = {
 
 @pytest.mark.parametrize(("status", "code", "signed"), RETRIED.values(), ids=RETRIED.keys())
 def test_a_round_passes_although_every_call_is_first_told_to_come_again(
-    scene: Scene, status: int, code: str, signed: bool
+    faulty: FaultyStack, status: int, code: str, signed: bool
 ) -> None:
     assert code in CODES_BY_STATUS[status]
-    session = scene.stack.session()
+    session = faulty.stack.session()
 
     def first_attempt(call: Call) -> bool:
         return all_calls(session)(call) and call.transaction_id is not None and call.attempt == 1
 
     rewrite = (
-        says_signed(scene.casino_secret, status, error(code), retry_after="0")
+        says_signed(faulty.casino_secret, status, error(code), retry_after="0")
         if signed
         else says(status, error(code), retry_after="0")
     )
-    rule = scene.disturb(first_attempt, Fault(forwards=False, rewrites=rewrite), times=len(STEPS))
-    played = scene.play_round(session)
+    rule = faulty.add_fault(first_attempt, Fault(forwards=False, rewrites=rewrite), times=len(STEPS))
+    played = faulty.play_round(session)
     assert len(rule.hits) >= 5, "every money call of the round was turned away once"
     assert played.passed, played.answer and played.answer.content
-    assert scene.balance(session) == session.opening_balance_minor + 1000
+    assert faulty.balance(session) == session.opening_balance_minor + 1000
 
 
-def test_a_time_that_the_wallet_did_not_sign_moves_no_clock(scene: Scene) -> None:
+def test_a_time_that_the_wallet_did_not_sign_moves_no_clock(faulty: FaultyStack) -> None:
     """Somebody on the way says that it is 5 minutes later: the second attempt keeps the provider's own time."""
-    session = scene.stack.session()
+    session = faulty.stack.session()
     told = error("timestamp_out_of_window") | {"serverTime": int(time.time()) + 300}
-    rule = scene.disturb(step_of(session, "debit"), Fault(forwards=False, rewrites=says(401, told)))
-    played = scene.play_round(session)
+    rule = faulty.add_fault(step_of(session, "debit"), Fault(forwards=False, rewrites=says(401, told)))
+    played = faulty.play_round(session)
     assert len(rule.hits) == 1
     assert played.passed, played.answer and played.answer.content
 
 
-def test_a_wallet_that_never_accepts_a_signature_ends_the_round_without_a_loop(scene: Scene) -> None:
-    session = scene.stack.session()
+def test_a_wallet_that_never_accepts_a_signature_ends_the_round_without_a_loop(faulty: FaultyStack) -> None:
+    session = faulty.stack.session()
     told = says(401, error("bad_signature"))
-    rule = scene.disturb(step_of(session, "debit"), Fault(forwards=False, rewrites=told), times=50)
-    played = scene.play_round(session)
+    rule = faulty.add_fault(step_of(session, "debit"), Fault(forwards=False, rewrites=told), times=50)
+    played = faulty.play_round(session)
     assert not played.passed
     assert len(rule.hits) == 2, "signed anew once, and no more"
-    scene.proxy.heal()
-    scene.require_agreement()
-    assert scene.balance(session) == session.opening_balance_minor
+    faulty.proxy.heal()
+    faulty.require_agreement()
+    assert faulty.balance(session) == session.opening_balance_minor

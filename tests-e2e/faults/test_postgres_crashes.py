@@ -28,7 +28,7 @@ from e2e_testing.service_process import ServiceProcess
 from e2e_testing.signing_client import Signer
 from e2e_testing.stack import Stack
 from faults.betting import NOTHING_DONE, Betting
-from faults.postgres_scene import PostgresScene, Rounds, running_server, stack_on
+from faults.postgres_stack import PostgresStack, Rounds, running_server, stack_on
 from local_stack.postgres import Postgres
 from shared_service_testing.waiting import wait_until
 
@@ -45,18 +45,18 @@ SERVICES = ["casino-service", "provider"]
 
 
 @pytest.fixture(scope="module")
-def shared_postgres(tmp_path_factory: pytest.TempPathFactory, live_stacks: list[Stack]) -> Iterator[PostgresScene]:
+def shared_postgres(tmp_path_factory: pytest.TempPathFactory, live_stacks: list[Stack]) -> Iterator[PostgresStack]:
     with (
         running_server(tmp_path_factory.mktemp("postgres-of-its-own"), settings=FEW_CONNECTIONS) as server,
-        stack_on(server, tmp_path_factory.mktemp("logs")) as scene,
+        stack_on(server, tmp_path_factory.mktemp("logs")) as faulty,
     ):
-        live_stacks.append(scene.stack)
-        yield scene
-        live_stacks.remove(scene.stack)
+        live_stacks.append(faulty.stack)
+        yield faulty
+        live_stacks.remove(faulty.stack)
 
 
 @pytest.fixture
-def scene(shared_postgres: PostgresScene) -> Iterator[PostgresScene]:
+def faulty(shared_postgres: PostgresStack) -> Iterator[PostgresStack]:
     """The same processes before and after; afterwards both sides' books agree."""
     pids = [service.pid for service in shared_postgres.stack.services.values()]
     yield shared_postgres
@@ -82,21 +82,21 @@ CRASHES_BY_NAME: dict[str, Callable[[Postgres], object]] = {
 
 @pytest.mark.parametrize("strike", CRASHES_BY_NAME.values(), ids=CRASHES_BY_NAME.keys())
 def test_a_crash_of_postgres_under_load_loses_nothing_acknowledged(
-    scene: PostgresScene, strike: Callable[[Postgres], object]
+    faulty: PostgresStack, strike: Callable[[Postgres], object]
 ) -> None:
     """Row A4."""
-    players = [scene.stack.open_player() for _ in range(2)]
-    with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, players) as rounds:
+    players = [faulty.stack.open_player() for _ in range(2)]
+    with Betting(faulty.stack.casino, faulty.sessions(PLAYERS)) as betting, Rounds(faulty, players) as rounds:
         for _ in range(CRASHES):
             betting.wait_for(ANSWERS_BEFORE)
-            strike(scene.server)
+            strike(faulty.server)
         betting.wait_for(ANSWERS_AFTER)
         wait_until(lambda: rounds.answers, "the provider never answered")
-    reckoning = betting.ask_again()
-    reckoning.require_nothing_lost()
-    assert reckoning.acknowledged >= CRASHES * ANSWERS_BEFORE + ANSWERS_AFTER
-    assert reckoning.verdicts["refused"] == 0, "a crash is never an answer to the player"
-    assert scene.stack.simulate(scene.stack.open_player()).content["passed"] is True
+    recount = betting.ask_again()
+    recount.require_nothing_lost()
+    assert recount.acknowledged >= CRASHES * ANSWERS_BEFORE + ANSWERS_AFTER
+    assert recount.verdicts["refused"] == 0, "a crash is never an answer to the player"
+    assert faulty.stack.simulate(faulty.stack.open_player()).content["passed"] is True
 
 
 def missing_until_ready(service: ServiceProcess) -> set[str]:
@@ -113,55 +113,55 @@ def missing_until_ready(service: ServiceProcess) -> set[str]:
     return missing
 
 
-def test_a_restart_of_postgres_between_two_requests_costs_neither_service_an_error(scene: PostgresScene) -> None:
+def test_a_restart_of_postgres_between_two_requests_costs_neither_service_an_error(faulty: PostgresStack) -> None:
     """Row A4. The connections that died while they were idle are noticed before anything is sent on them."""
-    session = scene.sessions(1)[0]
-    fill_the_pools(scene)
-    for service in services_of(scene):
+    session = faulty.sessions(1)[0]
+    fill_the_pools(faulty)
+    for service in services_of(faulty):
         service.mark_log()
-    with frozen_processes([service.pid for service in services_of(scene)]):  # their loops must not notice first
-        scene.server.stop()
-        restart(scene.server)
-    for service in services_of(scene):
+    with frozen_processes([service.pid for service in services_of(faulty)]):  # their loops must not notice first
+        faulty.server.stop()
+        restart(faulty.server)
+    for service in services_of(faulty):
         assert missing_until_ready(service) <= {"recent look"}, "it looked the last time before it was frozen"
-    assert scene.stack.wallet.get("/casino/transactions?after=0&limit=1").status == 200
+    assert faulty.stack.wallet.get("/casino/transactions?after=0&limit=1").status == 200
     assert [session.get_balance().status, session.debit().status] == [200, 200]
-    assert scene.stack.simulate(session.user_id).content["passed"] is True
-    for service in services_of(scene):
+    assert faulty.stack.simulate(session.user_id).content["passed"] is True
+    for service in services_of(faulty):
         assert "readiness_changed" not in service.log_tail(), "a look failed"
 
 
 @pytest.mark.parametrize("seconds", [1.5, 6.0], ids=["shorter than any patience", "longer than every patience"])
 def test_a_frozen_postgres_makes_players_wait_and_then_everything_is_decided_once(
-    scene: PostgresScene, seconds: float
+    faulty: PostgresStack, seconds: float
 ) -> None:
     """Row A11. Calls whose callers have given up wake together with the rollbacks that were sent after them."""
-    players = [scene.stack.open_player() for _ in range(2)]
-    with Betting(scene.stack.casino, scene.sessions(PLAYERS), call_seconds=1.0) as betting, Rounds(scene, players):
+    players = [faulty.stack.open_player() for _ in range(2)]
+    with Betting(faulty.stack.casino, faulty.sessions(PLAYERS), call_seconds=1.0) as betting, Rounds(faulty, players):
         betting.wait_for(ANSWERS_BEFORE)
-        with frozen(scene.server):
+        with frozen(faulty.server):
             time.sleep(seconds)
             betting.wait_for_unknown()
         betting.wait_for(ANSWERS_AFTER)
     betting.ask_again().require_nothing_lost()
 
 
-def test_a_late_bet_and_its_rollback_are_decided_once_when_a_frozen_postgres_wakes(scene: PostgresScene) -> None:
+def test_a_late_bet_and_its_rollback_are_decided_once_when_a_frozen_postgres_wakes(faulty: PostgresStack) -> None:
     """Row A11, Row B3, I7. Whichever is executed first, the player has the stake back and the bet is dead."""
-    for session in scene.sessions(4):
+    for session in faulty.sessions(4):
         bet, round_id = new_id(), new_id()
         debit = session.debit_content(transaction_id=bet, round_id=round_id)
         rollback = session.rollback_content(bet, round_id=round_id)
-        with frozen(scene.server):
+        with frozen(faulty.server):
             callers = [
-                send_and_give_up(scene, "debit", debit),
-                send_and_give_up(scene, "rollback", rollback),
+                send_and_give_up(faulty, "debit", debit),
+                send_and_give_up(faulty, "rollback", rollback),
             ]
             for caller in callers:
                 caller.join()
         until_served(session, "rollback", rollback | {"transactionId": new_id()}).must_be_ok()
         late = until_served(session, "debit", debit)
-        state = scene.stack.wallet.get(f"/casino/transactions/{bet}?userId={session.user_id}").content["state"]
+        state = faulty.stack.wallet.get(f"/casino/transactions/{bet}?userId={session.user_id}").content["state"]
         assert (late.status, state) in [(200, "rolled_back"), (400, "cancelled")]
         assert session.balance() == session.opening_balance_minor
 
@@ -178,20 +178,20 @@ def until_served(session: GameSession, endpoint: str, content: JsonObject) -> An
     return answers[-1]
 
 
-def fill_the_pools(scene: PostgresScene) -> None:
+def fill_the_pools(faulty: PostgresStack) -> None:
     """Many calls at once, so that both services have several connections, and all of them are idle afterwards."""
-    players = [scene.stack.open_player() for _ in range(3)]
-    with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting, Rounds(scene, players):
+    players = [faulty.stack.open_player() for _ in range(3)]
+    with Betting(faulty.stack.casino, faulty.sessions(PLAYERS)) as betting, Rounds(faulty, players):
         betting.wait_for(ANSWERS_BEFORE)
 
 
-def test_a_postgres_without_a_free_connection_refuses_bets_at_the_door_until_one_is_free(scene: PostgresScene) -> None:
+def test_a_postgres_without_a_free_connection_refuses_bets_at_the_door_until_one_is_free(faulty: PostgresStack) -> None:
     """Row D2. The services lose their connections and somebody else has taken all there are."""
-    hoard = Hoard(scene.server)
-    with Betting(scene.stack.casino, scene.sessions(PLAYERS)) as betting:
+    hoard = Hoard(faulty.server)
+    with Betting(faulty.stack.casino, faulty.sessions(PLAYERS)) as betting:
         betting.wait_for(ANSWERS_BEFORE)
         try:
-            with frozen_processes([service.pid for service in services_of(scene)]):
+            with frozen_processes([service.pid for service in services_of(faulty)]):
                 hoard.take_every_connection()
             betting.wait_for_trouble(REFUSALS)
             told = betting.count("acknowledged")
@@ -232,15 +232,15 @@ class Hoard:
             connection.close()
 
 
-def services_of(scene: PostgresScene) -> list[ServiceProcess]:
-    return list(scene.stack.services.values())
+def services_of(faulty: PostgresStack) -> list[ServiceProcess]:
+    return list(faulty.stack.services.values())
 
 
-def send_and_give_up(scene: PostgresScene, endpoint: str, content: JsonObject) -> threading.Thread:
+def send_and_give_up(faulty: PostgresStack, endpoint: str, content: JsonObject) -> threading.Thread:
     """A caller that sends a call and does not wait for its answer."""
 
     def send() -> None:
-        signed = Signer(scene.stack.casino).prepare("POST", f"/casino/{endpoint}", content)
+        signed = Signer(faulty.stack.casino).prepare("POST", f"/casino/{endpoint}", content)
         with httpx.Client(timeout=0.3, trust_env=False) as client, contextlib.suppress(httpx.TimeoutException):
             client.send(signed.request)
 

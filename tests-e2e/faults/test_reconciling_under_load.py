@@ -12,7 +12,7 @@ import pytest
 from e2e_testing.fault import Call, Fault
 from e2e_testing.service_process import full_environment
 from e2e_testing.stack import CURRENCY, TENANT
-from faults.scene import ROUND_SECONDS_MAX, Scene
+from faults.faulty_stack import ROUND_SECONDS_MAX, FaultyStack
 
 pytestmark = pytest.mark.slow
 
@@ -24,10 +24,10 @@ COMMAND_SECONDS = 120.0
 EVERY_NTH_ANSWER_IS_LOST = 17
 
 
-def reconcile(scene: Scene, *words: str) -> dict[str, Any]:
+def reconcile(faulty: FaultyStack, *words: str) -> dict[str, Any]:
     ended = subprocess.run(
         [sys.executable, "-m", "provider", "reconcile", "--json", *words],
-        env=full_environment(scene.stack.provider_process.environment),
+        env=full_environment(faulty.stack.provider_process.environment),
         capture_output=True,
         text=True,
         timeout=COMMAND_SECONDS,
@@ -38,9 +38,9 @@ def reconcile(scene: Scene, *words: str) -> dict[str, Any]:
     return report
 
 
-def test_runs_beside_live_traffic_find_no_difference(fresh_scene: Scene) -> None:
+def test_runs_beside_live_traffic_find_no_difference(fresh_faulty: FaultyStack) -> None:
     """Row G7: precision while everything moves; half of the runs heal, and the outbox works beside them."""
-    scene, over, played = fresh_scene, threading.Event(), list[bool]()
+    faulty, over, played = fresh_faulty, threading.Event(), list[bool]()
     sent: list[str] = []
 
     def now_and_then(call: Call) -> bool:
@@ -49,13 +49,13 @@ def test_runs_beside_live_traffic_find_no_difference(fresh_scene: Scene) -> None
         sent.append(call.endpoint)
         return len(sent) % EVERY_NTH_ANSWER_IS_LOST == 0
 
-    scene.disturb(now_and_then, Fault(cuts=True), times=10_000)
+    faulty.add_fault(now_and_then, Fault(cuts=True), times=10_000)
 
     def play_on(script: str) -> None:
-        client = scene.stack.signing_client(scene.stack.provider)
+        client = faulty.stack.signing_client(faulty.stack.provider)
         while not over.is_set():
             try:
-                session = scene.stack.session()
+                session = faulty.stack.session()
                 content = {
                     "sessionToken": session.token,
                     "providerSessionId": session.provider_session_id,
@@ -78,17 +78,17 @@ def test_runs_beside_live_traffic_find_no_difference(fresh_scene: Scene) -> None
     while time.monotonic() < started + LOAD_SECONDS or (
         (len(reports) < RUNS_MIN or len(set(played)) < 2) and time.monotonic() < started + LOAD_SECONDS_MAX
     ):
-        reports.append(reconcile(scene, *(["--no-heal"] if len(reports) % 2 else [])))
+        reports.append(reconcile(faulty, *(["--no-heal"] if len(reports) % 2 else [])))
     over.set()
     for player in players:
         player.join(ROUND_SECONDS_MAX)
         assert not player.is_alive(), "a player never came back"
-    scene.proxy.heal()
+    faulty.proxy.heal()
     for report in reports:
         assert (report["exitStatus"], report["differences"]) == (0, []), report
     assert len(reports) >= RUNS_MIN
     assert any(played)
     assert not all(played), "no answer was lost: the run is void"
-    scene.require_agreement()
-    final = reconcile(scene)
+    faulty.require_agreement()
+    final = reconcile(faulty)
     assert (final["exitStatus"], final["differences"], final["open"]) == (0, [], 0)

@@ -9,7 +9,7 @@ import pytest
 
 from e2e_testing.fault import Call, Fault, Rewrites
 from e2e_testing.wire import Message
-from faults.scene import Scene, step_of
+from faults.faulty_stack import FaultyStack, step_of
 
 HOST, SECONDS_MAX, READ_BYTES = "127.0.0.1", 30.0, 65536
 
@@ -39,32 +39,36 @@ def replayed(port: int) -> Rewrites:
 
 
 @pytest.mark.parametrize("endpoint", NET_MINOR)
-def test_one_signed_401_for_a_call_that_was_executed_costs_one_more_signature(scene: Scene, endpoint: str) -> None:
+def test_one_signed_401_for_a_call_that_was_executed_costs_one_more_signature(
+    faulty: FaultyStack, endpoint: str
+) -> None:
     """Row E1. Pitfall 9."""
-    session = scene.stack.session()
-    swap = Fault(rewrites=replayed(scene.proxy.upstream.ports[0]))
-    rule = scene.disturb(step_of(session, endpoint), swap)
-    played = scene.play_round(session)
+    session = faulty.stack.session()
+    swap = Fault(rewrites=replayed(faulty.proxy.upstream.ports[0]))
+    rule = faulty.add_fault(step_of(session, endpoint), swap)
+    played = faulty.play_round(session)
     assert len(rule.hits) == 1
     assert played.passed, played.answer and played.answer.content
-    scene.require_agreement()
-    assert scene.balance(session) == session.opening_balance_minor + 1000
+    faulty.require_agreement()
+    assert faulty.balance(session) == session.opening_balance_minor + 1000
 
 
 @pytest.mark.parametrize("endpoint", NET_MINOR)
-def test_a_second_signed_401_leaves_the_outcome_unknown_and_both_books_agree(scene: Scene, endpoint: str) -> None:
+def test_a_second_signed_401_leaves_the_outcome_unknown_and_both_books_agree(
+    faulty: FaultyStack, endpoint: str
+) -> None:
     """Row E1. Pitfall 9."""
-    session = scene.stack.session()
-    swap = Fault(rewrites=replayed(scene.proxy.upstream.ports[0]))
-    rule = scene.disturb(step_of(session, endpoint), swap, times=2)
-    played = scene.play_round(session)
+    session = faulty.stack.session()
+    swap = Fault(rewrites=replayed(faulty.proxy.upstream.ports[0]))
+    rule = faulty.add_fault(step_of(session, endpoint), swap, times=2)
+    played = faulty.play_round(session)
     assert not played.passed
     assert len(rule.hits) == 2
     first = rule.hits[0].transaction_id
     assert {hit.transaction_id for hit in rule.hits} == {first}, "signed anew, with the same transaction id"
     assert len({hit.request.field("x-casino-signature") for hit in rule.hits}) == 2
-    scene.proxy.heal()
-    scene.require_agreement()
-    assert scene.balance(session) == session.opening_balance_minor + NET_MINOR[endpoint]
-    states = {str(row["transaction_id"]): row["state"] for row in scene.provider_rows(session)}
+    faulty.proxy.heal()
+    faulty.require_agreement()
+    assert faulty.balance(session) == session.opening_balance_minor + NET_MINOR[endpoint]
+    states = {str(row["transaction_id"]): row["state"] for row in faulty.provider_rows(session)}
     assert states[str(first)] != "refused", "nobody took the 401 for a refusal"

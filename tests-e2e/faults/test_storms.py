@@ -13,7 +13,7 @@ from e2e_testing.books import require_sound_books
 from e2e_testing.database import Database
 from e2e_testing.game_session import GameSession, JsonObject, new_id
 from e2e_testing.signing_client import ParallelSigningClient
-from faults.scene import Scene
+from faults.faulty_stack import FaultyStack
 from faults.two_casinos import TwoCasinos, two_casinos
 from local_stack.testing import PostgresServer
 from shared_service_testing.waiting import WAIT_SECONDS_MAX
@@ -36,7 +36,7 @@ HEAD_STARTS_SECONDS = (0.0, 0.0, 0.0005, 0.001, 0.002)
 def pair(server: PostgresServer, template: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoCasinos]:
     with two_casinos(server, template, tmp_path_factory.mktemp("storms")) as both:
         yield both
-        require_sound_books(both.scene.database)
+        require_sound_books(both.faulty.database)
 
 
 class Caller:
@@ -64,8 +64,8 @@ def clients_of(peers: tuple[Peer, Peer]) -> tuple[ParallelSigningClient, Paralle
     return ParallelSigningClient(peers[0]), ParallelSigningClient(peers[1])
 
 
-def deadlocks(scene: Scene) -> int:
-    row = scene.database.row("select deadlocks from pg_stat_database where datname = current_database()")
+def deadlocks(faulty: FaultyStack) -> int:
+    row = faulty.database.row("select deadlocks from pg_stat_database where datname = current_database()")
     return int(row["deadlocks"])
 
 
@@ -73,7 +73,7 @@ def deadlocks(scene: Scene) -> int:
 async def test_fifty_clients_on_three_wallets_in_opposing_orders_neither_deadlock_nor_starve(pair: TwoCasinos) -> None:
     """Row A13. Each client goes over the wallets in its own order: bets, wins and rollbacks, at both processes."""
     seed = random.randrange(2**32)
-    sessions = [pair.scene.stack.session() for _ in range(WALLETS)]
+    sessions = [pair.faulty.stack.session() for _ in range(WALLETS)]
 
     async def client(number: int, caller: Caller) -> None:
         dice = random.Random(f"{seed}/{number}")
@@ -88,7 +88,7 @@ async def test_fifty_clients_on_three_wallets_in_opposing_orders_neither_deadloc
         await asyncio.gather(*(client(number, caller) for number in range(CLIENTS)))
     assert set(caller.statuses) <= {200, 409, 503}, f"seed {seed}: {caller.statuses}"
     assert len(caller.retries) == 2 * CLIENTS * BETS_OF_EACH * WALLETS, "everybody was served in the end"
-    assert deadlocks(pair.scene) == 0, f"seed {seed}"
+    assert deadlocks(pair.faulty) == 0, f"seed {seed}"
     assert [session.balance() for session in sessions] == [session.opening_balance_minor for session in sessions]
 
 
@@ -108,7 +108,7 @@ async def one_round(caller: Caller, which: int, session: GameSession, dice: rand
 async def test_a_bet_and_its_rollback_at_two_processes_at_once_end_in_one_of_two_ways(pair: TwoCasinos) -> None:
     """Row B4. Both go off together, on two connections, at two processes: nothing but the database decides."""
     seed = random.randrange(2**32)
-    sessions = [pair.scene.stack.session() for _ in range(RACERS)]
+    sessions = [pair.faulty.stack.session() for _ in range(RACERS)]
     started = time.monotonic()
 
     async def race(caller: Caller, session: GameSession, dice: random.Random) -> str:

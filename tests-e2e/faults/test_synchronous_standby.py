@@ -16,9 +16,9 @@ from e2e_testing.game_session import JsonObject
 from e2e_testing.postgres_faults import frozen
 from e2e_testing.signing_client import SigningClient
 from e2e_testing.wallet_proxy import WalletProxy
-from faults.postgres_scene import PostgresScene, running_server, stack_on
+from faults.faulty_stack import PATIENT_PROVIDER, FaultyStack, step_of
+from faults.postgres_stack import PostgresStack, running_server, stack_on
 from faults.postgres_standby import KEEP_WAL, running_standby, synchronise
-from faults.scene import PATIENT_PROVIDER, Scene, step_of
 from local_stack.ports import free_port
 from local_stack.postgres import Postgres
 from shared_service_testing.waiting import WAIT_SECONDS_MAX, wait_until
@@ -46,25 +46,25 @@ def proxy(casino_port: int) -> Iterator[WalletProxy]:
 @pytest.fixture(scope="module")
 def replicated(
     proxy: WalletProxy, casino_port: int, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[PostgresScene, Postgres]]:
+) -> Iterator[tuple[PostgresStack, Postgres]]:
     settings = PATIENT_PROVIDER | {"CASINO_URL": proxy.url}
     with (
         running_server(tmp_path_factory.mktemp("primary"), settings=KEEP_WAL) as primary,
         stack_on(
             primary, tmp_path_factory.mktemp("logs"), provider_settings=settings, casino_port=casino_port
-        ) as scene,
+        ) as faulty,
         running_standby(primary, tmp_path_factory.mktemp("standby")) as standby,
     ):
         synchronise(primary)
-        yield scene, standby
+        yield faulty, standby
         synchronise(primary, on=False)
 
 
 class Waiting:
     """One signed call in a thread."""
 
-    def __init__(self, scene: PostgresScene, endpoint: str, content: JsonObject) -> None:
-        self._client: SigningClient = scene.stack.signing_client(scene.stack.casino)
+    def __init__(self, faulty: PostgresStack, endpoint: str, content: JsonObject) -> None:
+        self._client: SigningClient = faulty.stack.signing_client(faulty.stack.casino)
         self._sent = self._client.signer.prepare("POST", f"/casino/{endpoint}", content)
         self._answer: Answer | None = None
         self._thread = threading.Thread(target=self._send, daemon=True)
@@ -87,13 +87,13 @@ class Waiting:
         return self._answer
 
 
-def cancel_waits(scene: PostgresScene, service: str, *, until_over: Callable[[], bool]) -> int:
+def cancel_waits(faulty: PostgresStack, service: str, *, until_over: Callable[[], bool]) -> int:
     """What an impatient administrator does: cancel whoever waits for the standby. Answers how many waits it were."""
     cancelled = 0
 
     def cancel() -> bool:
         nonlocal cancelled
-        cancelled += sum(row["done"] for row in scene.database.rows(CANCEL_WAITS, service=service))
+        cancelled += sum(row["done"] for row in faulty.database.rows(CANCEL_WAITS, service=service))
         return until_over()
 
     wait_until(cancel, lambda: f"it never ended, although {cancelled} waits were cancelled")
@@ -101,21 +101,21 @@ def cancel_waits(scene: PostgresScene, service: str, *, until_over: Callable[[],
 
 
 def test_a_bet_whose_wait_for_the_standby_is_cancelled_is_unknown_until_the_standby_has_it(
-    replicated: tuple[PostgresScene, Postgres],
+    replicated: tuple[PostgresStack, Postgres],
 ) -> None:
     """Row A7. The casino asks again by itself, and what it finds then must not be told either."""
-    scene, standby = replicated
-    session = scene.sessions(1)[0]
+    faulty, standby = replicated
+    session = faulty.sessions(1)[0]
     bet = session.debit_content()
-    with scene.database.transaction() as holder:
+    with faulty.database.transaction() as holder:
         holder.execute("select from casino.wallets where player_id = %s for update", (session.user_id,))
-        waiting = Waiting(scene, "debit", bet)
-        wait_until(lambda: scene.database.rows(CLAIMED, nonce=waiting.nonce), "the nonce never was claimed")
+        waiting = Waiting(faulty, "debit", bet)
+        wait_until(lambda: faulty.database.rows(CLAIMED, nonce=waiting.nonce), "the nonce never was claimed")
         with frozen(standby):
             holder.rollback()
-            cancelled = cancel_waits(scene, "casino-service", until_over=lambda: waiting.is_over)
+            cancelled = cancel_waits(faulty, "casino-service", until_over=lambda: waiting.is_over)
             answer = waiting.answer()
-            booked = transactions_of(scene, session.user_id)
+            booked = transactions_of(faulty, session.user_id)
     assert cancelled > 0, "nobody waited for the standby: nothing was tried"
     assert booked == 1, "the primary shows the bet, as Postgres does when a wait is cancelled"
     assert answer.verdict == (500, "internal"), "wrongly acknowledged"
@@ -125,50 +125,50 @@ def test_a_bet_whose_wait_for_the_standby_is_cancelled_is_unknown_until_the_stan
 
 
 def test_a_nonce_whose_wait_for_the_standby_is_cancelled_lets_nothing_through(
-    replicated: tuple[PostgresScene, Postgres],
+    replicated: tuple[PostgresStack, Postgres],
 ) -> None:
     """Row A7. Nothing was done, and the caller may come again at once: 503, not the 401 of a replay."""
-    scene, standby = replicated
-    session = scene.sessions(1)[0]
+    faulty, standby = replicated
+    session = faulty.sessions(1)[0]
     bet = session.debit_content()
     with frozen(standby):
-        waiting = Waiting(scene, "debit", bet)
-        cancelled = cancel_waits(scene, "casino-service", until_over=lambda: waiting.is_over)
+        waiting = Waiting(faulty, "debit", bet)
+        cancelled = cancel_waits(faulty, "casino-service", until_over=lambda: waiting.is_over)
         answer = waiting.answer()
-        assert transactions_of(scene, session.user_id) == 0
+        assert transactions_of(faulty, session.user_id) == 0
     assert cancelled > 0, "nobody waited for the standby: nothing was tried"
     assert answer.verdict == (503, "overloaded")
     assert not session.post("debit", bet).must_be_ok().is_replay
 
 
 def test_an_intent_whose_wait_for_the_standby_is_cancelled_is_not_sent(
-    replicated: tuple[PostgresScene, Postgres], proxy: WalletProxy
+    replicated: tuple[PostgresStack, Postgres], proxy: WalletProxy
 ) -> None:
     """Row A7. The provider must not call the wallet for a bet that a failover could make it forget."""
-    scene, standby = replicated
-    disturbed, session, gate, sent = Scene(scene.stack, proxy), scene.sessions(1)[0], Gate(), list[str]()
+    faulty, standby = replicated
+    noisy, session, gate, sent = FaultyStack(faulty.stack, proxy), faulty.sessions(1)[0], Gate(), list[str]()
 
     def is_sent(call: Call) -> bool:
         sent.append(call.endpoint)
         return False
 
-    disturbed.disturb(is_sent, Fault())
-    disturbed.disturb(step_of(session, "getBalance"), Fault(hold_after=gate))
-    playing = disturbed.start_round(session)
+    noisy.add_fault(is_sent, Fault())
+    noisy.add_fault(step_of(session, "getBalance"), Fault(hold_after=gate))
+    playing = noisy.start_round(session)
     gate.wait_for_arrival()
     with frozen(standby):
         gate.open()
-        cancelled = cancel_waits(scene, "provider", until_over=lambda: playing.is_over)
+        cancelled = cancel_waits(faulty, "provider", until_over=lambda: playing.is_over)
         assert cancelled > 0, "nobody waited for the standby: nothing was tried"
         assert "debit" not in sent
     playing.wait()
-    require_agreement(scene.database)
+    require_agreement(faulty.database)
     assert not playing.passed
     assert session.balance() == session.opening_balance_minor
 
 
-def transactions_of(scene: PostgresScene, player: str) -> int:
-    row = scene.database.row(
+def transactions_of(faulty: PostgresStack, player: str) -> int:
+    row = faulty.database.row(
         "select count(*) as count from casino.transactions join casino.wallets using (ledger_id, wallet_id)"
         " where player_id = %(player)s and kind in ('debit', 'credit', 'rollback')",
         player=player,

@@ -11,7 +11,7 @@ from chaos.wire_policy import nonsense_answers
 from e2e_testing.fault import Corruption, Fault, Rule
 from e2e_testing.stack import DEMO_CASINO_SECRET
 from e2e_testing.wire import Message
-from faults.scene import Round, Scene, step_of
+from faults.faulty_stack import FaultyStack, Round, step_of
 
 SPOILT_REQUESTS = 200
 SOCKET_SECONDS = 3.0
@@ -35,24 +35,24 @@ def raw_exchange(port: int, raw: bytes) -> bytes:
     return said
 
 
-def test_a_request_with_a_flipped_bit_is_refused_or_is_the_same_request(scene: Scene) -> None:
+def test_a_request_with_a_flipped_bit_is_refused_or_is_the_same_request(faulty: FaultyStack) -> None:
     """Row B10. Never a 500, and whatever is accepted is the one bet that was signed."""
     seed = random.randrange(2**32)
-    dice, session = random.Random(seed), scene.stack.session()
+    dice, session = random.Random(seed), faulty.stack.session()
     statuses: set[int] = set()
     sent_ids = set()
     for _ in range(SPOILT_REQUESTS):
         content = session.debit_content()
         sent_ids.add(content["transactionId"])
-        request = scene.stack.wallet.signer.prepare("POST", "/casino/debit", content).request
+        request = faulty.stack.wallet.signer.prepare("POST", "/casino/debit", content).request
         message = as_message(request)
         spoilt = Corruption(dice.choice(["head", "body"]), dice.random(), dice.randrange(8))
-        said = raw_exchange(scene.stack.casino_process.port, spoilt.of(message, keep_alive=False))
+        said = raw_exchange(faulty.stack.casino_process.port, spoilt.of(message, keep_alive=False))
         if said:
             statuses.add(int(said.split(b" ", 2)[1]))
     assert {status for status in statuses if status >= 500} <= {503}, f"seed {seed}: {statuses}"
     assert 401 in statuses, f"seed {seed}: {statuses}"
-    taken = scene.database.rows(
+    taken = faulty.database.rows(
         "select entry.transaction_id, entry.amount_minor, entry.kind from casino.transactions as entry"
         " join casino.wallets using (ledger_id, wallet_id) where player_id = %(player)s and entry.kind <> 'deposit'",
         player=session.user_id,
@@ -71,19 +71,19 @@ def as_message(request: httpx.Request) -> Message:
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place[0]} {place[1]}")
 @pytest.mark.parametrize("direction", ["request", "answer"])
 def test_a_bit_that_flips_on_the_way_costs_nobody_money(
-    scene: Scene, endpoint: str, place: tuple[str, float, int], direction: str
+    faulty: FaultyStack, endpoint: str, place: tuple[str, float, int], direction: str
 ) -> None:
     """Row B10, on the hop between the services: the round ends with a whole report, and both books agree."""
-    session, spoilt = scene.stack.session(), Corruption(*place)
+    session, spoilt = faulty.stack.session(), Corruption(*place)
     fault = Fault(corrupts_request=spoilt) if direction == "request" else Fault(corrupts_answer=spoilt)
-    rule = scene.disturb(step_of(session, endpoint, 1), fault)
-    played = scene.play_round(session)
+    rule = faulty.add_fault(step_of(session, endpoint, 1), fault)
+    played = faulty.play_round(session)
     assert len(rule.hits) == 1
     assert played.answer is not None
     assert played.answer.status == 200
-    scene.proxy.heal()
-    scene.require_agreement()
-    won = scene.balance(session) - session.opening_balance_minor
+    faulty.proxy.heal()
+    faulty.require_agreement()
+    won = faulty.balance(session) - session.opening_balance_minor
     assert won == (1000 if played.passed else NET_MINOR[endpoint])
 
 
@@ -102,17 +102,17 @@ class SpoiltField:
 @pytest.mark.parametrize("endpoint", NET_MINOR)
 @pytest.mark.parametrize("name", ["content-type", "accept", "user-agent", "host", "x-request-id"])
 def test_a_header_that_no_signature_covers_costs_nobody_money_when_it_is_spoilt(
-    scene: Scene, endpoint: str, name: str
+    faulty: FaultyStack, endpoint: str, name: str
 ) -> None:
     """Row B10. Above all not a win: the wallet's refusal of such a message says nothing about the money."""
-    session = scene.stack.session()
-    rule = scene.disturb(step_of(session, endpoint, 1), Fault(corrupts_request=SpoiltField(name)))
-    played = scene.play_round(session)
+    session = faulty.stack.session()
+    rule = faulty.add_fault(step_of(session, endpoint, 1), Fault(corrupts_request=SpoiltField(name)))
+    played = faulty.play_round(session)
     assert len(rule.hits) == 1
     assert played.answer is not None
-    scene.require_agreement()
-    assert scene.balance(session) - session.opening_balance_minor == (1000 if played.passed else NET_MINOR[endpoint])
-    refused = [row for row in scene.provider_rows(session) if row["difference_code"]]
+    faulty.require_agreement()
+    assert faulty.balance(session) - session.opening_balance_minor == (1000 if played.passed else NET_MINOR[endpoint])
+    refused = [row for row in faulty.provider_rows(session) if row["difference_code"]]
     assert refused == []
 
 
@@ -120,9 +120,9 @@ NONSENSE = nonsense_answers(DEMO_CASINO_SECRET)
 
 
 @pytest.fixture(scope="module")
-def dripping_rounds(shared_scene: Scene) -> dict[str, tuple[Rule, Round]]:
+def dripping_rounds(shared_faulty: FaultyStack) -> dict[str, tuple[Rule, Round]]:
     """The rounds that run into the provider's deadline, played at once: they wait for it together."""
-    return shared_scene.play_disturbed(
+    return shared_faulty.play_with_faults(
         {endpoint: (endpoint, 1, Fault(drips_seconds=DRIP_SECONDS)) for endpoint in NET_MINOR}
     )
 
@@ -130,22 +130,22 @@ def dripping_rounds(shared_scene: Scene) -> dict[str, tuple[Rule, Round]]:
 @pytest.mark.parametrize("endpoint", NET_MINOR)
 @pytest.mark.parametrize("name", [*NONSENSE, "byte by byte"])
 def test_nonsense_stops_the_round_safely_and_soon(
-    scene: Scene, dripping_rounds: dict[str, tuple[Rule, Round]], endpoint: str, name: str
+    faulty: FaultyStack, dripping_rounds: dict[str, tuple[Rule, Round]], endpoint: str, name: str
 ) -> None:
     """Row B11. No redirect is followed, no endless body is read to its end, no dripping answer is waited for."""
     if name in NONSENSE:
         fault = Fault(rewrites=NONSENSE[name], never_ends=name == "endless body")
-        rule, played = scene.play_disturbed({name: (endpoint, 1, fault)})[name]
+        rule, played = faulty.play_with_faults({name: (endpoint, 1, fault)})[name]
     else:
         rule, played = dripping_rounds[endpoint]
     session = played.session
     assert len(rule.hits) == 1
-    scene.proxy.heal()
-    scene.require_agreement()
-    won = scene.balance(session) - session.opening_balance_minor
+    faulty.proxy.heal()
+    faulty.require_agreement()
+    won = faulty.balance(session) - session.opening_balance_minor
     # What is told to come again is asked again within the call, and the round goes on as if nothing had been said.
     comes_again = name in ("unsigned 401", "unsigned 429", "unsigned 503")
     assert played.passed == comes_again, played.answer and played.answer.content
     assert won == (1000 if comes_again else NET_MINOR[endpoint])
-    paths = {one.call.request.target for one in scene.proxy.deliveries if one.call.token == session.token}
+    paths = {one.call.request.target for one in faulty.proxy.deliveries if one.call.token == session.token}
     assert paths <= {f"/casino/{name}" for name in ("getBalance", "debit", "credit", "rollback")}

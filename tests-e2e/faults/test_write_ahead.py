@@ -6,21 +6,23 @@ import pytest
 
 from e2e_testing.fault import Fault, Gate
 from e2e_testing.service_process import ServiceProcess
-from faults.scene import Scene, step_of
+from faults.faulty_stack import FaultyStack, step_of
 from local_stack.ports import free_port
 
 MONEY_STEPS = {"bet_1": ("debit", 1), "bet_2": ("debit", 2), "rollback_bet_2": ("rollback", 1), "payout": ("credit", 1)}
 
 
 @pytest.mark.parametrize("step", MONEY_STEPS)
-def test_a_call_is_in_the_books_before_it_leaves_and_no_transaction_is_open_meanwhile(scene: Scene, step: str) -> None:
-    session, gate = scene.stack.session(), Gate()
+def test_a_call_is_in_the_books_before_it_leaves_and_no_transaction_is_open_meanwhile(
+    faulty: FaultyStack, step: str
+) -> None:
+    session, gate = faulty.stack.session(), Gate()
     endpoint, number = MONEY_STEPS[step]
-    rule = scene.disturb(step_of(session, endpoint, number), Fault(hold_before=gate))
-    playing = scene.start_round(session)
+    rule = faulty.add_fault(step_of(session, endpoint, number), Fault(hold_before=gate))
+    playing = faulty.start_round(session)
     gate.wait_for_arrival()
-    written = {str(row["transaction_id"]): row["state"] for row in scene.provider_rows(session)}
-    open_transactions = scene.database.rows(
+    written = {str(row["transaction_id"]): row["state"] for row in faulty.provider_rows(session)}
+    open_transactions = faulty.database.rows(
         "select pid, state, query from pg_stat_activity"
         " where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%%'"
     )
@@ -32,18 +34,18 @@ def test_a_call_is_in_the_books_before_it_leaves_and_no_transaction_is_open_mean
 
 
 @pytest.mark.slow
-def test_another_process_finishes_what_a_dead_one_left_over(fresh_scene: Scene, tmp_path: Path) -> None:
+def test_another_process_finishes_what_a_dead_one_left_over(fresh_faulty: FaultyStack, tmp_path: Path) -> None:
     """Row A2. Nobody restarts the dead one: its leases run out, and whoever is alive takes over."""
-    scene, gates = fresh_scene, {step: Gate() for step in MONEY_STEPS}
-    first = scene.stack.provider_process
+    faulty, gates = fresh_faulty, {step: Gate() for step in MONEY_STEPS}
+    first = faulty.stack.provider_process
     second = ServiceProcess("provider", free_port(), first.environment, tmp_path / "second-provider.log")
     second.restart()
     try:
         rounds = []
         for step, gate in gates.items():
-            session = scene.stack.session()
-            scene.disturb(step_of(session, *MONEY_STEPS[step]), Fault(hold_after=gate))
-            rounds.append(scene.start_round(session))
+            session = faulty.stack.session()
+            faulty.add_fault(step_of(session, *MONEY_STEPS[step]), Fault(hold_after=gate))
+            rounds.append(faulty.start_round(session))
         for gate in gates.values():
             gate.wait_for_arrival()
         first.kill_9()
@@ -52,9 +54,9 @@ def test_another_process_finishes_what_a_dead_one_left_over(fresh_scene: Scene, 
         for playing in rounds:
             playing.wait()
             assert playing.answer is None, "whoever asked the dead one got no answer"
-        scene.let_leases_end()
-        scene.require_agreement()
-        moved = [scene.balance(playing.session) - playing.session.opening_balance_minor for playing in rounds]
+        faulty.let_leases_end()
+        faulty.require_agreement()
+        moved = [faulty.balance(playing.session) - playing.session.opening_balance_minor for playing in rounds]
         assert moved == [0, 0, 0, 1000], "unpaid bets came back, the payout was made"
     finally:
         second.stop()

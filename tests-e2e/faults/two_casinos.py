@@ -1,6 +1,6 @@
 """A stack with two casino processes on one database behind the proxy, for what one process could settle in its memory.
 
-Owns starting the second one. Otherwise it is the scene of the other tests.
+Owns starting the second one. Otherwise it is the faulty stack of the other tests.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,30 +11,30 @@ from pathlib import Path
 from e2e_testing.answers import Peer
 from e2e_testing.database import Database
 from e2e_testing.service_process import ServiceProcess
-from faults.conftest import disturbed_stack
-from faults.scene import PATIENT_PROVIDER, Scene
+from faults.conftest import faulty_stack
+from faults.faulty_stack import PATIENT_PROVIDER, FaultyStack
 from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
 
 
 @dataclass(slots=True)
 class TwoCasinos:
-    """`second` serves beside the scene's own casino; the proxy lets both take turns."""
+    """`second` serves beside the stack's own casino; the proxy lets both take turns."""
 
-    scene: Scene
+    faulty: FaultyStack
     second: ServiceProcess
 
     @property
     def first(self) -> ServiceProcess:
-        return self.scene.stack.casino_process
+        return self.faulty.stack.casino_process
 
     @property
     def peers(self) -> tuple[Peer, Peer]:
-        one = self.scene.stack.casino
+        one = self.faulty.stack.casino
         return one, Peer(self.second.url, one.header_name, one.secret)
 
     def send_to(self, *services: ServiceProcess) -> None:
-        self.scene.proxy.upstream.ports = [service.port for service in services]
+        self.faulty.proxy.upstream.ports = [service.port for service in services]
 
 
 @contextmanager
@@ -45,12 +45,12 @@ def two_casinos(
     *,
     provider_settings: Mapping[str, str] = PATIENT_PROVIDER,
 ) -> Iterator[TwoCasinos]:
-    with disturbed_stack(server, template, log_dir, provider_settings=provider_settings) as scene:
-        first = scene.stack.casino_process
+    with faulty_stack(server, template, log_dir, provider_settings=provider_settings) as faulty:
+        first = faulty.stack.casino_process
         second = ServiceProcess("casino", free_port(), first.environment, log_dir / "second-casino.log")
         second.restart()
         try:
-            both = TwoCasinos(scene, second)
+            both = TwoCasinos(faulty, second)
             both.send_to(first, second)
             yield both
         finally:

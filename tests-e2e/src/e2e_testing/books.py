@@ -112,7 +112,7 @@ def require_sound_books(database: Database, wallets: list[int] | None = None) ->
     assert not told, f"the casino sees what this suite does not: {told[:5]}"
 
 
-class Auditor:
+class BooksCheck:
     """Checks after each test the wallets that were used since the last time, and in the end all of them."""
 
     def __init__(self, database: Database) -> None:

@@ -1,4 +1,4 @@
-"""The proxy's way to the wallet, and the record of every request that reached its door with what it answered.
+"""The proxy's way to the wallet, and the record of every request that reached the wallet, with its answer.
 
 Owns connections to the casino's processes, which take turns. Must never change a byte, nor wait without an end.
 """
@@ -18,7 +18,7 @@ NONCE = re.compile(r"(?:^|,)n=([0-9A-Za-z_-]{16,64})(?:,|$)")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One request at the wallet's door; `answer` is None where none came. Times are monotonic seconds."""
+    """One request that reached the wallet; `answer` is None where none came. Times are monotonic seconds."""
 
     call: Call
     sent_at: float

@@ -74,7 +74,7 @@ class WalletProxy:
 
     @property
     def deliveries(self) -> Sequence[Delivery]:
-        """Every request that reached the wallet's door."""
+        """Every request that reached the wallet."""
         return self.upstream.deliveries
 
     def deliveries_of(self, transaction_id: str | None, *, count: int = 1) -> Sequence[Delivery]:
@@ -84,7 +84,7 @@ class WalletProxy:
             found = [one for one in self.deliveries if one.call.transaction_id == transaction_id]
             return found if len(found) >= count else []
 
-        return wait_until(answered, f"{transaction_id} never was answered {count} times at the wallet's door")
+        return wait_until(answered, f"{transaction_id} never was answered {count} times by the wallet")
 
     def calls(self, token: str) -> Sequence[Passage]:
         return [passage for passage in self.passages if passage.call.token == token]

@@ -1,4 +1,4 @@
-"""One disturbed stack: rounds played through a faulty network, and what both sides hold of them afterwards."""
+"""A stack with a faulty network between its services: the rounds that it plays, and both books afterwards."""
 
 import threading
 from collections.abc import Hashable, Mapping
@@ -36,7 +36,7 @@ STEPS = [
 
 
 Key = TypeVar("Key", bound=Hashable)
-Disturbance = tuple[str, int, Fault]
+FaultAtCall = tuple[str, int, Fault]
 """The n-th call of an endpoint, and what happens to it."""
 
 
@@ -76,7 +76,7 @@ class Round:
 
 
 @dataclass(slots=True)
-class Scene:
+class FaultyStack:
     stack: Stack
     proxy: WalletProxy
     rounds: list[Round] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Scene:
     def casino_secret(self) -> str:
         return self.stack.casino.secret
 
-    def disturb(self, matches: Matches, fault: Fault, *, times: int = 1) -> Rule:
+    def add_fault(self, matches: Matches, fault: Fault, *, times: int = 1) -> Rule:
         return self.proxy.rule(matches, fault, times=times)
 
     def start_round(self, session: GameSession) -> Round:
@@ -105,12 +105,12 @@ class Scene:
         playing.wait()
         return playing
 
-    def play_disturbed(self, disturbances: Mapping[Key, Disturbance]) -> dict[Key, tuple[Rule, Round]]:
-        """Rounds that are played at once, each disturbed at one call of its own: all wait for the deadline together."""
+    def play_with_faults(self, faults: Mapping[Key, FaultAtCall]) -> dict[Key, tuple[Rule, Round]]:
+        """Rounds that are played at once, each with a fault at one call: all wait for the deadline together."""
         started: dict[Key, tuple[Rule, Round]] = {}
-        for key, (endpoint, number, fault) in disturbances.items():
+        for key, (endpoint, number, fault) in faults.items():
             session = self.stack.session()
-            rule = self.disturb(step_of(session, endpoint, number), fault)
+            rule = self.add_fault(step_of(session, endpoint, number), fault)
             started[key] = rule, self.start_round(session)
         for _, playing in started.values():
             playing.wait()

@@ -17,7 +17,7 @@ from e2e_testing.game_session import GameSession
 from e2e_testing.postgres_faults import fixed_server, wait_until_gone
 from e2e_testing.stack import Stack, migrate_and_seed, own_stack
 from faults.background_play import BackgroundPlay
-from faults.scene import FAST_PROVIDER
+from faults.faulty_stack import FAST_PROVIDER
 from local_stack.cluster import remove_cluster
 from local_stack.postgres import Postgres
 
@@ -26,7 +26,7 @@ JOIN_SECONDS_MAX = 120.0
 
 
 @dataclass(slots=True)
-class PostgresScene:
+class PostgresStack:
     """A stack whose database server belongs to the test."""
 
     server: Postgres
@@ -63,7 +63,7 @@ def stack_on(
     casino_settings: Mapping[str, str] = {},
     provider_settings: Mapping[str, str] = FAST_PROVIDER,
     casino_port: int | None = None,
-) -> Iterator[PostgresScene]:
+) -> Iterator[PostgresStack]:
     """Both services on a fresh, migrated database of that server."""
     if database is None:
         database = create_database(server.url())
@@ -77,13 +77,13 @@ def stack_on(
             casino_port=casino_port,
         )
         cleanup.callback(stack.close)
-        yield PostgresScene(server, stack)
+        yield PostgresStack(server, stack)
 
 
 class Rounds(BackgroundPlay):
     """Scripted rounds through the provider, one player for each thread, for as long as the block lasts."""
 
-    def __init__(self, scene: PostgresScene, players: Sequence[str]) -> None:
+    def __init__(self, faulty: PostgresStack, players: Sequence[str]) -> None:
         super().__init__(
             [partial(self._play, player) for player in players],
             join_seconds_max=JOIN_SECONDS_MAX,
@@ -91,7 +91,7 @@ class Rounds(BackgroundPlay):
         )
         self.answers: list[Answer] = []
         self.failures = 0
-        self._scene = scene
+        self._scene = faulty
 
     @property
     def passed(self) -> int:

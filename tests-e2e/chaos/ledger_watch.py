@@ -21,23 +21,23 @@ ALWAYS = {
 
 
 @dataclass(slots=True)
-class ContinuousAuditor:
-    """`audits` counts the snapshots that could be taken, `away` those that could not."""
+class LedgerWatch:
+    """`looks` counts the snapshots that could be taken, `away` those that could not."""
 
     database: Database
     over: threading.Event
-    audits: int = 0
+    looks: int = 0
     away: int = 0
     findings: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         while not self.over.wait(PAUSE_SECONDS):
             try:
-                self.audit()
+                self.look()
             except psycopg.Error:
                 self.away += 1
 
-    def audit(self) -> None:
+    def look(self) -> None:
         """One snapshot for all rules: a transfer that is under way is either in all of them or in none."""
         with psycopg.connect(self.database.url, connect_timeout=CONNECT_SECONDS_MAX) as connection:
             connection.execute("set transaction isolation level repeatable read read only")
@@ -45,4 +45,4 @@ class ContinuousAuditor:
             for name, statement in ALWAYS.items():
                 if found := connection.execute(statement.encode(), {"wallets": None}).fetchall():
                     self.findings.append(f"during the run: {name}: {found[:3]}")
-        self.audits += 1
+        self.looks += 1

@@ -1,4 +1,4 @@
-"""A stack whose every secret is a canary, and requests that carry more of them: the stage of test_canary_secrets.py.
+"""A stack whose every secret is a canary, and requests that carry more of them, for test_canary_secrets.py.
 
 Owns the settings, the access tokens and the record of what was refused and signed. Must never judge.
 """
@@ -40,15 +40,15 @@ def access_token(secret: str, player_id: str) -> str:
 
 
 @dataclass(slots=True)
-class House:
+class CanaryStack:
     """Canaries for all secrets, at debug level; only the provider is in demo mode, which simulated rounds need.
 
-    `proxy` is in front of the casino, and `door` in front of the provider.
+    `proxy` is in front of the casino, and `launch_proxy` in front of the provider.
     """
 
     stack: Stack
     proxy: WalletProxy
-    door: WalletProxy
+    launch_proxy: WalletProxy
     canaries: Canaries
     log_dir: Path
     token_secret: str
@@ -92,7 +92,9 @@ class House:
         content = answer.json()
         assert "sessionToken" not in content, "outside demo mode the wallet's token stays between the services"
         (token,) = {
-            one.call.token for one in self.door.deliveries if one.call.request.content.get("userId") == player_id
+            one.call.token
+            for one in self.launch_proxy.deliveries
+            if one.call.request.content.get("userId") == player_id
         }
         self.canaries.keep(f"session token {player_id}", token)
         return GameSession(

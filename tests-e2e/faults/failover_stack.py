@@ -18,7 +18,8 @@ from e2e_testing.game_session import GameSession
 from e2e_testing.service_process import run_command_or_fail
 from e2e_testing.stack import CURRENCY, TENANT, Stack, demo_environment, own_stack
 from faults.background_play import BackgroundPlay
-from faults.postgres_scene import running_server
+from faults.faulty_stack import FAST_PROVIDER
+from faults.postgres_stack import running_server
 from faults.postgres_standby import (
     KEEP_WAL,
     kill_with_its_senders,
@@ -27,7 +28,6 @@ from faults.postgres_standby import (
     running_standby,
     synchronise,
 )
-from faults.scene import FAST_PROVIDER
 from faults.switch import Switch
 from local_stack.postgres import Postgres
 
@@ -37,7 +37,7 @@ PAUSE_AFTER_TROUBLE_SECONDS = 0.05
 
 
 @dataclass(slots=True)
-class FailoverScene:
+class FailoverStack:
     primary: Postgres
     standby: Postgres
     switch: Switch
@@ -74,7 +74,7 @@ class FailoverScene:
 
 
 @contextmanager
-def failover_scene(*, synchronous: bool) -> Iterator[FailoverScene]:
+def failover_stack(*, synchronous: bool) -> Iterator[FailoverStack]:
     work = Path(tempfile.mkdtemp(prefix="failover-"))
     try:
         with (
@@ -95,7 +95,7 @@ def failover_scene(*, synchronous: bool) -> Iterator[FailoverScene]:
                 settings = FAST_PROVIDER | {"PROVIDER_DATABASE_URL": provider.url}
                 stack = own_stack(switched, work, provider_settings=settings)
                 try:
-                    yield FailoverScene(primary, standby, switch, stack, provider, casino.name, work)
+                    yield FailoverStack(primary, standby, switch, stack, provider, casino.name, work)
                 finally:
                     stack.close()
                     provider.disconnect()

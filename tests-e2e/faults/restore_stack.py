@@ -18,9 +18,9 @@ from e2e_testing.service_process import full_environment
 from e2e_testing.stack import Stack, demo_environment, own_stack
 from faults.backup_commands import at_the_server
 from faults.failover import show
-from faults.failover_scene import MixedRounds
+from faults.failover_stack import MixedRounds
+from faults.faulty_stack import FAST_PROVIDER
 from faults.postgres_standby import wait_for_answer
-from faults.scene import FAST_PROVIDER
 from local_stack.account import server_account
 from local_stack.cluster import give_to, place_cluster, remove_cluster
 from local_stack.postgres import Postgres

@@ -1,4 +1,4 @@
-"""The stage of a campaign: one Postgres, two processes of each service on one database, the proxy between them.
+"""The stack of a campaign: one Postgres, two processes of each service on one database, the proxy between them.
 
 Owns starting, bringing back what died, and leaving nothing behind. Must never repair anything but a missing process.
 """
@@ -49,7 +49,7 @@ def faketime_library() -> Path | None:
 
 
 @dataclass(slots=True)
-class Stage:
+class ChaosStack:
     """Everything that runs. `down_until` is when the supervisor may bring back what listens on a port."""
 
     folder: Path
@@ -127,7 +127,7 @@ class Stage:
 
 
 @contextmanager
-def set_stage(folder: Path, policy: Policy, secrets: tuple[str, str]) -> Iterator[Stage]:
+def start_chaos_stack(folder: Path, policy: Policy, secrets: tuple[str, str]) -> Iterator[ChaosStack]:
     """Start everything; in the end nothing of it runs any more, whatever happened."""
     with ExitStack() as cleanup:
         postgres = postgres_faults.fixed_server(folder)
@@ -140,7 +140,7 @@ def set_stage(folder: Path, policy: Policy, secrets: tuple[str, str]) -> Iterato
         proxy = cleanup.enter_context(WalletProxy(*casino_ports, policy=policy))
         library = faketime_library()
         clock_files = (folder / "casino-clock", folder / "provider-clock") if library else ()
-        stage = Stage(folder, postgres, database, [], [], proxy, *secrets, clock_files=clock_files)
+        stack = ChaosStack(folder, postgres, database, [], [], proxy, *secrets, clock_files=clock_files)
         for number in range(PROCESSES_OF_EACH):
             environment = demo_environment(
                 database, casino_url=proxy.url, provider_url=f"http://127.0.0.1:{provider_ports[number]}"
@@ -151,19 +151,19 @@ def set_stage(folder: Path, policy: Policy, secrets: tuple[str, str]) -> Iterato
                 steps = [_clock_environment(library, clock_file) for clock_file in clock_files]
             casino_log, provider_log = folder / f"casino-{number}.log", folder / f"provider-{number}.log"
             settings = environment | steps[0]
-            stage.casinos.append(ServiceProcess("casino", casino_ports[number], settings, casino_log))
+            stack.casinos.append(ServiceProcess("casino", casino_ports[number], settings, casino_log))
             settings = environment | PROVIDER_SETTINGS | steps[1]
-            stage.providers.append(ServiceProcess("provider", provider_ports[number], settings, provider_log))
-        cleanup.callback(_stop_all, stage)
-        for service in stage.services:
+            stack.providers.append(ServiceProcess("provider", provider_ports[number], settings, provider_log))
+        cleanup.callback(_stop_all, stack)
+        for service in stack.services:
             service.start()
-        for service in stage.services:
+        for service in stack.services:
             service.wait_until_ready()
-        supervisor = threading.Thread(target=stage.supervise, daemon=True)
+        supervisor = threading.Thread(target=stack.supervise, daemon=True)
         supervisor.start()
         cleanup.callback(supervisor.join, STOP_SECONDS_MAX)
-        cleanup.callback(stage.over.set)
-        yield stage
+        cleanup.callback(stack.over.set)
+        yield stack
 
 
 def new_folder() -> Path:
@@ -198,9 +198,9 @@ def _clock_environment(library: Path, clock_file: Path) -> dict[str, str]:
     }
 
 
-def _stop_all(stage: Stage) -> None:
+def _stop_all(stack: ChaosStack) -> None:
     """A frozen process cannot end: everything is thawed first. Killed, not stopped: the books are closed already."""
-    for service in stage.services:
+    for service in stack.services:
         if service.process is not None:
             with suppress(ProcessLookupError):
                 service.process.send_signal(signal.SIGCONT)

@@ -1,6 +1,6 @@
 """Makes processes suffer by the plan's schedule: kills, freezes, a Postgres that goes down, a clock that is stepped.
 
-Owns one thread. Must never touch a process that the stage did not start, nor leave one frozen.
+Owns one thread. Must never touch a process that the stack did not start, nor leave one frozen.
 """
 
 import signal
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psycopg
 
+from chaos.chaos_stack import ChaosStack
 from chaos.plan import Plan, ProcessFault
-from chaos.stage import Stage
 from e2e_testing import postgres_faults
 from e2e_testing.service_process import ServiceProcess
 from local_stack.postgres import Postgres
@@ -26,11 +26,11 @@ EXCLUDED_SECONDS = 2
 
 
 @dataclass(slots=True)
-class Disturber:
+class ProcessFaults:
     """Runs the schedule once; `counts` says what really happened."""
 
     plan: Plan
-    stage: Stage
+    stack: ChaosStack
     players: list[str]
     over: threading.Event
     counts: Counter[str] = field(default_factory=Counter)
@@ -45,34 +45,34 @@ class Disturber:
                 MENU[fault.kind](self, fault)
             except Exception as error:
                 self.failures.append(f"{fault.kind}: {type(error).__name__}: {error}")
-        set_clocks(self.stage.clock_files, 0)
+        set_clocks(self.stack.clock_files, 0)
 
     def _pick(self, services: list[ServiceProcess], fault: ProcessFault) -> ServiceProcess:
         return services[fault.which % len(services)]
 
     def kill_casino(self, fault: ProcessFault) -> None:
-        self._kill(fault, self._pick(self.stage.casinos, fault))
+        self._kill(fault, self._pick(self.stack.casinos, fault))
 
     def kill_provider(self, fault: ProcessFault) -> None:
-        self._kill(fault, self._pick(self.stage.providers, fault))
+        self._kill(fault, self._pick(self.stack.providers, fault))
 
     def kill_both(self, fault: ProcessFault) -> None:
         """One of each, or with an even number everything at once."""
         everything = fault.which % 2 == 0
-        casinos = self.stage.casinos if everything else [self._pick(self.stage.casinos, fault)]
-        providers = self.stage.providers if everything else [self._pick(self.stage.providers, fault)]
+        casinos = self.stack.casinos if everything else [self._pick(self.stack.casinos, fault)]
+        providers = self.stack.providers if everything else [self._pick(self.stack.providers, fault)]
         self._kill(fault, *providers, *casinos)
 
     def _kill(self, fault: ProcessFault, *victims: ServiceProcess) -> None:
         for victim in victims:
-            self.stage.kill(victim, down_seconds=fault.size)
+            self.stack.kill(victim, down_seconds=fault.size)
         self.counts[fault.kind] += 1
 
     def freeze_casino(self, fault: ProcessFault) -> None:
-        self._freeze(fault, self._pick(self.stage.casinos, fault))
+        self._freeze(fault, self._pick(self.stack.casinos, fault))
 
     def freeze_provider(self, fault: ProcessFault) -> None:
-        self._freeze(fault, self._pick(self.stage.providers, fault))
+        self._freeze(fault, self._pick(self.stack.providers, fault))
 
     def _freeze(self, fault: ProcessFault, victim: ServiceProcess) -> None:
         if victim.process is None:
@@ -87,7 +87,7 @@ class Disturber:
         self.counts[fault.kind] += 1
 
     def freeze_postgres(self, fault: ProcessFault) -> None:
-        with postgres_faults.frozen(self.stage.postgres):
+        with postgres_faults.frozen(self.stack.postgres):
             self.over.wait(fault.size)
         self.counts[fault.kind] += 1
 
@@ -99,13 +99,13 @@ class Disturber:
 
     def _take_postgres_down(self, fault: ProcessFault, how: Callable[[Postgres], None]) -> None:
         """The supervisor brings it back; the next fault waits for that."""
-        self.stage.take_postgres_down(how, down_seconds=fault.size)
-        wait_for_postgres(self.stage)
+        self.stack.take_postgres_down(how, down_seconds=fault.size)
+        wait_for_postgres(self.stack)
         self.counts[fault.kind] += 1
 
     def kill_one_backend(self, fault: ProcessFault) -> None:
         victim = postgres_faults.kill_one_backend(
-            self.stage.postgres, choose=lambda pids: sorted(pids)[fault.which % len(pids)]
+            self.stack.postgres, choose=lambda pids: sorted(pids)[fault.which % len(pids)]
         )
         self.counts[fault.kind] += victim is not None
 
@@ -129,23 +129,23 @@ class Disturber:
 
     def step_clock(self, fault: ProcessFault) -> None:
         """One service's clock goes wrong; that of the other service is put right."""
-        if self.stage.clock_files:
-            set_clocks(self.stage.clock_files, 0)
-            set_clocks([self.stage.clock_files[fault.which % len(self.stage.clock_files)]], int(fault.size))
+        if self.stack.clock_files:
+            set_clocks(self.stack.clock_files, 0)
+            set_clocks([self.stack.clock_files[fault.which % len(self.stack.clock_files)]], int(fault.size))
             self.counts[fault.kind] += 1
 
     def power_cut(self, fault: ProcessFault) -> None:
         """Everything dies at once: both services, the database, and what was on its way."""
-        self._kill(fault, *self.stage.services)
-        self.stage.take_postgres_down(postgres_faults.kill_9, down_seconds=fault.size)
-        wait_for_postgres(self.stage)
+        self._kill(fault, *self.stack.services)
+        self.stack.take_postgres_down(postgres_faults.kill_9, down_seconds=fault.size)
+        wait_for_postgres(self.stack)
 
     def _sql(self, statement: str, **values: object) -> None:
         """As an administrator would: again, while the server recovers from the fault before."""
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
-                with psycopg.connect(self.stage.database.url, autocommit=True) as connection:
+                with psycopg.connect(self.stack.database.url, autocommit=True) as connection:
                     connection.execute(statement.encode(), values)
                 return
             except psycopg.OperationalError:
@@ -154,29 +154,29 @@ class Disturber:
                 time.sleep(POLL_SECONDS)
 
 
-MENU: dict[str, Callable[[Disturber, ProcessFault], None]] = {
-    "kill_casino": Disturber.kill_casino,
-    "kill_provider": Disturber.kill_provider,
-    "kill_both": Disturber.kill_both,
-    "freeze_casino": Disturber.freeze_casino,
-    "freeze_provider": Disturber.freeze_provider,
-    "freeze_postgres": Disturber.freeze_postgres,
-    "stop_postgres_immediately": Disturber.stop_postgres_immediately,
-    "kill_postgres": Disturber.kill_postgres,
-    "kill_one_backend": Disturber.kill_one_backend,
-    "break_connections": Disturber.break_connections,
-    "exclude_a_player": Disturber.exclude_a_player,
-    "step_clock": Disturber.step_clock,
-    "power_cut": Disturber.power_cut,
+MENU: dict[str, Callable[[ProcessFaults, ProcessFault], None]] = {
+    "kill_casino": ProcessFaults.kill_casino,
+    "kill_provider": ProcessFaults.kill_provider,
+    "kill_both": ProcessFaults.kill_both,
+    "freeze_casino": ProcessFaults.freeze_casino,
+    "freeze_provider": ProcessFaults.freeze_provider,
+    "freeze_postgres": ProcessFaults.freeze_postgres,
+    "stop_postgres_immediately": ProcessFaults.stop_postgres_immediately,
+    "kill_postgres": ProcessFaults.kill_postgres,
+    "kill_one_backend": ProcessFaults.kill_one_backend,
+    "break_connections": ProcessFaults.break_connections,
+    "exclude_a_player": ProcessFaults.exclude_a_player,
+    "step_clock": ProcessFaults.step_clock,
+    "power_cut": ProcessFaults.power_cut,
 }
 
 
-def heal(stage: Stage) -> None:
+def heal(stack: ChaosStack) -> None:
     """Postgres runs, the clock is right, no service is held down."""
-    stage.down_until.clear()
-    set_clocks(stage.clock_files, 0)
-    stage.proxy.heal()
-    wait_for_postgres(stage)
+    stack.down_until.clear()
+    set_clocks(stack.clock_files, 0)
+    stack.proxy.heal()
+    wait_for_postgres(stack)
 
 
 def set_clocks(clock_files: Iterable[Path], seconds: int) -> None:
@@ -187,8 +187,8 @@ def set_clocks(clock_files: Iterable[Path], seconds: int) -> None:
         fresh.replace(clock_file)
 
 
-def wait_for_postgres(stage: Stage) -> None:
+def wait_for_postgres(stack: ChaosStack) -> None:
     deadline = time.monotonic() + START_SECONDS_MAX
-    while stage.postgres.pid is None:
+    while stack.postgres.pid is None:
         assert time.monotonic() < deadline, "Postgres did not come back"
         time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""What strangers do before anybody knows them takes nothing from those who are known.
+"""Unauthenticated requests take no capacity from authenticated ones.
 
 Half-sent launches, and hundreds of connections that ask for health: launches and bets go on beside them.
 """

@@ -1,4 +1,4 @@
-"""The suite's own auditor, on books that were cooked: every broken rule is found."""
+"""The suite's own checks of the books find every rule that is broken on purpose."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from e2e_testing.books import INVARIANTS, broken_invariants, differences_the_cas
 from e2e_testing.both_books import disagreement
 from e2e_testing.database import Database, Row
 
-COOKED: dict[str, tuple[str, str]] = {
+VIOLATIONS: dict[str, tuple[str, str]] = {
     "a balance that nobody posted": (
         "update casino.wallets set balance_minor = balance_minor + 1 where player_id = '1'",
         "a balance is the sum of its postings",
@@ -40,10 +40,10 @@ def test_honest_books_are_sound(scratch: Database) -> None:
     assert len(scratch.rows("select 1 from casino.postings")) >= 4, "and there is something in them"
 
 
-@pytest.mark.parametrize(("crime", "rule"), COOKED.values(), ids=COOKED.keys())
-def test_a_cooked_book_is_found(scratch: Database, crime: str, rule: str) -> None:
+@pytest.mark.parametrize(("violation", "rule"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
+def test_a_cooked_book_is_found(scratch: Database, violation: str, rule: str) -> None:
     scratch.rows("set session_replication_role = replica")
-    scratch.change(crime)
+    scratch.change(violation)
     assert rule in INVARIANTS
     assert rule in broken_invariants(scratch)
     assert differences_the_casino_sees(scratch), "and the casino finds it too"
