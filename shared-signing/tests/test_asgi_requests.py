@@ -45,14 +45,14 @@ def test_a_request_that_holds_reaches_the_application_with_its_key_named(house: 
     answer = asyncio.run(send_to(house.edge(wallet), headers=headers, body=b"{}"))
     assert (answer.status, answer.body) == (200, b"got {}")
     assert house.believes(answer, nonce)
-    assert wallet.states == [{"signed_by": "k2", "clock_skew_seconds": 0}]
+    assert wallet.states == [{"body": b"{}", "signed_by": "k2", "clock_skew_seconds": 0}]
 
 
 def test_what_the_server_keeps_in_the_state_stays_there(house: Any, send_to: Any) -> None:
     wallet = Wallet()
     headers, _ = house.sign()
     asyncio.run(send_to(house.edge(wallet), headers=headers, scope={"state": {"pool": 1}}))
-    assert wallet.states == [{"pool": 1, "signed_by": "k2", "clock_skew_seconds": 0}]
+    assert wallet.states == [{"pool": 1, "body": wallet.bodies[0], "signed_by": "k2", "clock_skew_seconds": 0}]
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])

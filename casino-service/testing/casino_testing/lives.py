@@ -9,8 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome, token_hash
 from casino_testing.model import LIFE_MINUTES, Entry, GameSession, Model, PlayerWallet, Told
 from casino_testing.tenant import STAKE_MAX_MINOR, STAKE_MIN_MINOR, Tenant
 from casino_testing.wallet import SIGNER, Session, Wallet, new_id

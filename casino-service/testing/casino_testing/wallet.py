@@ -14,8 +14,7 @@ from casino.callbacks import messages
 from casino.sessions import queries
 from casino.settings import Settings
 from casino.sql.schema import database_for
-from casino.wallet.commands import Balance, BalanceRequest, Kind, Ledger, WalletCommand, WalletOutcome
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import Balance, BalanceRequest, Kind, Ledger, WalletCommand, WalletOutcome, token_hash
 from casino_testing.tenant import SET_CLOCK, SLOTS, Tenant
 
 T = TypeVar("T")

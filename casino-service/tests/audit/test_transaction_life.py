@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from casino.__main__ import main
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import token_hash
 from casino_testing.edge import Service, bet, payout, rollback
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet

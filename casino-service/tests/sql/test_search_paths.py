@@ -18,8 +18,7 @@ from psycopg.errors import InsufficientPrivilege
 from structlog.typing import EventDict
 
 from casino.migrate import migrate
-from casino.wallet.commands import WalletCommand
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import WalletCommand, token_hash
 from casino_testing.wallet import STAKE_MINOR, Session, new_id
 from local_stack.testing import PostgresServer, create_database, drop_database
 

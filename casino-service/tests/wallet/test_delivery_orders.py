@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import token_hash
 from casino_testing.delivery_orders import (
     CANCELLED,
     DEBIT,

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import token_hash
 from casino_testing.processes import HeldTransaction, book_in, held_transaction
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet

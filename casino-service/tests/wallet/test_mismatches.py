@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from casino.wallet.commands import WalletCommand
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import WalletCommand, token_hash
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet, answer
 

@@ -6,8 +6,7 @@ import asyncio
 import random
 from collections import Counter
 
-from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome, token_hash
 from casino_testing.processes import WAIT_SECONDS_MAX, held_transaction, ledgers, until_answered
 from casino_testing.tenant import OPENING_BALANCE_MINOR, PLAYERS, Tenant
 from casino_testing.wallet import Session, Wallet, answer

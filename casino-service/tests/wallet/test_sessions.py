@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from casino.wallet.commands import Balance, BalanceRequest
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import Balance, BalanceRequest, token_hash
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from casino_testing.wallet import Session, Wallet
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from provider.errors import Refused
 from shared_service.http.decoding import decode_object
+from shared_service.http.exchange import json_body
 
 CURRENCY: Final = re.compile(r"[A-Z0-9]{3,8}")
 
@@ -49,12 +50,9 @@ def read_object(body: bytes) -> dict[str, Any]:
     return content
 
 
-async def read_request(request: Request) -> dict[str, Any]:
+def read_request(request: Request) -> dict[str, Any]:
     """The JSON object in a request. Raises the error that its sender gets."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise Refused("unsupported_media_type")
-    return decode_object(await request.body())
+    return decode_object(json_body(request.scope))
 
 
 def currency(members: dict[str, Any], name: str) -> str:

@@ -1,4 +1,7 @@
-"""What sockets.py takes from uvicorn and httptools without their promise: an upgrade that moves it fails here first."""
+"""What sockets.py and processes.py take from uvicorn and httptools without their promise.
+
+An upgrade that moves it fails here first.
+"""
 
 import inspect
 
@@ -7,6 +10,7 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
+from uvicorn.supervisors import Multiprocess
 
 
 def test_the_protocol_keeps_what_is_read_and_overridden() -> None:
@@ -77,3 +81,11 @@ def test_the_parser_stops_behind_the_head_of_an_offer() -> None:
         httptools.HttpRequestParser(seen).feed_data(head + b"hi")
     assert stop.value.args == (len(head),)
     assert seen.events == ["head", "complete"]
+
+
+def test_a_supervisor_keeps_what_is_read_and_overridden() -> None:
+    assert "handle_hup" in vars(Multiprocess)
+    source = inspect.getsource(Multiprocess)
+    assert "self.should_exit = threading.Event()" in source
+    assert "self.processes: list[Process] = []" in source
+    assert "if process.exitcode == STARTUP_FAILURE:" in source

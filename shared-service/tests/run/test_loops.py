@@ -148,3 +148,41 @@ async def test_a_step_that_hangs_is_cancelled_at_the_stop(monkeypatch: pytest.Mo
     await started.wait()
     await loop.stop()
     assert cancelled.is_set()
+
+
+async def test_loops_are_stopped_together_when_their_block_ends() -> None:
+    """Each step ends once both loops were told to stop: one after the other, the first would be cancelled."""
+    told = [asyncio.Event(), asyncio.Event()]
+    begun: list[int] = []
+    ended: list[int] = []
+
+    async def step() -> None:
+        number = len(begun)
+        begun.append(number)
+        for each in told:
+            await each.wait()
+        ended.append(number)
+
+    both = [BackgroundLoop("steps", step, interval_seconds=60, nudged=each) for each in told]
+    async with loops.running(both):
+        await until(lambda: len(begun) == 2)
+    assert sorted(ended) == [0, 1]
+
+
+async def test_loops_are_stopped_when_their_block_fails() -> None:
+    steps: list[None] = []
+
+    async def step() -> None:
+        steps.append(None)
+
+    async def fail_beside(loop: BackgroundLoop) -> None:
+        async with loops.running([loop]):
+            await until(lambda: steps)
+            raise LookupError
+
+    loop = BackgroundLoop("steps", step, interval_seconds=0.005)
+    with pytest.raises(LookupError):
+        await fail_beside(loop)
+    counted = len(steps)
+    await asyncio.sleep(0.05)
+    assert len(steps) == counted, "it goes on after its end"

@@ -17,24 +17,19 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared_signing.asgi_messages import BODY_TOO_LARGE, Answer, read_body, refused_by_head, send_answer, with_body
 from shared_signing.keys import Key, KeysNotLoaded, NoLiveKey
 from shared_signing.nonces import NonceStoreOverloaded
 from shared_signing.signer import Signer
 from shared_signing.verifier import Accepted, Refusal, Refused, Verifier
 
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
-"""Status, headers and body."""
-
 REQUEST_BODY_MAX_BYTES: Final = 65_536
 ANSWER_BODY_MAX_BYTES: Final = 8 * 1024 * 1024
 
-BODY_TOO_LARGE: Final = "body_too_large"
-UNSUPPORTED_MEDIA_TYPE: Final = "unsupported_media_type"
 OVERLOADED: Final = "overloaded"
 INTERNAL: Final = "internal"
 
 _NO_EXTRAS: Final[Mapping[str, Any]] = MappingProxyType({})
-_LENGTH_DIGITS_MAX: Final = 18
 _BODYLESS_STATUSES: Final = frozenset({204, 304})
 
 
@@ -51,11 +46,12 @@ class SignedEndpoints:
     `timestamp_out_of_window`), `body_too_large`, `unsupported_media_type`, `overloaded` and `internal`.
     `on_skew(scope, key_id, skew_seconds)` is called for a request that holds although its clock is far off.
     `on_clock(skew_seconds)` is told how far the clock of each request is behind whose signature holds.
-    `enter(scope)` is asked for a place after the signature held and before its nonce is used up; False refuses with
-    `overloaded`. `leave(scope)` gives that place back.
+    `enter(scope)` is asked for capacity after the signature held and before its nonce is used up; False refuses with
+    `overloaded`. `leave(scope)` gives that capacity back.
     A request that does not hold leaves in its state the `key_id` of a live key that it named, `skew_seconds` when its
     time is too far off, and `canonical_sha256` when its MAC does not hold.
-    A request that holds reaches the application with `signed_by`, its key's id, and `clock_skew_seconds` in its state.
+    A request that holds reaches the application with its `body`, with `signed_by`, its key's id, and with
+    `clock_skew_seconds` in its state; `receive` gives the body, too.
     """
 
     __slots__ = (
@@ -104,31 +100,43 @@ class SignedEndpoints:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        signatures, refusal = self._read_headers(scope["headers"])
+        refusal = refused_by_head(scope["headers"], self._max_body_bytes)
         if refusal is not None:
-            await _send_answer(send, self._refuse(scope, refusal, _NO_EXTRAS))
+            await send_answer(send, self._refuse(scope, refusal, _NO_EXTRAS))
             return
-        body = await _read_body(receive, self._max_body_bytes)
+        body = await read_body(receive, self._max_body_bytes)
         if body is None:
             return  # the caller hung up before the end of its request: nobody waits for an answer
         if len(body) > self._max_body_bytes:
-            await _send_answer(send, self._refuse(scope, BODY_TOO_LARGE, _NO_EXTRAS))
+            await send_answer(send, self._refuse(scope, BODY_TOO_LARGE, _NO_EXTRAS))
             return
-        place = _Place(scope, self._enter, self._leave)
+        entered = False
+
+        def enter() -> None:
+            nonlocal entered
+            if self._enter is None:
+                return
+            entered = self._enter(scope)
+            if not entered:
+                raise _NoCapacity
+
         try:
-            await self._verify_and_serve(scope, signatures, body, place, receive=receive, send=send)
+            await self._verify_and_serve(scope, body, enter, receive=receive, send=send)
         finally:
-            place.leave()
+            if entered and self._leave is not None:
+                self._leave(scope)
 
     async def _verify_and_serve(
-        self, scope: Scope, signatures: list[bytes], body: bytes, place: _Place, *, receive: Receive, send: Send
+        self, scope: Scope, body: bytes, enter: Callable[[], None], *, receive: Receive, send: Send
     ) -> None:
+        # Optional white space around a value is not part of it; some servers leave it there.
+        signatures = [value.strip(b" \t") for name, value in scope["headers"] if name == self._header_name]
         try:
             verdict = await self._verifier.verify_request(
-                signatures, method=scope["method"], target=_target(scope), body=body, before_nonce=place.enter
+                signatures, method=scope["method"], target=_target(scope), body=body, before_nonce=enter
             )
-        except (NonceStoreOverloaded, KeysNotLoaded, _NoPlace):
-            await _send_answer(send, self._refuse(scope, OVERLOADED, _NO_EXTRAS))
+        except (NonceStoreOverloaded, KeysNotLoaded, _NoCapacity):
+            await send_answer(send, self._refuse(scope, OVERLOADED, _NO_EXTRAS))
             return
         if isinstance(verdict, Refused):
             out_of_window = verdict.refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW
@@ -140,30 +148,12 @@ class SignedEndpoints:
                 self._on_clock(verdict.skew_seconds)
             answer = self._refuse(scope, verdict.refusal.value, extras)
             if verdict.key is None:
-                await _send_answer(send, answer)
+                await send_answer(send, answer)
             else:
                 await _SignedAnswer(self, scope, nonce=verdict.nonce, key=verdict.key, send=send).finish(*answer)
             return
+        scope.setdefault("state", {})["body"] = body
         await self._serve(scope, verdict, with_body(body, receive), send)
-
-    def _read_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], str | None]:
-        """All signatures, and the code with which the headers alone already refuse the request."""
-        signatures: list[bytes] = []
-        length = encoding = b""
-        for name, value in headers:
-            if name == self._header_name:
-                signatures.append(value.strip(b" \t"))  # HTTP's optional white space, which some servers leave there
-            elif name == b"content-length":
-                length = value.strip(b" \t")
-            elif name == b"content-encoding":
-                encoding = value if not encoding else b"several"
-        # Digits only, and few enough for int(); anything else is the server's to refuse, and the bound on what is
-        # read holds whatever was declared.
-        if length.isdigit() and (len(length) > _LENGTH_DIGITS_MAX or int(length) > self._max_body_bytes):
-            return signatures, BODY_TOO_LARGE
-        if encoding and encoding.strip().lower() != b"identity":
-            return signatures, UNSUPPORTED_MEDIA_TYPE
-        return signatures, None
 
     async def _serve(self, scope: Scope, accepted: Accepted, receive: Receive, send: Send) -> None:
         """Let the application answer, and sign what it answers."""
@@ -187,35 +177,8 @@ class SignedEndpoints:
             await answer.finish(*self._refuse(scope, INTERNAL, _NO_EXTRAS))
 
 
-class _NoPlace(Exception):  # noqa: N818 - an outcome
-    """The application has no place for one more request."""
-
-
-class _Place:
-    """The place of one request in the application."""
-
-    __slots__ = ("_enter", "_is_taken", "_leave", "_scope")
-
-    def __init__(
-        self, scope: Scope, enter: Callable[[Scope], bool] | None, leave: Callable[[Scope], None] | None
-    ) -> None:
-        self._scope = scope
-        self._enter = enter
-        self._leave = leave
-        self._is_taken = False
-
-    def enter(self) -> None:
-        """Raises _NoPlace when there is none."""
-        if self._enter is None:
-            return
-        if not self._enter(self._scope):
-            raise _NoPlace
-        self._is_taken = True
-
-    def leave(self) -> None:
-        """Give the place back, if one was taken."""
-        if self._is_taken and self._leave is not None:
-            self._leave(self._scope)
+class _NoCapacity(Exception):  # noqa: N818 - an outcome
+    """The application takes no further request now."""
 
 
 class _SignedAnswer:
@@ -272,7 +235,7 @@ class _SignedAnswer:
         try:
             signature = edge._signer.sign_response(nonce=self._nonce, status=status, body=body, key=self._key)
         except NoLiveKey:
-            await _send_answer(self._send, edge._refuse(self._scope, INTERNAL, _NO_EXTRAS))
+            await send_answer(self._send, edge._refuse(self._scope, INTERNAL, _NO_EXTRAS))
             return
         signed.append((own, signature.encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": signed})
@@ -285,45 +248,3 @@ def _target(scope: Scope) -> bytes:
         raise RuntimeError("the ASGI server must provide raw_path: a decoded path cannot be verified")
     query: bytes = scope["query_string"]
     return raw_path + b"?" + query if query else raw_path
-
-
-async def _read_body(receive: Receive, bytes_max: int) -> bytes | None:
-    """The raw body; once it is longer than `bytes_max`, what has arrived so far; None when the caller hangs up."""
-    message = await receive()
-    if message["type"] != "http.request":
-        return None
-    first: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return first
-    body = bytearray(first)
-    while len(body) <= bytes_max:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            break
-    return bytes(body)
-
-
-def with_body(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives a body that was read before, and after it what the server says, such as a disconnect."""
-    pending = True
-
-    async def replay() -> Message:
-        nonlocal pending
-        if not pending:
-            return await receive()
-        pending = False
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-async def _send_answer(send: Send, answer: Answer) -> None:
-    """Send an answer without a signature: the request's own does not hold, so there is nothing to bind one to."""
-    status, headers, body = answer
-    framed = [header for header in headers if header[0] != b"content-length"]
-    framed.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": framed})
-    await send({"type": "http.response.body", "body": body})

@@ -14,8 +14,7 @@ import structlog
 from casino import errors
 from casino.errors import Answer, Refused
 from casino.money import read_amount
-from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome, token_hash
 from shared_service.http import decoding
 
 DEBIT_LEAST_MINOR: Final = 1

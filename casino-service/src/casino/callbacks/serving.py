@@ -19,11 +19,12 @@ from casino.settings import Settings
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
 from casino.wallet.serving import WalletQueues
 from shared_service.http import decoding
-from shared_service.http.exchange import deadline, read_body, request_id, send_answer
+from shared_service.http.exchange import deadline, json_body, request_id
 from shared_service.http.routing import SIGNED, Route, route
 from shared_service.postgres.database import Database
 from shared_service.postgres.group_commit import GroupCommit
 from shared_service.run.loops import BackgroundLoop
+from shared_signing.asgi_messages import send_answer
 
 SIGNATURE_HEADER: Final = "x-casino-signature"
 PRUNE_SECONDS: Final = 60.0
@@ -88,10 +89,10 @@ class MoneyEndpoint:
         self._decode = decode
         self._note_outcome = note_outcome
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Serve one request."""
         messages.signer_of(scope["state"])
-        content = decoding.decode_object(await read_body(scope, receive))
+        content = decoding.decode_object(json_body(scope))
         command = self._decode(content, request_id(scope), scope["state"])
         outcome = await self._commands.submit(command, key=command.player_id, deadline=deadline(scope))
         if outcome.code is not None:
@@ -106,10 +107,10 @@ class BalanceEndpoint:
     def __init__(self, balances: GroupCommit[BalanceRequest, Balance]) -> None:
         self._balances = balances
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Serve one request."""
         messages.signer_of(scope["state"])
-        question = messages.balance_request(decoding.decode_object(await read_body(scope, receive)))
+        question = messages.balance_request(decoding.decode_object(json_body(scope)))
         # Every question is a key of its own: they never wait for each other.
         balance = await self._balances.submit(question, key=object(), deadline=deadline(scope))
         if balance.code is not None:

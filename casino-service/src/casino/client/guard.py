@@ -12,9 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from casino.client.access_token import AccessToken
 from casino.errors import Refused
 from shared_service.http.admission import Admission
-from shared_service.http.exchange import read_body
+from shared_service.http.exchange import read_json_body
 from shared_service.http.routing import route_of
-from shared_signing.asgi import with_body
 
 PLAYER: Final = "player"
 """The access of a route that a player's own client calls."""
@@ -53,11 +52,11 @@ class PlayerGuard:
             await self._app(scope, receive, send)
             return
         with self._one_more(access):
-            body = await read_body(scope, receive)
+            scope["state"]["body"] = await read_json_body(scope, receive)
             if not self._admission.enter(scope):
                 raise Refused("overloaded")
             try:
-                await self._app(scope, with_body(body, receive), send)
+                await self._app(scope, receive, send)
             finally:
                 self._admission.leave(scope)
 

@@ -16,7 +16,7 @@ from casino.client.access_token import AccessToken
 from casino.client.fingerprint import fingerprint
 from casino.errors import Refused
 from casino.settings import Settings
-from casino.wallet.session_token import token_hash
+from casino.wallet.commands import token_hash
 from shared_service.postgres.database import Database
 
 log = structlog.get_logger()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import structlog
@@ -14,11 +15,13 @@ from casino.client.fingerprint import fingerprint
 from casino.errors import Refused
 from casino.sessions import queries
 from casino.sessions.provider_client import ProviderClient, ProviderUnreachable
-from casino.wallet.session_token import new_token, token_hash
+from casino.wallet.commands import token_hash
 from shared_service.http import decoding
 from shared_service.postgres.database import Database
 
 log = structlog.get_logger()
+
+SESSION_TOKEN_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ class Launcher:
         usable answer. The session is closed then.
         """
         session_id = uuid.uuid4()
-        session_token = new_token()
+        session_token = secrets.token_hex(SESSION_TOKEN_BYTES)
         rows = await self.database.call(
             queries.OPEN_SESSION,
             {

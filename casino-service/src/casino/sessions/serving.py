@@ -23,7 +23,7 @@ from casino.sessions.launch import EnteredSession, GameSession, Launcher, Launch
 from casino.sessions.provider_client import CONNECTIONS_MAX, ProviderClient, ProviderUnreachable
 from casino.settings import Settings
 from shared_service.http import decoding
-from shared_service.http.exchange import read_body, request_id
+from shared_service.http.exchange import json_body, request_id
 from shared_service.http.routing import Route, Share, route
 from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
@@ -104,7 +104,7 @@ class _Endpoints:
 
     async def _read(self, request: Request, *, may_name_session: bool) -> tuple[LaunchRequest, EnteredSession | None]:
         """What the client wants, and the session in which it wants it if it named one: within its limits."""
-        content = decoding.decode_object(await read_body(request.scope, request.receive))
+        content = decoding.decode_object(json_body(request.scope))
         access: AccessToken | None = request.state.access
         if access is not None and decoding.optional_identifier(content, "userId") not in (None, access.player_id):
             raise Refused("session_player_mismatch")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final, Literal
 
 import msgspec
@@ -76,6 +77,11 @@ class Balance:
 
 BUSY: Final = "busy"
 _encoder = msgspec.json.Encoder()
+
+
+def token_hash(session_token: str) -> str:
+    """How a session's token is stored and looked up: the hex SHA-256 of its characters."""
+    return sha256(session_token.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def routes(settings: Settings, pool: Database, sealer: Sealer, money: MoneyCalls
         return ScriptedRound(money.books, money.courier, wallet, session, request_id=request_id)
 
     async def post_simulate(request: Request) -> Response:
-        members = await read_request(request)
+        members = read_request(request)
         wanted = read_wanted(members)
         session = await open_session(pool, sealer, own_casino=settings.casino_code, members=members)
         playing = begin(wanted, session, request_id(request.scope))

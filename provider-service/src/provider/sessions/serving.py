@@ -28,7 +28,7 @@ def routes(settings: Settings, pool: Database, sealer: Sealer) -> list[Route]:
     """POST /provider/launch."""
 
     async def post_launch(request: Request) -> Response:
-        session = await launch(pool, sealer, read_launch(await read_request(request), settings.casino_code))
+        session = await launch(pool, sealer, read_launch(read_request(request), settings.casino_code))
         session_id = str(session.provider_session_id)
         log.info("session_launched", session_id=session_id, user_id=session.user_id, game=session.game_code)
         game = GAMES[session.game_code]

@@ -18,7 +18,6 @@ log = structlog.get_logger()
 
 SAY_SECONDS: Final = 1.0
 """One log line for all requests refused in this time."""
-_SOME_ID: Final = b"SOME-REQUEST-ID"
 
 
 class Admission:
@@ -33,7 +32,7 @@ class Admission:
         self.taken = 0
         self._requests_max = requests_max
         self._crowded_at = requests_max * 3 // 4
-        self._overloaded = errors.render("overloaded", _SOME_ID.decode())
+        self._errors = errors
         self._observe = observe
         self._shed = 0
 
@@ -69,14 +68,13 @@ class Admission:
         """The refusal of a request of which only the head is known; None when there is a place."""
         if not self.is_full_for(route):
             return None
-        # Request ids contain only characters that JSON does not escape, so the id can be inserted into the body.
         own_id = id_for(scope)
-        status, headers, body = self._overloaded
+        status, headers, body = self._errors.render("overloaded", own_id.decode())
         self._observe(route.path, "overloaded", time.monotonic())
         if not self._shed:
             asyncio.get_running_loop().call_later(SAY_SECONDS, self._say)
         self._shed += 1
-        return status, [*headers, (REQUEST_ID_HEADER, own_id)], body.replace(_SOME_ID, own_id)
+        return status, [*headers, (REQUEST_ID_HEADER, own_id)], body
 
     def _say(self) -> None:
         log.warning("requests_shed", count=self._shed, running=self.taken)

@@ -8,9 +8,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared_service.http.admission import Admission
 from shared_service.http.errors import ErrorTable
-from shared_service.http.exchange import refusal, refuse_with, send_answer, warn_of_skew
+from shared_service.http.exchange import refusal, refuse_with, warn_of_skew
 from shared_service.http.routing import OPS, PUBLIC, route_of
 from shared_signing.asgi import SignedEndpoints
+from shared_signing.asgi_messages import send_answer
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
-"""Status, headers and body."""
+from shared_signing.asgi_messages import Answer
+
+__all__ = ("JSON_HEADERS", "Answer", "ErrorKind", "ErrorTable", "Refused")
 
 JSON_HEADERS: Final = ((b"content-type", b"application/json"),)
 _encode = msgspec.json.Encoder().encode

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared_service.http.errors import Answer, ErrorTable, Refused
 from shared_service.http.routing import route_of
 from shared_service.run.bounded_log import BoundedLog
+from shared_signing.asgi_messages import BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, read_body, refused_by_head, send_answer
 
 log = structlog.get_logger()
 refusals_of_strangers: Final = BoundedLog(log)
@@ -73,39 +74,36 @@ def deadline(scope: Scope) -> float:
     return cast("float", scope["state"]["deadline"])
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body.
+async def read_json_body(scope: Scope, receive: Receive) -> bytes:
+    """Read the whole body, once the head says that it is plain JSON.
 
     Raises ClientGone, Refused(body_too_large), and Refused(unsupported_media_type) for anything but plain JSON.
     """
-    content_type = encoding = b""
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            content_type = value
-        elif name == b"content-encoding":
-            encoding = value
-        elif name == b"content-length" and int(value) > BODY_MAX_BYTES:
-            raise Refused("body_too_large")
-    if content_type.split(b";", 1)[0].strip().lower() != b"application/json" or encoding not in (b"", b"identity"):
-        raise Refused("unsupported_media_type")
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False) and len(body) <= BODY_MAX_BYTES:
-        message = await receive()
-        body += message.get("body", b"")
-    if len(body) > BODY_MAX_BYTES:
-        raise Refused("body_too_large")
-    if message["type"] == "http.disconnect":
+    code = refused_by_head(scope["headers"], BODY_MAX_BYTES)
+    if code is not None:
+        raise Refused(code)
+    _require_json(scope)
+    body = await read_body(receive, BODY_MAX_BYTES)
+    if body is None:
         raise ClientGone
+    if len(body) > BODY_MAX_BYTES:
+        raise Refused(BODY_TOO_LARGE)
     return body
 
 
-async def send_answer(send: Send, answer: Answer) -> None:
-    """Send a whole answer."""
-    status, headers, body = answer
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def json_body(scope: Scope) -> bytes:
+    """The body, which the guard of the route has read. Raises Refused(unsupported_media_type) when it is no JSON."""
+    _require_json(scope)
+    return cast("bytes", scope["state"]["body"])
+
+
+def _require_json(scope: Scope) -> None:
+    content_type = b""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_type = value
+    if content_type.split(b";", 1)[0].strip().lower() != b"application/json":
+        raise Refused(UNSUPPORTED_MEDIA_TYPE)
 
 
 class RequestContext:
