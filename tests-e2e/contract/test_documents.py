@@ -56,6 +56,16 @@ def test_both_services_use_a_code_with_the_status_that_the_contract_gives_it() -
     assert own_codes < casino.errors.ERRORS.keys()
 
 
+def test_both_services_advise_what_the_contract_says() -> None:
+    section = (ROOT / "docs" / "protocol.md").read_text("utf-8").partition("\n## 6. ")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| \d{3}[\d, ]* \| (.+?) \| (.+?) \|$", section, re.M)
+    contract = {code: advice for codes, advice in rows for code in re.findall(r"`([a-z_]+)`", codes)}
+    for table in (casino.errors.ERRORS, provider.errors.ERRORS):
+        own = {code: kind.advice for code, kind in table.items() if code in contract}
+        assert len(own) > 20
+        assert own == {code: contract[code] for code in own}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_holds_both_sides_of_a_merge(page: Path) -> None:
     assert not re.findall(r"^(?:<{7}|={7}|>{7})(?: |$)", page.read_text("utf-8"), re.M)

@@ -55,5 +55,7 @@ def test_the_suite_knows_exactly_the_codes_of_the_contract() -> None:
         names = re.findall(r"`([a-z_]+)`", codes)
         numbers = [int(number) for number in statuses.split(",")]
         for position, number in enumerate(numbers):
-            table[number] = names if len(numbers) == 1 else [names[position]]
-    assert {status: list(codes) for status, codes in CODES_BY_STATUS.items()} == table
+            table.setdefault(number, []).extend(names if len(numbers) == 1 else [names[position]])
+    assert {status: sorted(codes) for status, codes in CODES_BY_STATUS.items()} == {
+        status: sorted(codes) for status, codes in table.items()
+    }

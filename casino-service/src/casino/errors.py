@@ -66,7 +66,7 @@ ERRORS: Final = ErrorTable(
         ),
         ErrorKind("game_disabled", 423, "shows maintenance", "The game is under maintenance"),
         ErrorKind("rate_limited", 429, "waits as told", "Too many calls", retry_after_seconds=1),
-        ErrorKind("internal", 500, "asks again with the same id", "An internal error: the outcome is not known"),
+        ErrorKind("internal", 500, "outcome unknown", "An internal error: the outcome is not known"),
         ErrorKind("provider_unreachable", 502, "shows a wallet error", "The game provider cannot be reached"),
         ErrorKind(
             "provider_rejected",

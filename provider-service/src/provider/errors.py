@@ -15,9 +15,10 @@ NEVER: Final = "never retries"
 SIGNS_ANEW: Final = "signs anew, retries once"
 LAUNCHES_ANEW: Final = "launches anew"
 ENDS_THE_GAME: Final = "ends or pauses the game"
-RETRIES_SOON: Final = "retries after 100 ms"
-WAITS: Final = "waits as retry-after says, then retries"
-UNKNOWN: Final = "outcome unknown: retries the same request"
+RETRIES_SOON: Final = "retries the same id after 100 ms"
+ALARMS: Final = "never retries; alarms"
+WAITS: Final = "waits as told, same id"
+UNKNOWN: Final = "outcome unknown"
 
 _ROWS: Final = (
     ErrorKind(MALFORMED, 400, NEVER, SENTENCE + "."),
@@ -34,12 +35,12 @@ _ROWS: Final = (
     ErrorKind("session_not_found", 404, LAUNCHES_ANEW, "There is no such game session."),
     ErrorKind("session_expired", 404, LAUNCHES_ANEW, "The game session has ended."),
     ErrorKind("game_not_found", 404, LAUNCHES_ANEW, "There is no such game."),
-    ErrorKind("not_found", 404, LAUNCHES_ANEW, "There is nothing here."),
+    ErrorKind("not_found", 404, NEVER, "There is nothing here."),
     ErrorKind("method_not_allowed", 405, NEVER, "This address does not know that method."),
     ErrorKind("session_busy", 409, RETRIES_SOON, "The session has a bet that is still being cleared up."),
     ErrorKind("body_too_large", 413, NEVER, "The body is larger than 64 KiB."),
     ErrorKind("unsupported_media_type", 415, NEVER, "The body must be plain, uncompressed JSON."),
-    ErrorKind("idempotency_mismatch", 422, NEVER, "This session was launched with other content."),
+    ErrorKind("idempotency_mismatch", 422, ALARMS, "This session was launched with other content."),
     ErrorKind("internal", 500, UNKNOWN, "Something went wrong here."),
     ErrorKind("overloaded", 503, WAITS, "Too much is going on. Nothing was done.", retry_after_seconds=1),
 )
