@@ -80,3 +80,11 @@ ERRORS: Final = ErrorTable(
 render: Final = ERRORS.render
 
 DEBIT_AFTER_PAYOUT: Final = "Cannot bet: round already has a payout"
+BREAKS_A_BOUND: Final = frozenset({"stake_too_low", "stake_too_high"})
+
+
+def sentence_of(code: str, detail: str | None, *, is_debit: bool) -> str | None:
+    """The sentence of a wallet's refusal where the table's does not say enough."""
+    if code == "round_has_payout" and is_debit:
+        return DEBIT_AFTER_PAYOUT
+    return f"{ERRORS[code].sentence}: {detail}" if code in BREAKS_A_BOUND and detail is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from casino.errors import Refused
+from casino.errors import ERRORS, Refused
 
 AMOUNT_MAX_MINOR: Final = 9_007_199_254_740_991
 """The largest integer that every JSON implementation holds exactly (2^53 - 1)."""
@@ -25,6 +25,5 @@ def read_amount(content: Mapping[str, Any], *, least: int) -> int:
         raise Refused("invalid_field", field="amount")
     value = content["amount"]
     if not is_amount(value, least=least):
-        bounds = f"an integer in the currency's minor unit, {least} to {AMOUNT_MAX_MINOR}"
-        raise Refused("bad_amount", sentence=f"The amount must be {bounds}")
+        raise Refused("bad_amount", sentence=f"{ERRORS['bad_amount'].sentence}: {least} to {AMOUNT_MAX_MINOR}")
     return int(value)

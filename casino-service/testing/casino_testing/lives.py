@@ -239,7 +239,7 @@ def label(told: Told) -> str:
 def simplified(outcome: WalletOutcome) -> Told:
     return Told(
         outcome.code,
-        outcome.field,
+        outcome.detail,
         outcome.replay,
         outcome.balance_minor,
         outcome.code is None and outcome.tombstone,

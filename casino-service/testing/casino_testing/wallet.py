@@ -124,7 +124,7 @@ class Wallet:
     def accept(self, command: WalletCommand) -> WalletOutcome:
         """Execute a command that must be booked now."""
         outcome = self.run(command)
-        assert (outcome.code, outcome.field, outcome.replay) == (None, None, False), outcome
+        assert (outcome.code, outcome.detail, outcome.replay) == (None, None, False), outcome
         return outcome
 
     def refuse(self, command: WalletCommand) -> str:

@@ -66,12 +66,14 @@ def test_a_stake_on_the_edge_of_the_games_range_is_accepted(wallet: Wallet, amou
 
 
 @pytest.mark.parametrize(
-    ("amount", "code"), [(STAKE_MIN_MINOR - 1, "stake_too_low"), (STAKE_MAX_MINOR + 1, "stake_too_high")]
+    ("amount", "code", "bound"),
+    [(STAKE_MIN_MINOR - 1, "stake_too_low", STAKE_MIN_MINOR), (STAKE_MAX_MINOR + 1, "stake_too_high", STAKE_MAX_MINOR)],
 )
 def test_a_stake_outside_the_games_range_is_refused_without_a_trace(
-    wallet: Wallet, tenant: Tenant, amount: int, code: str
+    wallet: Wallet, tenant: Tenant, amount: int, code: str, bound: int
 ) -> None:
-    assert wallet.refuse(wallet.open_session().debit(amount)) == code
+    outcome = wallet.run(wallet.open_session().debit(amount))
+    assert (outcome.code, outcome.detail) == (code, str(bound))
     assert tenant.transactions() == []
     assert tenant.rows("rounds") == []
     assert tenant.balance() == OPENING_BALANCE_MINOR

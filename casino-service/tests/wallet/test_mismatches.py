@@ -80,7 +80,7 @@ def test_other_content_is_refused_with_its_field(
     rows, balance_minor = tenant.money_rows(), tenant.balance()
     other = msgspec.structs.replace(command, request_id="of the other", **change)
     outcome = wallet.run(other)
-    assert (outcome.code, outcome.field, outcome.replay) == ("idempotency_mismatch", field, False)
+    assert (outcome.code, outcome.detail, outcome.replay) == ("idempotency_mismatch", field, False)
     status, body = answer(other, outcome)
     assert status == 422
     assert f'"requestId":"of the other","field":"{field}"'.encode() in body
@@ -93,7 +93,7 @@ def test_the_same_id_in_another_session_of_the_player_is_a_mismatch(wallet: Wall
     command = book(wallet, wallet.open_session())
     other = msgspec.structs.replace(command, token_hash=token_hash(wallet.open_session().token))
     outcome = wallet.run(other)
-    assert (outcome.code, outcome.field) == ("idempotency_mismatch", "sessionToken")
+    assert (outcome.code, outcome.detail) == ("idempotency_mismatch", "sessionToken")
 
 
 @pytest.mark.parametrize(("book", "change", "field"), CASES)
@@ -122,7 +122,7 @@ def test_of_several_differing_fields_the_first_in_order_is_named(wallet: Wallet)
     ]
     for place, (field, _) in enumerate(differing):
         changes = {name: value for _, change in differing[place:] for name, value in change.items()}
-        assert wallet.run(msgspec.structs.replace(payout, **changes)).field == field
+        assert wallet.run(msgspec.structs.replace(payout, **changes)).detail == field
 
 
 def test_a_mismatch_is_found_before_the_session_is_looked_at(wallet: Wallet, tenant: Tenant) -> None:
@@ -130,4 +130,4 @@ def test_a_mismatch_is_found_before_the_session_is_looked_at(wallet: Wallet, ten
     bet = wallet.bet(session)
     tenant.set_session(session.session_id, closed_at=datetime.now(UTC))
     outcome = wallet.run(msgspec.structs.replace(bet, amount=bet.amount + 1))
-    assert (outcome.code, outcome.field) == ("idempotency_mismatch", "amount")
+    assert (outcome.code, outcome.detail) == ("idempotency_mismatch", "amount")

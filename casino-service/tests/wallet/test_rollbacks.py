@@ -186,7 +186,7 @@ def test_a_rollback_may_name_its_own_id_and_buries_it(wallet: Wallet) -> None:
     session = wallet.open_session()
     assert wallet.accept(session.rollback("same", transaction_id="same")).tombstone
     outcome = wallet.run(session.debit(transaction_id="same"))
-    assert (outcome.code, outcome.field) == ("idempotency_mismatch", "endpoint")
+    assert (outcome.code, outcome.detail) == ("idempotency_mismatch", "endpoint")
 
 
 def test_the_ids_of_two_players_have_nothing_to_do_with_each_other(wallet: Wallet, tenant: Tenant) -> None:

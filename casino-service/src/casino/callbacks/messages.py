@@ -95,15 +95,17 @@ def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[
     }
 
 
+def differing_field(outcome: WalletOutcome) -> str | None:
+    """The field in which a known transaction id came with other content; None for every other outcome."""
+    return outcome.detail if outcome.code == "idempotency_mismatch" else None
+
+
 def render_outcome(command: WalletCommand, outcome: WalletOutcome) -> Answer:
     """The answer to a command. Built from stored columns only, so that a replay is the first answer byte for byte."""
     if outcome.code is not None:
-        after_payout = outcome.code == "round_has_payout" and command.kind == "debit"
+        sentence = errors.sentence_of(outcome.code, outcome.detail, is_debit=command.kind == "debit")
         status, headers, body = errors.render(
-            outcome.code,
-            outcome.request_id,
-            sentence=errors.DEBIT_AFTER_PAYOUT if after_payout else None,
-            field=outcome.field,
+            outcome.code, outcome.request_id, sentence=sentence, field=differing_field(outcome)
         )
     else:
         content: dict[str, Any] = {

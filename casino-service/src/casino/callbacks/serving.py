@@ -96,7 +96,9 @@ class MoneyEndpoint:
         command = self._decode(content, request_id(scope), scope["state"])
         outcome = await self._commands.submit(command, key=command.player_id, deadline=deadline(scope))
         if outcome.code is not None:
-            scope["state"].update(code=outcome.code, field=outcome.field, transaction_id=command.transaction_id)
+            scope["state"].update(
+                code=outcome.code, field=messages.differing_field(outcome), transaction_id=command.transaction_id
+            )
         self._note_outcome(command, outcome)
         await send_answer(send, messages.render_outcome(command, outcome))
 

@@ -45,11 +45,13 @@ class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
 class WalletOutcome:
     """What became of a command: `code` is None when it is booked; `replay` when it was booked before.
 
+    `detail` belongs to the code: the field that differs, or the bound in minor units that a stake breaks.
+
     `head` is its place in the wallet's hash chain; None for a refusal, and for what was first answered without one.
     """
 
     code: str | None
-    field: str | None
+    detail: str | None
     replay: bool
     balance_minor: int | None
     currency: str | None

@@ -3,7 +3,7 @@
 --   reason, requestId, signedBy, clockSkewSeconds, receivedUs}; what is null may be left out. relatedId is the debit that a credit answers or that a rollback reverses.
 -- Outcomes, one row per command, by its place in the array from 0:
 --   committed  to be booked, moving delta_minor on the wallet;  replayed  booked before: the first answer;
---   refused    with its code, and the field where one differs;  busy  another transaction holds the wallet.
+--   refused    with its code, and its detail: the field that differs, or the bound that a stake breaks;  busy  another transaction holds the wallet.
 -- This is the one place that knows the order of refusals of protocol.md 4 (2).
 -- Each `lateral ... limit 1` is a look-up by key that the planner cannot turn around: a plan that was made while a table was
 -- small must stay right when it holds millions.
@@ -185,7 +185,11 @@ begin
         balance_minor, sequence_no, wallet_row, round_row,
         case when kind = 'rollback' and bet_state = 'committed' then bet_row end,
         outcome, code,
-        case when code = 'idempotency_mismatch' then differing_field end,
+        case
+            when code = 'idempotency_mismatch' then differing_field
+            when code = 'stake_too_low' then stake_min_minor::text
+            when code = 'stake_too_high' and amount_minor > stake_max_minor then stake_max_minor::text
+        end,
         coalesce(
             first_state is null and wallet_id is not null and code in (
                 'player_excluded', 'wallet_blocked', 'limit_exceeded', 'cooldown_active', 'insufficient_balance'
