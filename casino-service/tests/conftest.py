@@ -13,8 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from casino.migrate import migrate
 from casino.ops.demo import seed_demo
+from casino.sql.schema import SCHEMA
 from casino_testing.backend import Clock
 from casino_testing.copies import copied_database
 from casino_testing.edge import Service, serving
@@ -24,6 +24,7 @@ from casino_testing.wallet import Wallet
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
 from shared_service.postgres import group_commit
+from shared_service.postgres.migrate import migrate
 from shared_service.run import scrape
 
 ConnectWallet = Callable[[], Wallet]
@@ -68,7 +69,7 @@ def casino_template(postgres_server: PostgresServer) -> Iterator[str]:
     """A migrated and seeded database to which nobody is connected, so that it can be copied."""
     name = f"casino_template_{uuid.uuid4().hex}"
     url = create_database(postgres_server, name)
-    migrate(url)
+    migrate(SCHEMA, url)
     seed_demo(url)
     yield name
     drop_database(postgres_server, name)

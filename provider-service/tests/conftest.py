@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
-from provider.migrate import migrate
+from provider.sql.schema import SCHEMA
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet
 from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
 from shared_service.postgres.connections import DEAD_PEER
+from shared_service.postgres.migrate import migrate
 from shared_service.run import scrape
 from shared_service.run.log import configure_logging
 
@@ -72,7 +73,7 @@ def logged(tape: Tape) -> Callable[[], str]:
 def template(postgres_server: PostgresServer) -> Iterator[str]:
     """The name of a migrated database that nobody is connected to."""
     name = f"provider_template_{os.getpid()}"
-    migrate(create_database(postgres_server, name))
+    migrate(SCHEMA, create_database(postgres_server, name))
     with psycopg.connect(postgres_server.url(name), autocommit=True) as connection:
         if connection.execute("select from pg_roles where rolname = %s", (LOGIN,)).fetchone() is None:
             password = sql.Literal(postgres_server.passwords.of(LOGIN))

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from provider.migrate import migrate
+from provider.sql.schema import SCHEMA
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.process import SAME_PROGRAMS, ProviderProcess
+from shared_service.postgres.migrate import migrate
 
 
 def run(command: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -47,7 +48,7 @@ def test_a_migration_without_a_database_address_says_so() -> None:
 
 
 def test_the_migration_command_is_idempotent(owner_url: str) -> None:
-    migrate(owner_url)  # a copy of a template does not keep the rights on its database
+    migrate(SCHEMA, owner_url)  # a copy of a template does not keep the rights on its database
     for _ in range(2):
         ended = run("migrate", PROVIDER_DATABASE_URL=owner_url, PROVIDER_OWNER_DATABASE_URL=owner_url)
         assert (ended.returncode, ended.stdout) == (0, "provider: the schema is up to date\n")

@@ -17,8 +17,9 @@ from casino.audit.commands import check_ledger_command, transaction_command
 from casino.client.commands import revoke_tokens_command
 from casino.ops.installation import add_game_command, add_player_command, create_tenant_command, set_win_cap_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
+from casino.sql.schema import SCHEMA
 from shared_service.keys.commands import KeyCommands
-from shared_service.run.command_line import Commands
+from shared_service.run.command_line import Commands, migrate_command
 from shared_service.run.log import configure_logging
 from shared_service.settings.reader import refuse_ended
 
@@ -41,19 +42,6 @@ for command in KeyCommands(
     "casino", ("casino", "provider"), from_environment, lambda: from_environment().owner_database_url
 ).commands():
     main.add_command(command)
-
-
-@main.command()
-def migrate() -> None:
-    """Bring the database schema up to date."""
-    from casino.migrate import SchemaUnknown  # noqa: PLC0415 - the serving process need not load the migration library
-    from casino.migrate import migrate as run  # noqa: PLC0415
-
-    try:
-        if newer := run(_owner_url()):
-            click.echo(f"casino: {newer}")
-    except SchemaUnknown as error:
-        sys.exit(f"casino: {error}")
 
 
 @main.command("after-restore")
@@ -139,6 +127,8 @@ def _owner_url() -> str:
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
     return url
 
+
+main.add_command(migrate_command(SCHEMA, _owner_url))
 
 if __name__ == "__main__":
     main(prog_name="casino")

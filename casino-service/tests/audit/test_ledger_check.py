@@ -19,12 +19,13 @@ from casino.audit import ledger_check
 from casino.audit.heads import RecordedHead
 from casino.audit.ledger_check import Examination, examine
 from casino.audit.snapshot import CannotRead, books_at_one_moment
-from casino.migrate import migrate
+from casino.sql.schema import SCHEMA
 from casino_testing.copies import copied_database
 from casino_testing.deeds import DEEDS as SHOWN_DEEDS
 from casino_testing.hidden_deeds import HIDDEN_DEEDS, UNFOUND_DEEDS
 from casino_testing.tampering import Deed, do, play
 from local_stack.testing import CloneDatabase, PostgresServer
+from shared_service.postgres.migrate import migrate
 
 DEEDS = [*SHOWN_DEEDS, *HIDDEN_DEEDS]
 NEWEST = """
@@ -130,8 +131,8 @@ def test_rules_that_were_replaced_say_nothing_and_a_release_brings_its_own_back(
             connection.execute(f"{head} begin atomic {nothing} end".encode())
     assert said(look(books)) == set()
     with psycopg.connect(books) as connection:
-        connection.execute("delete from casino.applied_sql")
-    migrate(books)
+        connection.execute("delete from casino.applied_sql_files")
+    migrate(SCHEMA, books)
     assert said(look(books)) == DEEDS[0].found
 
 

@@ -13,10 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from casino.__main__ import main
-from casino.migrate import migrate
+from casino.sql.schema import SCHEMA
 from casino_testing.edge import serving
 from casino_testing.tenant import Tenant
 from local_stack.testing import PostgresServer, create_database, drop_database
+from shared_service.postgres.migrate import migrate
 
 Told = Callable[..., tuple[int, str]]
 
@@ -57,7 +58,7 @@ async def test_a_migrated_database_becomes_ready_and_playable_by_commands_alone(
     own = {"CASINO_DATABASE_URL": empty_database, "CASINO_TENANT": "ACME", "CASINO_LEDGER": "7"}
     status, said = told("create-tenant", **own)
     assert (status, said.count("\n"), "run `casino migrate`" in said) == (1, 1, True), said
-    migrate(empty_database)
+    migrate(SCHEMA, empty_database)
     named = "serve it with CASINO_TENANT=ACME and CASINO_LEDGER=7.\n"
     created = f"Tenant ACME with ledger 7 was created; {named}"
     assert told("create-tenant", "--name", "Acme Casino", **own) == (0, created)

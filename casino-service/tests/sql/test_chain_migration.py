@@ -10,14 +10,14 @@ import psycopg
 import pytest
 from msgspec import structs
 
-from casino import migrate as migration
-from casino.migrate import migrate
 from casino.ops.demo import seed_demo
+from casino.sql.schema import SCHEMA
 from casino_testing.chain import entries, hashes_by_hand
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet, answer
 from local_stack.testing import PostgresServer, create_database, drop_database
+from shared_service.postgres.migrate import migrate
 
 WITHOUT_THE_CHAIN = """
     drop view casino.ledger_differences;
@@ -36,14 +36,16 @@ BACK_TO_0006 = """
     drop table casino.access_token_revocations;
     alter table casino.transactions drop constraint feed_position_positive;
     alter table casino.events drop constraint event_position_positive;
+    drop table casino.applied_sql_files;
+    create table casino.applied_sql (digest text primary key);
     update casino.alembic_version set version_num = '0006';
 """
 """What the revisions after 0007 made is taken away, for they are run again with it."""
-VERSIONS = Path(migration.__file__).parent / "sql/migrations/versions"
+VERSIONS = SCHEMA.folder / "migrations/versions"
 CHAIN_SQL = VERSIONS / "0003_chain.sql"
 EVIDENCE_SQL = VERSIONS / "0007_evidence.sql"
 POSITIONS_SQL = VERSIONS / "0009_feed_positions.sql"
-FORMULA_SQL = Path(migration.__file__).parent / "sql/functions/wallet/entry_hash.sql"
+FORMULA_SQL = SCHEMA.folder / "functions/wallet/entry_hash.sql"
 
 
 def migrate_again(url: str) -> None:
@@ -54,8 +56,7 @@ def migrate_again(url: str) -> None:
         connection.execute(FORMULA_SQL.read_bytes())
         connection.execute(CHAIN_SQL.read_bytes())
         connection.execute(BACK_TO_0006)
-        connection.execute("update casino.applied_sql set digest = 'of an older release'")
-    migrate(url)
+    migrate(SCHEMA, url)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def played(postgres_server: PostgresServer) -> Iterator[tuple[Tenant, Wallet]]:
     """Books of two wallets, in a database of their own."""
     name = f"casino_chain_{uuid.uuid4().hex}"
     url = create_database(postgres_server, name)
-    migrate(url)
+    migrate(SCHEMA, url)
     seed_demo(url)
     tenant = Tenant.demo(url)
     wallet = Wallet(tenant, settings_of(tenant))
@@ -151,7 +152,7 @@ def test_an_index_that_was_not_finished_is_built_anew(own_database: str) -> None
         connection.execute(
             "update pg_index set indisvalid = false where indexrelid = 'casino.transactions_unsigned'::regclass"
         )
-        migrate(own_database)
+        migrate(SCHEMA, own_database)
         row = connection.execute(
             "select indisvalid from pg_index where indexrelid = 'casino.transactions_unsigned'::regclass"
         ).fetchone()

@@ -16,12 +16,13 @@ import pytest
 from click.testing import CliRunner
 
 from casino.__main__ import main
-from casino.migrate import migrate
+from casino.sql.schema import SCHEMA
 from casino_testing.edge import Content, Service, bet, payout, rollback, serving
 from casino_testing.tenant import Tenant
 from local_stack.testing import PostgresServer, drop_database
 from local_stack.unusual_settings import ODD_NAMES, Case, cases, made
 from shared_service.postgres import sessions as postgres_session
+from shared_service.postgres.migrate import migrate
 
 pytestmark = pytest.mark.anyio
 
@@ -55,8 +56,8 @@ async def test_a_login_may_be_called_anything(postgres_server: PostgresServer, b
 
 async def everything_works(books: Tenant, address: str) -> None:
     """The schema is made anew, a day is played, the books are compared, and each answer is the right one."""
-    books.sql("update casino.applied_sql set digest = 'of another release'")
-    migrate(address)
+    books.sql("update casino.applied_sql_files set sha256 = 'of another release'")
+    migrate(SCHEMA, address)
     async with serving(books, database_url=address, owner_database_url=address) as service:
         placed = await play(service)
         await shown(service, placed)

@@ -16,10 +16,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg import sql
 
-from casino.migrate import migrate
 from casino.ops.demo import seed_demo
 from casino.sql.schema import SCHEMA
 from local_stack.testing import PostgresServer, create_database, drop_database
+from shared_service.postgres.migrate import MigrationRefused, migrate
 
 TAMPER = """
     create or replace function casino.clock() returns timestamptz language sql volatile parallel safe
@@ -51,16 +51,16 @@ def schema_as_it_stands(url: str) -> list[tuple[Any, ...]]:
 
 
 def test_an_empty_database_is_brought_to_the_newest_revision(empty_database: str) -> None:
-    migrate(empty_database)
+    migrate(SCHEMA, empty_database)
     assert ask(empty_database, "select version_num from casino.alembic_version") == [(SCHEMA.newest_revision(),)]
     assert ask(empty_database, "select count(*) from casino.ledger_differences") == [(0,)]
     assert ask(empty_database, "select count(*) from casino.wallets") == [(0,)]
 
 
 def test_migrating_again_changes_nothing(empty_database: str) -> None:
-    migrate(empty_database)
+    migrate(SCHEMA, empty_database)
     before = schema_as_it_stands(empty_database)
-    migrate(empty_database)
+    migrate(SCHEMA, empty_database)
     assert schema_as_it_stands(empty_database) == before
 
 
@@ -88,18 +88,18 @@ def test_two_migrations_at_once_wait_for_each_other(empty_database: str) -> None
     ]
     ended = [(process.communicate(timeout=60)[0].decode(), process.returncode) for process in started]
     assert [code for _, code in ended] == [0, 0], ended
-    assert sum("functions_and_views_applied" in output for output, _ in ended) == 1
+    assert sum("migrated nothing to" in output for output, _ in ended) == 1
     assert ask(empty_database, "select version_num from casino.alembic_version") == [(SCHEMA.newest_revision(),)]
 
 
 def test_functions_are_applied_again_when_their_files_changed_and_only_then(own_database: str) -> None:
     with psycopg.connect(own_database, autocommit=True) as connection:
         connection.execute(TAMPER)
-    migrate(own_database)
+    migrate(SCHEMA, own_database)
     assert ask(own_database, "select casino.clock()::date::text") == [("2000-01-01",)], "the files did not change"
     with psycopg.connect(own_database, autocommit=True) as connection:
-        connection.execute("update casino.applied_sql set digest = 'of an older release'")
-    migrate(own_database)
+        connection.execute("update casino.applied_sql_files set sha256 = 'of an older release'")
+    migrate(SCHEMA, own_database)
     assert ask(own_database, "select casino.clock() between now() - interval '1 minute' and clock_timestamp()") == [
         (True,)
     ]
@@ -149,8 +149,8 @@ def test_a_plain_login_that_is_a_member_of_the_owners_role_can_migrate(
                 sql.SQL("grant create on database {} to {}").format(sql.Identifier(name), sql.Identifier(plain_login))
             )
         own_url = postgres_server.url(name, user=plain_login)
-        migrate(own_url)
-        migrate(own_url)
+        migrate(SCHEMA, own_url)
+        migrate(SCHEMA, own_url)
         seed_demo(own_url)
         assert ask(url, "select version_num from casino.alembic_version") == [(SCHEMA.newest_revision(),)]
         assert ask(url, "select distinct pg_get_userbyid(relowner) from pg_class"
@@ -164,8 +164,8 @@ def test_a_login_that_may_not_become_the_owner_changes_nothing(
 ) -> None:
     before = schema_as_it_stands(own_database)
     database = str(psycopg.conninfo.conninfo_to_dict(own_database)["dbname"])
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        migrate(postgres_server.url(database, user=plain_login))
+    with pytest.raises(MigrationRefused):
+        migrate(SCHEMA, postgres_server.url(database, user=plain_login))
     assert schema_as_it_stands(own_database) == before
 
 
@@ -174,7 +174,7 @@ def test_a_migration_survives_a_garbage_collector_that_runs_all_the_time(empty_d
     thresholds = gc.get_threshold()
     gc.set_threshold(1)
     try:
-        migrate(empty_database)
+        migrate(SCHEMA, empty_database)
     finally:
         gc.set_threshold(*thresholds)
     assert ask(empty_database, "select version_num from casino.alembic_version") == [(SCHEMA.newest_revision(),)]

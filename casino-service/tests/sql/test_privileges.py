@@ -34,7 +34,7 @@ CALLABLE = {
 }
 NO_TENANT_BECAUSE = {
     "alembic_version": "tells of the schema, not of anybody",
-    "applied_sql": "tells of the schema, not of anybody",
+    "applied_sql_files": "tells of the schema, not of anybody",
     "key_revocations": "keys belong to a direction between services, whichever tenants they serve",
     "nonces": "random numbers of requests, which name no tenant",
     "nonces_0": "a partition of nonces",

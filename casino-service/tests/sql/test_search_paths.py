@@ -15,12 +15,12 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import InsufficientPrivilege
-from structlog.typing import EventDict
 
-from casino.migrate import migrate
+from casino.sql.schema import SCHEMA
 from casino.wallet.commands import WalletCommand, token_hash
 from casino_testing.wallet import STAKE_MINOR, Session, new_id
 from local_stack.testing import PostgresServer, create_database, drop_database
+from shared_service.postgres.migrate import migrate
 
 PATH = "search_path=pg_catalog, pg_temp"
 TRAPPED = "TRAPP"
@@ -174,7 +174,7 @@ def migrated(postgres_server: PostgresServer, casino_template: str) -> Iterator[
     """A database on which nothing was done but `casino migrate`; a copy of a template would not keep its rights."""
     name = f"casino_only_migrated_{uuid.uuid4().hex}"
     url = create_database(postgres_server, name)
-    migrate(url)
+    migrate(SCHEMA, url)
     yield url
     drop_database(postgres_server, name)
 
@@ -195,24 +195,20 @@ def test_the_right_to_temporary_objects_is_taken_again_when_it_came_back(migrate
     with psycopg.connect(migrated, autocommit=True) as connection:
         database = sql.Identifier(str(conninfo_to_dict(migrated)["dbname"]))
         connection.execute(sql.SQL("grant temporary on database {} to public").format(database))
-        migrate(migrated)
+        migrate(SCHEMA, migrated)
         assert connection.execute(MAY_MAKE_TEMPORARY).fetchone() == (False,)
 
 
-def test_a_migration_that_may_not_take_the_right_says_who_can(
-    postgres_server: PostgresServer, migrated: str, logged: list[EventDict]
-) -> None:
+def test_a_migration_that_may_not_take_the_right_says_who_can(postgres_server: PostgresServer, migrated: str) -> None:
     login, database = f"casino_deployer_{uuid.uuid4().hex[:8]}", str(conninfo_to_dict(migrated)["dbname"])
     with psycopg.connect(migrated, autocommit=True) as connection:
         statement = sql.SQL("create role {} login in role casino_owner password {}")
         connection.execute(statement.format(sql.Identifier(login), sql.Literal(postgres_server.passwords.of(login))))
         connection.execute(sql.SQL("grant temporary on database {} to public").format(sql.Identifier(database)))
-        logged.clear()
-        migrate(postgres_server.url(database, user=login))
+        said = migrate(SCHEMA, postgres_server.url(database, user=login))
         connection.execute(sql.SQL("drop role {}").format(sql.Identifier(login)))
-    (said,) = [event for event in logged if event["event"] == "temporary_objects_allowed"]
-    assert said["log_level"] == "warning"
-    assert said["run_as_the_databases_owner"] == f'revoke temporary on database "{database}" from public, "casino_app"'
+    (line,) = said
+    assert line.endswith(f': revoke temporary on database "{database}" from public, "casino_app"')
 
 
 def test_nothing_that_a_caller_sets_moves_the_ledger(shared_database: str) -> None:

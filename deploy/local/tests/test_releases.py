@@ -51,11 +51,7 @@ def put_at(url: str, service: str, revision: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("update {}.alembic_version set version_num = {}").format(schema, revision))
         connection.execute(sql.SQL("alter function {}.clock() cost {}").format(schema, COST_OF_THE_NEWER))
-        table, column = {
-            "casino": (sql.SQL("casino.applied_sql"), sql.SQL("digest")),
-            "provider": (sql.SQL("provider.applied_sql_files"), sql.SQL("sha256")),
-        }[service]
-        connection.execute(sql.SQL("update {} set {} = 'of the newer release'").format(table, column))
+        connection.execute(sql.SQL("update {}.applied_sql_files set sha256 = 'of the newer release'").format(schema))
 
 
 def is_of_the_newer(url: str, service: str) -> bool:

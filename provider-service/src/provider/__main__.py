@@ -21,7 +21,7 @@ from provider.settings import Settings, SettingsRefused, owner_database_url
 from provider.sql.schema import SCHEMA
 from shared_service.keys.commands import KeyCommands
 from shared_service.postgres import sessions as postgres_session
-from shared_service.run.command_line import Commands
+from shared_service.run.command_line import Commands, migrate_command
 from shared_service.run.log import configure_logging
 from shared_service.settings.reader import refuse_ended
 
@@ -33,26 +33,11 @@ def main() -> None:
         click.echo(f"provider: ignored {', '.join(IGNORED)}: PROVIDER_DATABASE_URL says how to connect", err=True)
 
 
+main.add_command(migrate_command(SCHEMA, owner_database_url))
 for command in KeyCommands(
     "provider", ("casino", "provider"), Settings.from_environment, owner_database_url
 ).commands():
     main.add_command(command)
-
-
-@main.command()
-def migrate() -> None:
-    """Bring the schema `provider` to this version. May be run again and again."""
-    from provider.migrate import MigrationRefused  # noqa: PLC0415 -- SQLAlchemy is not loaded to serve
-    from provider.migrate import migrate as run  # noqa: PLC0415
-
-    try:
-        for done in run(owner_database_url()):
-            click.echo(done)
-    except SettingsRefused as error:
-        sys.exit(error.told_by("provider"))
-    except MigrationRefused as error:
-        raise click.ClickException(str(error)) from None
-    click.echo("provider: the schema is up to date")
 
 
 @main.command()

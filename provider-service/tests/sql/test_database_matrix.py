@@ -14,11 +14,12 @@ from click.testing import CliRunner
 from local_stack.testing import PostgresServer, drop_database
 from local_stack.unusual_settings import ODD_NAMES, Case, cases, made
 from provider.__main__ import main
-from provider.migrate import migrate
+from provider.sql.schema import SCHEMA
 from provider_testing.books import require_agreement
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.reconciling import play, reconciled
 from shared_service.postgres import sessions as postgres_session
+from shared_service.postgres.migrate import migrate
 
 ROLES = ("provider_app", "provider_owner")
 SECRETS = {"CASINO_SECRET": "casino-secret", "PROVIDER_SECRET": "provider-secret", "PROVIDER_DEMO": "1"}
@@ -47,7 +48,7 @@ def everything_works(address: str, wallet: FakeWallet) -> None:
     """The functions are made anew, rounds are played, both books are compared."""
     with postgres_session.connect(address, role="provider_owner", application_name="test") as connection:
         connection.execute("update provider.applied_sql_files set sha256 = 'of another release'")
-    assert "applied clock.sql" in migrate(address)
+    assert "applied functions/clock.sql" in migrate(SCHEMA, address)
     play(address, wallet, rounds=2)
     report = reconciled(address, wallet)
     assert (report["exitStatus"], report["differences"]) == (0, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +14,11 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from local_stack.testing import PostgresServer, create_database, drop_database
-from provider.migrate import MigrationRefused, migrate
-from provider.sql import files
-from provider.sql.files import function_files
 from provider.sql.schema import SCHEMA, database_for
 from provider_testing.service import rows, settings_for
 from shared_service.postgres import sessions
+from shared_service.postgres.migrate import MigrationRefused, migrate
+from shared_service.postgres.schema import Schema
 
 
 @pytest.fixture
@@ -30,20 +30,20 @@ def empty_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 def test_the_expected_version_is_alembics_head() -> None:
     config = Config()
-    config.set_main_option("script_location", str(files.MIGRATIONS_DIR))
+    config.set_main_option("script_location", str(SCHEMA.folder / "migrations"))
     config.set_main_option("path_separator", "os")
     assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA.newest_revision()
 
 
 def test_a_second_migration_finds_nothing_to_do(empty_url: str) -> None:
-    first = migrate(empty_url)
+    first = migrate(SCHEMA, empty_url)
     assert f"migrated nothing to {SCHEMA.newest_revision()}" in first
-    assert migrate(empty_url) == []
+    assert migrate(SCHEMA, empty_url) == []
 
 
 def test_migrations_at_the_same_moment_do_the_work_once(empty_url: str) -> None:
     done: list[list[str]] = []
-    threads = [threading.Thread(target=lambda: done.append(migrate(empty_url))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: done.append(migrate(SCHEMA, empty_url))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -51,21 +51,18 @@ def test_migrations_at_the_same_moment_do_the_work_once(empty_url: str) -> None:
     assert sorted(len(each) > 0 for each in done) == [False, False, False, True]
 
 
-def test_a_function_file_that_changed_is_applied_again(
-    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    migrate(empty_url)
-    for file in function_files():
-        copy = tmp_path / file.path
-        copy.parent.mkdir(exist_ok=True)
-        copy.write_text(file.text)
-    (tmp_path / "clock.sql").write_text((tmp_path / "clock.sql").read_text() + "-- changed\n")
-    monkeypatch.setattr(files, "FUNCTIONS_DIR", tmp_path)
-    assert migrate(empty_url) == ["applied clock.sql"]
+def test_a_function_file_that_changed_is_applied_again(empty_url: str, tmp_path: Path) -> None:
+    migrate(SCHEMA, empty_url)
+    copy = Schema("provider", Path(shutil.copytree(SCHEMA.folder, tmp_path / "sql")))
+    clock = copy.folder / "functions/clock.sql"
+    clock.write_text(clock.read_text() + "-- changed\n")
+    assert migrate(copy, empty_url) == ["applied functions/clock.sql"]
+    assert migrate(copy, empty_url) == []
+    assert "applied functions/clock.sql" in migrate(SCHEMA, empty_url)
 
 
 def test_no_role_of_the_application_makes_temporary_objects(empty_url: str) -> None:
-    migrate(empty_url)
+    migrate(SCHEMA, empty_url)
     with psycopg.connect(empty_url, autocommit=True) as connection, connection.transaction(force_rollback=True):
         connection.execute("create role passer_by")
         for role in ("provider_app", "passer_by"):
@@ -76,18 +73,18 @@ def test_no_role_of_the_application_makes_temporary_objects(empty_url: str) -> N
 
 
 def test_a_migration_that_may_not_take_that_right_says_who_can(empty_url: str, postgres_server: PostgresServer) -> None:
-    migrate(empty_url)
+    migrate(SCHEMA, empty_url)
     with psycopg.connect(empty_url, autocommit=True) as connection:
         password = sql.Literal(postgres_server.passwords.of("deployer"))
         connection.execute(sql.SQL("create role deployer login in role provider_owner password {}").format(password))
         connection.execute("grant temporary on database provider_empty to public")
-        said = migrate(postgres_server.url("provider_empty", "deployer"))
+        said = migrate(SCHEMA, postgres_server.url("provider_empty", "deployer"))
         connection.execute("drop role deployer")
         assert said == [
             "the database's owner has to run, once: "
             'revoke temporary on database "provider_empty" from public, "provider_app"'
         ]
-        assert migrate(empty_url) == ["took the right to temporary objects away"]
+        assert migrate(SCHEMA, empty_url) == ["took the right to temporary objects away"]
 
 
 def test_a_login_without_rights_is_told_what_an_administrator_has_to_do(
@@ -101,7 +98,7 @@ def test_a_login_without_rights_is_told_what_an_administrator_has_to_do(
         ) else None
     weak_url = postgres_server.url("provider_empty", "weak")
     with pytest.raises(MigrationRefused, match="an administrator has to, once"):
-        migrate(weak_url)
+        migrate(SCHEMA, weak_url)
     with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute("drop role weak")
 
@@ -172,7 +169,7 @@ def test_every_function_has_a_closed_search_path_and_is_not_public(owner_url: st
         " coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) as body"
         " from pg_proc as p where p.pronamespace = 'provider'::regnamespace",
     )
-    assert len(functions) == len(function_files())
+    assert len(functions) == len([file for file in SCHEMA.sql_files() if file.path.startswith("functions/")])
     assert {function["proname"] for function in functions if function["bound"]} == {"clock"}
     for function in functions:
         assert function["bound"] or function["proconfig"] == ["search_path=pg_catalog, pg_temp"], function

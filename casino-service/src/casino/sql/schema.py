@@ -11,7 +11,7 @@ from casino.settings import Settings
 from shared_service.postgres.database import Database
 from shared_service.postgres.schema import Schema
 
-SCHEMA: Final = Schema("casino", Path(__file__).parent)
+SCHEMA: Final = Schema("casino", Path(__file__).parent, functions_last="audit")
 APPLICATION_NAME: Final = "casino-service"
 RESTORE_UNFINISHED: Final = sql.SQL("select casino.restore_unfinished({})")
 

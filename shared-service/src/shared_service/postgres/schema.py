@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SqlFile:
+    """A file that `migrate` applies again when its text changed. Its path begins below the schema's folder."""
+
+    path: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """What tells whether this text was applied."""
+        return sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +27,8 @@ class Schema:
     name: str
     folder: Path
     """Holds `migrations/`, `functions/`, `grants.sql`, and `views/` if there are any."""
+    functions_last: str | None = None
+    """A folder of functions that are bound to the others when they are made, so they come after them."""
 
     @property
     def owner_role(self) -> str:
@@ -26,10 +42,16 @@ class Schema:
 
     def known_revisions(self) -> frozenset[str]:
         """The revisions of this release: a revision NNNN is a file `NNNN_words.py`."""
-        return frozenset(
-            path.name.partition("_")[0] for path in (self.folder / "migrations/versions").glob("[0-9]*.py")
-        )
+        files = (self.folder / "migrations/versions").glob("[0-9]*.py")
+        return frozenset(path.name.partition("_")[0] for path in files)
 
     def newest_revision(self) -> str:
         """The newest revision of this release."""
         return max(self.known_revisions())
+
+    def sql_files(self) -> list[SqlFile]:
+        """The functions, the views and the grants, in the order in which they are applied."""
+        functions = (self.folder / "functions").rglob("*.sql")
+        paths = sorted(functions, key=lambda path: (path.parent.name == self.functions_last, path))
+        paths += [*sorted((self.folder / "views").glob("*.sql")), self.folder / "grants.sql"]
+        return [SqlFile(path.relative_to(self.folder).as_posix(), path.read_text("utf-8")) for path in paths]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
 import psycopg
 
 from shared_service.postgres import sessions
+from shared_service.postgres.schema import Schema
+from shared_service.settings.reader import SettingsRefused
 
 CONNECT_TIMEOUT_SECONDS: Final = 5
 LOCK_TIMEOUT_MS: Final = 5_000
@@ -22,6 +26,26 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except psycopg.Error as error:
             raise click.ClickException(f"{self.name}: {sessions.sentence(error, service=str(self.name))}") from None
+
+
+def migrate_command(schema: Schema, owner_url: Callable[[], str]) -> click.Command:
+    """The command `migrate` of a service. `owner_url` reads the environment, and may raise SettingsRefused."""
+
+    def run() -> None:
+        from shared_service.postgres.migrate import MigrationRefused, migrate  # noqa: PLC0415 - slow to load
+
+        try:
+            for line in migrate(schema, owner_url()):
+                click.echo(f"{schema.name}: {line}")
+        except SettingsRefused as error:
+            sys.exit(error.told_by(schema.name))
+        except MigrationRefused as error:
+            sys.exit(f"{schema.name}: {error}")
+        click.echo(f"{schema.name}: the schema is up to date")
+
+    return click.Command(
+        "migrate", callback=run, help=f"Bring the schema `{schema.name}` to this version. May be run again and again."
+    )
 
 
 def connected(url: str, *, service: str, role: str) -> psycopg.Connection[Any]:

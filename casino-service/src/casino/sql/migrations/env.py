@@ -1,8 +1,5 @@
-"""Alembic's entry: runs the revisions on the connection that `casino.migrate` hands over; it never opens one itself."""
+"""Alembic's entry: runs the revisions on the connection of `shared_service.postgres.migrate`."""
 
-from alembic import context
+from shared_service.postgres.migrate import run_revisions
 
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, version_table_schema="casino", transaction_per_migration=False)
-with context.begin_transaction():
-    context.run_migrations()
+run_revisions()

@@ -1,11 +1,5 @@
-"""Alembic's entry: runs the revisions on the connection that `provider.migrate` opened, in its transaction."""
+"""Alembic's entry: runs the revisions on the connection of `shared_service.postgres.migrate`."""
 
-from alembic import context
+from shared_service.postgres.migrate import run_revisions
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    version_table_schema="provider",
-    transaction_per_migration=False,
-)
-with context.begin_transaction():
-    context.run_migrations()
+run_revisions()

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-from casino.migrate import run_sql_beside
 from casino.sql.schema import SCHEMA
+from shared_service.postgres.migrate import run_sql_beside
 
 revision = "0003"
 down_revision = "0002"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from casino.migrate import run_sql_beside
+from shared_service.postgres.migrate import run_sql_beside
 
 revision = "0007"
 down_revision = "0006"
@@ -20,4 +20,9 @@ def upgrade() -> None:
     run_sql_beside(__file__)
     with op.get_context().autocommit_block():
         op.execute("drop index if exists casino.transactions_unsigned")
-        op.execute(UNSIGNED_INDEX)
+        # It waits for transactions that are older than it, such as a backup's, and nobody waits behind it.
+        op.execute("set lock_timeout = '60s'")
+        try:
+            op.execute(UNSIGNED_INDEX)
+        finally:
+            op.execute("reset lock_timeout")

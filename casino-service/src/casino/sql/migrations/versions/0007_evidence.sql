@@ -1,6 +1,5 @@
 -- Who signed, when and under which request: evidence that the hash chain covers from now on, and that must be there.
--- Nothing is rewritten and no row is read: bets wait for moments. If the tables are held for longer, this gives up.
-set local lock_timeout = '5s';
+-- Nothing is rewritten and no row is read: bets wait for moments.
 
 -- "if not exists", and a constraint that is dropped first: the revision is begun again if its index was not finished.
 alter table casino.transactions

@@ -1,6 +1,5 @@
--- The feed shows positions behind 0 only. No row is read: bets wait for moments. If the tables are held, this gives up.
+-- The feed shows positions behind 0 only. No row is read: bets wait for moments.
 -- Old rows are not checked here: casino.wallet_differences looks at every one.
-set local lock_timeout = '5s';
 
 alter table casino.transactions
 add constraint feed_position_positive check (feed_position > 0) not valid;

@@ -1,6 +1,6 @@
 """The provider's books: sessions, rounds, wallet transactions and nonces."""
 
-from provider.sql.files import execute_beside
+from shared_service.postgres.migrate import run_sql_beside
 
 revision = "0001"
 down_revision = None
@@ -10,4 +10,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply the statements of the .sql file beside this one."""
-    execute_beside(__file__)
+    run_sql_beside(__file__)

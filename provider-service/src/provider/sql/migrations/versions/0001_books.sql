@@ -2,7 +2,6 @@
 -- Money columns are written once, with the intent. The application role can change only the columns that tell how a
 -- call went, and can delete nothing but nonces.
 
-set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
 create table provider.players (

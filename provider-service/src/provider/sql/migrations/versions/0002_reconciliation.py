@@ -1,6 +1,6 @@
 """Heads of the wallet's chain, and reconciliation."""
 
-from provider.sql.files import execute_beside
+from shared_service.postgres.migrate import run_sql_beside
 
 revision = "0002"
 down_revision = "0001"
@@ -10,4 +10,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply the statements of the .sql file beside this one."""
-    execute_beside(__file__)
+    run_sql_beside(__file__)

@@ -1,7 +1,6 @@
 -- Reconciliation: the wallet's chain as its answers showed it, runs, and what they found.
 -- The application role writes findings and closes them; a finding is never deleted and its text never changes.
 
-set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
 -- What finds a tail that was cut off the wallet's chain: the head that each answer carried.

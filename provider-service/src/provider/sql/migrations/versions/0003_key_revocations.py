@@ -1,6 +1,6 @@
 """Revoked signing keys."""
 
-from provider.sql.files import execute_beside
+from shared_service.postgres.migrate import run_sql_beside
 
 revision = "0003"
 down_revision = "0002"
@@ -10,4 +10,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply the statements of the .sql file beside this one."""
-    execute_beside(__file__)
+    run_sql_beside(__file__)

@@ -1,5 +1,4 @@
 -- A bad row of the wallet's feed is a difference of its own kind; until now it ended the run. Only runs write here.
-set local lock_timeout = '5s';
 
 alter table provider.reconciliation_differences
     -- squawk-ignore ban-drop-constraint
