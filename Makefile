@@ -79,6 +79,10 @@ fuzz: .venv/.complete ## send both services streams of odd bytes beside a good c
 saboteurs: .venv/.complete ## break a copy in one place at a time: which test notices? ONLY=names SAMPLE=n SEED=text
 	exec $(BIN)/python -m saboteurs --only="$(ONLY)" --sample="$(SAMPLE)" --seed="$(SEED)"
 
+.PHONY: mutants
+mutants: .venv/.complete ## change every statement of the core modules (mutmut): which change does no test notice? ONLY=parts
+	exec $(BIN)/python -m saboteurs.mutants --only="$(ONLY)"
+
 .PHONY: bench
 bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
 	exec $(BIN)/python -m bench

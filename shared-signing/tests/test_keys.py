@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from shared_signing.keys import Key, KeyConfigurationError, KeyRing, NoLiveKey, parse_keys
+from shared_signing.keys import Key, KeyConfigurationError, KeyRing, NoLiveKey, hmac_equivalent, parse_keys
 
 NOW = 1_763_690_000.0
 OLD, NEW = Key("main", b"old-secret", NOW + 10), Key("k2", b"new-secret")
@@ -186,3 +186,27 @@ def test_a_ring_may_have_no_main_but_never_no_key() -> None:
     for nothing in (None, "", "[]", '[{"id": "main", "notAfter": "2030-01-01T00:00:00Z"}]'):
         with pytest.raises(KeyConfigurationError):
             parse_keys(None, nothing)
+
+
+@pytest.mark.parametrize("end", [b"X", b" ", b"0", b"\1"])
+def test_secrets_are_one_if_they_differ_only_in_trailing_zero_bytes(end: bytes) -> None:
+    secret = b"one-secret"
+    assert hmac_equivalent(secret + b"\0") == hmac_equivalent(secret + b"\0\0") == hmac_equivalent(secret)
+    assert hmac_equivalent(secret + end) != hmac_equivalent(secret)
+
+
+@pytest.mark.parametrize(
+    ("secret", "keys"),
+    [
+        ("secret", '[{"id":"k2"}]'),
+        ("secret", '[{"id":"k2","secret":"\\ud800"}]'),
+        ("secret", '[{"id":"k2","secret":7}]'),
+        ("secret", '[{"id":"k2","secret":"s","notAfter":"soon"}]'),
+        ("secret", '[{"id":"k2","secret":"s","notAfter":"2026-12-01T00:00:00"}]'),
+        ("secret", '[{"id":"k2","secret":"s","more":1}]'),
+        ("\ud800", None),
+    ],
+)
+def test_a_refusal_of_one_key_names_the_key(secret: str, keys: str | None) -> None:
+    with pytest.raises(KeyConfigurationError, match="k2" if keys else "main"):
+        parse_keys(secret, keys)
