@@ -15,8 +15,6 @@ from casino_testing.tenant import Tenant
 from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
 from shared_service_testing.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 Rows = list[tuple[Any, ...]]
 
 

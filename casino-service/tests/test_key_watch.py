@@ -51,7 +51,6 @@ def watch_of(tenant: Tenant, **changes: Any) -> KeyWatch:
     return KeyWatch(settings.live_keys(), database_for(settings, size_max=1), schema=SCHEMA.name)
 
 
-@pytest.mark.anyio
 async def test_a_revocation_from_before_the_start_holds_from_the_first_moment(demo: Tenant) -> None:
     """Row E5. What a restart must not forget."""
     revoke(demo.url)
@@ -62,7 +61,6 @@ async def test_a_revocation_from_before_the_start_holds_from_the_first_moment(de
     await watch.stop()
 
 
-@pytest.mark.anyio
 async def test_without_a_database_nobody_is_believed_until_it_has_been_read_once(
     tenant: Tenant, logged: list[EventDict]
 ) -> None:
@@ -77,7 +75,6 @@ async def test_without_a_database_nobody_is_believed_until_it_has_been_read_once
         await watch.stop()
 
 
-@pytest.mark.anyio
 async def test_while_the_database_is_away_the_last_known_state_stays(demo: Tenant) -> None:
     """Row E5. Neither does a revoked key come back nor does a good one stop."""
     revoke(demo.url)
@@ -96,7 +93,6 @@ async def test_while_the_database_is_away_the_last_known_state_stays(demo: Tenan
         await watch.stop()
 
 
-@pytest.mark.anyio
 async def test_a_flood_that_holds_every_connection_does_not_keep_a_key_alive(demo: Tenant) -> None:
     """Row E5. The watch has a connection of its own: the requests' pool may be used up for as long as it likes."""
     forged = {"x-casino-signature": f"t=1,n={'n' * 32},k=k2,v1={'0' * 64}"}

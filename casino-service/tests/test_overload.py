@@ -26,8 +26,6 @@ from shared_service.postgres import group_commit
 from shared_service_testing.waiting import until
 from shared_signing.keys import parse_keys
 
-pytestmark = pytest.mark.anyio
-
 LAUNCH = {"userId": "1", "gameId": "1"}
 BUDGET_SECONDS = 0.4
 

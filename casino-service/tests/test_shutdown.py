@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import psycopg
-import pytest
 from structlog.typing import EventDict
 
 from casino.sql.schema import APPLICATION_NAME
@@ -18,8 +17,6 @@ from casino_testing.processes import held_transaction, until_waiting
 from casino_testing.scrape import until_shown
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from shared_service_testing.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 SLOW_EVENTS = """
     create function public.slow() returns trigger language plpgsql as

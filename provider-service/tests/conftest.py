@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from psycopg import sql
 
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from provider.sql.schema import SCHEMA
+from provider_testing.books_desk import Desk, desk_on
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet
 from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
@@ -67,6 +68,12 @@ def logged(tape: Tape) -> Callable[[], str]:
     """What was logged since the test began."""
     start = len(tape.getvalue())
     return lambda: tape.getvalue()[start:]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop of asynchronous tests."""
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")
@@ -125,3 +132,10 @@ def wallet() -> Iterator[FakeWallet]:
     """An honest wallet with 1,000,000 for everybody."""
     with FakeWallet() as running:
         yield running
+
+
+@pytest.fixture
+async def desk(database_url: str) -> AsyncIterator[Desk]:
+    """The books with one session and one open round."""
+    async with desk_on(database_url) as opened:
+        yield opened

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -20,12 +19,9 @@ from shared_signing.signer import Signer
 Work = Callable[[Running], Awaitable[httpx.Response]]
 
 
-def answer_of(database_url: str, wallet: FakeWallet, work: Work, **changed: Any) -> httpx.Response:
-    async def run() -> httpx.Response:
-        async with serving(database_url, wallet, **changed) as provider:
-            return await work(provider)
-
-    return asyncio.run(run())
+async def answer_of(database_url: str, wallet: FakeWallet, work: Work, **changed: Any) -> httpx.Response:
+    async with serving(database_url, wallet, **changed) as provider:
+        return await work(provider)
 
 
 def require_error(answer: httpx.Response, status: int, code: str) -> None:
@@ -42,10 +38,10 @@ def require_error(answer: httpx.Response, status: int, code: str) -> None:
         ("PUT", "/provider/simulate", 405, "method_not_allowed"),
     ],
 )
-def test_an_error_of_the_router_is_signed_and_in_shape(  # noqa: PLR0917 - fixtures
+async def test_an_error_of_the_router_is_signed_and_in_shape(  # noqa: PLR0917 - fixtures
     database_url: str, wallet: FakeWallet, method: str, path: str, status: int, code: str
 ) -> None:
-    answer = answer_of(database_url, wallet, lambda provider: provider.client.request(method, path))
+    answer = await answer_of(database_url, wallet, lambda provider: provider.client.request(method, path))
     require_error(answer, status, code)
     assert answer.extensions["signature"] == "good"
 
@@ -61,22 +57,22 @@ def test_an_error_of_the_router_is_signed_and_in_shape(  # noqa: PLR0917 - fixtu
         "/metrics",
     ],
 )
-def test_a_path_without_a_route_is_not_found_and_redirects_nowhere(
+async def test_a_path_without_a_route_is_not_found_and_redirects_nowhere(
     database_url: str, wallet: FakeWallet, path: str
 ) -> None:
-    answer = answer_of(database_url, wallet, lambda provider: provider.client.post(path))
+    answer = await answer_of(database_url, wallet, lambda provider: provider.client.post(path))
     require_error(answer, 404, "not_found")
 
 
-def test_outside_demo_mode_no_round_is_simulated(database_url: str, wallet: FakeWallet) -> None:
+async def test_outside_demo_mode_no_round_is_simulated(database_url: str, wallet: FakeWallet) -> None:
     async def ask(provider: Running) -> httpx.Response:
         return await provider.client.post("/provider/simulate", json={})
 
-    require_error(answer_of(database_url, wallet, ask, demo=False), 404, "not_found")
+    require_error(await answer_of(database_url, wallet, ask, demo=False), 404, "not_found")
 
 
-def test_an_acceptance_is_signed(database_url: str, wallet: FakeWallet) -> None:
-    answer = answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", json=fresh_launch()))
+async def test_an_acceptance_is_signed(database_url: str, wallet: FakeWallet) -> None:
+    answer = await answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", json=fresh_launch()))
     assert answer.extensions["signature"] == "good"
 
 
@@ -98,7 +94,7 @@ def sign(method: str, path: str, body: bytes, *, key: Key = PROVIDER_KEY, at: fl
     ],
     ids=lambda value: value if isinstance(value, str) and "=" not in value else "header",
 )
-def test_a_401_is_signed_when_the_requests_own_signature_held(
+async def test_a_401_is_signed_when_the_requests_own_signature_held(
     database_url: str, wallet: FakeWallet, header: str | None, code: str
 ) -> None:
     headers = {"x-provider-signature": header} if header else {}
@@ -106,13 +102,13 @@ def test_a_401_is_signed_when_the_requests_own_signature_held(
     async def post(provider: Running) -> httpx.Response:
         return await provider.client.post("/provider/launch", content=b"{}", headers=headers, auth=None)
 
-    answer = answer_of(database_url, wallet, post)
+    answer = await answer_of(database_url, wallet, post)
     require_error(answer, 401, code)
     assert ("x-provider-signature" in answer.headers) == (code == "timestamp_out_of_window")
     assert ("serverTime" in answer.json()) == (code == "timestamp_out_of_window")
 
 
-def test_a_replayed_request_is_refused(database_url: str, wallet: FakeWallet) -> None:
+async def test_a_replayed_request_is_refused(database_url: str, wallet: FakeWallet) -> None:
     body = json.dumps(fresh_launch()).encode()
     headers = {"x-provider-signature": sign("POST", "/provider/launch", body)}
 
@@ -121,32 +117,34 @@ def test_a_replayed_request_is_refused(database_url: str, wallet: FakeWallet) ->
         assert first.status_code == 200
         return await provider.client.post("/provider/launch", content=body, headers=headers, auth=None)
 
-    answer = answer_of(database_url, wallet, twice)
+    answer = await answer_of(database_url, wallet, twice)
     require_error(answer, 401, "nonce_replay")
     assert "x-provider-signature" in answer.headers
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"a":1,"a":2}', b"\xff", b'{"a":NaN}'], ids=repr)
-def test_a_body_that_is_no_object_is_malformed(database_url: str, wallet: FakeWallet, body: bytes) -> None:
-    answer = answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", content=body))
+async def test_a_body_that_is_no_object_is_malformed(database_url: str, wallet: FakeWallet, body: bytes) -> None:
+    answer = await answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", content=body))
     require_error(answer, 400, "malformed_json")
     assert answer.extensions["signature"] == "good"
 
 
-def test_a_body_over_the_bound_and_a_compressed_one_are_refused(database_url: str, wallet: FakeWallet) -> None:
-    large = answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", content=b"x" * 65_537))
+async def test_a_body_over_the_bound_and_a_compressed_one_are_refused(database_url: str, wallet: FakeWallet) -> None:
+    large = await answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", content=b"x" * 65_537))
     require_error(large, 413, "body_too_large")
     headers = {"content-encoding": "gzip"}
-    packed = answer_of(
+    packed = await answer_of(
         database_url, wallet, lambda p: p.client.post("/provider/launch", content=b"{}", headers=headers)
     )
     require_error(packed, 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
-def test_a_body_of_another_media_type_is_refused(database_url: str, wallet: FakeWallet, media_type: str) -> None:
+async def test_a_body_of_another_media_type_is_refused(database_url: str, wallet: FakeWallet, media_type: str) -> None:
     body, headers = json.dumps(fresh_launch()).encode(), {"content-type": media_type}
-    answer = answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", content=body, headers=headers))
+    answer = await answer_of(
+        database_url, wallet, lambda p: p.client.post("/provider/launch", content=body, headers=headers)
+    )
     require_error(answer, 415, "unsupported_media_type")
     assert answer.extensions["signature"] == "good"
 
@@ -155,55 +153,59 @@ def test_a_body_of_another_media_type_is_refused(database_url: str, wallet: Fake
     ("sent", "kept"),
     [("a-Z.0_9:x", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ('"', False), ("", False)],
 )
-def test_a_sane_request_id_is_kept_and_another_replaced(
+async def test_a_sane_request_id_is_kept_and_another_replaced(
     database_url: str, wallet: FakeWallet, sent: str, kept: bool
 ) -> None:
-    answer = answer_of(database_url, wallet, lambda p: p.client.get("/health/live", headers={"x-request-id": sent}))
+    answer = await answer_of(
+        database_url, wallet, lambda p: p.client.get("/health/live", headers={"x-request-id": sent})
+    )
     answered = answer.headers["x-request-id"]
     assert (answered == sent) is kept
     assert len(answered) in ([len(sent)] if kept else [32])
 
 
-def test_a_healthy_provider_is_live_and_ready_although_its_wallet_is_away(database_url: str) -> None:
+async def test_a_healthy_provider_is_live_and_ready_although_its_wallet_is_away(database_url: str) -> None:
     with FakeWallet() as wallet:
         pass  # its port is closed now
-    live = answer_of(database_url, wallet, lambda p: p.client.get("/health/live", auth=None))
-    ready = answer_of(database_url, wallet, lambda p: p.client.get("/health/ready", auth=None))
+    live = await answer_of(database_url, wallet, lambda p: p.client.get("/health/live", auth=None))
+    ready = await answer_of(database_url, wallet, lambda p: p.client.get("/health/ready", auth=None))
     assert (live.status_code, ready.status_code) == (200, 200)
     assert ready.json() == {"status": "ready", "demo": True}
 
 
-def test_a_provider_without_its_migrations_is_not_ready(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_a_provider_without_its_migrations_is_not_ready(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
     with psycopg.connect(owner_url) as connection:
         connection.execute("update provider.alembic_version set version_num = '0000'")
-    ready = answer_of(database_url, wallet, lambda p: p.client.get("/health/ready", auth=None))
+    ready = await answer_of(database_url, wallet, lambda p: p.client.get("/health/ready", auth=None))
     assert (ready.status_code, ready.json()["missing"]) == (503, "migrations")
 
 
-def test_a_provider_on_an_empty_database_is_not_ready(postgres_server: Any, wallet: FakeWallet) -> None:
-    ready = answer_of(postgres_server.url(), wallet, lambda p: p.client.get("/health/ready", auth=None))
+async def test_a_provider_on_an_empty_database_is_not_ready(postgres_server: Any, wallet: FakeWallet) -> None:
+    ready = await answer_of(postgres_server.url(), wallet, lambda p: p.client.get("/health/ready", auth=None))
     assert (ready.status_code, ready.json()["missing"]) == (503, "migrations")
 
 
 @pytest.mark.usefixtures("own_patience")
-def test_a_provider_without_a_database_is_live_not_ready_and_does_no_work(wallet: FakeWallet) -> None:
+async def test_a_provider_without_a_database_is_live_not_ready_and_does_no_work(wallet: FakeWallet) -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
-    live = answer_of(nowhere, wallet, lambda p: p.client.get("/health/live", auth=None))
-    ready = answer_of(nowhere, wallet, lambda p: p.client.get("/health/ready", auth=None))
-    launch = answer_of(nowhere, wallet, lambda p: p.client.post("/provider/launch", json=fresh_launch()))
+    live = await answer_of(nowhere, wallet, lambda p: p.client.get("/health/live", auth=None))
+    ready = await answer_of(nowhere, wallet, lambda p: p.client.get("/health/ready", auth=None))
+    launch = await answer_of(nowhere, wallet, lambda p: p.client.post("/provider/launch", json=fresh_launch()))
     assert live.status_code == 200
     assert (ready.status_code, ready.json()["missing"]) == (503, "database")
     require_error(launch, 503, "overloaded")
     assert launch.headers["retry-after"] == "1"
 
 
-def test_an_unexpected_error_is_internal_signed_and_without_its_text(
+async def test_an_unexpected_error_is_internal_signed_and_without_its_text(
     database_url: str, owner_url: str, wallet: FakeWallet, logged: Callable[[], str]
 ) -> None:
     with psycopg.connect(owner_url) as connection:
         connection.execute("alter table provider.players add constraint canary_rule check (user_id <> 'canary')")
     body = fresh_launch(userId="canary")
-    answer = answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", json=body))
+    answer = await answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", json=body))
     require_error(answer, 500, "internal")
     assert answer.extensions["signature"] == "good"
     assert "canary" not in answer.text
@@ -213,12 +215,12 @@ def test_an_unexpected_error_is_internal_signed_and_without_its_text(
     assert "canary" not in logged()
 
 
-def test_a_clock_that_is_far_off_is_warned_about(
+async def test_a_clock_that_is_far_off_is_warned_about(
     database_url: str, wallet: FakeWallet, logged: Callable[[], str]
 ) -> None:
     body = json.dumps(fresh_launch()).encode()
     headers = {"x-provider-signature": sign("POST", "/provider/launch", body, at=time.time() - 45)}
-    answer = answer_of(
+    answer = await answer_of(
         database_url, wallet, lambda p: p.client.post("/provider/launch", content=body, headers=headers, auth=None)
     )
     assert answer.status_code == 200

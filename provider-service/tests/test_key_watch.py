@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -64,58 +62,51 @@ def test_what_a_sealer_remembers_has_a_bound() -> None:
     assert sealer.open(Sealer([b"0"]).seal("token")) == "token"
 
 
-def test_a_session_outlives_the_rotation_and_the_removal_of_the_key_that_sealed_it(
+async def test_a_session_outlives_the_rotation_and_the_removal_of_the_key_that_sealed_it(
     database_url: str, wallet: FakeWallet, tmp_path: Path, logged: Callable[[], str]
 ) -> None:
     """Row E5. `main` ends, k2 comes and goes again, k3 signs: every session plays on."""
     file = key_file(tmp_path / "keys.json")
     wallet.ring.replace([Key("main", CASINO_SECRET), K2, Key("k3", b"third-casino-secret")])
 
-    async def run() -> None:
-        async with serving(database_url, wallet, casino_keys_file=file) as provider:
-            sessions = [await provider.launch()]
-            key_file(file.path, MAIN_ENDED, {"id": "k2", "secret": "second-casino-secret"})
-            await until(lambda: '"casino": ["k2"]' in logged())
-            sessions.append(await provider.launch())
-            key_file(file.path, MAIN_ENDED, {"id": "k3", "secret": "third-casino-secret"})
-            await until(lambda: '"casino": ["k3"]' in logged())
-            sessions.append(await provider.launch())
-            for session in sessions:
-                assert (await provider.simulate(session))["passed"]
-
-    asyncio.run(run())
+    async with serving(database_url, wallet, casino_keys_file=file) as provider:
+        sessions = [await provider.launch()]
+        key_file(file.path, MAIN_ENDED, {"id": "k2", "secret": "second-casino-secret"})
+        await until(lambda: '"casino": ["k2"]' in logged())
+        sessions.append(await provider.launch())
+        key_file(file.path, MAIN_ENDED, {"id": "k3", "secret": "third-casino-secret"})
+        await until(lambda: '"casino": ["k3"]' in logged())
+        sessions.append(await provider.launch())
+        for session in sessions:
+            assert (await provider.simulate(session))["passed"]
 
 
-def test_a_revocation_from_before_the_start_holds_from_the_first_moment(database_url: str, owner_url: str) -> None:
+async def test_a_revocation_from_before_the_start_holds_from_the_first_moment(
+    database_url: str, owner_url: str
+) -> None:
     """Row E5. And the revoked key seals nothing new, although it opens what it sealed."""
     revoke(owner_url, "main")
     settings = settings_for(database_url, "http://wallet.test", casino_keys=(CASINO_KEY, K2))
 
-    async def run() -> tuple[Any, bytes]:
-        sealer = sealer_for(settings)
-        watch = key_watch_for(settings, sealer)
-        assert watch.keys.ring("casino").awaiting
-        async with watch.running():
-            return watch.keys.live_ids(0), sealer.seal("token")
-
-    live, sealed = asyncio.run(run())
+    sealer = sealer_for(settings)
+    watch = key_watch_for(settings, sealer)
+    assert watch.keys.ring("casino").awaiting
+    async with watch.running():
+        live, sealed = watch.keys.live_ids(0), sealer.seal("token")
     assert live == {"casino": ("k2",), "provider": ("main",)}
     assert Sealer([K2.secret]).open(sealed) == "token"
 
 
 @pytest.mark.usefixtures("own_patience")
-def test_without_a_database_nobody_is_believed(wallet: FakeWallet) -> None:
+async def test_without_a_database_nobody_is_believed(wallet: FakeWallet) -> None:
     """Row E5. Before the first look at the revocations every signed request is asked to come again."""
 
-    async def run() -> tuple[int, str]:
-        async with serving("postgresql://nobody@127.0.0.1:1/none", wallet) as provider:
-            answer = await provider.client.post("/provider/launch", json=fresh_launch())
-            return answer.status_code, answer.json()["code"]
-
-    assert asyncio.run(run()) == (503, "overloaded")
+    async with serving("postgresql://nobody@127.0.0.1:1/none", wallet) as provider:
+        answer = await provider.client.post("/provider/launch", json=fresh_launch())
+        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
 
 
-def test_without_a_live_key_nothing_is_sent_and_nothing_is_lost(  # noqa: PLR0917 - fixtures
+async def test_without_a_live_key_nothing_is_sent_and_nothing_is_lost(  # noqa: PLR0917 - fixtures
     database_url: str,
     owner_url: str,
     wallet: FakeWallet,
@@ -129,20 +120,17 @@ def test_without_a_live_key_nothing_is_sent_and_nothing_is_lost(  # noqa: PLR091
     plant_abandoned_rounds(owner_url, 1)
     revoke(owner_url, "main")
 
-    async def run() -> None:
-        async with serving(database_url, wallet, casino_keys_file=file) as provider:
-            deadlines.last_try = 1
-            report = await provider.simulate()
-            assert report["passed"] is False
-            await until(lambda: rows(owner_url, "select from provider.wallet_attempts where failure = 'no live key'"))
-            assert wallet.calls == []
-            deadlines.last_try = None
-            key_file(file.path, {"id": "k2", "secret": "second-casino-secret"})
-            await until(lambda: '"casino": ["k2"]' in logged())
-            await settled(owner_url)
-            assert (await provider.simulate())["passed"]
-
-    asyncio.run(run())
+    async with serving(database_url, wallet, casino_keys_file=file) as provider:
+        deadlines.last_try = 1
+        report = await provider.simulate()
+        assert report["passed"] is False
+        await until(lambda: rows(owner_url, "select from provider.wallet_attempts where failure = 'no live key'"))
+        assert wallet.calls == []
+        deadlines.last_try = None
+        key_file(file.path, {"id": "k2", "secret": "second-casino-secret"})
+        await until(lambda: '"casino": ["k2"]' in logged())
+        await settled(owner_url)
+        assert (await provider.simulate())["passed"]
     assert wallet.calls != []
 
 

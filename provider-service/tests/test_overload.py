@@ -41,45 +41,39 @@ async def reached(wallet: FakeWallet) -> None:
     assert await asyncio.to_thread(wallet.reached.wait, PATIENCE_SECONDS)
 
 
-def test_a_round_beyond_the_bound_is_refused_before_any_work_and_the_next_is_played(
+async def test_a_round_beyond_the_bound_is_refused_before_any_work_and_the_next_is_played(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
-    async def run() -> None:
-        async with serving(database_url, wallet, rounds_max=1, call_seconds=60.0) as provider:
-            held, refused = await provider.launch(), await provider.launch(userId="2")
-            wallet.plan("getBalance", stall)
-            playing = asyncio.create_task(provider.simulate(held))
-            await reached(wallet)
-            for _ in range(5):
-                require_shed(await provider.client.post("/provider/simulate", json=refused))
-            assert (await provider.client.post("/provider/launch", json=fresh_launch())).status_code == 200
-            wallet.forget_plans()
-            await playing
-            assert (await provider.simulate(refused))["passed"] is True
-            await settled(owner_url)
-
-    asyncio.run(run())
+    async with serving(database_url, wallet, rounds_max=1, call_seconds=60.0) as provider:
+        held, refused = await provider.launch(), await provider.launch(userId="2")
+        wallet.plan("getBalance", stall)
+        playing = asyncio.create_task(provider.simulate(held))
+        await reached(wallet)
+        for _ in range(5):
+            require_shed(await provider.client.post("/provider/simulate", json=refused))
+        assert (await provider.client.post("/provider/launch", json=fresh_launch())).status_code == 200
+        wallet.forget_plans()
+        await playing
+        assert (await provider.simulate(refused))["passed"] is True
+        await settled(owner_url)
     assert {call.members["userId"] for call in wallet.calls} == {"1", "2"}
     (count,) = rows(owner_url, "select count(*) as rounds from provider.rounds")
     assert count["rounds"] == 2, "a refused round is not even written down"
 
 
-def test_a_request_beyond_the_bound_is_refused_and_health_is_not(database_url: str, wallet: FakeWallet) -> None:
-    async def run() -> None:
-        async with serving(database_url, wallet, requests_max=2, call_seconds=60.0) as provider:
-            sessions = [await provider.launch(userId=str(number)) for number in range(2)]
-            wallet.plan("getBalance", stall, times=2)
-            playing = [asyncio.create_task(provider.simulate(session)) for session in sessions]
-            await reached(wallet)
-            await until(lambda: len(wallet.made("getBalance")) == 2)
-            require_shed(await provider.client.post("/provider/launch", json=fresh_launch()))
-            for path in ("/health/live", "/health/ready"):
-                assert (await provider.client.get(path)).status_code == 200
-            wallet.forget_plans()
-            await asyncio.gather(*playing)
-            assert (await provider.client.post("/provider/launch", json=fresh_launch())).status_code == 200
-
-    asyncio.run(run())
+async def test_a_request_beyond_the_bound_is_refused_and_health_is_not(database_url: str, wallet: FakeWallet) -> None:
+    async with serving(database_url, wallet, requests_max=2, call_seconds=60.0) as provider:
+        sessions = [await provider.launch(userId=str(number)) for number in range(2)]
+        wallet.plan("getBalance", stall, times=2)
+        playing = [asyncio.create_task(provider.simulate(session)) for session in sessions]
+        await reached(wallet)
+        await until(lambda: len(wallet.made("getBalance")) == 2)
+        require_shed(await provider.client.post("/provider/launch", json=fresh_launch()))
+        for path in ("/health/live", "/health/ready"):
+            assert (await provider.client.get(path)).status_code == 200
+        wallet.forget_plans()
+        await asyncio.gather(*playing)
+        assert (await provider.client.post("/provider/launch", json=fresh_launch())).status_code == 200
 
 
 def test_the_bounds_leave_connections_to_the_wallet_for_what_is_owed() -> None:
@@ -88,35 +82,31 @@ def test_the_bounds_leave_connections_to_the_wallet_for_what_is_owed() -> None:
     assert settings.rounds_max < settings.requests_max
 
 
-def test_what_is_owed_goes_out_while_new_requests_have_used_every_connection_to_the_database(
+async def test_what_is_owed_goes_out_while_new_requests_have_used_every_connection_to_the_database(
     database_url: str, owner_url: str, wallet: FakeWallet, patience: pytest.MonkeyPatch
 ) -> None:
     """Row D1: the pool is exhausted; requests fail fast, and the rollback of a bet does not wait for them."""
 
     patience.setattr("provider.sql.schema.POOL_WAIT_SECONDS", 1.0)
 
-    async def run() -> list[httpx.Response]:
-        async with serving(database_url, wallet, pool_max=2) as provider:
-            await provider.ready()
-            wallet.plan("debit", cut)
-            wallet.plan("rollback", cut, times=OFTEN)
-            report = await provider.simulate()
-            assert report["passed"] is False
-            assert {row["kind"] for row in pending(owner_url)} == {"debit", "rollback"}
-            with psycopg.connect(owner_url) as holder:
-                holder.execute("lock table provider.nonces in exclusive mode")  # every request writes a nonce first
-                flood = [asyncio.create_task(_launch(provider)) for _ in range(40)]
-                await until(lambda: len(rows(owner_url, "select" + FROM_WAITING)) == 2)
-                wallet.forget_plans()
-                await until(lambda: not pending(owner_url))
-                assert not all(each.done() for each in flood), "it was done while they waited"
-                await until(lambda: sum(each.done() for each in flood) >= 38)
-                rows(owner_url, "select pg_cancel_backend(pid)" + FROM_WAITING)
-                answers = await asyncio.gather(*flood)
-            assert (await provider.client.post("/provider/launch", json=fresh_launch())).status_code == 200
-            return answers
-
-    answers = asyncio.run(run())
+    async with serving(database_url, wallet, pool_max=2) as provider:
+        await provider.ready()
+        wallet.plan("debit", cut)
+        wallet.plan("rollback", cut, times=OFTEN)
+        report = await provider.simulate()
+        assert report["passed"] is False
+        assert {row["kind"] for row in pending(owner_url)} == {"debit", "rollback"}
+        with psycopg.connect(owner_url) as holder:
+            holder.execute("lock table provider.nonces in exclusive mode")  # every request writes a nonce first
+            flood = [asyncio.create_task(_launch(provider)) for _ in range(40)]
+            await until(lambda: len(rows(owner_url, "select" + FROM_WAITING)) == 2)
+            wallet.forget_plans()
+            await until(lambda: not pending(owner_url))
+            assert not all(each.done() for each in flood), "it was done while they waited"
+            await until(lambda: sum(each.done() for each in flood) >= 38)
+            rows(owner_url, "select pg_cancel_backend(pid)" + FROM_WAITING)
+            answers = await asyncio.gather(*flood)
+        assert (await provider.client.post("/provider/launch", json=fresh_launch())).status_code == 200
     verdicts = Counter((answer.status_code, answer.json().get("code")) for answer in answers)
     assert verdicts == {(503, "overloaded"): 40}
     (count,) = rows(owner_url, "select count(*) as sessions from provider.game_sessions")
@@ -154,7 +144,7 @@ def test_callers_who_were_sent_away_together_do_not_come_back_together(attempt: 
         assert fullest < len(found) / 3
 
 
-def test_a_wallet_that_comes_back_from_an_outage_is_not_overrun_by_what_waited_for_it(
+async def test_a_wallet_that_comes_back_from_an_outage_is_not_overrun_by_what_waited_for_it(
     database_url: str, owner_url: str, wallet: FakeWallet, deadlines: Deadlines
 ) -> None:
     """Row D9: every call has a budget of tries, deliveries have a bound, and one answer each is enough afterwards."""
@@ -176,7 +166,7 @@ def test_a_wallet_that_comes_back_from_an_outage_is_not_overrun_by_what_waited_f
             assert problems == []
             return reports, after
 
-    reports, after = asyncio.run(run())
+    reports, after = await run()
     assert not any(report["passed"] for report in reports)
     tries = rows(owner_url, "select max(attempts) as most from provider.wallet_transactions where kind = 'debit'")
     assert tries[0]["most"] <= TRIES_MAX

@@ -146,6 +146,12 @@ def refuse(scope: Any, code: str, extras: Any) -> tuple[int, list[tuple[bytes, b
     return STATUSES.get(code, 401), [(b"content-type", b"text/plain")], text.encode()
 
 
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop of asynchronous tests."""
+    return "asyncio"
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

@@ -65,52 +65,54 @@ WALLET = Starlette(
         ("GET", "/casino/echo", 405),
     ],
 )
-def test_every_status_is_signed_and_framed(house: Any, send_to: Any, method: str, target: str, status: int) -> None:
+async def test_every_status_is_signed_and_framed(
+    house: Any, send_to: Any, method: str, target: str, status: int
+) -> None:
     headers, nonce = house.sign(method, target, b"{}")
-    answer = asyncio.run(send_to(house.edge(WALLET), method, target, headers=headers, body=b"{}"))
+    answer = await send_to(house.edge(WALLET), method, target, headers=headers, body=b"{}")
     assert answer.status == status
     assert house.believes(answer, nonce)
     lengths = [] if status == 204 else [str(len(answer.body)).encode()]
     assert answer.all(b"content-length") == lengths
 
 
-def test_an_answer_is_signed_with_the_key_of_its_request(house: Any, send_to: Any) -> None:
+async def test_an_answer_is_signed_with_the_key_of_its_request(house: Any, send_to: Any) -> None:
     main = house.ring.verifying_key("main", house.clock.now)
     newest = house.ring.signing_key(house.clock.now)
     house.ring.replace([main])
     headers, nonce = house.sign(target="/casino/echo")
     house.ring.replace([main, newest])
-    answer = asyncio.run(send_to(house.edge(WALLET), target="/casino/echo", headers=headers))
+    answer = await send_to(house.edge(WALLET), target="/casino/echo", headers=headers)
     assert b"k=main," in answer.all(SIGNATURE)[0]
     assert b'"by":"main"' in answer.body
     assert house.believes(answer, nonce)
 
 
-def test_other_headers_of_the_answer_stay(house: Any, send_to: Any) -> None:
+async def test_other_headers_of_the_answer_stay(house: Any, send_to: Any) -> None:
     headers, _ = house.sign(target="/casino/refuse")
-    answer = asyncio.run(send_to(house.edge(WALLET), target="/casino/refuse", headers=headers))
+    answer = await send_to(house.edge(WALLET), target="/casino/refuse", headers=headers)
     assert answer.all(b"idempotent-replay") == [b"true"]
     assert answer.all(b"content-type") == [b"application/json"]
 
 
-def test_work_after_the_answer_still_runs(house: Any, send_to: Any) -> None:
+async def test_work_after_the_answer_still_runs(house: Any, send_to: Any) -> None:
     ran.clear()
     headers, _ = house.sign(target="/casino/later")
-    asyncio.run(send_to(house.edge(WALLET), target="/casino/later", headers=headers))
+    await send_to(house.edge(WALLET), target="/casino/later", headers=headers)
     assert ran == ["later"]
 
 
-def test_what_a_head_request_gets_is_signed_without_a_body(house: Any, send_to: Any) -> None:
+async def test_what_a_head_request_gets_is_signed_without_a_body(house: Any, send_to: Any) -> None:
     headers, nonce = house.sign("HEAD", "/casino/stream")
-    answer = asyncio.run(send_to(house.edge(WALLET), "HEAD", "/casino/stream", headers=headers))
+    answer = await send_to(house.edge(WALLET), "HEAD", "/casino/stream", headers=headers)
     assert (answer.status, answer.body) == (200, b"")
     assert house.believes(answer, nonce)
 
 
-def test_a_coded_answer_is_signed_as_it_goes_on_the_wire(house: Any, send_to: Any) -> None:
+async def test_a_coded_answer_is_signed_as_it_goes_on_the_wire(house: Any, send_to: Any) -> None:
     headers, nonce = house.sign("GET", "/casino/stream")
     headers.append((b"accept-encoding", b"gzip"))
-    answer = asyncio.run(send_to(house.edge(GZipMiddleware(WALLET)), "GET", "/casino/stream", headers=headers))
+    answer = await send_to(house.edge(GZipMiddleware(WALLET)), "GET", "/casino/stream", headers=headers)
     assert answer.all(b"content-encoding") == [b"gzip"]
     assert len(answer.body) < 2000
     assert house.believes(answer, nonce)
@@ -155,9 +157,9 @@ async def outcome(
     return answer, nonce, caught[0] if caught else None
 
 
-def test_a_crash_of_the_application_is_a_signed_answer_and_still_an_error(house: Any, send_to: Any) -> None:
+async def test_a_crash_of_the_application_is_a_signed_answer_and_still_an_error(house: Any, send_to: Any) -> None:
     # Starlette answers 500 and then raises, so that the server logs it.
-    answer, nonce, error = asyncio.run(outcome(house, send_to, WALLET, "/casino/crash"))
+    answer, nonce, error = await outcome(house, send_to, WALLET, "/casino/crash")
     assert (answer.status, answer.body, type(error)) == (500, b"Internal Server Error", ZeroDivisionError)
     assert house.believes(answer, nonce)
 
@@ -176,9 +178,11 @@ BROKEN: dict[str, tuple[Broken, type[BaseException] | None]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_an_application_that_does_not_answer_makes_a_signed_internal_error(house: Any, send_to: Any, name: str) -> None:
+async def test_an_application_that_does_not_answer_makes_a_signed_internal_error(
+    house: Any, send_to: Any, name: str
+) -> None:
     app, expected = BROKEN[name]
-    answer, nonce, error = asyncio.run(outcome(house, send_to, app))
+    answer, nonce, error = await outcome(house, send_to, app)
     assert (answer.status, answer.body) == (500, b"internal")
     assert house.believes(answer, nonce)
     assert [message["type"] for message in answer.messages] == ["http.response.start", "http.response.body"]
@@ -186,37 +190,37 @@ def test_an_application_that_does_not_answer_makes_a_signed_internal_error(house
     assert type(error) is (expected or type(None))
 
 
-def test_an_error_after_the_whole_answer_changes_nothing_of_it(house: Any, send_to: Any) -> None:
+async def test_an_error_after_the_whole_answer_changes_nothing_of_it(house: Any, send_to: Any) -> None:
     app = Broken(start(201), part(b"done"), error=ValueError("x"))
-    answer, nonce, error = asyncio.run(outcome(house, send_to, app))
+    answer, nonce, error = await outcome(house, send_to, app)
     assert (answer.status, answer.body, type(error)) == (201, b"done", ValueError)
     assert house.believes(answer, nonce)
 
 
-def test_a_second_body_after_the_whole_answer_is_an_error_of_the_application(house: Any, send_to: Any) -> None:
-    answer, nonce, error = asyncio.run(outcome(house, send_to, Broken(start(), part(b"done"), part(b"more"))))
+async def test_a_second_body_after_the_whole_answer_is_an_error_of_the_application(house: Any, send_to: Any) -> None:
+    answer, nonce, error = await outcome(house, send_to, Broken(start(), part(b"done"), part(b"more")))
     assert (answer.body, type(error)) == (b"done", RuntimeError)
     assert house.believes(answer, nonce)
 
 
-def test_a_cancelled_request_is_not_answered(house: Any, send_to: Any) -> None:
-    answer, _, error = asyncio.run(outcome(house, send_to, Broken(start(), error=asyncio.CancelledError())))
+async def test_a_cancelled_request_is_not_answered(house: Any, send_to: Any) -> None:
+    answer, _, error = await outcome(house, send_to, Broken(start(), error=asyncio.CancelledError()))
     assert answer.messages == []
     assert isinstance(error, asyncio.CancelledError)
 
 
 @pytest.mark.parametrize(("size", "status"), [(100, 200), (101, 500)])
-def test_an_answer_has_a_bound(house: Any, send_to: Any, size: int, status: int) -> None:
+async def test_an_answer_has_a_bound(house: Any, send_to: Any, size: int, status: int) -> None:
     app = Broken(start(), part(b"x" * (size - 1), more=True), part(b"x"))
-    answer, nonce, error = asyncio.run(outcome(house, send_to, app, answer_body_max_bytes=100))
+    answer, nonce, error = await outcome(house, send_to, app, answer_body_max_bytes=100)
     assert answer.status == status
     assert house.believes(answer, nonce)
     assert (error is None) == (status == 200)
 
 
-def test_the_application_cannot_frame_or_sign_its_answer_itself(house: Any, send_to: Any) -> None:
+async def test_the_application_cannot_frame_or_sign_its_answer_itself(house: Any, send_to: Any) -> None:
     app = Broken(start(200, (b"content-length", b"999"), (SIGNATURE, b"forged"), (b"x-own", b"1")), part(b"body"))
-    answer, nonce, _ = asyncio.run(outcome(house, send_to, app))
+    answer, nonce, _ = await outcome(house, send_to, app)
     assert answer.all(b"content-length") == [b"4"]
     assert len(answer.all(SIGNATURE)) == 1
     assert answer.all(b"x-own") == [b"1"]
@@ -224,20 +228,20 @@ def test_the_application_cannot_frame_or_sign_its_answer_itself(house: Any, send
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_a_status_without_a_body_is_signed_without_one(house: Any, send_to: Any, status: int) -> None:
-    answer, nonce, _ = asyncio.run(outcome(house, send_to, Broken(start(status), part(b"not allowed"))))
+async def test_a_status_without_a_body_is_signed_without_one(house: Any, send_to: Any, status: int) -> None:
+    answer, nonce, _ = await outcome(house, send_to, Broken(start(status), part(b"not allowed")))
     assert (answer.status, answer.body, answer.all(b"content-length")) == (status, b"", [])
     assert house.believes(answer, nonce)
 
 
-def test_messages_may_leave_out_what_has_a_default(house: Any, send_to: Any) -> None:
+async def test_messages_may_leave_out_what_has_a_default(house: Any, send_to: Any) -> None:
     app = Broken({"type": "http.response.start", "status": 202}, {"type": "http.response.body"})
-    answer, nonce, _ = asyncio.run(outcome(house, send_to, app))
+    answer, nonce, _ = await outcome(house, send_to, app)
     assert (answer.status, answer.body, answer.all(b"content-length")) == (202, b"", [b"0"])
     assert house.believes(answer, nonce)
 
 
-def test_a_connection_that_breaks_while_sending_is_not_answered_twice(house: Any, send_to: Any) -> None:
+async def test_a_connection_that_breaks_while_sending_is_not_answered_twice(house: Any, send_to: Any) -> None:
     tried: list[str] = []
     headers, _ = house.sign()
 
@@ -249,5 +253,5 @@ def test_a_connection_that_breaks_while_sending_is_not_answered_twice(house: Any
         await house.edge(Broken(start(), part(b"x")))(scope, receive, broken_send)
 
     with pytest.raises(OSError, match="gone"):
-        asyncio.run(send_to(over_a_broken_connection, headers=headers))
+        await send_to(over_a_broken_connection, headers=headers)
     assert tried == ["http.response.start"]

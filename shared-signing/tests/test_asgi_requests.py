@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -39,31 +38,31 @@ def chunks(*parts: bytes, end: dict[str, Any] | None = None) -> list[dict[str, A
     return [*messages, end if end is not None else {"type": "http.request"}]
 
 
-def test_a_request_that_holds_reaches_the_application_with_its_key_named(house: Any, send_to: Any) -> None:
+async def test_a_request_that_holds_reaches_the_application_with_its_key_named(house: Any, send_to: Any) -> None:
     wallet = Wallet()
     headers, nonce = house.sign(body=b"{}")
-    answer = asyncio.run(send_to(house.edge(wallet), headers=headers, body=b"{}"))
+    answer = await send_to(house.edge(wallet), headers=headers, body=b"{}")
     assert (answer.status, answer.body) == (200, b"got {}")
     assert house.believes(answer, nonce)
     assert wallet.states == [{"body": b"{}", "signed_by": "k2", "clock_skew_seconds": 0}]
 
 
-def test_what_the_server_keeps_in_the_state_stays_there(house: Any, send_to: Any) -> None:
+async def test_what_the_server_keeps_in_the_state_stays_there(house: Any, send_to: Any) -> None:
     wallet = Wallet()
     headers, _ = house.sign()
-    asyncio.run(send_to(house.edge(wallet), headers=headers, scope={"state": {"pool": 1}}))
+    await send_to(house.edge(wallet), headers=headers, scope={"state": {"pool": 1}})
     assert wallet.states == [{"pool": 1, "body": wallet.bodies[0], "signed_by": "k2", "clock_skew_seconds": 0}]
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_scopes_other_than_http_pass_with_the_very_same_objects(house: Any, kind: str) -> None:
+async def test_scopes_other_than_http_pass_with_the_very_same_objects(house: Any, kind: str) -> None:
     seen: list[Any] = []
 
     async def app(*arguments: Any) -> None:
         seen.extend(arguments)
 
     scope, receive, send = {"type": kind, "path": "/casino/debit"}, object(), object()
-    asyncio.run(house.edge(app)(scope, receive, send))
+    await house.edge(app)(scope, receive, send)
     assert [id(argument) for argument in seen] == [id(scope), id(receive), id(send)]
 
 
@@ -71,28 +70,28 @@ def test_scopes_other_than_http_pass_with_the_very_same_objects(house: Any, kind
     "target",
     ["/casino/transactions?after=0&limit=100", "/casino/transactions/a%2Fb%20c?userId=%31", "/casino//x/../y;z?a=b?c"],
 )
-def test_the_raw_target_with_its_query_is_what_is_verified(house: Any, send_to: Any, target: str) -> None:
+async def test_the_raw_target_with_its_query_is_what_is_verified(house: Any, send_to: Any, target: str) -> None:
     headers, nonce = house.sign("GET", target)
-    answer = asyncio.run(send_to(house.edge(Wallet()), "GET", target, headers=headers))
+    answer = await send_to(house.edge(Wallet()), "GET", target, headers=headers)
     assert answer.status == 200
     assert house.believes(answer, nonce)
     changed = target.replace("%2F", "/").replace("100", "101").replace("..", ".")
     headers, _ = house.sign("GET", target)
-    assert asyncio.run(send_to(house.edge(Wallet()), "GET", changed, headers=headers)).body == b"bad_signature"
+    assert (await send_to(house.edge(Wallet()), "GET", changed, headers=headers)).body == b"bad_signature"
 
 
-def test_a_bare_question_mark_is_not_part_of_the_target(house: Any, send_to: Any) -> None:
+async def test_a_bare_question_mark_is_not_part_of_the_target(house: Any, send_to: Any) -> None:
     headers, _ = house.sign("GET", "/casino/x")
-    assert asyncio.run(send_to(house.edge(Wallet()), "GET", "/casino/x?", headers=headers)).status == 200
+    assert (await send_to(house.edge(Wallet()), "GET", "/casino/x?", headers=headers)).status == 200
     headers, _ = house.sign("GET", "/casino/x?")
-    answer = asyncio.run(send_to(house.edge(Wallet()), "GET", "/casino/x?", headers=headers))
+    answer = await send_to(house.edge(Wallet()), "GET", "/casino/x?", headers=headers)
     assert answer.body == b"bad_signature"
 
 
-def test_a_server_that_hides_the_raw_path_is_an_error_of_the_installation(house: Any, send_to: Any) -> None:
+async def test_a_server_that_hides_the_raw_path_is_an_error_of_the_installation(house: Any, send_to: Any) -> None:
     headers, _ = house.sign()
     with pytest.raises(RuntimeError, match="raw_path"):
-        asyncio.run(send_to(house.edge(Wallet()), headers=headers, scope={"raw_path": None}))
+        await send_to(house.edge(Wallet()), headers=headers, scope={"raw_path": None})
 
 
 REFUSALS: dict[str, Callable[[list[tuple[bytes, bytes]]], list[tuple[bytes, bytes]]]] = {
@@ -104,38 +103,38 @@ REFUSALS: dict[str, Callable[[list[tuple[bytes, bytes]]], list[tuple[bytes, byte
 
 
 @pytest.mark.parametrize("code", REFUSALS)
-def test_a_request_that_does_not_hold_is_refused_unsigned_and_unseen(house: Any, send_to: Any, code: str) -> None:
+async def test_a_request_that_does_not_hold_is_refused_unsigned_and_unseen(house: Any, send_to: Any, code: str) -> None:
     wallet = Wallet()
     headers, _ = house.sign(body=b"{}")
-    answer = asyncio.run(send_to(house.edge(wallet), headers=REFUSALS[code](headers), body=b"{}"))
+    answer = await send_to(house.edge(wallet), headers=REFUSALS[code](headers), body=b"{}")
     assert (answer.status, answer.body) == (401, code.encode())
     assert answer.headers == [(b"content-type", b"text/plain"), (b"content-length", str(len(code)).encode())]
     assert wallet.bodies == []
 
 
-def test_a_request_out_of_the_window_is_told_the_time_of_the_server_signed(house: Any, send_to: Any) -> None:
+async def test_a_request_out_of_the_window_is_told_the_time_of_the_server_signed(house: Any, send_to: Any) -> None:
     headers, nonce = house.sign()
     house.clock.now += 61
-    answer = asyncio.run(send_to(house.edge(Wallet()), headers=headers))
+    answer = await send_to(house.edge(Wallet()), headers=headers)
     assert (answer.status, answer.body) == (401, b"timestamp_out_of_window {'serverTime': 1763690061}")
     assert house.believes(answer, nonce)
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD"])
-def test_what_was_signed_of_a_refusal_is_what_is_sent(house: Any, send_to: Any, method: str) -> None:
+async def test_what_was_signed_of_a_refusal_is_what_is_sent(house: Any, send_to: Any, method: str) -> None:
     headers, nonce = house.sign(method)
     house.clock.now -= 61
-    answer = asyncio.run(send_to(house.edge(Wallet()), method, headers=headers))
+    answer = await send_to(house.edge(Wallet()), method, headers=headers)
     assert (answer.status, bool(answer.body)) == (401, method != "HEAD")
     assert house.believes(answer, nonce)
 
 
-def test_a_replay_is_refused_signed_for_the_nonce_that_it_carries(house: Any, send_to: Any) -> None:
+async def test_a_replay_is_refused_signed_for_the_nonce_that_it_carries(house: Any, send_to: Any) -> None:
     """Whoever recorded a request can have this answer: a caller must not take it for "nothing was done"."""
     wallet = Wallet()
     edge = house.edge(wallet)
     headers, nonce = house.sign()
-    first, second = (asyncio.run(send_to(edge, headers=headers)) for _ in range(2))
+    first, second = [await send_to(edge, headers=headers) for _ in range(2)]
     assert house.believes(first, nonce)
     assert (second.status, second.body) == (401, b"nonce_replay")
     assert house.believes(second, nonce)
@@ -144,64 +143,68 @@ def test_a_replay_is_refused_signed_for_the_nonce_that_it_carries(house: Any, se
 
 
 @pytest.mark.parametrize("moved", [30, 31, -31])
-def test_a_clock_that_is_far_off_is_reported_once_per_request(house: Any, send_to: Any, moved: int) -> None:
+async def test_a_clock_that_is_far_off_is_reported_once_per_request(house: Any, send_to: Any, moved: int) -> None:
     headers, _ = house.sign()
     house.clock.now += moved
-    assert asyncio.run(send_to(house.edge(Wallet()), headers=headers)).status == 200
+    assert (await send_to(house.edge(Wallet()), headers=headers)).status == 200
     assert house.skews == ([("k2", moved)] if abs(moved) > 30 else [])
 
 
 @pytest.mark.parametrize("moved", [0, 7, -31])
-def test_the_clock_of_every_request_that_holds_is_told(house: Any, send_to: Any, moved: int) -> None:
+async def test_the_clock_of_every_request_that_holds_is_told(house: Any, send_to: Any, moved: int) -> None:
     headers, _ = house.sign()
     house.clock.now += moved
     told: list[int] = []
     edge = house.edge(Wallet(), on_clock=told.append)
-    assert asyncio.run(send_to(edge, headers=headers)).status == 200
-    assert asyncio.run(send_to(edge, headers=headers)).status == 401
+    assert (await send_to(edge, headers=headers)).status == 200
+    assert (await send_to(edge, headers=headers)).status == 401
     assert told == [moved]
     house.clock.now += 1_000
-    assert asyncio.run(send_to(edge, headers=headers)).status == 401
+    assert (await send_to(edge, headers=headers)).status == 401
     assert told == [moved, moved + 1_000]
 
 
-def test_a_store_that_cannot_answer_makes_an_unsigned_refusal_and_nothing_happens(house: Any, send_to: Any) -> None:
+async def test_a_store_that_cannot_answer_makes_an_unsigned_refusal_and_nothing_happens(
+    house: Any, send_to: Any
+) -> None:
     wallet = Wallet()
     headers, _ = house.sign()
-    answer = asyncio.run(send_to(house.edge(wallet, nonces=FullStore()), headers=headers))
+    answer = await send_to(house.edge(wallet, nonces=FullStore()), headers=headers)
     assert (answer.status, answer.body, answer.all(SIGNATURE)) == (503, b"overloaded", [])
     assert wallet.bodies == []
 
 
 @pytest.mark.parametrize("declared", [b"65537", b"99999999999999999999", b"9" * 5000, b"0" * 5000 + b"1"])
-def test_a_declared_body_over_the_bound_is_refused_before_it_is_read(house: Any, send_to: Any, declared: bytes) -> None:
+async def test_a_declared_body_over_the_bound_is_refused_before_it_is_read(
+    house: Any, send_to: Any, declared: bytes
+) -> None:
     headers, _ = house.sign()
     edge = house.edge(Wallet())
-    answer = asyncio.run(send_to(edge, headers=[*headers, (b"content-length", declared)], incoming=[]))
+    answer = await send_to(edge, headers=[*headers, (b"content-length", declared)], incoming=[])
     assert (answer.status, answer.body) == (413, b"body_too_large")
 
 
 @pytest.mark.parametrize("declared", [b"10", b"65536", b"abc", b"-1", b"1e9", b"\xb2", b""])
-def test_whatever_was_declared_no_more_than_the_bound_is_read(house: Any, send_to: Any, declared: bytes) -> None:
+async def test_whatever_was_declared_no_more_than_the_bound_is_read(house: Any, send_to: Any, declared: bytes) -> None:
     headers, _ = house.sign()
     incoming = chunks(b"x" * 65_536, b"y", b"never read", b"never read")
     edge = house.edge(Wallet())
-    answer = asyncio.run(send_to(edge, headers=[*headers, (b"content-length", declared)], incoming=incoming))
+    answer = await send_to(edge, headers=[*headers, (b"content-length", declared)], incoming=incoming)
     assert (answer.status, answer.body, answer.all(SIGNATURE)) == (413, b"body_too_large", [])
     assert answer.unread == 3
 
 
-def test_a_body_of_one_piece_over_the_bound_is_refused(house: Any, send_to: Any) -> None:
+async def test_a_body_of_one_piece_over_the_bound_is_refused(house: Any, send_to: Any) -> None:
     headers, _ = house.sign(body=b"x" * 11)
-    answer = asyncio.run(send_to(house.edge(Wallet(), max_body_bytes=10), headers=headers, body=b"x" * 11))
+    answer = await send_to(house.edge(Wallet(), max_body_bytes=10), headers=headers, body=b"x" * 11)
     assert answer.body == b"body_too_large"
 
 
 @pytest.mark.parametrize("pieces", [[b"x" * 65_536], [b"x" * 65_535, b"", b"x"], [b"x"] * 1000])
-def test_a_body_in_pieces_within_the_bound_arrives_whole(house: Any, send_to: Any, pieces: list[bytes]) -> None:
+async def test_a_body_in_pieces_within_the_bound_arrives_whole(house: Any, send_to: Any, pieces: list[bytes]) -> None:
     wallet = Wallet()
     headers, nonce = house.sign(body=b"".join(pieces))
-    answer = asyncio.run(send_to(house.edge(wallet), headers=headers, incoming=chunks(*pieces)))
+    answer = await send_to(house.edge(wallet), headers=headers, incoming=chunks(*pieces))
     assert house.believes(answer, nonce)
     assert wallet.bodies == [b"".join(pieces)]
 
@@ -209,42 +212,42 @@ def test_a_body_in_pieces_within_the_bound_arrives_whole(house: Any, send_to: An
 @pytest.mark.parametrize(
     "coding", [[b"gzip"], [b"identity", b"gzip"], [b"gzip", b"identity"], [b"", b"br"], [b"identity, gzip"], [b"x"]]
 )
-def test_a_coded_body_is_refused_before_it_is_read(house: Any, send_to: Any, coding: list[bytes]) -> None:
+async def test_a_coded_body_is_refused_before_it_is_read(house: Any, send_to: Any, coding: list[bytes]) -> None:
     headers, _ = house.sign()
     headers += [(b"content-encoding", value) for value in coding]
-    answer = asyncio.run(send_to(house.edge(Wallet()), headers=headers, incoming=[]))
+    answer = await send_to(house.edge(Wallet()), headers=headers, incoming=[])
     assert (answer.status, answer.body, answer.all(SIGNATURE)) == (415, b"unsupported_media_type", [])
 
 
-def test_white_space_around_a_header_value_is_not_part_of_it(house: Any, send_to: Any) -> None:
+async def test_white_space_around_a_header_value_is_not_part_of_it(house: Any, send_to: Any) -> None:
     headers, _ = house.sign()
     padded = [(SIGNATURE, b" \t" + headers[0][1] + b"\t "), (b"content-length", b" 99999 ")]
-    assert asyncio.run(send_to(house.edge(Wallet()), headers=padded[:1])).status == 200
-    assert asyncio.run(send_to(house.edge(Wallet()), headers=padded, incoming=[])).status == 413
+    assert (await send_to(house.edge(Wallet()), headers=padded[:1])).status == 200
+    assert (await send_to(house.edge(Wallet()), headers=padded, incoming=[])).status == 413
 
 
 @pytest.mark.parametrize("coding", [b"identity", b" Identity ", b""])
-def test_no_coding_by_its_name_is_no_coding(house: Any, send_to: Any, coding: bytes) -> None:
+async def test_no_coding_by_its_name_is_no_coding(house: Any, send_to: Any, coding: bytes) -> None:
     headers, _ = house.sign()
-    answer = asyncio.run(send_to(house.edge(Wallet()), headers=[*headers, (b"content-encoding", coding)]))
+    answer = await send_to(house.edge(Wallet()), headers=[*headers, (b"content-encoding", coding)])
     assert answer.status == 200
 
 
 @pytest.mark.parametrize("arrived", [[], [b"{"], [b"{", b"}"]])
-def test_a_caller_that_hangs_up_gets_nothing_and_its_nonce_stays_unused(
+async def test_a_caller_that_hangs_up_gets_nothing_and_its_nonce_stays_unused(
     house: Any, send_to: Any, arrived: list[bytes]
 ) -> None:
     wallet, nonces = Wallet(), InMemoryNonceStore(clock=house.clock)
     headers, nonce = house.sign(body=b"{}")
     edge = house.edge(wallet, nonces=nonces)
     incoming = chunks(*arrived, end={"type": "http.disconnect"})
-    assert asyncio.run(send_to(edge, headers=headers, incoming=incoming)).messages == []
+    assert (await send_to(edge, headers=headers, incoming=incoming)).messages == []
     assert wallet.bodies == []
-    answer = asyncio.run(send_to(edge, headers=headers, body=b"{}"))
+    answer = await send_to(edge, headers=headers, body=b"{}")
     assert house.believes(answer, nonce)
 
 
-def test_after_the_body_the_application_hears_what_the_server_says(house: Any, send_to: Any) -> None:
+async def test_after_the_body_the_application_hears_what_the_server_says(house: Any, send_to: Any) -> None:
     heard: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -252,5 +255,5 @@ def test_after_the_body_the_application_hears_what_the_server_says(house: Any, s
 
     headers, _ = house.sign(body=b"{}")
     incoming = [{"type": "http.request", "body": b"{}"}, {"type": "http.disconnect"}]
-    asyncio.run(send_to(house.edge(app), headers=headers, incoming=incoming))
+    await send_to(house.edge(app), headers=headers, incoming=incoming)
     assert heard == ["http.request", "http.disconnect"]

@@ -110,17 +110,14 @@ def test_the_target_is_signed_as_it_goes_on_the_wire(house: Any, url: str, targe
     assert seen[0].headers["accept-encoding"] == "identity"
 
 
-def test_parameters_given_apart_from_the_url_are_signed_too(house: Any) -> None:
+async def test_parameters_given_apart_from_the_url_are_signed_too(house: Any) -> None:
     async def echo(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": scope["query_string"]})
 
-    async def run() -> httpx.Response:
-        transport = httpx.ASGITransport(house.edge(echo))
-        async with httpx.AsyncClient(transport=transport, base_url=URL, auth=auth_of(house)) as client:
-            return await client.get("/casino/transactions", params={"after": "a/b c", "limit": 1})
-
-    response = asyncio.run(run())
+    transport = httpx.ASGITransport(house.edge(echo))
+    async with httpx.AsyncClient(transport=transport, base_url=URL, auth=auth_of(house)) as client:
+        response = await client.get("/casino/transactions", params={"after": "a/b c", "limit": 1})
     assert (response.status_code, response.text) == (200, "after=a%2Fb+c&limit=1")
     assert response.extensions["signature"] == "good"
 
@@ -145,7 +142,7 @@ def test_the_body_is_signed_whatever_it_was_made_from(house: Any, options: dict[
     assert len(bodies) == 1
 
 
-def test_every_request_of_a_client_has_its_own_nonce_and_its_own_verdict(house: Any) -> None:
+async def test_every_request_of_a_client_has_its_own_nonce_and_its_own_verdict(house: Any) -> None:
     async def hello(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": (await receive())["body"]})
@@ -155,23 +152,20 @@ def test_every_request_of_a_client_has_its_own_nonce_and_its_own_verdict(house: 
         async with httpx.AsyncClient(transport=transport, base_url=URL, auth=auth_of(house)) as client:
             return await asyncio.gather(*(client.post("/casino/debit", content=b"%d" % n) for n in range(50)))
 
-    responses = asyncio.run(run())
+    responses = await run()
     assert {response.extensions["signature"] for response in responses} == {"good"}
     assert len({response.request.headers[HEADER] for response in responses}) == 50
     assert [response.content for response in responses] == [b"%d" % n for n in range(50)]
 
 
-def test_a_refused_request_gets_an_answer_that_is_missing_its_signature(house: Any) -> None:
+async def test_a_refused_request_gets_an_answer_that_is_missing_its_signature(house: Any) -> None:
     async def never(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError("reached")
 
-    async def run() -> httpx.Response:
-        transport = httpx.ASGITransport(house.edge(never))
-        stranger = SignedAuth(Signer(KeyRing([Key("main", b"guess")]), clock=house.clock), house.ring, HEADER)
-        async with httpx.AsyncClient(transport=transport, base_url=URL, auth=stranger) as client:
-            return await client.post("/casino/debit")
-
-    response = asyncio.run(run())
+    transport = httpx.ASGITransport(house.edge(never))
+    stranger = SignedAuth(Signer(KeyRing([Key("main", b"guess")]), clock=house.clock), house.ring, HEADER)
+    async with httpx.AsyncClient(transport=transport, base_url=URL, auth=stranger) as client:
+        response = await client.post("/casino/debit")
     assert (response.status_code, response.text) == (401, "bad_signature")
     assert response.extensions["signature"] == "missing"
 

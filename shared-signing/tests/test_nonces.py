@@ -10,51 +10,46 @@ import pytest
 from shared_signing.nonces import NONCE_RETENTION_SECONDS, InMemoryNonceStore, NonceStoreOverloaded
 
 
-def claims(store: InMemoryNonceStore, *pairs: tuple[str, str]) -> list[bool]:
-    async def run() -> list[bool]:
-        return [await store.claim(key_id, nonce, 0) for key_id, nonce in pairs]
-
-    return asyncio.run(run())
+async def claims(store: InMemoryNonceStore, *pairs: tuple[str, str]) -> list[bool]:
+    return [await store.claim(key_id, nonce, 0) for key_id, nonce in pairs]
 
 
-def test_a_nonce_is_claimed_once_under_whichever_key(clock: Any) -> None:
+async def test_a_nonce_is_claimed_once_under_whichever_key(clock: Any) -> None:
     store = InMemoryNonceStore(clock=clock)
-    assert claims(store, ("main", "a"), ("main", "a"), ("k2", "a"), ("main", "b")) == [True, False, False, True]
+    assert await claims(store, ("main", "a"), ("main", "a"), ("k2", "a"), ("main", "b")) == [True, False, False, True]
 
 
-def test_of_many_claims_in_flight_exactly_one_succeeds(clock: Any) -> None:
+async def test_of_many_claims_in_flight_exactly_one_succeeds(clock: Any) -> None:
     store = InMemoryNonceStore(clock=clock)
 
-    async def race() -> list[bool]:
-        return await asyncio.gather(*(store.claim("main", "a", 0) for _ in range(50)))
-
-    assert sum(asyncio.run(race())) == 1
+    result = await asyncio.gather(*(store.claim("main", "a", 0) for _ in range(50)))
+    assert sum(result) == 1
 
 
-def test_a_nonce_is_remembered_for_five_minutes(clock: Any) -> None:
+async def test_a_nonce_is_remembered_for_five_minutes(clock: Any) -> None:
     store = InMemoryNonceStore(clock=clock)
     assert NONCE_RETENTION_SECONDS == 300
-    assert claims(store, ("main", "a")) == [True]
+    assert await claims(store, ("main", "a")) == [True]
     clock.now += 299.9
-    assert claims(store, ("main", "a")) == [False]
+    assert await claims(store, ("main", "a")) == [False]
     clock.now += 0.1
-    assert claims(store, ("main", "a")) == [True]
+    assert await claims(store, ("main", "a")) == [True]
 
 
-def test_a_clock_that_steps_back_forgets_nothing_early(clock: Any) -> None:
+async def test_a_clock_that_steps_back_forgets_nothing_early(clock: Any) -> None:
     store = InMemoryNonceStore(clock=clock)
-    assert claims(store, ("main", "a")) == [True]
+    assert await claims(store, ("main", "a")) == [True]
     clock.now -= 100
-    assert claims(store, ("main", "b")) == [True]
+    assert await claims(store, ("main", "b")) == [True]
     clock.now += 399
-    assert claims(store, ("main", "a")) == [False]
+    assert await claims(store, ("main", "a")) == [False]
 
 
-def test_a_full_store_is_overloaded_until_its_nonces_expire(clock: Any) -> None:
+async def test_a_full_store_is_overloaded_until_its_nonces_expire(clock: Any) -> None:
     store = InMemoryNonceStore(clock=clock, nonces_max=2)
-    assert claims(store, ("main", "a"), ("main", "b")) == [True, True]
+    assert await claims(store, ("main", "a"), ("main", "b")) == [True, True]
     with pytest.raises(NonceStoreOverloaded):
-        claims(store, ("main", "c"))
-    assert claims(store, ("main", "a")) == [False]
+        await claims(store, ("main", "c"))
+    assert await claims(store, ("main", "a")) == [False]
     clock.now += 300
-    assert claims(store, ("main", "c")) == [True]
+    assert await claims(store, ("main", "c")) == [True]

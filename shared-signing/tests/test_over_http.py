@@ -120,13 +120,11 @@ def test_a_crash_is_a_signed_answer_that_ends_the_connection(client: httpx.Clien
     assert client.post("/casino/debit").status_code == 200
 
 
-def test_an_asynchronous_client_signs_and_judges_the_same(base_url: str) -> None:
-    async def run() -> list[httpx.Response]:
-        auth = SignedAuth(Signer(RING), RING, HEADER)
-        async with httpx.AsyncClient(base_url=base_url, auth=auth, timeout=WAIT_SECONDS) as client:
-            return await asyncio.gather(*(client.post("/casino/debit", json={"n": n}) for n in range(20)))
-
-    assert {response.extensions["signature"] for response in asyncio.run(run())} == {"good"}
+async def test_an_asynchronous_client_signs_and_judges_the_same(base_url: str) -> None:
+    auth = SignedAuth(Signer(RING), RING, HEADER)
+    async with httpx.AsyncClient(base_url=base_url, auth=auth, timeout=WAIT_SECONDS) as client:
+        result = await asyncio.gather(*(client.post("/casino/debit", json={"n": n}) for n in range(20)))
+    assert {response.extensions["signature"] for response in result} == {"good"}
 
 
 def test_a_caller_that_hangs_up_in_its_body_leaves_the_server_well(base_url: str, client: httpx.Client) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from hypothesis import given
@@ -25,9 +24,9 @@ def clock() -> float:
     return float(NOW)
 
 
-def verdict_on(value: bytes, method: str, target: bytes, body: bytes) -> Accepted | Refused:
+async def verdict_on(value: bytes, method: str, target: bytes, body: bytes) -> Accepted | Refused:
     verifier = Verifier(RING, InMemoryNonceStore(clock=clock), clock=clock)
-    return asyncio.run(verifier.verify_request([value], method=method, target=target, body=body))
+    return await verifier.verify_request([value], method=method, target=target, body=body)
 
 
 def with_one_byte_changed(data: st.DataObject, original: bytes, *, printable: bool = False) -> bytes:
@@ -43,22 +42,19 @@ def with_one_byte_changed(data: st.DataObject, original: bytes, *, printable: bo
 
 
 @given(METHODS, TARGETS, BODIES)
-def test_every_request_that_is_signed_is_accepted_once(method: str, target: bytes, body: bytes) -> None:
+async def test_every_request_that_is_signed_is_accepted_once(method: str, target: bytes, body: bytes) -> None:
     signed = Signer(RING, clock=clock).sign_request(method, target, body)
     verifier = Verifier(RING, InMemoryNonceStore(clock=clock), clock=clock)
 
-    async def twice() -> list[Accepted | Refused]:
-        arguments: dict[str, Any] = {"method": method, "target": target, "body": body}
-        return [await verifier.verify_request([signed.header.encode()], **arguments) for _ in range(2)]
-
-    assert asyncio.run(twice()) == [
+    arguments: dict[str, Any] = {"method": method, "target": target, "body": body}
+    assert [await verifier.verify_request([signed.header.encode()], **arguments) for _ in range(2)] == [
         Accepted(signed.nonce, KEY, 0, skew_is_worrying=False),
         Refused(Refusal.NONCE_REPLAY, NOW, signed.nonce, KEY),
     ]
 
 
 @given(METHODS, TARGETS, BODIES, st.data())
-def test_a_request_with_one_byte_of_its_method_target_or_body_changed_is_refused(
+async def test_a_request_with_one_byte_of_its_method_target_or_body_changed_is_refused(
     method: str, target: bytes, body: bytes, data: st.DataObject
 ) -> None:
     value = Signer(RING, clock=clock).sign_request(method, target, body).header.encode()
@@ -69,23 +65,23 @@ def test_a_request_with_one_byte_of_its_method_target_or_body_changed_is_refused
         target = with_one_byte_changed(data, target)
     else:
         body = with_one_byte_changed(data, body)
-    assert verdict_on(value, method, target, body) == Refused(Refusal.BAD_SIGNATURE, NOW)
+    assert await verdict_on(value, method, target, body) == Refused(Refusal.BAD_SIGNATURE, NOW)
 
 
 @given(METHODS, TARGETS, BODIES, st.data())
-def test_a_request_with_one_byte_of_its_header_changed_is_refused(
+async def test_a_request_with_one_byte_of_its_header_changed_is_refused(
     method: str, target: bytes, body: bytes, data: st.DataObject
 ) -> None:
     value = Signer(RING, clock=clock).sign_request(method, target, body).header.encode()
     changed = with_one_byte_changed(data, value)
-    verdict = verdict_on(changed, method, target, body)
+    verdict = await verdict_on(changed, method, target, body)
     assert isinstance(verdict, Refused)
     assert verdict.refusal in (Refusal.SIGNATURE_MALFORMED, Refusal.UNKNOWN_KEY, Refusal.BAD_SIGNATURE)
 
 
 @given(st.binary(max_size=200), METHODS, TARGETS, BODIES)
-def test_nothing_that_is_not_signed_is_accepted(value: bytes, method: str, target: bytes, body: bytes) -> None:
-    assert isinstance(verdict_on(value, method, target, body), Refused)
+async def test_nothing_that_is_not_signed_is_accepted(value: bytes, method: str, target: bytes, body: bytes) -> None:
+    assert isinstance(await verdict_on(value, method, target, body), Refused)
 
 
 @given(st.integers(100, 599), BODIES, st.data())
@@ -106,7 +102,7 @@ def test_an_answer_with_its_status_nonce_body_or_header_changed_is_not_believed(
     assert not believed(with_one_byte_changed(data, value))
 
 
-def test_no_single_byte_of_a_usual_header_can_be_replaced_added_or_removed() -> None:
+async def test_no_single_byte_of_a_usual_header_can_be_replaced_added_or_removed() -> None:
     value = Signer(RING, clock=clock).sign_request("GET", "/", b"").header.encode()
     changes = {value[:at] + value[at + 1 :] for at in range(len(value))}
     for byte in range(256):
@@ -115,11 +111,8 @@ def test_no_single_byte_of_a_usual_header_can_be_replaced_added_or_removed() -> 
     changes.discard(value)
     verifier = Verifier(RING, InMemoryNonceStore(clock=clock), clock=clock)
 
-    async def accepted() -> list[bytes]:
-        verdicts = [
-            (change, await verifier.verify_request([change], method="GET", target=b"/", body=b"")) for change in changes
-        ]
-        return [change for change, verdict in verdicts if isinstance(verdict, Accepted)]
-
     assert len(changes) > 60_000
-    assert asyncio.run(accepted()) == []
+    verdicts = [
+        (change, await verifier.verify_request([change], method="GET", target=b"/", body=b"")) for change in changes
+    ]
+    assert [change for change, verdict in verdicts if isinstance(verdict, Accepted)] == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -58,9 +57,9 @@ async def verdict_on(case: dict[str, Any]) -> Accepted | Refused:
 
 
 @pytest.mark.parametrize("case", REQUESTS, ids=by_name)
-def test_a_request_vector_leads_to_what_it_names(case: dict[str, Any]) -> None:
+async def test_a_request_vector_leads_to_what_it_names(case: dict[str, Any]) -> None:
     """Row E2. Row E3."""
-    verdict = asyncio.run(verdict_on(case))
+    verdict = await verdict_on(case)
     assert ("accepted" if isinstance(verdict, Accepted) else verdict.refusal.value) == case["expect"]
     assert (verdict.key is not None) == case["answerSigned"]
 

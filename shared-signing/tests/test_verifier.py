@@ -45,8 +45,8 @@ def signed_by(house: Any, nonce: str | None = None) -> bytes:
     return house.signer.sign_request("POST", "/casino/debit", b"{}", nonce=nonce).header.encode()
 
 
-def verify(verifier: Verifier, *values: bytes, **changed: Any) -> Accepted | Refused:
-    return asyncio.run(verifier.verify_request(values, **{**ARGUMENTS, **changed}))
+async def verify(verifier: Verifier, *values: bytes, **changed: Any) -> Accepted | Refused:
+    return await verifier.verify_request(values, **{**ARGUMENTS, **changed})
 
 
 def test_the_refusals_are_the_codes_of_the_protocol_in_its_order() -> None:
@@ -60,45 +60,45 @@ def test_the_refusals_are_the_codes_of_the_protocol_in_its_order() -> None:
     ]
 
 
-def test_an_accepted_request_names_its_nonce_key_and_skew(house: Any) -> None:
+async def test_an_accepted_request_names_its_nonce_key_and_skew(house: Any) -> None:
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     value = signed_by(house, "n" * 16)
     house.clock.now += 7.9
     key = house.ring.verifying_key("k2", house.clock.now)
-    assert verify(verifier, value) == Accepted("n" * 16, key, 7, skew_is_worrying=False)
+    assert await verify(verifier, value) == Accepted("n" * 16, key, 7, skew_is_worrying=False)
 
 
 @pytest.mark.parametrize(
     ("moved", "worrying"), [(-60, True), (-31, True), (-30, False), (0, False), (30, False), (31, True), (60, True)]
 )
-def test_a_skew_over_thirty_seconds_is_worrying(house: Any, moved: int, worrying: bool) -> None:
+async def test_a_skew_over_thirty_seconds_is_worrying(house: Any, moved: int, worrying: bool) -> None:
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     value = signed_by(house)
     house.clock.now += moved
-    verdict = verify(verifier, value)
+    verdict = await verify(verifier, value)
     assert isinstance(verdict, Accepted)
     assert (verdict.skew_seconds, verdict.skew_is_worrying) == (moved, worrying)
 
 
 @pytest.mark.parametrize("moved", [-60.5, 60.999])
-def test_parts_of_a_second_do_not_count(house: Any, moved: float) -> None:
+async def test_parts_of_a_second_do_not_count(house: Any, moved: float) -> None:
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     value = signed_by(house)
     house.clock.now += moved
-    assert isinstance(verify(verifier, value), Accepted if moved > 0 else Refused)
+    assert isinstance(await verify(verifier, value), Accepted if moved > 0 else Refused)
 
 
-def test_a_refusal_tells_the_time_of_the_server_in_whole_seconds(house: Any) -> None:
+async def test_a_refusal_tells_the_time_of_the_server_in_whole_seconds(house: Any) -> None:
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     value = signed_by(house)
     house.clock.now += 61.5
-    refused = verify(verifier, value)
+    refused = await verify(verifier, value)
     assert isinstance(refused, Refused)
     assert (refused.refusal, refused.server_time) == (Refusal.TIMESTAMP_OUT_OF_WINDOW, 1_763_690_061)
 
 
 @pytest.mark.parametrize("refusal", Refusal)
-def test_a_refusal_knows_whom_to_answer_signed_only_when_the_signature_held(house: Any, refusal: Refusal) -> None:
+async def test_a_refusal_knows_whom_to_answer_signed_only_when_the_signature_held(house: Any, refusal: Refusal) -> None:
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     value = signed_by(house, "n" * 16)
     sent: dict[Refusal, list[bytes]] = {
@@ -108,96 +108,93 @@ def test_a_refusal_knows_whom_to_answer_signed_only_when_the_signature_held(hous
         Refusal.BAD_SIGNATURE: [value[:-64] + b"0" * 64],
     }
     if refusal is Refusal.NONCE_REPLAY:
-        assert isinstance(verify(verifier, value), Accepted)
+        assert isinstance(await verify(verifier, value), Accepted)
     if refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW:
         house.clock.now += 61
-    refused = verify(verifier, *sent.get(refusal, [value]))
+    refused = await verify(verifier, *sent.get(refusal, [value]))
     assert isinstance(refused, Refused)
     assert refused.refusal is refusal
     bound = ("", None) if refusal in sent else ("n" * 16, house.ring.verifying_key("k2", house.clock.now))
     assert (refused.nonce, refused.key) == bound
 
 
-def test_only_a_request_that_holds_reaches_the_nonce_store(house: Any) -> None:
+async def test_only_a_request_that_holds_reaches_the_nonce_store(house: Any) -> None:
     store = CountingStore(clock=house.clock)
     verifier = Verifier(house.ring, store, clock=house.clock)
     value = signed_by(house, "n" * 16)
-    assert verify(verifier) == Refused(Refusal.SIGNATURE_MISSING, 1_763_690_000)
-    verify(verifier, b"t=1")
-    verify(verifier, value, value)
-    verify(verifier, value.replace(b"k=k2", b"k=k9"))
-    verify(verifier, value, body=b"{} ")
+    assert await verify(verifier) == Refused(Refusal.SIGNATURE_MISSING, 1_763_690_000)
+    await verify(verifier, b"t=1")
+    await verify(verifier, value, value)
+    await verify(verifier, value.replace(b"k=k2", b"k=k9"))
+    await verify(verifier, value, body=b"{} ")
     house.clock.now += 61
-    verify(verifier, value)
+    await verify(verifier, value)
     assert store.asked == []
     house.clock.now -= 61
-    assert isinstance(verify(verifier, value), Accepted)
+    assert isinstance(await verify(verifier, value), Accepted)
     assert store.asked == [("k2", "n" * 16, 1_763_690_000)]
 
 
-def test_a_forged_request_cannot_burn_the_nonce_of_a_good_one(house: Any) -> None:
+async def test_a_forged_request_cannot_burn_the_nonce_of_a_good_one(house: Any) -> None:
     """Row E6."""
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     good = signed_by(house, "n" * 16)
     forged = Signer(KeyRing([Key("k2", b"guess")]), clock=house.clock).sign_request(
         "POST", "/casino/debit", b"{}", nonce="n" * 16
     )
-    assert verify(verifier, forged.header.encode()) == Refused(Refusal.BAD_SIGNATURE, 1_763_690_000)
-    assert isinstance(verify(verifier, good), Accepted)
-    replayed = verify(verifier, good)
+    assert await verify(verifier, forged.header.encode()) == Refused(Refusal.BAD_SIGNATURE, 1_763_690_000)
+    assert isinstance(await verify(verifier, good), Accepted)
+    replayed = await verify(verifier, good)
     assert isinstance(replayed, Refused)
     assert replayed.refusal is Refusal.NONCE_REPLAY
 
 
-def test_of_fifty_copies_in_flight_one_is_accepted(house: Any) -> None:
+async def test_of_fifty_copies_in_flight_one_is_accepted(house: Any) -> None:
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     value = signed_by(house)
 
-    async def race() -> list[Accepted | Refused]:
-        return await asyncio.gather(*(verifier.verify_request([value], **ARGUMENTS) for _ in range(50)))
-
-    verdicts = asyncio.run(race())
+    verdicts = await asyncio.gather(*(verifier.verify_request([value], **ARGUMENTS) for _ in range(50)))
     assert sum(isinstance(verdict, Accepted) for verdict in verdicts) == 1
     assert {verdict.refusal for verdict in verdicts if isinstance(verdict, Refused)} == {Refusal.NONCE_REPLAY}
 
 
-def test_a_store_that_cannot_answer_is_not_taken_for_a_verdict(house: Any) -> None:
+async def test_a_store_that_cannot_answer_is_not_taken_for_a_verdict(house: Any) -> None:
     verifier = Verifier(house.ring, FullStore(), clock=house.clock)
     with pytest.raises(NonceStoreOverloaded):
-        verify(verifier, signed_by(house))
+        await verify(verifier, signed_by(house))
 
 
-def test_rotation_under_use_refuses_no_good_request_and_the_dropped_key_at_once(house: Any) -> None:
+async def test_rotation_under_use_refuses_no_good_request_and_the_dropped_key_at_once(house: Any) -> None:
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     old, new = Key("main", b"casino-secret"), Key("k3", b"third-secret")
     house.ring.replace([old])
     before, also_before = signed_by(house), signed_by(house)
     house.ring.replace([old, new])
     after = signed_by(house)
-    assert isinstance(verify(verifier, before), Accepted)
-    assert isinstance(verify(verifier, after), Accepted)
+    assert isinstance(await verify(verifier, before), Accepted)
+    assert isinstance(await verify(verifier, after), Accepted)
     house.ring.replace([new])
-    assert verify(verifier, also_before) == Refused(Refusal.UNKNOWN_KEY, 1_763_690_000)
+    assert await verify(verifier, also_before) == Refused(Refusal.UNKNOWN_KEY, 1_763_690_000)
 
 
 @pytest.mark.parametrize(("method", "target"), [("POST\n/a", b"/b"), ("POST", b"/a\n/b")])
-def test_a_line_break_never_holds_even_with_the_right_mac(house: Any, method: str, target: bytes) -> None:
+async def test_a_line_break_never_holds_even_with_the_right_mac(house: Any, method: str, target: bytes) -> None:
     # Both pairs have the same bytes to sign, which is why neither may be believed.
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     key = house.ring.signing_key(house.clock.now)
     digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     mac = key.mac(b"v1\n1763690000\n%b\n%b\n%b\n%b" % (b"n" * 16, method.encode(), target, digest.encode()))
     value = SignatureHeader(1_763_690_000, "n" * 16, "k2", mac).render().encode()
-    refused = verify(verifier, value, method=method, target=target, body=b"")
+    refused = await verify(verifier, value, method=method, target=target, body=b"")
     assert refused == Refused(Refusal.BAD_SIGNATURE, 1_763_690_000)
 
 
-def test_an_unknown_key_costs_the_same_work_as_a_known_one(house: Any) -> None:
+async def test_an_unknown_key_costs_the_same_work_as_a_known_one(house: Any) -> None:
     """Row E3. Row E4."""
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     bad_mac = signed_by(house)[:-64] + b"0" * 64
 
-    def work(value: bytes) -> Counter[str]:
+    async def work(value: bytes) -> Counter[str]:
         done: Counter[str] = Counter()
 
         def count(frame: Any, event: str, called: Any) -> None:
@@ -206,12 +203,12 @@ def test_an_unknown_key_costs_the_same_work_as_a_known_one(house: Any) -> None:
 
         sys.setprofile(count)
         try:
-            verify(verifier, value)
+            await verify(verifier, value)
         finally:
             sys.setprofile(None)
         return done
 
-    known, unknown = work(bad_mac), work(bad_mac.replace(b"k=k2", b"k=k9"))
+    known, unknown = await work(bad_mac), await work(bad_mac.replace(b"k=k2", b"k=k9"))
     assert known["compare_digest"] == 1
     for step in ("compare_digest", "openssl_sha256", "copy", "update", "hexdigest"):
         assert unknown[step] == known[step] > 0

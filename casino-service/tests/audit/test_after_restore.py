@@ -243,7 +243,6 @@ async def until_missing(service: Service, missing: str | None) -> None:
     await until(is_shown)
 
 
-@pytest.mark.anyio
 async def test_a_running_service_whose_database_was_replaced_takes_no_bet_and_says_why(own_database: str) -> None:
     tenant = Tenant.demo(own_database)
     async with serving(tenant, pool_wait_seconds=0.3, request_budget_seconds=5.0) as service:
@@ -262,7 +261,6 @@ async def test_a_running_service_whose_database_was_replaced_takes_no_bet_and_sa
     tenant.close()
 
 
-@pytest.mark.anyio
 async def test_a_service_that_is_refused_its_database_can_be_stopped(own_database: str) -> None:
     tenant = Tenant.demo(own_database)
     async with asyncio.timeout(WAIT_SECONDS_MAX), serving(tenant, pool_wait_seconds=0.3) as service:
@@ -274,7 +272,6 @@ async def test_a_service_that_is_refused_its_database_can_be_stopped(own_databas
     tenant.close()
 
 
-@pytest.mark.anyio
 async def test_readiness_notices_on_connections_that_are_open_already(own_database: str) -> None:
     """A dump restored over a database that is in use, in the same server."""
     tenant = Tenant.demo(own_database)

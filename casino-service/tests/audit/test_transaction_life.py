@@ -55,7 +55,6 @@ def accept_at(wallet: Wallet, minutes: int, *commands: Any) -> None:
         wallet.accept(command)
 
 
-@pytest.mark.anyio
 async def test_a_bet_over_http_is_told_from_its_signature_to_its_payout(service: Service, tenant: Tenant) -> None:
     token = await service.launch()
     content = bet(token)

@@ -17,8 +17,6 @@ from casino_testing.edge import CASINO_RING, JSON, Service, bet
 from casino_testing.processes import WAIT_SECONDS_MAX
 from shared_signing.signer import Signer
 
-pytestmark = pytest.mark.anyio
-
 ENDPOINTS = ["debit", "credit", "rollback", "getBalance"]
 garbage = st.one_of(
     st.binary(max_size=80),

@@ -10,8 +10,6 @@ import pytest
 from casino_testing.edge import Service, bet, payout, rollback
 from casino_testing.tenant import Tenant
 
-pytestmark = pytest.mark.anyio
-
 FEED = "/casino/transactions"
 
 

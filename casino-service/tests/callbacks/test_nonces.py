@@ -21,8 +21,6 @@ from casino_testing.tenant import SET_CLOCK, Tenant
 from shared_service_testing.waiting import until
 from shared_signing.nonces import NonceStoreOverloaded
 
-pytestmark = pytest.mark.anyio
-
 NOW = 1_763_690_000
 DRAWER_SECONDS = 360
 WINDOW_SECONDS = 60

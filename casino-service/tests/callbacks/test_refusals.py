@@ -15,8 +15,6 @@ from casino_testing.tenant import Tenant
 from shared_service.postgres import group_commit
 from shared_signing.keys import KeyRing, parse_keys
 
-pytestmark = pytest.mark.anyio
-
 Provocation = Callable[[Service], Awaitable[httpx.Response]]
 LATER = datetime.now(UTC) + timedelta(days=1)
 AT_THE_WALLET: dict[str, Provocation] = {}

@@ -10,8 +10,6 @@ import pytest
 from casino_testing.edge import Service, bet, payout, rollback
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 
-pytestmark = pytest.mark.anyio
-
 
 def rendered(content: dict[str, Any]) -> bytes:
     return msgspec.json.encode(content)

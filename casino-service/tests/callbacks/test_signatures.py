@@ -14,8 +14,6 @@ from casino_testing.edge import CASINO_RING, JSON, PROVIDER_RING, Service, bet
 from shared_signing.keys import KeyRing, parse_keys
 from shared_signing.signer import Signer
 
-pytestmark = pytest.mark.anyio
-
 BODY = msgspec.json.encode(bet("no session has this token"))
 HEADER = "x-casino-signature"
 

@@ -17,8 +17,6 @@ from casino_testing.edge import Service, bet, payout, serving
 from casino_testing.tenant import Tenant
 from shared_signing.keys import parse_keys
 
-pytestmark = pytest.mark.anyio
-
 Told = Callable[..., tuple[int, str]]
 
 

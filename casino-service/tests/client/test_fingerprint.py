@@ -102,9 +102,6 @@ def test_a_server_that_does_not_know_its_peer_is_no_error() -> None:
     assert client_address({"type": "http", "client": ("/run/a.sock", 0), "headers": headers}, TRUSTED) is None
 
 
-pytestmark = pytest.mark.anyio
-
-
 @pytest.fixture
 async def proxied(tenant: Tenant) -> AsyncIterator[Service]:
     """The service behind a proxy that it trusts."""

@@ -17,8 +17,6 @@ from casino_testing.edge import Service, serving
 from casino_testing.tenant import Tenant
 from shared_signing.keys import parse_keys
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 async def strict(tenant: Tenant) -> AsyncIterator[Service]:

@@ -27,7 +27,6 @@ async def play(_request: Request) -> Response:
     return Response()
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("end", ["answers", "raises", "is cancelled", "hears that its caller left"])
 async def test_a_request_is_counted_until_its_end_and_no_longer(end: str) -> None:
     admission = Admission(REQUESTS_MAX, errors=ERRORS, observe=lambda *_: None)
@@ -68,7 +67,6 @@ async def test_a_request_is_counted_until_its_end_and_no_longer(end: str) -> Non
     assert (admission.taken, share.taken, dict(guard._running)) == (0, 0, {})
 
 
-@pytest.mark.anyio
 async def test_a_request_without_a_place_takes_none() -> None:
     admission = Admission(0, errors=ERRORS, observe=lambda *_: None)
     playing = route("POST", "/play", play, access=PLAYER)

@@ -107,7 +107,6 @@ def test_each_player_has_a_bucket_and_who_is_not_known_fills_no_table(take: Take
     assert sorted(row["player_id"] for row in rows) == ["1", "2"]
 
 
-@pytest.mark.anyio
 async def test_full_buckets_and_ended_access_tokens_are_forgotten_a_page_at_a_time(tenant: Tenant) -> None:
     old, many = timedelta(hours=1), 2 * PRUNE_PAGE + 1
     for moment in (datetime.now(UTC) - old, datetime.now(UTC) + old):
@@ -148,7 +147,6 @@ def refusals(responses: list[httpx.Response]) -> list[httpx.Response]:
     return [response for response in responses if response.status_code == 429]
 
 
-@pytest.mark.anyio
 async def test_two_services_on_one_database_share_one_bucket_and_a_restart_does_not_fill_it(tenant: Tenant) -> None:
     slow = {"client_burst_calls": BURST, "client_calls_per_second": 1}
     started = time.monotonic()
@@ -164,7 +162,6 @@ async def test_two_services_on_one_database_share_one_bucket_and_a_restart_does_
         assert 1 <= int(response.headers["retry-after"]) <= BURST
 
 
-@pytest.mark.anyio
 async def test_no_way_to_write_the_player_or_to_come_from_elsewhere_gives_another_bucket(tenant: Tenant) -> None:
     async with serving(tenant, client_burst_calls=3, client_calls_per_second=1) as service:
         assert (await launch(service)).status_code == 201
@@ -178,7 +175,6 @@ async def test_no_way_to_write_the_player_or_to_come_from_elsewhere_gives_anothe
     assert simulated.status_code == 429, "both endpoints take from one bucket"
 
 
-@pytest.mark.anyio
 async def test_a_player_whose_client_is_limited_still_bets_wins_and_gets_bets_back(tenant: Tenant) -> None:
     async with serving(tenant, client_burst_calls=1, client_calls_per_second=1) as service:
         token = await service.launch()
@@ -193,7 +189,6 @@ async def test_a_player_whose_client_is_limited_still_bets_wins_and_gets_bets_ba
             assert statuses == [200, 200, 200, 200]
 
 
-@pytest.mark.anyio
 async def test_a_request_that_is_refused_for_its_form_takes_no_token(tenant: Tenant) -> None:
     async with serving(tenant, client_burst_calls=1, client_calls_per_second=1) as service:
         for content in ({}, {"userId": "1"}, {**LAUNCH, "ipAddress": "x"}):

@@ -17,8 +17,6 @@ from casino_testing.tenant import Tenant
 from local_stack.testing import PostgresServer, create_database, drop_database
 from shared_service_testing.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 
 async def ready(service: Service) -> tuple[int, object]:
     response = await service.anybody.get("/health/ready")

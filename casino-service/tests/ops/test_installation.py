@@ -50,7 +50,6 @@ GAME = ("add-game", "3", "DICE_001", "Dice", "--min-bet-minor", "100", "--max-be
 PLAYER = ("add-player", "3", "Čarlotte", "--currency", "EUR", "--balance-minor", "70000")
 
 
-@pytest.mark.anyio
 async def test_a_migrated_database_becomes_ready_and_playable_by_commands_alone(
     empty_database: str, told: Told
 ) -> None:
@@ -114,7 +113,6 @@ def test_a_game_is_added_once_and_never_changed_by_adding(tenant: Tenant, told: 
     assert tenant.rows_of_tenant("games") == before
 
 
-@pytest.mark.anyio
 async def test_a_win_cap_holds_for_sessions_that_are_launched_after_it(tenant: Tenant, told: Told) -> None:
     assert told("set-win-cap", "1", "250000") == (
         0, "A round of game 1 pays 250000 minor units at most, in sessions that are launched from now on.\n"

@@ -21,8 +21,6 @@ from shared_service.http.exchange import NO_CODE, OK, UNANSWERED
 from shared_service.http.routing import ELSEWHERE
 from shared_signing.signer import Signer
 
-pytestmark = pytest.mark.anyio
-
 DEBIT = "/casino/debit"
 ROLLBACK = "/casino/rollback"
 

@@ -187,7 +187,6 @@ def test_two_processes_close_each_session_once(wallet: Wallet, connect_wallet: C
     assert open_sessions(tenant) == set()
 
 
-@pytest.mark.anyio
 async def test_the_service_closes_expired_sessions_by_itself(tenant: Tenant) -> None:
     async with serving(tenant) as service:
         await service.launch()

@@ -14,8 +14,6 @@ from structlog.typing import EventDict
 from casino_testing.edge import CASINO_RING, FakeProvider, Service, bet, serving
 from casino_testing.tenant import Tenant
 
-pytestmark = pytest.mark.anyio
-
 LAUNCH = {"userId": "1", "gameId": "1"}
 
 

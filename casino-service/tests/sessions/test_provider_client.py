@@ -16,8 +16,6 @@ from casino.sessions.bounded_answers import ANSWER_MAX_BYTES
 from casino.sessions.provider_client import ProviderClient, ProviderUnreachable
 from casino_testing.edge import PROVIDER_RING
 
-pytestmark = pytest.mark.anyio
-
 Writes = Callable[[asyncio.StreamWriter], Any]
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 PATIENCE_SECONDS = 60.0

@@ -18,8 +18,6 @@ from casino_testing.edge import PROVIDER_RING
 from shared_signing.canonical import SignatureHeader
 from shared_signing.signer import Signer
 
-pytestmark = pytest.mark.anyio
-
 LENGTH = re.compile(rb"content-length: (\d+)")
 SIGNATURE = re.compile(SIGNATURE_HEADER.encode() + rb": ([^\r]+)")
 MESSAGE = {"userId": "1"}

@@ -13,7 +13,6 @@ from casino_testing.edge import PROVIDER_RING
 from local_stack.certificates import Authority
 from local_stack.tls_peers import GOOD, NEVER_CONNECTED, UNKNOWN, Behaviour, Scene, peer
 
-pytestmark = pytest.mark.anyio
 PATIENCE_SECONDS = 60.0
 
 

@@ -24,8 +24,6 @@ from local_stack.unusual_settings import ODD_NAMES, Case, cases, made
 from shared_service.postgres import sessions as postgres_session
 from shared_service.postgres.migrate import migrate
 
-pytestmark = pytest.mark.anyio
-
 BETS_AT_ONCE = 12
 REASON = "ボーナス „Größe“ ✓ 𝄞"
 ROLES = ("casino_app", "casino_owner")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from msgspec import structs
 
 from casino_testing.edge import Service, bet, rollback
@@ -21,7 +20,6 @@ def attempts(tenant: Tenant) -> list[tuple[object, ...]]:
     return sorted(said(row) for row in tenant.rows("attempts"))
 
 
-@pytest.mark.anyio
 async def test_key_clock_and_arrival_of_a_signed_request_are_kept(service: Service, tenant: Tenant) -> None:
     token = await service.launch()
     content = bet(token)
@@ -34,7 +32,6 @@ async def test_key_clock_and_arrival_of_a_signed_request_are_kept(service: Servi
     assert before <= row["received_at"] <= row["recorded_at"] <= after
 
 
-@pytest.mark.anyio
 async def test_the_request_ids_of_first_answer_and_last_retry_are_both_found(service: Service, tenant: Tenant) -> None:
     token = await service.launch()
     content = bet(token)

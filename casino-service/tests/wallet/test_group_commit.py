@@ -14,8 +14,6 @@ from shared_service.postgres.database import Overloaded
 from shared_service.postgres.group_commit import GroupCommit, KeyBusy
 from shared_service_testing.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 Group = GroupCommit[Command, Command]
 
 

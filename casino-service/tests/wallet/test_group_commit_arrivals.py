@@ -66,14 +66,11 @@ async def play(backend: Backend, plan: list[tuple[str, int, str]], limits: dict[
         }
     ),
 )
-def test_everybody_is_told_once_and_truly_whatever_arrives_and_whatever_breaks(
+async def test_everybody_is_told_once_and_truly_whatever_arrives_and_whatever_breaks(
     plan: list[tuple[str, int, str]], deeds: list[Deed], poison: frozenset[Command], limits: dict[str, int]
 ) -> None:
-    async def run() -> tuple[Backend, dict[Command, Any]]:
-        backend = Backend(deeds, poison=poison)
-        return backend, await play(backend, plan, limits)
-
-    backend, told = asyncio.run(run())
+    backend = Backend(deeds, poison=poison)
+    told = await play(backend, plan, limits)
     assert set(told) == {(key, number) for number, (key, _, _) in enumerate(plan)}
     for command, outcome in told.items():
         if isinstance(outcome, Overloaded | KeyBusy):

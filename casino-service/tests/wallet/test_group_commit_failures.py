@@ -14,7 +14,7 @@ from shared_service.postgres.database import OutcomeUnknown, Overloaded
 from shared_service.postgres.group_commit import BUSY_PATIENCE_SECONDS, GroupCommit, KeyBusy
 from shared_service_testing.waiting import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("clock")]
+pytestmark = pytest.mark.usefixtures("clock")
 
 Group = GroupCommit[Command, Command]
 DEADLINE = 60.0

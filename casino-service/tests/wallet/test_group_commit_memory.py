@@ -33,34 +33,31 @@ def short_pauses() -> Any:
 
 @settings(max_examples=100, deadline=None)
 @given(arrivals, deeds, st.sampled_from(KEYS))
-def test_nothing_is_remembered_after_any_mixture_of_outcomes(
+async def test_nothing_is_remembered_after_any_mixture_of_outcomes(
     arriving: list[tuple[str, str]], done: list[Deed], poisoned: str
 ) -> None:
-    async def run() -> None:
-        backend = Backend(done, poison=frozenset({(poisoned, 0)}))
-        group: GroupCommit[Command, Command] = GroupCommit(
-            backend.execute, batch_max=2, lanes=2, queue_max=12, key_queue_max=5
-        )
-        futures: list[asyncio.Future[Command]] = []
-        for number, (key, end) in enumerate(arriving):
-            deadline = time.monotonic() + (-1.0 if end == "is too late" else WAIT_SECONDS_MAX)
-            try:
-                futures.append(group.submit((key, number), key=key, deadline=deadline))
-            except (Overloaded, KeyBusy):
-                continue
-            if end == "is cancelled at once":
-                futures[-1].cancel()
-            elif end == "is cancelled later":
-                asyncio.get_running_loop().call_soon(futures[-1].cancel)
-            if number % 3 == 0:
-                await asyncio.sleep(0)
-        async with asyncio.timeout(WAIT_SECONDS_MAX):
-            await asyncio.gather(*futures, return_exceptions=True)
-            while group.size:  # noqa: ASYNC110 - what was cancelled is resolved a moment later
-                await asyncio.sleep(0.001)
-            while group._running:  # noqa: ASYNC110 - the last batch's task ends a moment after its outcomes
-                await asyncio.sleep(0)
-        left = (group.size, group._waiting, list(group._ready), group._running, group._slow, backend._keys)
-        assert left == (0, {}, [], set(), set(), set())
-
-    asyncio.run(run())
+    backend = Backend(done, poison=frozenset({(poisoned, 0)}))
+    group: GroupCommit[Command, Command] = GroupCommit(
+        backend.execute, batch_max=2, lanes=2, queue_max=12, key_queue_max=5
+    )
+    futures: list[asyncio.Future[Command]] = []
+    for number, (key, end) in enumerate(arriving):
+        deadline = time.monotonic() + (-1.0 if end == "is too late" else WAIT_SECONDS_MAX)
+        try:
+            futures.append(group.submit((key, number), key=key, deadline=deadline))
+        except (Overloaded, KeyBusy):
+            continue
+        if end == "is cancelled at once":
+            futures[-1].cancel()
+        elif end == "is cancelled later":
+            asyncio.get_running_loop().call_soon(futures[-1].cancel)
+        if number % 3 == 0:
+            await asyncio.sleep(0)
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        await asyncio.gather(*futures, return_exceptions=True)
+        while group.size:  # noqa: ASYNC110 - what was cancelled is resolved a moment later
+            await asyncio.sleep(0.001)
+        while group._running:  # noqa: ASYNC110 - the last batch's task ends a moment after its outcomes
+            await asyncio.sleep(0)
+    left = (group.size, group._waiting, list(group._ready), group._running, group._slow, backend._keys)
+    assert left == (0, {}, [], set(), set(), set())

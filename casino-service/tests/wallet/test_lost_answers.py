@@ -169,12 +169,9 @@ def test_backends_killed_at_random_moments_under_load_book_every_bet_exactly_onc
     assert {tenant.balance(session.player_id) for session in sessions} == {expected_minor}
 
 
-def test_a_database_that_is_away_refuses_before_any_work(tenant: Tenant) -> None:
-    async def play() -> None:
-        async with Wire.to(tenant.url) as wire:
-            nobody_listens = wire.url
-        async with databases(tenant, 1, database_url=nobody_listens, pool_wait_seconds=0.05) as (database,):
-            with pytest.raises(Overloaded):
-                await database.call("select 1")
-
-    asyncio.run(play())
+async def test_a_database_that_is_away_refuses_before_any_work(tenant: Tenant) -> None:
+    async with Wire.to(tenant.url) as wire:
+        nobody_listens = wire.url
+    async with databases(tenant, 1, database_url=nobody_listens, pool_wait_seconds=0.05) as (database,):
+        with pytest.raises(Overloaded):
+            await database.call("select 1")

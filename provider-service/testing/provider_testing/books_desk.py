@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -22,7 +22,6 @@ from provider.wallet_client.outcomes import Accepted, Attempt, Called, Refused, 
 from provider_testing.service import rows, settings_for
 from shared_service.postgres.database import Database
 
-T = TypeVar("T")
 LEASE_SECONDS = 60.0
 """Longer than any machine stands still: it ends when a test says so."""
 
@@ -126,23 +125,22 @@ async def refusal_of(work: Awaitable[Any]) -> str:
     return refused.value.code
 
 
-def at_desk(database_url: str, work: Callable[[Desk], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with database_for(settings_for(database_url, "http://unused")) as pool:
-            books = Books(pool, lease_seconds=LEASE_SECONDS, backoff=Backoff(0.1))
-            new = NewSession(
-                provider_session_id=uuid.uuid4(),
-                casino_code="JAQPOT",
-                casino_session_id=uuid.uuid4().hex,
-                user_id="1",
-                game_code="SLOTS_001",
-                currency="USD",
-                token_sealed=b"sealed",
-            )
-            session = await launch_session(pool, new)
-            desk = Desk(pool, books, session.provider_session_id, uuid.uuid4())
-            opened = await books.open_round(desk.round_id, desk.session_id, kind="scripted", request_id="r-1")
-            assert opened == "opened"
-            return await work(desk)
-
-    return asyncio.run(run())
+@asynccontextmanager
+async def desk_on(database_url: str) -> AsyncIterator[Desk]:
+    """The books of an empty database, with one session and one open round."""
+    async with database_for(settings_for(database_url, "http://unused")) as pool:
+        books = Books(pool, lease_seconds=LEASE_SECONDS, backoff=Backoff(0.1))
+        new = NewSession(
+            provider_session_id=uuid.uuid4(),
+            casino_code="JAQPOT",
+            casino_session_id=uuid.uuid4().hex,
+            user_id="1",
+            game_code="SLOTS_001",
+            currency="USD",
+            token_sealed=b"sealed",
+        )
+        session = await launch_session(pool, new)
+        desk = Desk(pool, books, session.provider_session_id, uuid.uuid4())
+        opened = await books.open_round(desk.round_id, desk.session_id, kind="scripted", request_id="r-1")
+        assert opened == "opened"
+        yield desk

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,7 +20,7 @@ from shared_service.postgres.database import Database
 from shared_signing.keys import KeyRing
 
 
-async def run_once(database_url: str, wallet: FakeWallet, *, heals: bool = True, **changed: Any) -> dict[str, Any]:
+async def reconciled(database_url: str, wallet: FakeWallet, *, heals: bool = True, **changed: Any) -> dict[str, Any]:
     """One run; returns its report."""
     settings = settings_for(database_url, wallet.url, **changed)
     async with database_for(settings) as pool:
@@ -33,20 +32,11 @@ async def run_once(database_url: str, wallet: FakeWallet, *, heals: bool = True,
         return await report_of(books, run_id, exit_status=status)
 
 
-def reconciled(database_url: str, wallet: FakeWallet, *, heals: bool = True, **changed: Any) -> dict[str, Any]:
-    """One run, from a test that has no loop."""
-    return asyncio.run(run_once(database_url, wallet, heals=heals, **changed))
-
-
-def play(database_url: str, wallet: FakeWallet, *, rounds: int = 1, passes: bool = True) -> None:
+async def play(database_url: str, wallet: FakeWallet, *, rounds: int = 1, passes: bool = True) -> None:
     """Play scripted rounds, each in a session of its own."""
-
-    async def run() -> None:
-        async with serving(database_url, wallet) as provider:
-            for _ in range(rounds):
-                assert (await provider.simulate())["passed"] is passes
-
-    asyncio.run(run())
+    async with serving(database_url, wallet) as provider:
+        for _ in range(rounds):
+            assert (await provider.simulate())["passed"] is passes
 
 
 def kinds(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -60,14 +50,10 @@ def transaction_of(owner_url: str, kind: str, state: str = "committed") -> dict[
     return rows(owner_url, query, kind, state)[0]
 
 
-def with_books(database_url: str, work: Callable[[RunBooks, Database], Awaitable[Any]]) -> Any:
+async def with_books(database_url: str, work: Callable[[RunBooks, Database], Awaitable[Any]]) -> Any:
     """Work with runs, without a wallet."""
-
-    async def go() -> Any:
-        async with database_for(settings_for(database_url, "http://unused")) as pool:
-            return await work(RunBooks(pool), pool)
-
-    return asyncio.run(go())
+    async with database_for(settings_for(database_url, "http://unused")) as pool:
+        return await work(RunBooks(pool), pool)
 
 
 def change(owner_url: str, statement: str, *values: Any) -> None:

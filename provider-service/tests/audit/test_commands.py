@@ -30,8 +30,10 @@ def run(database_url: str, wallet_url: str, *words: str, **changed: str) -> subp
     )
 
 
-def test_a_table_shows_each_difference_with_what_to_do(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
-    play(database_url, wallet)
+async def test_a_table_shows_each_difference_with_what_to_do(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
+    await play(database_url, wallet)
     credit = str(transaction_of(owner_url, "credit")["transaction_id"])
     wallet.model.drifts[credit] = {"amount": 1999, "roundId": "[bold]another[/bold]"}
     ended = run(database_url, wallet.url, "reconcile")
@@ -40,8 +42,8 @@ def test_a_table_shows_each_difference_with_what_to_do(database_url: str, owner_
         assert text in ended.stdout, text
 
 
-def test_json_is_all_that_is_printed_and_logs_go_elsewhere(database_url: str, wallet: FakeWallet) -> None:
-    play(database_url, wallet)
+async def test_json_is_all_that_is_printed_and_logs_go_elsewhere(database_url: str, wallet: FakeWallet) -> None:
+    await play(database_url, wallet)
     ended = run(database_url, wallet.url, "reconcile", "--json")
     report = json.loads(ended.stdout)
     assert (ended.returncode, report["exitStatus"], report["compared"]) == (0, 0, 5)
@@ -90,8 +92,8 @@ def test_a_person_who_gives_up_gets_a_two(database_url: str, owner_url: str, wal
     assert told == [{"failure": "interrupted"}]
 
 
-def test_heads_are_printed_one_to_a_line(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
-    play(database_url, wallet)
+async def test_heads_are_printed_one_to_a_line(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    await play(database_url, wallet)
     assert run(database_url, wallet.url, "heads").stdout == "", "this wallet has no chain"
     with psycopg.connect(owner_url, autocommit=True) as owner:
         owner.execute(
@@ -105,13 +107,13 @@ def test_heads_are_printed_one_to_a_line(database_url: str, owner_url: str, wall
     ]
 
 
-def test_one_life_of_a_transaction_is_told_without_a_token(
+async def test_one_life_of_a_transaction_is_told_without_a_token(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     """Row H3, the provider's half; pitfall 23."""
-    play(database_url, wallet)
+    await play(database_url, wallet)
     wallet.plan("credit", cut)
-    play(database_url, wallet, passes=False)
+    await play(database_url, wallet, passes=False)
     query = """
         select t.transaction_id, t.request_id, count(a.attempt_id) as attempts
         from provider.wallet_transactions as t left join provider.wallet_attempts as a using (transaction_id)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from provider.audit.queries import newest_heads
 from provider.wallet_client.messages import Head
-from provider_testing.books_desk import OK, Desk, at_desk
+from provider_testing.books_desk import OK, Desk
 
 
-def test_of_each_player_the_newest_head_is_told_whatever_order_the_answers_came_in(database_url: str) -> None:
+async def test_of_each_player_the_newest_head_is_told_whatever_order_the_answers_came_in(desk: Desk) -> None:
     """Row G8."""
-
-    async def work(desk: Desk) -> list[tuple[Any, ...]]:
-        for sequence in (2, 11, 9):
-            await desk.debit(replace(OK, head=Head(sequence, f"{sequence:064x}")))
-        await desk.debit(OK)
-        return [(line["userId"], line["sequence"], line["hash"]) async for line in newest_heads(desk.pool)]
-
-    assert at_desk(database_url, work) == [("1", 11, f"{11:064x}")]
+    for sequence in (2, 11, 9):
+        await desk.debit(replace(OK, head=Head(sequence, f"{sequence:064x}")))
+    await desk.debit(OK)
+    assert [(line["userId"], line["sequence"], line["hash"]) async for line in newest_heads(desk.pool)] == [
+        ("1", 11, f"{11:064x}")
+    ]

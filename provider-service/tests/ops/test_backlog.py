@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ from provider_testing.scraping import scrape
 from provider_testing.service import serving, settings_for
 
 
-def test_a_run_that_ends_in_the_future_is_none(
+async def test_a_run_that_ends_in_the_future_is_none(
     database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: Any
 ) -> None:
     """Red before: its age stayed 0, so that nobody was called when nothing was reconciled any more."""
@@ -29,42 +28,36 @@ def test_a_run_that_ends_in_the_future_is_none(
         " values ('test', false, now(), now(), %s, 0, now() + %s::interval, 1)"
     )
 
-    async def run() -> None:
-        async with serving(database_url, wallet) as provider:
-            with psycopg.connect(owner_url, autocommit=True) as connection:
-                connection.execute(ended, (7, "1 year"))
-                connection.execute(schedule, ("-3 hours",))
-                installed = await scrape(provider.client)
-                assert 10_800 <= installed.value("provider_reconciliation_age_seconds") < 10_900
-                assert installed.value("provider_reconciliation_differences") == 0
-                connection.execute(schedule, ("1 year",))
-                assert (await scrape(provider.client)).value("provider_reconciliation_age_seconds") > 1e9
-                connection.execute(schedule, ("-3 hours",))
-                connection.execute(ended, (4, "-1 hour"))
-                connection.execute(ended, (9, "infinity"))
-                seen = await scrape(provider.client)
-            assert 3600 <= seen.value("provider_reconciliation_age_seconds") < 3700
-            assert seen.value("provider_reconciliation_differences") == 4
-
-    asyncio.run(run())
+    async with serving(database_url, wallet) as provider:
+        with psycopg.connect(owner_url, autocommit=True) as connection:
+            connection.execute(ended, (7, "1 year"))
+            connection.execute(schedule, ("-3 hours",))
+            installed = await scrape(provider.client)
+            assert 10_800 <= installed.value("provider_reconciliation_age_seconds") < 10_900
+            assert installed.value("provider_reconciliation_differences") == 0
+            connection.execute(schedule, ("1 year",))
+            assert (await scrape(provider.client)).value("provider_reconciliation_age_seconds") > 1e9
+            connection.execute(schedule, ("-3 hours",))
+            connection.execute(ended, (4, "-1 hour"))
+            connection.execute(ended, (9, "infinity"))
+            seen = await scrape(provider.client)
+        assert 3600 <= seen.value("provider_reconciliation_age_seconds") < 3700
+        assert seen.value("provider_reconciliation_differences") == 4
 
 
-def test_books_that_cannot_be_read_show_no_old_numbers_and_are_a_warning(
+async def test_books_that_cannot_be_read_show_no_old_numbers_and_are_a_warning(
     database_url: str, owner_url: str, monkeypatch: Any, logged: Callable[[], str]
 ) -> None:
     monkeypatch.setattr(backlog, "FRESH_SECONDS", 0.0)
 
-    async def read_twice() -> None:
-        async with database_for(settings_for(database_url, "http://unused")) as pool:
-            reader = BacklogReader(pool)
-            await reader.refresh()
-            assert reader.backlog is not None
-            assert reader.reconciled is not None
-            with psycopg.connect(owner_url, autocommit=True) as connection:
-                connection.execute("alter table provider.wallet_transactions rename to hidden")
-            await reader.refresh()
-            assert (reader.backlog, reader.reconciled) == (None, None)
-
-    asyncio.run(read_twice())
+    async with database_for(settings_for(database_url, "http://unused")) as pool:
+        reader = BacklogReader(pool)
+        await reader.refresh()
+        assert reader.backlog is not None
+        assert reader.reconciled is not None
+        with psycopg.connect(owner_url, autocommit=True) as connection:
+            connection.execute("alter table provider.wallet_transactions rename to hidden")
+        await reader.refresh()
+        assert (reader.backlog, reader.reconciled) == (None, None)
     (told,) = [json.loads(line) for line in logged().splitlines() if "backlog_not_read" in line]
     assert (told["level"], told["error"]) == ("warning", "UndefinedTable")

@@ -34,17 +34,13 @@ OFTEN = 10_000
 WAIT_SECONDS = 60.0
 
 
-def seen_after(
+async def seen_after(
     database_url: str, wallet: FakeWallet, work: Callable[[Running], Awaitable[object]], **changed: Any
 ) -> Scrape:
     """What a provider shows after some work."""
-
-    async def run() -> Scrape:
-        async with serving(database_url, wallet, **changed) as provider:
-            await work(provider)
-            return await scrape(provider.client)
-
-    return asyncio.run(run())
+    async with serving(database_url, wallet, **changed) as provider:
+        await work(provider)
+        return await scrape(provider.client)
 
 
 async def shown(provider: Running, happened: Callable[[Scrape], bool]) -> Scrape:
@@ -59,8 +55,8 @@ async def shown(provider: Running, happened: Callable[[Scrape], bool]) -> Scrape
     return seen
 
 
-def test_a_good_round_is_counted_call_by_call(database_url: str, wallet: FakeWallet) -> None:
-    seen = seen_after(database_url, wallet, lambda provider: provider.simulate())
+async def test_a_good_round_is_counted_call_by_call(database_url: str, wallet: FakeWallet) -> None:
+    seen = await seen_after(database_url, wallet, lambda provider: provider.simulate())
     calls = "provider_wallet_calls_total"
     assert seen.value(calls, endpoint="debit", outcome="accepted", code=OK) == 3
     assert seen.value(calls, endpoint="credit", outcome="accepted", code=OK) == 1
@@ -81,7 +77,7 @@ def test_a_good_round_is_counted_call_by_call(database_url: str, wallet: FakeWal
     assert seen.value("provider_pool_connections", state="open") >= 2
 
 
-def test_unknown_outcomes_retries_and_verdicts_on_signatures_are_told_apart(
+async def test_unknown_outcomes_retries_and_verdicts_on_signatures_are_told_apart(
     database_url: str, wallet: FakeWallet
 ) -> None:
     async def rounds(provider: Running) -> None:
@@ -94,7 +90,7 @@ def test_unknown_outcomes_retries_and_verdicts_on_signatures_are_told_apart(
         await provider.simulate()
         await shown(provider, lambda seen: seen.value("provider_wallet_calls_total", endpoint="rollback") >= 3)
 
-    seen = seen_after(database_url, wallet, rounds)
+    seen = await seen_after(database_url, wallet, rounds)
     calls = "provider_wallet_calls_total"
     assert seen.value(calls, endpoint="debit", outcome="unknown", code="operator_bad_response") == 1
     assert seen.value(calls, endpoint="debit", outcome="unknown", code="operator_unreachable") == 1
@@ -104,7 +100,7 @@ def test_unknown_outcomes_retries_and_verdicts_on_signatures_are_told_apart(
     assert [seen.value(attempts, signature=verdict) for verdict in ("bad", "missing", "none")] == [1, 1, 1]
 
 
-def test_what_is_pending_and_how_old_it_is_comes_from_the_books(
+async def test_what_is_pending_and_how_old_it_is_comes_from_the_books(
     database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(backlog, "FRESH_SECONDS", 0.0)
@@ -132,11 +128,11 @@ def test_what_is_pending_and_how_old_it_is_comes_from_the_books(
         await settled(owner_url)
         await shown(provider, lambda seen: seen.value("provider_pending_transactions") == 0)
 
-    seen_after(database_url, wallet, rounds)
+    await seen_after(database_url, wallet, rounds)
     assert rows(owner_url, "select 1 as one from provider.wallet_transactions where state = 'pending'") == []
 
 
-def test_the_age_of_the_last_reconciliation_and_what_it_left_are_shown(
+async def test_the_age_of_the_last_reconciliation_and_what_it_left_are_shown(
     database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(backlog, "FRESH_SECONDS", 0.0)
@@ -154,17 +150,17 @@ def test_the_age_of_the_last_reconciliation_and_what_it_left_are_shown(
         with psycopg.connect(owner_url, autocommit=True) as connection:
             connection.execute(run)
 
-    seen = seen_after(database_url, wallet, work)
+    seen = await seen_after(database_url, wallet, work)
     assert seen.value("provider_reconciliation_differences") == 3, "those of the last run that came to its end"
     assert 3600 <= seen.value("provider_reconciliation_age_seconds") < 3700
 
 
 @pytest.mark.usefixtures("own_patience")
-def test_without_a_database_a_scrape_shows_everything_else(wallet: FakeWallet) -> None:
+async def test_without_a_database_a_scrape_shows_everything_else(wallet: FakeWallet) -> None:
     async def work(provider: Running) -> None:
         await provider.client.get("/health/ready", auth=None)
 
-    seen = seen_after("postgresql://nobody:x@127.0.0.1:1/none", wallet, work)
+    seen = await seen_after("postgresql://nobody:x@127.0.0.1:1/none", wallet, work)
     assert seen.value("provider_books_readable") == 0
     assert seen.has("provider_books_readable")
     for absent in ("provider_pending_transactions", "provider_debits_in_doubt", "provider_reconciliation_differences"):
@@ -172,7 +168,7 @@ def test_without_a_database_a_scrape_shows_everything_else(wallet: FakeWallet) -
     assert seen.value("provider_requests_total", endpoint="/health/ready", code=NO_CODE) == 1
 
 
-def test_scrapes_ask_the_books_once_in_a_while(
+async def test_scrapes_ask_the_books_once_in_a_while(
     database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(backlog, "FRESH_SECONDS", 300.0)
@@ -185,10 +181,10 @@ def test_scrapes_ask_the_books_once_in_a_while(
                 assert (await scrape(provider.client)).value("provider_books_readable") == 1
             connection.execute("alter table provider.gone rename to wallet_transactions")
 
-    seen_after(database_url, wallet, work)
+    await seen_after(database_url, wallet, work)
 
 
-def test_the_clock_of_the_casino_is_shown(database_url: str, wallet: FakeWallet) -> None:
+async def test_the_clock_of_the_casino_is_shown(database_url: str, wallet: FakeWallet) -> None:
     async def work(provider: Running) -> None:
         body = json.dumps(fresh_launch()).encode()
         ahead = Signer(KeyRing([PROVIDER_KEY]), lambda: time.time() + 45)
@@ -196,11 +192,11 @@ def test_the_clock_of_the_casino_is_shown(database_url: str, wallet: FakeWallet)
         answer = await provider.client.post("/provider/launch", content=body, headers=headers, auth=None)
         assert answer.status_code == 200
 
-    seen = seen_after(database_url, wallet, work)
+    seen = await seen_after(database_url, wallet, work)
     assert -46 <= seen.value("provider_peer_clock_skew_seconds") <= -30
 
 
-def test_every_refused_request_is_logged_once_with_its_code_and_id(
+async def test_every_refused_request_is_logged_once_with_its_code_and_id(
     database_url: str, wallet: FakeWallet, logged: Callable[[], str]
 ) -> None:
     """Invariant I10."""
@@ -215,14 +211,14 @@ def test_every_refused_request_is_logged_once_with_its_code_and_id(
         answers.append(await provider.client.get("/nowhere", headers=own_id))
         answers.append(await provider.client.put("/provider/launch", headers=own_id))
 
-    seen_after(database_url, wallet, work)
+    await seen_after(database_url, wallet, work)
     codes = [answer.json()["code"] for answer in answers]
     assert len(set(codes)) == len(answers), codes
     lines = [json.loads(line) for line in logged().splitlines() if '"request_refused"' in line]
     assert [(line["code"], line["request_id"]) for line in lines] == [(code, "refused-1") for code in codes]
 
 
-def test_fuzzed_paths_ids_and_codes_of_a_wallet_make_no_new_series(database_url: str, wallet: FakeWallet) -> None:
+async def test_fuzzed_paths_ids_and_codes_of_a_wallet_make_no_new_series(database_url: str, wallet: FakeWallet) -> None:
     """Row H4."""
     known: set[str] = set()
 
@@ -237,14 +233,14 @@ def test_fuzzed_paths_ids_and_codes_of_a_wallet_make_no_new_series(database_url:
             wallet.plan("debit", answering(400, f"made_up_{number}"), times=1)
             await provider.simulate()
 
-    seen = seen_after(database_url, wallet, work)
+    seen = await seen_after(database_url, wallet, work)
     assert seen.label_values("endpoint") <= known | {ELSEWHERE, "debit", "credit", "rollback", "getBalance"}
     assert seen.label_values("code") <= {*ERRORS, *ACTIONS, OK, NO_CODE, UNANSWERED, OTHER}
     assert seen.value("provider_wallet_calls_total", outcome="refused", code=OTHER) == 5
     assert len(seen.samples) < 1_000
 
 
-def test_a_stalled_wallet_does_not_stall_a_scrape(database_url: str, wallet: FakeWallet) -> None:
+async def test_a_stalled_wallet_does_not_stall_a_scrape(database_url: str, wallet: FakeWallet) -> None:
     async def work(provider: Running) -> None:
         wallet.plan("debit", stall)
         playing = asyncio.create_task(provider.simulate())
@@ -253,7 +249,7 @@ def test_a_stalled_wallet_does_not_stall_a_scrape(database_url: str, wallet: Fak
         wallet.forget_plans()
         await playing
 
-    seen = seen_after(database_url, wallet, work, call_seconds=60.0)
+    seen = await seen_after(database_url, wallet, work, call_seconds=60.0)
     assert seen.value("provider_wallet_calls_total", endpoint="debit", outcome="unknown") == 1
 
 
@@ -267,7 +263,7 @@ class NoBooks(BacklogReader):
         """Nothing is known of them."""
 
 
-def test_what_calls_change_is_read_on_the_loop_that_they_end_on() -> None:
+async def test_what_calls_change_is_read_on_the_loop_that_they_end_on() -> None:
     """A page is made in a thread: counts of calls that change there under way were an internal error now and then."""
     threads = []
 
@@ -275,10 +271,7 @@ def test_what_calls_change_is_read_on_the_loop_that_they_end_on() -> None:
         threads.append(threading.get_ident())
         return HealthReport(Status.DEGRADED, since=0.0, error_rate=0.06, calls=100)
 
-    async def run() -> Scrape:
-        return read((await Metrics().scrape_of(NoBooks(), {}, health=health)()).decode())
-
-    seen = asyncio.run(run())
+    seen = read((await Metrics().scrape_of(NoBooks(), {}, health=health)()).decode())
     assert seen.value("provider_wallet_health", state="degraded") == 1
     assert set(threads) == {threading.get_ident()}
 

@@ -29,48 +29,45 @@ def now() -> int:
     return int(time.time())
 
 
-def with_store(database_url: str, work: Callable[[PostgresNonceStore], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with database_for(settings_for(database_url, "http://unused")) as pool:
-            return await work(PostgresNonceStore(pool))
-
-    return asyncio.run(run())
+async def with_store(database_url: str, work: Callable[[PostgresNonceStore], Awaitable[T]]) -> T:
+    async with database_for(settings_for(database_url, "http://unused")) as pool:
+        return await work(PostgresNonceStore(pool))
 
 
-def test_of_many_claims_at_once_one_succeeds(database_url: str) -> None:
+async def test_of_many_claims_at_once_one_succeeds(database_url: str) -> None:
     async def race(store: PostgresNonceStore) -> list[bool]:
         return list(await asyncio.gather(*(store.claim("main", "n" * 16, now()) for _ in range(20))))
 
-    assert sorted(with_store(database_url, race)) == [False] * 19 + [True]
+    assert sorted(await with_store(database_url, race)) == [False] * 19 + [True]
 
 
-def test_a_nonce_is_remembered_after_a_restart(database_url: str) -> None:
+async def test_a_nonce_is_remembered_after_a_restart(database_url: str) -> None:
     """Row E1."""
-    assert with_store(database_url, lambda store: store.claim("main", "n" * 16, now())) is True
-    assert with_store(database_url, lambda store: store.claim("main", "n" * 16, now())) is False
+    assert await with_store(database_url, lambda store: store.claim("main", "n" * 16, now())) is True
+    assert await with_store(database_url, lambda store: store.claim("main", "n" * 16, now())) is False
 
 
-def test_a_nonce_is_used_up_under_whichever_key(database_url: str) -> None:
+async def test_a_nonce_is_used_up_under_whichever_key(database_url: str) -> None:
     async def both(store: PostgresNonceStore) -> tuple[bool, bool]:
         return await store.claim("main", "n" * 16, now()), await store.claim("k2", "n" * 16, now())
 
-    assert with_store(database_url, both) == (True, False)
+    assert await with_store(database_url, both) == (True, False)
 
 
-def test_of_claims_at_once_under_two_keys_one_succeeds(database_url: str) -> None:
+async def test_of_claims_at_once_under_two_keys_one_succeeds(database_url: str) -> None:
     async def race(store: PostgresNonceStore) -> list[bool]:
         return list(await asyncio.gather(*(store.claim(key, "n" * 16, now()) for key in ("main", "k2") * 8)))
 
-    assert sorted(with_store(database_url, race)) == [False] * 15 + [True]
+    assert sorted(await with_store(database_url, race)) == [False] * 15 + [True]
 
 
-def test_a_nonce_that_an_earlier_release_claimed_is_used_up(database_url: str, owner_url: str) -> None:
+async def test_a_nonce_that_an_earlier_release_claimed_is_used_up(database_url: str, owner_url: str) -> None:
     with psycopg.connect(owner_url, autocommit=True) as owner:
         owner.execute("insert into provider.nonces values ('main', %s, now())", ("n" * 16,))
-    assert with_store(database_url, lambda store: store.claim("main", "n" * 16, now())) is False
+    assert await with_store(database_url, lambda store: store.claim("main", "n" * 16, now())) is False
 
 
-def test_pruning_forgets_old_nonces_a_page_at_a_time(database_url: str, owner_url: str) -> None:
+async def test_pruning_forgets_old_nonces_a_page_at_a_time(database_url: str, owner_url: str) -> None:
     with psycopg.connect(owner_url) as connection:
         connection.execute(
             "insert into provider.nonces select 'main', 'old' || i, clock_timestamp() - make_interval(secs => %s)"
@@ -85,12 +82,12 @@ def test_pruning_forgets_old_nonces_a_page_at_a_time(database_url: str, owner_ur
     async def prune(store: PostgresNonceStore) -> list[bool]:
         return [await store.prune() for _ in range(3)]
 
-    assert with_store(database_url, prune) == [True, False, False]
+    assert await with_store(database_url, prune) == [True, False, False]
     assert rows(owner_url, "select nonce from provider.nonces") == [{"nonce": "young"}]
 
 
 @pytest.mark.usefixtures("own_patience")
-def test_a_store_without_a_database_never_says_that_a_nonce_is_new() -> None:
+async def test_a_store_without_a_database_never_says_that_a_nonce_is_new() -> None:
     async def claim() -> bool:
         pool = database_for(settings_for("postgresql://nobody@127.0.0.1:1/none", "http://unused"))
         await pool.open()
@@ -100,7 +97,7 @@ def test_a_store_without_a_database_never_says_that_a_nonce_is_new() -> None:
             await pool.close()
 
     with pytest.raises(NonceStoreOverloaded):
-        asyncio.run(claim())
+        await claim()
 
 
 @pytest.mark.parametrize(
@@ -112,11 +109,11 @@ def test_a_store_without_a_database_never_says_that_a_nonce_is_new() -> None:
         (CLOCK_OFF_MAX_SECONDS + SLOW_SECONDS, False),
     ],
 )
-def test_a_timestamp_far_from_the_databases_clock_is_never_new(
+async def test_a_timestamp_far_from_the_databases_clock_is_never_new(
     database_url: str, off_seconds: int, fresh: bool
 ) -> None:
     """Row C2. The clock of the process may be anywhere; that of the database decides what can still be remembered."""
-    claimed = with_store(database_url, lambda store: store.claim("main", "n" * 16, now() + off_seconds))
+    claimed = await with_store(database_url, lambda store: store.claim("main", "n" * 16, now() + off_seconds))
     assert claimed is fresh
 
 

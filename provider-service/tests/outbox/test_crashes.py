@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -66,29 +64,28 @@ async def start_a_round(url: str) -> None:
             await client.post("/provider/simulate", json=body)
 
 
-def in_background(work: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return thread
+async def reached(wallet: FakeWallet) -> None:
+    """Wait until a planned fault has begun."""
+    await until(wallet.reached.is_set)
 
 
 @pytest.mark.parametrize(("number", "moment"), KILLS, ids=[f"{CALLS[number]} {moment}" for number, moment in KILLS])
-def test_a_provider_killed_at_any_call_of_a_round_leaves_nothing_open(  # noqa: PLR0917 - fixtures
+async def test_a_provider_killed_at_any_call_of_a_round_leaves_nothing_open(  # noqa: PLR0917 - fixtures
     database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path, number: int, moment: str
 ) -> None:
     """Row A2."""
     wallet.plan("*", MOMENTS[moment], skip=number)
     wallet.plan("*", stall, skip=number, times=len(CALLS))  # the round comes no further, however late the kill is
     with ProviderProcess(database_url, wallet.url, tmp_path / "first.log") as first:
-        playing = in_background(lambda: asyncio.run(start_a_round(first.url)))
-        assert wallet.reached.wait(WAIT_SECONDS), "the round never came so far"
+        playing = asyncio.create_task(start_a_round(first.url))
+        await reached(wallet)
         first.kill()
-        playing.join(WAIT_SECONDS)
+        await asyncio.wait_for(playing, WAIT_SECONDS)
     wallet.forget_plans()
     end_leases(owner_url)
     with ProviderProcess(database_url, wallet.url, tmp_path / "second.log") as second:
-        asyncio.run(settled(owner_url))
-        assert second.terminate() == 0
+        await settled(owner_url)
+        assert await asyncio.to_thread(second.terminate) == 0
     profit = wallet.model.balance_minor - wallet.model.start_minor
     if moment == "after the answer" and number == PAYOUT - 1:
         assert profit in (0, 1000)  # the next call, the payout, may have been written down before the kill
@@ -97,30 +94,30 @@ def test_a_provider_killed_at_any_call_of_a_round_leaves_nothing_open(  # noqa: 
     require_agreement(owner_url, wallet.model)
 
 
-def test_a_provider_killed_while_the_wallet_is_away_goes_on_where_it_stood(
+async def test_a_provider_killed_while_the_wallet_is_away_goes_on_where_it_stood(
     database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
 ) -> None:
     wallet.plan("debit", after_work(stall))
     wallet.plan("rollback", stall, times=3)
     with ProviderProcess(database_url, wallet.url, tmp_path / "first.log") as first:
-        playing = in_background(lambda: asyncio.run(start_a_round(first.url)))
-        assert wallet.reached.wait(WAIT_SECONDS)
+        playing = asyncio.create_task(start_a_round(first.url))
+        await reached(wallet)
         first.kill()
-        playing.join(WAIT_SECONDS)
+        await asyncio.wait_for(playing, WAIT_SECONDS)
     wallet.reached.clear()
     end_leases(owner_url)
     with ProviderProcess(database_url, wallet.url, tmp_path / "second.log"):
-        assert wallet.reached.wait(WAIT_SECONDS), "the rollback was not sent after the restart"
+        await reached(wallet)
     wallet.forget_plans()
     end_leases(owner_url)
     with ProviderProcess(database_url, wallet.url, tmp_path / "third.log"):
-        asyncio.run(settled(owner_url))
+        await settled(owner_url)
     assert wallet.model.balance_minor == wallet.model.start_minor
     assert len({call.members["transactionId"] for call in wallet.made("rollback")}) == 1
     require_agreement(owner_url, wallet.model)
 
 
-def test_a_round_under_way_is_finished_before_a_terminated_provider_ends(
+async def test_a_round_under_way_is_finished_before_a_terminated_provider_ends(
     database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
 ) -> None:
     wallet.plan("debit", hold)
@@ -134,19 +131,19 @@ def test_a_round_under_way_is_finished_before_a_terminated_provider_ends(
             statuses.append((await client.post("/provider/simulate", json=body)).status_code)
 
     with ProviderProcess(database_url, wallet.url, tmp_path / "log") as provider:
-        playing = in_background(lambda: asyncio.run(play(provider.url)))
-        assert wallet.reached.wait(WAIT_SECONDS)
+        playing = asyncio.create_task(play(provider.url))
+        await reached(wallet)
         provider.ask_to_end()
-        asyncio.run(until(lambda: not provider.listens()))
+        await until(lambda: not provider.listens())
         wallet.forget_plans()
-        assert provider.terminate() == 0
-        playing.join(WAIT_SECONDS)
+        assert await asyncio.to_thread(provider.terminate) == 0
+        await asyncio.wait_for(playing, WAIT_SECONDS)
     assert statuses == [200]
     assert rows(owner_url, "select state from provider.rounds") == [{"state": "settled"}]
     require_agreement(owner_url, wallet.model)
 
 
-def test_a_provider_that_slept_longer_than_its_lease_does_not_undo_what_recovery_did(
+async def test_a_provider_that_slept_longer_than_its_lease_does_not_undo_what_recovery_did(
     database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
 ) -> None:
     async def answer_late(exchange: Exchange) -> None:
@@ -165,16 +162,16 @@ def test_a_provider_that_slept_longer_than_its_lease_does_not_undo_what_recovery
             reports.append((await client.post("/provider/simulate", json=body)).json())
 
     with ProviderProcess(database_url, wallet.url, tmp_path / "sleeper.log") as sleeper:
-        playing = in_background(lambda: asyncio.run(play(sleeper.url)))
-        assert wallet.reached.wait(WAIT_SECONDS)
+        playing = asyncio.create_task(play(sleeper.url))
+        await reached(wallet)
         sleeper.pause()
         end_leases(owner_url)
         with ProviderProcess(database_url, wallet.url, tmp_path / "other.log"):
-            asyncio.run(settled(owner_url))
+            await settled(owner_url)
         wallet.forget_plans()
         sleeper.go_on()
-        playing.join(WAIT_SECONDS)
-        asyncio.run(settled(owner_url))
+        await asyncio.wait_for(playing, WAIT_SECONDS)
+        await settled(owner_url)
     assert [report["passed"] for report in reports] == [False]
     assert wallet.model.balance_minor == wallet.model.start_minor
     assert wallet.made("credit") == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -24,16 +23,13 @@ def events(logged: Logged, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in logged().splitlines() if f'"{name}"' in line]
 
 
-def test_work_that_was_taken_over_is_counted(
+async def test_work_that_was_taken_over_is_counted(
     database_url: str, owner_url: str, wallet: FakeWallet, logged: Logged
 ) -> None:
     plant_abandoned_rounds(owner_url, 3)
 
-    async def run() -> None:
-        async with serving(database_url, wallet):
-            await settled(owner_url)
-
-    asyncio.run(run())
+    async with serving(database_url, wallet):
+        await settled(owner_url)
     (told,) = events(logged, "abandoned_work_taken_over")
     assert (told["level"], told["bets"], told["rounds"]) == ("warning", 3, 3)
     accepted = events(logged, "rollback_accepted")
@@ -43,7 +39,7 @@ def test_work_that_was_taken_over_is_counted(
     assert {event["transaction_id"] for event in accepted} == {row["id"] for row in found}
 
 
-def test_a_delivery_that_fails_says_which_and_how(
+async def test_a_delivery_that_fails_says_which_and_how(
     database_url: str, owner_url: str, wallet: FakeWallet, logged: Logged
 ) -> None:
     """The books refuse the outcome: the row comes back when its lease ends, and somebody should look."""
@@ -57,7 +53,7 @@ def test_a_delivery_that_fails_says_which_and_how(
             async with serving(database_url, wallet):
                 await until(lambda: events(logged, "delivery_failed"))
 
-        asyncio.run(run())
+        await run()
     (rollback,) = rows(
         owner_url, "select transaction_id::text as id from provider.wallet_transactions where kind = 'rollback'"
     )
@@ -65,22 +61,19 @@ def test_a_delivery_that_fails_says_which_and_how(
     assert (told["level"], told["transaction_id"], told["error"]) == ("error", rollback["id"], "CheckViolation")
 
 
-def test_a_secret_that_is_still_needed_is_missed_at_the_start(
+async def test_a_secret_that_is_still_needed_is_missed_at_the_start(
     database_url: str, owner_url: str, wallet: FakeWallet, logged: Logged
 ) -> None:
     plant_abandoned_rounds(owner_url, 2)
 
-    async def run() -> None:
-        async with serving(database_url, wallet, casino_keys=(Key("main", b"another"),)):
-            await until(lambda: events(logged, "token_seals_broken"))
-
-    asyncio.run(run())
+    async with serving(database_url, wallet, casino_keys=(Key("main", b"another"),)):
+        await until(lambda: events(logged, "token_seals_broken"))
     told = events(logged, "token_seals_broken")[0]
     assert (told["level"], told["sessions"], told["looked_at"]) == ("error", 2, 2)
 
 
 @pytest.mark.parametrize("kind", ["debit", "rollback"])
-def test_an_answer_that_was_lost_is_a_warning_with_every_id(
+async def test_an_answer_that_was_lost_is_a_warning_with_every_id(
     database_url: str, owner_url: str, wallet: FakeWallet, logged: Logged, kind: str
 ) -> None:
     async def lose(exchange: Exchange) -> None:
@@ -89,12 +82,9 @@ def test_an_answer_that_was_lost_is_a_warning_with_every_id(
 
     wallet.plan(kind, lose)
 
-    async def run() -> None:
-        async with serving(database_url, wallet) as provider:
-            await provider.client.post("/provider/simulate", json=await provider.launch())
-            await settled(owner_url)
-
-    asyncio.run(run())
+    async with serving(database_url, wallet) as provider:
+        await provider.client.post("/provider/simulate", json=await provider.launch())
+        await settled(owner_url)
     told = events(logged, f"{kind}_outcome_unknown")[0]
     row = rows(
         owner_url, "select * from provider.wallet_transactions where transaction_id = %s", told["transaction_id"]

@@ -13,7 +13,7 @@ from provider.outbox.courier import Courier
 from provider.outbox.recovery import DELIVERIES_MAX
 from provider.wallet_client.client import WalletClient
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
-from provider_testing.books_desk import LOST, NO_MONEY, OK, Desk, at_desk, called
+from provider_testing.books_desk import LOST, NO_MONEY, OK, Desk, called
 from provider_testing.fake_wallet import CASINO_SECRET, Exchange, FakeWallet
 from provider_testing.service import serving
 from provider_testing.wallet_faults import after_work, cut, stall
@@ -33,71 +33,58 @@ async def refusal_of(work: Any) -> str:
     return refused.value.code
 
 
-def test_a_bet_in_doubt_is_due_to_be_rolled_back_at_once(database_url: str) -> None:
+async def test_a_bet_in_doubt_is_due_to_be_rolled_back_at_once(desk: Desk) -> None:
     """Row B1. Pitfall 2. Not when its caller's lease has run out."""
-
-    async def work(desk: Desk) -> list[tuple[str, object]]:
-        bet = await desk.debit(LOST)
-        due = await desk.books.claim_due(10)
-        assert [call.original_transaction_id for call in due] == [bet.transaction_id]
-        return [(call.kind, call.transaction_id == rollback_id_of(bet.transaction_id)) for call in due]
-
-    assert at_desk(database_url, work) == [("rollback", True)]
+    bet = await desk.debit(LOST)
+    due = await desk.books.claim_due(10)
+    assert [call.original_transaction_id for call in due] == [bet.transaction_id]
+    assert [(call.kind, call.transaction_id == rollback_id_of(bet.transaction_id)) for call in due] == [
+        ("rollback", True)
+    ]
 
 
-def test_a_rollback_goes_before_a_new_bet_of_its_session(database_url: str) -> None:
+async def test_a_rollback_goes_before_a_new_bet_of_its_session(desk: Desk) -> None:
     """Row D3. The bet itself has a known end, only its rollback has not."""
-
-    async def work(desk: Desk) -> str:
-        bet = await desk.debit(OK)
-        rollback = desk.call(
-            "rollback", transaction_id=rollback_id_of(bet.transaction_id), original_transaction_id=bet.transaction_id
-        )
-        await desk.books.write_intent(rollback)
-        refused = await refusal_of(desk.debit())
-        await desk.books.write_outcome(rollback, called(OK))
-        await desk.debit(OK)
-        return refused
-
-    assert at_desk(database_url, work) == "session_busy"
+    bet = await desk.debit(OK)
+    rollback = desk.call(
+        "rollback", transaction_id=rollback_id_of(bet.transaction_id), original_transaction_id=bet.transaction_id
+    )
+    await desk.books.write_intent(rollback)
+    refused = await refusal_of(desk.debit())
+    await desk.books.write_outcome(rollback, called(OK))
+    await desk.debit(OK)
+    assert refused == "session_busy"
 
 
-def test_a_late_refusal_does_not_end_a_bet_that_was_given_up(database_url: str) -> None:
+async def test_a_late_refusal_does_not_end_a_bet_that_was_given_up(desk: Desk) -> None:
     """Row A11. Its rollback finds out what became of it; ending it now would hide what that finds."""
-
-    async def work(desk: Desk) -> tuple[int, Recorded, str]:
-        bet = await desk.debit()
-        await desk.end_leases()
-        given_up = await desk.books.give_up_expired_bets(10)
-        late = await desk.books.write_outcome(bet, called(NO_MONEY))
-        return given_up, late, await desk.state_of(bet)
-
-    assert at_desk(database_url, work) == (1, Recorded("pending", False), "pending")
+    bet = await desk.debit()
+    await desk.end_leases()
+    given_up = await desk.books.give_up_expired_bets(10)
+    late = await desk.books.write_outcome(bet, called(NO_MONEY))
+    assert (given_up, late, await desk.state_of(bet)) == (1, Recorded("pending", False), "pending")
 
 
 @pytest.mark.parametrize(("lost", "woken"), [(True, 1), (False, 0)], ids=["answer lost", "answer came"])
-def test_a_bet_whose_answer_is_lost_wakes_the_outbox(
-    database_url: str, wallet: FakeWallet, lost: bool, woken: int
+async def test_a_bet_whose_answer_is_lost_wakes_the_outbox(
+    desk: Desk, wallet: FakeWallet, lost: bool, woken: int
 ) -> None:
     """Row B1. Pitfall 2. Whichever game played it."""
     if lost:
         wallet.plan("debit", after_work(cut))
 
-    async def work(desk: Desk) -> int:
-        woke: list[bool] = []
-        client = WalletClient(
-            create_http_client(base_url=wallet.url, call_seconds=30, connect_seconds=30),
-            KeyRing([Key("main", CASINO_SECRET)]),
-            call_seconds=30,
-        )
-        await Courier(desk.pool, desk.books, client, nudge=lambda: woke.append(True)).send(desk.call("debit"))
-        await client.aclose()
-        return len(woke)
-
-    assert at_desk(database_url, work) == woken
+    woke: list[bool] = []
+    client = WalletClient(
+        create_http_client(base_url=wallet.url, call_seconds=30, connect_seconds=30),
+        KeyRing([Key("main", CASINO_SECRET)]),
+        call_seconds=30,
+    )
+    await Courier(desk.pool, desk.books, client, nudge=lambda: woke.append(True)).send(desk.call("debit"))
+    await client.aclose()
+    assert len(woke) == woken
 
 
-def test_a_wallet_that_hangs_holds_no_more_deliveries_than_the_bound(
+async def test_a_wallet_that_hangs_holds_no_more_deliveries_than_the_bound(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     """Row D1. Every round of the outbox finds more that is due, and must leave it."""
@@ -110,26 +97,20 @@ def test_a_wallet_that_hangs_holds_no_more_deliveries_than_the_bound(
 
     wallet.plan("rollback", hold, times=MANY)
 
-    async def run() -> int:
-        async with serving(database_url, wallet, call_seconds=60.0):
-            await until(lambda: len(held) >= DELIVERIES_MAX)
-            await asyncio.sleep(STEADY_SECONDS)  # ten more rounds of the outbox
-            count = len(held)
-            wallet.forget_plans()
-        return count
-
-    assert asyncio.run(run()) == DELIVERIES_MAX
+    async with serving(database_url, wallet, call_seconds=60.0):
+        await until(lambda: len(held) >= DELIVERIES_MAX)
+        await asyncio.sleep(STEADY_SECONDS)  # ten more rounds of the outbox
+        count = len(held)
+        wallet.forget_plans()
+    assert count == DELIVERIES_MAX
 
 
-def test_a_backlog_is_worked_off_without_waiting_for_the_next_round(
+async def test_a_backlog_is_worked_off_without_waiting_for_the_next_round(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     """Row D9. After an outage more is due than is sent at once."""
     plant_abandoned_rounds(owner_url, MANY)
 
-    async def run() -> None:
-        async with serving(database_url, wallet, outbox_interval_seconds=LONG_INTERVAL_SECONDS):
-            await until(lambda: len(wallet.made("rollback")) >= MANY)
-
-    asyncio.run(run())
+    async with serving(database_url, wallet, outbox_interval_seconds=LONG_INTERVAL_SECONDS):
+        await until(lambda: len(wallet.made("rollback")) >= MANY)
     assert len({call.members["transactionId"] for call in wallet.made("rollback")}) == MANY

@@ -10,7 +10,7 @@ import pytest
 
 from provider.ops import nonces
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
-from provider_testing.books_desk import LOST, OK, Desk, another_round, at_desk, called, paying, undoing
+from provider_testing.books_desk import LOST, OK, Desk, another_round, called, paying, undoing
 from provider_testing.service import rows
 
 LOCK_TIMEOUT = "set lock_timeout = '100ms'"
@@ -124,66 +124,52 @@ def test_the_longest_due_goes_first_and_no_more_than_the_limit(owner_url: str, t
         assert {row[key] for row in before if row not in after} == {keys[3], keys[1]}
 
 
-def test_only_what_waits_for_its_next_attempt_is_hastened(database_url: str, owner_url: str) -> None:
+async def test_only_what_waits_for_its_next_attempt_is_hastened(desk: Desk, owner_url: str) -> None:
     """A bet or a payout that somebody is sending has a lease: without it the bet would be given up."""
-
-    async def work(desk: Desk) -> tuple[int, list[Any]]:
-        bet = await desk.debit(OK)
-        waiting, sending = paying(desk, bet), paying(desk, bet)
-        await desk.books.write_intent(waiting)
-        await desk.books.write_outcome(waiting, called(LOST))
-        await desk.books.write_intent(sending)
-        await desk.books.write_intent(desk.call("debit", round_id=await another_round(desk)))
-        with psycopg.connect(owner_url) as connection:
-            connection.execute(LEASED, (waiting.transaction_id,))
-            row = connection.execute("select provider.hasten_due(10)").fetchone()
-        assert row is not None
-        due = await desk.books.claim_due(10)
-        return row[0], [call.transaction_id == waiting.transaction_id for call in due]
-
-    assert at_desk(database_url, work) == (1, [True])
+    bet = await desk.debit(OK)
+    waiting, sending = paying(desk, bet), paying(desk, bet)
+    await desk.books.write_intent(waiting)
+    await desk.books.write_outcome(waiting, called(LOST))
+    await desk.books.write_intent(sending)
+    await desk.books.write_intent(desk.call("debit", round_id=await another_round(desk)))
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(LEASED, (waiting.transaction_id,))
+        row = connection.execute("select provider.hasten_due(10)").fetchone()
+    assert row is not None
+    due = await desk.books.claim_due(10)
+    assert (row[0], [call.transaction_id == waiting.transaction_id for call in due]) == (1, [True])
 
 
-def test_a_round_whose_lease_runs_is_not_abandoned(database_url: str, owner_url: str) -> None:
-    async def work(desk: Desk) -> tuple[int, int]:
-        bet = await desk.debit(OK)
-        early = await desk.books.end_abandoned_rounds(10)
-        await desk.books.write_intent(paying(desk, bet))
-        await desk.end_leases()
-        return early, await desk.books.end_abandoned_rounds(10)
-
-    assert at_desk(database_url, work) == (0, 1)
+async def test_a_round_whose_lease_runs_is_not_abandoned(desk: Desk, owner_url: str) -> None:
+    bet = await desk.debit(OK)
+    early = await desk.books.end_abandoned_rounds(10)
+    await desk.books.write_intent(paying(desk, bet))
+    await desk.end_leases()
+    assert (early, await desk.books.end_abandoned_rounds(10)) == (0, 1)
     (lease,) = rows(owner_url, "select state, lease_until > clock_timestamp() as runs from provider.rounds")
     assert lease == {"state": "open", "runs": True}, "it is looked at again after a whole lease"
 
 
-def test_an_abandoned_round_waits_for_its_payouts_alone(database_url: str, owner_url: str) -> None:
-    async def work(desk: Desk) -> None:
-        bet = await desk.debit(OK)
-        paid = paying(desk, bet)
-        await desk.books.write_intent(paid)
-        await desk.books.write_outcome(paid, called(OK))
-        await desk.books.write_intent(undoing(desk, bet))
-        await desk.end_leases()
-        await desk.books.end_abandoned_rounds(10)
-
-    at_desk(database_url, work)
+async def test_an_abandoned_round_waits_for_its_payouts_alone(desk: Desk, owner_url: str) -> None:
+    bet = await desk.debit(OK)
+    paid = paying(desk, bet)
+    await desk.books.write_intent(paid)
+    await desk.books.write_outcome(paid, called(OK))
+    await desk.books.write_intent(undoing(desk, bet))
+    await desk.end_leases()
+    await desk.books.end_abandoned_rounds(10)
     assert rows(owner_url, "select state from provider.rounds") == [{"state": "settled"}]
 
 
 @pytest.mark.parametrize("kind", ["credit", "rollback"])
-def test_a_call_that_is_taken_over_is_the_call_that_was_written_down(database_url: str, kind: str) -> None:
+async def test_a_call_that_is_taken_over_is_the_call_that_was_written_down(desk: Desk, kind: str) -> None:
     """Another process sends the same bytes under the same request id."""
-
-    async def work(desk: Desk) -> None:
-        bet = await desk.debit(OK)
-        written = paying(desk, bet, end_round=True) if kind == "credit" else undoing(desk, bet)
-        await desk.books.write_intent(written)
-        await desk.end_leases()
-        (due,) = await desk.books.claim_due(10)
-        assert due.opened("token", fresh_request_id="another") == written
-
-    at_desk(database_url, work)
+    bet = await desk.debit(OK)
+    written = paying(desk, bet, end_round=True) if kind == "credit" else undoing(desk, bet)
+    await desk.books.write_intent(written)
+    await desk.end_leases()
+    (due,) = await desk.books.claim_due(10)
+    assert due.opened("token", fresh_request_id="another") == written
 
 
 def test_a_nonce_that_somebody_holds_does_not_hold_up_the_pruning(owner_url: str) -> None:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from provider.outbox.calls import MoneyCall, rollback_id_of
-from provider_testing.books_desk import OK, Desk, at_desk
+from provider_testing.books_desk import OK, Desk
 from provider_testing.service import rows
 from shared_service_testing.waiting import until
 
@@ -79,8 +79,8 @@ DECISIONS = {
 
 
 @pytest.mark.parametrize(("first", "second", "outcome"), DECISIONS.values(), ids=DECISIONS)
-def test_a_decision_sees_what_the_one_before_it_wrote(
-    database_url: str, owner_url: str, first: str, second: str, outcome: str
+async def test_a_decision_sees_what_the_one_before_it_wrote(
+    desk: Desk, owner_url: str, first: str, second: str, outcome: str
 ) -> None:
     async def work(desk: Desk) -> str:
         if second == "open":
@@ -91,16 +91,13 @@ def test_a_decision_sees_what_the_one_before_it_wrote(
         say = Statements(desk, await desk.debit(OK))
         return await in_turn(owner_url, say.of(first), say.of(second))
 
-    assert at_desk(database_url, work) == outcome
+    assert await work(desk) == outcome
 
 
-def test_of_two_rounds_that_a_session_opens_at_once_one_is_opened(database_url: str, owner_url: str) -> None:
-    async def work(desk: Desk) -> str:
-        await desk.books.void_round(desk.round_id, "test")
-        say = Statements(desk, desk.call("debit"))
-        return await in_turn(owner_url, say.of("open"), say.of("open"))
-
-    assert at_desk(database_url, work) == "session_busy"
+async def test_of_two_rounds_that_a_session_opens_at_once_one_is_opened(desk: Desk, owner_url: str) -> None:
+    await desk.books.void_round(desk.round_id, "test")
+    say = Statements(desk, desk.call("debit"))
+    assert await in_turn(owner_url, say.of("open"), say.of("open")) == "session_busy"
 
 
 @pytest.mark.parametrize(
@@ -117,14 +114,11 @@ def test_of_two_rounds_that_a_session_opens_at_once_one_is_opened(database_url: 
         ("unknown", "unknown", "(pending,f)"),
     ],
 )
-def test_a_bet_has_one_outcome_and_the_second_answer_is_told_of_it(
-    database_url: str, owner_url: str, first: str, second: str, outcome: str
+async def test_a_bet_has_one_outcome_and_the_second_answer_is_told_of_it(
+    desk: Desk, owner_url: str, first: str, second: str, outcome: str
 ) -> None:
-    async def work(desk: Desk) -> str:
-        say = Statements(desk, await desk.debit())
-        return await in_turn(owner_url, say.of(first), say.of(second))
-
-    assert at_desk(database_url, work) == outcome
+    say = Statements(desk, await desk.debit())
+    assert await in_turn(owner_url, say.of(first), say.of(second)) == outcome
     assert rows(owner_url, "select deliveries from provider.wallet_transactions where kind = 'debit'") == [
         {"deliveries": 0 if first == "give up" else 1}
     ]
@@ -146,71 +140,62 @@ async def locked(owner_url: str, table: str, row: tuple[str, uuid.UUID], behind:
 
 @pytest.mark.parametrize("answer", ["accept", "refuse"])
 @pytest.mark.parametrize("kind", ["credit", "rollback"])
-def test_an_answer_locks_what_is_around_its_transaction_first(
-    database_url: str, owner_url: str, kind: str, answer: str
+async def test_an_answer_locks_what_is_around_its_transaction_first(
+    desk: Desk, owner_url: str, kind: str, answer: str
 ) -> None:
     """The round before its payout, the bet before its rollback: as those who end rounds and give bets up."""
 
-    async def work(desk: Desk) -> bool:
-        bet = await desk.debit(OK)
-        if kind == "credit":
-            intent = desk.call("credit", related_transaction_id=bet.transaction_id, end_round=True)
-            around = ("rounds", ("round_id", desk.round_id))
-        else:
-            intent = desk.call(
-                "rollback",
-                transaction_id=rollback_id_of(bet.transaction_id),
-                original_transaction_id=bet.transaction_id,
-            )
-            around = ("wallet_transactions", ("transaction_id", bet.transaction_id))
-        await desk.books.write_intent(intent)
-        say = Statements(desk, bet, intent)
-        connect = psycopg.AsyncConnection.connect
-        async with await connect(owner_url) as holder, await connect(owner_url) as other:
-            table, (key, value) = around
-            query = f"select from provider.{table} where {key} = %s for no key update"
-            await holder.execute(query.encode(), (value,))
-            answering = asyncio.create_task(execute(other, say.of(answer)))
-            await until(lambda: answering.done() or rows(owner_url, WAITING))
-            taken = await locked(owner_url, "wallet_transactions", ("transaction_id", intent.transaction_id), holder)
-            await answering
-            return taken
-
-    assert at_desk(database_url, work) is False
+    bet = await desk.debit(OK)
+    if kind == "credit":
+        intent = desk.call("credit", related_transaction_id=bet.transaction_id, end_round=True)
+        around = ("rounds", ("round_id", desk.round_id))
+    else:
+        intent = desk.call(
+            "rollback",
+            transaction_id=rollback_id_of(bet.transaction_id),
+            original_transaction_id=bet.transaction_id,
+        )
+        around = ("wallet_transactions", ("transaction_id", bet.transaction_id))
+    await desk.books.write_intent(intent)
+    say = Statements(desk, bet, intent)
+    connect = psycopg.AsyncConnection.connect
+    async with await connect(owner_url) as holder, await connect(owner_url) as other:
+        table, (key, value) = around
+        query = f"select from provider.{table} where {key} = %s for no key update"
+        await holder.execute(query.encode(), (value,))
+        answering = asyncio.create_task(execute(other, say.of(answer)))
+        await until(lambda: answering.done() or rows(owner_url, WAITING))
+        taken = await locked(owner_url, "wallet_transactions", ("transaction_id", intent.transaction_id), holder)
+        await answering
+        assert taken is False
 
 
-def test_a_rollback_that_a_game_asks_for_locks_its_round_before_it_writes(database_url: str, owner_url: str) -> None:
+async def test_a_rollback_that_a_game_asks_for_locks_its_round_before_it_writes(desk: Desk, owner_url: str) -> None:
     """Whoever ends the round holds it, and writes a rollback with the same id: the other order would be a deadlock."""
 
-    async def work(desk: Desk) -> tuple[str, str]:
-        bet = await desk.debit(OK)
-        say = Statements(desk, bet)
-        connect = psycopg.AsyncConnection.connect
-        async with await connect(owner_url) as ending, await connect(owner_url) as asking:
-            query = "select from provider.rounds where round_id = %s for no key update"
-            await ending.execute(query, (desk.round_id,))
-            asked = asyncio.create_task(execute(asking, say.of("rollback")))
-            await until(lambda: asked.done() or rows(owner_url, WAITING))
-            ended = await execute(ending, say.of("void"))
-            await ending.commit()
-            return str(ended), str(await asked)
-
-    assert at_desk(database_url, work) == ("voided", "already_recorded")
+    bet = await desk.debit(OK)
+    say = Statements(desk, bet)
+    connect = psycopg.AsyncConnection.connect
+    async with await connect(owner_url) as ending, await connect(owner_url) as asking:
+        query = "select from provider.rounds where round_id = %s for no key update"
+        await ending.execute(query, (desk.round_id,))
+        asked = asyncio.create_task(execute(asking, say.of("rollback")))
+        await until(lambda: asked.done() or rows(owner_url, WAITING))
+        ended = await execute(ending, say.of("void"))
+        await ending.commit()
+        assert (str(ended), str(await asked)) == ("voided", "already_recorded")
 
 
-def test_a_run_that_begins_sees_the_one_before_it_even_if_that_has_ended(owner_url: str) -> None:
+async def test_a_run_that_begins_sees_the_one_before_it_even_if_that_has_ended(owner_url: str) -> None:
     """One run for each night, over any number of processes."""
     begin = ("begin_run('test', true, 60, '2999-01-01', 3, 0)", ())
     end = "select provider.end_run(max(run_id), null) from provider.reconciliation_runs"
 
-    async def work() -> Any:
-        connect = psycopg.AsyncConnection.connect
-        async with await connect(owner_url) as one, await connect(owner_url) as other:
-            assert await execute(one, begin) is not None
-            await one.execute(end.encode())
-            answer = asyncio.create_task(execute(other, begin))
-            await until(lambda: answer.done() or rows(owner_url, WAITING))
-            await one.commit()
-            return await answer
-
-    assert asyncio.run(work()) is None
+    connect = psycopg.AsyncConnection.connect
+    async with await connect(owner_url) as one, await connect(owner_url) as other:
+        assert await execute(one, begin) is not None
+        await one.execute(end.encode())
+        answer = asyncio.create_task(execute(other, begin))
+        await until(lambda: answer.done() or rows(owner_url, WAITING))
+        await one.commit()
+        assert await answer is None

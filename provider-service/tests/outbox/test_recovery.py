@@ -30,7 +30,7 @@ OFTEN = 10_000
 FIRST_RETRY_SECONDS = 0.2
 
 
-def test_two_outboxes_send_every_rollback_once(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_two_outboxes_send_every_rollback_once(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     plant_abandoned_rounds(owner_url, MANY)
 
     async def slow(exchange: Exchange) -> None:
@@ -39,18 +39,15 @@ def test_two_outboxes_send_every_rollback_once(database_url: str, owner_url: str
 
     wallet.plan("rollback", slow, times=MANY)
 
-    async def both() -> None:
-        async with serving(database_url, wallet), serving(database_url, wallet):
-            await settled(owner_url)
-
-    asyncio.run(both())
+    async with serving(database_url, wallet), serving(database_url, wallet):
+        await settled(owner_url)
     sent = Counter(call.members["transactionId"] for call in wallet.made("rollback"))
     assert len(sent) == MANY
     assert set(sent.values()) == {1}
     require_agreement(owner_url, wallet.model)
 
 
-def test_deliveries_under_way_are_bounded(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_deliveries_under_way_are_bounded(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     plant_abandoned_rounds(owner_url, MANY)
     under_way: list[int] = [0, 0]
     several = asyncio.Event()
@@ -67,35 +64,29 @@ def test_deliveries_under_way_are_bounded(database_url: str, owner_url: str, wal
 
     wallet.plan("rollback", slow, times=MANY)
 
-    async def run() -> None:
-        async with serving(database_url, wallet):
-            await settled(owner_url)
-
-    asyncio.run(run())
+    async with serving(database_url, wallet):
+        await settled(owner_url)
     assert 4 < under_way[1] <= 16
 
 
-def test_recovery_begins_within_seconds_of_the_start(
+async def test_recovery_begins_within_seconds_of_the_start(
     database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
 ) -> None:
     plant_abandoned_rounds(owner_url, 1)
     with ProviderProcess(database_url, wallet.url, tmp_path / "log", PROVIDER_OUTBOX_INTERVAL_SECONDS="60"):
         started = time.monotonic()
-        asyncio.run(settled(owner_url))
+        await settled(owner_url)
         assert time.monotonic() - started < 40, "it waited for its interval"
 
 
-def test_a_dead_wallet_is_asked_less_and_less_often_and_the_schedule_is_stored(
+async def test_a_dead_wallet_is_asked_less_and_less_often_and_the_schedule_is_stored(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     plant_abandoned_rounds(owner_url, 1)
     wallet.plan("rollback", cut, times=OFTEN)
 
-    async def run() -> None:
-        async with serving(database_url, wallet, retry_first_seconds=FIRST_RETRY_SECONDS):
-            await until(lambda: len(wallet.made("rollback")) >= 4)
-
-    asyncio.run(run())
+    async with serving(database_url, wallet, retry_first_seconds=FIRST_RETRY_SECONDS):
+        await until(lambda: len(wallet.made("rollback")) >= 4)
     times = [made.at for made in wallet.made("rollback")]
     pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
     for doubled, pause in enumerate(pauses[:3]):
@@ -106,101 +97,84 @@ def test_a_dead_wallet_is_asked_less_and_less_often_and_the_schedule_is_stored(
     assert row["left"].total_seconds() < 3
 
 
-def test_one_dead_session_does_not_hold_up_the_others(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_one_dead_session_does_not_hold_up_the_others(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
     plant_abandoned_rounds(owner_url, 5)
     wallet.plan("rollback", stall)
 
     def left() -> int:
         return len([row for row in pending(owner_url) if row["kind"] == "rollback"])
 
-    async def run() -> int:
-        async with serving(database_url, wallet, call_seconds=120.0):
-            await until(lambda: wallet.calls and left() == 1)
-            wallet.forget_plans()
-            return len(wallet.made("rollback"))
-
-    assert asyncio.run(run()) == 5
+    async with serving(database_url, wallet, call_seconds=120.0):
+        await until(lambda: wallet.calls and left() == 1)
+        wallet.forget_plans()
+        assert len(wallet.made("rollback")) == 5
 
 
-def test_a_token_that_cannot_be_opened_stays_due_until_its_secret_is_back(
+async def test_a_token_that_cannot_be_opened_stays_due_until_its_secret_is_back(
     database_url: str, owner_url: str, wallet: FakeWallet, logged: Any
 ) -> None:
     plant_abandoned_rounds(owner_url, 1)
 
-    async def without_it() -> None:
-        async with serving(database_url, wallet, casino_keys=(Key("main", b"another"),)):
-            for looks in (1, 2):
-                await until(lambda looks=looks: logged().count('"token_seal_broken"') >= looks)
-                end_leases(owner_url)
-
-    async def with_it() -> None:
-        async with serving(database_url, wallet, casino_keys=(CASINO_KEY,)):
-            await settled(owner_url)
-
-    asyncio.run(without_it())
+    async with serving(database_url, wallet, casino_keys=(Key("main", b"another"),)):
+        for looks in (1, 2):
+            await until(lambda looks=looks: logged().count('"token_seal_broken"') >= looks)
+            end_leases(owner_url)
     assert wallet.calls == []
     end_leases(owner_url)
-    asyncio.run(with_it())
+    async with serving(database_url, wallet, casino_keys=(CASINO_KEY,)):
+        await settled(owner_url)
     require_agreement(owner_url, wallet.model)
 
 
-def test_an_abandoned_round_with_a_payout_written_down_is_paid(
+async def test_an_abandoned_round_with_a_payout_written_down_is_paid(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     wallet.plan("credit", cut, times=3)
 
-    async def run() -> None:
-        async with serving(database_url, wallet, retry_first_seconds=0.05) as provider:
-            report = await provider.simulate()
-            assert "unknown" in report["steps"][4]["problem"]
-            await settled(owner_url)
-
-    asyncio.run(run())
+    async with serving(database_url, wallet, retry_first_seconds=0.05) as provider:
+        report = await provider.simulate()
+        assert "unknown" in report["steps"][4]["problem"]
+        await settled(owner_url)
     assert rows(owner_url, "select state from provider.rounds") == [{"state": "settled"}]
     assert wallet.model.payouts() == 2000
     require_agreement(owner_url, wallet.model)
 
 
-def test_a_script_that_runs_out_of_time_returns_its_bets(
+async def test_a_script_that_runs_out_of_time_returns_its_bets(
     database_url: str, owner_url: str, wallet: FakeWallet, deadlines: Deadlines
 ) -> None:
     wallet.plan("rollback", stall)
 
-    async def run() -> dict[str, Any]:
-        async with serving(database_url, wallet) as provider:
-            playing = asyncio.create_task(provider.simulate())
-            await until(wallet.reached.is_set)
-            deadlines.of_rounds.pass_now()
-            report = await playing
-            wallet.forget_plans()
-            end_leases(owner_url)
-            await settled(owner_url)
-            return report
-
-    report = asyncio.run(run())
+    async with serving(database_url, wallet) as provider:
+        playing = asyncio.create_task(provider.simulate())
+        await until(wallet.reached.is_set)
+        deadlines.of_rounds.pass_now()
+        report = await playing
+        wallet.forget_plans()
+        end_leases(owner_url)
+        await settled(owner_url)
     assert report["problem"].startswith("The round ran out of time")
     assert report["steps"][3]["problem"] == "The round ran out of time here."
     assert wallet.model.balance_minor == wallet.model.start_minor
     require_agreement(owner_url, wallet.model)
 
 
-def test_a_session_takes_no_round_while_its_rollback_is_open(
+async def test_a_session_takes_no_round_while_its_rollback_is_open(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     wallet.plan("debit", after_work(cut))
     wallet.plan("rollback", cut, times=OFTEN)
 
-    async def run() -> list[int]:
-        async with serving(database_url, wallet) as provider:
-            session = await provider.launch()
-            await provider.simulate(session)
-            during = await provider.client.post("/provider/simulate", json=session)
-            wallet.forget_plans()
-            await settled(owner_url)
-            after = await provider.client.post("/provider/simulate", json=session)
-            return [during.status_code, after.status_code]
-
-    assert asyncio.run(run()) == [409, 200]
+    async with serving(database_url, wallet) as provider:
+        session = await provider.launch()
+        await provider.simulate(session)
+        during = await provider.client.post("/provider/simulate", json=session)
+        wallet.forget_plans()
+        await settled(owner_url)
+        after = await provider.client.post("/provider/simulate", json=session)
+        assert [during.status_code, after.status_code] == [409, 200]
     require_agreement(owner_url, wallet.model)
 
 
@@ -234,7 +208,7 @@ def close_database(owner_url: str, *, closed: bool) -> None:
 
 @pytest.mark.usefixtures("own_patience")
 @pytest.mark.parametrize("kind", ["debit", "rollback", "credit"])
-def test_a_database_that_goes_away_in_a_round_makes_its_outcome_unknown_and_recovery_ends_it(
+async def test_a_database_that_goes_away_in_a_round_makes_its_outcome_unknown_and_recovery_ends_it(
     database_url: str, owner_url: str, wallet: FakeWallet, kind: str
 ) -> None:
     async def close_then_answer(exchange: Exchange) -> None:
@@ -244,17 +218,14 @@ def test_a_database_that_goes_away_in_a_round_makes_its_outcome_unknown_and_reco
 
     wallet.plan(kind, close_then_answer)
 
-    async def run() -> int:
-        async with serving(database_url, wallet) as provider:
-            await provider.ready()
-            session = await provider.launch()
-            answer = await provider.client.post("/provider/simulate", json=session)
-            close_database(owner_url, closed=False)
-            end_leases(owner_url)
-            await settled(owner_url)
-            return answer.status_code
-
-    assert asyncio.run(run()) == 500  # never 503, which would say that nothing was done
+    async with serving(database_url, wallet) as provider:
+        await provider.ready()
+        session = await provider.launch()
+        answer = await provider.client.post("/provider/simulate", json=session)
+        close_database(owner_url, closed=False)
+        end_leases(owner_url)
+        await settled(owner_url)
+        assert answer.status_code == 500
     require_agreement(owner_url, wallet.model)
     profit = wallet.model.balance_minor - wallet.model.start_minor
     assert profit == (1000 if kind == "credit" else 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -19,26 +18,22 @@ REFUSING = sorted(code for code, action in ACTIONS.items() if action.step is Ste
 STOPPING = sorted(code for code, action in ACTIONS.items() if action.stops_session)
 
 
-def play(database_url: str, owner_url: str, wallet: FakeWallet, **changed: Any) -> tuple[dict[str, Any], int]:
+async def play(database_url: str, owner_url: str, wallet: FakeWallet, **changed: Any) -> tuple[dict[str, Any], int]:
     """The report, and the status of a second simulation in the same session."""
-
-    async def twice() -> tuple[dict[str, Any], int]:
-        async with serving(database_url, wallet, **changed) as provider:
-            session = await provider.launch()
-            report = await provider.simulate(session)
-            await settled(owner_url)
-            again = await provider.client.post("/provider/simulate", json=session)
-            return report, again.status_code
-
-    return asyncio.run(twice())
+    async with serving(database_url, wallet, **changed) as provider:
+        session = await provider.launch()
+        report = await provider.simulate(session)
+        await settled(owner_url)
+        again = await provider.client.post("/provider/simulate", json=session)
+        return (report, again.status_code)
 
 
 @pytest.mark.parametrize("code", REFUSING)
-def test_a_signed_refusal_of_a_bet_ends_it_without_a_rollback(
+async def test_a_signed_refusal_of_a_bet_ends_it_without_a_rollback(
     database_url: str, owner_url: str, wallet: FakeWallet, code: str
 ) -> None:
     wallet.plan("debit", answering(ACTIONS[code].status, code))
-    report, again = play(database_url, owner_url, wallet)
+    report, again = await play(database_url, owner_url, wallet)
     assert report["steps"][1]["problem"] == f"Refused: {code}."
     assert report["steps"][1]["status"] == ACTIONS[code].status
     refused = rows(owner_url, "select * from provider.wallet_transactions order by created_at limit 1")[0]
@@ -50,11 +45,11 @@ def test_a_signed_refusal_of_a_bet_ends_it_without_a_rollback(
 
 @pytest.mark.parametrize("code", sorted(code for code, action in ACTIONS.items() if action.step is Step.RETRY))
 @pytest.mark.parametrize("signed", ["good", "missing", "bad"])
-def test_what_moved_nothing_is_tried_again_under_the_same_id(
+async def test_what_moved_nothing_is_tried_again_under_the_same_id(
     database_url: str, owner_url: str, wallet: FakeWallet, code: str, signed: str
 ) -> None:
     wallet.plan("debit", answering(ACTIONS[code].status, code, signed=signed), times=2)
-    report, _ = play(database_url, owner_url, wallet)
+    report, _ = await play(database_url, owner_url, wallet)
     assert report["passed"] is True
     tries = wallet.made("debit")[:3]
     assert tries[0].members == tries[1].members == tries[2].members
@@ -62,39 +57,39 @@ def test_what_moved_nothing_is_tried_again_under_the_same_id(
     require_agreement(owner_url, wallet.model)
 
 
-def test_retry_after_is_honoured(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_retry_after_is_honoured(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     wallet.plan("debit", answering(503, "overloaded", headers={"retry-after": "1"}))
-    report, _ = play(database_url, owner_url, wallet)
+    report, _ = await play(database_url, owner_url, wallet)
     assert report["passed"] is True
     first, second, *_ = wallet.made("debit")
     assert 0.95 < second.at - first.at < 8
 
 
-def test_a_retry_after_beyond_the_deadline_makes_the_outcome_unknown(
+async def test_a_retry_after_beyond_the_deadline_makes_the_outcome_unknown(
     database_url: str, owner_url: str, wallet: FakeWallet, deadlines: Deadlines
 ) -> None:
     deadlines.last_try = 1
     wallet.plan("debit", answering(429, "rate_limited", headers={"retry-after": "999999"}))
-    report, _ = play(database_url, owner_url, wallet)
+    report, _ = await play(database_url, owner_url, wallet)
     assert deadlines.pauses[0] >= 5.0
     assert report["steps"][1]["problem"] == "Outcome unknown: operator_unreachable (status 429 rate_limited)."
     require_agreement(owner_url, wallet.model)
 
 
-def test_a_401_is_signed_anew_once_under_a_fresh_signature(
+async def test_a_401_is_signed_anew_once_under_a_fresh_signature(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     wallet.plan("debit", answering(401, "nonce_replay", signed="missing"))
-    report, _ = play(database_url, owner_url, wallet)
+    report, _ = await play(database_url, owner_url, wallet)
     assert report["passed"] is True
     first, second, *_ = wallet.made("debit")
     assert first.members == second.members
     assert first.headers["x-casino-signature"] != second.headers["x-casino-signature"]
 
 
-def test_a_second_401_makes_the_outcome_unknown(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_a_second_401_makes_the_outcome_unknown(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     wallet.plan("debit", answering(401, "unknown_key", signed="missing"), times=2)
-    report, _ = play(database_url, owner_url, wallet)
+    report, _ = await play(database_url, owner_url, wallet)
     assert report["steps"][1]["problem"] == "Outcome unknown: operator_rejected (status 401 unknown_key)."
     tried = [call for call in wallet.made("debit") if call.members["roundId"] == report["roundId"]]
     assert len(tried) == 2
@@ -104,13 +99,13 @@ def test_a_second_401_makes_the_outcome_unknown(database_url: str, owner_url: st
 @pytest.mark.parametrize(("kind", "profit"), [("debit", 0), ("rollback", 0), ("credit", 1000)])
 @pytest.mark.parametrize("code", ["nonce_replay", "timestamp_out_of_window", "bad_signature"])
 @pytest.mark.parametrize("signed", ["good", "missing"])
-def test_two_401s_after_the_work_was_done_are_no_refusal(  # noqa: PLR0917 - fixtures
+async def test_two_401s_after_the_work_was_done_are_no_refusal(  # noqa: PLR0917 - fixtures
     database_url: str, owner_url: str, wallet: FakeWallet, kind: str, profit: int, code: str, signed: str
 ) -> None:
     """Whoever replays the provider's request obtains a signed 401 for its nonce, and can answer with it."""
     wallet.plan(kind, after_work(answering(401, code, signed=signed)))
     wallet.plan(kind, answering(401, code, signed=signed))
-    report, _ = play(database_url, owner_url, wallet)
+    report, _ = await play(database_url, owner_url, wallet)
     assert report["passed"] is False
     assert "unknown" in next(step["problem"] for step in report["steps"] if not step["passed"])
     first, second = wallet.made(kind)[:2]
@@ -124,12 +119,12 @@ def test_two_401s_after_the_work_was_done_are_no_refusal(  # noqa: PLR0917 - fix
 
 
 @pytest.mark.parametrize(("status", "code"), [(404, "session_not_found"), (404, "session_expired")])
-def test_a_wallet_that_never_knew_the_session_ends_the_rollback_and_the_bet(
+async def test_a_wallet_that_never_knew_the_session_ends_the_rollback_and_the_bet(
     database_url: str, owner_url: str, wallet: FakeWallet, status: int, code: str
 ) -> None:
     wallet.plan("debit", cut)
     wallet.plan("rollback", answering(status, code))
-    play(database_url, owner_url, wallet)
+    await play(database_url, owner_url, wallet)
     books = rows(owner_url, "select kind, state, difference_code from provider.wallet_transactions order by kind")
     assert books == [
         {"kind": "debit", "state": "refused", "difference_code": None},
@@ -138,12 +133,12 @@ def test_a_wallet_that_never_knew_the_session_ends_the_rollback_and_the_bet(
 
 
 @pytest.mark.parametrize("code", ["round_has_payout", "not_a_bet", "invalid_field"])
-def test_a_refused_rollback_ends_as_a_difference(
+async def test_a_refused_rollback_ends_as_a_difference(
     database_url: str, owner_url: str, wallet: FakeWallet, code: str
 ) -> None:
     wallet.plan("debit", after_work(cut))
     wallet.plan("rollback", answering(400, code))
-    play(database_url, owner_url, wallet)
+    await play(database_url, owner_url, wallet)
     books = rows(
         owner_url,
         "select kind, state, difference_code from provider.wallet_transactions"
@@ -156,31 +151,35 @@ def test_a_refused_rollback_ends_as_a_difference(
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "win_cap_exceeded"), (403, "wallet_blocked"), (404, "not_found")])
-def test_a_refused_payout_ends_as_a_difference(
+async def test_a_refused_payout_ends_as_a_difference(
     database_url: str, owner_url: str, wallet: FakeWallet, status: int, code: str
 ) -> None:
     wallet.plan("credit", answering(status, code))
-    report, _ = play(database_url, owner_url, wallet)
+    report, _ = await play(database_url, owner_url, wallet)
     assert report["steps"][4]["problem"] == f"Refused: {code}."
     refused = rows(owner_url, "select state, difference_code from provider.wallet_transactions where kind = 'credit'")
     assert refused[0] == {"state": "refused", "difference_code": code}
     assert wallet.made("rollback")[1:] == [] or wallet.made("rollback")[1].members["roundId"] != report["roundId"]
 
 
-def test_a_code_with_another_status_counts_as_its_status(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_a_code_with_another_status_counts_as_its_status(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
     wallet.plan("debit", answering(402, "session_busy"))
-    report, _ = play(database_url, owner_url, wallet)
+    report, _ = await play(database_url, owner_url, wallet)
     assert report["steps"][1]["problem"] == "Refused: session_busy."
     assert len([call for call in wallet.made("debit") if call.members["roundId"] == report["roundId"]]) == 1
 
 
-def test_a_code_that_is_no_code_does_not_reach_the_books(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_a_code_that_is_no_code_does_not_reach_the_books(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
     wallet.plan("debit", answering(402, "<script>" + "x" * 200))
-    report, _ = play(database_url, owner_url, wallet)
+    report, _ = await play(database_url, owner_url, wallet)
     assert report["steps"][1]["problem"] == "Refused: operator_rejected."
 
 
-def test_a_hostile_answer_is_reported_without_harm(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_a_hostile_answer_is_reported_without_harm(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     async def echo(exchange: Exchange) -> None:
         status, headers, body = exchange.execute()
         nested = json.loads("[" * 500 + "]" * 500)
@@ -189,6 +188,6 @@ def test_a_hostile_answer_is_reported_without_harm(database_url: str, owner_url:
         )
 
     wallet.plan("*", echo, times=100)
-    report, _ = play(database_url, owner_url, wallet)
+    report, _ = await play(database_url, owner_url, wallet)
     assert report["passed"] is True
     assert wallet.calls[0].members["sessionToken"] not in json.dumps(report)

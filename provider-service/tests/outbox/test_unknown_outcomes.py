@@ -70,65 +70,55 @@ PLACES = {
 }
 
 
-def play(database_url: str, owner_url: str, wallet: FakeWallet, **changed: Any) -> dict[str, Any]:
-    async def once() -> dict[str, Any]:
-        async with serving(database_url, wallet, **changed) as provider:
-            report = await provider.simulate()
-            await settled(owner_url)
-            return report
-
-    return asyncio.run(once())
+async def play(database_url: str, owner_url: str, wallet: FakeWallet, **changed: Any) -> dict[str, Any]:
+    async with serving(database_url, wallet, **changed) as provider:
+        report = await provider.simulate()
+        await settled(owner_url)
+        return report
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_lost_answer_to_any_money_call_leaves_both_books_in_agreement(
+async def test_a_lost_answer_to_any_money_call_leaves_both_books_in_agreement(
     database_url: str, owner_url: str, wallet: FakeWallet, name: str
 ) -> None:
     """Row B1. Row B11. Row B12. Pitfall 2."""
-
-    async def each_place() -> None:
-        async with serving(database_url, wallet) as provider:
-            for kind, skip, profit in PLACES.values():
-                start_minor = wallet.model.balance_minor
-                wallet.plan(kind, FAULTS[name], skip=skip)
-                report = await provider.simulate()
-                await settled(owner_url)
-                assert report["passed"] is False
-                assert "unknown" in next(step["problem"] for step in report["steps"] if not step["passed"])
-                assert wallet.model.balance_minor == start_minor + profit
-
-    asyncio.run(each_place())
+    async with serving(database_url, wallet) as provider:
+        for kind, skip, profit in PLACES.values():
+            start_minor = wallet.model.balance_minor
+            wallet.plan(kind, FAULTS[name], skip=skip)
+            report = await provider.simulate()
+            await settled(owner_url)
+            assert report["passed"] is False
+            assert "unknown" in next(step["problem"] for step in report["steps"] if not step["passed"])
+            assert wallet.model.balance_minor == start_minor + profit
     require_agreement(owner_url, wallet.model)
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("done", [True, False], ids=["after the work", "before the work"])
-def test_a_wallet_that_says_nothing_is_given_up_within_the_call(  # noqa: PLR0917 - fixtures
+async def test_a_wallet_that_says_nothing_is_given_up_within_the_call(  # noqa: PLR0917 - fixtures
     database_url: str, owner_url: str, wallet: FakeWallet, deadlines: Deadlines, place: str, done: bool
 ) -> None:
     kind, skip, profit = PLACES[place]
     wallet.plan(kind, after_work(stall) if done else stall, skip=skip)
 
-    async def run() -> dict[str, Any]:
-        async with serving(database_url, wallet, call_seconds=60.0) as provider:
-            playing = asyncio.create_task(provider.simulate())
-            await until(wallet.reached.is_set)
-            deadlines.of_calls.pass_now()
-            report = await playing
-            await settled(owner_url)
-            return report
-
-    assert asyncio.run(run())["passed"] is False
+    async with serving(database_url, wallet, call_seconds=60.0) as provider:
+        playing = asyncio.create_task(provider.simulate())
+        await until(wallet.reached.is_set)
+        deadlines.of_calls.pass_now()
+        report = await playing
+        await settled(owner_url)
+        assert report["passed"] is False
     assert wallet.model.balance_minor == wallet.model.start_minor + profit
     require_agreement(owner_url, wallet.model)
 
 
 @pytest.mark.parametrize("kind", ["rollback", "credit"])
-def test_a_rollback_and_a_payout_are_repeated_under_the_same_id_until_the_wallet_answers(
+async def test_a_rollback_and_a_payout_are_repeated_under_the_same_id_until_the_wallet_answers(
     database_url: str, owner_url: str, wallet: FakeWallet, kind: str
 ) -> None:
     wallet.plan(kind, cut, times=6)
-    play(database_url, owner_url, wallet, retry_first_seconds=0.02)
+    await play(database_url, owner_url, wallet, retry_first_seconds=0.02)
     first = wallet.made(kind)[0]
     others = [c for c in wallet.made(kind)[1:] if c.members["transactionId"] == first.members["transactionId"]]
     assert len(others) >= 3
@@ -136,17 +126,19 @@ def test_a_rollback_and_a_payout_are_repeated_under_the_same_id_until_the_wallet
     require_agreement(owner_url, wallet.model)
 
 
-def test_a_bet_in_doubt_is_rolled_back_at_once(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_a_bet_in_doubt_is_rolled_back_at_once(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     wallet.plan("debit", after_work(cut))
-    play(database_url, owner_url, wallet, outbox_interval_seconds=300.0)
+    await play(database_url, owner_url, wallet, outbox_interval_seconds=300.0)
     doubted, rolled_back = wallet.made("debit")[0], wallet.made("rollback")[0]
     assert rolled_back.members["originalTransactionId"] == doubted.members["transactionId"]
     assert rolled_back.at - doubted.at < 60  # long before the outbox would look by itself
 
 
-def test_a_bet_that_never_arrived_leaves_a_tombstone(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_a_bet_that_never_arrived_leaves_a_tombstone(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
     wallet.plan("debit", cut)
-    play(database_url, owner_url, wallet)
+    await play(database_url, owner_url, wallet)
     books = rows(owner_url, "select kind, state, tombstone from provider.wallet_transactions order by kind")
     assert books == [
         {"kind": "debit", "state": "rolled_back", "tombstone": False},
@@ -155,9 +147,9 @@ def test_a_bet_that_never_arrived_leaves_a_tombstone(database_url: str, owner_ur
     assert wallet.model.tombstones == {wallet.made("debit")[0].members["transactionId"]}
 
 
-def test_later_steps_are_reported_as_not_played(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_later_steps_are_reported_as_not_played(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     wallet.plan("debit", cut, skip=1)
-    report = play(database_url, owner_url, wallet)
+    report = await play(database_url, owner_url, wallet)
     assert [step["passed"] for step in report["steps"]] == [True, True] + [False] * 7
     assert {step["problem"] for step in report["steps"][3:]} == {"Not played: a step before it failed."}
     assert report["finalBalance"] is None

@@ -8,11 +8,11 @@ from provider_testing.fake_wallet import Exchange, FakeWallet
 from provider_testing.reconciling import play, reconciled, transaction_of
 
 
-def test_what_changed_while_it_was_looked_at_is_looked_at_again(
+async def test_what_changed_while_it_was_looked_at_is_looked_at_again(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     """Row G7. The wallet's answer is of a moment ago, and these books have moved on since."""
-    play(database_url, wallet)
+    await play(database_url, wallet)
     bet = transaction_of(owner_url, "debit", "settled")["transaction_id"]
     wallet.model.drifts[str(bet)] = {"state": "committed"}
 
@@ -26,5 +26,5 @@ def test_what_changed_while_it_was_looked_at_is_looked_at_again(
         await exchange.send(stale)
 
     wallet.plan("transaction", answer_while_it_changes)
-    assert reconciled(database_url, wallet, heals=False)["differences"] == []
+    assert (await reconciled(database_url, wallet, heals=False))["differences"] == []
     assert len(wallet.made("transaction")) == 2

@@ -57,12 +57,12 @@ HOSTILE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("wrong", HOSTILE)
-def test_a_hostile_page_is_refused_and_ends_the_run(
+async def test_a_hostile_page_is_refused_and_ends_the_run(
     database_url: str, wallet: FakeWallet, wrong: str, logged: Callable[[], str]
 ) -> None:
     """Row B11 for the feed: signed nonsense is nonsense. Of one row it is a difference: test_hostile_rows.py."""
     wallet.plan("transactions", HOSTILE[wrong], times=50)
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     assert (report["exitStatus"], report["failure"]) == (2, "feed_refused")
     (told,) = [json.loads(line) for line in logged().splitlines() if "reconciliation_stopped" in line]
     assert (told["level"], told["code"], told["run_id"]) == ("error", "feed_refused", report["runId"])
@@ -81,25 +81,25 @@ AWAY: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("how", AWAY)
-def test_a_wallet_that_is_away_is_asked_a_few_times_and_then_the_run_cannot_finish(
+async def test_a_wallet_that_is_away_is_asked_a_few_times_and_then_the_run_cannot_finish(
     database_url: str, owner_url: str, wallet: FakeWallet, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "WAIT_MAX_SECONDS", 0.01)
     monkeypatch.setattr(feed.Feed.__init__, "__kwdefaults__", {"first_wait_seconds": 0.001})
     wallet.plan("transactions", AWAY[how], times=50)
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     assert (report["exitStatus"], report["failure"]) == (2, "wallet_away")
     assert len(wallet.made("transactions")) == feed.TRIES_MAX
     assert rows(owner_url, "select provider.open_differences() as open") == [{"open": 0}]
 
 
-def test_a_short_outage_in_the_middle_is_waited_out(database_url: str, wallet: FakeWallet) -> None:
-    play(database_url, wallet)
+async def test_a_short_outage_in_the_middle_is_waited_out(database_url: str, wallet: FakeWallet) -> None:
+    await play(database_url, wallet)
     wallet.plan("transactions", cut, skip=1)
     wallet.plan("transactions", answering(503, "overloaded"))
-    assert reconciled(database_url, wallet)["exitStatus"] == 0
+    assert (await reconciled(database_url, wallet))["exitStatus"] == 0
 
 
-def test_a_wallet_whose_clock_is_off_is_asked_again_with_its_time(database_url: str) -> None:
+async def test_a_wallet_whose_clock_is_off_is_asked_again_with_its_time(database_url: str) -> None:
     with FakeWallet(clock=lambda: time.time() + 300) as wallet:
-        assert reconciled(database_url, wallet)["exitStatus"] == 0
+        assert (await reconciled(database_url, wallet))["exitStatus"] == 0

@@ -147,11 +147,11 @@ def test_the_generator_makes_every_member_wrong_and_leaves_some_rows_right() -> 
     assert 50 < sum(map(is_readable, SPOILT)) < len(SPOILT) / 2
 
 
-def test_every_bad_row_is_a_difference_and_its_neighbours_are_compared(
+async def test_every_bad_row_is_a_difference_and_its_neighbours_are_compared(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     """Row B11. Red before: each of them ended the run, and nobody learned which row it was."""
-    play(database_url, wallet)
+    await play(database_url, wallet)
     own = own_texts(owner_url, wallet)
     assert len(own) >= 5
     for turn in range(2):
@@ -159,7 +159,7 @@ def test_every_bad_row_is_a_difference_and_its_neighbours_are_compared(
         random.Random(SEED + turn).shuffle(texts)
         assert len(texts) <= 1000
         wallet.plan("transactions", telling(page(texts)))
-        report = reconciled(database_url, wallet, heals=False)
+        report = await reconciled(database_url, wallet, heals=False)
         assert (report["exitStatus"], report["failure"]) == (1, None)
         assert report["compared"] == len(texts)
         told = [kind for kind, _ in kinds(report)]
@@ -182,29 +182,29 @@ def test_the_books_take_every_kind_of_difference_that_there_is(owner_url: str) -
     assert set(re.findall(r"'([a-z_]+)'", row["said"])) == names
 
 
-def test_a_row_that_is_told_twice_is_a_difference(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
-    play(database_url, wallet)
+async def test_a_row_that_is_told_twice_is_a_difference(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    await play(database_url, wallet)
     own = own_texts(owner_url, wallet)
     twice = str(transaction_of(owner_url, "credit")["transaction_id"])
     again = next(text for text in own if twice in json.loads(text)["transactionId"])
     wallet.plan("transactions", telling(page([again, *own], '"98"')))
     wallet.plan("transactions", telling(page([again], '"99"')))
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     assert (report["exitStatus"], report["failure"], kinds(report)) == (1, None, [("repeated", twice)])
 
 
 @pytest.mark.parametrize("bad", ['{"amount": -1}', "[]", "not JSON", '{"a": 1, "a": 1}', "9" * 5_000, "\xff"])
-def test_a_look_up_that_cannot_be_read_is_a_difference_of_that_transaction_alone(
+async def test_a_look_up_that_cannot_be_read_is_a_difference_of_that_transaction_alone(
     database_url: str, owner_url: str, wallet: FakeWallet, bad: str
 ) -> None:
     """The feed lacks a payout, and what the wallet says of it is nonsense: nothing is sent again on that ground."""
-    play(database_url, wallet)
+    await play(database_url, wallet)
     lost = str(transaction_of(owner_url, "credit")["transaction_id"])
     kept = [text for text in own_texts(owner_url, wallet) if json.loads(text)["transactionId"] != lost]
     wallet.plan("transactions", telling(page(kept)))
     wallet.plan("transaction", telling(bad.encode(LATIN_1)), times=50)
     sent = len(wallet.made("credit"))
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     assert (report["exitStatus"], report["failure"]) == (1, None)
     assert ("unreadable", lost) in kinds(report)
     assert len(wallet.made("credit")) == sent
@@ -217,35 +217,35 @@ CURSORS: Final = [
 
 
 @pytest.mark.parametrize("cursor", CURSORS, ids=lambda cursor: cursor[:24])
-def test_a_broken_cursor_ends_the_run_after_its_page_was_compared(
+async def test_a_broken_cursor_ends_the_run_after_its_page_was_compared(
     database_url: str, wallet: FakeWallet, cursor: str
 ) -> None:
     """Nobody knows what comes after it: the run says that it could not finish, and what it had found."""
     good, bad = good_row(0), written({"amount": "1"})
     wallet.plan("transactions", telling(page([written(good), bad], cursor)), times=50)
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     assert (report["exitStatus"], report["failure"]) == (2, "feed_refused")
     assert kinds(report) == [("missing_here", "theirs 0"), ("unreadable", "row 2 after 0")]
 
 
-def test_cursors_that_go_in_a_circle_end_the_run(database_url: str, wallet: FakeWallet) -> None:
+async def test_cursors_that_go_in_a_circle_end_the_run(database_url: str, wallet: FakeWallet) -> None:
     for following in ("5", "9", "3", "9"):
         wallet.plan("transactions", telling(page([written(good_row(0))], f'"{following}"')))
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     assert (report["exitStatus"], report["failure"]) == (2, "feed_refused")
     assert len(wallet.made("transactions")) == 4
 
 
-def test_a_difference_of_the_form_is_no_reason_to_close_another(
+async def test_a_difference_of_the_form_is_no_reason_to_close_another(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     """Found missing there, and unreadable at the second look: it stays for people."""
-    play(database_url, wallet)
+    await play(database_url, wallet)
     bet = str(transaction_of(owner_url, "debit", "settled")["transaction_id"])
     del wallet.model.transactions[bet]
     nonsense = telling(b'{"amount": -1}')
     wallet.plan("transaction", nonsense, skip=1, times=50)
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     found = {(each["kind"], each["healedBy"]) for each in report["differences"] if each["transactionId"] == bet}
     assert ("missing_there", None) in found
     assert report["failure"] is None

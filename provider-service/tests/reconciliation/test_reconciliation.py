@@ -11,50 +11,47 @@ import pytest
 
 from provider.reconciliation import feed
 from provider_testing.fake_wallet import FakeWallet
-from provider_testing.reconciling import change, kinds, play, reconciled, run_once, sent_by_hand, transaction_of
+from provider_testing.reconciling import change, kinds, play, reconciled, sent_by_hand, transaction_of
 from provider_testing.service import rows, serving
 from provider_testing.wallet_faults import after_work, answering, stall
 from shared_service_testing.waiting import until
 
 
-def test_books_that_agree_have_no_difference(database_url: str, wallet: FakeWallet) -> None:
-    play(database_url, wallet, rounds=3)
-    report = reconciled(database_url, wallet)
+async def test_books_that_agree_have_no_difference(database_url: str, wallet: FakeWallet) -> None:
+    await play(database_url, wallet, rounds=3)
+    report = await reconciled(database_url, wallet)
     assert (report["exitStatus"], report["differences"], report["open"]) == (0, [], 0)
     assert report["compared"] == len(wallet.model.transactions) == 15
 
 
-def test_a_remembered_refusal_is_in_both_books_and_no_difference(database_url: str, wallet: FakeWallet) -> None:
+async def test_a_remembered_refusal_is_in_both_books_and_no_difference(database_url: str, wallet: FakeWallet) -> None:
     wallet.model.balance_minor = 500
 
-    async def broke() -> None:
-        async with serving(database_url, wallet) as provider:
-            await provider.simulate()
-
-    asyncio.run(broke())
-    report = reconciled(database_url, wallet)
+    async with serving(database_url, wallet) as provider:
+        await provider.simulate()
+    report = await reconciled(database_url, wallet)
     assert (report["exitStatus"], report["compared"]) == (0, 1)
     wallet.model.transactions.clear()
-    assert [kind for kind, _ in kinds(reconciled(database_url, wallet))] == ["missing_there"]
+    assert [kind for kind, _ in kinds(await reconciled(database_url, wallet))] == ["missing_there"]
 
 
-def test_the_feed_is_read_page_by_page_by_cursor(
+async def test_the_feed_is_read_page_by_page_by_cursor(
     database_url: str, wallet: FakeWallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "PAGE_ROWS", 4)
-    play(database_url, wallet, rounds=2)
-    report = reconciled(database_url, wallet, heals=False)
+    await play(database_url, wallet, rounds=2)
+    report = await reconciled(database_url, wallet, heals=False)
     assert (report["exitStatus"], report["compared"]) == (0, 10)
     assert [call.members for call in wallet.made("transactions")] == [
         {"after": after, "limit": "4"} for after in ("0", "4", "8", "10")
     ]
 
 
-def test_what_the_feed_does_not_show_yet_is_asked_by_id_and_no_difference(
+async def test_what_the_feed_does_not_show_yet_is_asked_by_id_and_no_difference(
     database_url: str, wallet: FakeWallet
 ) -> None:
     """A row that commits late stands behind the cursor; it must never look lost."""
-    play(database_url, wallet)
+    await play(database_url, wallet)
     newest = list(wallet.model.transactions)[-1:]
     hidden = {name: wallet.model.transactions[name] for name in newest}
     page = wallet.model._page
@@ -68,7 +65,7 @@ def test_what_the_feed_does_not_show_yet_is_asked_by_id_and_no_difference(
             wallet.model.transactions = kept
 
     wallet.model._page = without_the_late  # type: ignore[method-assign]
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     assert (report["exitStatus"], report["differences"]) == (0, [])
     assert {call.members["transactionId"] for call in wallet.made("transaction")} == set(newest)
 
@@ -85,15 +82,15 @@ DRIFTS = {
 
 
 @pytest.mark.parametrize("kind", DRIFTS)
-def test_a_column_that_differs_is_found_under_its_kind_and_nothing_else(
+async def test_a_column_that_differs_is_found_under_its_kind_and_nothing_else(
     database_url: str, owner_url: str, wallet: FakeWallet, kind: str
 ) -> None:
     """Row G7."""
-    play(database_url, wallet, rounds=2)
+    await play(database_url, wallet, rounds=2)
     what, drift = DRIFTS[kind]
     row = transaction_of(owner_url, what, "settled" if what == "debit" else "committed")
     wallet.model.drifts[str(row["transaction_id"])] = drift
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     assert kinds(report) == [(kind, str(row["transaction_id"]))]
     assert report["exitStatus"] == 1
     assert report["differences"][0]["proposedRepair"].endswith(".")
@@ -102,82 +99,77 @@ def test_a_column_that_differs_is_found_under_its_kind_and_nothing_else(
 
 
 @pytest.mark.parametrize("lost", ["debit", "credit", "rollback"])
-def test_what_the_wallet_paid_or_took_without_these_books_is_missing_here(
+async def test_what_the_wallet_paid_or_took_without_these_books_is_missing_here(
     database_url: str, owner_url: str, wallet: FakeWallet, lost: str
 ) -> None:
     """Row G7."""
-    play(database_url, wallet)
+    await play(database_url, wallet)
     row = transaction_of(owner_url, lost, "settled" if lost == "debit" else "committed")
     change(owner_url, "delete from provider.wallet_transactions where transaction_id = %s", row["transaction_id"])
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     assert kinds(report) == [("missing_here", str(row["transaction_id"]))]
     assert report["exitStatus"] == 1
 
 
-def test_ids_that_these_books_never_give_are_reported_without_being_asked(
+async def test_ids_that_these_books_never_give_are_reported_without_being_asked(
     database_url: str, wallet: FakeWallet
 ) -> None:
     strange = ["../../admin", "A9429BB3-9F71-4497-9FA4-F5F7592A46AF", "a b", "[bold]x[/bold]"]
     for name in strange:
         sent_by_hand(wallet, "r", transactionId=name)
-    report = reconciled(database_url, wallet)
+    report = await reconciled(database_url, wallet)
     assert kinds(report) == sorted(("missing_here", name) for name in strange)
     assert wallet.made("transaction") == []
 
 
-def test_a_transaction_of_another_player_is_found_as_that(
+async def test_a_transaction_of_another_player_is_found_as_that(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
-    play(database_url, wallet)
+    await play(database_url, wallet)
     credit = str(transaction_of(owner_url, "credit")["transaction_id"])
     wallet.model.drifts[credit] = {"userId": "2"}
-    assert kinds(reconciled(database_url, wallet)) == [("player", credit)]
+    assert kinds(await reconciled(database_url, wallet)) == [("player", credit)]
 
 
-def test_what_is_under_way_is_open_and_no_difference(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_what_is_under_way_is_open_and_no_difference(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
     """A bet is with the wallet, its answer is not here yet."""
 
-    async def work() -> dict[str, Any]:
-        async with serving(database_url, wallet, call_seconds=60.0) as provider:
-            wallet.plan("debit", after_work(stall))
-            playing = asyncio.create_task(provider.simulate())
-            await until(wallet.reached.is_set)
-            report = await run_once(database_url, wallet)
-            wallet.forget_plans()
-            await asyncio.wait({playing})
-            return report
-
-    report = asyncio.run(work())
+    async with serving(database_url, wallet, call_seconds=60.0) as provider:
+        wallet.plan("debit", after_work(stall))
+        playing = asyncio.create_task(provider.simulate())
+        await until(wallet.reached.is_set)
+        report = await reconciled(database_url, wallet)
+        wallet.forget_plans()
+        await asyncio.wait({playing})
     assert (report["exitStatus"], report["differences"], report["open"]) == (0, [], 1)
 
 
-def test_what_the_wallet_decided_otherwise_is_reported_until_somebody_sees_to_it(
+async def test_what_the_wallet_decided_otherwise_is_reported_until_somebody_sees_to_it(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
-    async def refuse_the_payout() -> None:
-        wallet.plan("credit", answering(400, "win_cap_exceeded"))
-        async with serving(database_url, wallet) as provider:
-            await provider.simulate()
-
-    asyncio.run(refuse_the_payout())
+    wallet.plan("credit", answering(400, "win_cap_exceeded"))
+    async with serving(database_url, wallet) as provider:
+        await provider.simulate()
     credit = transaction_of(owner_url, "credit", "refused")
     for _ in range(2):
-        report = reconciled(database_url, wallet)
+        report = await reconciled(database_url, wallet)
         assert kinds(report) == [("contradiction", str(credit["transaction_id"]))]
         assert report["exitStatus"] == 1
     change(
         owner_url, "update provider.wallet_transactions set difference_code = null where difference_code is not null"
     )
-    assert reconciled(database_url, wallet)["exitStatus"] == 0
+    assert (await reconciled(database_url, wallet))["exitStatus"] == 0
 
 
-def test_every_difference_is_kept_with_both_sides(
+async def test_every_difference_is_kept_with_both_sides(
     database_url: str, owner_url: str, wallet: FakeWallet, logged: Callable[[], str]
 ) -> None:
-    play(database_url, wallet)
+    await play(database_url, wallet)
     credit = str(transaction_of(owner_url, "credit")["transaction_id"])
     wallet.model.drifts[credit] = {"amount": 1999}
-    reconciled(database_url, wallet)
+    await reconciled(database_url, wallet)
     kept = rows(owner_url, "select * from provider.reconciliation_differences")
     assert [(row["kind"], row["ours"]["amount"], row["theirs"]["amount"]) for row in kept] == [("amount", 2000, 1999)]
     assert "sessionToken" not in json.dumps(kept, default=str)
@@ -186,17 +178,14 @@ def test_every_difference_is_kept_with_both_sides(
 
 
 @pytest.mark.parametrize("player", ["pl/ay er?&=%2F+#", "..", "a'b\"c", "~%41"])
-def test_a_player_whose_id_looks_like_an_address_is_asked_about_all_the_same(
+async def test_a_player_whose_id_looks_like_an_address_is_asked_about_all_the_same(
     database_url: str, owner_url: str, wallet: FakeWallet, player: str
 ) -> None:
     """What is signed is what is sent, however an HTTP library would like to spell it."""
 
-    async def work() -> None:
-        async with serving(database_url, wallet) as provider:
-            assert (await provider.simulate(await provider.launch(userId=player)))["passed"]
-
-    asyncio.run(work())
+    async with serving(database_url, wallet) as provider:
+        assert (await provider.simulate(await provider.launch(userId=player)))["passed"]
     credit = str(transaction_of(owner_url, "credit")["transaction_id"])
     wallet.model.drifts[credit] = {"amount": 1}
-    assert kinds(reconciled(database_url, wallet)) == [("amount", credit)]
+    assert kinds(await reconciled(database_url, wallet)) == [("amount", credit)]
     assert wallet.made("transaction")[0].members == {"userId": player, "transactionId": credit}

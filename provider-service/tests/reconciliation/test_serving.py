@@ -54,7 +54,7 @@ class Night:
         await asyncio.gather(*(nightly.step() for nightly in self.nightlies))
 
 
-def test_the_nightly_run_is_done_once_by_any_number_of_processes_and_caught_up_when_missed(
+async def test_the_nightly_run_is_done_once_by_any_number_of_processes_and_caught_up_when_missed(
     database_url: str, owner_url: str
 ) -> None:
     async def work(books: RunBooks, pool: Database) -> None:
@@ -73,10 +73,10 @@ def test_the_nightly_run_is_done_once_by_any_number_of_processes_and_caught_up_w
         await night.steps()
         assert len(night.ran) == 2
 
-    with_books(database_url, work)
+    await with_books(database_url, work)
 
 
-def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_for_ever(
+async def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_for_ever(
     database_url: str, owner_url: str
 ) -> None:
     async def work(books: RunBooks, pool: Database) -> None:
@@ -92,10 +92,10 @@ def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_for_ev
             await night.steps()
             assert len(night.ran) == min(tried, TRIES_MAX)
 
-    with_books(database_url, work)
+    await with_books(database_url, work)
 
 
-def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(database_url: str) -> None:
+async def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(database_url: str) -> None:
     async def work(books: RunBooks, pool: Database) -> None:
         stopped = list[bool]()
 
@@ -110,32 +110,29 @@ def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(database_url
         assert await nightly.step() is False
         assert stopped == [True]
 
-    with_books(database_url, work)
+    await with_books(database_url, work)
 
 
-def test_a_night_that_is_switched_off_never_runs(database_url: str) -> None:
+async def test_a_night_that_is_switched_off_never_runs(database_url: str) -> None:
     async def work(books: RunBooks, pool: Database) -> None:
         night = Night(books, processes=1, at=None)
         night.now += dt.timedelta(days=5)
         await night.steps()
         assert night.ran == []
 
-    with_books(database_url, work)
+    await with_books(database_url, work)
 
 
-def test_a_serving_provider_catches_up_on_a_night_that_it_missed(
+async def test_a_serving_provider_catches_up_on_a_night_that_it_missed(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
-    play(database_url, wallet)
+    await play(database_url, wallet)
     with psycopg.connect(owner_url, autocommit=True) as owner:
         owner.execute("update provider.reconciliation_schedule set installed_at = now() - interval '3 days'")
 
-    async def work() -> None:
-        async with serving(database_url, wallet, reconcile_at=AT), serving(database_url, wallet, reconcile_at=AT):
-            ended = "select from provider.reconciliation_runs where ended_at is not null"
-            await until(lambda: rows(owner_url, ended))
-
-    asyncio.run(work())
+    async with serving(database_url, wallet, reconcile_at=AT), serving(database_url, wallet, reconcile_at=AT):
+        ended = "select from provider.reconciliation_runs where ended_at is not null"
+        await until(lambda: rows(owner_url, ended))
     done = rows(owner_url, "select exit_status, compared, scheduled_for from provider.reconciliation_runs")
     assert [(row["exit_status"], row["compared"]) for row in done] == [(0, 5)]
     assert done[0]["scheduled_for"].time() == AT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -35,12 +34,9 @@ def of_kind(script: MixedScript, kind: str) -> list[int]:
     return [act.bet for act in script.acts if act.kind == kind]
 
 
-def play(database_url: str, wallet: FakeWallet, **asked: Any) -> dict[str, Any]:
-    async def once() -> dict[str, Any]:
-        async with serving(database_url, wallet) as provider:
-            return await provider.simulate(await provider.launch() | asked)
-
-    return asyncio.run(once())
+async def play(database_url: str, wallet: FakeWallet, **asked: Any) -> dict[str, Any]:
+    async with serving(database_url, wallet) as provider:
+        return await provider.simulate(await provider.launch() | asked)
 
 
 def test_a_seed_always_draws_the_same_script_and_others_draw_others() -> None:
@@ -65,11 +61,11 @@ def test_no_script_pays_a_bet_that_went_back_or_goes_on_after_its_end() -> None:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_round_of_each_ending_passes_and_both_books_agree(
+async def test_a_round_of_each_ending_passes_and_both_books_agree(
     database_url: str, owner_url: str, wallet: FakeWallet, ending: str
 ) -> None:
     seed = seed_with(lambda script: ending_of(script) == ending)
-    report = play(database_url, wallet, script="mixed", seed=seed)
+    report = await play(database_url, wallet, script="mixed", seed=seed)
     assert report["passed"] is True, report
     assert [step["action"] for step in report["steps"]] == [row.action for row in draw_script(seed).rows()]
     assert [step["status"] for step in report["steps"]] == [200] * len(report["steps"])
@@ -82,36 +78,32 @@ def test_a_round_of_each_ending_passes_and_both_books_agree(
 
 @pytest.mark.parametrize("kind", ["debit", "rollback", "credit"])
 @pytest.mark.parametrize("fault", [cut, after_work(cut)], ids=["request lost", "answer lost"])
-def test_a_mixed_round_never_plays_on_where_money_is_in_doubt(
+async def test_a_mixed_round_never_plays_on_where_money_is_in_doubt(
     database_url: str, owner_url: str, wallet: FakeWallet, kind: str, fault: Any
 ) -> None:
     seed = seed_with(lambda script: len(of_kind(script, "credit")) > 1 and bool(of_kind(script, "rollback")))
     wallet.plan(kind, fault)
 
-    async def once() -> dict[str, Any]:
-        async with serving(database_url, wallet) as provider:
-            report = await provider.simulate(await provider.launch() | {"script": "mixed", "seed": seed})
-            wallet.forget_plans()
-            await settled(owner_url)
-            return report
-
-    report = asyncio.run(once())
+    async with serving(database_url, wallet) as provider:
+        report = await provider.simulate(await provider.launch() | {"script": "mixed", "seed": seed})
+        wallet.forget_plans()
+        await settled(owner_url)
     assert report["passed"] is False
     failed = next(number for number, step in enumerate(report["steps"]) if not step["passed"])
     assert {step["request"] for step in report["steps"][failed + 1 :]} <= {None}, "nothing was sent after the doubt"
     require_agreement(owner_url, wallet.model)
 
 
-def test_without_a_script_or_with_its_name_the_nine_steps_are_played(
+async def test_without_a_script_or_with_its_name_the_nine_steps_are_played(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     for asked in ({}, {"script": "nine_steps"}, {"script": None, "seed": None}):
-        assert len(play(database_url, wallet, **asked)["steps"]) == 9
+        assert len((await play(database_url, wallet, **asked))["steps"]) == 9
     assert len(states(owner_url)) == 18
 
 
-def test_a_mixed_round_without_a_seed_is_played_too(database_url: str, wallet: FakeWallet) -> None:
-    assert play(database_url, wallet, script="mixed")["passed"] is True
+async def test_a_mixed_round_without_a_seed_is_played_too(database_url: str, wallet: FakeWallet) -> None:
+    assert (await play(database_url, wallet, script="mixed"))["passed"] is True
 
 
 @pytest.mark.parametrize(
@@ -127,17 +119,13 @@ def test_a_mixed_round_without_a_seed_is_played_too(database_url: str, wallet: F
         ({"script": "mixed", "seed": 1.5}, "seed"),
     ],
 )
-def test_a_script_or_a_seed_that_is_none_is_refused(
+async def test_a_script_or_a_seed_that_is_none_is_refused(
     database_url: str, owner_url: str, wallet: FakeWallet, asked: dict[str, Any], field: str
 ) -> None:
-    async def once() -> dict[str, Any]:
-        async with serving(database_url, wallet) as provider:
-            session = await provider.launch()
-            answer = await provider.client.post("/provider/simulate", json=session | asked)
-            assert answer.status_code == 400
-            refusal: dict[str, Any] = answer.json()
-            return refusal
-
-    refusal = asyncio.run(once())
+    async with serving(database_url, wallet) as provider:
+        session = await provider.launch()
+        answer = await provider.client.post("/provider/simulate", json=session | asked)
+        assert answer.status_code == 400
+        refusal: dict[str, Any] = answer.json()
     assert (refusal["code"], refusal["field"]) == ("invalid_field", field)
     assert rows(owner_url, "select * from provider.rounds") == []

@@ -18,16 +18,13 @@ from shared_service_testing.waiting import until
 FIELDS = ["sessionToken", "casinoSessionId", "userId", "gameId", "currency", "casinoCode"]
 
 
-def launch(database_url: str, wallet: FakeWallet, *bodies: dict[str, Any]) -> list[httpx.Response]:
-    async def each() -> list[httpx.Response]:
-        async with serving(database_url, wallet) as provider:
-            return [await provider.client.post("/provider/launch", json=body) for body in bodies]
-
-    return asyncio.run(each())
+async def launch(database_url: str, wallet: FakeWallet, *bodies: dict[str, Any]) -> list[httpx.Response]:
+    async with serving(database_url, wallet) as provider:
+        return [await provider.client.post("/provider/launch", json=body) for body in bodies]
 
 
-def test_a_launch_answers_the_session_the_limits_and_the_player(database_url: str, wallet: FakeWallet) -> None:
-    answer = launch(database_url, wallet, fresh_launch(casinoSessionId=17, userId=1))[0]
+async def test_a_launch_answers_the_session_the_limits_and_the_player(database_url: str, wallet: FakeWallet) -> None:
+    answer = (await launch(database_url, wallet, fresh_launch(casinoSessionId=17, userId=1)))[0]
     assert answer.status_code == 200
     body = answer.json()
     assert UUID(body.pop("providerSessionId"))
@@ -35,28 +32,30 @@ def test_a_launch_answers_the_session_the_limits_and_the_player(database_url: st
     assert body == {"gameId": "SLOTS_001", "currency": "USD", "minBet": "1000", "maxBet": "100000"}
 
 
-def test_a_repeated_launch_finds_the_same_session(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_a_repeated_launch_finds_the_same_session(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     body = fresh_launch()
-    first, second = launch(database_url, wallet, body, body)
+    first, second = await launch(database_url, wallet, body, body)
     assert first.content == second.content
     assert rows(owner_url, "select count(*) from provider.game_sessions") == [{"count": 1}]
 
 
-def test_simultaneous_launches_of_one_session_make_one(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_simultaneous_launches_of_one_session_make_one(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
     body = fresh_launch()
 
-    async def race() -> set[bytes]:
-        async with serving(database_url, wallet) as provider:
-            posts = (provider.client.post("/provider/launch", json=body) for _ in range(8))
-            return {answer.content for answer in await asyncio.gather(*posts)}
-
-    assert len(asyncio.run(race())) == 1
+    async with serving(database_url, wallet) as provider:
+        posts = (provider.client.post("/provider/launch", json=body) for _ in range(8))
+        result = {answer.content for answer in await asyncio.gather(*posts)}
+    assert len(result) == 1
     assert rows(owner_url, "select count(*) from provider.players") == [{"count": 1}]
 
 
-def test_a_player_stays_the_same_over_sessions_and_differs_from_others(database_url: str, wallet: FakeWallet) -> None:
+async def test_a_player_stays_the_same_over_sessions_and_differs_from_others(
+    database_url: str, wallet: FakeWallet
+) -> None:
     bodies = [fresh_launch(), fresh_launch(), fresh_launch(userId="2")]
-    first, second, other = [answer.json()["playerId"] for answer in launch(database_url, wallet, *bodies)]
+    first, second, other = [answer.json()["playerId"] for answer in await launch(database_url, wallet, *bodies)]
     assert first == second != other
 
 
@@ -64,44 +63,41 @@ def test_a_player_stays_the_same_over_sessions_and_differs_from_others(database_
     ("field", "other"),
     [("userId", "2"), ("gameId", "CRASH_001"), ("currency", "EUR"), ("sessionToken", "another")],
 )
-def test_a_session_launched_again_with_other_content_is_a_mismatch_with_its_field(
+async def test_a_session_launched_again_with_other_content_is_a_mismatch_with_its_field(
     database_url: str, wallet: FakeWallet, field: str, other: str
 ) -> None:
     body = fresh_launch(userId="the-first-player")
-    _, second = launch(database_url, wallet, body, body | {field: other})
+    _, second = await launch(database_url, wallet, body, body | {field: other})
     assert (second.status_code, second.json()["code"], second.json()["field"]) == (422, "idempotency_mismatch", field)
     assert body[field] not in second.text
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_field_that_is_not_what_it_must_be_is_named(database_url: str, wallet: FakeWallet, field: str) -> None:
+async def test_a_field_that_is_not_what_it_must_be_is_named(database_url: str, wallet: FakeWallet, field: str) -> None:
     without = fresh_launch()
     del without[field]
     wrong = [fresh_launch() | {field: value} for value in (None, "", "x" * 129, "ä", 1.5, True, ["1"])]
-    for answer in launch(database_url, wallet, without, *wrong):
+    for answer in await launch(database_url, wallet, without, *wrong):
         assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "invalid_field", field)
 
 
 @pytest.mark.parametrize(
     ("changed", "code"), [({"gameId": "SLOTS_999"}, "game_not_found"), ({"casinoCode": "OTHER"}, "not_found")]
 )
-def test_an_unknown_game_or_casino_is_not_found(
+async def test_an_unknown_game_or_casino_is_not_found(
     database_url: str, wallet: FakeWallet, changed: dict[str, str], code: str
 ) -> None:
-    answer = launch(database_url, wallet, fresh_launch(**changed))[0]
+    answer = (await launch(database_url, wallet, fresh_launch(**changed)))[0]
     assert (answer.status_code, answer.json()["code"]) == (404, code)
 
 
-def test_the_token_stands_in_clear_in_no_table(
+async def test_the_token_stands_in_clear_in_no_table(
     database_url: str, owner_url: str, wallet: FakeWallet, logged: Callable[[], str]
 ) -> None:
     token = "canary" * 10
 
-    async def play() -> None:
-        async with serving(database_url, wallet) as provider:
-            await provider.simulate(await provider.launch(sessionToken=token))
-
-    asyncio.run(play())
+    async with serving(database_url, wallet) as provider:
+        await provider.simulate(await provider.launch(sessionToken=token))
     tables = rows(owner_url, "select tablename from pg_tables where schemaname = 'provider'")
     assert len(tables) >= 7
     for table in tables:
@@ -127,42 +123,34 @@ def test_the_token_stands_in_clear_in_no_table(
     ],
     ids=str,
 )
-def test_a_simulation_names_its_session_rightly_in_every_field(
+async def test_a_simulation_names_its_session_rightly_in_every_field(
     database_url: str, wallet: FakeWallet, changed: dict[str, Any], status: int, code: str
 ) -> None:
-    async def play() -> httpx.Response:
-        async with serving(database_url, wallet) as provider:
-            body = await provider.launch() | changed
-            return await provider.client.post("/provider/simulate", json=body)
-
-    answer = asyncio.run(play())
+    async with serving(database_url, wallet) as provider:
+        body = await provider.launch() | changed
+        answer = await provider.client.post("/provider/simulate", json=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert wallet.calls == []
 
 
-def test_two_rounds_of_one_session_do_not_play_at_once(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+async def test_two_rounds_of_one_session_do_not_play_at_once(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
     wallet.plan("getBalance", hold, times=4)
 
-    async def race() -> list[int]:
-        async with serving(database_url, wallet) as provider:
-            body = await provider.launch()
-            posts = [asyncio.create_task(provider.client.post("/provider/simulate", json=body)) for _ in range(4)]
-            await until(lambda: sum(post.done() for post in posts) == 3)
-            wallet.forget_plans()
-            return sorted(answer.status_code for answer in await asyncio.gather(*posts))
-
-    assert asyncio.run(race()) == [200, 409, 409, 409]
+    async with serving(database_url, wallet) as provider:
+        body = await provider.launch()
+        posts = [asyncio.create_task(provider.client.post("/provider/simulate", json=body)) for _ in range(4)]
+        await until(lambda: sum(post.done() for post in posts) == 3)
+        wallet.forget_plans()
+        assert sorted(answer.status_code for answer in await asyncio.gather(*posts)) == [200, 409, 409, 409]
     assert wallet.model.balance_minor == wallet.model.start_minor + 1000
 
 
-def test_the_casino_that_may_launch_is_the_one_of_the_settings(database_url: str, wallet: FakeWallet) -> None:
+async def test_the_casino_that_may_launch_is_the_one_of_the_settings(database_url: str, wallet: FakeWallet) -> None:
     """It was `JAQPOT` for every provider: no other tenant could launch a game."""
-
-    async def both() -> list[httpx.Response]:
-        async with serving(database_url, wallet, casino_code="ACME") as provider:
-            bodies = [fresh_launch(casinoCode=code) for code in ("ACME", "JAQPOT")]
-            return [await provider.client.post("/provider/launch", json=body) for body in bodies]
-
-    own, other = asyncio.run(both())
+    async with serving(database_url, wallet, casino_code="ACME") as provider:
+        bodies = [fresh_launch(casinoCode=code) for code in ("ACME", "JAQPOT")]
+        own, other = [await provider.client.post("/provider/launch", json=body) for body in bodies]
     assert own.status_code == 200
     assert (other.status_code, other.json()["code"]) == (404, "not_found")

@@ -26,31 +26,31 @@ SECRETS = {"CASINO_SECRET": "casino-secret", "PROVIDER_SECRET": "provider-secret
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
-def test_no_setting_changes_a_round(
+async def test_no_setting_changes_a_round(
     postgres_server: PostgresServer, owner_url: str, wallet: FakeWallet, case: Case
 ) -> None:
     name = f"operator_{uuid.uuid4().hex[:8]}"
     with made(postgres_server.url(), owner_url, case, name=name, roles=ROLES) as address:
-        everything_works(address, wallet)
+        await everything_works(address, wallet)
     require_agreement(owner_url, wallet.model)
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_a_login_may_be_called_anything(
+async def test_a_login_may_be_called_anything(
     postgres_server: PostgresServer, owner_url: str, wallet: FakeWallet, name: str
 ) -> None:
     with made(postgres_server.url(), owner_url, Case("login", ()), name=name, roles=ROLES) as address:
-        everything_works(address, wallet)
+        await everything_works(address, wallet)
     require_agreement(owner_url, wallet.model)
 
 
-def everything_works(address: str, wallet: FakeWallet) -> None:
+async def everything_works(address: str, wallet: FakeWallet) -> None:
     """The functions are made anew, rounds are played, both books are compared."""
     with postgres_session.connect(address, role="provider_owner", application_name="test") as connection:
         connection.execute("update provider.applied_sql_files set sha256 = 'of another release'")
     assert "applied functions/clock.sql" in migrate(SCHEMA, address)
-    play(address, wallet, rounds=2)
-    report = reconciled(address, wallet)
+    await play(address, wallet, rounds=2)
+    report = await reconciled(address, wallet)
     assert (report["exitStatus"], report["differences"]) == (0, [])
 
 

@@ -112,7 +112,6 @@ def app(database_url: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.mark.usefixtures("own_patience")
-@pytest.mark.anyio
 async def test_the_service_connects_as_its_application_role_with_bounds(database_url: str) -> None:
     async with database_for(settings_for(database_url, "http://unused")) as database:
         names = ("role", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "search_path")

@@ -58,15 +58,11 @@ class Bench:
             self.health.note(balance_call(), Called(outcome, ()))
             self.now += every_seconds
 
-    def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
         """Let time pass, second by second, as the background loop sees it."""
-
-        async def steps() -> None:
-            for _ in range(int(seconds)):
-                self.now += 1.0
-                await self.health.step()
-
-        asyncio.run(steps())
+        for _ in range(int(seconds)):
+            self.now += 1.0
+            await self.health.step()
 
     @property
     def report(self) -> HealthReport:
@@ -88,10 +84,10 @@ def test_a_wallet_that_accepts_and_refuses_is_healthy_since_the_start(bench: Ben
     assert bench.report == HealthReport(Status.HEALTHY, EPOCH + 100.0, 0.0, 100)
 
 
-def test_a_healthy_wallet_with_traffic_is_not_asked_whether_it_is_ready(bench: Bench) -> None:
+async def test_a_healthy_wallet_with_traffic_is_not_asked_whether_it_is_ready(bench: Bench) -> None:
     for _ in range(30):
         bench.calls(GOOD)
-        bench.wait(1)
+        await bench.wait(1)
     assert bench.inquiries == []
 
 
@@ -113,22 +109,22 @@ def test_a_degraded_wallet_stays_so_until_the_rate_is_clearly_lower(bench: Bench
     assert bench.status is Status.HEALTHY
 
 
-def test_errors_are_forgotten_after_a_minute(bench: Bench) -> None:
+async def test_errors_are_forgotten_after_a_minute(bench: Bench) -> None:
     bench.calls(FAILURE, 2)
     bench.calls(GOOD)
     assert bench.status is Status.DEGRADED
-    bench.wait(WINDOW_SECONDS + 1)
+    await bench.wait(WINDOW_SECONDS + 1)
     assert (bench.status, bench.report.calls, bench.report.error_rate) == (Status.HEALTHY, 0, 0.0)
 
 
-def test_calls_that_all_fail_make_it_down_although_it_says_it_is_ready(bench: Bench) -> None:
+async def test_calls_that_all_fail_make_it_down_although_it_says_it_is_ready(bench: Bench) -> None:
     bench.calls(GOOD, 5)
     bench.calls(FAILURE, DOWN_CALLS - 1)
     assert bench.status is Status.DEGRADED
     bench.now += DOWN_SECONDS
     bench.calls(FAILURE)
     assert bench.status is Status.DOWN
-    bench.wait(QUIET_SECONDS * 2)
+    await bench.wait(QUIET_SECONDS * 2)
     assert bench.inquiries
     assert bench.status is Status.DOWN
     bench.calls(GOOD)
@@ -151,64 +147,60 @@ def test_failures_of_an_hour_ago_do_not_count_with_the_one_of_now(bench: Bench) 
 
 
 @pytest.mark.parametrize("answer", [503, 404, 302, httpx.ConnectError, httpx.ReadTimeout])
-def test_without_traffic_two_failed_inquiries_make_it_down_and_one_good_one_well(
+async def test_without_traffic_two_failed_inquiries_make_it_down_and_one_good_one_well(
     bench: Bench, answer: int | type[Exception]
 ) -> None:
-    bench.wait(1)
+    await bench.wait(1)
     assert bench.inquiries == ["GET /health/ready"]
     bench.ready = answer
-    bench.wait(QUIET_SECONDS + 1)
+    await bench.wait(QUIET_SECONDS + 1)
     assert bench.status is Status.HEALTHY, "one lost question is not an outage"
-    bench.wait(DOUBT_SECONDS + 1)
+    await bench.wait(DOUBT_SECONDS + 1)
     down = bench.report
     assert (down.status, down.calls, down.error_rate) == (Status.DOWN, 0, 0.0)
-    bench.wait(30)
+    await bench.wait(30)
     assert bench.report.since == down.since, "since tells when it began"
     bench.ready = 200
-    bench.wait(DOUBT_SECONDS + 1)
+    await bench.wait(DOUBT_SECONDS + 1)
     well = bench.report
     assert (well.status, well.since > down.since) == (Status.HEALTHY, True)
 
 
-def test_a_wallet_that_was_silent_and_says_it_is_ready_is_down_no_more(bench: Bench) -> None:
+async def test_a_wallet_that_was_silent_and_says_it_is_ready_is_down_no_more(bench: Bench) -> None:
     bench.ready = httpx.ConnectError
     bench.calls(SILENCE, DOWN_CALLS + 1, every_seconds=DOWN_SECONDS)
     assert bench.status is Status.DOWN
     bench.ready = 200
-    bench.wait(QUIET_SECONDS)
+    await bench.wait(QUIET_SECONDS)
     assert bench.status is Status.DEGRADED
-    bench.wait(WINDOW_SECONDS)
+    await bench.wait(WINDOW_SECONDS)
     assert bench.status is Status.HEALTHY
 
 
-def test_inquiries_are_bounded_whatever_happens(bench: Bench) -> None:
-    bench.wait(100)
+async def test_inquiries_are_bounded_whatever_happens(bench: Bench) -> None:
+    await bench.wait(100)
     assert len(bench.inquiries) <= 100 / QUIET_SECONDS + 1
     bench.ready, bench.inquiries = httpx.ConnectError, []
-    bench.wait(100)
+    await bench.wait(100)
     assert len(bench.inquiries) <= 100 / DOUBT_SECONDS + 1
 
 
-def test_the_address_says_healthy_and_down_by_status_and_body(database_url: str) -> None:
-    def wallet_health(url: str) -> tuple[int, dict[str, Any]]:
-        async def ask() -> tuple[int, dict[str, Any]]:
-            async with serving(database_url, wallet, casino_url=url) as provider:
-                deadline = time.monotonic() + 60
-                while (
-                    answer := await provider.client.get(f"{OPS_URL}/health/wallet", auth=None)
-                ).status_code != expected:
-                    assert time.monotonic() < deadline, answer.text
-                    await asyncio.sleep(0.05)
-                return answer.status_code, answer.json()
-
-        return asyncio.run(ask())
+async def test_the_address_says_healthy_and_down_by_status_and_body(database_url: str) -> None:
+    async def wallet_health(url: str, expected_status: int) -> dict[str, Any]:
+        async with serving(database_url, wallet, casino_url=url) as provider:
+            deadline = time.monotonic() + 60
+            while (
+                answer := await provider.client.get(f"{OPS_URL}/health/wallet", auth=None)
+            ).status_code != expected_status:
+                assert time.monotonic() < deadline, answer.text
+                await asyncio.sleep(0.05)
+            body: dict[str, Any] = answer.json()
+            return body
 
     with FakeWallet() as wallet:
-        expected = 200
-        status, body = wallet_health(wallet.url)
-        assert (status, body["status"], body["errorRate"], body["calls"]) == (200, "healthy", 0.0, 0)
-        expected = 503
-        status, body = wallet_health("http://127.0.0.1:1")
-    assert (status, body["status"], body["calls"]) == (503, "down", 0)
+        body = await wallet_health(wallet.url, 200)
+        assert (body["status"], body["errorRate"], body["calls"]) == ("healthy", 0.0, 0)
+        body = await wallet_health("http://127.0.0.1:1", 503)
+    assert (body["status"], body["calls"]) == ("down", 0)
     assert set(body) == {"status", "since", "errorRate", "calls"}
     assert body["since"].endswith("Z")

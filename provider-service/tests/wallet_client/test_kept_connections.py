@@ -30,25 +30,22 @@ async def answer_and_close(exchange: Exchange) -> None:
     exchange.wallet.reached.set()
 
 
-def test_a_connection_that_was_closed_while_it_was_idle_costs_no_call(
+async def test_a_connection_that_was_closed_while_it_was_idle_costs_no_call(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     wallet.plan("*", answer_and_close, skip=ROUND_CALLS - 1)
 
-    async def run() -> list[bool]:
-        async with serving(database_url, wallet) as provider:
-            passed = [(await provider.simulate())["passed"]]
-            await until(wallet.reached.is_set)
-            await asyncio.sleep(IDLE_SECONDS)
-            return [*passed, (await provider.simulate())["passed"]]
-
-    assert asyncio.run(run()) == [True, True]
+    async with serving(database_url, wallet) as provider:
+        passed = [(await provider.simulate())["passed"]]
+        await until(wallet.reached.is_set)
+        await asyncio.sleep(IDLE_SECONDS)
+        assert [*passed, (await provider.simulate())["passed"]] == [True, True]
     assert len(wallet.calls) == ROUND_CALLS * 2
     require_agreement(owner_url, wallet.model)
 
 
 @pytest.mark.parametrize("pause_seconds", [0.0, 0.0005, 0.002])
-def test_a_connection_that_is_closed_while_it_is_written_to_leaves_both_books_in_agreement(
+async def test_a_connection_that_is_closed_while_it_is_written_to_leaves_both_books_in_agreement(
     database_url: str, owner_url: str, wallet: FakeWallet, pause_seconds: float
 ) -> None:
     """The wallet closes just as the next call may be leaving: that one counts as unknown, never as not sent."""
@@ -68,7 +65,7 @@ def test_a_connection_that_is_closed_while_it_is_written_to_leaves_both_books_in
                 if len(wallet.calls) >= CALLS:
                     return
 
-    asyncio.run(run())
+    await run()
     assert len(wallet.calls) >= CALLS, "the race was never run"
     require_agreement(owner_url, wallet.model)
     bets = rows(owner_url, "select state from provider.wallet_transactions where kind = 'debit'")

@@ -31,7 +31,7 @@ async def post(
         return answer
 
 
-def against(handler: Handler, times: int = 1, *, call_seconds: float = CALL_SECONDS) -> httpx.Response:
+async def against(handler: Handler, times: int = 1, *, call_seconds: float = CALL_SECONDS) -> httpx.Response:
     """Post to a server that behaves like this."""
 
     async def run() -> httpx.Response:
@@ -50,7 +50,7 @@ def against(handler: Handler, times: int = 1, *, call_seconds: float = CALL_SECO
         finally:
             server.close()
 
-    return asyncio.run(run())
+    return await run()
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:
@@ -87,17 +87,17 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_refused_connection_is_known_not_to_have_been_sent() -> None:
+async def test_a_refused_connection_is_known_not_to_have_been_sent() -> None:
     with pytest.raises(NotSent):
-        asyncio.run(post(f"http://127.0.0.1:{closed_port()}"))
+        await post(f"http://127.0.0.1:{closed_port()}")
 
 
-def test_a_host_that_does_not_exist_is_known_not_to_have_been_sent() -> None:
+async def test_a_host_that_does_not_exist_is_known_not_to_have_been_sent() -> None:
     with pytest.raises(NotSent):
-        asyncio.run(post("http://no-such-host.invalid:80", connect_seconds=CONNECT_SECONDS))
+        await post("http://no-such-host.invalid:80", connect_seconds=CONNECT_SECONDS)
 
 
-def test_a_host_that_does_not_take_connections_is_given_up_within_the_connect_time() -> None:
+async def test_a_host_that_does_not_take_connections_is_given_up_within_the_connect_time() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -107,7 +107,7 @@ def test_a_host_that_does_not_take_connections_is_given_up_within_the_connect_ti
             each.connect_ex(full.getsockname())
         started = time.monotonic()
         with pytest.raises(NotSent):
-            asyncio.run(post(f"http://127.0.0.1:{full.getsockname()[1]}", connect_seconds=CONNECT_SECONDS))
+            await post(f"http://127.0.0.1:{full.getsockname()[1]}", connect_seconds=CONNECT_SECONDS)
         assert CONNECT_SECONDS * 0.9 < time.monotonic() - started < CALL_SECONDS
         for each in waiting:
             each.close()
@@ -164,15 +164,15 @@ OK = b"HTTP/1.1 200 OK\r\n"
         "endless interim answers",
     ],
 )
-def test_what_may_have_arrived_is_never_said_not_to_have_been_sent(handler: Handler) -> None:
+async def test_what_may_have_arrived_is_never_said_not_to_have_been_sent(handler: Handler) -> None:
     started = time.monotonic()
     with pytest.raises(httpx.HTTPError) as failed:
-        against(handler, call_seconds=SILENCE_SECONDS)
+        await against(handler, call_seconds=SILENCE_SECONDS)
     assert not isinstance(failed.value, NotSent | AnswerRefused)
     assert time.monotonic() - started < CALL_SECONDS
 
 
-def test_a_connection_that_dies_at_its_second_request_may_have_carried_it() -> None:
+async def test_a_connection_that_dies_at_its_second_request_may_have_carried_it() -> None:
     """Row B12."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -182,7 +182,7 @@ def test_a_connection_that_dies_at_its_second_request_may_have_carried_it() -> N
         await read_request(reader)
 
     with pytest.raises(httpx.HTTPError) as failed:
-        against(handler, times=2)
+        await against(handler, times=2)
     assert not isinstance(failed.value, NotSent)
 
 
@@ -197,22 +197,22 @@ def test_a_connection_that_dies_at_its_second_request_may_have_carried_it() -> N
     ],
     ids=["endless chunks", "a huge length", "no length and no end", "gzip", "brotli"],
 )
-def test_an_answer_that_breaks_a_bound_is_refused(handler: Handler) -> None:
+async def test_an_answer_that_breaks_a_bound_is_refused(handler: Handler) -> None:
     with pytest.raises(AnswerRefused):
-        against(handler)
+        await against(handler)
 
 
-def test_a_redirect_is_an_answer_and_its_cookie_is_forgotten() -> None:
+async def test_a_redirect_is_an_answer_and_its_cookie_is_forgotten() -> None:
     raw = b"HTTP/1.1 307 R\r\nlocation: /y\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n"
-    assert against(answering(raw)).status_code == 307
+    assert (await against(answering(raw))).status_code == 307
 
 
-def test_an_answer_of_the_largest_size_is_read() -> None:
+async def test_an_answer_of_the_largest_size_is_read() -> None:
     body = b"x" * 65_536
-    assert against(answering(OK + b"content-length: 65536\r\n\r\n" + body)).content == body
+    assert (await against(answering(OK + b"content-length: 65536\r\n\r\n" + body))).content == body
 
 
-def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
-    assert against(answering(OK + b"content-length: 2\r\n\r\nok")).content == b"ok"
+    assert (await against(answering(OK + b"content-length: 2\r\n\r\nok"))).content == b"ok"

@@ -61,39 +61,33 @@ def test_a_share_bounds_its_own_routes_alone() -> None:
     house.leave(scope_of(SHARED))
 
 
-def test_what_was_refused_is_logged_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run() -> None:
-        monkeypatch.setattr("shared_service.http.admission.SAY_SECONDS", 0.0)
-        house = admission()
-        for _ in range(4):
-            house.enter(scope_of(USUAL))
-        for _ in range(2):
-            with capture_logs() as logged:
-                for _ in range(3):
-                    house.refuse_early(scope_of(USUAL), USUAL)
-                await asyncio.sleep(0.01)
-            assert logged == [{"event": "requests_shed", "log_level": "warning", "count": 3, "running": 4}]
-
-    asyncio.run(run())
+async def test_what_was_refused_is_logged_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared_service.http.admission.SAY_SECONDS", 0.0)
+    house = admission()
+    for _ in range(4):
+        house.enter(scope_of(USUAL))
+    for _ in range(2):
+        with capture_logs() as logged:
+            for _ in range(3):
+                house.refuse_early(scope_of(USUAL), USUAL)
+            await asyncio.sleep(0.01)
+        assert logged == [{"event": "requests_shed", "log_level": "warning", "count": 3, "running": 4}]
 
 
-def test_an_early_refusal_names_its_request_and_is_observed() -> None:
-    async def run() -> None:
-        observed: list[tuple[str, str]] = []
-        house = admission(observed)
-        refuse = early_answer(RouteTable([USUAL, HEALTH], accesses=(SIGNED,)), house)
-        asked = {**scope_of(USUAL), "headers": [(b"x-request-id", b"mine")]}
-        assert refuse(asked) is None
-        for _ in range(4):
-            house.enter(scope_of(USUAL))
-        refused = refuse(asked)
-        assert refused is not None
-        status, headers, body = refused
-        assert (status, json.loads(body)["requestId"], json.loads(body)["code"]) == (503, "mine", "overloaded")
-        assert (b"x-request-id", b"mine") in headers
-        assert (b"retry-after", b"1") in headers
-        assert observed == [("/usual", "overloaded")]
-        assert refuse({**asked, "raw_path": b"/health"}) is None
-        assert refuse({**asked, "raw_path": b"/nowhere"}) is None
-
-    asyncio.run(run())
+async def test_an_early_refusal_names_its_request_and_is_observed() -> None:
+    observed: list[tuple[str, str]] = []
+    house = admission(observed)
+    refuse = early_answer(RouteTable([USUAL, HEALTH], accesses=(SIGNED,)), house)
+    asked = {**scope_of(USUAL), "headers": [(b"x-request-id", b"mine")]}
+    assert refuse(asked) is None
+    for _ in range(4):
+        house.enter(scope_of(USUAL))
+    refused = refuse(asked)
+    assert refused is not None
+    status, headers, body = refused
+    assert (status, json.loads(body)["requestId"], json.loads(body)["code"]) == (503, "mine", "overloaded")
+    assert (b"x-request-id", b"mine") in headers
+    assert (b"retry-after", b"1") in headers
+    assert observed == [("/usual", "overloaded")]
+    assert refuse({**asked, "raw_path": b"/health"}) is None
+    assert refuse({**asked, "raw_path": b"/nowhere"}) is None

@@ -148,19 +148,16 @@ ways = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(ways)
-def test_after_any_mixture_of_ends_nobody_is_counted(requests: list[tuple[str, bool]]) -> None:
-    async def run() -> None:
-        trial = Trial()
-        tasks = [asyncio.create_task(trial.request(way, shared=shared)) for way, shared in requests]
-        for _ in range(40):
-            await asyncio.sleep(0)
-        for task, (way, _) in zip(tasks, requests, strict=True):
-            if "cancelled" in way:
-                task.cancel()
-        await asyncio.wait(tasks, timeout=60)
-        assert all(task.done() for task in tasks)
-        broken = [task.exception() for task in tasks if not task.cancelled() and task.exception()]
-        assert not [error for error in broken if isinstance(error, AssertionError)]
-        assert (trial.admission.taken, trial.share.taken, trial.inside) == (0, 0, [0, 0])
-
-    asyncio.run(run())
+async def test_after_any_mixture_of_ends_nobody_is_counted(requests: list[tuple[str, bool]]) -> None:
+    trial = Trial()
+    tasks = [asyncio.create_task(trial.request(way, shared=shared)) for way, shared in requests]
+    for _ in range(40):
+        await asyncio.sleep(0)
+    for task, (way, _) in zip(tasks, requests, strict=True):
+        if "cancelled" in way:
+            task.cancel()
+    await asyncio.wait(tasks, timeout=60)
+    assert all(task.done() for task in tasks)
+    broken = [task.exception() for task in tasks if not task.cancelled() and task.exception()]
+    assert not [error for error in broken if isinstance(error, AssertionError)]
+    assert (trial.admission.taken, trial.share.taken, trial.inside) == (0, 0, [0, 0])

@@ -1,6 +1,5 @@
 """The certificate is read again when its files change, and a pair that cannot be served with changes nothing."""
 
-import asyncio
 import os
 import shutil
 import ssl
@@ -35,9 +34,9 @@ class Served:
         self.expiries: list[float] = []
         self.certificate = Certificate(*self.authority.issue(directory), observe=self.expiries.append)
 
-    def look(self) -> list[str]:
+    async def look(self) -> list[str]:
         with capture_logs() as logs:
-            assert asyncio.run(self.certificate.step()) is False
+            assert await self.certificate.step() is False
         return [entry["event"] for entry in logs]
 
 
@@ -63,17 +62,17 @@ def shown(context: ssl.SSLContext, authority: Authority, directory: Path) -> str
     return str(presented["subjectAltName"][0][1])
 
 
-def test_nothing_happens_while_the_files_stay(served: Served) -> None:
+async def test_nothing_happens_while_the_files_stay(served: Served) -> None:
     before = served.certificate.context
-    assert served.look() == served.look() == []
+    assert await served.look() == await served.look() == []
     assert served.certificate.context is before
 
 
-def test_a_new_pair_is_served_with_from_the_next_look_on(served: Served, tmp_path: Path) -> None:
+async def test_a_new_pair_is_served_with_from_the_next_look_on(served: Served, tmp_path: Path) -> None:
     assert shown(served.certificate.context, served.authority, tmp_path) == "localhost"
     served.authority.issue(served.directory, "renewed.test", valid_days=(-1, 60))
-    assert served.look() == ["certificate_changed"]
-    assert served.look() == []
+    assert await served.look() == ["certificate_changed"]
+    assert await served.look() == []
     assert shown(served.certificate.context, served.authority, tmp_path) == "renewed.test"
     assert [round((expiry - time.time()) / DAY_SECONDS) for expiry in served.expiries] == [30, 60]
 
@@ -128,19 +127,19 @@ def a_pipe(_: Authority, directory: Path) -> None:
         *(cut(name, share) for name in ("cert.pem", "key.pem") for share in (0, 0.5, 0.95)),
     ],
 )  # fmt: skip
-def test_a_pair_that_cannot_be_served_with_changes_nothing_and_is_told_once(served: Served, spoil: Spoil) -> None:
+async def test_a_pair_that_cannot_be_served_with_changes_nothing_and_is_told_once(served: Served, spoil: Spoil) -> None:
     before = served.certificate.context
     spoil(served.authority, served.directory)
-    assert served.look() == ["certificate_refused"]
-    assert served.look() == []
+    assert await served.look() == ["certificate_refused"]
+    assert await served.look() == []
     assert served.certificate.context is before
     assert len(served.expiries) == 1
     shutil.rmtree(served.directory)
     served.authority.issue(served.directory, "mended.test")
-    assert served.look() == ["certificate_changed"]
+    assert await served.look() == ["certificate_changed"]
 
 
-def test_the_way_of_kubernetes_a_directory_that_is_swapped(tmp_path: Path) -> None:
+async def test_the_way_of_kubernetes_a_directory_that_is_swapped(tmp_path: Path) -> None:
     authority = Authority()
     for version in ("1", "2"):
         authority.issue(tmp_path / version, f"version-{version}.test")
@@ -152,20 +151,20 @@ def test_the_way_of_kubernetes_a_directory_that_is_swapped(tmp_path: Path) -> No
     certificate = Certificate(files / "cert.pem", files / "key.pem", observe=lambda _: None)
     (tmp_path / "..data_tmp").symlink_to("2")
     (tmp_path / "..data_tmp").rename(data)
-    asyncio.run(certificate.step())
+    await certificate.step()
     assert shown(certificate.context, authority, tmp_path) == "version-2.test"
 
 
-def test_one_that_becomes_valid_is_taken_then(tmp_path: Path) -> None:
+async def test_one_that_becomes_valid_is_taken_then(tmp_path: Path) -> None:
     served, now = Served(tmp_path / "served"), [time.time()]
     cert, key = tmp_path / "served" / "cert.pem", tmp_path / "served" / "key.pem"
     certificate = Certificate(cert, key, observe=lambda _: None, clock=lambda: now[0])
     before = certificate.context
     served.authority.issue(tmp_path / "served", valid_days=(2, 9))
-    asyncio.run(certificate.step())
+    await certificate.step()
     assert certificate.context is before
     now[0] += 3 * DAY_SECONDS
-    asyncio.run(certificate.step())
+    await certificate.step()
     assert certificate.context is not before
 
 

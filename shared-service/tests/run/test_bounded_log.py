@@ -60,7 +60,7 @@ def test_every_line_is_written_or_counted_and_the_rate_is_bounded() -> None:
     assert len(lines) <= 11 * (3 + 1)
 
 
-def test_the_number_is_written_although_no_further_line_comes() -> None:
+async def test_the_number_is_written_although_no_further_line_comes() -> None:
     async def flood_and_wait() -> None:
         log = BoundedLog(structlog.get_logger(), lines_max=3)
         structlog.contextvars.bind_contextvars(request_id="of-one-request")
@@ -71,6 +71,6 @@ def test_the_number_is_written_although_no_further_line_comes() -> None:
                 await asyncio.sleep(0.01)
 
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
-        asyncio.run(flood_and_wait())
+        await flood_and_wait()
     assert lines[-1]["lines_left_out"] == 7
     assert [line.get("request_id") for line in lines] == ["of-one-request"] * 3 + [None]

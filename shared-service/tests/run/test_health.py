@@ -6,8 +6,6 @@ import pytest
 
 from shared_service.run.health import FRESH_SECONDS, NOT_LOOKED, OUTDATED, Readiness
 
-pytestmark = pytest.mark.anyio
-
 
 class Dependency:
     """What the service needs; `missing` is what it says when it is looked at."""

@@ -15,8 +15,6 @@ from shared_service.run import loops
 from shared_service.run.loops import BackgroundLoop
 from shared_service_testing.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 STOP_SECONDS_MAX = 30.0
 
 

@@ -8,8 +8,6 @@ import pytest
 
 from shared_service.run.scrape import FRESH_SECONDS, Scrape
 
-pytestmark = pytest.mark.anyio
-
 
 class Pages:
     """Makes numbered pages, when it is let go."""

@@ -64,6 +64,13 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a database: `-m "not postgres"` leaves them out."""
+    for item in items:
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("postgres")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End the processes that the tests left behind, name them, and fail the run."""
     left = leftovers.end_leftovers(os.environ[leftovers.MARK])
