@@ -15,7 +15,6 @@ from structlog.typing import EventDict
 
 from casino.ops.demo import seed_demo
 from casino.sql.schema import SCHEMA
-from casino_testing.backend import Clock
 from casino_testing.copies import copied_database
 from casino_testing.edge import Service, serving
 from casino_testing.service import settings_of
@@ -23,9 +22,8 @@ from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
-from shared_service.postgres import group_commit
+from shared_service.metrics import scrape
 from shared_service.postgres.migrate import migrate
-from shared_service.run import scrape
 
 ConnectWallet = Callable[[], Wallet]
 
@@ -54,14 +52,6 @@ def logged() -> Iterator[list[EventDict]]:
 def anyio_backend() -> str:
     """The event loop of asynchronous tests."""
     return "asyncio"
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """GroupCommit's time, in the test's hands."""
-    clock = Clock()
-    monkeypatch.setattr(group_commit, "time", clock)
-    return clock
 
 
 @pytest.fixture(scope="session")

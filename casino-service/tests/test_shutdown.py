@@ -11,11 +11,11 @@ import psycopg
 from structlog.typing import EventDict
 
 from casino.sql.schema import APPLICATION_NAME
-from casino_testing.backend import turns
 from casino_testing.edge import bet, serving
 from casino_testing.processes import held_transaction, until_waiting
 from casino_testing.scrape import until_shown
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
+from shared_service_testing.backend import turns
 from shared_service_testing.waiting import until
 
 SLOW_EVENTS = """

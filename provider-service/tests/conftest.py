@@ -21,9 +21,9 @@ from provider_testing.books_desk import Desk, desk_on
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet
 from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
+from shared_service.metrics import scrape
 from shared_service.postgres.connections import DEAD_PEER
 from shared_service.postgres.migrate import migrate
-from shared_service.run import scrape
 from shared_service.run.log import configure_logging
 
 # A machine with other work may stand still in any example.

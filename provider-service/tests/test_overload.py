@@ -22,7 +22,7 @@ from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.service import Running, fresh_launch, pending, rows, serving, settings_for, settled
 from provider_testing.wallet_faults import answering, cut, stall
-from shared_service.run.transport import CONNECTIONS_MAX
+from shared_service.http.transport import CONNECTIONS_MAX
 from shared_service_testing.waiting import until
 
 PATIENCE_SECONDS = 60.0

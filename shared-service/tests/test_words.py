@@ -9,8 +9,9 @@ import shared_service
 
 MODULES = sorted(Path(shared_service.__file__).parent.glob("**/*.py"))
 DOMAIN_WORDS = re.compile(
-    r"\b(casino|provider|wallet|player|bet|debit|credit|rollback|ledger|game|stake|payout|balance)s?\b"
-    r"|\brounds?\b(?! trip|\()",
+    r"\b(casino|provider|studio|tenant|wallet|player|ledger|house|bet|wager|stake|payout|debit|credit|tombstone|balance"
+    r"|money|minor|currency|currencies|deposit|voucher|bonus|jackpot|game|spin)s?\b"
+    r"|\brounds?\b(?! trip|\()|\brollbacks?\b(?!\()",
     re.I,
 )
 

@@ -19,7 +19,7 @@ from bench.floor_rows import floor_server
 from bench.measurements import Measurement, Outcome, Progress, Sample, Size, UnsoundRoundError, interleave, ratio_of
 from provider.wallet_client.client import Accepted, WalletClient
 from provider.wallet_client.messages import WalletCall, WalletSession, money_call
-from shared_service.run.transport import create_http_client
+from shared_service.http.transport import create_http_client
 from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import KeyRing, parse_keys
 from shared_signing.signer import Signer

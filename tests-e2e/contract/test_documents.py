@@ -35,7 +35,7 @@ class Excused(ast.NodeTransformer):
 READERS_OF_THE_ENVIRONMENT = {
     "shared_service/settings/reader.py",
     "shared_service/run/server.py",  # hands the port that it listens on to the processes that it starts
-    "casino/ops/metrics.py",  # a folder's name, from a process to its workers
+    "shared_service/metrics/workers.py",  # a folder's name, from a process to its workers
 }
 
 

@@ -72,7 +72,7 @@ def seed_demo(*, only_in_demo_mode: bool) -> None:
 def serve(workers: int | None) -> None:
     """Serve HTTP until SIGTERM or SIGINT; requests in flight are finished first."""
     from casino.audit.after_restore import why_not_to_start  # noqa: PLC0415 - only this command needs it
-    from casino.ops.metrics import shared_by_workers  # noqa: PLC0415 - as above
+    from shared_service.metrics.workers import shared_by_workers  # noqa: PLC0415 - as above
     from shared_service.run.server import serve as run  # noqa: PLC0415 - as above
 
     settings = _settings()
@@ -84,7 +84,7 @@ def serve(workers: int | None) -> None:
     _say_at_start(settings)
     if (reason := why_not_to_start(settings)) is not None:
         sys.exit(f"casino: {reason}")
-    with shared_by_workers(workers):
+    with shared_by_workers(workers, service="casino"):
         run(
             "casino.app:create_from_environment",
             prefix="CASINO",

@@ -188,4 +188,4 @@ async def test_fuzzed_paths_ids_and_methods_make_no_new_series(tenant: Tenant) -
 
 @pytest.mark.parametrize("demo", [True, False])
 def test_demo_mode_is_a_metric(demo: bool) -> None:
-    assert Metrics(demo=demo)._registry.get_sample_value("casino_demo_mode") == demo
+    assert Metrics(demo=demo).registry.get_sample_value("casino_demo_mode") == demo

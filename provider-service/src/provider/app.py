@@ -29,10 +29,10 @@ from shared_service.http.authentication import Authenticate, signed_guard
 from shared_service.http.exchange import RenderErrors, RequestContext
 from shared_service.http.routing import SIGNED, Dispatch, FindRoute, RouteTable
 from shared_service.listener.listeners import listeners_of
+from shared_service.metrics.scrape import Scrape
 from shared_service.postgres.database import Overloaded
 from shared_service.run.log import configure_logging
 from shared_service.run.loops import running
-from shared_service.run.scrape import Scrape
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
 
@@ -55,10 +55,10 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     money = outbox.money_calls(settings, pool, recovery_pool, wallet, sealer)
     nightly = reconciliation.nightly_reconciliation(settings, pool, key_ring=casino_ring, sealer=sealer, clock=clock)
     nonces, readiness = PostgresNonceStore(pool), ops.readiness_of(settings, watch_pool)
-    pools = {"rounds": pool, "recovery": recovery_pool}
-    scrape = Scrape(metrics.scrape_of(BacklogReader(pool), pools, health=health.report))
+    metrics.watch_pools({"rounds": pool, "recovery": recovery_pool})
+    scrape = Scrape(metrics.scrape_of(BacklogReader(pool), health=health.report))
     listeners = listeners_of(settings.listeners, metrics.note_certificate)
-    observe = metrics.observe_request
+    observe = metrics.observe
     admission = Admission(settings.requests_max, errors=ERRORS, observe=observe)
     routes = [
         *sessions.routes(settings, pool, sealer),

@@ -8,7 +8,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from shared_service.run.scrape import PATH
+from shared_service.metrics.scrape import PATH
 
 OPS_URL = "http://provider.test:8101"
 """The operations listener of a service that runs within the test."""

@@ -271,11 +271,11 @@ async def test_what_calls_change_is_read_on_the_loop_that_they_end_on() -> None:
         threads.append(threading.get_ident())
         return HealthReport(Status.DEGRADED, since=0.0, error_rate=0.06, calls=100)
 
-    seen = read((await Metrics().scrape_of(NoBooks(), {}, health=health)()).decode())
+    seen = read((await Metrics().scrape_of(NoBooks(), health=health)()).decode())
     assert seen.value("provider_wallet_health", state="degraded") == 1
     assert set(threads) == {threading.get_ident()}
 
 
 @pytest.mark.parametrize("demo", [True, False])
 def test_demo_mode_is_a_metric(demo: bool) -> None:
-    assert Metrics(demo=demo)._registry.get_sample_value("provider_demo_mode") == demo
+    assert Metrics(demo=demo).registry.get_sample_value("provider_demo_mode") == demo

@@ -17,7 +17,7 @@ from provider_testing.books_desk import LOST, NO_MONEY, OK, Desk, called
 from provider_testing.fake_wallet import CASINO_SECRET, Exchange, FakeWallet
 from provider_testing.service import serving
 from provider_testing.wallet_faults import after_work, cut, stall
-from shared_service.run.transport import create_http_client
+from shared_service.http.transport import create_http_client
 from shared_service_testing.waiting import until
 from shared_signing.keys import Key, KeyRing
 

@@ -17,7 +17,7 @@ from provider.wallet_client.outcomes import Accepted, Called, Refused, Unknown
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import Exchange, FakeWallet
 from provider_testing.wallet_faults import answering, stall
-from shared_service.run.transport import create_http_client
+from shared_service.http.transport import create_http_client
 from shared_service_testing.waiting import until
 from shared_signing.keys import Key, KeyRing
 

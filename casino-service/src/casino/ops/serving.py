@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from casino.ops.health import find_missing
-from casino.ops.metrics import FLUSH_SECONDS, Metrics
+from casino.ops.metrics import Metrics
 from casino.settings import Settings
 from casino.sql.schema import SCHEMA
 from shared_service.http.routing import Route
+from shared_service.metrics.scrape import Scrape
 from shared_service.postgres.database import Database
 from shared_service.run.health import Readiness
 from shared_service.run.loops import BackgroundLoop
-from shared_service.run.scrape import Scrape
 
 
 def readiness_of(settings: Settings, database: Database) -> Readiness:
@@ -27,4 +27,4 @@ def routes(readiness: Readiness, metrics: Metrics) -> list[Route]:
 
 def loops(readiness: Readiness, metrics: Metrics) -> list[BackgroundLoop]:
     """The loops that look at the database and show what was counted."""
-    return [*readiness.loops(), BackgroundLoop("metrics", metrics.flush, interval_seconds=FLUSH_SECONDS)]
+    return [*readiness.loops(), *metrics.loops()]

@@ -4,20 +4,12 @@ A label's value is a route's template or a known code, never text from a request
 the database are left out while it does not answer.
 """
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -28,9 +20,8 @@ from provider.wallet_client.health import HealthReport, Status
 from provider.wallet_client.messages import WalletCall
 from provider.wallet_client.outcomes import BAD_RESPONSE, REJECTED, UNREACHABLE, Accepted, Called, Refused
 from shared_service.http.exchange import OK
-from shared_service.http.peer_clock import PeerClock
 from shared_service.http.routing import Route
-from shared_service.postgres.database import Database
+from shared_service.metrics.service import ServiceMetrics
 
 REQUEST_BOUNDS_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 CALL_BOUNDS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -53,23 +44,15 @@ VERDICTS: Final = ("good", "missing", "bad", "none")
 _OUTCOMES: Final = {Accepted: "accepted", Refused: "refused"}
 _CODES: Final = frozenset({*ACTIONS, *ERRORS, OK})
 
-disable_created_metrics()  # type: ignore[no-untyped-call]
 
-
-class Metrics:
+class Metrics(ServiceMetrics):
     """The metrics of one application."""
 
     def __init__(self, *, demo: bool = False) -> None:
-        self._registry = own = CollectorRegistry()
-        Gauge("provider_demo_mode", "1 in demo mode, which is not for real money", registry=own).set(demo)
-        self._requests = Counter(
-            "provider_requests", "Requests by route and outcome: ok, or the code of the refusal", ["endpoint", "code"],
-            registry=own,
-        )  # fmt: skip
-        self._request_seconds = Histogram(
-            "provider_request_seconds", "Time to answer, by route", ["endpoint"],
-            buckets=REQUEST_BOUNDS_SECONDS, registry=own,
-        )  # fmt: skip
+        super().__init__(
+            "provider", peer="casino", bounds_seconds=REQUEST_BOUNDS_SECONDS, alarming_codes=ALARMING_CODES, demo=demo
+        )
+        own = self.registry
         self._calls = Counter(
             "provider_wallet_calls", "Calls to the wallet by endpoint, outcome (accepted, refused, unknown) and code",
             ["endpoint", "outcome", "code"], registry=own,
@@ -91,26 +74,13 @@ class Metrics:
         self._tombstones = Counter(
             "provider_wallet_tombstones", "Rollbacks of a bet that the wallet had never seen", registry=own
         )
-        self._skew = Gauge(
-            "provider_peer_clock_skew_seconds", "How far the casino's clock is behind, at most in the last minutes",
-            registry=own,
-        )  # fmt: skip
-        self._peer_clock = PeerClock()
-        self._connections = Gauge(
-            "provider_pool_connections", "Database connections: open, idle, and callers that wait for one",
-            ["pool", "state"], registry=own,
-        )  # fmt: skip
-        self._certificate: Gauge | None = None
         # Finding a child by its labels costs five times what counting does; there are few, and they stay for ever.
-        self._request_of, self._request_seconds_of = cache(self._requests.labels), cache(self._request_seconds.labels)
         self._call_of, self._call_seconds_of = cache(self._calls.labels), cache(self._call_seconds.labels)
         self._attempt_of = cache(self._attempts.labels)
 
     def name_endpoints(self, routes: Sequence[Route]) -> None:
         """Take the routes' templates as the names of endpoints."""
-        for route in routes:
-            for code in ALARMING_CODES:
-                self._requests.labels(route.path, code).inc(0)
+        super().name_endpoints(routes)
         for endpoint in WALLET_ENDPOINTS:
             self._calls.labels(endpoint, "accepted", OK).inc(0)
             for code in (UNREACHABLE, BAD_RESPONSE, REJECTED):
@@ -118,20 +88,6 @@ class Metrics:
             self._retries.labels(endpoint).inc(0)
             for verdict in VERDICTS:
                 self._attempts.labels(endpoint, verdict).inc(0)
-
-    def note_certificate(self, expires_at_seconds: float) -> None:
-        """The service shows its peers a certificate that expires then."""
-        if self._certificate is None:  # without TLS there is no such series
-            self._certificate = Gauge(
-                "provider_tls_certificate_expires_at_seconds", "When the certificate in service expires",
-                registry=self._registry,
-            )  # fmt: skip
-        self._certificate.set(expires_at_seconds)
-
-    def observe_request(self, endpoint: str, code: str, started: float) -> None:
-        """A request that began at `started` (monotonic) was answered."""
-        self._request_of(endpoint, code).inc()
-        self._request_seconds_of(endpoint).observe(time.monotonic() - started)
 
     def observe_call(self, call: WalletCall, called: Called) -> None:
         """A call to the wallet ended."""
@@ -150,26 +106,17 @@ class Metrics:
             elif outcome.tombstone:
                 self._tombstones.inc()
 
-    def note_skew(self, skew_seconds: int) -> None:
-        """The casino's clock, as an authentic request showed it."""
-        self._peer_clock.note(skew_seconds)
-
     def scrape_of(
-        self, backlog_reader: BacklogReader, pools: Mapping[str, Database], *, health: Callable[[], HealthReport]
+        self, backlog_reader: BacklogReader, *, health: Callable[[], HealthReport]
     ) -> Callable[[], Awaitable[bytes]]:
-        """What makes the page of a scrape: all that was counted, and the present state of books, pools and wallet."""
+        """What makes the page of a scrape: all that was counted, and the present state of books and wallet."""
         moment = _Moment(backlog_reader, health)
-        self._registry.register(moment)
+        self.registry.register(moment)
 
         async def make_page() -> bytes:
             await backlog_reader.refresh()
             moment.take()
-            if (skew_seconds := self._peer_clock.worst()) is not None:
-                self._skew.set(skew_seconds)
-            for pool, members in pools.items():
-                for state, count in members.connections().items():
-                    self._connections.labels(pool, state).set(count)
-            return await asyncio.to_thread(generate_latest, self._registry)
+            return await self.page()
 
         return make_page
 

@@ -19,10 +19,10 @@ from provider.sql.schema import SCHEMA
 from provider.wallet_client.health import STEP_SECONDS, HealthReport, Status, WalletHealth
 from provider.wire import json_answer
 from shared_service.http.routing import OPS, Route, route
+from shared_service.metrics.scrape import Scrape
 from shared_service.postgres.database import DATABASE_AWAY, Database
 from shared_service.run import health
 from shared_service.run.loops import BackgroundLoop
-from shared_service.run.scrape import Scrape
 
 _LOOK: Final = "select version_num, extract(epoch from provider.clock())::float8 from provider.alembic_version"
 

@@ -16,7 +16,7 @@ from provider.wallet_client.client import WalletClient
 from provider.wallet_client.judging import server_time
 from provider.wallet_client.messages import BadAnswer, read_error
 from provider.wire import MalformedJson, read_object
-from shared_service.run.transport import AnswerRefused
+from shared_service.http.transport import AnswerRefused
 from shared_signing.httpx_auth import EXTENSION_NAME
 
 PAGE_ROWS: Final = 1000

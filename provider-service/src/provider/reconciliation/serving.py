@@ -22,9 +22,9 @@ from provider.sessions.sealing import Sealer, key_watch_for, sealer_for
 from provider.settings import Settings
 from provider.wallet_client.client import WalletClient, http_client_for
 from shared_service.http.exchange import fresh_request_id
+from shared_service.http.transport import ANSWER_MAX_BYTES
 from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
-from shared_service.run.transport import ANSWER_MAX_BYTES
 from shared_signing.keys import KeyRing
 
 NIGHTLY_LOOK_SECONDS: Final = 60.0

@@ -26,7 +26,7 @@ from provider.wallet_client.outcomes import (
     Refused,
     Unknown,
 )
-from shared_service.run.transport import ANSWER_MAX_BYTES, AnswerRefused, NotSent, create_http_client
+from shared_service.http.transport import ANSWER_MAX_BYTES, AnswerRefused, NotSent, create_http_client
 from shared_signing.httpx_auth import EXTENSION_NAME, SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer, clock_correction

@@ -227,7 +227,7 @@ class Reader:
         return keys, file
 
     def refuse_secrets(self, secrets: Iterable[NamedSecret], *, strict: bool) -> None:
-        """Refuse secrets of which two are the same, and, if `strict`, those that are too weak for real money."""
+        """Refuse secrets of which two are the same, and, if `strict`, those that are too weak outside demo mode."""
         self.problems += secret_problems(secrets, strict=strict)
 
     def _judged(self, name: str, check: Callable[[str], T], default: D) -> T | D:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casino_testing.backend import WAIT_SECONDS_MAX, Backend, Command, Deed
 from shared_service.postgres import group_commit
 from shared_service.postgres.database import Overloaded
 from shared_service.postgres.group_commit import GroupCommit, KeyBusy
+from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, Command, Deed
 
 KEYS = ("a", "b", "c")
 ENDS = ("waits", "is cancelled at once", "is cancelled later", "is too late")

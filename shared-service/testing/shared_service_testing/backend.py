@@ -1,6 +1,6 @@
 """A collaborator for GroupCommit that books commands in memory and does on order what a database may do.
 
-Commands are pairs of key and number; the outcome of one is the pair itself. Booking is idempotent, as the wallet's is.
+Commands are pairs of key and number; the outcome of one is the pair itself. Booking is idempotent, as in production.
 """
 
 from __future__ import annotations

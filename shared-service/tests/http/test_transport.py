@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from shared_service.run.transport import AnswerRefused, NotSent, create_http_client
+from shared_service.http.transport import AnswerRefused, NotSent, create_http_client
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 CALL_SECONDS = 30.0

@@ -1,4 +1,4 @@
-"""What metrics.py takes from prometheus-client without its promise: an upgrade that moves it fails here first."""
+"""What the metrics take from prometheus-client without its promise: an upgrade that moves it fails here first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest, values
 
-from casino.ops import metrics
+from shared_service.metrics import workers as metrics
 
 
 def test_a_histogram_adds_up_what_its_private_members_are_given() -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from shared_service.run.scrape import FRESH_SECONDS, Scrape
+from shared_service.metrics.scrape import FRESH_SECONDS, Scrape
 
 
 class Pages:

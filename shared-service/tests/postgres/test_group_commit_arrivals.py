@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casino_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Command, Deed, soon
 from shared_service.postgres import group_commit
 from shared_service.postgres.database import OutcomeUnknown, Overloaded
 from shared_service.postgres.group_commit import GroupCommit, KeyBusy
+from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Command, Deed, soon
 
 KEYS = ("a", "b", "c", "d")
 

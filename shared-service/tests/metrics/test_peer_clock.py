@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared_service.http.peer_clock import KEPT_SECONDS, PeerClock
+from shared_service.metrics.peer_clock import KEPT_SECONDS, PeerClock
 
 
 class Time:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from structlog.typing import EventDict
 
-from casino_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Clock, Command, Deed, turns
 from shared_service.postgres.database import OutcomeUnknown, Overloaded
 from shared_service.postgres.group_commit import BUSY_PATIENCE_SECONDS, GroupCommit, KeyBusy
+from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Clock, Command, Deed, turns
 from shared_service_testing.waiting import until
 
 pytestmark = pytest.mark.usefixtures("clock")

@@ -7,7 +7,7 @@ import pytest
 
 from local_stack.certificates import Authority
 from local_stack.tls_peers import GOOD, NEVER_CONNECTED, UNKNOWN, Behaviour, Scene, peer
-from shared_service.run.transport import NotSent, create_http_client
+from shared_service.http.transport import NotSent, create_http_client
 
 CALL_SECONDS = 30.0
 CONNECT_SECONDS = 1.0

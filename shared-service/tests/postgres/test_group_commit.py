@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from casino_testing.backend import WAIT_SECONDS_MAX, Backend, Clock, Command, soon, turns
 from shared_service.postgres import group_commit
 from shared_service.postgres.database import Overloaded
 from shared_service.postgres.group_commit import GroupCommit, KeyBusy
+from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, Clock, Command, soon, turns
 from shared_service_testing.waiting import until
 
 Group = GroupCommit[Command, Command]
