@@ -178,7 +178,7 @@ def test_keys_and_a_file_of_keys_together_are_refused(tmp_path: Path, told: Call
     assert status == 1
     assert "CASINO_KEYS and CASINO_KEYS_FILE are both set: choose one\n" in said
     assert told("keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "none.json"))[1] == (
-        "Error: CASINO_KEYS_FILE is not usable: the file cannot be read (FileNotFoundError)\n"
+        "casino: CASINO_KEYS_FILE is not usable: the file cannot be read (FileNotFoundError)\n"
     )
     (tmp_path / "keys.json").write_text('[{"id": "k3", "secret": "canary"}]')
     assert "CASINO_KEYS_FILE, key k3, is shorter than 32 bytes" in told(

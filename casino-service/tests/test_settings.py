@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from casino.__main__ import main
-from casino.settings import Settings, SettingsError, from_environment
+from casino.settings import Settings
+from shared_service.settings.reader import SettingsRefused
 
 CASINO_SECRET = "0c5e1a94f7d2836b98e0a7d3c41f6b25"
 PROVIDER_SECRET = "7b20f9d6e8a1435c6d93b0f8215ea47c"
@@ -25,11 +26,11 @@ GOOD = {
 
 def read(**changes: str | None) -> Settings:
     environment = {**GOOD, **changes}
-    return from_environment({name: value for name, value in environment.items() if value is not None})
+    return Settings.from_environment({name: value for name, value in environment.items() if value is not None})
 
 
 def refusal(**changes: str | None) -> str:
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(SettingsRefused) as caught:
         read(**changes)
     return str(caught.value)
 

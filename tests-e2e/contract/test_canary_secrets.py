@@ -270,7 +270,7 @@ def counted_in(lines: list[str]) -> Counter[str]:
 
 
 SHOWN_SETTINGS = {
-    "casino": "from casino.settings import from_environment as read; s = read()",
+    "casino": "from casino.settings import Settings; s = Settings.from_environment()",
     "provider": "import os; from provider.settings import Settings; s = Settings.from_environment(os.environ)",
 }
 

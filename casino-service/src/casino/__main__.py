@@ -16,7 +16,7 @@ import structlog
 from casino.audit.commands import check_ledger_command, transaction_command
 from casino.client.commands import revoke_tokens_command
 from casino.ops.installation import add_game_command, add_player_command, create_tenant_command, set_win_cap_command
-from casino.settings import WORKERS_MAX, CommandSettings, Settings, SettingsError, command_settings, from_environment
+from casino.settings import WORKERS_MAX, CommandSettings, Settings
 from casino.sql.schema import SCHEMA
 from shared_service.keys.commands import KeyCommands
 from shared_service.run.command_line import Commands, migrate_command
@@ -39,7 +39,7 @@ main.add_command(check_ledger_command)
 main.add_command(transaction_command)
 main.add_command(revoke_tokens_command)
 for command in KeyCommands(
-    "casino", ("casino", "provider"), from_environment, lambda: from_environment().owner_database_url
+    "casino", ("casino", "provider"), Settings.from_environment, lambda: CommandSettings.from_environment().owner_url
 ).commands():
     main.add_command(command)
 
@@ -62,7 +62,7 @@ def seed_demo(*, only_in_demo_mode: bool) -> None:
     """Load the demo tenant, games and players."""
     from casino.ops.demo import seed_demo as run  # noqa: PLC0415 - only this command needs it
 
-    if only_in_demo_mode and not _command_settings().demo:
+    if only_in_demo_mode and not CommandSettings.from_environment().demo:
         return
     run(_owner_url())
 
@@ -75,11 +75,9 @@ def serve(workers: int | None) -> None:
     from shared_service.metrics.workers import shared_by_workers  # noqa: PLC0415 - as above
     from shared_service.run.server import serve as run  # noqa: PLC0415 - as above
 
-    settings = _settings()
-    try:
-        refuse_ended({"CASINO": settings.casino_keys, "PROVIDER": settings.provider_keys}, now=time.time())
-    except SettingsError as error:
-        sys.exit(error.told_by("casino"))
+    settings = Settings.from_environment()
+    configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
+    refuse_ended({"CASINO": settings.casino_keys, "PROVIDER": settings.provider_keys}, now=time.time())
     workers = workers or settings.workers
     _say_at_start(settings)
     if (reason := why_not_to_start(settings)) is not None:
@@ -102,30 +100,11 @@ def _say_at_start(settings: Settings) -> None:
         log.warning("demo_mode", note="well-known secrets are accepted and anybody may play: not for real money")
 
 
-def _settings() -> Settings:
-    try:
-        settings = from_environment()
-    except SettingsError as error:
-        sys.exit(error.told_by("casino"))
-    configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
-    return settings
-
-
-def _command_settings() -> CommandSettings:
-    try:
-        return command_settings()
-    except SettingsError as error:
-        sys.exit(error.told_by("casino"))
-
-
 def _owner_url() -> str:
     # Migrations need a database and nothing else: a one-shot container should not have to hold the secrets.
-    settings = _command_settings()
-    url = settings.owner_database_url or settings.database_url
-    if url is None:
-        sys.exit("casino: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
+    settings = CommandSettings.from_environment()
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
-    return url
+    return settings.owner_url
 
 
 main.add_command(migrate_command(SCHEMA, _owner_url))

@@ -19,7 +19,7 @@ from casino.errors import ERRORS
 from casino.ops import serving as ops
 from casino.ops.metrics import Metrics
 from casino.sessions import serving as sessions
-from casino.settings import Settings, from_environment
+from casino.settings import Settings
 from casino.sql.schema import SCHEMA, database_for
 from casino.wallet import serving as wallet
 from shared_service.http.admission import Admission, early_answer
@@ -112,7 +112,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
 def create_from_environment() -> Starlette:
     """What the server calls in every process that serves."""
     end_with_supervisor()
-    settings = from_environment()
+    settings = Settings.from_environment()
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
     app = create_app(settings)
     spare_garbage_collector()

@@ -9,6 +9,7 @@ from typing import Final
 
 from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
 from shared_service.keys.strength import named_keys
+from shared_service.run import log
 from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
 from shared_service.settings.values import Network
@@ -19,8 +20,6 @@ DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo v
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 - likewise
 TOKENS: Final = "CASINO_ACCESS_TOKEN"
 WORKERS_MAX: Final = 64
-LOG_FORMATS: Final = ("json", "console")
-LOG_LEVELS: Final = ("info", "debug", "warning", "error")
 _PROVIDERS: Final = """
     CALL_SECONDS CA_FILE CONNECTIONS_MAX CONNECTIONS_PER_ADDRESS CONNECT_SECONDS DATABASE_URL DATABASE_URL_FILE
     DEMO HOST LEASE_MARGIN_SECONDS OPS_HOST OPS_PORT OUTBOX_INTERVAL_SECONDS OWNER_DATABASE_URL
@@ -30,8 +29,6 @@ _PROVIDERS: Final = """
 """
 OF_THE_PROVIDER: Final = frozenset({"CASINO_URL", *(f"PROVIDER_{name}" for name in _PROVIDERS.split())})
 """Variables that only provider-service reads: both services may have one environment."""
-
-SettingsError = SettingsRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +89,14 @@ class Settings:
         """The rings of a process that starts with these settings."""
         return LiveKeys(self.directions(), others=named_keys(TOKENS, self.access_token_keys), strict=not self.demo)
 
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read and check the environment. Raises SettingsRefused with everything that is wrong at once."""
+        reader = Reader(environment)
+        settings = read(reader)
+        reader.check()
+        return settings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSettings:
@@ -105,13 +110,32 @@ class CommandSettings:
     log_format: str
     log_level: str
 
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> CommandSettings:
+        """Read and check the environment. Raises SettingsRefused with everything that is wrong at once."""
+        reader = Reader(environment)
+        settings = cls(
+            database_url=reader.database("CASINO_DATABASE_URL"),
+            owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL"),
+            demo=reader.flag("CASINO_DEMO") or False,
+            tenant_id=_tenant_id(reader),
+            ledger_id=_ledger_id(reader),
+            log_format=reader.choice("LOG_FORMAT", log.FORMATS),
+            log_level=reader.choice("LOG_LEVEL", log.LEVELS),
+        )
+        reader.check()
+        return settings
 
-def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read and check the settings. Raises SettingsError, which names every variable that is wrong, one to a line."""
-    reader = Reader(environment)
-    settings = read(reader)
-    reader.check()
-    return settings
+    @property
+    def owner_url(self) -> str:
+        """The login of the schema's owner; the service's own when there is one login for both.
+
+        Raises SettingsRefused when there is neither.
+        """
+        url = self.owner_database_url or self.database_url
+        if url is None:
+            raise SettingsRefused("CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
+        return url
 
 
 def read(reader: Reader) -> Settings:
@@ -144,8 +168,8 @@ def read(reader: Reader) -> Settings:
         game_url=reader.page_url("CASINO_GAME_URL", f"{provider_url}/play"),
         tenant_id=_tenant_id(reader),
         ledger_id=_ledger_id(reader),
-        log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
-        log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
+        log_format=reader.choice("LOG_FORMAT", log.FORMATS),
+        log_level=reader.choice("LOG_LEVEL", log.LEVELS),
         group_commit_max=reader.whole("CASINO_GROUP_COMMIT_MAX", default=64, least=1, most=1024),
         group_commit_lanes=reader.whole("CASINO_GROUP_COMMIT_LANES", default=2, least=1, most=16),
         queue_max=reader.whole("CASINO_QUEUE_MAX", default=4096, least=1, most=100_000),
@@ -157,22 +181,6 @@ def read(reader: Reader) -> Settings:
     )
     reader.warn_of_unknown(("CASINO_", "PROVIDER_"), OF_THE_PROVIDER)
     return replace(settings, notes=tuple(reader.notes))
-
-
-def command_settings(environment: Mapping[str, str] | None = None) -> CommandSettings:
-    """Read what commands need that touch only the database. Raises SettingsError."""
-    reader = Reader(environment)
-    settings = CommandSettings(
-        database_url=reader.database("CASINO_DATABASE_URL"),
-        owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL"),
-        demo=reader.flag("CASINO_DEMO") or False,
-        tenant_id=_tenant_id(reader),
-        ledger_id=_ledger_id(reader),
-        log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
-        log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
-    )
-    reader.check()
-    return settings
 
 
 def _token_keys(reader: Reader, *, demo: bool) -> tuple[Key, ...]:

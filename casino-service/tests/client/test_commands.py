@@ -118,7 +118,7 @@ async def test_what_cannot_be_done_is_said_and_changes_nothing(tenant: Tenant, t
         " CASINO_TENANT names the tenant.\n",
     )
     assert told("revoke-tokens", "1", CASINO_DATABASE_URL="")[1] == (
-        "Error: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing\n"
+        "casino: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing\n"
     )
     status, said = told("revoke-tokens", "1", CASINO_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")
     assert status == 1

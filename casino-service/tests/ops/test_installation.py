@@ -209,7 +209,7 @@ def test_a_missing_tenant_or_database_is_one_sentence(told: Told, arguments: tup
         status, said = told(*arguments, CASINO_TENANT="NOBODY")
         assert (status, said.count("\n"), "run `casino create-tenant` first" in said) == (1, 1, True), said
     assert told(*arguments, CASINO_DATABASE_URL="") == (
-        1, "Error: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing\n"
+        1, "casino: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing\n"
     )  # fmt: skip
     status, said = told(*arguments, CASINO_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")
     assert (status, said.count("\n")) == (1, 1)

@@ -5,7 +5,6 @@ Owns the way from the environment to a running process. It must never print a se
 
 import asyncio
 import os
-import sys
 import time
 from typing import Final
 
@@ -17,7 +16,7 @@ import click
 import structlog
 
 from provider.audit.commands import heads, reconcile, transaction
-from provider.settings import Settings, SettingsRefused, owner_database_url
+from provider.settings import Settings, owner_database_url
 from provider.sql.schema import SCHEMA
 from shared_service.keys.commands import KeyCommands
 from shared_service.postgres import sessions as postgres_session
@@ -45,11 +44,8 @@ def serve() -> None:
     """Serve until SIGTERM or SIGINT; what is under way is finished first."""
     from shared_service.run.server import serve as run  # noqa: PLC0415 -- refusals of the environment come before heavy imports
 
-    settings = _settings()
-    try:
-        refuse_ended({"CASINO": settings.casino_keys, "PROVIDER": settings.provider_keys}, now=time.time())
-    except SettingsRefused as error:
-        sys.exit(error.told_by("provider"))
+    settings = Settings.from_environment()
+    refuse_ended({"CASINO": settings.casino_keys, "PROVIDER": settings.provider_keys}, now=time.time())
     _refuse_unfit(settings)
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
     _say_at_start(settings)
@@ -69,7 +65,7 @@ def recover_once() -> None:
     """Finish what is due now and say how many transactions are still open; exit status 1 when any is."""
     from provider.outbox.serving import recover  # noqa: PLC0415
 
-    settings = _settings()
+    settings = Settings.from_environment()
     postgres_session.connect(
         settings.database_url, role=SCHEMA.app_role, application_name="provider-recover-once", migrated=True
     ).close()
@@ -92,13 +88,6 @@ def _refuse_unfit(settings: Settings) -> None:
     why = postgres_session.why_unfit(settings.database_url, role=SCHEMA.app_role, application_name="provider-start")
     if why is not None:
         raise click.ClickException(why)
-
-
-def _settings() -> Settings:
-    try:
-        return Settings.from_environment()
-    except SettingsRefused as error:
-        sys.exit(error.told_by("provider"))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Final
 
 from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
 from shared_service.keys.strength import NamedSecret, named_keys
+from shared_service.run import log
 from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
 from shared_signing.keys import Key
@@ -115,8 +116,8 @@ def read(reader: Reader) -> Settings:
         listeners=read_listeners(reader, "PROVIDER", default=LISTENERS),
         ca_file=reader.authorities("PROVIDER_CA_FILE"),
         demo=demo,
-        log_format=reader.choice("LOG_FORMAT", ("json", "console")),
-        log_level=reader.choice("LOG_LEVEL", ("info", "debug", "warning", "error")),
+        log_format=reader.choice("LOG_FORMAT", log.FORMATS),
+        log_level=reader.choice("LOG_LEVEL", log.LEVELS),
         pool_max=reader.whole("PROVIDER_POOL_MAX", default=10, least=2, most=200),
         call_seconds=reader.seconds("PROVIDER_CALL_SECONDS", default=8.0, least=0.2, most=8.0),
         connect_seconds=reader.seconds("PROVIDER_CONNECT_SECONDS", default=2.0, least=0.1, most=2.0),

@@ -17,7 +17,8 @@ from casino.audit.heads import batches_of_heads
 from casino.audit.ledger_check import examine
 from casino.audit.snapshot import CannotRead, books_at_one_moment
 from casino.audit.transaction_life import lives_of
-from casino.settings import SettingsError, command_settings
+from casino.settings import CommandSettings
+from shared_service.settings.reader import SettingsRefused
 
 IS_WHOLE: Final = 0
 IS_NOT_WHOLE: Final = 1
@@ -100,8 +101,8 @@ def _books(database: str | None, ledger_id: int | None) -> tuple[str, int]:
     if database and ledger_id is not None:
         return database, ledger_id
     try:
-        settings = command_settings()
-    except SettingsError as error:
+        settings = CommandSettings.from_environment()
+    except SettingsRefused as error:
         _give_up(str(error))
     url = database or settings.database_url
     if url is None:

@@ -12,7 +12,7 @@ import click
 import psycopg
 
 from casino.client.access_token import CLOCK_TOLERANCE_SECONDS
-from casino.settings import SettingsError, command_settings
+from casino.settings import CommandSettings
 from casino.sql.schema import SCHEMA
 from shared_service.postgres import sessions as postgres_session
 from shared_service.run.command_line import connected
@@ -44,14 +44,8 @@ def revoke_tokens_command(player_id: str) -> None:
 
     At once, in every process. Wins and rollbacks of bets that were placed still land.
     """
-    try:
-        settings = command_settings()
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
-    url = settings.owner_database_url or settings.database_url
-    if url is None:
-        raise click.ClickException("CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
-    with connected(url, service=SCHEMA.name, role=SCHEMA.owner_role) as connection:
+    settings = CommandSettings.from_environment()
+    with connected(settings.owner_url, service=SCHEMA.name, role=SCHEMA.owner_role) as connection:
         try:
             row = connection.execute(REVOKE, {"tenant": settings.tenant_id, "player": player_id}).fetchone()
         except psycopg.Error as error:

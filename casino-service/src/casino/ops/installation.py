@@ -16,7 +16,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from casino.money import AMOUNT_MAX_MINOR
-from casino.settings import CommandSettings, SettingsError, command_settings
+from casino.settings import CommandSettings
 from casino.sql.schema import SCHEMA
 from shared_service.run.command_line import connected
 from shared_service.settings.values import Unfit, checked_identifier, checked_whole
@@ -73,7 +73,7 @@ Connection = psycopg.Connection[dict[str, Any]]
 @click.option("--name", help="The name to show. The tenant's id unless given.")
 def create_tenant_command(tenant: str | None, ledger: str | None, name: str | None) -> None:
     """Create a tenant with its ledger. TENANT is CASINO_TENANT unless given."""
-    settings = _settings()
+    settings = CommandSettings.from_environment()
     tenant_id = settings.tenant_id if tenant is None else _identifier("TENANT", tenant)
     ledger_id = settings.ledger_id if ledger is None else _whole("--ledger", ledger, 1, LEDGER_MAX)
     values = {"tenant": tenant_id, "ledger": ledger_id, "name": _name("--name", name or tenant_id)}
@@ -102,7 +102,7 @@ def add_game_command(
     game_id: str, game_code: str, name: str, *, min_bet_minor: str, max_bet_minor: str, win_cap_minor: str | None
 ) -> None:
     """Add a game to the tenant. GAME_ID is the id that clients launch, GAME_CODE the provider's id of the game."""
-    settings = _settings()
+    settings = CommandSettings.from_environment()
     least = _amount("--min-bet-minor", min_bet_minor, 1)
     values = {
         "tenant": settings.tenant_id,
@@ -128,7 +128,7 @@ def add_game_command(
 @click.argument("amount_minor")
 def set_win_cap_command(game_id: str, amount_minor: str) -> None:
     """Set the most that one round of a game may pay, for sessions that are launched from now on."""
-    settings = _settings()
+    settings = CommandSettings.from_environment()
     cap = _amount("AMOUNT_MINOR", amount_minor, 1)
     values = {"tenant": settings.tenant_id, "game": _identifier("GAME_ID", game_id), "cap": cap}
     with _owners_transaction(settings) as connection:
@@ -144,7 +144,7 @@ def set_win_cap_command(game_id: str, amount_minor: str) -> None:
 @click.option("--balance-minor", default="0", help="The opening balance in minor units, booked as a deposit.")
 def add_player_command(player_id: str, name: str, *, currency: str, balance_minor: str) -> None:
     """Open a player with a wallet. A player who exists gets no money."""
-    settings = _settings()
+    settings = CommandSettings.from_environment()
     if CURRENCY.fullmatch(currency) is None:
         raise click.ClickException("--currency must be 3 to 8 capital letters and digits")
     opening = _amount("--balance-minor", balance_minor, 0)
@@ -176,21 +176,12 @@ def add_player_command(player_id: str, name: str, *, currency: str, balance_mino
     click.echo(f"Player {player_id} {state}; the balance is {wallets[0]['balance_minor']} {currency} minor units.")
 
 
-def _settings() -> CommandSettings:
-    try:
-        return command_settings()
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
-
-
 @contextmanager
 def _owners_transaction(settings: CommandSettings) -> Iterator[Connection]:
     """One transaction as the schema's owner. What it raises undoes everything. Raises ClickException."""
-    url = settings.owner_database_url or settings.database_url
-    if url is None:
-        raise click.ClickException("CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
+    opened = connected(settings.owner_url, service=SCHEMA.name, role=SCHEMA.owner_role)
     try:
-        with connected(url, service=SCHEMA.name, role=SCHEMA.owner_role) as connection, connection.transaction():
+        with opened as connection, connection.transaction():
             connection.row_factory = dict_row
             yield connection
     except psycopg.errors.ForeignKeyViolation:

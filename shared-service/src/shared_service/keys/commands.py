@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import click
 import psycopg
@@ -17,9 +17,6 @@ from psycopg import sql
 from shared_service.keys.live_keys import Direction, Revocation
 from shared_service.keys.report import KeyNotRevoked, KeyState, key_states, require_revocable, told_after
 from shared_service.run.command_line import connected
-from shared_service.settings.reader import SettingsRefused
-
-T = TypeVar("T")
 
 ALL: Final = sql.SQL("select direction, key_id from {}.key_revocations")
 REVOKE: Final = sql.SQL(
@@ -76,14 +73,13 @@ class KeyCommands:
         return [show, revoke]
 
     def _show_keys(self) -> None:
-        settings = _read(self.settings)
+        settings = self.settings()
         with connected(settings.database_url, service=self.service, role=f"{self.service}_app") as connection:
             _show(settings, self._revoked(connection))
 
     def _revoke_key(self, key_id: str | None, direction: str | None, *, yes: bool, listing: bool) -> None:
-        settings = _read(self.settings)
-        owner_url = _read(self.owner_url)
-        with connected(owner_url, service=self.service, role=f"{self.service}_owner") as connection:
+        settings = self.settings()
+        with connected(self.owner_url(), service=self.service, role=f"{self.service}_owner") as connection:
             if listing:
                 _show(settings, self._revoked(connection))
                 return
@@ -107,13 +103,6 @@ class KeyCommands:
 
     def _revoked(self, connection: psycopg.Connection[Any]) -> set[Revocation]:
         return set(connection.execute(ALL.format(sql.Identifier(self.service))).fetchall())
-
-
-def _read(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except SettingsRefused as error:
-        raise click.ClickException(str(error)) from None
 
 
 def _states(settings: KeySettings, direction: str, revoked: set[Revocation]) -> list[KeyState]:

@@ -1,4 +1,4 @@
-"""The commands of a service: an error of the database ends one with a sentence, never with a traceback."""
+"""The commands of a service: refused settings and errors of the database end one with a sentence, not a traceback."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class Commands(click.Group):
         """Run the command that was named."""
         try:
             return super().invoke(ctx)
+        except SettingsRefused as error:
+            sys.exit(error.told_by(str(self.name)))
         except psycopg.Error as error:
             raise click.ClickException(f"{self.name}: {sessions.sentence(error, service=str(self.name))}") from None
 
@@ -37,8 +39,6 @@ def migrate_command(schema: Schema, owner_url: Callable[[], str]) -> click.Comma
         try:
             for line in migrate(schema, owner_url()):
                 click.echo(f"{schema.name}: {line}")
-        except SettingsRefused as error:
-            sys.exit(error.told_by(schema.name))
         except MigrationRefused as error:
             sys.exit(f"{schema.name}: {error}")
         click.echo(f"{schema.name}: the schema is up to date")

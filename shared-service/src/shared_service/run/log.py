@@ -13,6 +13,8 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict
 
+FORMATS: Final = ("json", "console")
+LEVELS: Final = ("info", "debug", "warning", "error")
 UVICORN_LOGGERS: Final = ("uvicorn", "uvicorn.error")
 CAUSES_TOLD_MAX: Final = 5
 
