@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from casino.callbacks import messages
-from casino.errors import ERRORS, render
+from casino.errors import ERRORS
 from casino.wallet.commands import WalletCommand, WalletOutcome
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -38,14 +38,6 @@ def test_every_code_of_the_protocol_is_in_the_table_with_its_status() -> None:
     assert len(wanted) > 25
     table = {code: kind.status for code, kind in ERRORS.items() if code not in OURS_ALONE}
     assert table == wanted
-
-
-def test_the_page_of_errors_says_what_the_table_says() -> None:
-    page = (DOCS / "errors.md").read_text("utf-8").split("## What casino-service answers")[1].split("\n## ")[0]
-    rows = {
-        tuple(cell.strip().strip("`") for cell in line.split("|")[1:5]) for line in page.splitlines() if "`" in line
-    }
-    assert rows == {(str(kind.status), kind.code, kind.sentence, kind.advice) for kind in ERRORS.values()}
 
 
 def test_codes_are_snake_case_and_sentences_are_for_people() -> None:
@@ -120,9 +112,3 @@ def test_an_acceptance_has_the_same_bytes_in_every_release(flags: dict[str, Any]
 
 def test_the_sentence_of_a_late_rollback_is_the_protocols() -> None:
     assert ERRORS["round_has_payout"].sentence == "Cannot rollback: round already has a payout"
-
-
-def test_an_answer_does_not_share_its_headers_with_the_next() -> None:
-    first = render("not_found", "a")
-    first[1].append((b"x", b"y"))
-    assert (b"x", b"y") not in render("not_found", "b")[1]

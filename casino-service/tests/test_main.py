@@ -1,23 +1,23 @@
-"""What a database can refuse to a command: one sentence that says what to do, never a traceback or a password."""
+"""Commands that settings or a database stop: one line that says what to do, never a traceback or a password."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 import pytest
-from click.testing import CliRunner
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from casino.__main__ import main
 from local_stack.testing import PostgresServer, create_database, drop_database
+from shared_service_testing.refused_commands import FAULTS, require_refusal
 
 OWNERS = "CASINO_OWNER_DATABASE_URL"
 OWN = "CASINO_DATABASE_URL"
-CANARY = "canary-of-a-password"
 INSTALL = [
     "create-tenant",
     "add-game 3 DICE_001 Dice --min-bet-minor 1 --max-bet-minor 2",
@@ -62,24 +62,7 @@ def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
     drop_database(postgres_server, name)
 
 
-def refused(command: str, environment: dict[str, str], *named: str) -> None:
-    ended = CliRunner().invoke(main, command.split(), env={"CASINO_DEMO": "1", **environment})
-    assert isinstance(ended.exception, SystemExit), (command, ended.exception)
-    assert ended.exit_code == (2 if command.split(maxsplit=1)[0] in COULD_NOT_LOOK else 1), command
-    assert len(ended.output.splitlines()) == 1, ended.output
-    assert "Traceback" not in ended.output
-    assert CANARY not in ended.output
-    assert "grant" not in ended.output
-    for each in named:
-        assert each in ended.output, command
-
-
-FAULTS: dict[str, dict[str, str]] = {
-    "wrong password": {"password": CANARY},
-    "no such database": {"dbname": "nowhere"},
-    "no such login": {"user": "nobody"},
-    "server away": {"port": "1", "password": CANARY},
-}
+refused = partial(require_refusal, main, examinations=COULD_NOT_LOOK)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

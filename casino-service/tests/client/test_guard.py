@@ -1,7 +1,8 @@
-"""Outside demo mode the player is who the access token says, and nobody else."""
+"""Outside demo mode the player is who the access token says. The guard gives every place back however a call ends."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -10,11 +11,18 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 from structlog.typing import EventDict
 
+from casino.client.access_token import AccessToken
+from casino.client.guard import PLAYER, PlayerGuard
+from casino.errors import ERRORS, Refused
 from casino_testing.access_tokens import SECRET, claims, raw_token, token
 from casino_testing.edge import Service, serving
 from casino_testing.tenant import Tenant
+from shared_service.http.admission import Admission
+from shared_service.http.routing import Share, route
 from shared_signing.keys import parse_keys
 
 
@@ -155,3 +163,71 @@ async def test_tokens_are_not_logged(strict: Service, logged: list[EventDict]) -
     await launch(strict, bad)
     assert good not in repr(logged)
     assert bad not in repr(logged)
+
+
+REQUESTS_MAX = 4
+SCOPE = {"type": "http", "method": "POST", "raw_path": b"/play", "headers": [(b"content-type", b"application/json")]}
+
+
+def token_of_one(_authorization: str | None) -> AccessToken:
+    return AccessToken("1", 0, 2**40, "token")
+
+
+async def play(_request: Request) -> Response:
+    return Response()
+
+
+@pytest.mark.parametrize("end", ["answers", "raises", "is cancelled", "hears that its caller left"])
+async def test_a_request_is_counted_until_its_end_and_no_longer(end: str) -> None:
+    admission = Admission(REQUESTS_MAX, errors=ERRORS, observe=lambda *_: None)
+    share = Share(REQUESTS_MAX)
+    playing = route("POST", "/play", play, access=PLAYER, share=share)
+    counted: list[tuple[int, int, int]] = []
+    inside = asyncio.Event()
+
+    async def application(_scope: Any, receive: Any, _send: Any) -> None:
+        counted.append((admission.taken, share.taken, guard._running["1"]))
+        inside.set()
+        if end == "raises":
+            raise RuntimeError(end)
+        if end == "is cancelled":
+            await asyncio.Event().wait()
+        if end == "hears that its caller left":
+            assert (await receive())["type"] == "http.disconnect"
+
+    guard = PlayerGuard(application, admission=admission, read_token=token_of_one, calls_at_once_max=REQUESTS_MAX)
+
+    async def ask() -> None:
+        messages = [{"type": "http.request", "body": b"{}", "more_body": False}, {"type": "http.disconnect"}]
+
+        async def receive() -> Any:
+            return messages.pop(0)
+
+        await guard({**SCOPE, "state": {"route": playing}}, receive, receive)
+
+    for _ in range(2 * REQUESTS_MAX):  # a place that was lost each time would be missed by now
+        inside.clear()
+        asked = asyncio.create_task(ask())
+        if end == "is cancelled":
+            async with asyncio.timeout(60):
+                await inside.wait()
+            asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+    assert counted == [(1, 1, 1)] * 2 * REQUESTS_MAX
+    assert (admission.taken, share.taken, dict(guard._running)) == (0, 0, {})
+
+
+async def test_a_request_without_a_place_takes_none() -> None:
+    admission = Admission(0, errors=ERRORS, observe=lambda *_: None)
+    playing = route("POST", "/play", play, access=PLAYER)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    with pytest.raises(Refused, match="overloaded"):
+        await PlayerGuard(receive, admission=admission, read_token=None, calls_at_once_max=1)(  # type: ignore[arg-type]
+            {**SCOPE, "state": {"route": playing}},
+            receive,
+            receive,  # type: ignore[arg-type]
+        )
+    assert admission.taken == 0
