@@ -214,30 +214,30 @@ async def test_an_unknown_key_costs_the_same_work_as_a_known_one(house: Any) -> 
         assert unknown[step] == known[step] > 0
 
 
-def test_a_refusal_names_the_live_key_and_how_far_off_the_clock_was(house: Any) -> None:
+async def test_a_refusal_names_the_live_key_and_how_far_off_the_clock_was(house: Any) -> None:
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock)
     value = signed_by(house)
 
-    def refused(*values: bytes, **changed: Any) -> tuple[Refusal, str | None, int | None]:
-        verdict = verify(verifier, *values, **changed)
+    async def refused(*values: bytes, **changed: Any) -> tuple[Refusal, str | None, int | None]:
+        verdict = await verify(verifier, *values, **changed)
         assert isinstance(verdict, Refused)
         return verdict.refusal, verdict.key_id, verdict.skew_seconds
 
-    assert refused() == (Refusal.SIGNATURE_MISSING, None, None)
-    assert refused(value.replace(b"k=k2", b"k=k9")) == (Refusal.UNKNOWN_KEY, None, None)
-    assert refused(value, body=b"{ }") == (Refusal.BAD_SIGNATURE, "k2", None)
-    assert isinstance(verify(verifier, value), Accepted)
-    assert refused(value) == (Refusal.NONCE_REPLAY, "k2", None)
+    assert await refused() == (Refusal.SIGNATURE_MISSING, None, None)
+    assert await refused(value.replace(b"k=k2", b"k=k9")) == (Refusal.UNKNOWN_KEY, None, None)
+    assert await refused(value, body=b"{ }") == (Refusal.BAD_SIGNATURE, "k2", None)
+    assert isinstance(await verify(verifier, value), Accepted)
+    assert await refused(value) == (Refusal.NONCE_REPLAY, "k2", None)
     house.clock.now += 61
-    assert refused(value) == (Refusal.TIMESTAMP_OUT_OF_WINDOW, "k2", 61)
+    assert await refused(value) == (Refusal.TIMESTAMP_OUT_OF_WINDOW, "k2", 61)
 
 
 @pytest.mark.parametrize("window_seconds", [1, NONCE_RETENTION_SECONDS // 2])
-def test_a_window_may_be_half_of_the_time_for_which_nonces_are_kept(house: Any, window_seconds: int) -> None:
+async def test_a_window_may_be_half_of_the_time_for_which_nonces_are_kept(house: Any, window_seconds: int) -> None:
     verifier = Verifier(house.ring, InMemoryNonceStore(), clock=house.clock, window_seconds=window_seconds)
     value = signed_by(house)
     house.clock.now += window_seconds
-    assert isinstance(verify(verifier, value), Accepted)
+    assert isinstance(await verify(verifier, value), Accepted)
 
 
 @pytest.mark.parametrize("window_seconds", [0, -1, NONCE_RETENTION_SECONDS // 2 + 1])
