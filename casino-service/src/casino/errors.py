@@ -1,8 +1,4 @@
-"""Every error that the service answers with: one table, one way to render a row of it.
-
-Owns codes, statuses, what a caller should do and the sentence for a person. Nothing else in the service may choose a
-status for an error. docs/errors.md is rendered from this table.
-"""
+"""Every error that the casino answers with: code, status, advice and sentence. docs/errors.md is rendered from it."""
 
 from __future__ import annotations
 

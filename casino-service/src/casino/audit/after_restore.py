@@ -1,6 +1,6 @@
-"""What a restored database needs before the casino may serve it: `casino after-restore`, and the look before the start.
+"""Prepares a restored database: `casino after-restore`, and the check before a start.
 
-Owns how the feed is moved ahead, as the schema's owner. What moving means is in casino.move_feed_ahead.
+The feed is moved ahead as the schema's owner. casino.move_feed_ahead says what that means.
 """
 
 from __future__ import annotations

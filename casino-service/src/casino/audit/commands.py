@@ -1,7 +1,4 @@
-"""The auditing commands: `casino check-ledger` and `casino transaction`.
-
-Owns options and exit statuses. They need a database and no secret, and only ever read.
-"""
+"""The auditing commands `casino check-ledger` and `casino transaction`. They read only, and need no secret."""
 
 from __future__ import annotations
 

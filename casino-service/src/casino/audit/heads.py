@@ -1,7 +1,4 @@
-"""Heads that somebody else wrote down: JSON lines, as `provider heads` prints them.
-
-Owns what a line must look like. It must never hold a whole file in memory, nor believe a line that it cannot read.
-"""
+"""Reads recorded heads: JSON lines, as `provider heads` prints them. A line that cannot be read ends the check."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ LINE_MAX_BYTES: Final = 4_096
 
 
 class RecordedHead(msgspec.Struct, frozen=True, rename="camel"):
-    """The place in a player's chain that a signed answer named."""
+    """A position in a player's chain, as a signed answer named it."""
 
     user_id: str
     sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -31,7 +28,7 @@ _decode = msgspec.json.Decoder(RecordedHead).decode
 
 
 def batches_of_heads(path: Path) -> Iterator[list[RecordedHead]]:
-    """The file's heads, some at a time. Raises CannotRead, which names the line."""
+    """Yields the file's heads in batches. Raises CannotRead, which names the line."""
     batch: list[RecordedHead] = []
     try:
         with path.open("rb") as lines:

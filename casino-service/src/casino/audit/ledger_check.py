@@ -1,7 +1,6 @@
-"""Holds a whole ledger against its rules, its chains against themselves, and against heads that others wrote down.
+"""Checks a whole ledger against its rules, its hash chains, and heads that others recorded.
 
-Owns the order of the look and what is remembered of it: of each rule the first row that breaks it, and how many do. It
-must never decide what a rule is: the database's functions do.
+The database's functions hold the rules. Of each broken rule the first row and the number of rows are kept.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What people see of the auditing commands: a progress bar, a table of findings, a life of a transaction.
-
-Owns layout only. It must never decide anything.
-"""
+"""Prints the auditing commands' results: a progress bar, a table of findings, the history of a transaction."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from rich.table import Table
 from casino.audit.ledger_check import Examination
 
 PLAIN_WIDTH: Final = 240
-"""Characters of a line when nobody looks at a terminal: a row stays on one line."""
+"""Characters of a line when the output is no terminal: a row stays on one line."""
 
 
 def console() -> Console:

@@ -1,4 +1,4 @@
-"""Counts transactions that nobody signed while the service runs."""
+"""Runs the count of unsigned transactions while the casino serves."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One consistent look at the books from the command line: read only, as the application's role.
-
-Owns how an auditing command connects. It must never write, and never show the database's address: it has a password.
-"""
+"""One consistent, read-only view of the books for a command, as the application's role."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One life of a transaction, told from the ledger: who asked for what, what was booked, and what became of it.
-
-Owns which facts make a life and their order. It must never tell a token or a signature: the ledger holds neither.
-"""
+"""The history of one transaction, from the ledger: the request, what was booked, and what followed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Looks for transactions that nobody signed: there must be none from revision 0007 on.
-
-Owns that one question, which an index answers that is empty while all is well. It must never judge what is older.
-"""
+"""Counts transactions without a signer. From revision 0007 on there must be none; older ones are not counted."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ class UnsignedTransactions:
         self._show = show
 
     async def count(self) -> int:
-        """Count, show, and say so when there is one."""
+        """Count, and log an error when there is one."""
         ((found,),) = await self._database.call(queries.COUNT_UNSIGNED, (self._ledger_id,))
         self._show(found)
         if found:

@@ -1,7 +1,4 @@
-"""What a provider says to the wallet and what it answers: from a decoded body to a command, from an outcome to bytes.
-
-Owns the fields of each endpoint. It must never decide about money.
-"""
+"""Turns the body of a provider's call into a command, and an outcome into the bytes of the answer."""
 
 from __future__ import annotations
 
@@ -25,15 +22,15 @@ log = structlog.get_logger()
 
 _encode = msgspec.json.Encoder().encode
 Arrival = Mapping[str, Any]
-"""What the edge noted about a request: `signed_by`, `clock_skew_seconds`, `received_us`."""
+"""What the middleware noted about a request: `signed_by`, `clock_skew_seconds`, `received_us`."""
 Decode = Callable[[dict[str, Any], str, Arrival], WalletCommand]
 
 
 def signer_of(arrival: Arrival) -> str:
     """The id of the key that the request's signature held by. Raises Refused(signature_missing).
 
-    The second lock: the edge lets nobody through who has none. Every endpoint of a provider asks all the same, before
-    it reads anything else.
+    A second check: the guard of signed routes lets no request through without one. Every endpoint of a provider calls
+    this before it reads anything else.
     """
     signer = arrival.get("signed_by")
     if not isinstance(signer, str) or not signer:
@@ -101,7 +98,7 @@ def differing_field(outcome: WalletOutcome) -> str | None:
 
 
 def render_outcome(command: WalletCommand, outcome: WalletOutcome) -> Answer:
-    """The answer to a command. Built from stored columns only, so that a replay is the first answer byte for byte."""
+    """The answer to a command. It uses stored columns only, so a replay equals the first answer byte for byte."""
     if outcome.code is not None:
         sentence = errors.sentence_of(outcome.code, outcome.detail, is_debit=command.kind == "debit")
         status, headers, body = errors.render(

@@ -1,6 +1,6 @@
-"""The memory of used nonces: shared by all processes of the service, and kept over restarts.
+"""The store of used nonces in Postgres: shared by all processes, kept over restarts.
 
-Owns nothing but the way to `casino.claim_nonces`; claims that arrive at the same moment are committed together.
+Claims that arrive together are committed together.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EMPTY_OLD_DRAWER = "select casino.empty_old_nonce_drawer()"
 
 
 class _Claim:
-    """One request's claim. It knows itself whether an attempt had an unknown outcome: nothing outlives the claim."""
+    """The claim of one request. `in_doubt`: an attempt had an unknown outcome."""
 
     __slots__ = ("in_doubt", "nonce", "timestamp")
 
@@ -54,12 +54,12 @@ class DatabaseNonceStore:
         try:
             fresh = await self._claims.submit(claim, key=nonce, deadline=deadline)
         except KeyBusy:
-            return False  # several copies at this very moment: one of them claims it
+            return False  # several copies of one request at the same moment: one of them claims the nonce
         except (Overloaded, OutcomeUnknown, psycopg.Error) as error:
             log.warning("nonce_not_claimed", error_type=type(error).__name__)
             raise NonceStoreOverloaded from error  # nothing was done, so 503 is the truth
         if claim.in_doubt and not fresh:
-            raise NonceStoreOverloaded  # perhaps it was this very request that claimed it, before the connection broke
+            raise NonceStoreOverloaded  # this request may have claimed it itself, before the connection broke
         return fresh
 
     @property
@@ -68,7 +68,7 @@ class DatabaseNonceStore:
         return self._claims.size
 
     async def empty_old_drawer(self) -> int | None:
-        """Drop what is too old to be replayed; returns the number of the drawer that was emptied, if one was."""
+        """Delete nonces that are too old to be replayed; returns the partition that was emptied."""
         rows = await self._database.call(EMPTY_OLD_DRAWER)
         return None if rows[0][0] is None else int(rows[0][0])
 

@@ -80,7 +80,7 @@ async def close(nonces: DatabaseNonceStore) -> None:
 
 
 class MoneyEndpoint:
-    """One of debit, credit and rollback, as a plain ASGI application: it is the hot path."""
+    """One of debit, credit and rollback: a plain ASGI application, because this is the hot path."""
 
     def __init__(
         self, commands: GroupCommit[WalletCommand, WalletOutcome], decode: messages.Decode, note_outcome: NoteOutcome
@@ -113,7 +113,7 @@ class BalanceEndpoint:
         """Serve one request."""
         messages.signer_of(scope["state"])
         question = messages.balance_request(decoding.decode_object(json_body(scope)))
-        # Every question is a key of its own: they never wait for each other.
+        # Each question has a key of its own: questions never wait for each other.
         balance = await self._balances.submit(question, key=object(), deadline=deadline(scope))
         if balance.code is not None:
             scope["state"]["code"] = balance.code

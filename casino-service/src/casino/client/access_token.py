@@ -1,7 +1,7 @@
-"""The player's access token: who is calling, outside demo mode. Owns its verification; it never issues one.
+"""Verifies a player's access token, which tells who calls outside demo mode.
 
-A token is a JWT (RFC 7519) with one algorithm, HS256, and one form: what a JWT library accepts besides, such as floats
-for times, a member twice or padding, is refused here. The header chooses a key by its id and nothing else.
+A token is a JWT (RFC 7519) with the one algorithm HS256 and one form. What JWT libraries accept besides, such as
+floats for times, a repeated member or padding, is refused. The header only chooses a key by its id.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _judged(claims: dict[str, Any], now: int, token: str) -> AccessToken:
 
 
 def _moment(claims: dict[str, Any], name: str) -> int | None:
-    """A time in whole unix seconds; None when it is absent. True, 1e9 and "1700000000" are no times."""
+    """A time in whole unix seconds; None when it is absent. True, 1e9 and "1700000000" are refused."""
     if name not in claims:
         return None
     value = claims[name]

@@ -1,7 +1,6 @@
-"""Where a client calls from: the peer of its connection, or what a configured proxy says.
+"""A client's address: the peer of its connection, or the one that a trusted proxy forwards.
 
-Owns which forwarded headers are believed. It must never believe one of a peer that is no trusted proxy, nor fail on
-what somebody wrote into one.
+Forwarded headers of any other peer are ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 FORWARDED_FOR: Final = b"x-forwarded-for"
 HOPS_MAX: Final = 32
-"""Entries of a forwarded header that are looked at, from the right; nobody has that many proxies."""
+"""Entries of a forwarded header that are read, from the right. No deployment has that many proxies."""
 
 
 def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> Address | None:

@@ -1,7 +1,4 @@
-"""The command line for players: `casino revoke-tokens`.
-
-Owns how a revocation is written down: as the owner, because the application may not write. It must never show a token.
-"""
+"""The command `casino revoke-tokens`. It writes as the schema's owner: the application's role may not."""
 
 from __future__ import annotations
 

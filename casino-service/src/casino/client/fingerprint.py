@@ -1,7 +1,7 @@
-"""The fingerprint of a client: a keyed hash of the network that it calls from and of its user agent.
+"""The fingerprint of a client: a keyed hash of its network and its user agent.
 
-Owns what of a client counts, so that a phone that changes its address within its network stays the same client. It must
-never let an address or a user agent be learnt from a stored fingerprint: the key is the token, which is not stored.
+A phone that changes its address within its network stays the same client. The key is the token, which is not stored,
+so a stored fingerprint reveals neither address nor user agent.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ AUTHORIZATION: Final = b"authorization"
 
 
 class PlayerGuard:
-    """Middleware. Verifies the token from the head, reads the body, and then takes a place among the requests.
+    """Middleware. Verifies the token from the head, reads the body, and then asks for capacity.
 
     The endpoint finds the token in its scope's state as `access`; None in demo mode.
     """
@@ -36,7 +36,7 @@ class PlayerGuard:
     ) -> None:
         """`read_token` raises Refused for a header whose token does not hold; None asks for no token.
 
-        Of one player at most `calls_at_once_max` calls run at once: all players share the places.
+        Of one player at most `calls_at_once_max` calls run at once: all players share the capacity.
         """
         self._app = app
         self._admission = admission

@@ -1,6 +1,6 @@
-"""A transport whose answers have an end: a provider is somebody else's machine, and may be broken or hostile.
+"""An HTTP transport that bounds the answers of a provider, which may be broken or hostile.
 
-Owns the bound on what is read of an answer. It must never decode one: a few bytes can be compressed from very many.
+An encoded answer is refused: a few bytes can decompress to very many.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ANSWER_MAX_BYTES: Final = 1_048_576
 
 
 class AnswerRefused(httpx.TransportError):
-    """The answer is too long, or encoded although nobody asked for that."""
+    """The answer is too long, or encoded although the request asked for a plain one."""
 
 
 class BoundedAnswers(httpx.AsyncBaseTransport):

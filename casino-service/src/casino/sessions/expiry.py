@@ -1,7 +1,4 @@
-"""Closes sessions behind players who left: those that have expired and in which no bet waits for its answer.
-
-Owns how much of that is done at a time. It must never close a session with an open bet: the database decides that.
-"""
+"""Closes expired sessions in which no bet waits for its answer. The database's function decides which those are."""
 
 from __future__ import annotations
 
@@ -23,10 +20,10 @@ _BEFORE_ALL: Final = (datetime.min.replace(tzinfo=UTC), uuid.UUID(int=0))
 
 
 class ExpiredSessions:
-    """Goes through the open sessions of a ledger, from the oldest on, and begins anew when it is through.
+    """Visits the open sessions of a ledger page by page, from the oldest on, and starts again at the end.
 
-    Any number of processes may do so at once. What one step does not reach, the next does: a session that must stay
-    open never keeps it from those behind.
+    Any number of processes may do so at once. The next step continues where this one stopped, so a session that must
+    stay open does not block those behind it.
     """
 
     def __init__(self, database: Database, ledger_id: int) -> None:
@@ -35,7 +32,7 @@ class ExpiredSessions:
         self._after = _BEFORE_ALL
 
     async def close_some(self) -> int:
-        """Look at some pages; returns how many sessions were closed."""
+        """Visit some pages; returns how many sessions were closed."""
         closed = 0
         for _ in range(PAGES_PER_STEP_MAX):
             parameters = (self._ledger_id, *self._after, SESSIONS_PER_PAGE)

@@ -1,6 +1,6 @@
-"""How the casino calls the provider: launch and simulate, signed, with bounds on time.
+"""Calls the provider: launch and simulate, signed, each within a time limit.
 
-Owns the wire to the provider. An answer counts only when its signature is good; everything else is ProviderUnreachable.
+An answer counts only when its signature is good; every other one is ProviderUnreachable.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CONNECT_TIMEOUT_SECONDS: Final = 2.0
 LAUNCH_TIMEOUT_SECONDS: Final = 8.0
 SIMULATE_TIMEOUT_SECONDS: Final = 90.0
 CONNECTIONS_MAX: Final = 64
-IDLE_SECONDS: Final = 4.0  # well below the provider's ten, so that it is we who close
+IDLE_SECONDS: Final = 4.0  # below the provider's ten, so that this side closes first
 
 
 _HANDED_ON: Final = {404: "session_expired", 409: "session_busy", 503: "overloaded"}
@@ -41,7 +41,7 @@ _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class ProviderUnreachable(Exception):  # noqa: N818 - an outcome, not a defect
-    """The provider gave no answer that can be believed."""
+    """The provider gave no answer with a good signature."""
 
 
 _LIMITS: Final = httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_SECONDS)
@@ -96,7 +96,7 @@ class ProviderClient:
             timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
         )
         try:
-            # One end for all of it: the client's own time-outs begin anew with every byte that trickles in.
+            # One limit for the whole call: the client's own time-outs begin anew with every byte that arrives.
             async with asyncio.timeout(timeout_seconds):
                 answer = await self._client.send(request, auth=self._signed(0))
                 if answer.status_code == httpx.codes.UNAUTHORIZED:
@@ -104,7 +104,7 @@ class ProviderClient:
                     correction_seconds = _correction(answer)
                     if is_launch or correction_seconds:
                         answer = await self._client.send(request, auth=self._signed(correction_seconds))
-        # An error of TLS in the middle of an answer comes through the library as it is: it is an OSError, too.
+        # The library passes on a TLS error in the middle of an answer as it is, which is an OSError.
         except (httpx.HTTPError, NoLiveKey, OSError) as error:
             log.warning("provider_call_failed", path=path, error_type=type(error).__name__)
             raise ProviderUnreachable(type(error).__name__) from error

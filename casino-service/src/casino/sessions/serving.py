@@ -103,7 +103,7 @@ class _Endpoints:
         return _json(report)
 
     async def _read(self, request: Request, *, may_name_session: bool) -> tuple[LaunchRequest, EnteredSession | None]:
-        """What the client wants, and the session in which it wants it if it named one: within its limits."""
+        """The client's request, and the session if it named one, once the client's limits allow it."""
         content = decoding.decode_object(json_body(request.scope))
         access: AccessToken | None = request.state.access
         if access is not None and decoding.optional_identifier(content, "userId") not in (None, access.player_id):
@@ -123,7 +123,7 @@ class _Endpoints:
         await self.limits.take_token(player_id, issued_at=access.issued_at if access else None)
         entered = None
         if session_token is not None:
-            # Before the access token is looked at: a session that turns up elsewhere is closed either way.
+            # Before the access token is checked: a session that is used from elsewhere is closed either way.
             entered = await self.launcher.enter_session(
                 session_token, player_id=player_id, game_id=wanted.game_id, traits=wanted.traits
             )
@@ -148,7 +148,7 @@ def _address(content: dict[str, Any]) -> str | None:
     if text is None:
         return None
     try:
-        if "%" not in text:  # a zone names an interface of somebody's machine; Postgres has no place for it
+        if "%" not in text:  # a zone names a network interface of one machine; Postgres cannot store it
             return str(ipaddress.ip_address(text))
     except ValueError:
         pass

@@ -1,6 +1,6 @@
 """The wallet's commands and their outcomes, and the one call that executes a batch of them.
 
-Owns the words between Python and `casino.execute_wallet_commands`. It must never decide about money: the function does.
+`casino.execute_wallet_commands` decides.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Kind = Literal["debit", "credit", "rollback"]
 class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One debit, credit or rollback as the provider asked for it. `amount` is in minor units.
 
-    How it arrived is written down: the key that signed it, without which nothing is booked, how far that signer's clock
-    lay behind ours, and when it came, in microseconds since 1970.
+    `signed_by` is the key that signed it; without one nothing is booked. `clock_skew_seconds` is how far the signer's
+    clock is behind this one. `received_us` is the time of arrival in microseconds since 1970.
     """
 
     kind: Kind
@@ -43,11 +43,10 @@ class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
 
 @dataclass(frozen=True, slots=True)
 class WalletOutcome:
-    """What became of a command: `code` is None when it is booked; `replay` when it was booked before.
+    """The outcome of a command. `code` is None for a booked one; `replay` says that it was answered before.
 
     `detail` belongs to the code: the field that differs, or the bound in minor units that a stake breaks.
-
-    `head` is its place in the wallet's hash chain; None for a refusal, and for what was first answered without one.
+    `head` is the position in the wallet's hash chain; None for a refusal, and for a replay of an answer without one.
     """
 
     code: str | None
@@ -88,7 +87,7 @@ def token_hash(session_token: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One ledger behind a database: what GroupCommit executes its batches on."""
+    """Executes batches of one ledger: what group commit calls."""
 
     database: Database
     ledger_id: int

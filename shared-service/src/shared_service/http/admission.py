@@ -23,8 +23,8 @@ SAY_SECONDS: Final = 1.0
 class Admission:
     """Counts the requests of known callers in this process.
 
-    A request takes its place after its body has arrived and its signature or token holds. What nobody has signed takes
-    no place, so strangers cannot fill the service. Routes that yield are refused from three quarters of the bound on.
+    A request counts once its body has arrived and its signature or token holds: strangers cannot use up the
+    capacity. Routes that yield are refused from three quarters of the bound on.
     """
 
     def __init__(self, requests_max: int, *, errors: ErrorTable, observe: Callable[[str, str, float], object]) -> None:
@@ -48,7 +48,7 @@ class Admission:
         return self.taken >= self._crowded_at
 
     def enter(self, scope: Scope) -> bool:
-        """Take a place, to be given back with `leave`; False when there is none."""
+        """Count a request until `leave`; False when there is no capacity for it."""
         route = route_of(scope)
         if self.is_full_for(route):
             return False
@@ -58,14 +58,14 @@ class Admission:
         return True
 
     def leave(self, scope: Scope) -> None:
-        """Give the place back."""
+        """The request has ended."""
         route = route_of(scope)
         self.taken -= 1
         if route.share is not None:
             route.share.taken -= 1
 
     def refuse_early(self, scope: Scope, route: Route) -> Answer | None:
-        """The refusal of a request of which only the head is known; None when there is a place."""
+        """The refusal of a request of which only the head is known; None when there is capacity."""
         if not self.is_full_for(route):
             return None
         own_id = id_for(scope)
