@@ -33,7 +33,7 @@ OF_THE_PROVIDER: Final = frozenset({"CASINO_URL", *(f"PROVIDER_{name}" for name 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an operator can choose. Times in seconds."""
+    """What an operator can choose, and the time limits that follow from the protocol, which no variable changes."""
 
     database_url: str = field(repr=False)
     owner_database_url: str = field(repr=False)
@@ -62,10 +62,6 @@ class Settings:
     """Commands that may wait; above it a request is refused with 503 before any work."""
     wallet_queue_max: int = 256
     """Commands that may wait for one wallet; above it a request is refused with 409."""
-    request_budget_seconds: float = 5.0
-    statement_timeout_ms: int = 3000
-    lock_timeout_ms: int = 2000
-    pool_wait_seconds: float = 1.0
     requests_max: int = 288
     """Requests that may be under way; above it one is refused with 503 before it is read. New bets: three quarters."""
     client_burst_calls: int = 10
@@ -75,6 +71,12 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = ()
     """Whose X-Forwarded-For is believed; nobody's by default."""
     pool_size_max: int = 8
+    """Database connections for money; launches, the feed, readiness and keys have eight besides."""
+    request_budget_seconds: float = 5.0
+    """No variable changes this and the next three: the provider's limits and group commit's depend on them."""
+    statement_timeout_ms: int = 3000
+    lock_timeout_ms: int = 2000
+    pool_wait_seconds: float = 1.0
     notes: tuple[str, ...] = ()
     """What the start log says about the environment: sentences without values."""
 
@@ -172,6 +174,7 @@ def read(reader: Reader) -> Settings:
         log_level=reader.choice("LOG_LEVEL", log.LEVELS),
         group_commit_max=reader.whole("CASINO_GROUP_COMMIT_MAX", default=64, least=1, most=1024),
         group_commit_lanes=reader.whole("CASINO_GROUP_COMMIT_LANES", default=2, least=1, most=16),
+        pool_size_max=reader.whole("CASINO_POOL_MAX", default=8, least=2, most=200),
         queue_max=reader.whole("CASINO_QUEUE_MAX", default=4096, least=1, most=100_000),
         wallet_queue_max=reader.whole("CASINO_WALLET_QUEUE_MAX", default=256, least=1, most=10_000),
         requests_max=reader.whole("CASINO_REQUESTS_MAX", default=288, least=4, most=100_000),

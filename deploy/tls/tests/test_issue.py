@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shared_service.listener.certificates import Certificate
-from shared_service.listener.tls import client_context, load_identity
+from shared_service.tls.certificates import Certificate
+from shared_service.tls.contexts import client_context, load_identity
 
 ROOT = Path(__file__).parents[3]
 ISSUE = ROOT / "deploy" / "tls" / "issue.sh"

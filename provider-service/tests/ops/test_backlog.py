@@ -60,4 +60,4 @@ async def test_books_that_cannot_be_read_show_no_old_numbers_and_are_a_warning(
         await reader.refresh()
         assert (reader.backlog, reader.reconciled) == (None, None)
     (told,) = [json.loads(line) for line in logged().splitlines() if "backlog_not_read" in line]
-    assert (told["level"], told["error"]) == ("warning", "UndefinedTable")
+    assert (told["level"], told["error_type"]) == ("warning", "UndefinedTable")

@@ -58,7 +58,7 @@ async def test_a_delivery_that_fails_says_which_and_how(
         owner_url, "select transaction_id::text as id from provider.wallet_transactions where kind = 'rollback'"
     )
     told = events(logged, "delivery_failed")[0]
-    assert (told["level"], told["transaction_id"], told["error"]) == ("error", rollback["id"], "CheckViolation")
+    assert (told["level"], told["transaction_id"], told["error_type"]) == ("error", rollback["id"], "CheckViolation")
 
 
 async def test_a_secret_that_is_still_needed_is_missed_at_the_start(

@@ -18,7 +18,7 @@ import structlog
 from casino.errors import Refused
 from casino.sessions.bounded_answers import BoundedAnswers
 from shared_service.http import decoding
-from shared_service.listener.tls import client_context_for
+from shared_service.tls.contexts import client_context_for
 from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer, clock_correction
@@ -58,7 +58,7 @@ class ProviderClient:
         ca_file: Path | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`ca_file`: see `shared_service.listener.tls.client_context`."""
+        """`ca_file`: see `shared_service.tls.contexts.client_context`."""
         self._keys = keys
         verify = client_context_for(provider_url, ca_file)
         self._client = httpx.AsyncClient(

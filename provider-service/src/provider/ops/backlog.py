@@ -84,7 +84,7 @@ class BacklogReader:
             async with asyncio.timeout(READ_SECONDS_MAX), self._pool.connection() as connection:
                 return await (await connection.execute(statement)).fetchall()
         except (psycopg.Error, Overloaded, TimeoutError) as error:
-            log.warning("backlog_not_read", error=type(error).__name__)
+            log.warning("backlog_not_read", error_type=type(error).__name__)
             return None
 
 

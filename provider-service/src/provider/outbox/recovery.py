@@ -76,7 +76,7 @@ class Outbox:
             await self._courier.deliver(call.opened(token, fresh_request_id=fresh_request_id()))
         except Exception as error:
             # The lease ends and the row comes back; the text of a database error can hold values.
-            log.error("delivery_failed", transaction_id=str(call.transaction_id), error=type(error).__name__)
+            log.error("delivery_failed", transaction_id=str(call.transaction_id), error_type=type(error).__name__)
 
     def _delivered(self, task: asyncio.Task[None]) -> None:
         self._deliveries.discard(task)

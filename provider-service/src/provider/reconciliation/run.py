@@ -89,7 +89,8 @@ class Reconciliation:
             failure = str(error)
             log.error("reconciliation_stopped", run_id=progress.run_id, code=failure)
         except DATABASE_AWAY as error:
-            log.error("reconciliation_stopped", run_id=progress.run_id, code="books_away", error=type(error).__name__)
+            kind = type(error).__name__
+            log.error("reconciliation_stopped", run_id=progress.run_id, code="books_away", error_type=kind)
             with contextlib.suppress(*DATABASE_AWAY):  # if they are still away the lease ends the run
                 await self._books.end(progress.run_id, "books_away")
             return FAILED

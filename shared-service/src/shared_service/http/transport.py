@@ -15,7 +15,7 @@ import aiohttp
 import httpx
 from yarl import URL
 
-from shared_service.listener.tls import client_context_for
+from shared_service.tls.contexts import client_context_for
 
 ANSWER_MAX_BYTES: Final = 65_536
 CONNECTIONS_MAX: Final = 128
@@ -128,7 +128,7 @@ def create_http_client(
     answer_max_bytes: int = ANSWER_MAX_BYTES,
     ca_file: Path | None = None,
 ) -> httpx.AsyncClient:
-    """The client for one peer. Closing it closes its connections. `ca_file`: see `shared_service.listener.tls`."""
+    """The client for one peer. Closing it closes its connections. `ca_file`: see `shared_service.tls.contexts`."""
     return Client(
         transport=AiohttpTransport(
             call_seconds=call_seconds,

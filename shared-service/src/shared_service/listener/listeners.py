@@ -9,13 +9,13 @@ from starlette.types import Scope
 
 from shared_service.http.errors import Answer
 from shared_service.http.routing import OpsListener, ops_listener
-from shared_service.listener import certificates
 from shared_service.listener.connection_caps import ConnectionCaps, ListenerCaps
-from shared_service.listener.handshakes import TLS, Tls, tls_of
 from shared_service.listener.sockets import CONNECTION_CAPS, EARLY_ANSWER
 from shared_service.run.loops import BackgroundLoop
 from shared_service.settings.listeners import ListenerSettings
 from shared_service.settings.values import Network
+from shared_service.tls import certificates
+from shared_service.tls.handshakes import TLS, Tls, tls_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from shared_service.run import processes
 from shared_service.settings.listeners import ListenerSettings
 
 BACKLOG_CONNECTIONS: Final = 2048
-PROTOCOL: Final = "shared_service.listener.handshakes:protocol"
+PROTOCOL: Final = "shared_service.tls.handshakes:protocol"
 
 
 class CannotListen(Exception):  # noqa: N818 - a state of the machine, not a defect

@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from shared_service.listener import tls
+from shared_service.tls import contexts
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -200,7 +200,7 @@ def check_key_of(cert: Path, key: Path) -> None:
     """Raise Unfit unless the file is the key of this certificate, which `check_certificate` took."""
     content_of(key)
     try:
-        tls.load_identity(cert, key)
+        contexts.load_identity(cert, key)
     except ssl.SSLCertVerificationError as error:
         raise Unfit(f"belongs to a certificate that no caller accepts: {error.verify_message}") from None
     except (OSError, ValueError) as error:

@@ -15,10 +15,10 @@ import uvloop.loop
 
 from local_stack.certificates import Authority
 from shared_service.http.routing import OpsListener
-from shared_service.listener.certificates import Certificate
 from shared_service.listener.connection_caps import ConnectionCaps, ListenerCaps
-from shared_service.listener.handshakes import Tls
-from shared_service.listener.tls import client_context
+from shared_service.tls.certificates import Certificate
+from shared_service.tls.contexts import client_context
+from shared_service.tls.handshakes import Tls
 from shared_service_testing.echoing import Echo, Wire, serving
 from shared_service_testing.waiting import wait_until
 

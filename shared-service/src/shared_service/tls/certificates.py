@@ -12,8 +12,8 @@ from typing import Final
 
 import structlog
 
-from shared_service.listener.tls import Identity, load_identity
 from shared_service.settings.values import Unfit, content_of
+from shared_service.tls.contexts import Identity, load_identity
 
 log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from structlog.testing import capture_logs
 
 from local_stack.certificates import Authority
-from shared_service.listener.certificates import Certificate
 from shared_service.settings.reader import Reader
+from shared_service.tls.certificates import Certificate
 
 DAY_SECONDS = 86_400.0
 Spoil = Callable[[Authority, Path], None]
