@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
 from casino.sessions import provider_client
-from casino.sessions.bounded_answers import ANSWER_MAX_BYTES
-from casino.sessions.provider_client import SIGNATURE_HEADER, ProviderClient, ProviderUnreachable
+from casino.sessions.provider_client import ANSWER_MAX_BYTES, SIGNATURE_HEADER, ProviderClient, ProviderUnreachable
 from casino_testing.edge import PROVIDER_RING
 from local_stack.certificates import Authority
 from local_stack.tls_peers import GOOD, NEVER_CONNECTED, UNKNOWN, Behaviour, Scene, peer
@@ -89,9 +87,7 @@ async def test_a_compressed_answer_is_not_unpacked() -> None:
 
 
 async def test_an_answer_that_trickles_has_one_deadline_for_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Row B11. The time-outs of an HTTP client begin anew with every byte; a launch has one end."""
-    for_each_byte = httpx.Timeout(PATIENCE_SECONDS)  # which a pause of the machine could use up before the launch's end
-    monkeypatch.setattr(httpx, "Timeout", lambda *_args, **_kwargs: for_each_byte)
+    """Row B11."""
     monkeypatch.setattr(provider_client, "LAUNCH_TIMEOUT_SECONDS", 0.5)
 
     async def trickle(writer: asyncio.StreamWriter) -> None:
@@ -232,13 +228,13 @@ async def test_a_provider_with_a_certificate_of_the_authority_is_called(scene: S
 async def test_who_is_not_the_provider_is_not_called(scene: Scene, who: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provider_client, "CONNECT_TIMEOUT_SECONDS", 1.0)
     said = await reason_over_tls(NEVER_CONNECTED[who], scene, scene.authority.write(scene.directory / "ca.pem"))
-    assert said in ("ConnectError", "ConnectTimeout")
+    assert said == "NotSent"
 
 
 @pytest.mark.parametrize("how", UNKNOWN)
 async def test_a_connection_that_breaks_after_the_request_is_no_answer(scene: Scene, how: str) -> None:
     said = await reason_over_tls(UNKNOWN[how], scene, scene.authority.write(scene.directory / "ca.pem"))
-    assert said in ("ReadError", "RemoteProtocolError", "SSLError")
+    assert said in ("ReadError", "ReadTimeout")
 
 
 async def test_with_a_file_of_authorities_the_systems_are_not_believed(
@@ -248,4 +244,4 @@ async def test_with_a_file_of_authorities_the_systems_are_not_believed(
     monkeypatch.setenv("SSL_CERT_FILE", str(scene.authority.write(scene.directory / "system.pem")))
     assert await reason_over_tls(GOOD, scene, None) == "status 200, signature missing"
     private = Authority().write(scene.directory / "private.pem")
-    assert await reason_over_tls(GOOD, scene, private) == "ConnectError"
+    assert await reason_over_tls(GOOD, scene, private) == "NotSent"

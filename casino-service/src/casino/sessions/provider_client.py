@@ -16,9 +16,8 @@ import msgspec
 import structlog
 
 from casino.errors import Refused
-from casino.sessions.bounded_answers import BoundedAnswers
 from shared_service.http import decoding
-from shared_service.tls.contexts import client_context_for
+from shared_service.http.transport import create_http_client
 from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer, clock_correction
@@ -30,7 +29,8 @@ CONNECT_TIMEOUT_SECONDS: Final = 2.0
 LAUNCH_TIMEOUT_SECONDS: Final = 8.0
 SIMULATE_TIMEOUT_SECONDS: Final = 90.0
 CONNECTIONS_MAX: Final = 64
-IDLE_SECONDS: Final = 4.0  # below the provider's ten, so that this side closes first
+ANSWER_MAX_BYTES: Final = 1_048_576
+"""A launch answers hundreds of bytes, a report some thousands."""
 
 
 _HANDED_ON: Final = {404: "session_expired", 409: "session_busy", 503: "overloaded"}
@@ -42,9 +42,6 @@ _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 class ProviderUnreachable(Exception):  # noqa: N818 - an outcome, not a defect
     """The provider gave no answer with a good signature."""
-
-
-_LIMITS: Final = httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_SECONDS)
 
 
 class ProviderClient:
@@ -60,15 +57,14 @@ class ProviderClient:
     ) -> None:
         """`ca_file`: see `shared_service.tls.contexts.client_context`."""
         self._keys = keys
-        verify = client_context_for(provider_url, ca_file)
-        self._client = httpx.AsyncClient(
+        self._client = create_http_client(
             base_url=provider_url,
-            transport=BoundedAnswers(
-                transport or httpx.AsyncHTTPTransport(verify=verify, limits=_LIMITS, trust_env=False)
-            ),
-            headers={"accept-encoding": "identity"},
-            follow_redirects=False,
-            trust_env=False,
+            call_seconds=SIMULATE_TIMEOUT_SECONDS,
+            connect_seconds=CONNECT_TIMEOUT_SECONDS,
+            answer_max_bytes=ANSWER_MAX_BYTES,
+            connections_max=CONNECTIONS_MAX,
+            ca_file=ca_file,
+            transport=transport,
         )
 
     async def close(self) -> None:
@@ -92,11 +88,14 @@ class ProviderClient:
             "POST",
             path,
             content=msgspec.json.encode(message),
-            headers={"content-type": "application/json", "x-request-id": request_id},
-            timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
+            headers={
+                "accept-encoding": "identity",
+                "content-type": "application/json",
+                "x-request-id": request_id,
+            },
         )
         try:
-            # One limit for the whole call: the client's own time-outs begin anew with every byte that arrives.
+            # One end for both requests.
             async with asyncio.timeout(timeout_seconds):
                 answer = await self._client.send(request, auth=self._signed(0))
                 if answer.status_code == httpx.codes.UNAUTHORIZED:
@@ -104,7 +103,6 @@ class ProviderClient:
                     correction_seconds = _correction(answer)
                     if is_launch or correction_seconds:
                         answer = await self._client.send(request, auth=self._signed(correction_seconds))
-        # The library passes on a TLS error in the middle of an answer as it is, which is an OSError.
         except (httpx.HTTPError, NoLiveKey, OSError) as error:
             log.warning("provider_call_failed", path=path, error_type=type(error).__name__)
             raise ProviderUnreachable(type(error).__name__) from error

@@ -46,8 +46,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         call_seconds: float,
         connect_seconds: float,
         answer_max_bytes: int = ANSWER_MAX_BYTES,
+        connections_max: int = CONNECTIONS_MAX,
         verify: ssl.SSLContext | bool = True,
     ) -> None:
+        self._connections_max = connections_max
         self._verify = verify
         self._answer_max_bytes = answer_max_bytes
         self._timeout = aiohttp.ClientTimeout(total=call_seconds, connect=connect_seconds, sock_connect=connect_seconds)
@@ -84,7 +86,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def _open(self) -> aiohttp.ClientSession:
         # Not in __init__: a session belongs to the event loop in which it was made.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._verify, limit=CONNECTIONS_MAX, keepalive_timeout=IDLE_SECONDS),
+            connector=aiohttp.TCPConnector(
+                ssl=self._verify, limit=self._connections_max, keepalive_timeout=IDLE_SECONDS
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             auto_decompress=False,
@@ -126,14 +130,21 @@ def create_http_client(
     call_seconds: float,
     connect_seconds: float,
     answer_max_bytes: int = ANSWER_MAX_BYTES,
+    connections_max: int = CONNECTIONS_MAX,
     ca_file: Path | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
-    """The client for one peer. Closing it closes its connections. `ca_file`: see `shared_service.tls.contexts`."""
+    """The client for one peer. Closing it closes its connections. `ca_file`: see `shared_service.tls.contexts`.
+
+    `call_seconds` bounds a call from its begin to the last byte of its answer. `transport` stands in for the network.
+    """
     return Client(
-        transport=AiohttpTransport(
+        transport=transport
+        or AiohttpTransport(
             call_seconds=call_seconds,
             connect_seconds=connect_seconds,
             answer_max_bytes=answer_max_bytes,
+            connections_max=connections_max,
             verify=client_context_for(base_url, ca_file),
         ),
         base_url=base_url,
