@@ -21,7 +21,7 @@ from casino.sql.schema import SCHEMA
 from shared_service.keys.commands import KeyCommands
 from shared_service.run.command_line import Commands, migrate_command
 from shared_service.run.log import configure_logging
-from shared_service.settings.reader import refuse_ended
+from shared_service.settings.keys import refuse_ended
 
 
 @click.group("casino", cls=Commands)
@@ -77,7 +77,7 @@ def serve(workers: int | None) -> None:
 
     settings = Settings.from_environment()
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
-    refuse_ended({"CASINO": settings.casino_keys, "PROVIDER": settings.provider_keys}, now=time.time())
+    refuse_ended(settings.directions(), now=time.time())
     workers = workers or settings.workers
     _say_at_start(settings)
     if (reason := why_not_to_start(settings)) is not None:

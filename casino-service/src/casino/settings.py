@@ -10,6 +10,7 @@ from typing import Final
 from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
 from shared_service.keys.strength import named_keys
 from shared_service.run import log
+from shared_service.settings.keys import read_directions
 from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
 from shared_service.settings.values import Network
@@ -144,15 +145,14 @@ def read(reader: Reader) -> Settings:
     """The settings as far as they are right; the reader holds what is wrong."""
     demo = reader.flag("CASINO_DEMO") or False
     database_url = reader.required("CASINO_DATABASE_URL", reader.database("CASINO_DATABASE_URL"))
-    casino_keys, casino_file = reader.keys("CASINO", demo_secret=DEMO_CASINO_SECRET if demo else None)
-    provider_keys, provider_file = reader.keys("PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else None)
     token_keys = _token_keys(reader, demo=demo)
-    secrets = [
-        *named_keys("CASINO", casino_keys, file=casino_file is not None),
-        *named_keys("PROVIDER", provider_keys, file=provider_file is not None),
-        *named_keys(TOKENS, token_keys),
-    ]
-    reader.refuse_secrets(secrets, strict=not demo)
+    casino, provider = read_directions(
+        reader,
+        ("casino", DEMO_CASINO_SECRET),
+        ("provider", DEMO_PROVIDER_SECRET),
+        demo=demo,
+        others=named_keys(TOKENS, token_keys),
+    )
     provider_url = reader.service_url("PROVIDER_URL", "http://127.0.0.1:8100")
     settings = Settings(
         database_url=database_url,
@@ -162,10 +162,10 @@ def read(reader: Reader) -> Settings:
         ca_file=reader.authorities("CASINO_CA_FILE"),
         workers=reader.whole("CASINO_WORKERS", default=1, least=1, most=WORKERS_MAX),
         demo=demo,
-        casino_keys=casino_keys,
-        provider_keys=provider_keys,
-        casino_keys_file=casino_file,
-        provider_keys_file=provider_file,
+        casino_keys=casino.keys,
+        provider_keys=provider.keys,
+        casino_keys_file=casino.file,
+        provider_keys_file=provider.file,
         access_token_keys=token_keys,
         game_url=reader.page_url("CASINO_GAME_URL", f"{provider_url}/play"),
         tenant_id=_tenant_id(reader),

@@ -22,7 +22,7 @@ from shared_service.keys.commands import KeyCommands
 from shared_service.postgres import sessions as postgres_session
 from shared_service.run.command_line import Commands, migrate_command
 from shared_service.run.log import configure_logging
-from shared_service.settings.reader import refuse_ended
+from shared_service.settings.keys import refuse_ended
 
 
 @click.group("provider", cls=Commands)
@@ -45,7 +45,7 @@ def serve() -> None:
     from shared_service.run.server import serve as run  # noqa: PLC0415 -- refusals of the environment come before heavy imports
 
     settings = Settings.from_environment()
-    refuse_ended({"CASINO": settings.casino_keys, "PROVIDER": settings.provider_keys}, now=time.time())
+    refuse_ended(settings.directions(), now=time.time())
     _refuse_unfit(settings)
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
     _say_at_start(settings)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
-from shared_service.keys.strength import NamedSecret, named_keys
+from shared_service.keys.strength import NamedSecret
 from shared_service.run import log
+from shared_service.settings.keys import read_directions
 from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
 from shared_signing.keys import Key
@@ -94,23 +95,22 @@ class Settings:
 def read(reader: Reader) -> Settings:
     """The settings as far as they are right; the reader holds what is wrong."""
     demo = _demo(reader)
-    casino_keys, casino_file = reader.keys("CASINO", demo_secret=DEMO_CASINO_SECRET if demo else None)
-    provider_keys, provider_file = reader.keys("PROVIDER", demo_secret=DEMO_PROVIDER_SECRET if demo else None)
     sealing_key = reader.secret("PROVIDER_SEALING_KEY")
-    secrets = [
-        *named_keys("CASINO", casino_keys, file=casino_file is not None),
-        *named_keys("PROVIDER", provider_keys, file=provider_file is not None),
-        *named_sealing_key(sealing_key),
-    ]
-    reader.refuse_secrets(secrets, strict=not demo)
+    casino, provider = read_directions(
+        reader,
+        ("casino", DEMO_CASINO_SECRET),
+        ("provider", DEMO_PROVIDER_SECRET),
+        demo=demo,
+        others=named_sealing_key(sealing_key),
+    )
     settings = Settings(
         database_url=reader.required("PROVIDER_DATABASE_URL", reader.database("PROVIDER_DATABASE_URL")),
         owner_database_url=reader.database("PROVIDER_OWNER_DATABASE_URL"),
-        casino_keys=casino_keys,
-        provider_keys=provider_keys,
+        casino_keys=casino.keys,
+        provider_keys=provider.keys,
         sealing_key=sealing_key,
-        casino_keys_file=casino_file,
-        provider_keys_file=provider_file,
+        casino_keys_file=casino.file,
+        provider_keys_file=provider.file,
         casino_url=reader.service_url("CASINO_URL", "http://127.0.0.1:8000"),
         casino_code=reader.identifier("CASINO_TENANT", "JAQPOT"),
         listeners=read_listeners(reader, "PROVIDER", default=LISTENERS),

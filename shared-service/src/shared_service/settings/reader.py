@@ -12,23 +12,17 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
-from shared_service.keys.live_keys import KeyFile
-from shared_service.keys.strength import NamedSecret, secret_problems
 from shared_service.settings import values
 from shared_service.settings.values import Network, Unfit
-from shared_signing.keys import Key, KeyConfigurationError, parse_keys
 
 T = TypeVar("T")
 D = TypeVar("D")
 
 EVERY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
-BYTE_ORDER_MARK: Final = "\ufeff"
-QUOTES: Final = "\"'"
 LINE_CHARACTERS: Final = "\t\r\n"
 _LINKED_PORT: Final = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 _LINKED_NAME: Final = re.compile(
@@ -43,15 +37,6 @@ class SettingsRefused(ValueError):  # noqa: N818 - a decision, not a defect
     def told_by(self, program: str) -> str:
         """The text with the program's name before each line."""
         return "\n".join(f"{program}: {line}" for line in str(self).splitlines())
-
-
-def refuse_ended(keys: Mapping[str, Iterable[Key]], *, now: float) -> None:
-    """Raises `SettingsRefused` when every key of a side has ended: each of its calls would be refused."""
-    ended = [side for side, all_of_it in keys.items() if not any(key.is_live(now) for key in all_of_it)]
-    if ended:
-        raise SettingsRefused(
-            "\n".join(f"{side}_KEYS (or {side}_KEYS_FILE) leaves no live key: every key has ended" for side in ended)
-        )
 
 
 class Reader:
@@ -206,30 +191,6 @@ class Reader:
         source, text = self._own_or_file(name)
         return text.strip() if text and self._is_clean(source, text, LINE_CHARACTERS) else None
 
-    def keys(self, side: str, *, demo_secret: str | None) -> tuple[tuple[Key, ...], KeyFile | None]:
-        """The keys of one direction: `main` from <side>_SECRET, then those of <side>_KEYS or <side>_KEYS_FILE.
-
-        A `demo_secret` is the default of `main`. `refuse_secrets` judges the keys.
-        """
-        secret = self.required(f"{side}_SECRET", self.secret(f"{side}_SECRET") or demo_secret)
-        more, path = self.text(f"{side}_KEYS", besides=LINE_CHARACTERS), self.path(f"{side}_KEYS_FILE")
-        if more and path:
-            self.refuse(f"{side}_KEYS", f"and {side}_KEYS_FILE are both set: choose one")
-        if not secret:
-            return (), None
-        file = KeyFile(path, secret) if path else None
-        name = f"{side}_KEYS_FILE" if file else f"{side}_KEYS"
-        try:
-            keys = file.parse(file.read()) if file else tuple(parse_keys(secret, more))
-        except KeyConfigurationError as error:
-            self.refuse(name, f"is not usable: {error}")
-            return (), None
-        return keys, file
-
-    def refuse_secrets(self, secrets: Iterable[NamedSecret], *, strict: bool) -> None:
-        """Refuse secrets of which two are the same, and, if `strict`, those that are too weak outside demo mode."""
-        self.problems += secret_problems(secrets, strict=strict)
-
     def _judged(self, name: str, check: Callable[[str], T], default: D) -> T | D:
         text = self.text(name)
         return default if text is None else self._checked(name, check, text, default)
@@ -242,19 +203,10 @@ class Reader:
             return default
 
     def _is_clean(self, name: str, value: str, besides: str = "") -> bool:
-        """Whether a value holds what was meant: no control characters, UTF-8, no byte order mark, no quotes around it.
-
-        What was not UTF-8 is a surrogate by now. `docker --env-file` keeps quotes that a shell would take away.
-        """
-        if value.lstrip().startswith(BYTE_ORDER_MARK):
-            self.refuse(name, "begins with a byte order mark, which an editor has added: save it without")
-            return False
-        seen = value.strip()
-        if len(seen) > 1 and seen[0] == seen[-1] and seen[0] in QUOTES:
-            self.refuse(name, "stands in quotes, which would be part of it: take them away")
-            return False
-        if any(unicodedata.category(each) in ("Cc", "Cs") and each not in besides for each in value):
-            self.refuse(name, "holds a control character, or is not UTF-8")
+        try:
+            values.require_clean(value, besides)
+        except Unfit as error:
+            self.refuse(name, str(error))
             return False
         return True
 

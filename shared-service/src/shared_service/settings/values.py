@@ -11,6 +11,7 @@ import os
 import re
 import ssl
 import stat
+import unicodedata
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +23,8 @@ from shared_service.tls import contexts
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+BYTE_ORDER_MARK: Final = "\ufeff"
+QUOTES: Final = "\"'"
 TRUE_WORDS: Final = ("1", "true", "yes", "on")
 FALSE_WORDS: Final = ("0", "false", "no", "off")
 OFF: Final = "off"
@@ -41,6 +44,20 @@ _URL_CHARACTERS: Final = re.compile(r"[!-\[\]-~]+")  # printable ASCII without b
 
 class Unfit(ValueError):  # noqa: N818 - a judgement of a setting, not a defect
     """The text is no value of its kind."""
+
+
+def require_clean(text: str, besides: str = "") -> None:
+    """Raises Unfit for a byte order mark, quotes around the text, and control characters but those of `besides`.
+
+    What was not UTF-8 is a surrogate by now. `docker --env-file` keeps quotes that a shell would take away.
+    """
+    if text.lstrip().startswith(BYTE_ORDER_MARK):
+        raise Unfit("begins with a byte order mark, which an editor has added: save it without")
+    seen = text.strip()
+    if len(seen) > 1 and seen[0] == seen[-1] and seen[0] in QUOTES:
+        raise Unfit("stands in quotes, which would be part of it: take them away")
+    if any(unicodedata.category(each) in ("Cc", "Cs") and each not in besides for each in text):
+        raise Unfit("holds a control character, or is not UTF-8")
 
 
 def checked_flag(text: str) -> bool:

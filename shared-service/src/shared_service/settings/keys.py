@@ -1,0 +1,52 @@
+"""The keys of both directions, as the environment of a service configures them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shared_service.keys.live_keys import Direction, KeyFile
+from shared_service.keys.strength import NamedSecret, named_keys, secret_problems
+from shared_service.settings.reader import LINE_CHARACTERS, Reader, SettingsRefused
+from shared_signing.keys import KeyConfigurationError, parse_keys
+
+
+def read_directions(
+    reader: Reader, *directions: tuple[str, str], demo: bool, others: Iterable[NamedSecret]
+) -> list[Direction]:
+    """Read the keys of each direction, given by its name and its published secret, which is the default in demo mode.
+
+    Of these keys and the `others` no two may be the same; outside demo mode a weak one is refused, too.
+    """
+    found = [_read(reader, name, demo_secret if demo else None) for name, demo_secret in directions]
+    secrets = [
+        secret for each in found for secret in named_keys(each.name.upper(), each.keys, file=each.file is not None)
+    ]
+    reader.problems += secret_problems([*secrets, *others], strict=not demo)
+    return found
+
+
+def _read(reader: Reader, name: str, demo_secret: str | None) -> Direction:
+    """The key `main` from <NAME>_SECRET, then those of <NAME>_KEYS or <NAME>_KEYS_FILE."""
+    side = name.upper()
+    secret = reader.required(f"{side}_SECRET", reader.secret(f"{side}_SECRET") or demo_secret)
+    more, path = reader.text(f"{side}_KEYS", besides=LINE_CHARACTERS), reader.path(f"{side}_KEYS_FILE")
+    if more and path:
+        reader.refuse(f"{side}_KEYS", f"and {side}_KEYS_FILE are both set: choose one")
+    if not secret:
+        return Direction(name, ())
+    file = KeyFile(path, secret) if path else None
+    try:
+        keys = file.parse(file.read()) if file else tuple(parse_keys(secret, more))
+    except KeyConfigurationError as error:
+        reader.refuse(f"{side}_KEYS_FILE" if file else f"{side}_KEYS", f"is not usable: {error}")
+        return Direction(name, ())
+    return Direction(name, keys, file)
+
+
+def refuse_ended(directions: Iterable[Direction], *, now: float) -> None:
+    """Raises SettingsRefused when every key of a direction has ended: each of its calls would be refused."""
+    ended = [each.name.upper() for each in directions if not any(key.is_live(now) for key in each.keys)]
+    if ended:
+        raise SettingsRefused(
+            "\n".join(f"{side}_KEYS (or {side}_KEYS_FILE) leaves no live key: every key has ended" for side in ended)
+        )
