@@ -21,6 +21,7 @@ from chaos.verdict import Verdict
 from e2e_testing.answers import Peer
 from e2e_testing.both_books import OPEN_ROUNDS, PENDING
 from e2e_testing.service_process import run_command
+from shared_service_testing.waiting import wait_until
 
 RECOVERY_SECONDS_MAX = 60.0
 QUIET_SECONDS = 1.0
@@ -141,11 +142,8 @@ async def _ask(http: httpx.AsyncClient, peer: Peer, target: str, body: bytes) ->
 
 
 def _wait_until_ready(stack: ChaosStack, port: int) -> None:
-    deadline = time.monotonic() + SENT_AGAIN_SECONDS_MAX
     service = next(service for service in stack.casinos if service.port == port)
-    while not service.is_ready():
-        assert time.monotonic() < deadline, f"{service.package} did not come back"
-        time.sleep(POLL_SECONDS)
+    wait_until(service.is_ready, f"{service.package} did not come back")
 
 
 def _secrets(stack: ChaosStack, players: Players) -> dict[str, list[str]]:

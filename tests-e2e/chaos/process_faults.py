@@ -19,6 +19,7 @@ from chaos.plan import Plan, ProcessFault
 from e2e_testing import postgres_faults
 from e2e_testing.service_process import ServiceProcess
 from local_stack.postgres import Postgres
+from shared_service_testing.waiting import wait_until
 
 START_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.05
@@ -188,7 +189,4 @@ def set_clocks(clock_files: Iterable[Path], seconds: int) -> None:
 
 
 def wait_for_postgres(stack: ChaosStack) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while stack.postgres.pid is None:
-        assert time.monotonic() < deadline, "Postgres did not come back"
-        time.sleep(POLL_SECONDS)
+    wait_until(lambda: stack.postgres.pid is not None, "Postgres did not come back")

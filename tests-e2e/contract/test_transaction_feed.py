@@ -14,6 +14,7 @@ from e2e_testing.database import Database
 from e2e_testing.game_session import GameSession, JsonObject, new_id
 from e2e_testing.signing_client import ParallelSigningClient
 from e2e_testing.stack import Stack
+from shared_service_testing.waiting import wait_until
 
 PAGE_MAX = 1000
 PAGES_MAX = 200
@@ -47,13 +48,14 @@ def everything(stack: Stack, *, limit: int = PAGE_MAX) -> list[JsonObject]:
 
 def of_player(stack: Stack, session: GameSession, *, ids: set[str]) -> list[JsonObject]:
     """The player's rows once all these ids are there: a row is shown when nothing older can still commit."""
-    deadline = time.monotonic() + VISIBLE_SECONDS
-    while True:
+
+    def look() -> list[JsonObject] | None:
         rows = [row for row in everything(stack) if row["userId"] == session.user_id]
-        if ids <= {str(row["transactionId"]) for row in rows}:
-            return rows
-        assert time.monotonic() < deadline, f"never shown: {ids - {str(row['transactionId']) for row in rows}}"
-        time.sleep(0.05)
+        return rows if ids <= {str(row["transactionId"]) for row in rows} else None
+
+    rows = wait_until(look, f"never shown: {ids}")
+    assert rows
+    return rows
 
 
 def test_the_feed_tells_each_transaction_as_the_contract_says(stack: Stack, session: GameSession) -> None:

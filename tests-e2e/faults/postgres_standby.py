@@ -18,8 +18,6 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from e2e_testing.postgres_faults import (
-    GONE_SECONDS_MAX,
-    POLL_SECONDS,
     fixed_server,
     frozen_processes,
     server_processes,
@@ -28,11 +26,11 @@ from e2e_testing.postgres_faults import (
 from local_stack.account import run_as, server_account
 from local_stack.cluster import place_cluster, remove_cluster
 from local_stack.postgres import Postgres
+from shared_service_testing.waiting import wait_until
 
 STANDBY_NAME = "standby"
 FOLLOWER = "select {} from pg_stat_replication where application_name = '" + STANDBY_NAME + "'"
 BACKUP_SECONDS_MAX = 120
-CAUGHT_UP_SECONDS_MAX = 60.0
 KEEP_WAL = {"wal_keep_size": "512MB"}
 
 
@@ -104,10 +102,7 @@ def kill_with_its_senders(primary: Postgres) -> None:
     for pid in [postmaster, *others]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + GONE_SECONDS_MAX
-    while server_processes(primary):
-        assert time.monotonic() < deadline, "the primary does not die"
-        time.sleep(POLL_SECONDS)
+    wait_until(lambda: not server_processes(primary), "the primary does not die")
 
 
 def promote(standby: Postgres) -> float:
@@ -138,7 +133,6 @@ def ask(server: Postgres, statement: str) -> list[tuple[Any, ...]]:
 
 
 def wait_for_answer(server: Postgres, question: str, answer: str) -> None:
-    deadline = time.monotonic() + CAUGHT_UP_SECONDS_MAX
-    while (rows := ask(server, question)) != [(answer,)]:
-        assert time.monotonic() < deadline, f"{question}: {rows}, not {answer!r}"
-        time.sleep(POLL_SECONDS)
+    wait_until(
+        lambda: ask(server, question) == [(answer,)], lambda: f"{question}: {ask(server, question)}, not {answer!r}"
+    )

@@ -12,7 +12,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 WAIT_SECONDS_MAX = 60.0
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.02
 
 
 def wait_until(

@@ -3,13 +3,9 @@
 Only reads, but for `hurry`, which lets time pass for what waits to be sent again.
 """
 
-import time
-
 from e2e_testing.books import require_sound_books
 from e2e_testing.database import Database, Row
-
-SETTLED_SECONDS_MAX = 60.0
-POLL_SECONDS = 0.05
+from shared_service_testing.waiting import wait_until
 
 PENDING = """
     select transaction_id, kind, state, outcome_code, attempts, due_at - now() as due_in, in_doubt_at
@@ -86,11 +82,15 @@ def hurry(database: Database) -> None:
 
 def wait_until_settled(database: Database) -> None:
     """Wait until nothing is pending and no round is open."""
-    deadline = time.monotonic() + SETTLED_SECONDS_MAX
-    while pending := database.rows(PENDING) + database.rows(OPEN_ROUNDS):
-        assert time.monotonic() < deadline, f"still pending after {SETTLED_SECONDS_MAX} s: {pending[:5]}"
+
+    def pending() -> list[Row]:
+        return database.rows(PENDING) + database.rows(OPEN_ROUNDS)
+
+    def is_settled() -> bool:
         hurry(database)
-        time.sleep(POLL_SECONDS)
+        return not pending()
+
+    wait_until(is_settled, lambda: f"still pending: {pending()[:5]}")
 
 
 def require_agreement(database: Database) -> None:

@@ -21,9 +21,9 @@ from e2e_testing.service_process import COMMAND_SECONDS, full_environment
 from e2e_testing.signing_client import HEADER_PATTERN, Signed
 from e2e_testing.stack import TENANT, Stack
 from e2e_testing.wallet_proxy import WalletProxy
+from shared_service_testing.waiting import wait_until
 
 LIFE_SECONDS = 3600
-SETTLED_SECONDS_MAX = 60.0
 END_OF_A_KEY = "2030-01-01T00:00:00Z"
 
 
@@ -140,11 +140,8 @@ class CanaryStack:
 
     def settle(self) -> None:
         """Until the provider's outbox has nothing left."""
-        deadline = time.monotonic() + SETTLED_SECONDS_MAX
         pending = "select count(*) as n from provider.wallet_transactions where state = 'pending'"
-        while self.stack.books.row(pending)["n"]:
-            assert time.monotonic() < deadline, "the outbox did not finish"
-            time.sleep(0.1)
+        wait_until(lambda: not self.stack.books.row(pending)["n"], "the outbox did not finish")
 
 
 def settings_with(canaries: Canaries) -> dict[str, str]:

@@ -14,9 +14,8 @@ from types import MappingProxyType
 
 from local_stack.ports import free_port
 from local_stack.postgres import Postgres
+from shared_service_testing.waiting import wait_until
 
-GONE_SECONDS_MAX = 60.0
-POLL_SECONDS = 0.01
 SYSTEM_PROCESSES = (
     "checkpointer",
     "background writer",
@@ -103,21 +102,19 @@ def restart(server: Postgres) -> float:
 
 def wait_until_gone(server: Postgres) -> None:
     """No process of the cluster is left: a start beside an orphaned backend would be two servers on one folder."""
-    deadline = time.monotonic() + GONE_SECONDS_MAX
-    while left := server_processes(server):
-        if server.pid is not None:
-            raise AssertionError(f"the postmaster {server.pid} still runs")
-        assert time.monotonic() < deadline, f"processes of a dead server are still there: {left}"
-        time.sleep(POLL_SECONDS)
+
+    def is_gone() -> bool:
+        left = server_processes(server)
+        assert not left or server.pid is None, f"the postmaster {server.pid} still runs"
+        return not left
+
+    wait_until(is_gone, lambda: f"processes of a dead server are still there: {server_processes(server)}")
 
 
 def _signal_postmaster(server: Postgres, how: signal.Signals) -> None:
     assert server.pid is not None, "the server does not run"
     _send(server.pid, how)
-    deadline = time.monotonic() + GONE_SECONDS_MAX
-    while server.pid is not None:
-        assert time.monotonic() < deadline, "the postmaster does not die"
-        time.sleep(POLL_SECONDS)
+    wait_until(lambda: server.pid is None, "the postmaster does not die")
 
 
 def _serves_a_client(pid: int) -> bool:

@@ -17,6 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from e2e_testing.stack import Stack
+from shared_service_testing.waiting import wait_until
 
 ALERTS_DIR = Path(__file__).parents[3] / "deploy" / "alerts"
 RULES = ALERTS_DIR / "wallet.rules.yml"
@@ -56,14 +57,14 @@ class Recording:
         minutes without.
         """
         for _ in range(times):
-            deadline = time.monotonic() + WAIT_SECONDS
             time.sleep(PAGE_SECONDS)
-            self.scrapes.append(self._shown())
-            while self.value("up", job="provider") and not self.value("provider_books_readable"):
-                assert time.monotonic() < deadline, "the books cannot be read"
-                time.sleep(0.2)
-                self.scrapes[-1] = self._shown()
+            self.scrapes.append({})
+            wait_until(self._can_read_its_books, "the books cannot be read", seconds=WAIT_SECONDS)
         return self.scrapes[-1]
+
+    def _can_read_its_books(self) -> bool:
+        self.scrapes[-1] = self._shown()
+        return not self.value("up", job="provider") or bool(self.value("provider_books_readable"))
 
     def _shown(self) -> dict[Series, float]:
         seen: dict[Series, float] = {}
@@ -80,15 +81,16 @@ class Recording:
         return seen
 
     def until(self, happened: Callable[["Recording"], bool]) -> None:
-        """Scrape every fifth of a second until something is seen; only the last one is kept."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while True:
+        """Scrape until something is seen; only the last one is kept."""
+
+        def look() -> bool:
             self.scrape()
-            if happened(self):
-                return
+            if has_happened := happened(self):
+                return has_happened
             self.scrapes.pop()
-            assert time.monotonic() < deadline, "the metric did not move"
-            time.sleep(0.2)
+            return False
+
+        wait_until(look, "the metric did not move", seconds=WAIT_SECONDS)
 
     def value(self, name: str, **labels: str) -> float:
         """The sum of the latest samples of this name with these labels."""
