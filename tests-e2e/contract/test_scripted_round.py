@@ -124,7 +124,6 @@ def test_the_independent_client_plays_the_round_by_hand(stack: Stack) -> None:
 
     rejected = seat.rollback(bet_1, round_id=round_id)
     assert rejected.verdict == (400, "round_has_payout")
-    assert rejected.content["error"] == "Cannot rollback: round already has a payout"
     assert seat.balance() == start + 1000
 
 

@@ -94,9 +94,8 @@ def test_books_of_a_calm_hour_agree(drifting: Stack) -> None:
         play(drifting)
     wait_until_shown(drifting.books)
     report = reconcile(drifting)
-    assert (report["exitStatus"], report["differences"], report["open"]) == (0, [], 0)
-    ended = command(drifting, "reconcile")
-    assert (ended.returncode, "15 compared, 0 under way, 0 differences" in ended.stdout) == (0, True), ended.stdout
+    assert (report["exitStatus"], report["compared"], report["differences"], report["open"]) == (0, 15, [], 0)
+    assert command(drifting, "reconcile").returncode == 0
 
 
 def test_every_planted_drift_is_found_under_its_kind_and_nothing_else(drifting: Stack) -> None:
@@ -209,4 +208,4 @@ def test_one_request_id_leads_from_the_player_to_both_books_and_to_what_was_foun
     assert (shown.returncode, at.credit in shown.stdout) == (0, True)
     assert at.session.token not in shown.stdout + json.dumps([life, bet, paid])
     unknown = command(drifting, "transaction", "a9429bb3-9f71-4497-9fa4-f5f7592a46af")
-    assert (unknown.returncode, "never heard" in unknown.stderr, unknown.stdout) == (1, True, "")
+    assert (unknown.returncode, unknown.stdout, len(unknown.stderr.splitlines())) == (1, "", 1)
