@@ -1,7 +1,4 @@
-"""One campaign: a stack, players, a plan of faults; then healing, recovery, examination and a verdict.
-
-Owns their order. Must leave no process behind, however it ends, and keep the logs of a run that was not green.
-"""
+"""One campaign: a stack, players, a plan of faults; then healing, recovery, examination and a verdict."""
 
 import asyncio
 import subprocess

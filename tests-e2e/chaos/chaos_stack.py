@@ -1,7 +1,4 @@
-"""The stack of a campaign: one Postgres, two processes of each service on one database, the proxy between them.
-
-Owns starting, bringing back what died, and leaving nothing behind. Must never repair anything but a missing process.
-"""
+"""The stack of a campaign: one Postgres, two processes of each service on one database, the proxy between them."""
 
 import os
 import shutil

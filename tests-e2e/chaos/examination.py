@@ -1,7 +1,4 @@
-"""The end of a campaign: everything is healed, everybody has time to finish, then the books are closed and examined.
-
-Owns the order and the bounds of that. Must never hurry a service, nor repair a book.
-"""
+"""The end of a campaign: everything is healed, everybody has time to finish, then the books are closed and examined."""
 
 import asyncio
 import random

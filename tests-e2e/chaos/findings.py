@@ -1,7 +1,4 @@
-"""All checks on closed books and on a history, each with its findings: what a campaign and the tests of it share.
-
-Owns the names of the checks. Must never ask a service anything, but for the casino's own view of its differences.
-"""
+"""All checks on closed books and on a history, each with its findings: what a campaign and the tests of it share."""
 
 from collections.abc import Iterable, Sequence
 

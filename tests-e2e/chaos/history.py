@@ -1,7 +1,6 @@
-"""What was said on the wire and what stands in the ledger, side by side: the checks of a campaign on its own history.
+"""What was said on the wire beside what stands in the ledger: the checks of a campaign on its own history.
 
-Owns pure functions from a history to findings, one sentence each. Must never read a database, a clock or a socket, so
-that a small history with a planted defect can show that each of them can fail.
+Pure functions from a history to findings, so a small history with a planted defect shows that each check can fail.
 """
 
 from bisect import bisect_left

@@ -1,7 +1,4 @@
-"""Looks at the whole ledger again and again while everything around it breaks: one snapshot, a connection of its own.
-
-Owns one thread. Must never write, and never take a server that is away for a broken rule.
-"""
+"""Checks the whole ledger again and again while everything around it breaks, each time in one snapshot."""
 
 import threading
 from dataclasses import dataclass, field

@@ -1,8 +1,6 @@
-"""What a campaign will do, drawn from its seed: how often each fault of a message, which processes suffer when, and
-what every single call meets.
+"""What a campaign will do, drawn from its seed: which processes suffer when, and what every single call meets.
 
-Owns the draw and nothing else: the same seed gives the same plan, on any machine. Must never read a clock, nor do
-anything.
+The same seed gives the same plan on any machine: nothing here reads a clock.
 """
 
 import random

@@ -1,7 +1,4 @@
-"""Makes processes suffer by the plan's schedule: kills, freezes, a Postgres that goes down, a clock that is stepped.
-
-Owns one thread. Must never touch a process that the stack did not start, nor leave one frozen.
-"""
+"""Makes processes suffer by the plan's schedule: kills, freezes, a Postgres that goes down, a clock that is stepped."""
 
 import signal
 import threading

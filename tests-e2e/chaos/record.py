@@ -1,6 +1,6 @@
 """Turns what the proxy, the players and the two databases hold into the history that `history.py` checks.
 
-Owns the reading. Must never use a function or a view of a service: those are what is being checked.
+Reads tables only: functions and views of a service are what is being checked.
 """
 
 from collections import Counter

@@ -1,7 +1,4 @@
-"""The players of a campaign: each plays one round after the other, launches anew when told to, and notes every report.
-
-Owns the load and the players' own memory of what they were told. Must never judge a report.
-"""
+"""The players of a campaign: each plays round after round, launches anew when told to, and notes every report."""
 
 import asyncio
 import json

@@ -1,7 +1,4 @@
-"""I11: no secret, token or signature in a log line or in a column of a table.
-
-Owns the search. Must never print what it finds, only where.
-"""
+"""I11: no secret, token or signature in a log line or in a column of a table. Prints where one is, never which."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""The verdict on a campaign, and how it is printed.
-
-Owns which states a campaign must have reached to mean anything. Must never soften a finding.
-"""
+"""The verdict on a campaign: which states it must have reached to mean anything, what was found, how it is printed."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,4 @@
-"""Turns the plan's faults of messages into what the proxy does to each call.
-
-Owns the menu behind each name, and the two faults that need to see other calls: overtaking, and a bet that comes after
-its rollback. Must never decide by chance: everything comes from the plan.
-"""
+"""Turns the plan's faults of messages into what the proxy does to each call."""
 
 import asyncio
 import random

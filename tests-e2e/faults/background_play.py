@@ -1,8 +1,4 @@
-"""Players who go on playing while a test does something else, for as long as a block lasts.
-
-Owns starting them, telling them that it is over, and seeing that each has come back. Must leave no thread behind
-without a word, and must know nothing of what is played.
-"""
+"""Players who go on playing while a test does something else, for as long as a block lasts."""
 
 import threading
 from collections.abc import Callable, Sequence

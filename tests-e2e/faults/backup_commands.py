@@ -1,7 +1,4 @@
-"""The commands of docs/postgres.md, read from the page itself and run as an operator would run them.
-
-Owns finding and running them. Must never change a command: what is drilled is what is printed.
-"""
+"""The commands of docs/postgres.md, read from the page itself and run unchanged, as an operator would run them."""
 
 import os
 import re

@@ -1,7 +1,6 @@
 """Players who bet straight at the wallet while something breaks, and remember every word of what they were told.
 
-Owns the record: what was asked, what was answered, and afterwards what asking again says. An answer is believed as a
-provider believes it: signed, or it is no answer. Must never repeat an id while the load runs: only `ask_again` does.
+An answer is believed as a provider believes it: signed, or it is no answer.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """A casino whose Postgres may fail over: a primary, its standby, the switch before them, and both services.
 
-The provider's books are on a server of their own, as two companies' are. Owns starting, failing over, and the load
-through the provider. Must leave no process behind.
+The provider's books are on a server of their own, as two companies' are.
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """Drifts to plant into either side's books, as a saboteur who may do everything: and what has to be found of each.
 
-Owns the plants. Each works on the round of a player of its own, so that none hides another.
+Each works on the round of a player of its own, so that none hides another.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,4 @@
-"""Both services on a Postgres of their own, which may be broken in every way; and rounds played through the provider.
-
-Owns starting and stopping all of it. Must leave no process behind, whatever a test does to the server.
-"""
+"""Both services on a Postgres of their own, which may be broken in every way, and rounds through the provider."""
 
 import shutil
 import time

@@ -1,7 +1,6 @@
 """A standby of a server of ours: made by a base backup, synchronous or not, promoted, and a former primary rewound.
 
-Owns what an operator would do with pg_basebackup, pg_promote and pg_rewind. Must never promote a standby whose primary
-still answers: fencing comes first, here as anywhere.
+Fencing comes first: nothing here promotes a standby whose primary still answers.
 """
 
 import contextlib

@@ -1,7 +1,4 @@
-"""Servers that are backed up, lost and restored, play beside them, and the feed as a reader of it sees it.
-
-Owns starting and removing every server and service. Must leave no process behind.
-"""
+"""Servers that are backed up, lost and restored, play beside them, and the feed as a reader of it sees it."""
 
 import shutil
 import tempfile

@@ -1,7 +1,4 @@
-"""A disk that is too small: a size-limited tmpfs in a folder of the test, filled, and later made larger.
-
-Owns mounting and unmounting; must never mount anywhere but in a folder that it made itself, nor leave a mount behind.
-"""
+"""A disk that is too small: a size-limited tmpfs in a folder of the test, filled, and later made larger."""
 
 import errno
 import os

@@ -1,6 +1,6 @@
 """A stack with two casino processes on one database behind the proxy, for what one process could settle in its memory.
 
-Owns starting the second one. Otherwise it is the faulty stack of the other tests.
+Otherwise it is the faulty stack of the other tests.
 """
 
 from collections.abc import Iterator, Mapping

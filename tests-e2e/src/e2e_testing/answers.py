@@ -1,7 +1,4 @@
-"""What an answer looks like, and the manners of protocol.md sections 1 and 6 that every answer must have.
-
-Must never decide whether an answer was the expected one: that is each test's own sentence.
-"""
+"""What an answer looks like, and the manners of protocol.md sections 1 and 6 that every answer must have."""
 
 import json
 import re

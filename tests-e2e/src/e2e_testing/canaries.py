@@ -1,7 +1,6 @@
 """Canary secrets: values that stand out, so that a search finds them wherever one of them got to.
 
-Owns the values, the forms in which one may hide, and the search through logs, texts, processes and tables. Must never
-show a value, not even in a failure: only its name and where it was.
+A failure shows the name of a value and where it was, never the value.
 """
 
 import base64

@@ -1,7 +1,4 @@
-"""A stack whose every secret is a canary, and requests that carry more of them, for test_canary_secrets.py.
-
-Owns the settings, the access tokens and the record of what was refused and signed. Must never judge.
-"""
+"""A stack whose every secret is a canary, and requests that carry more of them, for test_canary_secrets.py."""
 
 import base64
 import hashlib

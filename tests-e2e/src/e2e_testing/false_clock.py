@@ -1,7 +1,4 @@
-"""A false wall clock for one process, by preloading libfaketime (Debian package `faketime`).
-
-Owns where the library is and how a process is told its time. Must never touch a monotonic clock: time-outs stay true.
-"""
+"""A false wall clock for one process, by preloading libfaketime (Debian package `faketime`)."""
 
 import glob
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""What can go wrong with one call between the services, as values: which call, and what happens to it.
-
-Owns the menu of faults. Must never do anything: the proxy acts.
-"""
+"""What can go wrong with one call between the services, as values: which call, and what happens to it."""
 
 import asyncio
 import json

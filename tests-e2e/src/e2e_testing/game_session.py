@@ -1,7 +1,4 @@
-"""A player at a game, as a provider sees it: a session token and the wallet calls that a provider makes with it.
-
-Owns how the suite writes the requests of protocol.md section 3. Must never judge an answer.
-"""
+"""A player at a game, as a provider sees it: a session token and the wallet calls that a provider makes with it."""
 
 from dataclasses import dataclass
 from uuid import uuid4

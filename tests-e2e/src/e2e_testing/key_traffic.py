@@ -1,7 +1,4 @@
-"""Constant signed traffic beside a test, and a record of every answer.
-
-Owns the threads and their record. Must never judge an answer.
-"""
+"""Constant signed traffic beside a test, and a record of every answer."""
 
 import itertools
 import threading

@@ -1,7 +1,6 @@
 """What can happen to a Postgres server: killed, stopped at once, one backend shot, frozen and thawed, started again.
 
-Works on a `local_stack.postgres.Postgres` that this suite started itself. Must never signal a process that does not
-serve that very cluster, and must never leave one frozen: a frozen server cannot even be stopped.
+Works on a `local_stack.postgres.Postgres` that this suite started itself.
 """
 
 import os

@@ -1,7 +1,6 @@
 """Metrics recorded from a running stack, and promtool playing the shipped alert rules against them.
 
-Owns the way from scrapes to promtool's input. A scrape stands for fifteen seconds, however soon it followed the one
-before: rules wait for minutes, a test does not.
+A scrape stands for fifteen seconds, however soon it followed the one before: rules wait for minutes, a test does not.
 """
 
 import itertools

@@ -1,6 +1,5 @@
 """An independent signing client of the wire contract, written from docs/protocol.md section 2 alone.
 
-Owns the canonical bytes, the header, the judgement of an answer's signature, and one client for tests.
 Must never import the project's own signing library: two readings of the contract have to agree.
 """
 

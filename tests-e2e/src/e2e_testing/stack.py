@@ -1,6 +1,5 @@
 """A running stack under test: either processes and a database of the suite's own, or a compose stack at two URLs.
 
-Owns starting, stopping and what tests need around them: players, launched sessions, signing clients.
 Must never import a service: commands, URLs, secrets and SQL are all it knows.
 """
 

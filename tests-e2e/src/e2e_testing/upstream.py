@@ -1,7 +1,4 @@
-"""The proxy's way to the wallet, and the record of every request that reached the wallet, with its answer.
-
-Owns connections to the casino's processes, which take turns. Must never change a byte, nor wait without an end.
-"""
+"""The proxy's way to the wallet, and the record of every request that reached the wallet, with its answer."""
 
 import asyncio
 import re

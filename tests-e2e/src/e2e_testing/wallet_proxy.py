@@ -1,6 +1,6 @@
 """A faulty network between the provider and the casino: an HTTP proxy that does to each call what its rules say.
 
-Owns the connections and the record of calls. Passes every other call on untouched, byte for byte.
+Passes every other call on untouched, byte for byte.
 """
 
 import asyncio

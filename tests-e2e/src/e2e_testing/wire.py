@@ -1,7 +1,4 @@
-"""Whole HTTP/1.1 messages as bytes: just enough for a proxy that must not change a byte that it passes on.
-
-Must never interpret a message beyond its head and length: signatures cover the raw bytes.
-"""
+"""Whole HTTP/1.1 messages as bytes: just enough for a proxy that must not change a byte that it passes on."""
 
 import asyncio
 import json
