@@ -128,7 +128,7 @@ def rewind(former: Postgres, primary: Postgres) -> None:
 def ask(server: Postgres, statement: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(server.url(), autocommit=True, connect_timeout=30) as connection:
         cursor = connection.execute(statement.encode())
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
 
 def wait_for_answer(server: Postgres, question: str, answer: str) -> None:

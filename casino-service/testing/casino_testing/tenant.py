@@ -88,7 +88,7 @@ class Tenant:
         if len(parameters) == 1 and isinstance(parameters[0], Mapping):
             given = parameters[0]
         cursor = self._connection.execute(statement, given)  # type: ignore[call-overload]
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
     def open_player(self, player_id: str, *, balance_minor: int = OPENING_BALANCE_MINOR, currency: str = "USD") -> int:
         """Open a player with a wallet; returns the wallet's id."""

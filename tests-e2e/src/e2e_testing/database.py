@@ -49,7 +49,7 @@ class Database:
 
     def rows(self, statement: str, **values: object) -> list[Row]:
         cursor = self._execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
     def row(self, statement: str, **values: object) -> Row:
         found = self.rows(statement, **values)
