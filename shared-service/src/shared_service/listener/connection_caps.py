@@ -27,6 +27,9 @@ IPV6_SITE_BITS: Final = 64
 """One subscriber has at least so large a network, and every address in it."""
 HELD_BYTES_MAX: Final = 64 << 20
 """Memory for requests that are not answered yet, of all connections of a listener together."""
+HEADER_BYTES: Final = 200
+REQUEST_BYTES: Final = 4_096
+"""About what a header and a request take in memory, besides the bytes that were sent."""
 OTHER_FILES: Final = 256
 """Open files besides the connections of peers: operations, the database, calls to other services, logs, libraries."""
 
@@ -131,6 +134,10 @@ class Place:
         self.held_bytes += size_bytes
         caps.held_bytes += size_bytes
         return caps.held_bytes <= HELD_BYTES_MAX or self.held_bytes <= caps.fair_share_bytes
+
+    def hold_request(self, headers: int) -> None:
+        """Count what a request with so many headers takes besides the bytes that were sent."""
+        self.hold(REQUEST_BYTES + HEADER_BYTES * headers)
 
     def settle(self, left_bytes: int) -> None:
         """All requests of this connection are answered: it holds only what came of the next one."""

@@ -9,12 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
 from uvicorn.server import ServerState
 
+from shared_service.listener.refusing import log
+
 SWEEPS_PER_LIMIT: Final = 20
+REQUEST: Final = "request"
+BODY: Final = "body"
+ANSWER_TAKEN: Final = "answer taken"
+CLOSE: Final = "close"
 
 _sweeps: WeakKeyDictionary[ServerState, asyncio.TimerHandle] = WeakKeyDictionary()
 
@@ -29,17 +35,42 @@ class Wait:
     since: float
 
 
-class Waiting(Protocol):
-    """A connection that a sweep can look at."""
+class SlowPeer:
+    """A base of a protocol of uvicorn, whose attributes it uses: what its peer owes, and the end of waiting for it."""
 
-    wait: Wait | None
+    transport: asyncio.Transport
     cycle: Any
+    flow: Any
+    scope: Any
+    refusal_is_sent: bool
+    peer: Any
+    wait: Wait | None = None
 
     def what_it_waits_for(self) -> str | None:
         """What the peer owes; None while it is the service's turn."""
+        cycle = self.cycle
+        if self.transport.get_write_buffer_size():
+            return ANSWER_TAKEN
+        if self.transport.is_closing():
+            return None
+        if self.refusal_is_sent:
+            return CLOSE
+        if cycle is None or cycle.response_complete:
+            return REQUEST
+        # While reading is paused the rest of the body waits for the service, not the service for it.
+        return BODY if cycle.more_body and not self.flow.read_paused else None
 
     def end(self, waited_for: str) -> None:
-        """Close the connection."""
+        """Close the connection. Nobody is told: who is too slow to ask is too slow to listen."""
+        was_used = self.cycle is not None and self.scope is self.cycle.scope
+        # A connection that was kept for another request and got none is the usual end of a connection.
+        usual = waited_for == CLOSE or (waited_for == REQUEST and was_used)
+        say = log.debug if usual else log.info
+        say("connection_timed_out", waited_for=waited_for, peer=self.peer)
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # closing would wait until all of the answer was taken
+        else:
+            self.transport.close()
 
 
 def sweep_regularly(state: ServerState, loop: asyncio.AbstractEventLoop, limit_seconds: float) -> None:
@@ -53,7 +84,7 @@ def _sweep(state: ServerState, loop: asyncio.AbstractEventLoop, limit_seconds: f
     if state.connections:
         sweep_regularly(state, loop, limit_seconds)  # first: one connection that fails below must not end the looking
     now = time.monotonic()
-    for connection in cast("tuple[Waiting, ...]", tuple(state.connections)):
+    for connection in cast("tuple[SlowPeer, ...]", tuple(state.connections)):
         what, wait = connection.what_it_waits_for(), connection.wait
         if what is None:
             connection.wait = None

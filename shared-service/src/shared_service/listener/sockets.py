@@ -1,18 +1,15 @@
 """The server's side of a socket: what it takes from a peer, how long it waits for it, and answers without a task.
 
-A subclass of uvicorn's protocol, and the only file that uses names of uvicorn which its documentation does not
-promise; test_uvicorn.py notices when one of them changes. See docs/decisions/0015-sockets.md and
-0020-requests-as-bytes.md.
+A subclass of uvicorn's protocol. Like slow_peers.py and refusing.py it uses names that uvicorn does not promise;
+test_uvicorn.py notices when one of them changes. See docs/decisions/0015-sockets.md and 0020-requests-as-bytes.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from typing import Final, cast
 
-import structlog
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.types import Scope
 from uvicorn._types import ASGI3Application
@@ -20,30 +17,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from shared_service.listener import heads
 from shared_service.listener.connection_caps import Place, take_place
+from shared_service.listener.refusing import DISCARDED_BYTES_MAX, Refusing, disconnect, log
 from shared_service.listener.request_lines import RequestLines
-from shared_service.listener.slow_peers import Wait, sweep_regularly
-from shared_service.run.bounded_log import BoundedLog
-
-log = BoundedLog(structlog.get_logger())
+from shared_service.listener.slow_peers import SlowPeer, sweep_regularly
 
 OVERHEAD_BYTES_MAX: Final = 65_536
 """Of all that is not the body of a request: head, chunk sizes and extensions, trailers. The parser has no bound."""
 HEADERS_MAX: Final = 100
 """Each takes memory, however short it is."""
-HEADER_BYTES: Final = 200
-REQUEST_BYTES: Final = 4_096
-"""About what a header and a request take in memory, besides the bytes that were sent."""
 PIPELINED_MAX: Final = 32
 """Requests that may be sent before the one in front is answered; uvicorn would queue them without end."""
-DISCARDED_BYTES_MAX: Final = 1 << 20
-"""What is still read after a refusal, see `_send_refusal`."""
 GOODBYE_SECONDS: Final = 1.0
 """With TLS a peer is to end its side too. Many clients look at an idle connection only when they need it."""
-REQUEST: Final = "request"
-BODY: Final = "body"
-ANSWER_TAKEN: Final = "answer taken"
-CLOSE: Final = "close"
-
 EARLY_ANSWER: Final = "early_answer"
 """Where in the state of the lifespan an application may leave its `EarlyAnswer`."""
 CONNECTION_CAPS: Final = "connection_caps"
@@ -56,20 +41,14 @@ class TooFarAhead(Exception):  # noqa: N818 - an event, not a defect
     """Stops the parser: too many requests wait for their answers."""
 
 
-class PatientProtocol(HttpToolsProtocol):
+class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
     """Waits for its peer as long as uvicorn's `timeout_keep_alive` says, whatever it waits for.
 
     A request that is not well-formed is answered with 400, after the answers to those before it. An offer to
     upgrade is ignored. Trailers are dropped.
     """
 
-    wait: Wait | None = None
-    running: RequestResponseCycle | None = None
     place: Place | None = None  # with TLS it is taken before the handshake
-    head_is_whole: bool = False
-    """Of the message that is being parsed: what follows are its body and its trailers."""
-    overhead_bytes: int = 0
-    """Read since the last message ended, without bodies."""
     read_bytes: int = 0
     unfinished_bytes: int = 0
     """At least what was read of a message that is not whole."""
@@ -79,16 +58,12 @@ class PatientProtocol(HttpToolsProtocol):
     """Method and version of a request that offers to upgrade: the parser stops behind its head."""
     invited: RequestResponseCycle | None = None
     """Whose peer waits to be invited before it sends the body."""
-    refusal: heads.Answer | None = None
-    """The answer to a malformed request. Nothing that comes after that is read."""
-    refusal_is_sent: bool = False
-    peer_has_ended: bool = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is open, and looked at from now on; one too many is closed at once."""
         super().connection_made(transport)
         self.lines = RequestLines()
-        self.place = self.place or take_place(self.app_state.get(CONNECTION_CAPS), transport, self._peer)
+        self.place = self.place or take_place(self.app_state.get(CONNECTION_CAPS), transport, self.peer)
         if self.place is not None:
             sweep_regularly(self.server_state, self.loop, self.timeout_keep_alive)
 
@@ -99,7 +74,7 @@ class PatientProtocol(HttpToolsProtocol):
             self.place.leave()
         for cycle in (self.running, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
-                _disconnect(cycle)
+                disconnect(cycle)
         self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -200,7 +175,7 @@ class PatientProtocol(HttpToolsProtocol):
             raise TooFarAhead
         self.head_is_whole = True
         if self.place is not None:
-            self.place.hold(REQUEST_BYTES + HEADER_BYTES * len(self.headers))
+            self.place.hold_request(len(self.headers))
         super().on_headers_complete()
         if self.expect_100_continue and self.cycle.keep_alive:
             # Refused without its body, the peer may send the body or not: only the end of the connection is clear.
@@ -253,40 +228,10 @@ class PatientProtocol(HttpToolsProtocol):
         self.on_response_complete()
         return True
 
-    def what_it_waits_for(self) -> str | None:
-        """What the peer owes; None while it is the service's turn."""
-        cycle = self.cycle
-        if self.transport.get_write_buffer_size():
-            return ANSWER_TAKEN
-        if self.transport.is_closing():
-            return None
-        if self.refusal_is_sent:
-            return CLOSE
-        if cycle is None or cycle.response_complete:
-            return REQUEST
-        # While reading is paused the rest of the body waits for the service, not the service for it.
-        return BODY if cycle.more_body and not self.flow.read_paused else None
-
-    def end(self, waited_for: str) -> None:
-        """Close the connection. Nobody is told: who is too slow to ask is too slow to listen."""
-        was_used = self.cycle is not None and self.scope is self.cycle.scope
-        # A connection that was kept for another request and got none is the usual end of a connection.
-        usual = waited_for == CLOSE or (waited_for == REQUEST and was_used)
-        say = log.debug if usual else log.info
-        say("connection_timed_out", waited_for=waited_for, peer=self._peer)
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()  # closing would wait until all of the answer was taken
-        else:
-            self.transport.close()
-
     def _give_up(self) -> None:
         """End a connection that holds more memory than its share while all together hold too much."""
-        log.warning("connection_refused", code="memory", peer=self._peer)
+        log.warning("connection_refused", code="memory", peer=self.peer)
         self.transport.abort()
-
-    @property
-    def _peer(self) -> str | None:
-        return self.client[0] if self.client else None
 
     def _ignore_offers(self, rest: memoryview) -> None:
         """Let a new parser read the head without its offer, and then what follows it."""
@@ -302,40 +247,3 @@ class PatientProtocol(HttpToolsProtocol):
                 self.parser.feed_data(rest)
             except HttpParserUpgrade as stop:
                 rest = rest[stop.args[0] :]
-
-    def _refuse(self, reason: str) -> None:
-        """Answer that a request is malformed, after the answers that are owed to those before it."""
-        if self.transport.is_closing():
-            return
-        request_id = secrets.token_hex(16)
-        log.info("request_refused", code=heads.MALFORMED, reason=reason, peer=self._peer, request_id=request_id)
-        self.refusal = heads.malformed_answer(request_id)
-        cycle = self.cycle
-        if self.head_is_whole:  # it is the newest request's body that is malformed
-            if cycle.response_started:
-                self.transport.close()
-                return
-            _disconnect(cycle)
-            if cycle is not self.running:
-                self.pipeline.popleft()
-        running = self.running
-        if running is None or running.response_complete or running.disconnected:
-            self._send_refusal()
-
-    def _send_refusal(self) -> None:
-        """Send it and wait until the peer closes: closing first could take it away from a peer that still sends."""
-        self.refusal_is_sent, self.overhead_bytes = True, 0
-        self._write(cast("heads.Answer", self.refusal))
-        if self.peer_has_ended or self.scheme == "https":
-            self.transport.close()
-        else:
-            self.transport.write_eof()
-            self.flow.resume_reading()
-
-    def _write(self, answer: heads.Answer, *, to_head: bool = False) -> None:
-        self.transport.write(heads.bytes_of_answer(answer, self.server_state.default_headers, to_head=to_head))
-
-
-def _disconnect(cycle: RequestResponseCycle) -> None:
-    cycle.disconnected = True
-    cycle.message_event.set()
