@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, Future, RetryCallState
 
 from provider.outbox.recovery import DELIVERIES_MAX
 from provider.wallet_client.client import RETRY_AFTER_SPREAD, TRIES_MAX, _pause
-from provider.wallet_client.outcomes import UNREACHABLE, Again, Unknown
+from provider.wallet_client.outcomes import UNREACHABLE, Retryable, Unknown
 from provider_testing.books import require_agreement
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet
@@ -127,7 +127,7 @@ def waits(*, attempt: int, after_seconds: float, count: int = 500) -> list[float
     state = RetryCallState(AsyncRetrying(), None, (), {})
     state.attempt_number = attempt
     state.outcome = Future(attempt)
-    state.outcome.set_result(Again(Unknown(UNREACHABLE, "status 503"), after_seconds=after_seconds))
+    state.outcome.set_result(Retryable(Unknown(UNREACHABLE, "status 503"), after_seconds=after_seconds))
     return sorted(_pause(state) for _ in range(count))
 
 

@@ -1,6 +1,6 @@
-"""The command line: provider migrate, provider serve, provider recover-once.
+"""The command line of the provider: `provider serve`, `migrate`, `reconcile` and the others.
 
-Owns the way from the environment to a running process. It must never print a setting's secret value.
+Each command reads the settings, checks that the database fits, and only then imports what it needs.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Final
 
 from shared_service.settings import host_variables
 
-IGNORED: Final = host_variables.ignore(os.environ)  # before the libraries that read some
+IGNORED: Final = host_variables.ignore(os.environ)  # before the imports: some libraries read these variables
 
 import click
 import structlog
@@ -41,14 +41,14 @@ for command in KeyCommands(
 
 @main.command()
 def serve() -> None:
-    """Serve until SIGTERM or SIGINT; what is under way is finished first."""
+    """Serve until SIGTERM or SIGINT; requests in flight are finished first."""
     from shared_service.run.server import serve as run  # noqa: PLC0415 -- refusals of the environment come before heavy imports
 
     settings = Settings.from_environment()
     refuse_ended(settings.directions(), now=time.time())
     _refuse_unfit(settings)
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
-    _say_at_start(settings)
+    _log_start_notes(settings)
     run(
         "provider.app:create_from_environment",
         prefix="PROVIDER",
@@ -62,7 +62,7 @@ for command in (reconcile, heads, transaction):
 
 @main.command("recover-once")
 def recover_once() -> None:
-    """Finish what is due now and say how many transactions are still open; exit status 1 when any is."""
+    """Send due payouts and rollbacks, print how many transactions are still open; exit status 1 if any is."""
     from provider.outbox.serving import recover  # noqa: PLC0415
 
     settings = Settings.from_environment()
@@ -75,8 +75,8 @@ def recover_once() -> None:
     raise SystemExit(1 if open_count else 0)
 
 
-def _say_at_start(settings: Settings) -> None:
-    """Log what an operator should know of the environment."""
+def _log_start_notes(settings: Settings) -> None:
+    """Log the warnings about the settings, and demo mode."""
     log = structlog.get_logger()
     for note in settings.notes:
         log.warning("setting_noted", note=note)

@@ -1,4 +1,4 @@
-"""The provider's application: its routes, loops, middleware and lifespan. Tests and production build the same one."""
+"""Builds the provider's application: routes, loops, middleware, lifespan. Tests and production use the same one."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from provider.outbox import serving as outbox
 from provider.reconciliation import serving as reconciliation
 from provider.rounds import serving as rounds
 from provider.sessions import serving as sessions
-from provider.sessions.sealing import alarm_of_broken_seals, key_watch_for, sealer_for
+from provider.sessions.sealing import key_watch_for, log_broken_seals, sealer_for
 from provider.settings import Settings
 from provider.sql.schema import database_for
 from provider.wallet_client.client import WalletClient, http_client_for
@@ -38,23 +38,23 @@ from shared_signing.verifier import Verifier
 
 log = structlog.get_logger(__name__)
 
-# Said before a statement is sent. Any other error may have come after one.
-ANSWERS_TO: Final[Mapping[type[Exception], str]] = {Overloaded: "overloaded"}
+# Raised before a statement is sent, so nothing was done. Any other error may come after a statement.
+CODES_BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {Overloaded: "overloaded"}
 
 
 def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> Starlette:
-    """The provider, not started: connections and loops begin with the lifespan."""
-    pool, recovery_pool, watch_pool = (
+    """Build the application. Connections and loops start with its lifespan."""
+    pool, recovery_pool, readiness_pool = (
         database_for(settings, size_max=most) for most in (None, outbox.RECOVERY_POOL_MAX, 1)
     )
     sealer, http, metrics = sealer_for(settings), http_client_for(settings), Metrics(demo=settings.demo)
     keys, health = key_watch_for(settings, sealer, clock=clock), WalletHealth(http, clock=clock)
     casino_ring, own_ring = keys.keys.ring("casino"), keys.keys.ring("provider")
-    watchers = (metrics.observe_call, health.note)
-    wallet = WalletClient(http, casino_ring, call_seconds=settings.call_seconds, clock=clock, watchers=watchers)
+    observers = (metrics.observe_call, health.observe)
+    wallet = WalletClient(http, casino_ring, call_seconds=settings.call_seconds, clock=clock, observers=observers)
     money = outbox.money_calls(settings, pool, recovery_pool, wallet, sealer)
     nightly = reconciliation.nightly_reconciliation(settings, pool, key_ring=casino_ring, sealer=sealer, clock=clock)
-    nonces, readiness = PostgresNonceStore(pool), ops.readiness_of(settings, watch_pool)
+    nonces, readiness = PostgresNonceStore(pool), ops.readiness_of(settings, readiness_pool)
     metrics.watch_pools({"rounds": pool, "recovery": recovery_pool})
     scrape = Scrape(metrics.scrape_of(BacklogReader(pool), health=health.report))
     listeners = listeners_of(settings.listeners, metrics.note_certificate)
@@ -82,20 +82,20 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         Middleware(FindRoute, table=table, ops=listeners.ops),
         Middleware(RequestContext, errors=ERRORS, budget_seconds=settings.call_seconds, observe=observe),
         Middleware(Authenticate, guards={SIGNED: signed}, admission=admission, errors=ERRORS),
-        Middleware(RenderErrors, errors=ERRORS, codes=ANSWERS_TO),
+        Middleware(RenderErrors, errors=ERRORS, codes=CODES_BY_EXCEPTION),
         Middleware(Dispatch),
     ]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         async with AsyncExitStack() as stack:
-            # The pool fills in the background: a provider that starts before its database says so in /health/ready.
-            for each in (pool, recovery_pool, watch_pool):
+            # The pools fill in the background: without its database the provider starts and is not ready.
+            for each in (pool, recovery_pool, readiness_pool):
                 await each.open()
                 stack.push_async_callback(each.close)
             await asyncio.gather(keys.start(), readiness.step())
             stack.push_async_callback(keys.stop)
-            await alarm_of_broken_seals(pool, sealer)
+            await log_broken_seals(pool, sealer)
             stack.push_async_callback(wallet.aclose)
             stack.push_async_callback(outbox.close, settings, money)
             await stack.enter_async_context(running(loops))
@@ -110,7 +110,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
 
 
 def create_from_environment() -> Starlette:
-    """What the server calls in the process that serves."""
+    """Build the application from the environment; the server calls it in each serving process."""
     settings = Settings.from_environment()
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider")
     return create_app(settings)

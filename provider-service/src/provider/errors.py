@@ -1,6 +1,6 @@
-"""Every error that the provider answers with: code, status, retry advice and default sentence, and their one renderer.
+"""The provider's table of errors: code, status, retry advice and default sentence.
 
-It must never choose a status anywhere else, and never put anything of a request into a sentence.
+`Refused(code)` is answered with the status of this table. Sentences contain nothing from a request.
 """
 
 from typing import Final

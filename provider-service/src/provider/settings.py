@@ -1,6 +1,6 @@
-"""The settings of the provider, read once from the environment.
+"""Reads the provider's settings from the environment, once, and refuses unfit ones.
 
-Owns names, defaults and what is refused at start-up. It must never show a secret: none in a repr, none in an error.
+No repr and no error shows a secret; tests/test_settings.py checks it.
 """
 
 import datetime as dt
@@ -23,20 +23,20 @@ LISTENERS: Final = ListenerSettings(port=8100, ops_port=8101)
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 -- published: refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refused outside demo mode
 RECONCILE_AT: Final = dt.time(3, 30)
-_CASINOS: Final = """
+_CASINO_NAMES: Final = """
     ACCESS_TOKEN_KEYS ACCESS_TOKEN_KEYS_FILE ACCESS_TOKEN_SECRET ACCESS_TOKEN_SECRET_FILE CA_FILE CLIENT_BURST
     CLIENT_PER_SECOND CONNECTIONS_MAX CONNECTIONS_PER_ADDRESS DATABASE_URL DATABASE_URL_FILE GAME_URL
     GROUP_COMMIT_LANES GROUP_COMMIT_MAX HOST LEDGER OPS_HOST OPS_PORT OWNER_DATABASE_URL OWNER_DATABASE_URL_FILE
     PEER_NETWORKS POOL_MAX PORT QUEUE_MAX REQUESTS_MAX SOCKET_SECONDS TLS_CERT_FILE TLS_KEY_FILE
     TRUSTED_PROXIES WALLET_QUEUE_MAX WORKERS
 """
-OF_THE_CASINO: Final = frozenset({"PROVIDER_URL", *(f"CASINO_{name}" for name in _CASINOS.split())})
-"""Variables that only casino-service reads: both services may have one environment."""
+CASINO_VARIABLES: Final = frozenset({"PROVIDER_URL", *(f"CASINO_{name}" for name in _CASINO_NAMES.split())})
+"""Variables that only casino-service reads. Both services may run with the same environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that may differ between two deployments."""
+    """Everything that may differ between two deployments. Durations are in seconds."""
 
     database_url: str = field(repr=False)
     casino_keys: tuple[Key, ...] = field(repr=False)
@@ -49,7 +49,7 @@ class Settings:
     casino_code: str = "JAQPOT"
     listeners: ListenerSettings = LISTENERS
     ca_file: Path | None = None
-    """Certificates of a private authority that the casino's certificate may come from."""
+    """A PEM file: certificates of the private authority that issued the casino's certificate."""
     demo: bool = False
     log_format: str = "json"
     log_level: str = "info"
@@ -65,27 +65,27 @@ class Settings:
     prune_interval_seconds: float = 15.0
     reconcile_at: dt.time | None = RECONCILE_AT
     notes: tuple[str, ...] = ()
-    """What the start log says about the environment: sentences without values."""
+    """Warnings about the environment that are logged at the start. They contain no values."""
 
     def directions(self) -> tuple[Direction, Direction]:
-        """The keys of both directions. A direction is named after the service that verifies its requests."""
+        """The keys of both directions. A direction has the name of the service that verifies its requests."""
         return (
             Direction("casino", self.casino_keys, self.casino_keys_file),
             Direction("provider", self.provider_keys, self.provider_keys_file),
         )
 
     def live_keys(self) -> LiveKeys:
-        """The rings of a process that starts with these settings."""
+        """The key rings of a process that starts with these settings."""
         return LiveKeys(self.directions(), others=named_sealing_key(self.sealing_key), strict=not self.demo)
 
     @property
     def lease_seconds(self) -> float:
-        """How long a call owns its row: the whole call, and a margin to write its outcome down."""
+        """How long a process owns the row of a call: the call's deadline, and a margin to record its outcome."""
         return self.call_seconds + self.lease_margin_seconds
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Read and check the environment. Raises `SettingsRefused` with everything that is wrong at once."""
+        """Read and check the environment. Raises `SettingsRefused`, which lists every fault."""
         reader = Reader(environment)
         settings = read(reader)
         reader.check()
@@ -93,7 +93,7 @@ class Settings:
 
 
 def read(reader: Reader) -> Settings:
-    """The settings as far as they are right; the reader holds what is wrong."""
+    """The settings. The reader collects the faults; the caller calls `reader.check()`."""
     demo = _demo(reader)
     sealing_key = reader.secret("PROVIDER_SEALING_KEY")
     casino, provider = read_directions(
@@ -130,17 +130,17 @@ def read(reader: Reader) -> Settings:
         prune_interval_seconds=reader.seconds("PROVIDER_PRUNE_INTERVAL_SECONDS", default=15.0, least=0.05, most=3600.0),
         reconcile_at=reader.time_of_day("PROVIDER_RECONCILE_AT", RECONCILE_AT),
     )
-    reader.warn_of_unknown(("CASINO_", "PROVIDER_"), OF_THE_CASINO)
+    reader.warn_of_unknown(("CASINO_", "PROVIDER_"), CASINO_VARIABLES)
     return replace(settings, notes=tuple(reader.notes))
 
 
 def named_sealing_key(sealing_key: str | None) -> list[NamedSecret]:
-    """The sealing key under its name: no key of a direction may have it."""
+    """The sealing key and its name, for the check that no other secret equals it."""
     return [("PROVIDER_SEALING_KEY", sealing_key.encode())] if sealing_key else []
 
 
 def owner_database_url(environment: Mapping[str, str] | None = None) -> str:
-    """The URL that migrations use: the owner's, or the service's own when there is one login for both."""
+    """The URL for migrations: the owner's, or the service's when one login does both."""
     reader = Reader(environment)
     owners = reader.database("PROVIDER_OWNER_DATABASE_URL")
     own = reader.database("PROVIDER_DATABASE_URL")
@@ -150,7 +150,7 @@ def owner_database_url(environment: Mapping[str, str] | None = None) -> str:
 
 
 def _demo(reader: Reader) -> bool:
-    """Demo mode by either variable; two that contradict each other are refused."""
+    """Demo mode: either variable switches it on; contradictory values are refused."""
     own, shared = reader.flag("PROVIDER_DEMO"), reader.flag("CASINO_DEMO")
     if None not in (own, shared) and own != shared:
         reader.refuse("PROVIDER_DEMO", "and CASINO_DEMO contradict each other: set one")

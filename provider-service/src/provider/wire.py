@@ -1,7 +1,7 @@
-"""JSON on the wire: read strictly, whoever sent it, and written in one way.
+"""Reads and writes JSON on the wire.
 
-Owns what counts as a JSON object of the wallet. It must never guess: a duplicate key, NaN, a byte-order mark,
-bad UTF-8 or endless nesting is malformed, and the text of what was sent is in no error.
+A duplicate key, NaN, a byte-order mark, invalid UTF-8 or excessive nesting is malformed. Errors contain no text from
+the document.
 """
 
 import json
@@ -20,7 +20,7 @@ CURRENCY: Final = re.compile(r"[A-Z0-9]{3,8}")
 
 
 class MalformedJson(ValueError):  # noqa: N818 - the word of the contract
-    """The bytes are not one JSON object that can be read in only one way."""
+    """The bytes are not exactly one JSON object, or two parsers could read them differently."""
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -42,8 +42,8 @@ def read_object(body: bytes) -> dict[str, Any]:
     try:
         content = _DECODER.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
-        # ValueError covers the decoder's own error, bad UTF-8 and integers of thousands of digits. `from None`: the
-        # decoder's error carries the whole document.
+        # ValueError covers the decoder's own error, invalid UTF-8 and integers of thousands of digits.
+        # `from None`, because the decoder's error contains the whole document.
         raise MalformedJson("not JSON") from None
     if not isinstance(content, dict):
         raise MalformedJson("not an object")
@@ -51,12 +51,12 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_request(request: Request) -> dict[str, Any]:
-    """The JSON object in a request. Raises the error that its sender gets."""
+    """The JSON object in a request. Raises `Refused`."""
     return decode_object(json_body(request.scope))
 
 
 def currency(members: dict[str, Any], name: str) -> str:
-    """The currency code `name`."""
+    """The currency code in the member `name`. Raises `invalid_field`."""
     value = members.get(name)
     if not isinstance(value, str) or CURRENCY.fullmatch(value) is None:
         raise Refused("invalid_field", field=name)
@@ -64,5 +64,5 @@ def currency(members: dict[str, Any], name: str) -> str:
 
 
 def json_answer(content: object) -> Response:
-    """A 200 answer."""
+    """A 200 answer with this content as JSON."""
     return Response(msgspec.json.encode(content), media_type="application/json")

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from provider.reconciliation.queries import RunBooks
+from provider.reconciliation.queries import ReconciliationBooks
 from provider.reconciliation.report import report_of
 from provider.reconciliation.run import Progress
 from provider.reconciliation.serving import reconcile
@@ -24,7 +24,7 @@ async def reconciled(database_url: str, wallet: FakeWallet, *, heals: bool = Tru
     """One run; returns its report."""
     settings = settings_for(database_url, wallet.url, **changed)
     async with database_for(settings) as pool:
-        books = RunBooks(pool)
+        books = ReconciliationBooks(pool)
         run_id = await books.begin("test", heals=heals, scheduled_for=None)
         assert run_id is not None, "another run is under way"
         ring, sealer = KeyRing(settings.casino_keys), sealer_for(settings)
@@ -50,10 +50,10 @@ def transaction_of(owner_url: str, kind: str, state: str = "committed") -> dict[
     return rows(owner_url, query, kind, state)[0]
 
 
-async def with_books(database_url: str, work: Callable[[RunBooks, Database], Awaitable[Any]]) -> Any:
+async def with_books(database_url: str, work: Callable[[ReconciliationBooks, Database], Awaitable[Any]]) -> Any:
     """Work with runs, without a wallet."""
     async with database_for(settings_for(database_url, "http://unused")) as pool:
-        return await work(RunBooks(pool), pool)
+        return await work(ReconciliationBooks(pool), pool)
 
 
 def change(owner_url: str, statement: str, *values: Any) -> None:

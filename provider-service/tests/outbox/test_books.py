@@ -12,7 +12,7 @@ import pytest
 
 from provider.outbox.books import ATTEMPTS_KEPT_MAX, Recorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
-from provider.outbox.courier import Delivered
+from provider.outbox.sender import Delivered
 from provider.sessions.queries import stop_session
 from provider.wallet_client.messages import Head
 from provider_testing.books_desk import LEASE_SECONDS, LOST, NO_MONEY, OK, Desk, called, refusal_of

@@ -9,8 +9,8 @@ import pytest
 
 from provider.outbox.books import NotRecorded, Recorded
 from provider.outbox.calls import rollback_id_of
-from provider.outbox.courier import Courier
 from provider.outbox.recovery import DELIVERIES_MAX
+from provider.outbox.sender import Sender
 from provider.wallet_client.client import WalletClient
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
 from provider_testing.books_desk import LOST, NO_MONEY, OK, Desk, called
@@ -79,7 +79,7 @@ async def test_a_bet_whose_answer_is_lost_wakes_the_outbox(
         KeyRing([Key("main", CASINO_SECRET)]),
         call_seconds=30,
     )
-    await Courier(desk.pool, desk.books, client, nudge=lambda: woke.append(True)).send(desk.call("debit"))
+    await Sender(desk.pool, desk.books, client, wake=lambda: woke.append(True)).send(desk.call("debit"))
     await client.aclose()
     assert len(woke) == woken
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from provider.reconciliation import feed, run
-from provider.reconciliation.queries import RunBooks
+from provider.reconciliation.queries import ReconciliationBooks
 from provider.reconciliation.run import Progress
 from provider.reconciliation.serving import reconcile
 from provider.sessions.sealing import sealer_for
@@ -58,7 +58,7 @@ async def test_a_run_that_takes_too_long_ends_and_the_next_one_compares_all(
 
 
 async def test_one_run_at_a_time_whoever_asks(database_url: str, owner_url: str) -> None:
-    async def work(books: RunBooks, pool: Database) -> None:
+    async def work(books: ReconciliationBooks, pool: Database) -> None:
         begun = await asyncio.gather(*(books.begin(f"p{n}", heals=True, scheduled_for=None) for n in range(8)))
         ids = [run_id for run_id in begun if run_id is not None]
         assert len(ids) == 1
@@ -69,7 +69,7 @@ async def test_one_run_at_a_time_whoever_asks(database_url: str, owner_url: str)
 
 
 async def test_a_run_whose_process_has_gone_makes_room_and_cannot_come_back(database_url: str, owner_url: str) -> None:
-    async def work(books: RunBooks, pool: Database) -> None:
+    async def work(books: ReconciliationBooks, pool: Database) -> None:
         first = await books.begin("dead", heals=True, scheduled_for=None)
         with psycopg.connect(owner_url, autocommit=True) as owner:
             owner.execute("update provider.reconciliation_runs set lease_until = now()")
@@ -92,7 +92,7 @@ async def test_a_run_that_was_overtaken_stops_and_says_so(
 
     settings = settings_for(database_url, wallet.url)
     async with database_for(settings) as pool:
-        run_id = await RunBooks(pool).begin("slow", heals=True, scheduled_for=None)
+        run_id = await ReconciliationBooks(pool).begin("slow", heals=True, scheduled_for=None)
         assert run_id is not None
         progress = Progress(run_id, lost=True)
         ring, sealer = KeyRing(settings.casino_keys), sealer_for(settings)

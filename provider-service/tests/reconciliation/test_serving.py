@@ -8,7 +8,7 @@ import datetime as dt
 import psycopg
 import pytest
 
-from provider.reconciliation.queries import RunBooks
+from provider.reconciliation.queries import ReconciliationBooks
 from provider.reconciliation.run import Progress
 from provider.reconciliation.serving import PAUSE_SECONDS, TRIES_MAX, Nightly, last_due
 from provider_testing.fake_wallet import FakeWallet
@@ -36,7 +36,7 @@ def test_the_latest_moment_that_was_due(now: str, due: str) -> None:
 class Night:
     """Several processes with one clock that a test moves, and what they ran."""
 
-    def __init__(self, books: RunBooks, *, processes: int, at: dt.time | None = AT) -> None:
+    def __init__(self, books: ReconciliationBooks, *, processes: int, at: dt.time | None = AT) -> None:
         self.now = dt.datetime.now(dt.UTC).replace(hour=12, minute=0)
         self.ran: list[int] = []
         self.exit: str | None = None
@@ -57,7 +57,7 @@ class Night:
 async def test_the_nightly_run_is_done_once_by_any_number_of_processes_and_caught_up_when_missed(
     database_url: str, owner_url: str
 ) -> None:
-    async def work(books: RunBooks, pool: Database) -> None:
+    async def work(books: ReconciliationBooks, pool: Database) -> None:
         night = Night(books, processes=6)
         with psycopg.connect(owner_url, autocommit=True) as owner:  # whatever time of day it is in truth
             owner.execute("update provider.reconciliation_schedule set installed_at = %s", (night.now,))
@@ -79,7 +79,7 @@ async def test_the_nightly_run_is_done_once_by_any_number_of_processes_and_caugh
 async def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_for_ever(
     database_url: str, owner_url: str
 ) -> None:
-    async def work(books: RunBooks, pool: Database) -> None:
+    async def work(books: ReconciliationBooks, pool: Database) -> None:
         night = Night(books, processes=2)
         night.now, night.exit = night.now + dt.timedelta(days=1), "wallet_away"
         await night.steps()
@@ -96,7 +96,7 @@ async def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_
 
 
 async def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(database_url: str) -> None:
-    async def work(books: RunBooks, pool: Database) -> None:
+    async def work(books: ReconciliationBooks, pool: Database) -> None:
         stopped = list[bool]()
 
         async def run_until_stopped(progress: Progress) -> int:
@@ -114,7 +114,7 @@ async def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(databa
 
 
 async def test_a_night_that_is_switched_off_never_runs(database_url: str) -> None:
-    async def work(books: RunBooks, pool: Database) -> None:
+    async def work(books: ReconciliationBooks, pool: Database) -> None:
         night = Night(books, processes=1, at=None)
         night.now += dt.timedelta(days=5)
         await night.steps()

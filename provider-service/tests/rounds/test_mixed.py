@@ -18,7 +18,7 @@ SEEDS = range(400)
 
 
 def ending_of(script: MixedScript) -> str:
-    payouts = [act for act in script.acts if act.kind == "credit"]
+    payouts = [act for act in script.steps if act.kind == "credit"]
     if script.cancelled:
         return "cancelled"
     if len(payouts) > 1:
@@ -31,7 +31,7 @@ def seed_with(wanted: Callable[[MixedScript], bool]) -> int:
 
 
 def of_kind(script: MixedScript, kind: str) -> list[int]:
-    return [act.bet for act in script.acts if act.kind == kind]
+    return [act.bet for act in script.steps if act.kind == kind]
 
 
 async def play(database_url: str, wallet: FakeWallet, **asked: Any) -> dict[str, Any]:
@@ -54,9 +54,9 @@ def test_every_ending_and_every_number_of_bets_is_drawn() -> None:
 def test_no_script_pays_a_bet_that_went_back_or_goes_on_after_its_end() -> None:
     for script in map(draw_script, SEEDS):
         assert not set(of_kind(script, "credit")) & set(of_kind(script, "rollback"))
-        assert (script.acts[0].kind, script.acts[-1].kind) == ("balance", "balance")
-        ends = [number for number, act in enumerate(script.acts) if act.ends_round]
-        assert ends == ([] if script.cancelled else [len(script.acts) - 2])
+        assert (script.steps[0].kind, script.steps[-1].kind) == ("balance", "balance")
+        ends = [number for number, act in enumerate(script.steps) if act.ends_round]
+        assert ends == ([] if script.cancelled else [len(script.steps) - 2])
         assert script.cancelled == (set(of_kind(script, "bet")) == set(of_kind(script, "rollback")))
 
 

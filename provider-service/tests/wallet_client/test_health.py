@@ -14,10 +14,10 @@ import pytest
 
 from provider.wallet_client.actions import Action, Step
 from provider.wallet_client.health import (
-    DOUBT_SECONDS,
     DOWN_CALLS,
     DOWN_SECONDS,
     QUIET_SECONDS,
+    REPROBE_SECONDS,
     WINDOW_SECONDS,
     HealthReport,
     Status,
@@ -55,7 +55,7 @@ class Bench:
 
     def calls(self, outcome: Outcome, times: int = 1, *, every_seconds: float = 0.0) -> None:
         for _ in range(times):
-            self.health.note(balance_call(), Called(outcome, ()))
+            self.health.observe(balance_call(), Called(outcome, ()))
             self.now += every_seconds
 
     async def wait(self, seconds: float) -> None:
@@ -155,13 +155,13 @@ async def test_without_traffic_two_failed_inquiries_make_it_down_and_one_good_on
     bench.ready = answer
     await bench.wait(QUIET_SECONDS + 1)
     assert bench.status is Status.HEALTHY, "one lost question is not an outage"
-    await bench.wait(DOUBT_SECONDS + 1)
+    await bench.wait(REPROBE_SECONDS + 1)
     down = bench.report
     assert (down.status, down.calls, down.error_rate) == (Status.DOWN, 0, 0.0)
     await bench.wait(30)
     assert bench.report.since == down.since, "since tells when it began"
     bench.ready = 200
-    await bench.wait(DOUBT_SECONDS + 1)
+    await bench.wait(REPROBE_SECONDS + 1)
     well = bench.report
     assert (well.status, well.since > down.since) == (Status.HEALTHY, True)
 
@@ -182,7 +182,7 @@ async def test_inquiries_are_bounded_whatever_happens(bench: Bench) -> None:
     assert len(bench.inquiries) <= 100 / QUIET_SECONDS + 1
     bench.ready, bench.inquiries = httpx.ConnectError, []
     await bench.wait(100)
-    assert len(bench.inquiries) <= 100 / DOUBT_SECONDS + 1
+    assert len(bench.inquiries) <= 100 / REPROBE_SECONDS + 1
 
 
 async def test_the_address_says_healthy_and_down_by_status_and_body(database_url: str) -> None:

@@ -1,6 +1,6 @@
 """The operator's commands `provider reconcile`, `provider heads` and `provider transaction`.
 
-Standard output carries the result alone; logs go to standard error.
+Results go to standard output, logs to standard error.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ BUSY: Final = "another run is under way: wait for it, or for its lease to end"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def reconcile(no_heal: bool, as_json: bool) -> None:
-    """Compare these books with the wallet's; exit status 0 no difference is left, 1 some are, 2 could not finish."""
-    from provider.reconciliation.report import Watcher, print_report  # noqa: PLC0415 -- rich is slow to load
+    """Compare these books with the wallet's. Exit status: 0 no open difference, 1 some, 2 could not finish."""
+    from provider.reconciliation.report import ProgressBar, print_report  # noqa: PLC0415 -- rich is slow to load
 
     settings = _settings()
     try:
-        with Watcher(shown=not as_json) as watcher:
-            report = asyncio.run(_reconcile(settings, watcher, heals=not no_heal))
-    except KeyboardInterrupt:  # click would make it a 1, which says that differences are left
-        raise _CouldNotLook("interrupted") from None
+        with ProgressBar(shown=not as_json) as bar:
+            report = asyncio.run(_reconcile(settings, bar, heals=not no_heal))
+    except KeyboardInterrupt:  # click would exit with 1, which means open differences
+        raise _CouldNotFinish("interrupted") from None
     if as_json:
         click.echo(json.dumps(report))
     else:
@@ -48,7 +48,7 @@ def reconcile(no_heal: bool, as_json: bool) -> None:
 
 @click.command()
 def heads() -> None:
-    """Print the newest head of each player's chain, one JSON object to a line: for `casino check-ledger --heads`."""
+    """Print the newest head of each player's chain as JSON lines, for `casino check-ledger --heads`."""
     asyncio.run(_print_heads(_settings()))
 
 
@@ -56,10 +56,10 @@ def heads() -> None:
 @click.argument("transaction_id")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def transaction(transaction_id: str, as_json: bool) -> None:
-    """Print everything that these books know of a transaction; exit status 1 when they never heard of it."""
+    """Print everything in these books about a transaction; exit status 1 when they do not have it."""
     life = asyncio.run(_life(_settings(), transaction_id))
     if life is None:
-        raise click.ClickException("these books have never heard of that transaction")
+        raise click.ClickException("these books have no transaction with that id")
     if as_json:
         click.echo(json.dumps(life))
     else:
@@ -67,26 +67,26 @@ def transaction(transaction_id: str, as_json: bool) -> None:
             click.echo(line)
 
 
-async def _reconcile(settings: Settings, watcher: Any, *, heals: bool) -> dict[str, Any]:
-    from provider.reconciliation.queries import RunBooks  # noqa: PLC0415 -- refusals of the environment come before heavy imports
+async def _reconcile(settings: Settings, bar: Any, *, heals: bool) -> dict[str, Any]:
+    from provider.reconciliation.queries import ReconciliationBooks  # noqa: PLC0415 -- refusals of the environment come before heavy imports
     from provider.reconciliation.report import report_of, unfinished  # noqa: PLC0415
     from provider.reconciliation.run import Progress  # noqa: PLC0415
     from provider.reconciliation.serving import reconcile_without_server, this_process  # noqa: PLC0415
 
     try:
         async with database_for(settings) as pool:
-            books = RunBooks(pool)
+            books = ReconciliationBooks(pool)
             run_id = await books.begin(this_process(), heals=heals, scheduled_for=None)
             if run_id is None:
                 return unfinished(BUSY)
-            watcher.expects(await books.estimated_transactions())
-            progress = Progress(run_id, changed=watcher.shows)
+            bar.expects(await books.estimated_transactions())
+            progress = Progress(run_id, changed=bar.shows)
             status = await reconcile_without_server(settings, pool, progress, heals=heals)
             return await report_of(books, run_id, exit_status=status)
     except DATABASE_AWAY:
         return unfinished(_away(settings))
     except Exception as error:
-        # Not Python's own status for a crash: 1 says that the books were compared.
+        # Python would exit with 1 after a crash, which means open differences.
         return unfinished(f"a defect: {type(error).__name__}")
 
 
@@ -106,7 +106,7 @@ async def _life(settings: Settings, transaction_id: str) -> dict[str, Any] | Non
 
 
 def _lines(members: dict[str, Any], depth: int) -> Iterator[str]:
-    """A transaction as indented lines; members without a value are left out."""
+    """Format a transaction as indented lines, without the members that are null."""
     indent = "  " * depth
     for name, value in members.items():
         if isinstance(value, dict):
@@ -127,18 +127,18 @@ async def _books(settings: Settings) -> AsyncIterator[Database]:
         async with database_for(settings) as pool:
             yield pool
     except DATABASE_AWAY:
-        raise _CouldNotLook(_away(settings)) from None
+        raise _CouldNotFinish(_away(settings)) from None
     except psycopg.Error as error:
-        raise _CouldNotLook(postgres_session.sentence(error, service="provider")) from None
+        raise _CouldNotFinish(postgres_session.sentence(error, service="provider")) from None
 
 
 def _away(settings: Settings) -> str:
     why = postgres_session.why_away_now(settings.database_url, role=SCHEMA.app_role, application_name="provider-books")
-    return f"{AWAY}: {why or 'it broke off and is back, run it again'}"
+    return f"{AWAY}: {why or 'the connection broke and works again, repeat the command'}"
 
 
-class _CouldNotLook(click.ClickException):
-    """Status 1 says something about the books; this says that nothing was seen of them."""
+class _CouldNotFinish(click.ClickException):
+    """The command read nothing: exit status 2, because 1 is a result."""
 
     exit_code = COULD_NOT_FINISH
 
@@ -147,11 +147,11 @@ def _settings() -> Settings:
     try:
         settings = Settings.from_environment()
     except SettingsRefused as error:
-        raise _CouldNotLook(f"the settings are refused:\n{error}") from None
+        raise _CouldNotFinish(f"the settings are refused:\n{error}") from None
     why = postgres_session.why_unfit(
         settings.database_url, role=SCHEMA.app_role, application_name="provider-books", migrated=True
     )
     if why is not None:
-        raise _CouldNotLook(why)
+        raise _CouldNotFinish(why)
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="provider", stream=sys.stderr)
     return settings

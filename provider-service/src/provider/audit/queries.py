@@ -1,7 +1,4 @@
-"""Reads for the operator's commands: everything known of one transaction, and the newest head of each player's chain.
-
-No statement here reads a session token.
-"""
+"""Reads for the operator's commands: all about one transaction, and the newest head of each player's chain."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -16,7 +13,7 @@ from shared_service.postgres.database import Database
 RELATED_MAX: Final = 100
 HEADS_PAGE_ROWS: Final = 500
 HEADS_READING_MS: Final = 600_000
-"""Reading the heads reads every transaction: never done by a serving process."""
+"""Time-out for a scan of all transactions. Only a command does it, never a serving process."""
 
 _TRANSACTION: Final = """
     select t.*, s.casino_code, s.user_id, s.casino_session_id, s.game_code, s.state as session_state, s.stopped_code,
@@ -49,7 +46,7 @@ _HEADS: Final = """
 
 
 async def life_of(pool: Database, text: str) -> dict[str, Any] | None:
-    """Everything known of this id, ready for JSON; None for an id that these books do not know."""
+    """Everything about this id, ready for JSON; None when these books do not have it."""
     transaction_id = own_id(text.strip().lower())
     found = await _rows(pool, _BY_ID, transaction_id) if transaction_id is not None else []
     differences = await _rows(pool, _DIFFERENCES, text if transaction_id is None else str(transaction_id), RELATED_MAX)
@@ -57,7 +54,7 @@ async def life_of(pool: Database, text: str) -> dict[str, Any] | None:
         return None
     life: dict[str, Any] = {"transactionId": text if transaction_id is None else str(transaction_id)}
     if found:
-        life |= _story(found[0])
+        life |= _transaction_members(found[0])
         life["attempts"] = await _attempts(pool, found[0]["transaction_id"])
         life["rollback"] = await _rollback(pool, found[0])
         life["credits"] = [
@@ -69,7 +66,7 @@ async def life_of(pool: Database, text: str) -> dict[str, Any] | None:
 
 
 async def newest_heads(pool: Database) -> AsyncIterator[dict[str, Any]]:
-    """For each player the newest head that a signed answer carried, as `casino check-ledger --heads` reads it."""
+    """Yield each player's newest head from a signed answer, in the form that `casino check-ledger --heads` reads."""
     async with pool.connection() as connection, connection.transaction():
         await connection.execute(f"set local statement_timeout = {HEADS_READING_MS}")
         async with connection.cursor(name="newest_heads") as cursor:
@@ -93,7 +90,7 @@ async def _rollback(pool: Database, row: dict[str, Any]) -> dict[str, Any] | Non
 
 
 async def _with_attempts(pool: Database, row: dict[str, Any]) -> dict[str, Any]:
-    told = {"transactionId": str(row["transaction_id"])} | _story(row)
+    told = {"transactionId": str(row["transaction_id"])} | _transaction_members(row)
     return told | {"attempts": await _attempts(pool, row["transaction_id"])}
 
 
@@ -102,7 +99,7 @@ async def _attempts(pool: Database, transaction_id: UUID) -> list[dict[str, Any]
     return [{_camel(name): _plain(value) for name, value in row.items()} for row in rows]
 
 
-def _story(row: dict[str, Any]) -> dict[str, Any]:
+def _transaction_members(row: dict[str, Any]) -> dict[str, Any]:
     head = None if row["head_sequence"] is None else f"{row['head_sequence']}:{row['head_hash']}"
     named = {
         "kind": row["kind"],

@@ -1,6 +1,6 @@
-"""Reads for /metrics how many transactions are pending and what the last reconciliation run left.
+"""Reads the numbers of pending transactions and of open differences for /metrics.
 
-A value that the database does not give within `READ_SECONDS_MAX` is None.
+A number is None when the database does not answer within `READ_SECONDS_MAX`.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from shared_service.postgres.database import Database, Overloaded
 log = structlog.get_logger(__name__)
 
 FRESH_SECONDS: Final = 5.0
-"""How long an answer is shown again, however often somebody scrapes."""
+"""How long the numbers are reused, however often somebody scrapes."""
 READ_SECONDS_MAX: Final = 2.0
 KINDS: Final = ("debit", "credit", "rollback")
 
-# The partial index on pending rows bounds it: a session with an unknown outcome takes no new bet.
+# A partial index covers the pending rows. They are few: a session with a pending bet takes no new one.
 _BACKLOG: Final = """
     select kind, count(*), extract(epoch from provider.clock() - min(created_at))::double precision,
         count(*) filter (where in_doubt_at is not null)
@@ -29,7 +29,7 @@ _BACKLOG: Final = """
     where state = 'pending'
     group by kind
 """
-# Moments to come are not believed: they would hold the age at 0. Without any moment it is that since 1970.
+# Ignores times in the future, which would keep the age at 0. Without any time the age counts from 1970.
 _RECONCILED: Final = """
     select provider.open_differences(), extract(epoch from now.at - coalesce(
         (
@@ -45,7 +45,7 @@ _RECONCILED: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Transactions without a known end. `pending`: for each kind how many, and the age of the oldest in seconds."""
+    """Transactions without a known outcome. `pending`: per kind, their number and the oldest one's age in seconds."""
 
     pending: Mapping[str, tuple[int, float]]
     debits_in_doubt: int
@@ -53,14 +53,14 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What the last complete run of reconciliation left, and how long ago it ended."""
+    """The open differences of the last complete run, and the seconds since it ended."""
 
     differences: int
     age_seconds: float
 
 
 class BacklogReader:
-    """The latest numbers; None where there are none."""
+    """Holds the latest numbers; None before the first read and while the database does not answer."""
 
     def __init__(self, pool: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
@@ -71,7 +71,7 @@ class BacklogReader:
         self.reconciled: Reconciled | None = None
 
     async def refresh(self) -> None:
-        """Read again, unless the numbers are fresh."""
+        """Read the numbers again, unless they are younger than `FRESH_SECONDS`."""
         async with self._reading:
             if self._read_at is not None and self._monotonic() - self._read_at < FRESH_SECONDS:
                 return

@@ -1,7 +1,7 @@
 """Defines the provider's Prometheus metrics and renders the page of GET /metrics.
 
-A label's value is a route's template or a known code, never text from a request or a wallet. Gauges that are read from
-the database are left out while it does not answer.
+Label values are route templates and known codes, so the number of series is bounded. Gauges that are read from the
+database are absent while it does not answer.
 """
 
 import time
@@ -27,7 +27,7 @@ REQUEST_BOUNDS_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 CALL_BOUNDS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 OTHER: Final = "other"
-"""A code of a wallet that no table of ours knows."""
+"""The label for a wallet's code that no table of the provider has."""
 ALARMING_CODES: Final = (
     "bad_signature",
     "internal",
@@ -38,7 +38,7 @@ ALARMING_CODES: Final = (
     "timestamp_out_of_window",
     "unknown_key",
 )
-"""What alert rules count. Shown as 0 from the start: Prometheus cannot see a series that begins with 1 increase."""
+"""Codes that alert rules count. They start at 0, because Prometheus sees no increase in a series that starts at 1."""
 WALLET_ENDPOINTS: Final = ("debit", "credit", "rollback", "getBalance")
 VERDICTS: Final = ("good", "missing", "bad", "none")
 _OUTCOMES: Final = {Accepted: "accepted", Refused: "refused"}
@@ -58,7 +58,7 @@ class Metrics(ServiceMetrics):
             ["endpoint", "outcome", "code"], registry=own,
         )  # fmt: skip
         self._call_seconds = Histogram(
-            "provider_wallet_call_seconds", "Time until a call's outcome was known, retries included", ["endpoint"],
+            "provider_wallet_call_seconds", "Time until a call ended, retries included", ["endpoint"],
             buckets=CALL_BOUNDS_SECONDS, registry=own,
         )  # fmt: skip
         self._attempts = Counter(
@@ -69,17 +69,20 @@ class Metrics(ServiceMetrics):
             "provider_wallet_retries", "Attempts after a call's first", ["endpoint"], registry=own
         )  # fmt: skip
         self._replays = Counter(
-            "provider_wallet_replays", "Acceptances that the wallet had given before", ["endpoint"], registry=own
+            "provider_wallet_replays",
+            "Acceptances that repeat an earlier answer of the wallet",
+            ["endpoint"],
+            registry=own,
         )
         self._tombstones = Counter(
             "provider_wallet_tombstones", "Rollbacks of a bet that the wallet had never seen", registry=own
         )
-        # Finding a child by its labels costs five times what counting does; there are few, and they stay for ever.
+        # Looking up a child by its labels costs five times what counting does. Children are few and never removed.
         self._call_of, self._call_seconds_of = cache(self._calls.labels), cache(self._call_seconds.labels)
         self._attempt_of = cache(self._attempts.labels)
 
     def name_endpoints(self, routes: Sequence[Route]) -> None:
-        """Take the routes' templates as the names of endpoints."""
+        """Create the series of every endpoint at 0, so that alert rules see the first increase."""
         super().name_endpoints(routes)
         for endpoint in WALLET_ENDPOINTS:
             self._calls.labels(endpoint, "accepted", OK).inc(0)
@@ -90,7 +93,7 @@ class Metrics(ServiceMetrics):
                 self._attempts.labels(endpoint, verdict).inc(0)
 
     def observe_call(self, call: WalletCall, called: Called) -> None:
-        """A call to the wallet ended."""
+        """Count a call to the wallet that ended."""
         endpoint, outcome = call.path.rpartition("/")[2], called.outcome
         code = OK if isinstance(outcome, Accepted) else outcome.code
         self._call_of(endpoint, _OUTCOMES.get(type(outcome), "unknown"), code if code in _CODES else OTHER).inc()
@@ -109,45 +112,45 @@ class Metrics(ServiceMetrics):
     def scrape_of(
         self, backlog_reader: BacklogReader, *, health: Callable[[], HealthReport]
     ) -> Callable[[], Awaitable[bytes]]:
-        """What makes the page of a scrape: all that was counted, and the present state of books and wallet."""
-        moment = _Moment(backlog_reader, health)
-        self.registry.register(moment)
+        """Return the function that renders the page: counters, and the present state of books and wallet."""
+        gauges = _StateGauges(backlog_reader, health)
+        self.registry.register(gauges)
 
         async def make_page() -> bytes:
             await backlog_reader.refresh()
-            moment.take()
+            gauges.copy_state()
             return await self.page()
 
         return make_page
 
 
-class _Moment(Collector):
-    """Gauges that are read rather than counted: absent while nobody can say."""
+class _StateGauges(Collector):
+    """Gauges of the present state; absent while their value is unknown."""
 
     def __init__(self, backlog_reader: BacklogReader, health: Callable[[], HealthReport]) -> None:
         self._backlog_reader = backlog_reader
         self._health = health
-        self.take()
+        self.copy_state()
 
-    def take(self) -> None:
-        """Read what is changed on the event loop, while on it: the page is made in a thread."""
-        self._taken = self._health().status, self._backlog_reader.backlog, self._backlog_reader.reconciled
+    def copy_state(self) -> None:
+        """Copy the state on the event loop, because the page is rendered in a thread."""
+        self._state = self._health().status, self._backlog_reader.backlog, self._backlog_reader.reconciled
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The library asks for these at each scrape."""
-        status, backlog, reconciled = self._taken
-        states = GaugeMetricFamily("provider_wallet_health", "1 for the state that the wallet is in", labels=["state"])
+        """Build the gauges; prometheus-client calls it at each scrape."""
+        status, backlog, reconciled = self._state
+        states = GaugeMetricFamily("provider_wallet_health", "1 for the present state of the wallet", labels=["state"])
         for each in Status:
             states.add_metric([each.value], float(each is status))
         yield states
 
         yield GaugeMetricFamily(
-            "provider_books_readable", "1 while the books can be asked for the gauges below",
+            "provider_books_readable", "1 while the database answers the queries for the gauges below",
             value=float(backlog is not None and reconciled is not None),
         )  # fmt: skip
         if backlog is not None:
             pending = GaugeMetricFamily(
-                "provider_pending_transactions", "Wallet transactions without a known end", labels=["kind"]
+                "provider_pending_transactions", "Wallet transactions without a known outcome", labels=["kind"]
             )
             oldest = GaugeMetricFamily(
                 "provider_pending_oldest_seconds", "Age of the oldest of them, 0 without one", labels=["kind"]
@@ -158,16 +161,16 @@ class _Moment(Collector):
             yield pending
             yield oldest
             yield GaugeMetricFamily(
-                "provider_debits_in_doubt", "Debits whose outcome is unknown: their rollback is on its way",
+                "provider_debits_in_doubt", "Debits whose outcome is unknown and whose rollback is not done yet",
                 value=backlog.debits_in_doubt,
             )  # fmt: skip
         if reconciled is not None:
             yield GaugeMetricFamily(
                 "provider_reconciliation_differences",
-                "Differences that the newest complete run did not repair, also a run with --no-heal",
+                "Differences that the newest complete run, also one with --no-heal, did not repair",
                 value=reconciled.differences,
             )  # fmt: skip
             yield GaugeMetricFamily(
-                "provider_reconciliation_age_seconds", "Since the last complete run ended, or since the installation",
+                "provider_reconciliation_age_seconds", "Seconds since the last complete run, or since the installation",
                 value=reconciled.age_seconds,
             )  # fmt: skip

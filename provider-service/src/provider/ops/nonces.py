@@ -1,4 +1,4 @@
-"""Stores used nonces in `provider.nonces`, for all processes and over restarts."""
+"""Stores used nonces in `provider.nonces`, so that all processes share them and restarts keep them."""
 
 from typing import Final
 
@@ -9,12 +9,13 @@ from shared_signing.signer import CORRECTION_MAX_SECONDS
 PRUNE_PAGE: Final = 1000
 ROWS_OF_A_NONCE: Final = 2
 CLOCK_OFF_MAX_SECONDS: Final = CORRECTION_MAX_SECONDS + 60
-"""How far a signed timestamp may be from the database's clock: whatever the clock of this process does, also a step
-back, no nonce is accepted again after it was forgotten. A caller follows a false clock of ours no further either."""
+"""How far a signed timestamp may be from the database's clock. The bound does not depend on this process's clock, so
+no nonce is accepted again after it was deleted, even when that clock steps back. Callers correct their clocks by at
+most `CORRECTION_MAX_SECONDS`."""
 MARGIN_SECONDS: Final = 120
 
-# A nonce is used up under whichever key: the row without a key id says so. The other row is what earlier releases look
-# for, and leave, while both run. In one order everywhere, so that claims of one nonce never wait for each other.
+# A nonce counts as used under every key: the row with the empty key id records it. Earlier releases read and write
+# only the row with the key id, and may run beside this one. Fixed row order, so that two claims cannot deadlock.
 _CLAIM: Final = """
     insert into provider.nonces (key_id, nonce, seen_at)
     select claimed.key_id, %(nonce)s, now.at
@@ -22,9 +23,9 @@ _CLAIM: Final = """
     where %(timestamp)s between extract(epoch from now.at) - %(off_max)s and extract(epoch from now.at) + %(off_max)s
     on conflict (key_id, nonce) do nothing
 """
-# A nonce that was signed ahead of the database's clock can be claimed again for as long as both bounds together.
+# A nonce signed ahead of the database's clock could be replayed for the sum of both bounds.
 KEEP_SECONDS: Final = 2 * CLOCK_OFF_MAX_SECONDS + MARGIN_SECONDS
-# A few rows at a time, so that pruning never holds many locks; by seen_at, which no caller chooses.
+# Deletes a page at a time, to hold few locks. Ordered by seen_at, which no caller can choose.
 _PRUNE: Final = f"""
     delete from provider.nonces as n
     using (
@@ -45,7 +46,7 @@ class PostgresNonceStore:
         self._pool = pool
 
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:
-        """True when nobody used this nonce before. Raises `NonceStoreOverloaded` when the database does not answer."""
+        """True when the nonce is new. Raises `NonceStoreOverloaded` when the database does not answer."""
         claim = {"key_id": key_id, "nonce": nonce, "timestamp": timestamp, "off_max": CLOCK_OFF_MAX_SECONDS}
         try:
             async with self._pool.connection() as connection:
@@ -54,6 +55,6 @@ class PostgresNonceStore:
             raise NonceStoreOverloaded(type(error).__name__) from error
 
     async def prune(self) -> bool:
-        """Forget a page of nonces that are too old to matter; true when there may be more."""
+        """Delete a page of nonces whose signatures have expired; true when there may be more."""
         async with self._pool.connection() as connection:
             return (await connection.execute(_PRUNE)).rowcount == PRUNE_PAGE

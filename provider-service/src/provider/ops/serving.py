@@ -1,6 +1,6 @@
 """Serves health and metrics, and deletes old nonces.
 
-The wallet is not part of readiness: a provider whose wallet is away still has work to finish.
+Readiness does not depend on the wallet: without it the provider still has work to finish.
 """
 
 import time
@@ -28,7 +28,7 @@ _LOOK: Final = "select version_num, extract(epoch from provider.clock())::float8
 
 
 def readiness_of(settings: Settings, pool: Database) -> health.Readiness:
-    """Readiness, looked up through a pool that no request uses."""
+    """Build the readiness check. `pool`: its own, which no request uses."""
     return health.Readiness(partial(find_missing, pool, SCHEMA.newest_revision()), demo=settings.demo)
 
 
@@ -49,7 +49,7 @@ def routes(readiness: health.Readiness, wallet: Callable[[], HealthReport], scra
 def loops(
     settings: Settings, readiness: health.Readiness, nonces: PostgresNonceStore, wallet: WalletHealth
 ) -> list[BackgroundLoop]:
-    """The loops that look at the database and at the wallet, and delete old nonces."""
+    """The loops that check readiness, probe the wallet and delete old nonces."""
     return [
         *readiness.loops(),
         BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds),
@@ -58,7 +58,7 @@ def loops(
 
 
 async def find_missing(pool: Database, expected_version: str) -> str | None:
-    """`database`, `migrations` or `clock`; None when nothing is missing."""
+    """What keeps the service from being ready: `database`, `migrations` or `clock`; None when it is ready."""
     try:
         async with pool.connection() as connection:
             row = await (await connection.execute(_LOOK)).fetchone()
@@ -66,8 +66,8 @@ async def find_missing(pool: Database, expected_version: str) -> str | None:
         return "migrations"
     except DATABASE_AWAY:
         return "database"
-    # A newer schema serves older code too: migrations come first in a rolling deployment.
+    # A newer schema is fine: a rolling deployment migrates first.
     if row is None or row[0] < expected_version:
         return "migrations"
-    # Further off, every signature counts as used before: its nonce cannot be kept.
+    # With a larger difference every nonce claim fails: see CLOCK_OFF_MAX_SECONDS.
     return None if abs(time.time() - row[1]) <= CLOCK_OFF_MAX_SECONDS else "clock"

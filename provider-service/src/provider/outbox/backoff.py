@@ -1,6 +1,6 @@
-"""When an unanswered payout or rollback is sent again.
+"""Computes when a payout or rollback with an unknown outcome is sent again.
 
-Owns the schedule. It is stored with the row, not slept through, so that a restart goes on where it stood.
+The time is stored in the row (`due_at`), so a restart does not reset it.
 """
 
 import random
@@ -13,14 +13,14 @@ LONGEST_OVER_FIRST: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """The pauses 1, 2, 4, 8 and 15 times the first, and 15 times for ever: 4, 8, 16, 32, 60 s with a first of 4.
+    """Pauses of 1, 2, 4, 8 and then always 15 times the first: 4, 8, 16, 32, 60, 60 … s.
 
-    Five retries within two minutes, then one a minute. Jitter only shortens, so that the five stay within.
+    That is five retries within two minutes, then one a minute. Jitter shortens a pause, so the five stay in time.
     """
 
     first_seconds: float = 4.0
 
     def pause_seconds(self, deliveries_made: int) -> float:
-        """The pause after so many deliveries without an answer."""
+        """The pause in seconds after this many deliveries with an unknown outcome."""
         times: int = min(2 ** min(max(deliveries_made - 1, 0), LONGEST_OVER_FIRST), LONGEST_OVER_FIRST)
         return self.first_seconds * times * random.uniform(1 - JITTER_SHARE, 1)  # noqa: S311 -- pacing, not a secret

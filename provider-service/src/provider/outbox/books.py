@@ -1,7 +1,6 @@
-"""The statements about wallet transactions.
+"""Records intents and outcomes of wallet calls in `provider.wallet_transactions`.
 
-Owns how intents and outcomes reach `provider.wallet_transactions`: each is one call of one function, so one atomic
-step. It must never call a wallet, and never hold a connection longer than its statement.
+Each method is one call of one SQL function, so it is atomic, and holds a connection only for that statement.
 """
 
 import time
@@ -20,7 +19,7 @@ from provider.wallet_client.outcomes import Accepted, Attempt, Called, Outcome, 
 from shared_service.postgres.database import DATABASE_AWAY, Database
 
 ATTEMPTS_KEPT_MAX: Final = 100
-"""Attempts kept for one transaction: a wallet that is away for a week must not fill a disk."""
+"""Attempts stored per transaction, so that an outage of a week does not fill the disk."""
 
 OUTCOME_WRITE_TRIES: Final = 4
 
@@ -31,7 +30,7 @@ _INTENTS: Final = {
     " %(request)s, %(lease)s)",
     "rollback": "select provider.record_rollback(%(id)s, %(original)s, %(round)s, %(reason)s, %(request)s, %(lease)s)",
 }
-_NOTE_ATTEMPTS: Final = f"""
+_RECORD_ATTEMPTS: Final = f"""
     insert into provider.wallet_attempts (transaction_id, sent_at, elapsed_ms, status, code, signature, failure)
     select t.transaction_id, provider.clock() - make_interval(secs => a.ago_seconds), a.elapsed_ms, a.status, a.code,
         a.signature, a.failure
@@ -58,7 +57,7 @@ _CLAIM: Final = """
 
 
 class NotRecorded(Exception):  # noqa: N818 - an outcome, named as the others are
-    """The books refuse an intent, so nothing was sent. `code` is the function's outcome."""
+    """The books refuse an intent, so nothing was sent. `code` is the SQL function's outcome, such as `session_busy`."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -67,14 +66,14 @@ class NotRecorded(Exception):  # noqa: N818 - an outcome, named as the others ar
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the row is after an outcome was written. Not `applied`: somebody else had ended it before."""
+    """The row's state after an outcome was recorded. `applied` is false when the row had ended before."""
 
     state: str
     applied: bool
 
 
 class Books:
-    """The provider's side of the money."""
+    """The provider's records of money calls."""
 
     def __init__(self, pool: Database, *, lease_seconds: float, backoff: Backoff) -> None:
         self._pool = pool
@@ -82,7 +81,7 @@ class Books:
         self._backoff = backoff
 
     async def write_intent(self, call: MoneyCall) -> None:
-        """Write a call down before it is sent, and own it until the lease ends. Raises `NotRecorded`."""
+        """Record a call before it is sent, and lease it to this process. Raises `NotRecorded`."""
         values = {
             "id": call.transaction_id,
             "rollback_id": rollback_id_of(call.transaction_id),
@@ -100,13 +99,13 @@ class Books:
             raise NotRecorded(str(outcome))
 
     async def write_outcome(self, call: MoneyCall, called: Called) -> Recorded:
-        """Write down how a call ended, and its attempts.
+        """Record how a call ended, and its attempts.
 
-        Tried again when the database is briefly away: writing it twice changes nothing. If it stays away the lease
-        ends, and recovery finds out once more.
+        Retries while the database is unavailable; recording twice changes nothing. Raises one of `DATABASE_AWAY` when
+        it stays unavailable: then the lease ends, and recovery repeats the call.
         """
         write = _OUTCOMES[type(called.outcome)]
-        statement = f"with noted as ({_NOTE_ATTEMPTS}) select o_state, o_applied from {write}"  # noqa: S608 - constants
+        statement = f"with recorded as ({_RECORD_ATTEMPTS}) select o_state, o_applied from {write}"  # noqa: S608 - constants
         values = _attempt_values(call.transaction_id, called.attempts) | self._outcome_values(call, called.outcome)
         retrying = AsyncRetrying(
             wait=wait_exponential_jitter(multiplier=0.05, max=0.5),
@@ -117,13 +116,13 @@ class Books:
         row: tuple[str, bool] = await retrying(self._row, statement, values)
         return Recorded(*row)
 
-    async def note_attempts(self, call: MoneyCall, called: Called) -> None:
-        """Keep the attempts of a call that changes nothing: a repetition of one that has its outcome."""
+    async def record_attempts(self, call: MoneyCall, called: Called) -> None:
+        """Record only the attempts of a repeated call, whose outcome is known already."""
         async with self._pool.connection() as connection:
-            await connection.execute(_NOTE_ATTEMPTS, _attempt_values(call.transaction_id, called.attempts))
+            await connection.execute(_RECORD_ATTEMPTS, _attempt_values(call.transaction_id, called.attempts))
 
     async def open_round(self, round_id: UUID, provider_session_id: UUID, *, kind: str, request_id: str) -> str:
-        """Open a round; answers 'opened' or why not."""
+        """Open a round; returns `opened` or the code of the reason against it."""
         return str(
             await self._one(
                 "select provider.open_round(%s, %s, %s, %s, %s)",
@@ -132,24 +131,24 @@ class Books:
         )
 
     async def void_round(self, round_id: UUID, code: str) -> str:
-        """End a round without a payout: its live bets are due to be rolled back."""
+        """End a round without a payout; rollbacks of its bets are due at once. Returns the SQL function's outcome."""
         return str(await self._one("select provider.void_round(%s, %s)", (round_id, code)))
 
     async def give_up_expired_bets(self, limit: int) -> int:
-        """Give up bets whose caller has gone."""
+        """Give up bets whose lease ended without an outcome; returns how many."""
         return int(await self._one("select provider.give_up_expired_bets(%s)", (limit,)))
 
     async def end_abandoned_rounds(self, limit: int) -> int:
-        """End rounds whose player has gone."""
+        """End open rounds whose lease ended; returns how many were examined."""
         return int(await self._one("select provider.end_abandoned_rounds(%s, %s)", (limit, self._lease_seconds)))
 
     async def claim_due(self, limit: int) -> list[DueCall]:
-        """Lease payouts and rollbacks that are due."""
+        """Lease up to `limit` payouts and rollbacks that are due, and return them."""
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(DueCall)) as cursor:
             return await (await cursor.execute(_CLAIM, (limit, self._lease_seconds))).fetchall()
 
     async def count_pending(self) -> int:
-        """How many transactions have no known end."""
+        """The number of transactions without a known outcome."""
         return int(await self._one("select count(*) from provider.wallet_transactions where state = 'pending'", ()))
 
     def _outcome_values(self, call: MoneyCall, outcome: Outcome) -> dict[str, Any]:
@@ -157,8 +156,8 @@ class Books:
             return acceptance_values(outcome)
         if isinstance(outcome, Unknown):
             return {"code_of_all": outcome.code, "pause": self._backoff.pause_seconds(call.deliveries_before + 1)}
-        # A debit may be refused by the rules of the game. A payout may not be refused at all, and a rollback only
-        # because the wallet never knew the session, or because a script wanted to see it.
+        # Refusing a debit is normal. Refusing a payout contradicts the books, and so does refusing a rollback, unless
+        # the wallet never knew its session or a script expects the refusal.
         surprising = call.kind != "debit" and not (call.kind == "rollback" and outcome.action.never_known)
         return {
             "code_of_all": outcome.code,
@@ -173,12 +172,12 @@ class Books:
         async with self._pool.connection() as connection:
             row = await (await connection.execute(statement, values)).fetchone()
         if row is None:
-            raise RuntimeError("a function answers one row")
+            raise RuntimeError("the function returned no row")
         return tuple(row)
 
 
 def acceptance_values(accepted: Accepted) -> dict[str, Any]:
-    """What an acceptance says, as the functions that write it down take it."""
+    """The acceptance as named parameters of `record_acceptance` and `record_repetition`."""
     return {
         "balance": accepted.balance_minor,
         "tombstone": accepted.tombstone,
@@ -188,7 +187,7 @@ def acceptance_values(accepted: Accepted) -> dict[str, Any]:
 
 
 def _attempt_values(transaction_id: UUID, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    # One text: six arrays would cost the driver more than the insert costs the database.
+    # One JSON text: the driver needs longer to encode six arrays than Postgres needs for the insert.
     now = time.monotonic()
     made = [
         {

@@ -1,7 +1,4 @@
-"""What the outbox carries: one money call, known well enough to be sent by any process.
-
-Owns the ids of rollbacks and the way from a stored row to a call. It must never choose an amount or a round.
-"""
+"""Defines a money call with all that any process needs to send it, and the ids of rollbacks."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,22 +6,21 @@ from uuid import UUID, uuid5
 
 from provider.wallet_client.messages import Kind, WalletCall, WalletSession, money_call
 
-# Fixed for ever: the rollback of a debit has this UUIDv5 of the debit's id, so that every worker, every restart and
-# every person who retries sends the same one, and the wallet sees one rollback.
+# Never change it. Every process derives the same rollback id from a debit's id, so the wallet sees one rollback.
 ROLLBACK_NAMESPACE: Final = UUID("6f1d8f0e-6a3c-5d5b-9a0f-2c7e4b1d9a53")
 
 PROBE: Final = "probe"
-"""The reason of a rollback that a script sends to see it refused: its refusal is no difference."""
+"""The reason of a rollback that a script expects to be refused: its refusal is not a difference."""
 
 
 def rollback_id_of(debit_id: UUID) -> UUID:
-    """The one transaction id of the rollback of this debit."""
+    """The id of this debit's rollback: a UUIDv5 of the debit's id."""
     return uuid5(ROLLBACK_NAMESPACE, str(debit_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyCall:
-    """One debit, credit or rollback that is written down and may be sent."""
+    """One debit, credit or rollback, with the wallet session that it is sent in."""
 
     transaction_id: UUID
     kind: Kind
@@ -40,7 +36,7 @@ class MoneyCall:
     deliveries_before: int = 0
 
     def as_wallet_call(self) -> WalletCall:
-        """What is sent: from the same row always the same bytes."""
+        """The HTTP call. The same values always give the same bytes."""
         return money_call(
             self.kind,
             transaction_id=str(self.transaction_id),
@@ -55,7 +51,7 @@ class MoneyCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueCall:
-    """A payout or a rollback that the outbox has leased: a row, with its session's sealed token."""
+    """A payout or rollback that the outbox has leased: its row and the session's sealed token."""
 
     transaction_id: UUID
     kind: Kind
@@ -73,7 +69,7 @@ class DueCall:
     token_sealed: bytes = field(repr=False)
 
     def opened(self, token: str, *, fresh_request_id: str) -> MoneyCall:
-        """The call, with the token that was sealed."""
+        """The call with its decrypted token; `fresh_request_id` is used when the row has no request id."""
         return MoneyCall(
             transaction_id=self.transaction_id,
             kind=self.kind,

@@ -1,7 +1,7 @@
-"""The outbox: finishes what a crash, a time-out or a restart left over.
+"""The outbox: finishes calls after a crash, a time-out or a restart. Any number of processes may run it.
 
-Owns one step of recovery: give up bets without a caller, end rounds without a player, send what is due. Any number of
-processes may run it. It must never give up a payout or a rollback, and never keep in memory what the database knows.
+One step gives up bets whose lease ended, ends rounds whose lease ended, and sends the payouts and rollbacks that are
+due. Payouts and rollbacks stay due until the wallet accepts or refuses them.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import structlog
 
 from provider.outbox.books import Books
 from provider.outbox.calls import DueCall
-from provider.outbox.courier import Courier
+from provider.outbox.sender import Sender
 from provider.sessions.sealing import SealBroken, Sealer
 from shared_service.http.exchange import fresh_request_id
 
@@ -20,22 +20,25 @@ log = structlog.get_logger(__name__)
 
 PAGE_MAX: Final = 100
 DELIVERIES_MAX: Final = 16
-ROUNDS_OF_DRAINING_MAX: Final = 1000
+DRAIN_STEPS_MAX: Final = 1000
 
 
 class Outbox:
-    """Recovery's work. `nudge` asks for a step when a slot is free again while more is due."""
+    """Runs recovery. `wake` requests a step when a delivery ends while more are due."""
 
-    def __init__(self, books: Books, courier: Courier, sealer: Sealer, *, nudge: Callable[[], None]) -> None:
+    def __init__(self, books: Books, sender: Sender, sealer: Sealer, *, wake: Callable[[], None]) -> None:
         self._books = books
-        self._courier = courier
+        self._sender = sender
         self._sealer = sealer
-        self._nudge = nudge
+        self._wake = wake
         self._deliveries: set[asyncio.Task[None]] = set()
         self._backlog = False
 
     async def step(self) -> bool:
-        """Do what is due now; true when there is more. Deliveries go on in the background, within their bound."""
+        """Run one step; true when another one is needed at once.
+
+        Deliveries continue in the background, at most `DELIVERIES_MAX` at once.
+        """
         given_up = await self._books.give_up_expired_bets(PAGE_MAX)
         ended = await self._books.end_abandoned_rounds(PAGE_MAX)
         if given_up or ended:
@@ -50,15 +53,15 @@ class Outbox:
         return PAGE_MAX in (given_up, ended)
 
     async def drain(self, *, timeout_seconds: float) -> None:
-        """Wait for the deliveries under way. What does not end in time comes back when its lease ends."""
+        """Wait for running deliveries, then cancel the rest: they are due again when their leases end."""
         if self._deliveries:
             _, late = await asyncio.wait(self._deliveries, timeout=timeout_seconds)
             for task in late:
                 task.cancel()
 
     async def run_until_idle(self, *, timeout_seconds: float) -> int:
-        """Steps until nothing is due; returns how many transactions still have no known end."""
-        for _ in range(ROUNDS_OF_DRAINING_MAX):
+        """Run steps until nothing is due; returns the number of transactions without a known outcome."""
+        for _ in range(DRAIN_STEPS_MAX):
             more = await self.step()
             if not more and not self._deliveries:
                 break
@@ -69,16 +72,16 @@ class Outbox:
         try:
             token = self._sealer.open(call.token_sealed)
         except SealBroken:
-            # A secret was removed too early. The row stays due, lease by lease, until the secret is back.
+            # A key was removed too early. The row is due again after each lease, until the key is back.
             log.error("token_seal_broken", transaction_id=str(call.transaction_id))
             return
         try:
-            await self._courier.deliver(call.opened(token, fresh_request_id=fresh_request_id()))
+            await self._sender.deliver(call.opened(token, fresh_request_id=fresh_request_id()))
         except Exception as error:
-            # The lease ends and the row comes back; the text of a database error can hold values.
+            # The row is due again when its lease ends. The error's text is not logged: it can quote values.
             log.error("delivery_failed", transaction_id=str(call.transaction_id), error_type=type(error).__name__)
 
     def _delivered(self, task: asyncio.Task[None]) -> None:
         self._deliveries.discard(task)
         if self._backlog:
-            self._nudge()
+            self._wake()

@@ -1,6 +1,6 @@
-"""Builds the outbox and what sends money calls: for a serving process, for reconciliation, for `provider recover-once`.
+"""Builds the outbox and the sender for a serving process, for reconciliation and for `provider recover-once`.
 
-Whoever passes a pool opens and closes it.
+The caller opens and closes the pools.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from typing import Final
 
 from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books
-from provider.outbox.courier import Courier
 from provider.outbox.recovery import Outbox
+from provider.outbox.sender import Sender
 from provider.sessions.sealing import Sealer, key_watch_for, sealer_for
 from provider.settings import Settings
 from provider.sql.schema import database_for
@@ -20,36 +20,36 @@ from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
 
 RECOVERY_POOL_MAX: Final = 2
-"""Connections of the outbox alone: due payouts and rollbacks go out however many bets are being placed."""
+"""The outbox has connections of its own, so that bets cannot delay due payouts and rollbacks."""
 
 
-def books_and_courier(
-    settings: Settings, pool: Database, wallet: WalletClient, *, nudge: Callable[[], None]
-) -> tuple[Books, Courier]:
-    """The records of money calls, and what sends them."""
+def books_and_sender(
+    settings: Settings, pool: Database, wallet: WalletClient, *, wake: Callable[[], None]
+) -> tuple[Books, Sender]:
+    """Build the books and the sender that uses them."""
     books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
-    return books, Courier(pool, books, wallet, nudge=nudge)
+    return books, Sender(pool, books, wallet, wake=wake)
 
 
-def courier_and_outbox(
+def sender_and_outbox(
     settings: Settings,
     pool: Database,
     wallet: WalletClient,
     sealer: Sealer,
     *,
-    nudge: Callable[[], None] = lambda: None,
-) -> tuple[Courier, Outbox]:
-    """What finishes old calls. A caller that takes step after step until nothing is due needs no `nudge`."""
-    books, courier = books_and_courier(settings, pool, wallet, nudge=nudge)
-    return courier, Outbox(books, courier, sealer, nudge=nudge)
+    wake: Callable[[], None] = lambda: None,
+) -> tuple[Sender, Outbox]:
+    """Build the sender and the outbox. A caller that runs steps until nothing is due needs no `wake`."""
+    books, sender = books_and_sender(settings, pool, wallet, wake=wake)
+    return sender, Outbox(books, sender, sealer, wake=wake)
 
 
 @dataclass(frozen=True, slots=True)
 class MoneyCalls:
-    """What a serving process sends and finishes money calls with. Setting `due` wakes the outbox."""
+    """The parts of a serving process that send money calls. Setting `due` wakes the outbox."""
 
     books: Books
-    courier: Courier
+    sender: Sender
     outbox: Outbox
     due: asyncio.Event
 
@@ -57,30 +57,30 @@ class MoneyCalls:
 def money_calls(
     settings: Settings, pool: Database, recovery_pool: Database, wallet: WalletClient, sealer: Sealer
 ) -> MoneyCalls:
-    """Money calls of a serving process. The outbox uses `recovery_pool`, everything else `pool`."""
+    """Build the parts for a serving process. The outbox uses `recovery_pool`, rounds use `pool`."""
     due = asyncio.Event()
-    books, courier = books_and_courier(settings, pool, wallet, nudge=due.set)
-    _, outbox = courier_and_outbox(settings, recovery_pool, wallet, sealer, nudge=due.set)
-    return MoneyCalls(books, courier, outbox, due)
+    books, sender = books_and_sender(settings, pool, wallet, wake=due.set)
+    _, outbox = sender_and_outbox(settings, recovery_pool, wallet, sealer, wake=due.set)
+    return MoneyCalls(books, sender, outbox, due)
 
 
 def loops(settings: Settings, money: MoneyCalls) -> list[BackgroundLoop]:
-    """The loop that finishes old calls."""
+    """The loop that runs the outbox."""
     seconds = settings.outbox_interval_seconds
     return [BackgroundLoop("outbox", money.outbox.step, interval_seconds=seconds, nudged=money.due)]
 
 
 async def close(settings: Settings, money: MoneyCalls) -> None:
-    """Wait for the deliveries under way, at most as long as a call may take."""
+    """Wait for running deliveries, at most `call_seconds`."""
     await money.outbox.drain(timeout_seconds=settings.call_seconds)
 
 
 async def recover(settings: Settings) -> int:
-    """Finish what is due without a server; returns how many transactions are still open."""
+    """Run the outbox once, without a server; returns the number of transactions without a known outcome."""
     http = http_client_for(settings)
     sealer = sealer_for(settings)
     key_watch = key_watch_for(settings, sealer)
     wallet = WalletClient(http, key_watch.keys.ring("casino"), call_seconds=settings.call_seconds)
     async with database_for(settings) as pool, http, key_watch.running():
-        _, outbox = courier_and_outbox(settings, pool, wallet, sealer)
+        _, outbox = sender_and_outbox(settings, pool, wallet, sealer)
         return await outbox.run_until_idle(timeout_seconds=settings.lease_seconds)

@@ -1,7 +1,4 @@
-"""Compares one transaction of these books with the wallet's report of it, and says what to do about a difference.
-
-Pure functions: they do no I/O.
-"""
+"""Compares one transaction of these books with the wallet's report of it, and proposes a repair. No I/O."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -24,7 +21,7 @@ CONTRADICTION: Final = "contradiction"
 UNREADABLE: Final = "unreadable"
 REPEATED: Final = "repeated"
 
-# What the wallet remembers of a refusal: a debit for want of money or by a gate on the player. It is in the feed.
+# Refusals that the wallet stores and shows in its feed: debits refused with 402 or 403.
 REMEMBERED: Final = frozenset(
     code for code, action in ACTIONS.items() if action.status in (402, 403) and not action.alarms
 ) - {"session_fingerprint_mismatch"}
@@ -35,47 +32,49 @@ _NEVER_TAKEN: Final[frozenset[str | None]] = _ABSENT | {"refused"}
 _SENTENCES: Final = {
     (MISSING_HERE, "debit"): "The wallet took a stake that is not in these books: find the round in a backup; "
     "if it was never played, have the operator return the stake.",
-    (MISSING_HERE, "credit"): "The wallet paid what is not in these books: find it in a backup; "
+    (MISSING_HERE, "credit"): "The wallet made a payout that is not in these books: find it in a backup; "
     "if no game paid it, have the operator take it back.",
-    (MISSING_HERE, "rollback"): "The wallet returned a stake without an order from these books: "
+    (MISSING_HERE, "rollback"): "The wallet returned a stake, and these books have no rollback for it: "
     "find the rollback in a backup, or have the operator explain it.",
     (MISSING_THERE, "debit"): "The wallet lost a bet that it had acknowledged: a debit is never sent again; "
     "have the operator book the stake from its backup, or waive it.",
     (MISSING_THERE, "credit"): "The wallet lost a payout that it had acknowledged, and does not take it again: "
     "have the operator book it.",
     (MISSING_THERE, "rollback"): "The wallet lost a rollback that it had acknowledged: if the bet is rolled "
-    "back there, nothing but the record is missing; otherwise have the operator return the stake.",
-    (PLAYER, None): "The two sides name different players: whose round it was tells the game's log; "
+    "back there, only the record is missing; otherwise have the operator return the stake.",
+    (PLAYER, None): "The two sides name different players: the game's log says whose round it was; "
     "have the operator move the money, or correct the session here.",
-    (KIND, None): "The same id stands for different things: an id was used twice or a row was edited; "
+    (KIND, None): "The same id has different kinds: it was used twice or a row was edited; "
     "compare with a backup of each side.",
-    (AMOUNT, None): "The amounts differ: the signed answer and its balance tell what moved; "
-    "the side that was edited restores its row and books the rest.",
-    (CURRENCY, None): "The currencies differ: the session's is right; the other side corrects its row.",
-    (STATE, "debit"): "One side returned or settled a bet that the other did not: the round's payouts and "
-    "rollbacks tell which is right; the other side follows by hand.",
-    (STATE, "credit"): "The wallet paid what these books hold refused: keep the payout, correct the row here.",
-    (STATE, "rollback"): "The wallet rolled back what these books hold refused: correct the row here.",
-    (ROUND, None): "The rounds differ: the one that was sent is in the game's log; correct the other row.",
-    (RELATED, None): "The bets that it belongs to differ: the one that was sent is in the game's log; "
-    "correct the other row.",
-    (BALANCE, None): "The wallet's own record of the balance is not what it answered at the time: "
+    (AMOUNT, None): "The amounts differ: the signed answer and its balance show what moved; "
+    "the side that was edited restores its row and books the remainder.",
+    (CURRENCY, None): "The currencies differ: the session's currency is right; the other side corrects its row.",
+    (STATE, "debit"): "One side returned or settled a bet, the other did not: the round's payouts and "
+    "rollbacks show which is right; correct the other side by hand.",
+    (
+        STATE,
+        "credit",
+    ): "The wallet made a payout that is refused in these books: keep the payout, correct the row here.",
+    (STATE, "rollback"): "The wallet made a rollback that is refused in these books: correct the row here.",
+    (ROUND, None): "The rounds differ: the game's log has the one that was sent; correct the other row.",
+    (RELATED, None): "The related bets differ: the game's log has the one that was sent; correct the other row.",
+    (BALANCE, None): "The wallet's record of the balance is not the balance that it answered: "
     "run the wallet's ledger check for this player.",
-    (HEAD, None): "The wallet's chain is not what it answered at the time: its history was rewritten; "
+    (HEAD, None): "The wallet's chain has another head than the wallet answered: its history was rewritten; "
     "run the wallet's ledger check with the heads of these books.",
-    (UNREADABLE, None): "The wallet tells a transaction in a form that the protocol does not have: "
-    "show the operator what it told; what it means was not compared.",
-    (REPEATED, None): "The wallet's feed tells a transaction twice: its positions were damaged, or a copy was "
+    (UNREADABLE, None): "The wallet reports a transaction in a form that the protocol does not allow: "
+    "show the operator the excerpts; the transaction was not compared.",
+    (REPEATED, None): "The wallet's feed has a transaction twice: its positions were damaged, or a copy was "
     "restored beside the original; run the wallet's ledger check.",
-    (CONTRADICTION, None): "The wallet decided against what these books hold: see its code; settle it with the "
-    "operator, then clear difference_code.",
+    (CONTRADICTION, None): "The wallet's decision contradicts these books: see its code; agree with the operator, "
+    "then clear difference_code.",
 }
 
 
 def differences(ours: Ours | None, theirs: Theirs | None, *, taken_back_here: bool = False) -> list[str]:
-    """The kinds of difference. What is under way has none yet.
+    """The kinds of difference between the two records; none while a call can still change the transaction.
 
-    `taken_back_here`: these books never knew the bet, and hold its accepted rollback.
+    `taken_back_here`: these books do not have the bet, but its accepted rollback.
     """
     if ours is None:
         stands = theirs is not None and theirs.state != "cancelled"
@@ -86,7 +85,7 @@ def differences(ours: Ours | None, theirs: Theirs | None, *, taken_back_here: bo
     if theirs is None:
         return [] if None in states_expected(ours) else [MISSING_THERE]
     if theirs.state == "cancelled":
-        # A tombstone is all that the wallet tells of it: of its columns only the state means something.
+        # For a tombstone the wallet reports only the state.
         return [] if "cancelled" in states_expected(ours) else [STATE]
     if theirs.user_id != ours.user_id or theirs.kind != ours.kind:
         return [PLAYER if theirs.user_id != ours.user_id else KIND]
@@ -94,7 +93,7 @@ def differences(ours: Ours | None, theirs: Theirs | None, *, taken_back_here: bo
 
 
 def states_expected(ours: Ours) -> frozenset[str | None]:
-    """Which states the wallet may tell of it; None: it may hold nothing."""
+    """The states that the wallet may report; None: it may have no such transaction."""
     if ours.kind != "debit":
         return frozenset({"committed"}) if ours.state == "committed" else _ABSENT
     if ours.state == "rolled_back":
@@ -102,22 +101,22 @@ def states_expected(ours: Ours) -> frozenset[str | None]:
     if ours.state == "refused":
         return _states_of_refused(ours)
     if ours.state == "committed" and ours.round_state == "open" and ours.payout_committed:
-        return frozenset({"settled"})  # the wallet says so from the first payout on, we when the round ends
+        return frozenset({"settled"})  # the wallet settles at the first payout, these books at the end of the round
     if ours.state == "settled" and ours.payout_refused and not ours.payout_committed:
-        return frozenset({"committed"})  # the refused payout is the difference, and it is reported
+        return frozenset({"committed"})  # the refused payout is reported as the difference
     return frozenset({ours.state})
 
 
 def _states_of_refused(ours: Ours) -> frozenset[str | None]:
     if ours.rollback_state == "committed" and not ours.rollback_tombstone:
-        return frozenset({"rolled_back"})  # the wallet held it all the same, until reconciliation had it taken back
+        return frozenset({"rolled_back"})  # the wallet had taken the bet, and reconciliation rolled it back
     return frozenset({"refused"}) if ours.outcome_code in REMEMBERED else _NEVER_TAKEN
 
 
 def can_settle(ours: Ours, theirs: Theirs) -> bool:
-    """These books do not know what became of a payout or a rollback, and the wallet tells that it did just that.
+    """Whether the wallet's report proves the outcome of a payout or rollback that is unknown here.
 
-    Not a debit: one in doubt is rolled back, whatever became of it. Not a call that is in flight for the first time.
+    False for a debit, because a debit in doubt is always rolled back, and for the first delivery of a call.
     """
     unknown_here = ours.state == "pending" and ours.kind != "debit" and ours.outcome_code is not None
     if not unknown_here or (theirs.user_id, theirs.kind, theirs.state) != (ours.user_id, ours.kind, "committed"):
@@ -150,7 +149,7 @@ def _same_amount(ours: Ours, theirs: Theirs) -> bool:
         if ours.tombstone:
             return theirs.amount_minor == 0
         if not ours.original_known:
-            return True  # these books never knew what the bet was: there is nothing to compare with
+            return True  # these books do not have the bet, so they do not know the amount
     return theirs.amount_minor == ours.amount_minor
 
 

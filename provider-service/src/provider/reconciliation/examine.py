@@ -1,6 +1,6 @@
-"""Looks a second time at a transaction that seems different, before the difference is reported.
+"""Reads a transaction again from both sides before a difference is reported.
 
-The wallet and these books are asked again until the books did not change while the wallet was asked.
+It repeats the reads until these books did not change while the wallet answered.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from uuid import UUID
 from provider.outbox.calls import rollback_id_of
 from provider.reconciliation.compare import UNREADABLE, differences
 from provider.reconciliation.feed import Feed
-from provider.reconciliation.queries import RunBooks
+from provider.reconciliation.queries import ReconciliationBooks
 from provider.reconciliation.transactions import Ours, Theirs, Unreadable
 
 LOOKS_MAX: Final = 5
@@ -20,7 +20,7 @@ PAUSE_SECONDS: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A transaction here and in the wallet at one moment, and the kinds of difference."""
+    """A transaction in these books and in the wallet at one moment, and the kinds of difference."""
 
     ours: Ours | None
     theirs: Theirs | Unreadable | None
@@ -33,21 +33,21 @@ class Examined:
 
 
 class Examiner:
-    """Asks the wallet and these books for single transactions."""
+    """Reads single transactions from the wallet and from these books, and compares them."""
 
-    def __init__(self, books: RunBooks, feed: Feed) -> None:
+    def __init__(self, books: ReconciliationBooks, feed: Feed) -> None:
         self._books = books
         self._feed = feed
 
-    async def look(self, transaction_id: UUID, user_id: str, *, told: Theirs | None = None) -> Examined:
-        """This player's transaction here and in the wallet. `told`: the feed's row, if the look-up finds none."""
+    async def look(self, transaction_id: UUID, user_id: str, *, feed_row: Theirs | None = None) -> Examined:
+        """Read a player's transaction on both sides. `feed_row` is used when the wallet's look-up finds nothing."""
         before = await self._ours(transaction_id, user_id)
         looked: Examined | None = None
         for look in range(LOOKS_MAX):
             if look:
                 await asyncio.sleep(PAUSE_SECONDS)
-            # The wallet first: what these books wrote down before is then in its answer, or missing from it.
-            theirs = await self._feed.transaction(str(transaction_id), user_id) or told
+            # Read the wallet first. The reverse order would report a call that ends between the two reads.
+            theirs = await self._feed.transaction(str(transaction_id), user_id) or feed_row
             ours = await self._ours(transaction_id, user_id)
             if isinstance(theirs, Unreadable):
                 return Examined(ours, theirs, (UNREADABLE,))
@@ -57,17 +57,17 @@ class Examiner:
                 break
             before = ours
         if looked is None:
-            raise RuntimeError("at least one look is taken")
+            raise RuntimeError("LOOKS_MAX is at least 1")
         return looked
 
     async def bet_there(self, ours: Ours | None) -> Theirs | Unreadable | None:
-        """The wallet's report of the bet that a rollback takes back."""
+        """The wallet's report of a rollback's bet; None when `ours` is not a rollback."""
         if ours is None or ours.kind != "rollback" or ours.related_id is None:
             return None
         return await self._feed.transaction(ours.related_id, ours.user_id)
 
     async def _ours(self, transaction_id: UUID, user_id: str) -> Ours | None:
-        """These books' transaction; None where the id belongs to another player."""
+        """The transaction in these books; None when the id belongs to another player."""
         ours = (await self._books.ours([transaction_id])).get(transaction_id)
         return ours if ours is not None and ours.user_id == user_id else None
 

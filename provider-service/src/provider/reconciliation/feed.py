@@ -1,6 +1,6 @@
-"""Reads the wallet's transaction feed page by page, and single transactions, with a few retries.
+"""Reads the wallet's transaction feed and single transactions, with retries.
 
-Only well-signed, complete answers within the size bound are used.
+It uses only complete answers with a good signature within the size bound.
 """
 
 import json
@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from provider.reconciliation.transactions import Odd, Theirs, Unreadable, read_theirs, unreadable
+from provider.reconciliation.transactions import InvalidValue, Theirs, Unreadable, read_theirs, unreadable
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.judging import server_time
 from provider.wallet_client.messages import BadAnswer, read_error
@@ -21,7 +21,7 @@ from shared_signing.httpx_auth import EXTENSION_NAME
 
 PAGE_ROWS: Final = 1000
 ROW_MAX_BYTES: Final = 2048
-"""Four identifiers of 128 characters, twice as long where every one has to be escaped, and the rest of a row."""
+"""Room for four identifiers of 128 characters, each escaped to twice its length, and the other members."""
 PAGE_MAX_BYTES: Final = PAGE_ROWS * ROW_MAX_BYTES
 CURSOR_MAX: Final = 2**63 - 1
 DIGITS_MAX: Final = 100
@@ -40,14 +40,14 @@ class FeedRefused(Exception):  # noqa: N818 - an outcome, named as the others ar
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Transactions in commit order, and the cursor of the next page; None where the cursor is invalid."""
+    """Transactions in commit order. `next`: the cursor of the next page, None when it is invalid."""
 
     rows: tuple[Theirs | Unreadable, ...]
     next: str | None
 
 
 class Feed:
-    """Reads one wallet. Its client needs the body bound `PAGE_MAX_BYTES`: a page is larger than other answers."""
+    """Reads the feed of one wallet. The client's bound on answers must be `PAGE_MAX_BYTES`."""
 
     def __init__(
         self, wallet: WalletClient, *, request_id: str, first_wait_seconds: float = FIRST_WAIT_SECONDS
@@ -74,7 +74,7 @@ class Feed:
 
     async def transaction(self, transaction_id: str, user_id: str) -> Theirs | Unreadable | None:
         """One transaction of a player; None when the wallet has never seen it. Raises `WalletAway`."""
-        # An id of dots would be a dot segment, which paths on the way may resolve.
+        # Encode dots: a proxy may resolve an id of dots as a dot segment.
         segment = quote(transaction_id, safe="").replace(".", "%2E")
         target = f"/casino/transactions/{segment}?userId={quote(user_id, safe='')}"
         try:
@@ -82,14 +82,14 @@ class Feed:
             if response.status_code == 404:
                 if read_error(response.content)[1] == "not_found":
                     return None
-                raise BadAnswer("a 404 that is not not_found")
+                raise BadAnswer("a 404 with another code than not_found")
             members = read_object(response.content)
         except (FeedRefused, BadAnswer, MalformedJson) as error:
             return unreadable(None, str(error))
-        told = _read_row(members)
-        if isinstance(told, Theirs) and (told.transaction_id, told.user_id) != (transaction_id, user_id):
+        row = _read_row(members)
+        if isinstance(row, Theirs) and (row.transaction_id, row.user_id) != (transaction_id, user_id):
             return unreadable(members, "another transaction")
-        return told
+        return row
 
     async def _ask(self, target: str) -> httpx.Response:
         answer: httpx.Response = await self._retrying(self._ask_once, target)
@@ -114,24 +114,24 @@ class Feed:
 
 def _read_page(response: httpx.Response, after: str) -> Page:
     if response.status_code != 200:
-        raise BadAnswer("no feed")
+        raise BadAnswer("the feed is not found")
     members = _decoded(response.content)
     rows = members.get("transactions")
     if not isinstance(rows, list) or len(rows) > PAGE_ROWS:
-        raise BadAnswer("transactions is not a page")
+        raise BadAnswer("transactions is not a list within the page size")
     following = members.get("next")
     fits = _is_cursor(following) and (following == after) is (not rows)
     return Page(tuple(_read_row(row, of_feed=True) for row in rows), following if fits else None)
 
 
 def _read_row(members: object, *, of_feed: bool = False) -> Theirs | Unreadable:
-    """One transaction; `Unreadable` where it breaks a rule, so that the other rows are still compared."""
+    """One transaction; `Unreadable` when it breaks a rule, so that the other rows are still compared."""
     try:
         row = read_theirs(members)
     except BadAnswer as error:
         return unreadable(members, str(error))
     if of_feed and row.state == "cancelled":
-        return unreadable(members, "a feed tells what happened, not what was cancelled")
+        return unreadable(members, "a feed row has the state cancelled")
     return row
 
 
@@ -142,23 +142,23 @@ def _is_cursor(value: object) -> bool:
 
 
 def _decoded(body: bytes) -> dict[str, Any]:
-    """The JSON of a page. An invalid value becomes `Odd` in its place, so that only its row is unreadable."""
+    """The JSON object of a page. An invalid value becomes `InvalidValue`, so that only its row is unreadable."""
     try:
         content = _DECODER.decode(body.decode("utf-8", errors="surrogateescape"))
     except (ValueError, RecursionError):
         raise BadAnswer("not JSON") from None
     if not isinstance(content, dict):
-        raise BadAnswer("not an object that can be read in one way")
+        raise BadAnswer("not a JSON object without duplicate keys")
     return content
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Odd:
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | InvalidValue:
     members = dict(pairs)
-    return members if len(members) == len(pairs) else Odd("an object with a key twice")
+    return members if len(members) == len(pairs) else InvalidValue("an object with a key twice")
 
 
-def _whole_number(text: str) -> int | Odd:
-    return int(text) if len(text) <= DIGITS_MAX else Odd(f"a number of {len(text)} digits")
+def _whole_number(text: str) -> int | InvalidValue:
+    return int(text) if len(text) <= DIGITS_MAX else InvalidValue(f"a number of {len(text)} digits")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_members, parse_int=_whole_number, parse_constant=Odd)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_members, parse_int=_whole_number, parse_constant=InvalidValue)

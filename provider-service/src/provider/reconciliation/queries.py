@@ -1,7 +1,4 @@
-"""Holds reconciliation's SQL: runs, differences, and the transactions of these books as they are compared.
-
-Transactions change only through the outbox's functions.
-"""
+"""The SQL of reconciliation: runs, differences, and these books' transactions for the comparison."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +40,7 @@ _OURS: Final = """
     ) as payout on true
     where t.transaction_id = any(%s::uuid[])
 """
-_NOTE_SEEN: Final = """
+_MARK_SEEN: Final = """
     insert into provider.reconciliation_seen (transaction_id) select unnest(%s::uuid[])
     on conflict do nothing returning transaction_id
 """
@@ -125,8 +122,8 @@ class Run:
     failure: str | None
 
 
-class RunBooks:
-    """Reads and writes runs, differences and what a comparison needs."""
+class ReconciliationBooks:
+    """Reads and writes runs and differences, and reads the transactions to compare."""
 
     def __init__(self, pool: Database) -> None:
         self._pool = pool
@@ -134,7 +131,7 @@ class RunBooks:
     async def begin(
         self, ran_by: str, *, heals: bool, scheduled_for: datetime | None, tries_max: int = 1, pause_seconds: float = 0
     ) -> int | None:
-        """The id of a run that may begin now, or None."""
+        """Begin a run; returns its id, or None when it may not begin now. `pause_seconds`: between two tries."""
         begin = "select provider.begin_run(%s, %s, %s, %s, %s, %s)"
         run_id: int | None = await self._one(
             begin, ran_by, heals, LEASE_SECONDS, scheduled_for, tries_max, pause_seconds
@@ -142,7 +139,7 @@ class RunBooks:
         return run_id
 
     async def keep(self, run_id: int, *, cursor: str, compared: int, open_count: int) -> bool:
-        """Prolong the run's lease; false when it is no longer ours."""
+        """Renew the run's lease and store its progress; false when another process has ended the run."""
         keep = "select provider.keep_run(%s, %s, %s, %s, %s)"
         return bool(await self._one(keep, run_id, LEASE_SECONDS, cursor, compared, open_count))
 
@@ -151,50 +148,50 @@ class RunBooks:
         return int(await self._one("select provider.end_run(%s, %s)", run_id, failure))
 
     async def run(self, run_id: int) -> Run:
-        """A run as it stands."""
+        """The run with this id."""
         query = "select started_at, compared, open_count, failure from provider.reconciliation_runs where run_id = %s"
         row = (await self._rows(query, run_id))[0]
         return Run(started_at=row[0], compared=row[1], open_count=row[2], failure=row[3])
 
     async def estimated_transactions(self) -> int:
-        """About how many transactions these books hold: for a progress bar, so without counting them."""
+        """The planner's estimate of the number of transactions, for a progress bar."""
         size = (
             "select greatest(reltuples, 0)::bigint from pg_class where oid = 'provider.wallet_transactions'::regclass"
         )
         return int(await self._one(size))
 
     async def hasten_due(self, limit: int) -> int:
-        """Have sent now what waits for its next attempt."""
+        """Make up to `limit` waiting payouts and rollbacks due now; returns how many."""
         return int(await self._one("select provider.hasten_due(%s)", limit))
 
-    async def forget_seen(self) -> None:
-        """Begin a reading of the feed."""
+    async def clear_seen(self) -> None:
+        """Forget which transactions the feed has shown: a new read of the feed begins."""
         async with self._pool.connection() as connection:
             await connection.execute("truncate provider.reconciliation_seen")
 
-    async def note_seen(self, transaction_ids: Sequence[UUID]) -> set[UUID]:
-        """Note what the feed has shown; returns those that it had not shown before."""
-        rows = await self._rows(_NOTE_SEEN, list(transaction_ids))
+    async def mark_seen(self, transaction_ids: Sequence[UUID]) -> set[UUID]:
+        """Record that the feed has shown these transactions; returns those that are new."""
+        rows = await self._rows(_MARK_SEEN, list(transaction_ids))
         return {row[0] for row in rows}
 
     async def ours(self, transaction_ids: Sequence[UUID]) -> dict[UUID, Ours]:
-        """These books' side of the transactions that they know."""
+        """The transactions with these ids, by id; unknown ids are left out."""
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Ours)) as cursor:
             found = await (await cursor.execute(_OURS, (list(transaction_ids),))).fetchall()
         return {row.transaction_id: row for row in found}
 
     async def unseen_page(self, after: UUID, until: datetime, limit: int) -> list[tuple[UUID, str, bool]]:
-        """Transactions written down by then, in the order of their ids: id, player, and whether the feed lacks it."""
+        """Transactions created by `until`, in order of id: id, player, and whether the feed has not shown it."""
         return [(row[0], row[1], row[2]) for row in await self._rows(_UNSEEN, after, until, limit)]
 
     async def contradictions_page(self, after: UUID, limit: int) -> list[UUID]:
-        """Transactions that the wallet decided otherwise than these books count on."""
+        """Ids of transactions whose outcome contradicts these books."""
         return [row[0] for row in await self._rows(_CONTRADICTIONS, after, limit)]
 
     async def report(
         self, run_id: int, kind: str, *, who: tuple[str, str], both: tuple[Ours | None, Theirs | Unreadable | None]
     ) -> None:
-        """Record a difference and what to do about it: `who` is player and transaction, `both` as here and there."""
+        """Record a difference. `who`: player and transaction id. `both`: the transaction here and in the wallet."""
         shown = [None if each is None else Jsonb(each.shown()) for each in both]
         async with self._pool.connection() as connection:
             await connection.execute(_REPORT, (run_id, kind, *who, *shown, proposal(kind, *both)))
@@ -202,12 +199,12 @@ class RunBooks:
     async def differences_page(
         self, run_id: int, after: int, limit: int, *, unhealed_only: bool = False
     ) -> list[Difference]:
-        """What a run has found, in the order of finding."""
+        """A page of a run's differences, in the order of recording."""
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Difference)) as read:
             return await (await read.execute(_DIFFERENCES, (run_id, after, unhealed_only, limit))).fetchall()
 
     async def close(self, difference_id: int, healed_by: str) -> None:
-        """Note that a difference is none any more."""
+        """Record that a difference is repaired, and how."""
         async with self._pool.connection() as connection:
             await connection.execute(
                 "update provider.reconciliation_differences set healed_at = provider.clock(), healed_by = %s"
@@ -216,23 +213,23 @@ class RunBooks:
             )
 
     async def call_of(self, transaction_id: UUID) -> DueCall | None:
-        """A transaction as it is sent."""
+        """The call of a transaction, for sending it again; None when the id is unknown."""
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(DueCall)) as cursor:
             return await (await cursor.execute(_CALL, (transaction_id,))).fetchone()
 
     async def unpaid_round_session(self, round_id: UUID, user_id: str) -> UUID | None:
-        """The session of this player's round, if these books know it and hold no payout of it."""
+        """The session of this player's round; None when the round is unknown or has a payout."""
         rows = await self._rows(_UNPAID_ROUND, round_id, user_id)
         return rows[0][0] if rows else None
 
     async def settle(self, transaction_id: UUID, theirs: Theirs, *, tombstone: bool) -> bool:
-        """Write down that the wallet holds it committed; false when its end was known meanwhile."""
+        """Record the wallet's acceptance of a pending call; false when its outcome is known already."""
         values = (transaction_id, theirs.balance_after_minor, tombstone, 0, None, None)
         rows = await self._rows(_ACCEPTED, *values)
         return bool(rows[0][0])
 
     async def record_repetition(self, transaction_id: UUID, accepted: Accepted) -> None:
-        """Write down what the wallet answered to what it had lost."""
+        """Record the wallet's answer to a call that it had lost and that was sent again."""
         async with self._pool.connection() as connection:
             await connection.execute(_REPETITION, {"id": transaction_id} | acceptance_values(accepted))
 

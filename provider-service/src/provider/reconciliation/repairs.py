@@ -1,7 +1,6 @@
-"""Repairs differences within the protocol: rolls back bets that the provider does not hold, resends lost calls.
+"""Repairs differences as far as the protocol allows: rolls back bets that these books do not have, resends lost calls.
 
-The courier writes each call down before it sends it, and its outcome after. A repair never sends a debit and never
-changes a booked transaction.
+Every repair goes through the outbox's sender. No repair sends a debit or changes a booked transaction.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -13,12 +12,12 @@ import structlog
 
 from provider.outbox.books import NotRecorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
-from provider.outbox.courier import Courier
 from provider.outbox.recovery import Outbox
+from provider.outbox.sender import Sender
 from provider.reconciliation.compare import CONTRADICTION, PLAYER, REPEATED, UNREADABLE
 from provider.reconciliation.examine import Examined, Examiner
 from provider.reconciliation.feed import Feed
-from provider.reconciliation.queries import Difference, RunBooks
+from provider.reconciliation.queries import Difference, ReconciliationBooks
 from provider.reconciliation.transactions import Ours, Theirs, Unreadable, own_id
 from provider.sessions.queries import session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
@@ -34,8 +33,8 @@ HASTENED_MAX: Final = 1000
 DRAIN_SECONDS: Final = 30.0
 PAGE_ROWS: Final = 200
 
-FOR_PEOPLE: Final = frozenset({PLAYER, CONTRADICTION, UNREADABLE, REPEATED})
-"""Kinds of difference that no second look clears up and that nothing is done about."""
+MANUAL_KINDS: Final = frozenset({PLAYER, CONTRADICTION, UNREADABLE, REPEATED})
+"""Kinds of difference that only an operator can resolve."""
 
 
 class Remedy(Enum):
@@ -46,26 +45,26 @@ class Remedy(Enum):
 
 
 class Healer:
-    """Repairs the differences of a run and writes payouts and rollbacks down that the wallet holds already."""
+    """Repairs the differences of a run, and settles calls whose outcome the feed proves."""
 
     def __init__(
-        self, pool: Database, books: RunBooks, feed: Feed, *, courier: Courier, outbox: Outbox, sealer: Sealer
+        self, pool: Database, books: ReconciliationBooks, feed: Feed, *, sender: Sender, outbox: Outbox, sealer: Sealer
     ) -> None:
         self._pool = pool
         self._books = books
         self._feed = feed
         self._examiner = Examiner(books, feed)
-        self._courier = courier
+        self._sender = sender
         self._outbox = outbox
         self._sealer = sealer
 
-    async def finish_what_is_due(self) -> None:
-        """Have the outbox send every payout and rollback that is due or waits for its next attempt."""
+    async def finish_due_calls(self) -> None:
+        """Send every payout and rollback that is due or waits for its next attempt."""
         await self._books.hasten_due(HASTENED_MAX)
         await self._outbox.run_until_idle(timeout_seconds=DRAIN_SECONDS)
 
     async def settle(self, ours: Ours, theirs: Theirs) -> bool:
-        """Record the wallet's outcome of a call whose outcome is unknown here; true if that ended the call."""
+        """Record the wallet's outcome for a call whose outcome is unknown here; true when that ended the call."""
         bet = (
             await self._feed.transaction(ours.related_id, ours.user_id)
             if ours.related_id is not None and ours.kind == "rollback"
@@ -76,10 +75,10 @@ class Healer:
         tombstone = ours.kind == "rollback" and (bet is None or bet.state in ("cancelled", "refused"))
         return await self._books.settle(ours.transaction_id, theirs, tombstone=tombstone)
 
-    async def heal_run(self, run_id: int, noted: Callable[[bool], None]) -> None:
-        """Repair each difference of a run once, then close those that the repair of another cleared up.
+    async def heal_run(self, run_id: int, on_checked: Callable[[bool], None]) -> None:
+        """Repair each difference of a run once, then close those that another repair resolved.
 
-        `noted` is called after each difference with whether it was closed. It raises to stop.
+        `on_checked` is called after each difference: true when it was closed. It may raise to stop.
         """
         async for difference, transaction_id in self._unhealed(run_id):
             looked = await self._examiner.look(transaction_id, difference.user_id)
@@ -88,10 +87,10 @@ class Healer:
             if done is not None:
                 looked = await self._examiner.look(transaction_id, difference.user_id)
                 closed = await self._close_if_gone(difference, looked, done)
-            noted(closed)
+            on_checked(closed)
         async for difference, transaction_id in self._unhealed(run_id):
             looked = await self._examiner.look(transaction_id, difference.user_id)
-            noted(await self._close_if_gone(difference, looked, "healed with another"))
+            on_checked(await self._close_if_gone(difference, looked, "healed with another"))
 
     async def _unhealed(self, run_id: int) -> AsyncIterator[tuple[Difference, UUID]]:
         after = 0
@@ -99,7 +98,7 @@ class Healer:
             after = page[-1].difference_id
             for difference in page:
                 transaction_id = own_id(difference.transaction_id)
-                if transaction_id is not None and difference.kind not in FOR_PEOPLE:
+                if transaction_id is not None and difference.kind not in MANUAL_KINDS:
                     yield difference, transaction_id
 
     async def _close_if_gone(self, difference: Difference, looked: Examined, healed_by: str) -> bool:
@@ -109,11 +108,11 @@ class Healer:
         return True
 
     async def _repair(self, transaction_id: UUID, user_id: str, looked: Examined) -> str | None:
-        """Do what the protocol allows; returns what was done, or None."""
+        """Repair one difference; returns what was done, or None."""
         theirs = looked.theirs
         bet_there = await self._examiner.bet_there(looked.ours) if theirs is None else None
         if isinstance(theirs, Unreadable) or isinstance(bet_there, Unreadable):
-            return None  # what cannot be read is nothing to act on
+            return None  # never act on an unreadable report
         round_id = own_id(theirs.round_id) if theirs is not None else None
         session_id = None
         if round_id is not None:
@@ -142,7 +141,7 @@ class Healer:
             original_transaction_id=bet_id,
         )
         try:
-            return (await self._courier.send(call)).accepted is not None
+            return (await self._sender.send(call)).accepted is not None
         except NotRecorded as refusal:
             log.warning("repair_not_recorded", transaction_id=str(bet_id), code=refusal.code)
             return False
@@ -152,7 +151,7 @@ class Healer:
         token = None if due is None else self._token(due.token_sealed, transaction_id)
         if due is None or token is None:
             return False
-        outcome = await self._courier.repeat(due.opened(token, fresh_request_id=fresh_request_id()))
+        outcome = await self._sender.repeat(due.opened(token, fresh_request_id=fresh_request_id()))
         if not isinstance(outcome, Accepted):
             return False
         await self._books.record_repetition(transaction_id, outcome)
@@ -171,8 +170,8 @@ def remedy_for(
 ) -> Remedy | None:
     """The repair that the protocol allows without an operator's decision, or None.
 
-    `round_is_ours`: the round is known here, is the same player's and has no payout. `bet_there`: of a rollback, what
-    the wallet tells of its bet.
+    `round_is_ours`: these books have the round, of the same player and without a payout. `bet_there`: the wallet's
+    report of a rollback's bet.
     """
     if theirs is not None:
         unwanted = ours is None or (ours.state == "refused" and ours.rollback_state is None)
@@ -180,6 +179,6 @@ def remedy_for(
         return Remedy.ROLL_BACK if unwanted and standing and round_is_ours else None
     if ours is None or ours.state != "committed" or ours.kind == "debit":
         return None
-    # A rollback whose bet is rolled back there already would leave a second, empty one beside the lost.
+    # The wallet has rolled the bet back already. Sending the rollback again would only record an empty one.
     done_there = ours.kind == "rollback" and bet_there is not None and bet_there.state == "rolled_back"
     return None if done_there else Remedy.REPEAT

@@ -1,4 +1,4 @@
-"""Reports a run: as a dict that `--json` prints, as a table, and as a progress bar while the run goes on."""
+"""Reports a run: as JSON, as a table, and as a progress bar during the run."""
 
 import sys
 from types import TracebackType
@@ -10,33 +10,37 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from provider.reconciliation.queries import Difference, RunBooks
+from provider.reconciliation.queries import Difference, ReconciliationBooks
 from provider.reconciliation.run import Progress
 
 PAGE_ROWS: Final = 1000
 COULD_NOT_FINISH: Final = 2
 ROWS_SHOWN_MAX: Final = 200
 PIPE_COLUMNS: Final = 240
-STEPS: Final = {"feed": "reading the wallet's feed", "books": "looking for what it lacks", "repairs": "repairing"}
+STEPS: Final = {
+    "feed": "reading the wallet's feed",
+    "books": "looking for transactions that it lacks",
+    "repairs": "repairing",
+}
 FAILURES: Final = {
     "wallet_away": "the wallet gave no usable answer, see reconciliation_stopped in the log",
     "feed_refused": "the wallet's feed breaks a rule of the protocol, see reconciliation_stopped in the log",
     "feed_without_end": "the wallet's feed has more pages than a run may read",
     "too_many_differences": "there are more differences than a run may report",
-    "too_long": "it took longer than a run may take; what it found is recorded",
-    "books_away": "these books' database went away",
+    "too_long": "it took longer than a run may take; the differences so far are recorded",
+    "books_away": "these books' database became unavailable",
     "interrupted": "it was stopped, or another run took over",
 }
-"""Why a run that began did not finish."""
+"""Sentences for the codes of unfinished runs."""
 
 
 def unfinished(why: str) -> dict[str, Any]:
-    """The report of a run that could not begin."""
+    """The report of a run that could not begin. `why`: a sentence."""
     return {"runId": None, "exitStatus": COULD_NOT_FINISH, "failure": why, "differences": []}
 
 
-async def report_of(books: RunBooks, run_id: int, *, exit_status: int) -> dict[str, Any]:
-    """The report of a run that has ended."""
+async def report_of(books: ReconciliationBooks, run_id: int, *, exit_status: int) -> dict[str, Any]:
+    """The report of an ended run, as `--json` prints it."""
     run = await books.run(run_id)
     found: list[dict[str, Any]] = []
     after = 0
@@ -68,8 +72,8 @@ def _shown(difference: Difference) -> dict[str, Any]:
     }
 
 
-class Watcher:
-    """A progress bar on standard error, so that standard output is the result and nothing else."""
+class ProgressBar:
+    """A progress bar on standard error; standard output is for the result."""
 
     def __init__(self, *, shown: bool) -> None:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -87,18 +91,18 @@ class Watcher:
         self._bar.stop()
 
     def expects(self, transactions: int) -> None:
-        """About how many there are to compare."""
+        """Set the estimated number of transactions to compare."""
         self._bar.update(self._task, total=transactions or None)
 
     def shows(self, progress: Progress) -> None:
-        """Show how far the run is."""
+        """Show the progress of the run."""
         said = f"{STEPS[progress.step]}, {progress.found} differences"
         self._bar.update(self._task, completed=progress.compared, description=said)
 
 
 def print_report(report: dict[str, Any]) -> None:
-    """The table of differences and one line that sums up."""
-    # In a file or a pipe there is no edge to wrap at: an id that is cut in two is found by nobody.
+    """Print the table of differences and a summary line."""
+    # In a file or a pipe do not wrap: a wrapped id cannot be searched for.
     console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     if report["differences"]:
         console.print(_table(report["differences"][:ROWS_SHOWN_MAX]))

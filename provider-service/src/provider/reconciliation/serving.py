@@ -1,7 +1,6 @@
 """Starts reconciliation: every night in a serving process, and once for `provider reconcile`.
 
-Any number of processes may serve: the table of runs decides which of them does the night's run, and whether one was
-missed.
+With several processes, `provider.begin_run` lets one of them begin the nightly run. A missed run is made up for.
 """
 
 import datetime as dt
@@ -13,9 +12,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
-from provider.outbox.serving import courier_and_outbox
+from provider.outbox.serving import sender_and_outbox
 from provider.reconciliation.feed import PAGE_MAX_BYTES, Feed
-from provider.reconciliation.queries import RunBooks
+from provider.reconciliation.queries import ReconciliationBooks
 from provider.reconciliation.repairs import Healer
 from provider.reconciliation.run import Progress, Reconciliation
 from provider.sessions.sealing import Sealer, key_watch_for, sealer_for
@@ -30,21 +29,21 @@ from shared_signing.keys import KeyRing
 NIGHTLY_LOOK_SECONDS: Final = 60.0
 TRIES_MAX: Final = 24
 PAUSE_SECONDS: Final = 900.0
-"""A wallet that is away at night is asked again for six hours."""
+"""The pause between tries of a nightly run: `TRIES_MAX` tries take six hours."""
 
 
 def last_due(now: dt.datetime, at: dt.time) -> dt.datetime:
-    """The latest time, not after now, at which a nightly run was due. Both are in UTC, so no hour comes twice."""
+    """The last time, at or before now, when a nightly run was due. In UTC, so there is no daylight saving time."""
     today = dt.datetime.combine(now.date(), at, tzinfo=dt.UTC)
     return today if today <= now else today - dt.timedelta(days=1)
 
 
 class Nightly:
-    """Does the night's run when it is due; `run` does a run that has begun."""
+    """Begins the nightly run when it is due. `run`: executes a run that has begun."""
 
     def __init__(
         self,
-        books: RunBooks,
+        books: ReconciliationBooks,
         run: Callable[[Progress], Awaitable[int]],
         *,
         at: dt.time | None,
@@ -59,7 +58,7 @@ class Nightly:
         self._progress: Progress | None = None
 
     async def step(self) -> bool:
-        """Do the night's run if it is due and no process has done it; false, because there is never a second one."""
+        """Do the nightly run if it is due and no process has done it. For a background loop; always false."""
         if self._at is None:
             return False
         due = last_due(dt.datetime.fromtimestamp(self._clock(), dt.UTC), self._at)
@@ -72,7 +71,7 @@ class Nightly:
         return False
 
     async def interrupt(self) -> None:
-        """Have a run that is under way stop at its next page; another process or the next start does it again."""
+        """Stop the current run at its next page. Another process, or the next start, repeats it."""
         if self._progress is not None:
             self._progress.lost = True
 
@@ -80,23 +79,23 @@ class Nightly:
 def nightly_reconciliation(
     settings: Settings, pool: Database, *, key_ring: KeyRing, sealer: Sealer, clock: Callable[[], float]
 ) -> Nightly:
-    """The nightly runs of a serving process; they repair what they may."""
+    """Build the nightly reconciliation of a serving process, with repairs."""
     run = partial(reconcile, settings, pool, key_ring=key_ring, sealer=sealer, heals=True, clock=clock)
-    return Nightly(RunBooks(pool), run, at=settings.reconcile_at, ran_by=this_process(), clock=clock)
+    return Nightly(ReconciliationBooks(pool), run, at=settings.reconcile_at, ran_by=this_process(), clock=clock)
 
 
 def loops(nightly: Nightly) -> list[BackgroundLoop]:
-    """The loop that starts the night's run."""
+    """The loop that begins nightly runs."""
     return [BackgroundLoop("reconciliation", nightly.step, interval_seconds=NIGHTLY_LOOK_SECONDS)]
 
 
 async def close(nightly: Nightly) -> None:
-    """Interrupt a run that is under way."""
+    """Stop the current run."""
     await nightly.interrupt()
 
 
 def this_process() -> str:
-    """The name of this process in the table of runs."""
+    """The host and process id, as `reconciliation_runs.ran_by` stores them."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -110,20 +109,20 @@ async def reconcile(
     heals: bool,
     clock: Callable[[], float] = time.time,
 ) -> int:
-    """Do a run that has begun; returns its exit status."""
-    books = RunBooks(pool)
+    """Execute a run that has begun; returns its exit status. `heals`: also repair."""
+    books = ReconciliationBooks(pool)
     async with _wallet(settings, key_ring, clock, answer_max_bytes=PAGE_MAX_BYTES) as reader:
         feed = Feed(reader, request_id=fresh_request_id())
         if not heals:
             return await Reconciliation(books, feed, None).run(progress)
         async with _wallet(settings, key_ring, clock) as wallet:
-            courier, outbox = courier_and_outbox(settings, pool, wallet, sealer)
-            healer = Healer(pool, books, feed, courier=courier, outbox=outbox, sealer=sealer)
+            sender, outbox = sender_and_outbox(settings, pool, wallet, sealer)
+            healer = Healer(pool, books, feed, sender=sender, outbox=outbox, sealer=sealer)
             return await Reconciliation(books, feed, healer).run(progress)
 
 
 async def reconcile_without_server(settings: Settings, pool: Database, progress: Progress, *, heals: bool) -> int:
-    """Do a run that has begun, with keys that are watched as those of a server are; returns its exit status."""
+    """Execute a run that has begun, with a key watch of its own; returns its exit status."""
     sealer = sealer_for(settings)
     key_watch = key_watch_for(settings, sealer)
     async with key_watch.running():

@@ -1,6 +1,6 @@
-"""Defines a transaction as the provider stores it and as the wallet reports it, and validates the wallet's report.
+"""Defines a transaction as these books store it and as the wallet reports it, and validates the wallet's report.
 
-A row that breaks a rule becomes `Unreadable`: a wallet may send anything.
+The report is untrusted input: a row that breaks a rule becomes `Unreadable`.
 """
 
 import re
@@ -21,13 +21,13 @@ _MEMBERS: Final = (
     *("transactionId", "userId", "roundId", "type", "amount", "currency", "state", "balanceAfter"),
     *(*_RELATION.values(), "head", "at"),
 )
-_TOLD_MAX_CHARS: Final = 128
-_TOLD_MAX_BITS: Final = 256
+_EXCERPT_MAX_CHARS: Final = 128
+_EXCERPT_MAX_BITS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Theirs:
-    """A transaction as the wallet tells it. `cancelled`: never taken, and a tombstone keeps it so."""
+    """A transaction as the wallet reports it. State `cancelled`: the bet never arrived and has a tombstone."""
 
     transaction_id: str
     user_id: str
@@ -41,7 +41,7 @@ class Theirs:
     head: Head | None
 
     def shown(self) -> dict[str, Any]:
-        """As reports and tables show it."""
+        """The members for reports and `reconciliation_differences`."""
         return {
             "userId": self.user_id,
             "roundId": self.round_id,
@@ -56,20 +56,20 @@ class Theirs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """A transaction whose report breaks a rule: `why`, the well-formed ids, and excerpts of what was `told`."""
+    """A report that breaks a rule: why, its valid ids, and excerpts of its members."""
 
     transaction_id: str | None
     user_id: str | None
     why: str
-    told: dict[str, str]
+    excerpts: dict[str, str]
 
     def shown(self) -> dict[str, Any]:
-        """As reports and tables show it."""
-        return {"unreadable": self.why, "told": self.told}
+        """The members for reports and `reconciliation_differences`."""
+        return {"unreadable": self.why, "told": self.excerpts}
 
 
 @dataclass(frozen=True, slots=True)
-class Odd:
+class InvalidValue:
     """Stands for a value that is not valid JSON or too large to read."""
 
     what: str
@@ -77,7 +77,7 @@ class Odd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ours:
-    """A transaction as these books hold it, with the rows that its state depends on."""
+    """A transaction in these books, with the states of its round, rollback and payouts."""
 
     transaction_id: UUID
     user_id: str
@@ -93,10 +93,10 @@ class Ours:
     tombstone: bool
     balance_after_minor: int | None
     related_id: str | None
-    original_known: bool  # of a rollback: these books hold its bet
-    rollback_state: str | None  # of a debit: its rollback's
+    original_known: bool  # for a rollback: its bet is in these books
+    rollback_state: str | None  # for a debit: the state of its rollback
     rollback_tombstone: bool
-    payout_pending: bool  # of a debit: some payout of its round is
+    payout_pending: bool  # for a debit: its round has a payout in this state
     payout_committed: bool
     payout_refused: bool
     head_sequence: int | None
@@ -105,11 +105,11 @@ class Ours:
 
     @property
     def under_way(self) -> bool:
-        """A call is pending that can still change this transaction, here or in the wallet."""
+        """A pending call can still change this transaction, here or in the wallet."""
         return self.state == "pending" or self.rollback_state == "pending" or self.payout_pending
 
     def shown(self) -> dict[str, Any]:
-        """As reports and tables show it."""
+        """The members for reports and `reconciliation_differences`."""
         shown = {
             "userId": self.user_id,
             "roundId": self.round_id,
@@ -125,7 +125,7 @@ class Ours:
 
 
 def own_id(text: str) -> UUID | None:
-    """The UUID, or None for a text that these books cannot have issued as an id."""
+    """The text as a UUID, or None when these books cannot have issued it as an id."""
     try:
         found = UUID(text)
     except ValueError:
@@ -134,19 +134,19 @@ def own_id(text: str) -> UUID | None:
 
 
 def read_theirs(members: object) -> Theirs:
-    """Read one transaction of an answer. Raises `BadAnswer`, whose text never holds what was sent."""
+    """Read one transaction of an answer. Raises `BadAnswer`."""
     if not isinstance(members, dict):
         raise BadAnswer("a transaction is not an object")
     kind, state = members.get("type"), members.get("state")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise BadAnswer("type is not one of a transaction")
+        raise BadAnswer("type is not debit, credit or rollback")
     if not isinstance(state, str) or state not in STATES:
-        raise BadAnswer("state is not one of a transaction")
+        raise BadAnswer("state is not a known state")
     amount, money = members.get("amount"), members.get("currency")
     if type(amount) is not int or not 0 <= amount <= AMOUNT_MAX_MINOR:
-        raise BadAnswer("amount is not one")
+        raise BadAnswer("amount is not an integer within bounds")
     if not isinstance(money, str) or CURRENCY.fullmatch(money) is None:
-        raise BadAnswer("currency is not one")
+        raise BadAnswer("currency is not a currency code")
     relation = _RELATION.get(kind)
     has_relation = relation is not None and members.get(relation) is not None
     return Theirs(
@@ -164,25 +164,25 @@ def read_theirs(members: object) -> Theirs:
 
 
 def unreadable(members: object, why: str) -> Unreadable:
-    """Keeps short, printable excerpts of a transaction that breaks a rule."""
+    """Build an `Unreadable` with short, printable excerpts."""
     found = members if isinstance(members, dict) else {}
     return Unreadable(
         transaction_id=_well_formed(found.get("transactionId")),
         user_id=_well_formed(found.get("userId")),
         why=why,
-        told={name: _told(found[name]) for name in _MEMBERS if name in found},
+        excerpts={name: _excerpt(found[name]) for name in _MEMBERS if name in found},
     )
 
 
-def _told(value: object) -> str:
+def _excerpt(value: object) -> str:
     match value:
-        case Odd():
+        case InvalidValue():
             return value.what
         case str():
-            text = value[:_TOLD_MAX_CHARS]
+            text = value[:_EXCERPT_MAX_CHARS]
         case None | bool() | float():
             text = str(value)
-        case int() if value.bit_length() <= _TOLD_MAX_BITS:
+        case int() if value.bit_length() <= _EXCERPT_MAX_BITS:
             text = str(value)
         case _:
             text = type(value).__name__

@@ -1,6 +1,6 @@
-"""The report of a simulated round, as the wire has it.
+"""Builds the report of a simulated round, which is the answer of POST /provider/simulate.
 
-Owns its shape and how steps are noted. It must never show a session token: requests and answers are masked.
+Session tokens are masked in the requests and answers that it shows.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from provider.wallet_client.outcomes import Accepted, Outcome, Refused
 
 
 class StepReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One step. `balance` is the wallet's after the step, null when nobody knows it; `problem` says why it failed."""
+    """One step. `balance`: after the step, null when it is unknown. `problem`: why the step failed."""
 
     step: int
     action: str
@@ -30,7 +30,7 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RoundReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The whole round."""
+    """The answer of POST /provider/simulate. Amounts are minor units as decimal strings."""
 
     passed: bool
     round_id: str
@@ -43,8 +43,8 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 @dataclass(slots=True)
-class Notes:
-    """The report while the round is played. `balance_minor` is the wallet's balance as far as it is known."""
+class ReportBuilder:
+    """Collects the steps while the round is played. `balance_minor`: the last known balance of the wallet."""
 
     round_id: str
     player: WalletSession
@@ -54,13 +54,13 @@ class Notes:
     balance_minor: int | None = None
 
     def expected_minor(self, number: int) -> int:
-        """What the wallet must hold after this step."""
+        """The balance that the wallet must have after this step."""
         if self.start_minor is None:
             raise RuntimeError("no step has an expectation before the first balance")
         return self.start_minor + self.script[number - 1].gain_minor
 
     def add(self, number: int, call: WalletCall, outcome: Outcome | None, problem: str | None) -> None:
-        """Note a step that was played."""
+        """Add a step that was played; `problem` is None when it passed."""
         shown = outcome.members if isinstance(outcome, Accepted | Refused) else None
         self._append(
             number,
@@ -70,8 +70,8 @@ class Notes:
             response=None if shown is None else mask_token(shown, self.player.token),
         )
 
-    def cut_short(self) -> None:
-        """Note that time ran out in the middle of a step."""
+    def add_timeout(self) -> None:
+        """Add the step during which the time ran out."""
         if len(self.steps) < len(self.script):
             self.balance_minor = None
             self._append(
@@ -79,7 +79,7 @@ class Notes:
             )
 
     def finish(self, problem: str | None) -> RoundReport:
-        """Note the steps that were not played, and sum up."""
+        """Add the steps that were not played, and return the report."""
         for number in range(len(self.steps) + 1, len(self.script) + 1):
             self.balance_minor = None
             self._append(number, "Not played: a step before it failed.", status=None, request=None, response=None)

@@ -1,7 +1,7 @@
-"""Plays one simulated round against a wallet, whatever its script, and checks each answer.
+"""Plays the script of a simulated round against a wallet and checks each answer.
 
-Owns how a round begins and ends, and the steps that scripts are made of. It must never play on where a step left money
-in doubt: until the payout a failing step ends the round and its bets are returned; what is in doubt is the outbox's.
+A step that fails before the payout ends the round, and its bets are rolled back. The outbox finishes calls whose
+outcome is unknown.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ import structlog
 
 from provider.outbox.books import Books, NotRecorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
-from provider.outbox.courier import Courier
-from provider.rounds.report import Notes, RoundReport
+from provider.outbox.sender import Sender
+from provider.rounds.report import ReportBuilder, RoundReport
 from provider.rounds.script import ScriptStep
 from provider.sessions.launch import OpenSession
 from provider.wallet_client.client import WalletClient
@@ -29,22 +29,22 @@ SCRIPT_REASON = "script"
 
 
 class RoundEnds(Exception):  # noqa: N818 - an outcome, named as the others are
-    """A step did not answer as it must, and the steps after it depend on it."""
+    """A step failed, and later steps depend on it."""
 
 
 class RoundInterrupted(Exception):  # noqa: N818 - an outcome, named as the others are
-    """The books went away in the middle of a round: recovery ends it."""
+    """The database became unavailable during a round. Recovery ends the round."""
 
 
 class RoundPlay(ABC):
-    """One play of one script; `kind` is what the books call the round."""
+    """One play of a script. `kind` is stored with the round."""
 
     kind: ClassVar[str]
 
     def __init__(
         self,
         books: Books,
-        courier: Courier,
+        sender: Sender,
         wallet: WalletClient,
         session: OpenSession,
         *,
@@ -52,16 +52,16 @@ class RoundPlay(ABC):
         request_id: str,
     ) -> None:
         self._books = books
-        self._courier = courier
+        self._sender = sender
         self._wallet = wallet
         self._request_id = request_id
         self._session_id = session.row.provider_session_id
         self._player = WalletSession(session.row.user_id, session.row.currency, session.token)
         self._round_id = uuid.uuid4()
-        self._notes = Notes(str(self._round_id), self._player, script)
+        self._report = ReportBuilder(str(self._round_id), self._player, script)
 
     async def play(self, *, seconds: float) -> RoundReport:
-        """Play within the time. Raises `NotRecorded` when the session may not begin a round now."""
+        """Play within `seconds`. Raises `NotRecorded` when the session may not begin a round now."""
         opened = await self._books.open_round(
             self._round_id, self._session_id, kind=self.kind, request_id=self._request_id
         )
@@ -70,66 +70,66 @@ class RoundPlay(ABC):
         try:
             problem = await self._play_within(seconds)
             if problem is not None:
-                # A round that was paid has ended already, and one whose payout is in doubt belongs to the outbox.
-                await self._courier.void_round(self._round_id, "script_failed")
+                # No effect once a payout is recorded: then the payout ends the round, or the outbox does.
+                await self._sender.void_round(self._round_id, "script_failed")
         except DATABASE_AWAY as error:
-            # Not the pool's own error: that would be answered as "nothing was done". The leases end, recovery does it.
+            # Not the pool's own error: it would be answered with 503, "nothing was done".
             raise RoundInterrupted from error
-        report = self._notes.finish(problem)
+        report = self._report.finish(problem)
         log.info("round_played", kind=self.kind, round_id=str(self._round_id), passed=report.passed)
         return report
 
     async def _play_within(self, seconds: float) -> str | None:
-        """Play, and say why the round did not come to its end."""
+        """Play; returns why the round did not finish, or None."""
         try:
             async with asyncio.timeout(seconds):
                 await self._play()
         except RoundEnds:
             return "The round ended early; bets without a payout are returned."
         except TimeoutError:
-            self._notes.cut_short()
+            self._report.add_timeout()
             return "The round ran out of time; bets without a payout are returned."
         return None
 
     @abstractmethod
     async def _play(self) -> None:
-        """Play the steps of the script. Raises `RoundEnds` where one did not answer as it must."""
+        """Play the steps of the script. Raises `RoundEnds` when one fails."""
 
     async def _ask_balance(self, number: int) -> Accepted:
-        """A step that asks for the balance; the first of a round is what the others are measured against."""
+        """Play a balance step. The first one sets the start balance for all others."""
         call = balance_call()
         outcome = await self._look_up_balance()
-        expected = None if self._notes.start_minor is None else self._notes.expected_minor(number)
+        expected = None if self._report.start_minor is None else self._report.expected_minor(number)
         problem = problem_of(outcome, expected)
-        self._notes.add(number, call, outcome, problem)
+        self._report.add(number, call, outcome, problem)
         if problem is not None or not isinstance(outcome, Accepted):
             raise RoundEnds
-        if self._notes.start_minor is None:
-            self._notes.start_minor = outcome.balance_minor
+        if self._report.start_minor is None:
+            self._report.start_minor = outcome.balance_minor
         return outcome
 
     async def _send(self, number: int, call: MoneyCall, *, tombstone: bool = False) -> Accepted:
-        """A step that the wallet must accept."""
+        """Play a step that the wallet must accept; `tombstone`: as a rollback of a bet it never saw."""
         try:
-            delivered = await self._courier.send(call)
+            delivered = await self._sender.send(call)
         except NotRecorded as refusal:
-            self._notes.add(number, call.as_wallet_call(), None, f"Not sent: {refusal.code}.")
+            self._report.add(number, call.as_wallet_call(), None, f"Not sent: {refusal.code}.")
             raise RoundEnds from None
         accepted = delivered.accepted
-        self._notes.balance_minor = None if accepted is None else accepted.balance_minor
-        problem = problem_of(delivered.outcome, self._notes.expected_minor(number))
+        self._report.balance_minor = None if accepted is None else accepted.balance_minor
+        problem = problem_of(delivered.outcome, self._report.expected_minor(number))
         if accepted is None:
-            problem = problem or "The answer came after recovery had taken the call over."
+            problem = problem or "The outbox gave the bet up before the answer came."
         elif accepted.tombstone is not tombstone:
             problem = problem or ("The wallet did not know the bet." if accepted.tombstone else "No tombstone.")
-        self._notes.add(number, call.as_wallet_call(), delivered.outcome, problem)
+        self._report.add(number, call.as_wallet_call(), delivered.outcome, problem)
         if problem is not None or accepted is None:
             raise RoundEnds
         return accepted
 
     async def _look_up_balance(self) -> Outcome:
         outcome = (await self._wallet.call(balance_call(), self._player, request_id=self._request_id)).outcome
-        self._notes.balance_minor = outcome.balance_minor if isinstance(outcome, Accepted) else None
+        self._report.balance_minor = outcome.balance_minor if isinstance(outcome, Accepted) else None
         return outcome
 
     def _call(self, kind: Any, *, reason: str = SCRIPT_REASON, **members: Any) -> MoneyCall:
@@ -151,7 +151,7 @@ class RoundPlay(ABC):
 
 
 def problem_of(outcome: Outcome, expected_minor: int | None) -> str | None:
-    """Why this is not the acceptance that it must be, in a sentence for people."""
+    """A sentence that says why the outcome is not the expected acceptance; None when it is."""
     if isinstance(outcome, Refused):
         return f"Refused: {outcome.code}."
     if isinstance(outcome, Unknown):

@@ -1,7 +1,4 @@
-"""The nine steps: what each is called, how much it moves and what it shows.
-
-Owns the table, nothing else.
-"""
+"""The nine steps of the scripted round as a table."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +11,7 @@ REFUSAL_CODE: Final = "round_has_payout"
 
 @dataclass(frozen=True, slots=True)
 class ScriptStep:
-    """One row. `gain_minor` is what the player is up after the step, compared with before the round."""
+    """One step. `gain_minor`: the balance after the step less the balance before the round."""
 
     action: str
     amount_minor: int

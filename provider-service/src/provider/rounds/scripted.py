@@ -1,7 +1,4 @@
-"""The scripted round: the nine steps of the first seed document.
-
-Owns their sequence and what each answer must be.
-"""
+"""Plays the scripted round: the nine steps of `script.SCRIPT`, and checks each answer."""
 
 import contextlib
 import uuid
@@ -10,7 +7,7 @@ from typing import Any, ClassVar
 
 from provider.outbox.books import Books, NotRecorded
 from provider.outbox.calls import PROBE, MoneyCall
-from provider.outbox.courier import Courier
+from provider.outbox.sender import Sender
 from provider.rounds.round_play import RoundEnds, RoundPlay, problem_of
 from provider.rounds.script import PAYOUT_MINOR, REFUSAL_CODE, REFUSAL_SENTENCE, SCRIPT, STAKE_MINOR
 from provider.sessions.launch import OpenSession
@@ -24,9 +21,9 @@ class ScriptedRound(RoundPlay):
     kind: ClassVar[str] = "scripted"
 
     def __init__(
-        self, books: Books, courier: Courier, wallet: WalletClient, session: OpenSession, *, request_id: str
+        self, books: Books, sender: Sender, wallet: WalletClient, session: OpenSession, *, request_id: str
     ) -> None:
-        super().__init__(books, courier, wallet, session, script=SCRIPT, request_id=request_id)
+        super().__init__(books, sender, wallet, session, script=SCRIPT, request_id=request_id)
 
     async def _play(self) -> None:
         await self._ask_balance(1)
@@ -37,41 +34,41 @@ class ScriptedRound(RoundPlay):
         paid_for = bet_1.transaction_id
         payout = self._call("credit", amount_minor=PAYOUT_MINOR, related_transaction_id=paid_for, end_round=True)
         await self._send(5, payout)
-        # The payout left no bet open: from here on a failing step is noted, and the next one played all the same.
-        await _noted(self._ask_balance(6))
-        await _noted(self._repeat(7, bet_1, answer_1))
-        await _noted(self._send(8, self._rollback_of(uuid.uuid4()), tombstone=True))
-        await _noted(self._probe(9, self._rollback_of(bet_1.transaction_id, reason=PROBE)))
+        # After the payout no bet is open: a step may fail, and the next one is still played.
+        await _independent(self._ask_balance(6))
+        await _independent(self._repeat(7, bet_1, answer_1))
+        await _independent(self._send(8, self._rollback_of(uuid.uuid4()), tombstone=True))
+        await _independent(self._probe(9, self._rollback_of(bet_1.transaction_id, reason=PROBE)))
 
     async def _repeat(self, number: int, call: MoneyCall, first: Accepted) -> None:
-        """A step that sends an answered call again: the same answer, and nothing moved."""
-        outcome = await self._courier.repeat(call)
+        """Play a step that repeats a call: the answer must be the same, and the balance must not move."""
+        outcome = await self._sender.repeat(call)
         problem = problem_of(outcome, first.balance_minor)
         if isinstance(outcome, Accepted):
             if outcome.body != first.body:
                 problem = problem or "The second answer differs from the first."
             if not outcome.replayed:
                 problem = problem or "The answer is not marked as a replay."
-        problem = problem or problem_of(await self._look_up_balance(), self._notes.expected_minor(number))
-        self._notes.add(number, call.as_wallet_call(), outcome, problem)
+        problem = problem or problem_of(await self._look_up_balance(), self._report.expected_minor(number))
+        self._report.add(number, call.as_wallet_call(), outcome, problem)
 
     async def _probe(self, number: int, call: MoneyCall) -> None:
-        """A step that the wallet must refuse, with this very sentence."""
+        """Play a step that the wallet must refuse with `REFUSAL_CODE` and `REFUSAL_SENTENCE`."""
         try:
-            outcome = (await self._courier.send(call)).outcome
+            outcome = (await self._sender.send(call)).outcome
         except NotRecorded as refusal:
-            self._notes.add(number, call.as_wallet_call(), None, f"Not sent: {refusal.code}.")
+            self._report.add(number, call.as_wallet_call(), None, f"Not sent: {refusal.code}.")
             return
         problem = None
         if not isinstance(outcome, Refused):
             problem = problem_of(outcome, None) or "The wallet accepted it."
         elif (outcome.status, outcome.code, outcome.members.get("error")) != (400, REFUSAL_CODE, REFUSAL_SENTENCE):
             problem = f"Refused otherwise: {outcome.status} {outcome.code}."
-        problem = problem or problem_of(await self._look_up_balance(), self._notes.expected_minor(number))
-        self._notes.add(number, call.as_wallet_call(), outcome, problem)
+        problem = problem or problem_of(await self._look_up_balance(), self._report.expected_minor(number))
+        self._report.add(number, call.as_wallet_call(), outcome, problem)
 
 
-async def _noted(step: Coroutine[Any, Any, Any]) -> None:
-    """Play a step that no other depends on: its problem is in the report already."""
+async def _independent(step: Coroutine[Any, Any, Any]) -> None:
+    """Play a step that no other step depends on. The report has its problem already."""
     with contextlib.suppress(RoundEnds):
         await step

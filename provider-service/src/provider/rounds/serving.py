@@ -1,4 +1,4 @@
-"""Serves POST /provider/simulate in demo mode: reads which script and which seed, and plays the round."""
+"""Serves POST /provider/simulate in demo mode: plays the round that the body asks for."""
 
 import secrets
 from collections.abc import Mapping
@@ -34,15 +34,15 @@ _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which round a request asks for. Of a mixed one without a seed nobody can foretell what happens."""
+class RoundRequest:
+    """The round that a request asks for. The seed is random when the request has none."""
 
     script: str
     seed: int
 
 
-def read_wanted(members: Mapping[str, Any]) -> Wanted:
-    """The script and the seed in a body. Raises `invalid_field`."""
+def read_round_request(members: Mapping[str, Any]) -> RoundRequest:
+    """Read script and seed from a body. Raises `invalid_field`."""
     script, seed = members.get("script"), members.get("seed")
     script = NINE_STEPS if script is None else script
     seed = secrets.randbits(SEED_BITS) if seed is None else seed
@@ -50,28 +50,28 @@ def read_wanted(members: Mapping[str, Any]) -> Wanted:
         raise Refused("invalid_field", field="script")
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**SEED_BITS:
         raise Refused("invalid_field", field="seed")
-    return Wanted(script, seed)
+    return RoundRequest(script, seed)
 
 
 def routes(settings: Settings, pool: Database, sealer: Sealer, money: MoneyCalls, wallet: WalletClient) -> list[Route]:
-    """POST /provider/simulate in demo mode; nothing outside it, because a simulated round pays.
+    """POST /provider/simulate in demo mode; no route otherwise, because a simulated round pays.
 
-    At most `rounds_max` rounds run at once. The bound is below the wallet client's connections, so that payouts and
-    rollbacks of the outbox find one however many bets are being placed.
+    At most `rounds_max` rounds run at once. That is fewer than the wallet client's connections, so the outbox always
+    finds one.
     """
     if not settings.demo:
         return []
 
-    def begin(wanted: Wanted, session: OpenSession, request_id: str) -> RoundPlay:
-        if wanted.script == MIXED:
-            return MixedRound(money.books, money.courier, wallet, session, seed=wanted.seed, request_id=request_id)
-        return ScriptedRound(money.books, money.courier, wallet, session, request_id=request_id)
+    def begin(asked: RoundRequest, session: OpenSession, request_id: str) -> RoundPlay:
+        if asked.script == MIXED:
+            return MixedRound(money.books, money.sender, wallet, session, seed=asked.seed, request_id=request_id)
+        return ScriptedRound(money.books, money.sender, wallet, session, request_id=request_id)
 
     async def post_simulate(request: Request) -> Response:
         members = read_request(request)
-        wanted = read_wanted(members)
+        asked = read_round_request(members)
         session = await open_session(pool, sealer, own_casino=settings.casino_code, members=members)
-        playing = begin(wanted, session, request_id(request.scope))
+        playing = begin(asked, session, request_id(request.scope))
         try:
             return json_answer(await playing.play(seconds=settings.script_seconds))
         except NotRecorded as refusal:

@@ -1,7 +1,4 @@
-"""The games of this studio.
-
-Owns the catalogue. It must never be changed at run time.
-"""
+"""The games of this studio and their stakes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """One game and what may be staked in it."""
+    """One game, with its smallest and largest stake in minor units."""
 
     code: str
     bet_min_minor: int

@@ -1,6 +1,6 @@
-"""Launches a game session: what the casino asks for is checked, mapped to a player and stored.
+"""Launches game sessions, and finds a session that a later request names.
 
-Owns the rules of a launch and of naming a session later. It must never answer with, log or store a token in clear.
+Tokens are stored sealed, and are in no log and no answer.
 """
 
 import hmac
@@ -35,14 +35,14 @@ class LaunchRequest:
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """A session that was named with its own token: its row, and that token for calls to the wallet."""
+    """A session whose token the request knew: its row, and the token for calls to the wallet."""
 
     row: GameSession
     token: str = field(repr=False)
 
 
 def read_launch(members: dict[str, Any], own_casino: str) -> LaunchRequest:
-    """The launch in a body. Raises `invalid_field`, `not_found` or `game_not_found`."""
+    """Read a launch from a body. Raises `invalid_field`, `not_found` or `game_not_found`."""
     request = LaunchRequest(
         token=identifier(members, "sessionToken"),
         casino_session_id=identifier(members, "casinoSessionId"),
@@ -64,7 +64,7 @@ def _require_launchable(casino_code: str, game_code: str, own_casino: str) -> No
 
 
 async def launch(pool: Database, sealer: Sealer, request: LaunchRequest) -> GameSession:
-    """The session of this launch: a repeated launch gets the same one, one with other content a mismatch."""
+    """The session of this launch. A repeated launch gets the same one; with other content, `idempotency_mismatch`."""
     stored = await launch_session(
         pool,
         NewSession(
@@ -90,7 +90,7 @@ async def launch(pool: Database, sealer: Sealer, request: LaunchRequest) -> Game
 
 
 async def open_session(pool: Database, sealer: Sealer, *, own_casino: str, members: dict[str, Any]) -> OpenSession:
-    """The session that a body names, if it names it rightly in every field."""
+    """Find the open session that a body names. Raises `Refused` when any field does not match it."""
     request_token = identifier(members, "sessionToken")
     text_id = identifier(members, "providerSessionId")
     user_id, game_code = identifier(members, "userId"), identifier(members, "gameId")

@@ -1,7 +1,4 @@
-"""The statements about players and game sessions.
-
-Owns reading and writing `provider.players` and `provider.game_sessions`. It must never see a token in clear.
-"""
+"""Reads and writes `provider.players` and `provider.game_sessions`. Tokens are sealed here."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -29,7 +26,7 @@ class GameSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSession:
-    """What a launch asks for, ready to be stored."""
+    """A new session, ready to be stored."""
 
     provider_session_id: UUID
     casino_code: str
@@ -48,7 +45,7 @@ _BY_ID: Final = f"select {_COLUMNS} from provider.game_sessions where provider_s
 
 
 async def launch_session(pool: Database, new: NewSession) -> GameSession:
-    """The session of this casino session: `new` as stored, or the one that was launched before."""
+    """Store `new`, or return the session that was launched before for the same casino session."""
     values = (
         new.provider_session_id,
         new.casino_code,
@@ -61,17 +58,17 @@ async def launch_session(pool: Database, new: NewSession) -> GameSession:
     async with pool.connection() as connection, connection.cursor(row_factory=class_row(GameSession)) as cursor:
         stored = await (await cursor.execute(_LAUNCH, values)).fetchone()
     if stored is None:
-        raise RuntimeError("launch_session answers one row")
+        raise RuntimeError("launch_session returned no row")
     return stored
 
 
 async def session_by_id(pool: Database, provider_session_id: UUID) -> GameSession | None:
-    """The session with this id."""
+    """The session with this id, or None."""
     async with pool.connection() as connection, connection.cursor(row_factory=class_row(GameSession)) as cursor:
         return await (await cursor.execute(_BY_ID, (provider_session_id,))).fetchone()
 
 
 async def stop_session(pool: Database, provider_session_id: UUID, code: str) -> None:
-    """No new bet in this session."""
+    """Stop a session: it takes no new bet."""
     async with pool.connection() as connection:
         await connection.execute("select provider.stop_session(%s, %s)", (provider_session_id, code))

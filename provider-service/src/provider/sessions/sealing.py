@@ -1,6 +1,6 @@
 """Encrypts ("seals") session tokens, so that no table holds one in clear.
 
-A running process keeps every secret it has learned: a token must open for as long as its round may need it.
+A running process keeps old secrets, because rounds may still need tokens that were sealed with them.
 """
 
 import base64
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 KEY_BYTES: Final = 32
 PURPOSE: Final = b"provider: session tokens, 1"
 SECRETS_MAX: Final = 256
-"""Most secrets that are remembered; the ones that were learned first and are configured no more go first."""
+"""How many secrets a process keeps; the oldest are dropped first."""
 SESSIONS_MAX: Final = 1000
 _NEEDED: Final = f"""
     select s.token_sealed from provider.game_sessions as s
@@ -38,13 +38,13 @@ _NEEDED: Final = f"""
 
 
 class SealBroken(Exception):  # noqa: N818 - a state, named as the others are
-    """What was sealed cannot be opened: it was sealed with a secret that is configured no more, or altered."""
+    """A sealed token cannot be opened: its secret is not configured any more, or the bytes were altered."""
 
 
 def sealing_order(keys: Sequence[Key], sealing_key: str | None, *, now: float) -> tuple[bytes, ...]:
-    """The secrets from which seals are made; the last one seals: the sealing key, or else the oldest live key.
+    """The secrets for a `Sealer`, in order. The last one seals: the sealing key, or else the oldest live key.
 
-    Not the newest key: while it is rolled out, a process that does not have it yet could not open what another sealed.
+    Not the newest key: during its roll-out some processes do not have it and could not open those seals.
     """
     newest_first = keys[::-1]
     ended = [key.secret for key in newest_first if not key.is_live(now)]
@@ -53,25 +53,25 @@ def sealing_order(keys: Sequence[Key], sealing_key: str | None, *, now: float) -
 
 
 def sealer_for(settings: Settings) -> "Sealer":
-    """A sealer that knows the casino's configured keys and the sealing key.
+    """Build a sealer from the casino's keys and the sealing key.
 
-    The casino's keys alone are enough. With a sealing key, sessions survive a replacement of the casino's keys.
+    The sealing key is optional. With one, sessions survive a replacement of the casino's keys.
     """
     return Sealer(sealing_order(settings.casino_keys, settings.sealing_key, now=time.time()))
 
 
 class Sealer:
-    """Seals with the last secret that it learned and opens with every one."""
+    """Seals with the last secret that it learned, and opens with all of them."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._known: dict[bytes, Fernet] = {}
         self.learn(secrets)
 
     def learn(self, secrets: Sequence[bytes]) -> None:
-        """Seal with the last of these from now on, and open with all of them as well as with what was known before."""
+        """Add secrets. From now on the last of them seals."""
         for secret in secrets:
             known = self._known.pop(secret) if secret in self._known else _fernet(secret)
-            self._known[secret] = known  # the last one now
+            self._known[secret] = known  # moved to the end: the last one seals
         for forgotten in list(self._known)[: max(0, len(self._known) - SECRETS_MAX)]:
             del self._known[forgotten]
         self._fernet = MultiFernet(list(reversed(self._known.values())))
@@ -89,7 +89,7 @@ class Sealer:
 
 
 def key_watch_for(settings: Settings, sealer: Sealer, *, clock: Callable[[], float] = time.time) -> KeyWatch:
-    """Keeps the rings of both directions up to date, and what `sealer` seals with. Not started."""
+    """Build the watch that keeps the key rings and `sealer` up to date. The caller starts it."""
     keys = settings.live_keys()
 
     def learn(now: float) -> None:
@@ -99,18 +99,18 @@ def key_watch_for(settings: Settings, sealer: Sealer, *, clock: Callable[[], flo
 
 
 def _fernet(secret: bytes) -> Fernet:
-    # A key of its own for this purpose: the same bytes never both sign and encrypt.
+    # Derive a key for this purpose: no key both signs and encrypts.
     key = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=PURPOSE).derive(secret)
     return Fernet(base64.urlsafe_b64encode(key))
 
 
-async def alarm_of_broken_seals(pool: Database, sealer: Sealer) -> None:
-    """Log an error when a secret is gone that payouts or rollbacks still need; their rows stay due until it is back."""
+async def log_broken_seals(pool: Database, sealer: Sealer) -> None:
+    """Log an error when tokens of pending transactions cannot be opened; these stay due until the secret is back."""
     try:
         async with pool.connection() as connection:
             needed = await (await connection.execute(_NEEDED)).fetchall()
     except (*DATABASE_AWAY, psycopg.Error):
-        return  # not there, or not migrated yet; each delivery says so too
+        return  # unavailable or not migrated; every delivery checks its own token again
     broken = sum(not _opens(sealer, sealed) for (sealed,) in needed)
     if broken:
         log.error("token_seals_broken", sessions=broken, looked_at=len(needed))

@@ -1,4 +1,4 @@
-"""Serves POST /provider/launch, and stops sessions that nobody has played in for a day."""
+"""Serves POST /provider/launch, and stops sessions after a day without a round."""
 
 from functools import partial
 from typing import Final
@@ -19,7 +19,7 @@ from shared_service.run.loops import BackgroundLoop
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS: Final = 86_400.0
-"""A day: 48 lives of a session's token."""
+"""48 times the lifetime of a session token."""
 STALE_LOOK_SECONDS: Final = 300.0
 PAGE_MAX: Final = 500
 
@@ -53,7 +53,7 @@ def loops(pool: Database) -> list[BackgroundLoop]:
 
 
 async def stop_stale_sessions(pool: Database) -> bool:
-    """Stop a page of idle sessions that owe nothing; true when there may be more."""
+    """Stop up to `PAGE_MAX` idle sessions without pending transactions; true when there may be more."""
     async with pool.connection() as connection:
         query = "select provider.stop_stale_sessions(%s, %s)"
         row = await (await connection.execute(query, (IDLE_SECONDS, PAGE_MAX))).fetchone()

@@ -1,7 +1,4 @@
-"""The one table that says what the provider does about each answer of a wallet.
-
-Owns the meaning of codes and statuses. It must never be bypassed: nobody else looks at a status to decide something.
-"""
+"""Maps each code and status of a wallet's answer to what the provider does about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,16 +10,20 @@ from typing import Final
 class Step(Enum):
     """What happens next with the transaction."""
 
-    SETTLE = "settle"  # accepted: its effect is written down
+    SETTLE = "settle"  # accepted: the effect is recorded
     REFUSE = "refuse"  # refused for good: nothing moved
-    RETRY = "retry the same id"  # nothing happened yet
-    SIGN_ANEW = "sign anew, once"  # the second time: unknown
+    RETRY = "retry the same id"  # the wallet did nothing
+    SIGN_ANEW = "sign anew, once"  # after a second such answer: unknown
     UNKNOWN = "unknown"  # a debit is rolled back, a credit or a rollback is repeated
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One row. `stops_session`: no new bet in it. `alarms`: a person has to look. `never_known`: nothing to undo."""
+    """What to do about an answer.
+
+    `stops_session`: the session takes no new bet. `alarms`: the refusal is logged as an error and, for money, recorded
+    as a difference. `never_known`: the wallet does not know the session or round, so there is nothing to roll back.
+    """
 
     status: int
     step: Step
@@ -31,28 +32,28 @@ class Action:
     never_known: bool = False
 
 
-_OUR_FAULT: Final = Action(400, Step.REFUSE, alarms=True)
+_BAD_REQUEST: Final = Action(400, Step.REFUSE, alarms=True)
 _GAME_RULE: Final = Action(400, Step.REFUSE)
 _SIGNATURE: Final = Action(401, Step.SIGN_ANEW)
-_PLAYER_ENDS: Final = Action(403, Step.REFUSE, stops_session=True)
-_PLAYER_PAUSES: Final = Action(403, Step.REFUSE)
-_SESSION_GONE: Final = Action(404, Step.REFUSE, stops_session=True, never_known=True)
-_THING_GONE: Final = Action(404, Step.REFUSE, never_known=True)
+_PLAYER_BARRED: Final = Action(403, Step.REFUSE, stops_session=True)
+_PLAYER_LIMITED: Final = Action(403, Step.REFUSE)
+_NO_SESSION: Final = Action(404, Step.REFUSE, stops_session=True, never_known=True)
+_NO_ROUND: Final = Action(404, Step.REFUSE, never_known=True)
 _GATEWAY: Final = Action(502, Step.UNKNOWN)
-# No signature covers the content type: whoever spoilt it on the way decides nothing about a bet, let alone about a win.
-_SPOILT: Final = Action(415, Step.UNKNOWN)
+# The signature does not cover the content type. A proxy may have changed it, so a 415 decides nothing about money.
+_MEDIA_TYPE: Final = Action(415, Step.UNKNOWN)
 
 ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
     {
         "ok": Action(200, Step.SETTLE),
-        "malformed_request": _OUR_FAULT,
-        "malformed_json": _OUR_FAULT,
-        "invalid_field": _OUR_FAULT,
-        "bad_amount": _OUR_FAULT,
-        "currency_mismatch": _OUR_FAULT,
-        "round_mismatch": _OUR_FAULT,
-        "no_matching_bet": _OUR_FAULT,
-        "not_a_bet": _OUR_FAULT,
+        "malformed_request": _BAD_REQUEST,
+        "malformed_json": _BAD_REQUEST,
+        "invalid_field": _BAD_REQUEST,
+        "bad_amount": _BAD_REQUEST,
+        "currency_mismatch": _BAD_REQUEST,
+        "round_mismatch": _BAD_REQUEST,
+        "no_matching_bet": _BAD_REQUEST,
+        "not_a_bet": _BAD_REQUEST,
         "bet_rolled_back": _GAME_RULE,
         "transaction_rolled_back": _GAME_RULE,
         "round_has_payout": _GAME_RULE,
@@ -67,21 +68,21 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
         "nonce_replay": _SIGNATURE,
         "insufficient_balance": Action(402, Step.REFUSE),
         "session_player_mismatch": Action(403, Step.REFUSE, stops_session=True, alarms=True),
-        "session_fingerprint_mismatch": _PLAYER_ENDS,
-        "player_excluded": _PLAYER_ENDS,
-        "wallet_blocked": _PLAYER_ENDS,
-        "limit_exceeded": _PLAYER_PAUSES,
-        "cooldown_active": _PLAYER_PAUSES,
-        "session_not_found": _SESSION_GONE,
-        "session_expired": _SESSION_GONE,
-        "player_not_found": _SESSION_GONE,
-        "game_not_found": _SESSION_GONE,
-        "round_not_found": _THING_GONE,
+        "session_fingerprint_mismatch": _PLAYER_BARRED,
+        "player_excluded": _PLAYER_BARRED,
+        "wallet_blocked": _PLAYER_BARRED,
+        "limit_exceeded": _PLAYER_LIMITED,
+        "cooldown_active": _PLAYER_LIMITED,
+        "session_not_found": _NO_SESSION,
+        "session_expired": _NO_SESSION,
+        "player_not_found": _NO_SESSION,
+        "game_not_found": _NO_SESSION,
+        "round_not_found": _NO_ROUND,
         "not_found": Action(404, Step.REFUSE, alarms=True, never_known=True),
         "method_not_allowed": Action(405, Step.REFUSE, alarms=True),
         "session_busy": Action(409, Step.RETRY),
         "body_too_large": Action(413, Step.REFUSE, alarms=True),
-        "unsupported_media_type": _SPOILT,
+        "unsupported_media_type": _MEDIA_TYPE,
         "idempotency_mismatch": Action(422, Step.REFUSE, alarms=True),
         "game_disabled": Action(423, Step.REFUSE),
         "rate_limited": Action(429, Step.RETRY),
@@ -95,30 +96,30 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
     }
 )
 
-# "The status alone tells what to do": for a code that this table does not know, or that comes with another status.
+# Used when ACTIONS does not know the code, or when the code comes with another status.
 BY_STATUS: Final[Mapping[int, Action]] = MappingProxyType(
     {
-        400: _OUR_FAULT,
+        400: _BAD_REQUEST,
         401: _SIGNATURE,
         402: Action(402, Step.REFUSE),
-        403: _PLAYER_ENDS,
-        404: _SESSION_GONE,
+        403: _PLAYER_BARRED,
+        404: _NO_SESSION,
         405: Action(405, Step.REFUSE, alarms=True),
         409: Action(409, Step.RETRY),
         413: Action(413, Step.REFUSE, alarms=True),
-        415: _SPOILT,
+        415: _MEDIA_TYPE,
         422: Action(422, Step.REFUSE, alarms=True),
         423: Action(423, Step.REFUSE),
         429: Action(429, Step.RETRY),
         503: Action(503, Step.RETRY),
     }
 )
-_NO_MEANING: Final = Action(0, Step.UNKNOWN, alarms=True)
+_OTHER_STATUS: Final = Action(0, Step.UNKNOWN, alarms=True)
 
 
 def action_for(status: int, code: str | None) -> Action:
-    """The row for a refusal."""
+    """The action for an answer. An unknown code is judged by the status; an unknown status is `Step.UNKNOWN`."""
     row = ACTIONS.get(code or "")
     if row is not None and row.status == status:
         return row
-    return BY_STATUS.get(status, _NO_MEANING)
+    return BY_STATUS.get(status, _OTHER_STATUS)

@@ -1,6 +1,6 @@
-"""Calls a wallet: signs, sends, retries what is safe within one deadline, and says what is known afterwards.
+"""Calls a wallet: signs a call, sends it, and retries it within one deadline.
 
-Owns the attempts of a call. It must never outlive the call's deadline, and never send other bytes the second time.
+Every attempt sends the same body under a new signature.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from provider.wallet_client.outcomes import (
     BAD_RESPONSE,
     UNREACHABLE,
     Accepted,
-    Again,
     Attempt,
     Called,
     Outcome,
     Refused,
+    Retryable,
     Unknown,
 )
 from shared_service.http.transport import ANSWER_MAX_BYTES, AnswerRefused, NotSent, create_http_client
@@ -38,7 +38,7 @@ TRIES_MAX: Final = 10
 FIRST_WAIT_SECONDS: Final = 0.1
 WAIT_MAX_SECONDS: Final = 1.5
 RETRY_AFTER_SPREAD: Final = 0.5
-"""Share of what `retry-after` asks for by which a wait may be longer."""
+"""A wait is up to this share longer than `retry-after` asks, so that waiting clients do not return together."""
 _HEADERS: Final = (
     ("user-agent", "provider-service"),
     ("accept", "application/json"),
@@ -46,12 +46,12 @@ _HEADERS: Final = (
 )
 
 
-Watcher = Callable[[WalletCall, Called], None]
-"""Is told of every call that ended."""
+CallObserver = Callable[[WalletCall, Called], None]
+"""Called after every call with the call and its result."""
 
 
 def http_client_for(settings: Settings, *, answer_max_bytes: int = ANSWER_MAX_BYTES) -> httpx.AsyncClient:
-    """The HTTP client for the wallet of these settings. Closing it closes its connections."""
+    """The HTTP client for the wallet in these settings. The caller closes it."""
     return create_http_client(
         base_url=settings.casino_url,
         call_seconds=settings.call_seconds,
@@ -62,7 +62,7 @@ def http_client_for(settings: Settings, *, answer_max_bytes: int = ANSWER_MAX_BY
 
 
 class WalletClient:
-    """The wallet of one operator. Safe to share between tasks."""
+    """Calls the wallet of one operator. Tasks may share it."""
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class WalletClient:
         *,
         call_seconds: float,
         clock: Callable[[], float] = time.time,
-        watchers: Sequence[Watcher] = (),
+        observers: Sequence[CallObserver] = (),
     ) -> None:
         self._http = http
-        self._watchers = watchers
+        self._observers = observers
         self._key_ring = key_ring
         self._call_seconds = call_seconds
         self._clock = clock
@@ -82,17 +82,17 @@ class WalletClient:
         self._auth = SignedAuth(Signer(key_ring, clock), key_ring, HEADER_NAME, clock=clock)
 
     async def call(self, call: WalletCall, session: WalletSession, *, request_id: str) -> Called:
-        """Make one call and stay within its deadline, retries and waits included."""
+        """Make one call within `call_seconds`, retries and waits included. A failed call returns `Unknown`."""
         exchange = _Exchange(self, call, session, request_id)
         try:
             async with asyncio.timeout(self._call_seconds):
                 first = await exchange.attempt()
-                outcome = await _retry(exchange.attempt, first) if isinstance(first, Again) else first
+                outcome = await _retry(exchange.attempt, first) if isinstance(first, Retryable) else first
         except TimeoutError:
-            outcome = exchange.ran_out()
+            outcome = exchange.timed_out()
         called = Called(outcome, tuple(exchange.attempts))
-        for watch in self._watchers:
-            watch(call, called)
+        for observe in self._observers:
+            observe(call, called)
         return called
 
     async def aclose(self) -> None:
@@ -100,20 +100,20 @@ class WalletClient:
         await self._http.aclose()
 
     async def post(self, path: str, body: bytes, *, request_id: str, skew_seconds: int) -> httpx.Response:
-        """Send one signed request. A skew is what the wallet's clock is ahead of ours."""
-        # Built here rather than by the client: merging addresses and headers costs a third of a call.
+        """Send one signed POST. `skew_seconds`: how far the wallet's clock is ahead of ours."""
+        # httpx would merge base URL and headers: a third of a call's time.
         headers = [*_HEADERS, ("x-request-id", request_id)]
         request = httpx.Request("POST", self._url(path), headers=headers, content=body)
         return await self._http.send(request, auth=self._signed(skew_seconds))
 
     async def get(self, target: str, *, request_id: str, skew_seconds: int) -> httpx.Response:
-        """Ask one signed question. `target` is a path with its query, quoted."""
+        """Send one signed GET. `target`: a quoted path with its query."""
         headers = [*_HEADERS[:2], ("x-request-id", request_id)]
         request = httpx.Request("GET", f"{str(self._http.base_url).rstrip('/')}{target}", headers=headers)
         return await self._http.send(request, auth=self._signed(skew_seconds))
 
     def skew_to(self, server_time: object) -> int:
-        """How far the wallet's clock is ahead, if it says so believably."""
+        """The seconds that the wallet's clock is ahead; 0 when the time is missing or out of bounds."""
         return clock_correction(server_time, self._clock())
 
     def _signed(self, skew_seconds: int) -> SignedAuth:
@@ -124,13 +124,13 @@ class WalletClient:
 
     def _url(self, path: str) -> httpx.URL:
         url = self._urls.get(path)
-        if url is None:  # four paths, all ours
+        if url is None:  # bounded: there are four paths
             url = self._urls[path] = httpx.URL(f"{str(self._http.base_url).rstrip('/')}{path}")
         return url
 
 
 class _Exchange:
-    """The attempts of one call: the same bytes each time, under a fresh signature."""
+    """The attempts of one call."""
 
     def __init__(self, client: WalletClient, call: WalletCall, session: WalletSession, request_id: str) -> None:
         self.attempts: list[Attempt] = []
@@ -142,14 +142,14 @@ class _Exchange:
         self._signed_anew = False
         self._skew_seconds = 0
         self._started: float | None = None
-        self._latest: Again | None = None
+        self._latest: Retryable | None = None
 
-    async def attempt(self) -> Outcome | Again:
-        """Send once, and note how it went."""
+    async def attempt(self) -> Outcome | Retryable:
+        """Send once and record the attempt."""
         self._started = time.monotonic()
         status: int | None = None
         signature = "none"
-        judged: Outcome | Again
+        judged: Outcome | Retryable
         try:
             response = await self._client.post(
                 self._call.path, self._body, request_id=self._request_id, skew_seconds=self._skew_seconds
@@ -157,32 +157,32 @@ class _Exchange:
             status, signature = response.status_code, response.extensions[EXTENSION_NAME]
             judged = judge(self._call, self._session, response, signature)
         except NotSent as error:
-            judged = Again(Unknown(UNREACHABLE, str(error)))
-        except NoLiveKey:  # nothing was sent, and a key may be on its way
-            judged = Again(Unknown(UNREACHABLE, "no live key"))
+            judged = Retryable(Unknown(UNREACHABLE, str(error)))
+        except NoLiveKey:  # nothing was sent; the key watch may load a key meanwhile
+            judged = Retryable(Unknown(UNREACHABLE, "no live key"))
         except AnswerRefused as error:
             judged = Unknown(BAD_RESPONSE, str(error))
         except httpx.HTTPError as error:
             judged = Unknown(UNREACHABLE, str(error))
-        self._note(status, signature, judged)
-        if isinstance(judged, Again) and judged.sign_anew:
+        self._record(status, signature, judged)
+        if isinstance(judged, Retryable) and judged.sign_anew:
             if self._signed_anew:
                 return judged.if_given_up
             self._signed_anew, self._skew_seconds = True, self._client.skew_to(judged.server_time)
-        self._latest = judged if isinstance(judged, Again) else None
+        self._latest = judged if isinstance(judged, Retryable) else None
         return judged
 
-    def ran_out(self) -> Unknown:
-        """The deadline passed, in the middle of an attempt or of the wait before the next one."""
+    def timed_out(self) -> Unknown:
+        """The outcome when the deadline passes, during an attempt or during the wait between two."""
         if self._started is None and self._latest is not None:
             return self._latest.if_given_up
         late = Unknown(UNREACHABLE, "deadline")
         if self._started is not None:
-            self._note(None, "none", late)
+            self._record(None, "none", late)
         return late
 
-    def _note(self, status: int | None, signature: str, judged: Outcome | Again) -> None:
-        known = judged.if_given_up if isinstance(judged, Again) else judged
+    def _record(self, status: int | None, signature: str, judged: Outcome | Retryable) -> None:
+        known = judged.if_given_up if isinstance(judged, Retryable) else judged
         ended, started = time.monotonic(), self._started or time.monotonic()
         self._started = None
         self.attempts.append(
@@ -203,37 +203,37 @@ _BACKOFF: Final = wait_exponential_jitter(
 
 
 def _pause(state: RetryCallState) -> float:
-    """How long to wait after an attempt that did nothing."""
+    """The seconds to wait before the next attempt."""
     again = state.outcome.result() if state.outcome else None
-    if isinstance(again, Again) and again.sign_anew:
+    if isinstance(again, Retryable) and again.sign_anew:
         return 0.0
-    asked_seconds = again.after_seconds if isinstance(again, Again) else 0.0
-    # Not all at the very moment that the wallet named: those whom it sent away together would come back together.
+    asked_seconds = again.after_seconds if isinstance(again, Retryable) else 0.0
+    # Spread the waits: rejected clients that return together would be rejected together again.
     spread = random.uniform(1.0, 1.0 + RETRY_AFTER_SPREAD)  # noqa: S311 -- pacing, not a secret
     return max(_BACKOFF(state), asked_seconds * spread)
 
 
-async def _retry(attempt: Callable[[], Awaitable[Outcome | Again]], first: Again) -> Outcome:
-    """Go on after a first attempt that did nothing. An exchange that needs only one never comes here."""
+async def _retry(attempt: Callable[[], Awaitable[Outcome | Retryable]], first: Retryable) -> Outcome:
+    """Retry after a first attempt that may be repeated. A call that succeeds at once skips this cost."""
     results = _replay_first(first, attempt)
 
-    async def next_result() -> Outcome | Again:
+    async def next_result() -> Outcome | Retryable:
         return await anext(results)
 
     retrying = AsyncRetrying(
         wait=_pause,
         stop=stop_after_attempt(TRIES_MAX),
-        retry=retry_if_result(lambda result: isinstance(result, Again)),
+        retry=retry_if_result(lambda result: isinstance(result, Retryable)),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else first,
     )
-    result: Outcome | Again = await retrying(next_result)
-    return result.if_given_up if isinstance(result, Again) else result
+    result: Outcome | Retryable = await retrying(next_result)
+    return result.if_given_up if isinstance(result, Retryable) else result
 
 
 async def _replay_first(
-    first: Again, attempt: Callable[[], Awaitable[Outcome | Again]]
-) -> AsyncIterator[Outcome | Again]:
-    """The attempt that was made already, so that tenacity counts and waits after it too, then fresh ones."""
+    first: Retryable, attempt: Callable[[], Awaitable[Outcome | Retryable]]
+) -> AsyncIterator[Outcome | Retryable]:
+    """Yield the first attempt, so that tenacity counts it and waits after it, then make new ones."""
     yield first
     for _ in range(TRIES_MAX):
         yield await attempt()

@@ -1,7 +1,7 @@
-"""How well the wallet answers: healthy, degraded or down, and since when.
+"""Decides whether the wallet is healthy, degraded or down.
 
-Owns that verdict, from the calls of the last minute and, when none got through lately, from a question of its own. It
-must never count a refusal as an error: a wallet that says no is well.
+It counts the calls of the last minute. When no call got an answer lately, it probes the wallet's readiness. A refusal
+is an answer, not an error.
 """
 
 import asyncio
@@ -23,22 +23,22 @@ log = structlog.get_logger(__name__)
 WINDOW_SECONDS: Final = 60
 DEGRADED_ABOVE: Final = 0.05
 HEALTHY_BELOW: Final = 0.03
-"""A degraded wallet is healthy again only below this: a rate that sways around the limit raises one alarm, not many."""
+"""Error rate below which a degraded wallet is healthy again: the gap stops alarms from flapping."""
 DOWN_CALLS: Final = 3
 DOWN_SECONDS: Final = 5.0
-"""So many calls in a row over so long, and not one of them got through: the wallet is down."""
-DOWN_INQUIRIES: Final = 2
+"""The wallet is down after `DOWN_CALLS` failed calls in a row that span `DOWN_SECONDS`."""
+DOWN_PROBES: Final = 2
 QUIET_SECONDS: Final = 10.0
-"""When no call got through for so long, the wallet is asked whether it is ready; as often while it says yes."""
-DOUBT_SECONDS: Final = 2.0
-"""The pause between two such questions while it does not."""
-INQUIRY_SECONDS_MAX: Final = 2.0
+"""Without an answered call for this long the wallet is probed, and again after this pause while it is ready."""
+REPROBE_SECONDS: Final = 2.0
+"""The pause between probes while they fail."""
+PROBE_SECONDS_MAX: Final = 2.0
 STEP_SECONDS: Final = 1.0
 READY_PATH: Final = "/health/ready"
 
 
 class Status(StrEnum):
-    """What can be said of a wallet."""
+    """The state of a wallet."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -47,7 +47,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """The verdict. `since` in unix seconds; `error_rate` and `calls` are those of the last minute."""
+    """The state and since when, in unix seconds. `error_rate` (0 to 1) and `calls` are of the last minute."""
 
     status: Status
     since: float
@@ -56,7 +56,7 @@ class HealthReport:
 
 
 class WalletHealth:
-    """Watches the calls of one process."""
+    """Tracks the calls of one process."""
 
     def __init__(
         self,
@@ -72,17 +72,17 @@ class WalletHealth:
         self._got_through_at = float("-inf")
         self._errors_in_row = 0
         self._first_error_at = 0.0
-        self._silent = False  # the last error was no answer at all: a wallet that says it is ready disproves it
-        self._inquired_at = float("-inf")
-        self._failed_inquiries = 0
+        self._silent = False  # the last error was a missing answer; a successful probe clears such errors
+        self._probed_at = float("-inf")
+        self._failed_probes = 0
         self._status = Status.HEALTHY
         self._since = clock()
 
-    def note(self, _: WalletCall, called: Called) -> None:
-        """A call ended."""
+    def observe(self, _: WalletCall, called: Called) -> None:
+        """Count a call that ended."""
         now, failed = self._monotonic(), isinstance(called.outcome, Unknown)
         if not self._seconds or self._seconds[-1][0] <= now - WINDOW_SECONDS:
-            self._errors_in_row = 0  # what happened before a quiet minute says nothing about this one
+            self._errors_in_row = 0  # errors older than the window do not count
         if not self._seconds or self._seconds[-1][0] != int(now):
             self._seconds.append([int(now), 0, 0])
         self._seconds[-1][1] += 1
@@ -93,10 +93,10 @@ class WalletHealth:
             self._silent = called.outcome.status is None
         else:
             self._got_through_at = now
-            self._errors_in_row = self._failed_inquiries = 0
+            self._errors_in_row = self._failed_probes = 0
 
     def report(self) -> HealthReport:
-        """The verdict at this moment."""
+        """The state now."""
         now = self._monotonic()
         while self._seconds and self._seconds[0][0] <= now - WINDOW_SECONDS:
             self._seconds.popleft()
@@ -113,12 +113,12 @@ class WalletHealth:
         return HealthReport(status, self._since, error_rate, calls)
 
     async def step(self) -> bool:
-        """For a background loop: ask the wallet if nothing got through lately, and notice what time has changed."""
+        """Probe the wallet when that is due, and log a change of state. For a background loop; always false."""
         now = self._monotonic()
-        pause_seconds = DOUBT_SECONDS if self._failed_inquiries else QUIET_SECONDS
-        if now - self._got_through_at >= QUIET_SECONDS and now - self._inquired_at >= pause_seconds:
-            self._inquired_at = now
-            self._take(is_ready=await self._is_ready())
+        pause_seconds = REPROBE_SECONDS if self._failed_probes else QUIET_SECONDS
+        if now - self._got_through_at >= QUIET_SECONDS and now - self._probed_at >= pause_seconds:
+            self._probed_at = now
+            self._record_probe(is_ready=await self._is_ready())
         self.report()
         return False
 
@@ -126,23 +126,23 @@ class WalletHealth:
         nothing_gets_through = (
             calls > 0 and self._errors_in_row >= DOWN_CALLS and now - self._first_error_at >= DOWN_SECONDS
         )
-        if nothing_gets_through or self._failed_inquiries >= DOWN_INQUIRIES:
+        if nothing_gets_through or self._failed_probes >= DOWN_PROBES:
             return Status.DOWN
         bound = HEALTHY_BELOW if self._status is Status.DEGRADED else DEGRADED_ABOVE
         return Status.DEGRADED if error_rate > bound else Status.HEALTHY
 
-    def _take(self, *, is_ready: bool) -> None:
+    def _record_probe(self, *, is_ready: bool) -> None:
         if not is_ready:
-            self._failed_inquiries += 1
+            self._failed_probes += 1
             return
-        self._failed_inquiries = 0
+        self._failed_probes = 0
         if self._silent:
             self._errors_in_row = 0
 
     async def _is_ready(self) -> bool:
-        """Whether the wallet says that it is ready. Unsigned: nothing moves by it, and a lie shows at the next call."""
+        """Whether the wallet reports ready. The answer is unsigned: it decides nothing about money."""
         try:
-            async with asyncio.timeout(INQUIRY_SECONDS_MAX):
+            async with asyncio.timeout(PROBE_SECONDS_MAX):
                 return (await self._http.get(READY_PATH)).status_code == httpx.codes.OK
         except (httpx.HTTPError, TimeoutError):
             return False

@@ -1,7 +1,6 @@
-"""Judges one answer of a wallet.
+"""Judges one answer of a wallet: accepted, refused, unknown, or to be retried.
 
-Owns what is believed: a decision only with a good signature, a balance only in its right form. It must never turn a
-doubt into a refusal.
+Only an answer with a good signature accepts or refuses. Any doubt makes the outcome unknown.
 """
 
 from typing import Any, Final
@@ -15,9 +14,9 @@ from provider.wallet_client.outcomes import (
     REJECTED,
     UNREACHABLE,
     Accepted,
-    Again,
     Outcome,
     Refused,
+    Retryable,
     Unknown,
 )
 
@@ -25,8 +24,8 @@ RETRY_AFTER_MAX_SECONDS: Final = 5.0
 RETRY_AFTER_MAX_DIGITS: Final = 6
 
 
-def judge(call: WalletCall, session: WalletSession, response: httpx.Response, signature: str) -> Outcome | Again:
-    """What this answer means."""
+def judge(call: WalletCall, session: WalletSession, response: httpx.Response, signature: str) -> Outcome | Retryable:
+    """The outcome that this answer proves, or `Retryable`. `signature`: the verdict on the answer's signature."""
     status = response.status_code
     if status == 200:
         return _judge_acceptance(call, session, response, signature)
@@ -36,20 +35,20 @@ def judge(call: WalletCall, session: WalletSession, response: httpx.Response, si
     if action.step is Step.UNKNOWN:
         return Unknown(UNREACHABLE if status >= 500 else BAD_RESPONSE, said, status)
     given_up = Unknown(REJECTED if status == 401 else UNREACHABLE, said, status)
-    # A 401 proves nothing, signed or not. Whoever replays our request obtains a signed 401 for its nonce, and can
-    # answer with it a call that was executed. The same transaction id under a fresh nonce finds out what happened.
-    # 409, 429 and 503 move nothing and repeat the same id, so it does not matter that a proxy may have said them.
+    # A 401 proves nothing, even when it is signed. An attacker who replays our request gets a signed 401 for its
+    # nonce, and can answer an executed call with it. The same id under a new nonce finds out what happened.
+    # 409, 429 and 503 only repeat the same id, so they need no signature: a proxy may send them.
     if action.step is Step.RETRY:
-        return Again(given_up, after_seconds=_retry_after(response))
+        return Retryable(given_up, after_seconds=_retry_after(response))
     if action.step is Step.SIGN_ANEW:
-        return Again(given_up, sign_anew=True, server_time=server_time(members, code, signature))
+        return Retryable(given_up, sign_anew=True, server_time=server_time(members, code, signature))
     if signature != "good":
         return Unknown(BAD_RESPONSE, f"{said}, signature {signature}", status)
     return Refused(status, code or REJECTED, action, members)
 
 
 def server_time(members: dict[str, Any], code: str | None, signature: str) -> object:
-    """The wallet's time as a 401 tells it; None without a good signature: anybody on the way could have written it."""
+    """The wallet's time from a signed `timestamp_out_of_window`; None otherwise, because it could be forged."""
     return members.get("serverTime") if (code, signature) == ("timestamp_out_of_window", "good") else None
 
 
@@ -67,7 +66,7 @@ def _judge_acceptance(call: WalletCall, session: WalletSession, response: httpx.
 
 
 def _retry_after(response: httpx.Response) -> float:
-    """What `retry-after` asks for in seconds, bounded; a date or nonsense counts as nothing."""
+    """The seconds in `retry-after`, bounded; 0 when it is missing, a date or malformed."""
     text = response.headers.get("retry-after", "")
     if not (text.isascii() and text.isdecimal() and len(text) <= RETRY_AFTER_MAX_DIGITS):
         return 0.0

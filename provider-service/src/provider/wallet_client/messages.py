@@ -1,7 +1,6 @@
-"""What is said to a wallet, and what a good answer looks like.
+"""Builds the bodies of calls to a wallet and reads its answers, which are untrusted input.
 
-Owns the bodies of the four calls and the reading of answers, which are treated as hostile. It must never put a session
-token anywhere but into the body that is sent.
+The session token appears in the sent body only: reprs leave it out, and `mask_token` removes it from copies.
 """
 
 import re
@@ -16,10 +15,10 @@ BALANCE_MAX_MINOR: Final = 2**62
 SEQUENCE_MAX: Final = 2**63 - 1
 BALANCE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 HEAD: Final = re.compile(r"([1-9][0-9]{0,18}):([0-9a-f]{64})")
-CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")  # it goes into logs and tables: nothing else may
+CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")  # codes are written to logs and tables
 TOKEN_MASK: Final = "****"  # noqa: S105 -- stands in for a token
 
-ELSEWHERE: Final = "…"
+OMITTED: Final = "…"
 SHOWN_MEMBERS_MAX: Final = 20
 SHOWN_CHARS_MAX: Final = 300
 
@@ -27,12 +26,12 @@ Kind = Literal["debit", "credit", "rollback"]
 
 
 class BadAnswer(ValueError):  # noqa: N818 - the word of the contract
-    """A 200 answer that is not one: its text says which rule it breaks, never what it holds."""
+    """A 200 answer breaks a rule. The text names the rule and contains nothing from the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalletSession:
-    """Whose wallet is called. The token stays out of reprs, and so out of logs and tracebacks."""
+    """The player and session of a call. The repr leaves the token out, so logs and tracebacks do too."""
 
     user_id: str
     currency: str
@@ -41,14 +40,14 @@ class WalletSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletCall:
-    """One call: the path, and the body's members except session and player."""
+    """One call: its path, and its body without session and player."""
 
     path: str
     transaction_id: str | None = None
     members: dict[str, str | int | bool] = field(default_factory=dict)
 
     def body(self, session: WalletSession) -> dict[str, Any]:
-        """The body as it is sent: in a fixed order, so that a repeated call has the same bytes."""
+        """The body, in a fixed order, so that a repeated call has the same bytes."""
         return {"sessionToken": session.token, "userId": session.user_id, **self.members}
 
     def encode(self, session: WalletSession) -> bytes:
@@ -56,7 +55,7 @@ class WalletCall:
 
 
 def balance_call() -> WalletCall:
-    """Ask for the balance."""
+    """A call that reads the balance."""
     return WalletCall(path="/casino/getBalance")
 
 
@@ -71,7 +70,7 @@ def money_call(
     original_transaction_id: str | None = None,
     end_round: bool = False,
 ) -> WalletCall:
-    """The call of a debit, a credit or a rollback."""
+    """A debit, a credit or a rollback. `amount_minor` is ignored for a rollback."""
     members: dict[str, str | int | bool] = {"transactionId": transaction_id, "roundId": round_id}
     if kind != "rollback":
         members["amount"] = amount_minor
@@ -88,7 +87,7 @@ def money_call(
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a wallet's chain of transactions stood: how many there were, and the hash of the newest."""
+    """The newest transaction of a wallet's chain: its sequence and its hash."""
 
     sequence: int
     hash: str
@@ -96,7 +95,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class GoodAnswer:
-    """What a 200 answer says. A wallet without a chain gives no head."""
+    """The content of a valid 200 answer. `head` is None when the wallet keeps no chain."""
 
     balance_minor: int
     tombstone: bool
@@ -105,7 +104,7 @@ class GoodAnswer:
 
 
 def read_answer(call: WalletCall, session: WalletSession, body: bytes) -> GoodAnswer:
-    """Read a 200 answer and hold it to every rule. Raises `BadAnswer`."""
+    """Read a 200 answer and check that it belongs to this call. Raises `BadAnswer`."""
     try:
         members = read_object(body)
     except MalformedJson:
@@ -124,7 +123,7 @@ def read_answer(call: WalletCall, session: WalletSession, body: bytes) -> GoodAn
 
 
 def read_balance(members: dict[str, Any], name: str) -> int:
-    """The balance under this name: a decimal string from 0 to 2^62. Raises `BadAnswer`."""
+    """The member `name` as minor units: a decimal string from 0 to 2^62. Raises `BadAnswer`."""
     text = members.get(name)
     if not isinstance(text, str) or BALANCE.fullmatch(text) is None or int(text) > BALANCE_MAX_MINOR:
         raise BadAnswer(f"{name} is not a decimal string within bounds")
@@ -132,7 +131,7 @@ def read_balance(members: dict[str, Any], name: str) -> int:
 
 
 def read_head(members: dict[str, Any]) -> Head | None:
-    """The head that an answer carries, if it carries one. Raises `BadAnswer`."""
+    """The head in an answer, or None without one. Raises `BadAnswer`."""
     text = members.get("head")
     if text is None:
         return None
@@ -143,7 +142,7 @@ def read_head(members: dict[str, Any]) -> Head | None:
 
 
 def read_error(body: bytes) -> tuple[dict[str, Any], str | None]:
-    """The members of an error answer and its code, as far as they can be read."""
+    """The members and the code of an error answer; `({}, None)` when it is not JSON."""
     try:
         members = read_object(body)
     except MalformedJson:
@@ -153,7 +152,7 @@ def read_error(body: bytes) -> tuple[dict[str, Any], str | None]:
 
 
 def mask_token(members: dict[str, Any], token: str) -> dict[str, Any]:
-    """A copy to show to people: short, flat, and without the token, not even where a hostile wallet echoes it."""
+    """A short, flat copy without the token, even where a hostile wallet echoes the token."""
     shown: dict[str, Any] = {}
     for name, value in list(members.items())[:SHOWN_MEMBERS_MAX]:
         if name == "sessionToken":
@@ -170,9 +169,9 @@ def _shown(value: object, token: str) -> object:
         return value
     if isinstance(value, int) and value.bit_length() < 64:
         return TOKEN_MASK if str(value) == token else value
-    return ELSEWHERE  # nothing that the protocol knows: nested, fractional or huge
+    return OMITTED  # not in the protocol: nested, fractional or too large
 
 
 def _shown_text(text: str, token: str) -> str:
-    # Encoded and back: a lone surrogate, which JSON can spell, cannot be written out again.
+    # Encoding replaces lone surrogates: JSON can contain them, UTF-8 cannot.
     return text.replace(token, TOKEN_MASK)[:SHOWN_CHARS_MAX].encode(errors="replace").decode()

@@ -1,7 +1,4 @@
-"""What may be known after a call to a wallet.
-
-Owns the three outcomes, accepted, refused and unknown, and the record of attempts. It must never have a fourth.
-"""
+"""Defines the three outcomes of a call to a wallet (accepted, refused, unknown) and the record of its attempts."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,7 +13,7 @@ REJECTED: Final = "operator_rejected"
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The wallet did it, and signed that it did."""
+    """The wallet executed the call and signed its answer."""
 
     status: int
     balance_minor: int
@@ -29,7 +26,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The wallet decided against it, and signed that."""
+    """The wallet refused the call and signed its answer."""
 
     status: int
     code: str
@@ -39,7 +36,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody knows. `code` is what a player's client would be told, `why` is for people."""
+    """The wallet may or may not have executed the call. `code`: for the books; `why`: for logs and support."""
 
     code: str
     why: str
@@ -50,10 +47,11 @@ Outcome = Accepted | Refused | Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """The same id may be tried again, not before `after_seconds`; `if_given_up` is the outcome when it is not.
+class Retryable:
+    """The call may be repeated with the same id after `after_seconds`; `if_given_up` is the outcome without a retry.
 
-    An answer that asks for a new signature (`sign_anew`) does not prove that nothing happened.
+    `sign_anew`: sign again, with the clock corrected by `server_time`. Such an answer does not prove that nothing
+    happened.
     """
 
     if_given_up: Unknown
@@ -64,7 +62,7 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One HTTP attempt, for the record."""
+    """One HTTP attempt, as it is stored for support."""
 
     started: float  # monotonic seconds
     elapsed_ms: int

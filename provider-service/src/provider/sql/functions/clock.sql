@@ -1,5 +1,5 @@
 -- Purpose: the one "now" of the provider schema. Outcome: the database's wall clock.
--- Tests put another function in its place: nothing that a caller sets may move it.
+-- Tests replace the function. No setting of a session can change its result.
 create or replace function provider.clock()
 returns timestamptz
 language sql volatile parallel safe

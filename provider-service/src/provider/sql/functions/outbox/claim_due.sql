@@ -1,6 +1,6 @@
--- Purpose: take payouts and rollbacks that are due, and lease them to the caller, who then sends them.
--- Outcome: at most p_limit rows, with what their call needs. Two callers never get the same row.
--- Locks: the rows, skipping those that somebody else works on.
+-- Purpose: lease payouts and rollbacks that are due to the caller, who sends them.
+-- Outcome: at most p_limit rows, with the values that their calls need. Two callers never get the same row.
+-- Locks: the rows; locked rows are skipped.
 create or replace function provider.claim_due(p_limit integer, p_lease_seconds double precision)
 returns table (
     o_transaction_id uuid,

@@ -1,5 +1,5 @@
--- Purpose: write the rollback of a bet, due at once, and put a bet without a known outcome in doubt.
--- The rollback has the id that was fixed with the bet, so giving up twice writes one rollback.
+-- Purpose: record the rollback of a bet, due at once, and mark a bet without a known outcome as in doubt.
+-- The bet fixes the rollback's id, so giving up twice records one rollback.
 -- Locks: the bet.
 create or replace function provider.give_up_bet(p_transaction_id uuid, p_reason text)
 returns void

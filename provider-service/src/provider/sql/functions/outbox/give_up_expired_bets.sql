@@ -1,6 +1,6 @@
--- Purpose: give up the bets whose caller has gone: their lease ran out without an outcome.
+-- Purpose: give up the bets whose lease ended without an outcome: their caller no longer waits.
 -- Outcome: how many were given up, at most p_limit.
--- Locks: the bets, skipping those that somebody else works on.
+-- Locks: the bets; locked bets are skipped.
 create or replace function provider.give_up_expired_bets(p_limit integer)
 returns integer
 language plpgsql

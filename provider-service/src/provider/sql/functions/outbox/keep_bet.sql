@@ -1,8 +1,8 @@
 -- Purpose: end the bet of a rollback that the wallet refused.
--- A bet in doubt ends here: refused when the wallet never knew its session; otherwise it is taken to stand, which is
--- what reconciliation then reports with the rollback's difference. A bet that we know committed stays what it is, and
--- a wallet that never heard of it contradicts us.
--- Locks: none of its own. The caller holds the bet: provider.lock_around.
+-- A bet in doubt becomes refused when the wallet never knew its session, and committed otherwise; reconciliation then
+-- reports the rollback's difference. A committed bet stays committed. If the wallet never knew its session, the
+-- rollback gets a difference code.
+-- Locks: none. The caller has locked the bet with provider.lock_around.
 create or replace function provider.keep_bet(
     p_original_transaction_id uuid,
     p_rollback_transaction_id uuid,

@@ -1,8 +1,8 @@
--- Purpose: write down that the wallet accepted a call.
--- Outcome: the transaction's state afterwards, and whether this call changed it. A debit that was given up meanwhile (a
---   slow caller, overtaken by recovery) stays given up: its rollback is under way. A second answer changes nothing.
--- A rollback takes its bet with it; a payout that ends its round settles the round's bets.
--- p_head_*: where the wallet's chain stood after it, as the answer said; null for a wallet that has no chain.
+-- Purpose: record that the wallet accepted a call.
+-- Outcome: the transaction's state afterwards, and whether this call changed it. A debit that recovery gave up
+--   meanwhile stays given up: its rollback is pending. A second answer changes nothing.
+-- An accepted rollback also ends its bet. A payout that ends its round also settles the round's bets.
+-- p_head_*: the head of the wallet's chain in the answer; null when the wallet keeps no chain.
 -- Locks: provider.lock_around, the transaction, the bets that are settled.
 create or replace function provider.record_acceptance(
     p_transaction_id uuid,

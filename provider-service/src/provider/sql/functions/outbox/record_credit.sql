@@ -1,6 +1,6 @@
--- Purpose: write down a payout before it is sent. From here on it is pursued until the wallet answers.
--- Outcomes: 'recorded'; 'round_closed'; 'no_live_bet' (the bet that it answers is not committed); 'round_in_doubt' (a
---   bet or a rollback of the round has no known end: after a payout the wallet would roll nothing back any more).
+-- Purpose: record a payout before it is sent. From now on the outbox sends it until the wallet answers.
+-- Outcomes: 'recorded'; 'round_closed'; 'no_live_bet' (its bet is not a committed bet of this round); 'round_in_doubt'
+--   (a bet or rollback of the round is pending, and after a payout the wallet refuses rollbacks).
 -- Locks: the round.
 create or replace function provider.record_credit(
     p_transaction_id uuid,

@@ -1,7 +1,7 @@
--- Purpose: write down a bet before it is sent, and lease it and its round to the caller.
--- Outcomes: 'recorded'; 'session_not_found'; 'session_stopped'; 'session_busy' (a bet or a rollback of the session has
---   no known end yet); 'round_closed'; 'round_has_payout'.
--- Locks: the session, then the round. The session's lock makes "at most one unresolved bet" hold across processes.
+-- Purpose: record a bet before it is sent, and lease it and its round to the caller.
+-- Outcomes: 'recorded'; 'session_not_found'; 'session_stopped'; 'session_busy' (a bet or rollback of the session is
+--   pending); 'round_closed'; 'round_has_payout'.
+-- Locks: the session, then the round. With the session locked, a session has at most one pending bet in all processes.
 create or replace function provider.record_debit(
     p_transaction_id uuid,
     p_rollback_transaction_id uuid,

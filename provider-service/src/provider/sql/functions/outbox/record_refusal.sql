@@ -1,8 +1,8 @@
--- Purpose: write down that the wallet refused a call for good.
+-- Purpose: record that the wallet refused a call.
 -- Outcome: the transaction's state afterwards, and whether this call changed it (see record_acceptance).
--- p_never_known: the wallet knows neither session nor bet, so a bet in doubt was never taken.
--- p_contradicts: the refusal is not one that the game counted on; the row is marked as a difference.
--- A payout that is refused ends its round too: people look at the difference, nothing plays on.
+-- p_never_known: the wallet does not know the session or the round, so it did not take a bet in doubt.
+-- p_contradicts: the wallet must not refuse this call; the row gets a difference code.
+-- A refused payout also ends its round; an operator resolves the difference.
 -- Locks: provider.lock_around, the transaction, the bets that are settled.
 create or replace function provider.record_refusal(
     p_transaction_id uuid,

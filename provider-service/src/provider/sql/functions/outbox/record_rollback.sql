@@ -1,7 +1,7 @@
--- Purpose: write down a rollback that the game itself asks for, before it is sent.
--- Outcomes: 'recorded'; 'already_recorded' (the same rollback exists: it has one id, whoever asks); 'round_not_found'.
--- The round may have ended: asking is allowed, and the wallet decides. What comes back is the bet's
--- amount, if we know it.
+-- Purpose: record a rollback that a round or a repair asks for, before it is sent.
+-- Outcomes: 'recorded'; 'already_recorded' (a bet has one rollback id, so another caller recorded it);
+--   'round_not_found'.
+-- The round may have ended: the wallet decides. The amount is the bet's, or 0 when the bet is not in this round.
 -- Locks: the round.
 create or replace function provider.record_rollback(
     p_transaction_id uuid,

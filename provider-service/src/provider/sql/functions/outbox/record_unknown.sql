@@ -1,7 +1,7 @@
--- Purpose: write down that nobody knows what became of a call.
+-- Purpose: record that the outcome of a call is unknown.
 -- Outcome: the transaction's state afterwards, and whether this call changed it (see record_acceptance).
--- A debit is given up and its rollback written in the same step, due at once. A payout or a rollback is due again after
--- p_retry_seconds, under the same id, for as long as it takes.
+-- A debit is given up, and its rollback is recorded in the same transaction, due at once. A payout or rollback is due
+-- again after p_retry_seconds with the same id, without a limit on retries.
 -- Locks: the transaction.
 create or replace function provider.record_unknown(
     p_transaction_id uuid,

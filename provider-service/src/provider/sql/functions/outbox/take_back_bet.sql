@@ -1,7 +1,7 @@
 -- Purpose: end the bet of a rollback that the wallet accepted.
--- A bet that these books hold settled contradicts the wallet: the rollback is marked as a difference. A bet that was
--- refused, or that never was, has nothing to take back.
--- Locks: none of its own. The caller holds the bet: provider.lock_around.
+-- A bet that is settled here contradicts the wallet, so the rollback gets a difference code. A refused or unknown bet
+-- stays as it is.
+-- Locks: none. The caller has locked the bet with provider.lock_around.
 create or replace function provider.take_back_bet(p_original_transaction_id uuid, p_rollback_transaction_id uuid)
 returns void
 language plpgsql

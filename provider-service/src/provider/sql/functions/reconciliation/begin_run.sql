@@ -1,9 +1,8 @@
--- Purpose: begin a run of reconciliation, unless one is under way: one at a time over any number of processes.
--- Outcome: its id; null when another process runs, or when the nightly run for p_scheduled_for was done, was never due
---   (the installation is younger), was tried p_tries_max times, or was tried less than p_pause_seconds ago.
--- A run whose process has gone (its lease ran out) is ended as one that could not finish.
--- Locks: an advisory lock, so that who comes second sees what the first began, even if it has ended since; then the
---   present run.
+-- Purpose: begin a run of reconciliation. Only one run is active at a time, in all processes.
+-- Outcome: its id; null while another run is active. Also null when the nightly run for p_scheduled_for was done, was
+--   due before the installation, was tried p_tries_max times, or was tried less than p_pause_seconds ago.
+-- A run whose lease ended is ended as unfinished.
+-- Locks: an advisory lock, so that a second caller sees the run that the first one began; then the active run.
 create or replace function provider.begin_run(
     p_ran_by text,
     p_heals boolean,
@@ -17,7 +16,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_beginning constant bigint := 8243104023216089452;  -- the bytes of 'reconcil', nobody else's
+    c_beginning constant bigint := 8243104023216089452;  -- the bytes of 'reconcil'; no other lock uses this key
     v_now timestamptz;
     v_run_id bigint;
 begin

@@ -1,5 +1,5 @@
--- Purpose: end a run. p_failure: why it could not finish; null when it did.
--- Outcome: the exit status: 0 no difference is left, 1 some are, 2 it could not finish.
+-- Purpose: end a run. p_failure: the code why it could not finish; null when it did.
+-- Outcome: the exit status: 0 no open difference, 1 some, 2 unfinished.
 -- Locks: the run.
 create or replace function provider.end_run(p_run_id bigint, p_failure text)
 returns integer

@@ -1,7 +1,7 @@
--- Purpose: send now what waits for its next attempt: payouts and rollbacks that nobody knew the outcome of. One that
---   another process sends at this moment may be sent twice: it has one id, so it happens once.
--- Outcome: how many were hastened, at most p_limit.
--- Locks: the rows, skipping those that somebody else works on.
+-- Purpose: make payouts and rollbacks with an unknown outcome due now instead of after their pause. A call that another
+--   process sends at this moment may be sent twice; it has one id, so the wallet executes it once.
+-- Outcome: how many became due, at most p_limit.
+-- Locks: the rows; locked rows are skipped.
 create or replace function provider.hasten_due(p_limit integer)
 returns integer
 language plpgsql

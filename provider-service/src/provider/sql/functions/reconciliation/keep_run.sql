@@ -1,5 +1,5 @@
--- Purpose: say that a run goes on, and how far it is.
--- Outcome: whether it is still this process's: false once its lease ran out and another process ended it.
+-- Purpose: renew a run's lease and store its progress.
+-- Outcome: false when the lease had ended and another process ended the run.
 -- Locks: the run.
 create or replace function provider.keep_run(
     p_run_id bigint,

@@ -1,5 +1,5 @@
--- Purpose: what is left to people: the differences of the last run that came to its end, less what was healed.
--- Outcome: their number; 0 before the first run. A run that ends in the future counts as none.
+-- Purpose: the number of differences that the last complete run found and did not repair.
+-- Outcome: their number; 0 before the first run. A run with an end in the future is ignored.
 create or replace function provider.open_differences()
 returns bigint
 language sql stable

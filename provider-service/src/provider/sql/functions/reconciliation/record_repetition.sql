@@ -1,5 +1,5 @@
--- Purpose: write down what the wallet answered to a payout or a rollback that these books hold committed and that the
---   wallet had lost: its answer counts from now on. State and money stay as they are.
+-- Purpose: record the wallet's answer to a committed payout or rollback that the wallet had lost and that was sent
+--   again. The new balance and head replace the old ones; state and amount do not change.
 -- Locks: the transaction.
 create or replace function provider.record_repetition(
     p_transaction_id uuid,

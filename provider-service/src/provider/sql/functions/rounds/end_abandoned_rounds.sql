@@ -1,7 +1,7 @@
--- Purpose: end the open rounds whose player has gone: their lease ran out.
--- Outcome: how many were looked at, at most p_limit. Without a payout a round is voided. With payouts that the wallet
---   has answered it is settled; while one is still pursued the round is looked at again after p_lease_seconds.
--- Locks: the rounds, skipping those that somebody else works on; then their bets.
+-- Purpose: end the open rounds whose lease ended.
+-- Outcome: how many were examined, at most p_limit. A round without a payout is voided. A round whose payouts all have
+--   an outcome is settled; one with a pending payout is examined again after p_lease_seconds.
+-- Locks: the rounds, locked ones are skipped; then their bets.
 create or replace function provider.end_abandoned_rounds(p_limit integer, p_lease_seconds double precision)
 returns integer
 language plpgsql

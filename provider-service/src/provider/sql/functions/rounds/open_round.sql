@@ -1,6 +1,6 @@
--- Purpose: open a round of a session, owned by its player until the lease ends.
--- Outcomes: 'opened'; 'session_not_found'; 'session_stopped'; 'session_busy' (the session has an open round, or a bet
---   or rollback that nobody knows the end of).
+-- Purpose: open a round of a session, leased to the calling process.
+-- Outcomes: 'opened'; 'session_not_found'; 'session_stopped'; 'session_busy' (the session has an open round, or a
+--   pending bet or rollback).
 -- Locks: the session.
 create or replace function provider.open_round(
     p_round_id uuid,

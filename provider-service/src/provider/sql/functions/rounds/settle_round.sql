@@ -1,5 +1,5 @@
--- Purpose: end a round whose payouts the wallet has answered: its live bets are settled.
--- Locks: the round, then its bets. A round that has ended already stays as it ended.
+-- Purpose: end a round whose payouts have an outcome, and settle its committed bets. An ended round does not change.
+-- Locks: the round, then its bets.
 create or replace function provider.settle_round(p_round_id uuid, p_ended_code text)
 returns void
 language plpgsql

@@ -1,6 +1,6 @@
--- Purpose: end a round without a payout: every live bet of it is rolled back.
--- Outcomes: 'voided'; 'has_payout' (a payout was written down: the round is pursued, not voided); 'ended' (it had an
---   end already); 'round_not_found'.
+-- Purpose: end a round without a payout, and record rollbacks of its pending and committed bets.
+-- Outcomes: 'voided'; 'has_payout' (nothing changes: a payout is recorded); 'ended' (the round had ended before);
+--   'round_not_found'.
 -- Locks: the round, then its bets.
 create or replace function provider.void_round(p_round_id uuid, p_ended_code text)
 returns text

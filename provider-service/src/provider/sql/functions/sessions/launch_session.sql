@@ -1,7 +1,6 @@
--- Purpose: the game session of a casino's session, and its player; both are made when they do not exist.
--- Outcome: the session as it is stored. The caller compares it with what was asked: a second launch with other content
---   finds the first one unchanged.
--- Locks: none that wait, except on a launch of the same session or player that has not committed.
+-- Purpose: create the game session of a casino's session, and its player, unless they exist.
+-- Outcome: the stored session. A second launch with other content gets the first one unchanged; the caller compares.
+-- Locks: waits only for an uncommitted launch of the same session or player.
 create or replace function provider.launch_session(
     p_provider_session_id uuid,
     p_casino_code text,
@@ -28,7 +27,7 @@ begin
     from provider.players as p
     where p.casino_code = p_casino_code and p.user_id = p_user_id
     on conflict (casino_code, casino_session_id) do nothing;
-    -- A statement of its own: it sees a session that somebody else committed while the insert waited for it.
+    -- A separate statement sees a session that was committed while the insert waited.
     select s.* into strict v_session
     from provider.game_sessions as s
     where s.casino_code = p_casino_code and s.casino_session_id = p_casino_session_id;

@@ -1,4 +1,4 @@
--- Purpose: stop a session: it takes no new bet. What it owes or is owed is still pursued.
+-- Purpose: stop a session: it takes no new bet. The outbox still sends its payouts and rollbacks.
 -- Locks: the session.
 create or replace function provider.stop_session(p_provider_session_id uuid, p_code text)
 returns void

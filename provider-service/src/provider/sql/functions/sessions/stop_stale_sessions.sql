@@ -1,7 +1,6 @@
--- Purpose: stop the sessions that nobody has played in for p_idle_seconds: their token has expired long ago.
--- Outcome: how many were stopped, at most p_limit. One with an open round or with a transaction without a known end
---   stays open, and so does one with a later round.
--- Locks: the sessions, skipping those that somebody else works on.
+-- Purpose: stop sessions without a round in the last p_idle_seconds; their tokens have expired.
+-- Outcome: how many were stopped, at most p_limit. A session with an open round or a pending transaction stays open.
+-- Locks: the sessions; locked ones are skipped.
 create or replace function provider.stop_stale_sessions(p_idle_seconds double precision, p_limit integer)
 returns integer
 language plpgsql

@@ -1,7 +1,7 @@
-"""Carries one money call: written down, sent, its outcome written down.
+"""Sends one money call: records its intent, calls the wallet, records the outcome.
 
-Owns that order. It must never send what is not written down, never hold a database connection while it waits for a
-wallet, and never report an outcome that the books do not have.
+No database connection is held during the call. tests-e2e/faults/test_write_ahead.py checks that the intent is
+committed before the wallet gets the call.
 """
 
 from collections.abc import Callable
@@ -25,56 +25,56 @@ EVENTS: Final = {Accepted: "accepted", Refused: "refused", Unknown: "outcome_unk
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How a call ended, and what the books hold now."""
+    """The outcome of a call, and the state of its row."""
 
     outcome: Outcome
     recorded: Recorded
 
     @property
     def accepted(self) -> Accepted | None:
-        """The acceptance, if the books have it too: a bet that was given up meanwhile is not accepted.
+        """The acceptance, when the row says so too; None for a bet that was given up meanwhile.
 
-        Who wrote it there does not matter: it may have been this call's first try, whose own answer was lost.
+        Another process may have recorded it, or this one before its commit's answer was lost.
         """
         counts = self.recorded.state in ("committed", "settled")
         return self.outcome if isinstance(self.outcome, Accepted) and counts else None
 
 
-class Courier:
-    """Sends money calls for games and for the outbox alike. `nudge` wakes the outbox when a rollback is due."""
+class Sender:
+    """Sends the money calls of rounds and of the outbox. `wake` wakes the outbox when a rollback is due."""
 
-    def __init__(self, pool: Database, books: Books, wallet: WalletClient, *, nudge: Callable[[], None]) -> None:
+    def __init__(self, pool: Database, books: Books, wallet: WalletClient, *, wake: Callable[[], None]) -> None:
         self._pool = pool
         self._books = books
         self._wallet = wallet
-        self._nudge = nudge
+        self._wake = wake
 
     async def send(self, call: MoneyCall) -> Delivered:
-        """Write down, send, write down. Raises `NotRecorded` when the books refuse it; then nothing was sent."""
+        """Record the intent, call the wallet, record the outcome. Raises `NotRecorded`: then nothing was sent."""
         await self._books.write_intent(call)
         return await self.deliver(call)
 
     async def deliver(self, call: MoneyCall) -> Delivered:
-        """Send what is written down already, and write its outcome down."""
+        """Call the wallet for a recorded intent, and record the outcome."""
         called = await self._wallet.call(call.as_wallet_call(), call.wallet, request_id=call.request_id)
         recorded = await self._books.write_outcome(call, called)
         self._report(call, called, recorded)
         if isinstance(called.outcome, Unknown) and call.kind == "debit":
-            self._nudge()
+            self._wake()
         if isinstance(called.outcome, Refused) and called.outcome.action.stops_session:
             await stop_session(self._pool, call.provider_session_id, called.outcome.code)
         return Delivered(called.outcome, recorded)
 
     async def repeat(self, call: MoneyCall) -> Outcome:
-        """Send again what has its outcome already: the wallet answers the same, and the books do not change."""
+        """Send a call whose outcome is known again; records the attempts only."""
         called = await self._wallet.call(call.as_wallet_call(), call.wallet, request_id=call.request_id)
-        await self._books.note_attempts(call, called)
+        await self._books.record_attempts(call, called)
         return called.outcome
 
     async def void_round(self, round_id: UUID, code: str) -> str:
-        """End a round without a payout, and have its bets returned now."""
+        """End a round without a payout, and wake the outbox to roll its bets back."""
         ended = await self._books.void_round(round_id, code)
-        self._nudge()
+        self._wake()
         return ended
 
     def _report(self, call: MoneyCall, called: Called, recorded: Recorded) -> None:
