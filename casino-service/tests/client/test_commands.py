@@ -112,16 +112,12 @@ async def test_a_second_revocation_never_gives_a_token_back(tenant: Tenant, told
 
 async def test_what_cannot_be_done_is_said_and_changes_nothing(tenant: Tenant, told: Told) -> None:
     status, said = told("revoke-tokens", "nobody\x1b")
-    assert (status, said) == (
-        1,
-        f"Error: tenant {tenant.tenant_id} has no player 'nobody\\x1b'. Nothing was changed."
-        " CASINO_TENANT names the tenant.\n",
-    )
-    assert told("revoke-tokens", "1", CASINO_DATABASE_URL="")[1] == (
-        "casino: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing\n"
-    )
+    assert (status, said.count("\n"), "\x1b" in said) == (1, 1, False)
+    assert all(named in said for named in (tenant.tenant_id, "nobody", "CASINO_TENANT"))
+    status, said = told("revoke-tokens", "1", CASINO_DATABASE_URL="")
+    assert (status, said.count("\n"), "CASINO_DATABASE_URL" in said) == (1, 1, True)
     status, said = told("revoke-tokens", "1", CASINO_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")
     assert status == 1
-    assert "cannot connect as casino_owner" in said
+    assert "casino_owner" in said
     assert "canary" not in said
     assert tenant.rows_of_tenant("access_token_revocations") == []

@@ -207,11 +207,10 @@ def test_a_value_that_cannot_be_is_one_sentence_and_changes_nothing(
 def test_a_missing_tenant_or_database_is_one_sentence(told: Told, arguments: tuple[str, ...]) -> None:
     if arguments[0] in ("add-game", "add-player"):
         status, said = told(*arguments, CASINO_TENANT="NOBODY")
-        assert (status, said.count("\n"), "run `casino create-tenant` first" in said) == (1, 1, True), said
-    assert told(*arguments, CASINO_DATABASE_URL="") == (
-        1, "casino: CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing\n"
-    )  # fmt: skip
+        assert (status, said.count("\n"), "casino create-tenant" in said) == (1, 1, True), said
+    status, said = told(*arguments, CASINO_DATABASE_URL="")
+    assert (status, said.count("\n"), "CASINO_DATABASE_URL" in said) == (1, 1, True), said
     status, said = told(*arguments, CASINO_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")
     assert (status, said.count("\n")) == (1, 1)
-    assert "cannot connect as casino_owner" in said
+    assert "casino_owner" in said
     assert "canary" not in said

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import pytest
 
 from provider.settings import Settings, SettingsRefused
@@ -17,3 +20,8 @@ def problems_of(**changed: str) -> list[str]:
     with pytest.raises(SettingsRefused) as refused:
         Settings.from_environment(GOOD | changed)
     return str(refused.value).splitlines()
+
+
+def named_in(problems: Iterable[str]) -> list[set[str]]:
+    """The settings that each sentence names."""
+    return [set(re.findall(r"\b(?:CASINO|PROVIDER|LOG)_[A-Z_]+\b", problem)) for problem in problems]

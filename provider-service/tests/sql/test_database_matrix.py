@@ -66,7 +66,7 @@ def test_a_database_that_cannot_hold_every_text_is_refused_with_a_sentence(
         for command in ("migrate", "serve", "recover-once", "reconcile", "heads", "keys"):
             ended = CliRunner().invoke(main, [command], env=environment)
             assert ended.exit_code in (1, 2), ended.output
-            assert f"is encoded in {encoding}" in ended.output, command
+            assert encoding in ended.output, command
             assert isinstance(ended.exception, SystemExit), ended.exception
     finally:
         drop_database(postgres_server, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import re
 import string
 import uuid
 from collections.abc import Callable
@@ -112,7 +113,7 @@ def test_two_secrets_that_hmac_takes_for_one_are_found_also_in_demo_mode(
     one: bytes, other: bytes, strict: bool
 ) -> None:
     told = secret_problems([("A", one), ("X", OTHER.encode()), ("B", other)], strict=strict)
-    assert told[-1] == "A and B must differ: every secret has one purpose"
+    assert set(re.findall(r"\b[A-Z]\b", told[-1])) == {"A", "B"}
     assert strict or len(told) == 1, "a weak secret is good enough for a demo"
 
 
