@@ -30,15 +30,16 @@ WORDS: Final = (
     (("No route",), "there is no way to that host"),
     (("closed the connection",), "the server closed the connection"),
     (("timeout",), "no server answers there"),
+    (("couldn't get a connection",), "no server answers there"),
 )
 """Words of the driver or the server, and what they mean. The first that fit count."""
 FATAL: Final = "FATAL:"
 
 
-def why_away(said: str) -> str:
-    """What the driver's text means; else the server's own words; else only that it failed."""
+def why_away(said: str) -> str | None:
+    """What the driver's text means; else the server's own words; None when it holds neither."""
     for words, why in WORDS:
         if all(word in said for word in words):
             return why
     _, is_told, own = said.rpartition(FATAL)
-    return f"the server refused it: {' '.join(own.split())}" if is_told else "it failed in a way that has no name here"
+    return f"the server refused it: {' '.join(own.split())}" if is_told else None

@@ -134,7 +134,7 @@ def connect(
     except psycopg.OperationalError as error:
         whom = "cannot connect" if role == NOBODY else f"cannot connect as {role}"
         variable = _variable(role, _service(application_name))
-        raise CannotConnect(f"{whom}: {why_away(str(error))}; look at {variable}") from None
+        raise CannotConnect(f"{whom}: {why_away(str(error)) or type(error).__name__}; look at {variable}") from None
 
 
 def why_unfit(
@@ -164,7 +164,7 @@ def sentence(error: psycopg.Error, *, service: str) -> str:
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return f"the login may not do this ({kind}): run `{service} migrate`, or {owner_advice(service)}"
     if error.sqlstate is None:
-        return f"the database broke off, or does not answer ({kind}): run it again when it does"
+        return f"the database does not answer: {why_away(str(error)) or kind}; run it again when it does"
     # The server's own words, in one line: they hold no address.
     said = " ".join((error.diag.message_primary or "").split())
     return f"the database refused it ({kind} {error.sqlstate}): {said}"
