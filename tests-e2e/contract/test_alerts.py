@@ -57,6 +57,7 @@ def recording(watched: Stack) -> Recording:
         lambda seen: (
             wallet_health(watched).json()["status"] != "down"
             and seen.value("provider_books_readable") == 1
+            and abs(seen.value("casino_peer_clock_skew_seconds")) < 30
             and seen.value("provider_pending_transactions") == seen.value("provider_reconciliation_differences") == 0
         )
     )

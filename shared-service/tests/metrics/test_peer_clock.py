@@ -30,5 +30,7 @@ def test_a_difference_is_kept_for_a_while_and_then_over() -> None:
     time.now += KEPT_SECONDS
     peer.note(-1)
     assert peer.worst() == 2
+    peer.note(5)
+    peer.note(-3)
     time.now += 2 * KEPT_SECONDS
-    assert peer.worst() is None
+    assert peer.worst() == -3, "what the latest request showed"

@@ -72,7 +72,7 @@ class ServiceMetrics:
             ["pool", "state"], multiprocess_mode="livesum", registry=own,
         )  # fmt: skip
         self._skew = Gauge(
-            f"{service}_peer_clock_skew_seconds", f"How far the {peer}'s clock is behind, at most in the last minutes",
+            f"{service}_peer_clock_skew_seconds", f"How far the {peer}'s clock is behind, by its latest requests",
             multiprocess_mode="livemostrecent", registry=own,
         )  # fmt: skip
         self._certificate: Gauge | None = None
