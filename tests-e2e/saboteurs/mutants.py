@@ -76,8 +76,9 @@ def lay_out(part: Part, root: Path = ROOT) -> None:
     _copy(root / part.source, part.folder / "src" / package)
     for path in [*(found for pattern in part.tests for found in root.glob(pattern)), *map(root.joinpath, part.beside)]:
         suite = next(parent for parent in path.parents if (parent / "pyproject.toml").is_file())
-        _copy(suite / "tests" / "conftest.py", part.folder / "tests" / "conftest.py")
-        _copy(path, part.folder / path.relative_to(suite))
+        for each in [path, *(parent / "conftest.py" for parent in path.parents if suite in parent.parents)]:
+            if each.exists():
+                _copy(each, part.folder / each.relative_to(suite))
     lines = [f"{name} = {json.dumps(value)}" for name, value in _settings(part, package).items()]
     text = (root / "pyproject.toml").read_text("utf-8") + "\n[tool.mutmut]\n" + "\n".join(lines) + "\n"
     (part.folder / "pyproject.toml").write_text(text, "utf-8")
