@@ -11,7 +11,13 @@ from casino.settings import Settings
 from shared_service.postgres.database import Database
 from shared_service.postgres.schema import Schema
 
-SCHEMA: Final = Schema("casino", Path(__file__).parent, functions_last="audit")
+SCHEMA: Final = Schema(
+    "casino",
+    Path(__file__).parent,
+    functions_last="audit",
+    left_to_do="select restore_unfinished from casino.ledgers, casino.restore_unfinished(ledger_id)"
+    " where restore_unfinished is not null",
+)
 APPLICATION_NAME: Final = "casino-service"
 RESTORE_UNFINISHED: Final = sql.SQL("select casino.restore_unfinished({})")
 

@@ -67,7 +67,9 @@ def migrate(schema: Schema, url: str) -> list[str]:
         _patiently(lambda: _run_migrations(connection, schema))
         if before != schema.newest_revision():
             done.append(f"migrated {before or 'nothing'} to {schema.newest_revision()}")
-        return done + _patiently(lambda: _apply_changed_sql(connection, schema))
+        done += _patiently(lambda: _apply_changed_sql(connection, schema))
+        left = connection.execute(sql.SQL(schema.left_to_do)).fetchall() if schema.left_to_do else []
+        return done + [sentence for (sentence,) in left]
 
 
 def run_sql_beside(revision_file: str) -> None:

@@ -29,6 +29,8 @@ class Schema:
     """Holds `migrations/`, `functions/`, `grants.sql`, and `views/` if there are any."""
     functions_last: str | None = None
     """A folder of functions that are bound to the others when they are made, so they come after them."""
+    left_to_do: str | None = None
+    """A query whose rows are sentences: what an administrator still has to do after a migration."""
 
     @property
     def owner_role(self) -> str:
