@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ async def play(backend: Backend, plan: list[tuple[str, int, str]], limits: dict[
     return {**told, **dict(zip(waiting, outcomes, strict=True))}
 
 
-@settings(deadline=None, max_examples=300, print_blob=True)
+@settings(deadline=None, max_examples=300 if os.environ.get("NIGHTLY") else 100, print_blob=True)
 @given(
     plan=arrivals,
     deeds=deeds,
