@@ -1,5 +1,5 @@
 #!/bin/sh
-# Removes what the make targets made. The embedded PostgreSQL's files may live outside .state, behind a link: see
+# Removes the files that make targets create. The embedded PostgreSQL's files may be outside .state, behind a link: see
 # deploy/local/src/local_stack/cluster.py.
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs the suites beside each other: all of them wait more than they compute.
-#   deploy/run-suites.sh PYTHON SUITE...     each SUITE in a run of its own, tests-e2e/faults and tests-e2e/chaos in
+# Runs the suites in parallel, because they wait more than they compute.
+#   deploy/run-suites.sh PYTHON SUITE...     each SUITE in its own pytest run, tests-e2e/faults and tests-e2e/chaos in
 #                                            another, the rest of tests-e2e in the foreground
-#   WITHOUT_FAULTS=1                         leaves both of these out: those tests act on the server's own processes and
-#                                            disks, which a container keeps to itself
-# The foreground shows its progress as it goes; the others are shown when they have ended. Fails when any of them fails.
+#   WITHOUT_FAULTS=1                         skips faults and chaos: they need access to the server's processes and
+#                                            files, which a container does not give
+# The foreground run prints its progress; the others are printed when they have ended. Fails when any of them fails.
 set -u
 python=$1
 shift
@@ -21,7 +21,7 @@ trap 'exit 130' INT TERM
 run_beside() {
   name=$1
   shift
-  echo "beside this run, shown when it has ended: $*"
+  echo "in the background, printed when it has ended: $*"
   "$python" -m pytest "$@" >"$logs/$name" 2>&1 </dev/null &
   beside="$beside $name:$!"
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes a software bill of materials (CycloneDX JSON) of each service's image, from its lock file: build/sbom/*.json.
-# The tool runs in an environment of its own, so that nobody else has to install it.
+# The tool is installed in a separate environment.
 set -eu
 cd "$(dirname "$0")/.."
 tools=build/sbom-tools

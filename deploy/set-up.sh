@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes .venv hold what a make target needs: nothing but Python 3.11 or newer and pip are asked of the machine.
+# Installs into .venv what a make target needs. The machine must have Python 3.11 or newer, and pip.
 #   deploy/set-up.sh runtime|complete [python]
-# `runtime` runs the stack, `complete` also tests and checks it. Every package comes by its hash from a lock file.
-# One set-up at a time: another one waits. One that was cut short is begun again from nothing.
+# `runtime` is enough to run the stack, `complete` also to test and check it. Lock files pin all packages by hash.
+# Only one set-up runs at a time; another one waits. An interrupted one is repeated from the start.
 set -eu
 cd "$(dirname "$0")/.."
 unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_PYTHON PIP_DRY_RUN PIP_REQUIREMENT PIP_CONSTRAINT PIP_REQUIRE_VIRTUALENV
-umask 022 # root hands PostgreSQL to another account, which must be able to read its programs
+umask 022 # as root, another account runs PostgreSQL and must be able to read its programs
 size=$1 wanted=${2:-}
 own="shared-signing shared-service casino-service provider-service deploy/local"
 tested_by="tests-e2e"
@@ -37,7 +37,7 @@ find_python() {
   exit 1
 }
 
-# Becomes this script again, with the lock held by every process of it: the lock ends with the last of them.
+# Takes the lock and restarts this script. Its processes inherit the lock, which ends with the last of them.
 HOLD_LOCK='
 import fcntl, os, sys
 try:
@@ -68,7 +68,7 @@ make_environment() {
   rm -rf .venv
   mkdir .venv
   touch .venv/.unfinished
-  # Without a pip of its own an environment is made 20 times faster and needs no ensurepip; the machine's pip fills it.
+  # Creating an environment without pip is 20 times faster and needs no ensurepip. The machine's pip installs into it.
   if "$python" -m pip --python "$python" --version >/dev/null 2>&1; then
     "$python" -m venv --without-pip .venv
     "$python" -c 'import sys; print(sys.executable)' >.venv/installer
@@ -83,7 +83,7 @@ install() {
   else
     set -- .venv/bin/python -m pip install "$@"
   fi
-  # A lock is complete, so nothing is resolved; byte code is written when a module is first used.
+  # A lock file is complete, so pip resolves nothing. Byte code is written at a module's first import.
   "$@" -qq --disable-pip-version-check --no-compile --no-deps
 }
 
@@ -102,8 +102,8 @@ site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"
 sources="$site/repository-sources.pth"
 if [ "$size" = runtime ]; then
   install_lock deploy/local/requirements.lock
-  # Running needs only the sources on the path: building packages would take longer than the rest of the demo. Relative
-  # to the file, so that neither the checkout's name nor its place matters.
+  # Put the sources on the path instead of building packages, which would take longer than the rest of the demo.
+  # Relative paths, so that the checkout can be moved.
   .venv/bin/python -c 'import os, sys; print(*(os.path.relpath(f"{each}/src", sys.argv[1]) for each in sys.argv[2:]), sep="\n")' \
     "$site" $own >"$sources"
   for service in casino provider; do
@@ -118,7 +118,7 @@ else
   for package in $own $tested_by; do set -- "$@" -e "./$package"; done
   install --no-build-isolation "$@"
   rm -f "$sources"
-  touch .venv/.runtime # of which this is a superset
+  touch .venv/.runtime # `complete` includes `runtime`
 fi
 touch ".venv/.$size"
 rm .venv/.unfinished

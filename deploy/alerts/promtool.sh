@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of promtool: the machine's own, or Debian's, fetched once into .venv/promtool without installing it.
-# Ends with 3 where there is neither promtool nor apt.
+# Prints the path of promtool: the machine's, or Debian's, which is downloaded once into .venv/promtool.
+# Exits with 3 when the machine has neither promtool nor apt.
 set -eu
 cd "$(dirname "$0")/../.."
 own=$PWD/.venv/promtool/promtool
@@ -19,8 +19,8 @@ mkdir -p "$(dirname "$own")"
 scratch=$(mktemp -d "$(dirname "$own")/fetching-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 fetch() { (cd "$scratch" && apt-get -qq download prometheus >&2); }
-# A fresh container has no package lists yet; only root can have them made.
+# A fresh container has no package lists yet; only root can fetch them.
 fetch || { apt-get -qq update >&2 && fetch; }
 dpkg-deb --fsys-tarfile "$scratch"/prometheus_*.deb | tar -x -C "$scratch" ./usr/bin/promtool
-mv "$scratch/usr/bin/promtool" "$own" # in one step: another run may be fetching too
+mv "$scratch/usr/bin/promtool" "$own" # atomic: another run may be fetching too
 echo "$own"

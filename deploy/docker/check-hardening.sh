@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Asks the running containers, not the file that should have made them: non-root, read-only, no capability, bounds on
-# memory and processes, ports on loopback, and each database login kept out of the other service's schema.
+# Checks the running containers: non-root, read-only, no capability, bounds on memory and processes, ports on loopback,
+# and no access of a database login to the other service's schema.
 #   deploy/docker/check-hardening.sh <compose command…>
 set -euo pipefail
 compose=("$@")
@@ -25,7 +25,7 @@ for service in casino provider casino-tls provider-tls; do
 done
 for pair in casino:800 provider:810; do
   service=${pair%:*} ports=${pair#*:}
-  status() { # <port> <path>: as the other service sees it, in compose's network
+  status() { # <port> <path>: requested by the other service in compose's network
     "${compose[@]}" exec -T "$([ "$service" = casino ] && echo provider || echo casino)" python -c \
       "import http.client as c; h = c.HTTPConnection('$service', $1, timeout=5); h.request('GET', '$2'); print(h.getresponse().status)"
   }
@@ -37,7 +37,7 @@ expect "postgres has bounds on memory and processes" '2147483648 512' "$postgres
 expect "postgres is not published" 'map[]' \
   "$(docker inspect --format '{{.HostConfig.PortBindings}}' "$("${compose[@]}" ps --quiet postgres)")"
 
-query() { # <login> <role> <statement>: as the login would, over TCP
+query() { # <login> <role> <statement>: over TCP
   "${compose[@]}" exec -T -e "PGPASSWORD=demo-only-$1" -e "PGOPTIONS=-c role=$2" postgres \
     psql -h 127.0.0.1 -U "$1_login" -d stack -Atc "$3" 2>&1 | head -1 || true
 }

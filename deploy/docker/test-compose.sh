@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the images, runs the compose stack for real, plays the scripted round and the end-to-end suite against it, and
-# takes it all down again, whatever happened. Its own project name and ports: it disturbs no stack that is running.
+# Builds the images, starts the compose stack, runs the scripted round and the end-to-end suite against it, and removes
+# the stack. It has its own project name and ports, so a running stack is not affected.
 #   BIN=.venv/bin deploy/docker/test-compose.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -26,7 +26,7 @@ export CASINO_URL=http://127.0.0.1:$CASINO_PORT PROVIDER_URL=http://127.0.0.1:$P
 "$BIN/python" -m local_stack simulate
 deploy/docker/check-hardening.sh "${compose[@]}"
 deploy/docker/test-tls.sh "${compose[@]}"
-# Of the rest, what needs a stack of its own is skipped; these never look at this one.
+# These folders start stacks of their own, so they are not run against this one.
 elsewhere=(--ignore tests-e2e/faults --ignore tests-e2e/chaos --ignore tests-e2e/bench --ignore tests-e2e/saboteurs)
 if ! E2E_TARGET=compose "$BIN/python" -m pytest tests-e2e "${elsewhere[@]}"; then
   show_logs casino provider

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Asks the running services of the profile `tls`: they play rounds over TLS, nobody else can read a key, a caller that
-# does not know the authority is not served, and new certificates are taken without a restart.
+# Checks the running services of the profile `tls`: rounds work over TLS, only a service can read its key, a client
+# without the authority fails, and renewed certificates are used without a restart.
 #   BIN=.venv/bin deploy/docker/test-tls.sh <compose command…>
 set -euo pipefail
 compose=("$@")

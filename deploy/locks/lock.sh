@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes every requirements.lock anew: all of them from one resolution, so that no two disagree about a version.
-# Names and hashes only; where packages come from is the configuration of whoever installs.
+# Writes every requirements.lock from one resolution, so that all have the same versions. Lock files contain names and
+# hashes, no index address: pip's configuration decides where packages come from.
 #   deploy/locks/lock.sh <uv program> [further options of uv, such as --upgrade]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -29,6 +29,6 @@ compile provider-service/requirements.lock provider-service/pyproject.toml "$pac
 compile deploy/locks/build.lock deploy/locks/build.in
 compile deploy/locks/sbom.lock deploy/locks/sbom.in
 if grep -nE '://|^-|file:|@ ' requirements.lock ./*/requirements.lock deploy/*/*.lock; then
-  echo "a lock names a place: see above" >&2
+  echo "a lock file contains an address: see above" >&2
   exit 1
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The demo authority of docker compose: a certificate for each service, kept until 30 days before it expires. RENEW=1
-# makes new ones at once, which the services take without a restart.
+# The demo authority of docker compose. Issues a certificate for each service, and a new one 30 days before the old one
+# expires, or at once with RENEW=1. The services read new certificates without a restart.
 set -eu
 uid=10001
 for service in casino provider; do

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Issues a certificate of a private authority, and makes the authority first where there is none.
+# Issues a certificate from a private authority, and creates the authority if there is none.
 #   deploy/tls/issue.sh <folder of the authority> <folder for the certificate> <host> [<host>…]
-# Needs OpenSSL 3. A host is a name or an IP address. DAYS=90 is how long the certificate is valid. Whoever has authority.key can speak
-# for every service: keep that folder away from the services. They need cert.pem and key.pem, their callers authority.pem.
+# Needs OpenSSL 3. A host is a name or an IP address. The certificate is valid for DAYS=90 days. authority.key can issue
+# certificates for every service: keep its folder away from the services. A service needs cert.pem and key.pem, its
+# callers authority.pem.
 set -eu
 [ $# -ge 3 ] || {
   sed -n '2,3s/^# *//p' "$0" >&2
@@ -20,9 +21,9 @@ for host in "$@"; do
 done
 umask 077
 mkdir -p "$authority" "$target"
-scratch=$(mktemp -d "$target/issuing-XXXXXX") # beside the files, so that each is put in place at once
+scratch=$(mktemp -d "$target/issuing-XXXXXX") # on the same file system, so that mv is atomic
 trap 'rm -rf "$scratch"' EXIT
-# OpenSSL says much when all is well. When it fails, its last words say what it did not like.
+# OpenSSL is verbose on success. On failure its last lines name the reason.
 quietly() {
   "$@" 2>"$scratch/said" || {
     echo "issue.sh: openssl failed for $hosts: $(grep -v '^[.+*-]*$' "$scratch/said" | tail -n 2 | tr '\n' ' ')" >&2

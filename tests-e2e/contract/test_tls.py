@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 60.0
 
 def shown_by(service: ServiceProcess, authority: Authority) -> str:
     """The first host of the certificate that a new connection is shown."""
-    context = authority.believed_by_a_client()
+    context = authority.client_context()
     context.check_hostname = False
     address = ("127.0.0.1", service.port)
     with socket.create_connection(address, PATIENCE_SECONDS) as raw, context.wrap_socket(raw) as secured:

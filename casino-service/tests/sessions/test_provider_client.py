@@ -19,7 +19,7 @@ from casino.sessions import provider_client
 from casino.sessions.provider_client import ANSWER_MAX_BYTES, SIGNATURE_HEADER, ProviderClient, ProviderUnreachable
 from casino_testing.edge import PROVIDER_RING
 from local_stack.certificates import Authority
-from local_stack.tls_peers import GOOD, NEVER_CONNECTED, UNKNOWN, Behaviour, Scene, peer
+from local_stack.tls_peers import GOOD, NEVER_CONNECTED, UNKNOWN, Behaviour, Issuer, peer
 from shared_signing.canonical import SignatureHeader
 from shared_signing.signer import Signer
 
@@ -202,13 +202,13 @@ async def test_a_round_that_may_have_been_played_is_not_asked_for_again(code: st
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return Scene(Authority(), tmp_path)
+def issuer(tmp_path: Path) -> Issuer:
+    return Issuer(Authority(), tmp_path)
 
 
-async def reason_over_tls(behave: Behaviour, scene: Scene, ca_file: Path | None) -> str:
+async def reason_over_tls(behave: Behaviour, issuer: Issuer, ca_file: Path | None) -> str:
     """Why the provider gave no answer: the peers here sign nothing."""
-    with peer(behave, scene) as port:
+    with peer(behave, issuer) as port:
         client = ProviderClient(f"https://127.0.0.1:{port}", PROVIDER_RING, ca_file=ca_file)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -219,29 +219,29 @@ async def reason_over_tls(behave: Behaviour, scene: Scene, ca_file: Path | None)
     return str(caught.value)
 
 
-async def test_a_provider_with_a_certificate_of_the_authority_is_called(scene: Scene) -> None:
-    said = await reason_over_tls(GOOD, scene, scene.authority.write(scene.directory / "ca.pem"))
+async def test_a_provider_with_a_certificate_of_the_authority_is_called(issuer: Issuer) -> None:
+    said = await reason_over_tls(GOOD, issuer, issuer.authority.write(issuer.directory / "ca.pem"))
     assert said == "status 200, signature missing"
 
 
 @pytest.mark.parametrize("who", NEVER_CONNECTED)
-async def test_who_is_not_the_provider_is_not_called(scene: Scene, who: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_is_not_the_provider_is_not_called(issuer: Issuer, who: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provider_client, "CONNECT_TIMEOUT_SECONDS", 1.0)
-    said = await reason_over_tls(NEVER_CONNECTED[who], scene, scene.authority.write(scene.directory / "ca.pem"))
+    said = await reason_over_tls(NEVER_CONNECTED[who], issuer, issuer.authority.write(issuer.directory / "ca.pem"))
     assert said == "NotSent"
 
 
 @pytest.mark.parametrize("how", UNKNOWN)
-async def test_a_connection_that_breaks_after_the_request_is_no_answer(scene: Scene, how: str) -> None:
-    said = await reason_over_tls(UNKNOWN[how], scene, scene.authority.write(scene.directory / "ca.pem"))
+async def test_a_connection_that_breaks_after_the_request_is_no_answer(issuer: Issuer, how: str) -> None:
+    said = await reason_over_tls(UNKNOWN[how], issuer, issuer.authority.write(issuer.directory / "ca.pem"))
     assert said in ("ReadError", "ReadTimeout")
 
 
 async def test_with_a_file_of_authorities_the_systems_are_not_believed(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A service takes this variable away at its start; here it stands for what the system believes.
-    monkeypatch.setenv("SSL_CERT_FILE", str(scene.authority.write(scene.directory / "system.pem")))
-    assert await reason_over_tls(GOOD, scene, None) == "status 200, signature missing"
-    private = Authority().write(scene.directory / "private.pem")
-    assert await reason_over_tls(GOOD, scene, private) == "NotSent"
+    monkeypatch.setenv("SSL_CERT_FILE", str(issuer.authority.write(issuer.directory / "system.pem")))
+    assert await reason_over_tls(GOOD, issuer, None) == "status 200, signature missing"
+    private = Authority().write(issuer.directory / "private.pem")
+    assert await reason_over_tls(GOOD, issuer, private) == "NotSent"

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs once, when the volume is empty: the schemas' owner and application roles, and for each service two logins, one
-# that may become its application role and one that may become its owner. Neither can see the other's schema. The same
-# as deploy/local/src/local_stack/databases.py does for the stack without Docker.
+# Creates the schemas, their owner and application roles, and two logins for each service: one for the application role,
+# one for the owner. No login can see the other service's schema. Postgres runs it once, when the volume is empty.
+# deploy/local/src/local_stack/databases.py does the same for the stack without Docker.
 set -eu
 
-# The volume holds an empty database by now, and this script never runs again on a volume that is not empty.
+# When this script fails, the volume is no longer empty, so the next start would skip the script.
 again() {
   [ $? -eq 0 ] || echo "the logins were not made. Correct .env, run docker compose down --volumes, and start again" >&2
 }
@@ -16,7 +16,7 @@ for name in POSTGRES_PASSWORD CASINO_DATABASE_PASSWORD CASINO_OWNER_DATABASE_PAS
   PROVIDER_OWNER_DATABASE_PASSWORD; do
   case "$is_demo:$(printenv "$name" || true)" in
   *:) absent="$absent $name" ;;
-  1:* | true:* | yes:* | on:*) ;; # the services' words for yes
+  1:* | true:* | yes:* | on:*) ;; # the values that mean yes in the services
   *:*demo-only*) absent="$absent $name" ;;
   esac
 done
@@ -25,7 +25,7 @@ if [ -n "$absent" ]; then
   exit 1
 fi
 
-# Passwords travel by environment and never on a command line.
+# psql reads the passwords from the environment, because other users can see command lines.
 logins() { # <service> <variable of its login's password> <variable of its migrator's password>
   psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d "$POSTGRES_DB" -v "service=$1" \
     -v "owner=$1_owner" -v "app=$1_app" -v "login=$1_login" -v "migrator=$1_migrator" <<SQL

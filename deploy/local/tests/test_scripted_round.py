@@ -11,7 +11,7 @@ from rich.console import Console
 from local_stack.certificates import Authority
 from local_stack.round_table import print_verdict
 from local_stack.scripted_round import DEMO_START_MINOR, RoundNotPlayedError, judge, play_round
-from local_stack.tls_peers import GOOD, Scene, peer
+from local_stack.tls_peers import GOOD, Issuer, peer
 
 # Written out by hand from the seed document's table, not computed.
 SEED_BALANCES = [1_000_000, 999_000, 998_000, 999_000, 1_001_000, 1_001_000, 1_001_000, 1_001_000, 1_001_000]
@@ -94,7 +94,7 @@ def test_a_wrong_figure_fails_the_round_and_is_named(spoil: Callable[[Report], N
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_casino_with_tls_is_told_from_one_that_is_not_there(tmp_path: Path, scheme: str) -> None:
     authority = Authority()
-    with peer(GOOD, Scene(authority, tmp_path)) as port, pytest.raises(RoundNotPlayedError) as refused:
+    with peer(GOOD, Issuer(authority, tmp_path)) as port, pytest.raises(RoundNotPlayedError) as refused:
         play_round(f"{scheme}://127.0.0.1:{port}")
     assert "PROVIDER_CA_FILE" in str(refused.value)
     with pytest.raises(RoundNotPlayedError) as refused:

@@ -199,7 +199,7 @@ def own_stack(
     if authority:
         casino_settings = {**tls_settings(authority, "CASINO", log_dir), **casino_settings}
         provider_settings = {**tls_settings(authority, "PROVIDER", log_dir), **provider_settings}
-    verify = authority.believed_by_a_client() if authority else True
+    verify = authority.client_context() if authority else True
     shared = demo_environment(database, casino_url=casino_url, provider_url=provider_url)
     casino = ServiceProcess(
         "casino", casino_port, {**shared, **NO_CLIENT_LIMIT, **casino_settings}, log_dir / "casino.log"

@@ -1,13 +1,10 @@
-"""The commands `serve`, `demo` and `simulate`: read the environment, run the stack, show it to a person.
-
-Owns the terminal, the signals and the exit code, and nothing else.
-"""
+"""The commands `serve`, `demo` and `simulate`: terminal output, signals and exit codes."""
 
 import os
 
 from shared_service.settings import host_variables
 
-IGNORED = host_variables.ignore(os.environ)  # before the database's library is imported, which reads some
+IGNORED = host_variables.ignore(os.environ)  # before the import of psycopg, which reads some of these variables
 
 import shlex
 import signal
@@ -52,12 +49,12 @@ parent_option = click.option(
 
 
 class StopRequested(BaseException):
-    """Ctrl-C, or a signal that means the same."""
+    """Ctrl-C, SIGTERM or SIGHUP."""
 
 
 @contextmanager
 def stoppable(parent: int | None) -> Iterator[None]:
-    """Turns the first stop signal into StopRequested; later ones change nothing, so that stopping can finish."""
+    """Raise StopRequested on the first stop signal, and ignore later ones, so that stopping can finish."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         for number in STOP_SIGNALS:
@@ -65,7 +62,7 @@ def stoppable(parent: int | None) -> Iterator[None]:
         raise StopRequested
 
     for number in STOP_SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, stop)
     if parent is not None:
         threading.Thread(target=_stop_without, args=[parent], name="parent-watch", daemon=True).start()
@@ -73,20 +70,20 @@ def stoppable(parent: int | None) -> Iterator[None]:
 
 
 def _stop_without(parent: int) -> None:
-    """make that is killed tells nobody: without this the stack would go on, and hold its ports."""
+    """Stop when the parent is gone: a killed `make` sends no signal, and the stack would keep its ports."""
     while os.getppid() == parent:
         time.sleep(PARENT_POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def terminal() -> Console:
-    """As wide as the table needs when nobody's window decides."""
+    """A console; as wide as the table needs when the output is not a terminal."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=TABLE_COLUMNS_MIN)
 
 
 class Progress:
-    """One line for each long step, with the time since the start."""
+    """Prints a line for each long step, with the time since the start."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -137,17 +134,17 @@ def _print_addresses(console: Console, stack: RunningStack) -> None:
         "logs": str(settings.state_dir / "logs"),
         **{f"{service} …": _command_line(settings, service) for service in SERVICES},
     }
-    for name, place in lines.items():
-        console.print(Text(f"{name:>12}  {place}"), soft_wrap=True)
+    for name, value in lines.items():
+        console.print(Text(f"{name:>12}  {value}"), soft_wrap=True)
     if published := settings.demo_secrets():
-        said = " and ".join(f"{name}={secret}" for name, secret in published.items())
-        console.print(Text(f"demo secrets are in force, which everybody knows: {said}", style="yellow"), soft_wrap=True)
+        pairs = " and ".join(f"{name}={secret}" for name, secret in published.items())
+        console.print(Text(f"published demo secrets are in use: {pairs}", style="yellow"), soft_wrap=True)
     play = "play a round with `make simulate`" if settings.is_demo else "rounds are simulated in demo mode only"
     console.print(Text(f"ready: {play}, stop with Ctrl-C", style="bold green"))
 
 
 def _command_line(settings: StackSettings, service: str) -> str:
-    """How a command of a service is run on this stack."""
+    """A shell line that runs a command of the service on this stack."""
     program = Path(sys.executable).with_name(service)
     file = shlex.quote(str(environment_file(settings, service)))
     return f"set -a; . {file}; set +a; {shlex.quote(str(program))} --help"
@@ -173,7 +170,7 @@ def _play_demo(console: Console, settings: StackSettings) -> bool:
         progress("playing the scripted round over signed HTTP")
         verdict = judge(play_round(stack.settings.url(CASINO)), start_minor=DEMO_START_MINOR)
     print_verdict(console, verdict)
-    if not verdict.passed:  # the logs are about to go with their folder
+    if not verdict.passed:  # the logs are deleted with their folder
         for service in stack.services:
             console.print(
                 Text(f"\nthe end of {service.log_path.name}:\n{last_lines(service.log_path)}"), soft_wrap=True
@@ -191,7 +188,7 @@ def simulate() -> None:
 
 
 def run() -> None:
-    """Failures that a person can do something about are one message, not a traceback."""
+    """Run a command. An expected failure is printed as one message, without a traceback."""
     if IGNORED:
         click.echo(f"ignored {', '.join(IGNORED)}: addresses of databases say how to connect", err=True)
     try:

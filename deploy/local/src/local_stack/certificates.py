@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority, and what it issues, right or wrong in one respect."""
+"""Issues certificates for tests, valid ones or with one fault."""
 
 import datetime as dt
 import ipaddress
@@ -15,7 +15,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Authority:
-    """Signs certificates. Its own is in the file that `write` makes."""
+    """A certificate authority with a key in memory."""
 
     def __init__(self, name: str = "an authority") -> None:
         self._name = _named(name)
@@ -25,12 +25,12 @@ class Authority:
         self._certificate = builder.sign(self._key, SHA256())
 
     def write(self, path: Path) -> Path:
-        """The authority's certificate, for whoever is to believe it."""
+        """Write the authority's certificate for clients that shall trust it; returns `path`."""
         path.write_bytes(self._certificate.public_bytes(Encoding.PEM))
         return path
 
-    def believed_by_a_client(self) -> ssl.SSLContext:
-        """The context of a client that believes this authority and no other one."""
+    def client_context(self) -> ssl.SSLContext:
+        """A client's context that trusts only this authority."""
         return ssl.create_default_context(cadata=self._certificate.public_bytes(Encoding.PEM).decode())
 
     def issue(
@@ -41,7 +41,7 @@ class Authority:
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
         self_signed: bool = False,
     ) -> tuple[Path, Path]:
-        """The files of a certificate for hosts, by default this machine's loopback addresses, and of its key."""
+        """Issue a certificate for hosts, by default loopback; returns the files of certificate and key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _named((names or LOOPBACK)[0])
         begin, end = (_days(days) for days in valid_days)

@@ -1,7 +1,4 @@
-"""A child process that never outlives this one, with its output in a file.
-
-Every long-running program of the stack is started through here. Must never start anything through a shell.
-"""
+"""Starts child processes that end with this one (on Linux), with their output in files."""
 
 import os
 import signal
@@ -10,10 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local_stack import leash
+from local_stack import run_child
 from local_stack.account import Account
 
-LOG_BYTES_MAX = 64 * 1024 * 1024  # a larger one is put aside at the next start; of those, only the last is kept
+LOG_BYTES_MAX = 64 * 1024 * 1024  # a larger file is renamed to .log.old at the next start
 
 
 def start_child(
@@ -24,17 +21,17 @@ def start_child(
     dies_with: signal.Signals = signal.SIGKILL,
     account: Account | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program in a session of its own, so that Ctrl-C reaches only this process, which stops them in order.
+    """Start a program in its own session: Ctrl-C reaches only this process, which stops its children in order.
 
-    Must be called from the main thread: Linux takes the death of the starting thread for the death of the parent.
+    Call it from the main thread: Linux signals the child when the starting thread ends. `dies_with`: that signal.
     """
-    uid, gid = (account.uid, account.gid) if account else (leash.KEEP_ACCOUNT, leash.KEEP_ACCOUNT)
-    leashed = [sys.executable, "-I", "-S", leash.__file__, dies_with, os.getpid(), uid, gid, *argv]
+    uid, gid = (account.uid, account.gid) if account else (run_child.KEEP_ACCOUNT, run_child.KEEP_ACCOUNT)
+    command = [sys.executable, "-I", "-S", run_child.__file__, dies_with, os.getpid(), uid, gid, *argv]
     if log_path.exists() and log_path.stat().st_size > LOG_BYTES_MAX:
         log_path.replace(log_path.with_suffix(".log.old"))
     with log_path.open("ab") as log:
         return subprocess.Popen(  # noqa: S603
-            [str(int(word)) if isinstance(word, int) else str(word) for word in leashed],
+            [str(int(word)) if isinstance(word, int) else str(word) for word in command],
             cwd="/",
             env=dict(environment),
             stdin=subprocess.DEVNULL,

@@ -1,7 +1,4 @@
-"""The files of a PostgreSQL cluster: where they may live, how they are first made, which settings a start gets.
-
-Starts nothing that stays running; that is `postgres.py`. Never trades durability for speed.
-"""
+"""Creates the files of a PostgreSQL cluster and its configuration. `postgres.py` runs the server."""
 
 import hashlib
 import os
@@ -17,10 +14,10 @@ SUPERUSER = "postgres"
 MADE = "postgres.made"
 INITDB_TIMEOUT_SECONDS = 120
 
-# What may never be switched off: an answered debit must survive a power cut.
+# Always on, because an answered debit must survive a power cut. `Postgres` refuses to override them.
 DURABLE = MappingProxyType({"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"})
 
-# Faster, and just as durable: fewer checkpoints, a cache that fits a laptop, no compiler for millisecond statements.
+# Faster with the same durability: fewer checkpoints, a cache that fits a laptop, no JIT for short statements.
 TUNED = MappingProxyType(
     {
         "max_connections": "200",
@@ -39,13 +36,13 @@ TUNED = MappingProxyType(
 
 
 class DataLostError(RuntimeError):
-    """A database was kept here once and is gone. A new one in its place would pass for it."""
+    """The stack had a database that is gone. A new, empty one must not silently replace it."""
 
 
 def place_cluster(state_dir: Path, account: Account | None) -> Path:
-    """The folder of the cluster inside the state folder, owned by the account that runs the server.
+    """Create the cluster's folder in the state folder, owned by the account that runs the server.
 
-    Raises DataLostError when a cluster was made here before and is gone.
+    Raises DataLostError when an earlier cluster is gone.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     cluster = state_dir / "postgres"
@@ -68,21 +65,21 @@ def _refuse_lost(state_dir: Path, cluster: Path) -> None:
     if (cluster / "data" / "PG_VERSION").exists():
         return
     if made.exists() or (cluster.is_symlink() and not cluster.exists()):
-        place = made.read_text("utf-8").strip() if made.exists() else str(cluster.readlink())
+        location = made.read_text("utf-8").strip() if made.exists() else str(cluster.readlink())
         raise DataLostError(
-            f"the database of this stack was in {place} and is gone: put it back, or remove {state_dir} for a new one"
+            f"this stack's database was in {location} and is gone: put it back, or remove {state_dir} for a new one"
         )
 
 
 def remember_cluster(state_dir: Path) -> None:
-    """Note where the cluster is, from the moment it is whole: a later start knows that there was one."""
+    """Record the location of a complete cluster, so that a later start notices its loss."""
     made = state_dir / MADE
     if not made.exists():
         made.write_text(f"{(state_dir / 'postgres').resolve()}\n", "utf-8")
 
 
 def _folder_elsewhere(state_dir: Path, account: Account) -> Path:
-    """Below a private folder, such as /root, the server's account gets no further: its files go to a shared place."""
+    """A shared folder for the cluster, when the server's account cannot enter the state folder (such as /root)."""
     digest = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]
     folder = shared_folder(account, state_dir) / f"data-{digest}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -97,7 +94,7 @@ def _folder_elsewhere(state_dir: Path, account: Account) -> Path:
 
 
 def remove_cluster(state_dir: Path) -> None:
-    """Deletes a stopped cluster, also when its files are elsewhere."""
+    """Delete a stopped cluster, also when its files are in a shared folder."""
     cluster = state_dir / "postgres"
     shutil.rmtree(cluster.resolve(), ignore_errors=True)
     cluster.unlink(missing_ok=True)
@@ -105,7 +102,7 @@ def remove_cluster(state_dir: Path) -> None:
 
 
 def initialise(data_dir: Path, *, bin_dir: Path, account: Account | None, password: str) -> None:
-    """Makes the cluster under another name and renames it when whole: a start cut short leaves nothing half made."""
+    """Run initdb under another name and rename the result, so that an interrupted start leaves no partial cluster."""
     building = data_dir.with_name("data.new")
     shutil.rmtree(building, ignore_errors=True)
     password_file = data_dir.with_name("superuser-password")
@@ -132,7 +129,7 @@ def initialise(data_dir: Path, *, bin_dir: Path, account: Account | None, passwo
 
 
 def write_settings(data_dir: Path, settings: Mapping[str, str], *, port: int, account: Account | None) -> None:
-    """Settings in force from the next start; the address is always loopback, and no socket file is made."""
+    """Write the settings for the next start. The server listens on loopback only, without a Unix socket."""
     fixed = {"listen_addresses": HOST, "port": str(port), "unix_socket_directories": ""}
     escaped = {name: value.replace("'", "''") for name, value in {**TUNED, **settings, **DURABLE, **fixed}.items()}
     path = data_dir / "stack.conf"

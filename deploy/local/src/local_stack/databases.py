@@ -1,7 +1,7 @@
-"""The stack's database in the embedded cluster: one schema and two logins for each service.
+"""Creates the stack's database in the embedded cluster: one schema and two logins for each service.
 
-A service's login may become its application role and nothing else, its migrator the owner of its schema. Neither
-service's logins can see the other's schema. Tables are the services' own business: this never looks inside a schema.
+A service's login may take only its application role, its migrator only the owner role of its schema. No login can see
+the other service's schema. The services' migrations create the tables.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ DATABASE = "stack"
 
 @dataclass(frozen=True, slots=True)
 class ServiceUrls:
-    """How one service reaches the database: for serving, and for migrating."""
+    """The database URLs of one service: for serving and for migrating."""
 
     database_url: str
     owner_database_url: str
 
 
 def prepare_database(server: Postgres, services: tuple[str, ...]) -> dict[str, ServiceUrls]:
-    """Idempotent; sets every login's password again to the one in the state folder.
+    """Create what is missing, and set the passwords of all logins to those in the state folder.
 
-    Raises DataLostError when the superuser's password there is another one's.
+    Raises DataLostError when the superuser's password in the state folder is wrong.
     """
     try:
         _make_database(server)

@@ -1,5 +1,7 @@
-"""Files of a running stack: those with which every command of a service acts on it (`set -a; . .state/casino.env;
-set +a`), and those into which a person writes further keys."""
+"""Writes the files of a running stack: each service's environment, for its commands, and files for further keys.
+
+set -a; . .state/casino.env; set +a; casino --help
+"""
 
 import os
 import re
@@ -17,7 +19,7 @@ def environment_file(settings: StackSettings, service: str) -> Path:
 
 
 def write_environment(settings: StackSettings, service: str, urls: ServiceUrls) -> None:
-    """One NAME=value to a line, quoted for a shell where need be; nobody but this account can read it."""
+    """Write one NAME=value per line, quoted for a shell. Only this account can read the file."""
     environment = settings.environment(
         service, database_url=urls.database_url, owner_database_url=urls.owner_database_url
     )
@@ -28,7 +30,7 @@ def write_environment(settings: StackSettings, service: str, urls: ServiceUrls) 
 
 
 def make_key_files(settings: StackSettings, service: str) -> None:
-    """An empty list of further keys for each direction, where no file is yet."""
+    """Write an empty list of further keys for each direction, unless the file exists."""
     for path in settings.key_files(service).values():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
@@ -36,7 +38,7 @@ def make_key_files(settings: StackSettings, service: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all; nobody but this account can read it."""
+    """Write the file atomically. Only this account can read it."""
     whole = path.with_name(f"{path.name}.new")
     whole.unlink(missing_ok=True)
     with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

@@ -1,6 +1,6 @@
-"""Finds and ends the processes that a test run left behind, also those whose parents were killed.
+"""Finds and kills processes that a test run left behind, also orphans.
 
-A process belongs to a run when it inherited the run's mark in its environment. Linux only: elsewhere it finds nothing.
+They are found by a variable that they inherit from the run's environment. Linux only; elsewhere it finds nothing.
 """
 
 import contextlib
@@ -12,15 +12,15 @@ from typing import Final
 
 MARK: Final = "LOCAL_STACK_TEST_RUN"
 ENDING_SECONDS: Final = 20.0
-"""A worker whose supervisor was killed ends within 15 s."""
+"""Longer than a worker needs to end after its supervisor was killed (15 s)."""
 LOOK_SECONDS: Final = 0.1
 PROC: Final = Path("/proc")
 OWN_TRACKER: Final = "multiprocessing.resource_tracker"
-"""Python's own child of the tests' process, which ends with that process."""
+"""A helper process that Python starts; it ends with the process of the tests."""
 
 
 def end_leftovers(run: str, *, patience_seconds: float = ENDING_SECONDS) -> list[str]:
-    """Kill the run's processes that do not end by themselves in this time; returns a line for each."""
+    """Wait for the run's processes to end, then kill the rest; returns a line for each killed one."""
     deadline = time.monotonic() + patience_seconds
     while (left := leftovers(run)) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
@@ -31,7 +31,7 @@ def end_leftovers(run: str, *, patience_seconds: float = ENDING_SECONDS) -> list
 
 
 def leftovers(run: str) -> dict[int, str]:
-    """The command lines of the processes with this run's mark, by pid; this process and its own helper are none."""
+    """Command lines of the run's processes by pid, without this process and Python's helper."""
     mark = f"{MARK}={run}".encode()
     found: dict[int, str] = {}
     for folder in PROC.glob("[0-9]*"):
@@ -41,7 +41,7 @@ def leftovers(run: str) -> dict[int, str]:
                 continue
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:  # it has ended, or is another account's
+        except OSError:  # it has ended, or belongs to another account
             continue
         if not (parent == os.getpid() and OWN_TRACKER in command):
             found[pid] = command

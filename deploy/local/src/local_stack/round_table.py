@@ -1,4 +1,4 @@
-"""The scripted round for a person: a table of nine steps and one closing line. Decides nothing."""
+"""Prints the verdict on a scripted round as a table and a final line."""
 
 from rich.console import Console
 from rich.table import Table

@@ -1,7 +1,6 @@
-"""The scripted round seen from outside: what every step must leave in the wallet, and whether a report says so.
+"""Requests a scripted round from the casino, and compares the report with the expected balances.
 
-The figures are the seed document's, written down here and nowhere derived from what the services answer. Plays no
-step itself and reads no database.
+The expected figures are those of the seed document. They are not computed from the services' answers.
 """
 
 import ssl
@@ -22,7 +21,7 @@ OK, REFUSED = 200, 400
 @dataclass(frozen=True, slots=True)
 class ExpectedStep:
     action: str
-    amount: str  # as the seed prints it
+    amount: str  # as the seed document prints it
     moved_minor: int  # the balance after the step, relative to the start
     status: int = OK
 
@@ -53,7 +52,7 @@ class JudgedStep:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Passed when there is no reason against it."""
+    """The judged steps. `reasons`: every difference; the round passed when there is none."""
 
     steps: tuple[JudgedStep, ...]
     final_minor: int | None
@@ -66,11 +65,11 @@ class Verdict:
 
 
 class RoundNotPlayedError(RuntimeError):
-    """The casino answered with something other than a report, or not at all."""
+    """The casino did not answer, or not with a report."""
 
 
 def play_round(casino_url: str, *, ca_file: Path | None = None) -> Mapping[str, Any]:
-    """Asks the casino for a scripted round and returns its report, unjudged."""
+    """Request a scripted round and return its report. Raises RoundNotPlayedError."""
     try:
         verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
     except OSError as error:
@@ -87,7 +86,7 @@ def play_round(casino_url: str, *, ca_file: Path | None = None) -> Mapping[str, 
     except httpx.TransportError as error:
         raise RoundNotPlayedError(f"no casino at {casino_url} ({error}); {_advice(casino_url, error)}") from error
     except ValueError as error:
-        raise RoundNotPlayedError(f"the casino answered {answer.status_code} with something that is no JSON") from error
+        raise RoundNotPlayedError(f"the casino answered {answer.status_code} with a body that is not JSON") from error
     if answer.status_code != OK or not isinstance(report, dict) or not isinstance(report.get("steps"), list):
         raise RoundNotPlayedError(f"the casino answered {answer.status_code}: {answer.text}")
     return report
@@ -99,11 +98,11 @@ def _advice(casino_url: str, error: httpx.TransportError) -> str:
     if isinstance(error, httpx.ConnectError | httpx.TimeoutException):
         return "start one with: make serve"
     other = "http" if casino_url.startswith("https:") else "https"
-    return f"perhaps it speaks {other}: set CASINO_URL, and for a private authority PROVIDER_CA_FILE"
+    return f"perhaps it uses {other}: set CASINO_URL, and for a private authority PROVIDER_CA_FILE"
 
 
 def judge(report: Mapping[str, Any], *, start_minor: int | None = None) -> Verdict:
-    """Compares a report with the seed's figures, from a known opening balance or from the report's own."""
+    """Compare a report with the expected figures. Without `start_minor` the report's start balance counts."""
     claimed = _minor(report.get("startBalance"))
     start = start_minor if start_minor is not None else claimed or 0
     actual: Sequence[Mapping[str, Any]] = report["steps"]
@@ -123,7 +122,7 @@ def judge(report: Mapping[str, Any], *, start_minor: int | None = None) -> Verdi
 
 def _judge_step(number: int, wanted: ExpectedStep, actual: Mapping[str, Any], start_minor: int) -> JudgedStep:
     expected_minor, actual_minor = start_minor + wanted.moved_minor, _minor(actual.get("balance"))
-    if isinstance(problem := actual.get("problem"), str):  # the provider knows better than a list of differences
+    if isinstance(problem := actual.get("problem"), str):  # the provider's sentence says more than the differences
         reasons = [problem]
     else:
         reasons = [
@@ -142,5 +141,5 @@ def _differences(what: str, expected: object, actual: object) -> list[str]:
 
 
 def _minor(word: object) -> int | None:
-    """A balance on the wire is a decimal string; anything else is no balance."""
+    """A balance in minor units from its decimal string; None for anything else."""
     return int(word) if isinstance(word, str) and word.removeprefix("-").isdecimal() else None

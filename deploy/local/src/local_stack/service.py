@@ -1,7 +1,4 @@
-"""One service of the stack as a child process: its commands, whether it is ready, how it is stopped.
-
-Knows a service by its module name and its health address only, and never imports one.
-"""
+"""Runs one service, or one of its commands, as a child process. It imports no service."""
 
 import signal
 import subprocess
@@ -22,11 +19,11 @@ PROBE_TIMEOUT_SECONDS = 2
 
 
 class ServiceFailedError(RuntimeError):
-    """A service, or one of its commands, ended or never got ready. The text ends with what it said last."""
+    """A service or command ended, or did not become ready. The text ends with the last lines of its log."""
 
 
 class Command:
-    """A command of a service that runs to its end, such as a migration; several may run side by side."""
+    """A command of a service, such as a migration, running in the background."""
 
     def __init__(self, service: str, command: str, *, environment: Mapping[str, str], log_path: Path) -> None:
         self._name = f"{service} {command}"
@@ -45,7 +42,7 @@ class Command:
             raise ServiceFailedError(f"{self._name} ended with {code}{self._said()}")
 
     def stop(self) -> None:
-        """For a command cut short; a migration's transaction is rolled back."""
+        """Kill the command if it still runs. Postgres rolls back the transaction of a killed migration."""
         if self._child.poll() is None:
             self._child.kill()
         self._child.wait()
@@ -55,13 +52,13 @@ class Command:
 
 
 class Service:
-    """A service in the foreground of its own process."""
+    """A serving service."""
 
     def __init__(self, name: str, url: str, *, environment: Mapping[str, str], log_path: Path) -> None:
         self.name = name
         self.url = url
         self.log_path = log_path
-        # SIGKILL, as the last resort of a stack whose own process was killed: nothing here is lost by a crash.
+        # The service gets SIGKILL when this process is killed; a crash loses no committed data.
         self._child = start_child([sys.executable, "-m", name, "serve"], log_path, environment=environment)
 
     @property
@@ -74,7 +71,7 @@ class Service:
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-        # A certificate names the service as others find it, which need not be this machine's loopback address.
+        # Do not verify the certificate: its host need not be the loopback address.
         plain = self.url.startswith("http:")
         with httpx.Client(timeout=PROBE_TIMEOUT_SECONDS, trust_env=False, verify=plain) as client:
             while not self._is_ready(client):
@@ -92,7 +89,7 @@ class Service:
             return False
 
     def stop(self) -> None:
-        """Graceful, then not: whoever does not end in time is killed."""
+        """Send SIGTERM, and SIGKILL after STOP_TIMEOUT_SECONDS."""
         if self._child.poll() is None:
             self._child.terminate()
         try:

@@ -1,6 +1,6 @@
-"""What the local stack takes from the environment, and the environment that it gives to each service.
+"""Reads the stack's settings from the environment, and builds the environment of each service.
 
-Reads the environment once; starts nothing. A service never gets the other's database address.
+No service gets the other service's database URL.
 """
 
 import os
@@ -19,22 +19,22 @@ DEFAULT_STATE_DIR = ".state"
 DEMO_FLAG = "CASINO_DEMO"
 YES = frozenset({"1", "true", "yes", "on"})
 PORT_MAX = 65_535
-EVERY_ADDRESS = {"0.0.0.0": HOST, "::": "::1"}  # noqa: S104 -- listened on if the operator says so; asked on loopback
+EVERY_ADDRESS = {"0.0.0.0": HOST, "::": "::1"}  # noqa: S104 -- maps a wildcard to the address for requests
 
 
 class BadSettingError(ValueError):
-    """A variable of the environment that cannot be used; the text names it."""
+    """A variable has an unusable value. The text names the variable."""
 
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """Everything that distinguishes one stack from another."""
+    """The settings of one stack."""
 
     state_dir: Path
     hosts: Mapping[str, str]
     ports: Mapping[str, int]
     ops_ports: Mapping[str, int]
-    base: Mapping[str, str]  # what both services see
+    base: Mapping[str, str]  # the variables of both services
 
     @property
     def is_demo(self) -> bool:
@@ -42,7 +42,7 @@ class StackSettings:
         return self.base[DEMO_FLAG].strip().lower() in YES
 
     def demo_secrets(self) -> dict[str, str]:
-        """The variables that hold a published secret, and what everybody knows to be in them."""
+        """The variables that hold a published demo secret, and their values."""
         secrets = {f"{service.upper()}_SECRET": DEMO_SECRETS[service] for service in SERVICES}
         return {name: secret for name, secret in secrets.items() if self.base.get(name) == secret}
 
@@ -50,11 +50,11 @@ class StackSettings:
         return _url(self.base, service, self.hosts[service], self.ports[service])
 
     def ops_url(self, service: str) -> str:
-        """Where metrics are: never with TLS."""
+        """The URL of the operations listener, which has no TLS."""
         return _plain_url(*self.listeners(service)[f"{service.upper()}_OPS"])
 
     def listeners(self, service: str) -> dict[str, tuple[str, int]]:
-        """Host and port of each listener, by what their variables begin with."""
+        """Host and port of each listener, by the prefix of its variables."""
         return {
             service.upper(): (self.hosts[service], self.ports[service]),
             f"{service.upper()}_OPS": (_host(self.base, service, "OPS_HOST"), self.ops_ports[service]),
@@ -65,7 +65,7 @@ class StackSettings:
         return self.base.get(f"{service.upper()}{middle}_DATABASE_URL") or None
 
     def environment(self, service: str, *, database_url: str, owner_database_url: str | None = None) -> dict[str, str]:
-        """The owner's address only for a migration: what serves the public never holds it."""
+        """The variables of a service. Pass the owner's URL only for a migration: a serving process must not have it."""
         environment = {name: value for name, value in self.base.items() if not name.endswith("_DATABASE_URL")}
         environment[f"{service.upper()}_DATABASE_URL"] = database_url
         if owner_database_url:
@@ -73,7 +73,7 @@ class StackSettings:
         return environment | {name: str(path) for name, path in self.key_files(service).items()}
 
     def key_files(self, service: str) -> dict[str, Path]:
-        """A service's own file of further keys for each direction, by its variable; none where keys are given."""
+        """A service's files of further keys by their variables, without the directions whose keys are given."""
         directions = [
             side for side in SERVICES if not self.base.keys() & {f"{side.upper()}_KEYS", f"{side.upper()}_KEYS_FILE"}
         ]
@@ -82,7 +82,7 @@ class StackSettings:
 
 
 def from_environment(environ: Mapping[str, str]) -> StackSettings:
-    """The stack of `serve`: addresses, secrets, databases and state folder as the environment says."""
+    """The settings for `serve`. Raises BadSettingError."""
     environ = _with_databases_from_files({name: value for name, value in environ.items() if value.strip()})
     ports = {service: _port(environ, f"{service.upper()}_PORT", DEFAULT_PORTS[service]) for service in SERVICES}
     ops_ports = {
@@ -94,7 +94,7 @@ def from_environment(environ: Mapping[str, str]) -> StackSettings:
     wanted = Path(environ.get("STACK_STATE_DIR", DEFAULT_STATE_DIR).strip())
     try:
         state_dir = wanted.resolve()
-    except (OSError, RuntimeError) as error:  # a link to itself
+    except (OSError, RuntimeError) as error:  # such as a symbolic link to itself
         raise BadSettingError(f"the state folder {wanted} cannot be used ({error}): set STACK_STATE_DIR") from error
     hosts = {service: _host(environ, service) for service in SERVICES}
     return StackSettings(state_dir, hosts, ports, ops_ports, _base(environ, hosts, ports, ops_ports))
@@ -111,7 +111,7 @@ def _with_databases_from_files(environ: dict[str, str]) -> dict[str, str]:
 
 
 def hermetic(state_dir: Path) -> StackSettings:
-    """The stack of `demo`: free ports, demo secrets, its own database, whatever the environment says."""
+    """The settings for `demo`: free ports, demo secrets and its own database, independent of the environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("CASINO_", "PROVIDER_"))}
     ports = {service: free_port() for service in SERVICES}
     ops_ports = {service: free_port() for service in SERVICES}
@@ -120,14 +120,14 @@ def hermetic(state_dir: Path) -> StackSettings:
 
 
 def service_url(environ: Mapping[str, str], service: str) -> str:
-    """Where a service is asked: its host's address on this machine, and its port."""
+    """The URL for requests to a service on this machine."""
     return _url(
         environ, service, _host(environ, service), _port(environ, f"{service.upper()}_PORT", DEFAULT_PORTS[service])
     )
 
 
 def authorities(environ: Mapping[str, str]) -> Path | None:
-    """Whom a client of the casino believes: those whom the provider believes, who calls it as well."""
+    """The authorities that a client of the casino trusts: those of the provider, which also calls it."""
     path = environ.get("PROVIDER_CA_FILE", "").strip()
     return Path(path) if path else None
 
@@ -143,7 +143,7 @@ def _plain_url(host: str, port: int) -> str:
 
 
 def _host(environ: Mapping[str, str], service: str, name: str = "HOST") -> str:
-    """As the service reads it: without the brackets that IPv6 has beside a port."""
+    """The host without the brackets of an IPv6 address, as the service reads it."""
     return environ.get(f"{service.upper()}_{name}", "").strip().strip("[]") or HOST
 
 

@@ -1,6 +1,6 @@
-"""The whole stack, in order: database, logins, migrations, demo data, both services; and down again in reverse.
+"""Starts the whole stack: database, logins, migrations, demo data, both services; and stops it in reverse order.
 
-Holds the state folder's lock while it runs. Must never leave a process behind, whichever step fails.
+It holds the state folder's lock. When a step fails, it stops what it has started.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ class RunningStack:
     services: tuple[Service, ...]
 
     def watch(self) -> None:
-        """Blocks while everything lives; raises ServiceFailedError as soon as something does not."""
+        """Block while all processes run. Raises ServiceFailedError when one has ended."""
         while True:
             for service in self.services:
                 service.require_alive()
@@ -41,7 +41,7 @@ class RunningStack:
 
 @contextmanager
 def running_stack(settings: StackSettings, announce: Announce) -> Iterator[RunningStack]:
-    """Everything up and ready inside the block, everything down after it."""
+    """Context manager: the stack is ready in the block and stopped after it. `announce`: prints a step."""
     log_dir = settings.state_dir / "logs"
     try:
         log_dir.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def _require_free(service: str, settings: StackSettings) -> None:
             taken = is_taken(port, host)
         except OSError as error:
             raise BadSettingError(
-                f"nobody can listen on {host}, port {port} ({error.strerror}): set {name}_HOST and {name}_PORT"
+                f"{host}, port {port} cannot be listened on ({error.strerror}): set {name}_HOST and {name}_PORT"
             ) from error
         if taken:
             raise BadSettingError(f"port {port} is taken: set {name}_PORT to another one")
@@ -90,7 +90,7 @@ def _require_free(service: str, settings: StackSettings) -> None:
 def _databases(
     settings: StackSettings, announce: Announce, down: ExitStack
 ) -> tuple[Postgres | None, dict[str, ServiceUrls]]:
-    """The addresses given, and for a service without one the embedded server's."""
+    """The given URLs, and the embedded server's for a service without one."""
     given = {
         service: ServiceUrls(url, settings.given_database_url(service, owner=True) or url)
         for service in SERVICES
@@ -124,7 +124,7 @@ def _migrate(settings: StackSettings, urls: dict[str, ServiceUrls], log_dir: Pat
 
 
 def _start(settings: StackSettings, urls: dict[str, ServiceUrls], log_dir: Path, down: ExitStack) -> Iterator[Service]:
-    """The provider is stopped first, so that its last wallet calls still find the wallet."""
+    """Start the casino, then the provider. The provider stops first, so its last calls still reach the wallet."""
     for name in (CASINO, PROVIDER):
         environment = settings.environment(name, database_url=urls[name].database_url)
         service = Service(name, settings.url(name), environment=environment, log_path=log_dir / f"{name}.log")

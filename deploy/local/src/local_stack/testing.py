@@ -1,7 +1,7 @@
-"""pytest plugin: one real PostgreSQL for a test session, and cheap copies of a migrated template for each test.
+"""pytest plugin: one real PostgreSQL per test session, and a fast copy of a migrated template per test.
 
 `TEST_POSTGRES=embedded` (the default) starts the wheel's server in a temporary folder, `testcontainers` a container.
-Durability stays on in both. pytest loads it by itself (entry point `pytest11`) wherever local-stack is installed.
+Durability stays on in both. pytest loads the plugin wherever local-stack is installed (entry point `pytest11`).
 """
 
 import os
@@ -35,7 +35,7 @@ CloneDatabase = Callable[[str], str]
 
 
 class PostgresServer(Protocol):
-    """What a test may ask of the server; logins other than `postgres` have a made-up password that stays the same."""
+    """The server as tests see it. `passwords` creates a password for a login at its first use."""
 
     @property
     def passwords(self) -> Passwords: ...
@@ -44,7 +44,7 @@ class PostgresServer(Protocol):
 
 
 class ContainerServer:
-    """The same face on a container."""
+    """A `PostgresServer` in a container."""
 
     def __init__(self, port: int, passwords: Passwords) -> None:
         self.passwords = passwords
@@ -55,9 +55,9 @@ class ContainerServer:
 
 
 def pytest_configure() -> None:
-    """Take Ctrl-C again: a shell starts what runs beside it with that ignored, and what the tests start inherits it.
+    """Handle Ctrl-C again, because a shell starts background jobs with SIGINT ignored and children inherit that.
 
-    Mark the environment, too: every process that the tests start inherits the mark, and keeps it when it is orphaned.
+    Also set the mark in the environment that `leftovers` looks for.
     """
     os.environ[leftovers.MARK] = uuid.uuid4().hex
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -65,14 +65,14 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a database: `-m "not postgres"` leaves them out."""
+    """Mark the tests that need a database; `-m "not postgres"` deselects them."""
     for item in items:
         if "postgres_server" in getattr(item, "fixturenames", ()):
             item.add_marker("postgres")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """End the processes that the tests left behind, name them, and fail the run."""
+    """Kill processes that the tests left behind, print them, and fail the run."""
     left = leftovers.end_leftovers(os.environ[leftovers.MARK])
     if left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -81,7 +81,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One server for the session; its URLs have superuser rights unless another user is named."""
+    """One server for the session. Its URLs are for the superuser by default."""
     state_dir = Path(tempfile.mkdtemp(prefix="test-postgres-"))
     kind = os.environ.get("TEST_POSTGRES", "embedded")
     try:
@@ -106,23 +106,23 @@ def _container(passwords: Passwords) -> Iterator[PostgresServer]:
 
 
 def create_database(server: PostgresServer, name: str) -> str:
-    """An empty database, for a template or a test of migrations; returns its superuser URL."""
+    """Create an empty database; returns its superuser URL."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
     return server.url(name)
 
 
 def drop_database(server: PostgresServer, name: str) -> None:
-    """Drop a database. Fails when two of its transactions ended in a deadlock: retries hide that from every result."""
+    """Drop a database. Raises RuntimeError when it had a deadlock, which retries hide from the tests."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
         deadlocks = deadlocks_in(connection, name)
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
     if deadlocks:
-        raise RuntimeError(f"{deadlocks} deadlocks in {name}: locks are taken in one order, everywhere")
+        raise RuntimeError(f"{deadlocks} deadlocks in {name}: take locks in one order everywhere")
 
 
 def deadlocks_in(connection: psycopg.Connection[Any], name: str) -> int:
-    """How many deadlocks there were in a database. Ends its sessions: a session publishes its count when it ends."""
+    """The number of deadlocks in a database. Ends its sessions first: only then is the count complete."""
     deadline = time.monotonic() + SESSION_END_SECONDS_MAX
     while connection.execute(END_SESSIONS, (name,)).rowcount:
         if time.monotonic() > deadline:
@@ -134,7 +134,7 @@ def deadlocks_in(connection: psycopg.Connection[Any], name: str) -> int:
 
 @pytest.fixture
 def clone_database(postgres_server: PostgresServer) -> Iterator[CloneDatabase]:
-    """Copies a template nobody is connected to (about 30 ms); every copy is dropped at the end of the test."""
+    """A function that copies a template (about 30 ms). The copies are dropped after the test."""
     made: list[str] = []
 
     def clone(template: str) -> str:

@@ -1,4 +1,4 @@
-"""Peers with something wrong in their TLS, for tests of who calls them."""
+"""TLS servers with one fault each, for tests of clients."""
 
 import os
 import socket
@@ -17,24 +17,24 @@ from local_stack.ports import HOST
 
 WAIT_SECONDS = 30.0
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-NO_RECORD = b"this is no record of TLS" * 4
-CUT_RECORD = b"\x17\x03\x03\x40\x00"
+NOT_A_TLS_RECORD = b"this is no record of TLS" * 4
+HALF_TLS_RECORD = b"\x17\x03\x03\x40\x00"
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Who the caller believes, and where files may be written."""
+class Issuer:
+    """The authority that the client trusts, and a folder for certificates."""
 
     authority: Authority
     directory: Path
 
 
-Behaviour = Callable[[socket.socket, Scene], None]
+Behaviour = Callable[[socket.socket, Issuer], None]
 
 
 @contextmanager
-def peer(behave: Behaviour, scene: Scene) -> Iterator[int]:
-    """A server on loopback, which does this with each connection; its port."""
+def peer(behave: Behaviour, issuer: Issuer) -> Iterator[int]:
+    """Run a server on loopback that calls `behave` with each connection; yields its port."""
     with socket.create_server((HOST, 0)) as listener:
 
         def serve() -> None:
@@ -43,7 +43,7 @@ def peer(behave: Behaviour, scene: Scene) -> Iterator[int]:
                     connection, _ = listener.accept()
                     connection.settimeout(WAIT_SECONDS)
                     with connection, suppress(OSError):
-                        behave(connection, scene)
+                        behave(connection, issuer)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -55,11 +55,11 @@ def peer(behave: Behaviour, scene: Scene) -> Iterator[int]:
             thread.join(WAIT_SECONDS)
 
 
-def serving_with(pair: Callable[[Scene], tuple[Path, Path]], answer: bytes = ANSWER) -> Behaviour:
-    """A peer with such a certificate, which answers."""
+def serving_with(pair: Callable[[Issuer], tuple[Path, Path]], answer: bytes = ANSWER) -> Behaviour:
+    """A peer that uses this certificate and answers."""
 
-    def behave(connection: socket.socket, scene: Scene) -> None:
-        with _context(*pair(scene)).wrap_socket(connection, server_side=True) as secured:
+    def behave(connection: socket.socket, issuer: Issuer) -> None:
+        with _context(*pair(issuer)).wrap_socket(connection, server_side=True) as secured:
             _read_request(secured)
             secured.sendall(answer)
             secured.unwrap()
@@ -68,38 +68,38 @@ def serving_with(pair: Callable[[Scene], tuple[Path, Path]], answer: bytes = ANS
 
 
 def after_the_request(raw: bytes) -> Behaviour:
-    """A peer that is right until it was asked, and then sends bytes that are not TLS, and closes."""
+    """A peer that reads the request over TLS, then sends raw bytes without TLS, and closes."""
 
-    def behave(connection: socket.socket, scene: Scene) -> None:
-        with _context(*_good(scene)).wrap_socket(connection, server_side=True) as secured:
+    def behave(connection: socket.socket, issuer: Issuer) -> None:
+        with _context(*_good(issuer)).wrap_socket(connection, server_side=True) as secured:
             _read_request(secured)
             os.write(secured.fileno(), raw)
 
     return behave
 
 
-def _good(scene: Scene) -> tuple[Path, Path]:
-    return scene.authority.issue(scene.directory / "good")
+def _good(issuer: Issuer) -> tuple[Path, Path]:
+    return issuer.authority.issue(issuer.directory / "good")
 
 
-def _plain(connection: socket.socket, _: Scene) -> None:
+def _plain(connection: socket.socket, _: Issuer) -> None:
     connection.recv(65_536)
     connection.sendall(ANSWER)
 
 
-def _silent(connection: socket.socket, _: Scene) -> None:
+def _silent(connection: socket.socket, _: Issuer) -> None:
     while connection.recv(65_536):
         pass
 
 
-def _closing(connection: socket.socket, _: Scene) -> None:
+def _closing(connection: socket.socket, _: Issuer) -> None:
     connection.recv(1)
 
 
-def _cut(connection: socket.socket, scene: Scene) -> None:
-    """Half of what the server says in the handshake."""
+def _cut(connection: socket.socket, issuer: Issuer) -> None:
+    """Send half of the server's handshake."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    serving = _context(*_good(scene)).wrap_bio(incoming, outgoing, server_side=True)
+    serving = _context(*_good(issuer)).wrap_bio(incoming, outgoing, server_side=True)
     incoming.write(connection.recv(65_536))
     with suppress(ssl.SSLWantReadError):
         serving.do_handshake()
@@ -107,8 +107,8 @@ def _cut(connection: socket.socket, scene: Scene) -> None:
     connection.sendall(said[: len(said) // 2])
 
 
-def _outdated(connection: socket.socket, scene: Scene) -> None:
-    context = _context(*_good(scene))
+def _outdated(connection: socket.socket, issuer: Issuer) -> None:
+    context = _context(*_good(issuer))
     context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -131,14 +131,16 @@ def _read_request(secured: ssl.SSLSocket) -> None:
 
 GOOD = serving_with(_good)
 NEVER_CONNECTED: dict[str, Behaviour] = {
-    "of another authority": serving_with(lambda scene: Authority().issue(scene.directory / "other")),
-    "of another host": serving_with(lambda scene: scene.authority.issue(scene.directory / "host", "elsewhere.test")),
-    "of another address": serving_with(lambda scene: scene.authority.issue(scene.directory / "address", "127.0.0.9")),
-    "expired": serving_with(lambda scene: scene.authority.issue(scene.directory / "old", valid_days=(-9, -2))),
-    "not yet valid": serving_with(lambda scene: scene.authority.issue(scene.directory / "new", valid_days=(2, 9))),
-    "self-signed": serving_with(lambda scene: scene.authority.issue(scene.directory / "self", self_signed=True)),
+    "of another authority": serving_with(lambda issuer: Authority().issue(issuer.directory / "other")),
+    "of another host": serving_with(lambda issuer: issuer.authority.issue(issuer.directory / "host", "elsewhere.test")),
+    "of another address": serving_with(
+        lambda issuer: issuer.authority.issue(issuer.directory / "address", "127.0.0.9")
+    ),
+    "expired": serving_with(lambda issuer: issuer.authority.issue(issuer.directory / "old", valid_days=(-9, -2))),
+    "not yet valid": serving_with(lambda issuer: issuer.authority.issue(issuer.directory / "new", valid_days=(2, 9))),
+    "self-signed": serving_with(lambda issuer: issuer.authority.issue(issuer.directory / "self", self_signed=True)),
     "of a client": serving_with(
-        lambda scene: scene.authority.issue(scene.directory / "use", usage=ExtendedKeyUsageOID.CLIENT_AUTH)
+        lambda issuer: issuer.authority.issue(issuer.directory / "use", usage=ExtendedKeyUsageOID.CLIENT_AUTH)
     ),
     "plain HTTP": _plain,
     "silent": _silent,
@@ -146,12 +148,12 @@ NEVER_CONNECTED: dict[str, Behaviour] = {
     "cut in the handshake": _cut,
     "TLS 1.1": _outdated,
 }
-"""Peers to which no request can be sent."""
+"""Peers whose handshake fails, so that no request is sent."""
 UNKNOWN: dict[str, Behaviour] = {
     "closed": after_the_request(b""),
-    "no record": after_the_request(NO_RECORD),
-    "half a record": after_the_request(CUT_RECORD),
+    "no record": after_the_request(NOT_A_TLS_RECORD),
+    "half a record": after_the_request(HALF_TLS_RECORD),
     "an alert": after_the_request(b"\x15\x03\x03\x00\x02\x02\x28"),
     "half an answer": serving_with(_good, answer=b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"),
 }
-"""Peers that may have read the request, and give no whole answer."""
+"""Peers that may have read the request but send no complete answer."""

@@ -1,6 +1,6 @@
-"""What an operator's server may have set, and where: a generator of cases for the database matrix.
+"""Generates the cases of the database matrix: unusual settings of an operator's PostgreSQL server.
 
-Every value is another than the server's default, and each was chosen because a statement could depend on it.
+Every value differs from the server's default, and a statement could depend on each.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SETTINGS: Final[dict[str, tuple[str, ...]]] = {
     "transaction_timeout": ("1ms",),
     "idle_in_transaction_session_timeout": ("1ms",),
     "idle_session_timeout": ("1ms",),
-    "role": ("none", "passer_by"),
+    "role": ("none", "other_role"),
     "plan_cache_mode": ("force_custom_plan", "force_generic_plan"),
     "jit": ("on",),
     "jit_above_cost": ("0",),
@@ -81,36 +81,36 @@ ODD_NAMES: Final = (
     *("GROSS-geschrieben", "ein 'Zitat' und \"noch eins\"", "プレイヤー", "select", "public ish", "none-of-us"),
     *("back\\slash", "100%", "a=b&c", "x" * 63),
 )
-"""Logins that have to be quoted somewhere."""
+"""Login names that need quoting in SQL, in a URL or in a connection string."""
 SCOPES: Final = ("database", "login", "address")
 MUST_HOLD: Final = (
     ("database", "default_transaction_isolation", "serializable"),
     ("database", "client_encoding", "LATIN1"),
     ("database", "client_min_messages", "error"),
-    ("login", "role", "passer_by"),
+    ("login", "role", "other_role"),
     ("login", "transaction_timeout", "1ms"),
     ("login", "idle_session_timeout", "1ms"),
     ("address", "search_path", "pg_temp, public"),
     ("address", "DateStyle", "German, DMY"),
 )
-"""Found to break something, one each: always played, however small the sample."""
+"""Cases that once broke a service. They are in every sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Settings, and where they are made."""
+    """Settings, and their scope: database, login or address."""
 
     scope: str
     settings: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        """As the name of a test."""
+        """The test id."""
         told = "-".join(f"{name}={value}" for name, value in self.settings) if len(self.settings) == 1 else "all"
         return f"{self.scope}-{told}".replace(" ", "")
 
 
 def every_case() -> Iterator[Case]:
-    """Each value alone in each place; and all together, of each setting one."""
+    """Each value alone in each scope, and one value of every setting together."""
     for scope in SCOPES:
         yield Case(scope, tuple((name, values[0]) for name, values in SETTINGS.items() if name != "role"))
         for name, values in SETTINGS.items():
@@ -119,7 +119,7 @@ def every_case() -> Iterator[Case]:
 
 
 def cases(sample: int | None = SAMPLE) -> list[Case]:
-    """All of them (NIGHTLY=1), or those that must hold and a sample that is the same every time."""
+    """All cases (`sample` None, NIGHTLY=1), or MUST_HOLD and a fixed sample of the others."""
     found = list(every_case())
     if sample is None:
         return found
@@ -130,38 +130,38 @@ def cases(sample: int | None = SAMPLE) -> list[Case]:
 
 @contextmanager
 def made(server_url: str, database_url: str, case: Case, *, name: str, roles: tuple[str, ...]) -> Iterator[str]:
-    """A login that is a member of these roles, with the settings of a case: the address by which it comes.
+    """Create a login that is a member of these roles, with the settings of a case; yields its URL.
 
-    Connections that were there before keep what they have.
+    Existing connections keep their settings.
     """
     login, database = sql.Identifier(name), sql.Identifier(str(conninfo_to_dict(database_url)["dbname"]))
     password = secrets.token_hex(16)
     url = make_conninfo(database_url, user=name, password=password)
-    passer_by = sql.Identifier(f"passer_by_{secrets.token_hex(4)}")
+    other_role = sql.Identifier(f"other_role_{secrets.token_hex(4)}")
     with psycopg.connect(server_url, autocommit=True) as administrator:
         run = administrator.execute
-        run(sql.SQL("create role {}").format(passer_by))
+        run(sql.SQL("create role {}").format(other_role))
         run(sql.SQL("create role {} login noinherit password {}").format(login, sql.Literal(password)))
-        for role in (*roles, passer_by.as_string().strip('"')):
+        for role in (*roles, other_role.as_string().strip('"')):
             run(sql.SQL("grant {} to {}").format(sql.Identifier(role), login))
         run(sql.SQL("grant create on database {} to {}").format(database, login))
         try:
             for setting, value in case.settings:
-                chosen = passer_by.as_string().strip('"') if value == "passer_by" else value
+                chosen = other_role.as_string().strip('"') if value == "other_role" else value
                 if case.scope in ("database", "login"):
                     target = sql.SQL("database {}").format(database)
                     target = target if case.scope == "database" else sql.SQL("role {}").format(login)
                     parts = sql.SQL(", ").join(sql.Literal(part) for part in chosen.split(", "))
                     run(sql.SQL("alter {} set {} = {}").format(target, sql.Identifier(setting), parts))
-            options = _options(case, passer_by.as_string().strip('"'))
+            options = _options(case, other_role.as_string().strip('"'))
             yield make_conninfo(url, options=options) if case.scope == "address" else url
         finally:
             run(sql.SQL("alter database {} reset all").format(database))
             run(sql.SQL("revoke create on database {} from {}").format(database, login))
             run(sql.SQL("drop role {}").format(login))
-            run(sql.SQL("drop role {}").format(passer_by))
+            run(sql.SQL("drop role {}").format(other_role))
 
 
-def _options(case: Case, passer_by: str) -> str:
-    told = [(name, passer_by if value == "passer_by" else value) for name, value in case.settings]
+def _options(case: Case, other_role: str) -> str:
+    told = [(name, other_role if value == "other_role" else value) for name, value in case.settings]
     return " ".join(f"-c {name}=" + value.replace("\\", "\\\\").replace(" ", "\\ ") for name, value in told)

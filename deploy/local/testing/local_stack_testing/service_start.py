@@ -1,4 +1,4 @@
-"""Starts one service as an operator does, on a migrated database, and looks at it from outside."""
+"""Starts one service on a migrated database, as an operator does, for tests."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from local_stack.ports import free_port
 from shared_service_testing.waiting import wait_until
 
 START_SECONDS = 150
-"""Only against waiting for ever: with all of Python's checks on, a busy machine takes more than a minute."""
+"""Only a bound: a busy machine with all checks of Python takes more than a minute."""
 SAME_PROGRAMS = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 
 
@@ -30,7 +30,7 @@ class Started:
         return self._log_path.read_text(errors="replace")
 
     def answers(self, path: str) -> int:
-        """The status of an answer; 0 where nobody listens."""
+        """The status of the answer; 0 when the service does not listen."""
         try:
             url = self.ops_url if path == "/metrics" else self.url
             return httpx.get(url + path, trust_env=False, timeout=START_SECONDS).status_code
@@ -55,7 +55,7 @@ def run_to_its_end(service: str, command: str, environment: dict[str, str]) -> s
 
 
 def prepare(service: str, database_url: str, **variables: str) -> None:
-    """Migrate an empty database, and put what the service needs to be ready into it."""
+    """Migrate an empty database, and add the data that the service needs."""
     for command in ["migrate"] + (["seed-demo"] if service == "casino" else []):
         done = run_to_its_end(service, command, variables | demo_settings(service, database_url))
         assert done.returncode == 0, done.stderr
@@ -66,7 +66,7 @@ def started(
     service: str, database_url: str, log_path: Path, *, arguments: tuple[str, ...] = (),
     **variables: str,
 ) -> Iterator[Started]:  # fmt: skip
-    """Ready inside the block; killed with its workers after it, if it still lives."""
+    """Context manager: the service is ready in the block. After it, service and workers are killed."""
     port, ops_port = free_port(), free_port()
     environment = SAME_PROGRAMS | variables | demo_settings(service, database_url)
     environment |= {f"{service.upper()}_PORT": str(port), f"{service.upper()}_OPS_PORT": str(ops_port)}

@@ -1,4 +1,4 @@
-"""Runs `python -m local_stack serve` for a test, and looks at it from outside: its output, its children, its end."""
+"""Runs `python -m local_stack serve` for tests."""
 
 import os
 import signal
@@ -67,7 +67,7 @@ def free_ports() -> dict[str, str]:
 
 @contextmanager
 def serving(state_dir: Path, **settings: str) -> Iterator[Serving]:
-    """A stack on free ports, ready; killed with everything it started if the test left it running."""
+    """Context manager: a ready stack on free ports. It is killed after the block if it still runs."""
     environment = clean_environment() | free_ports() | {"STACK_STATE_DIR": str(state_dir)} | settings
     output_path = state_dir.with_name(f"{state_dir.name}-output.txt")
     with output_path.open("wb") as output:

@@ -1,7 +1,7 @@
-"""Runs one program that cannot outlive the process that started it; optionally under another account.
+"""Runs one program that ends with the process that started it, optionally under another account.
 
-Started as a script by `child.py`, becomes the program by exec, so the pid stays the same. Must import nothing but the
-standard library: it runs with no site-packages, and as another account than the one that owns them.
+`child.py` starts this file as a script. It becomes the program by exec, so the pid stays the same. It imports only the
+standard library, because it runs without site-packages.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ def become_account(uid: int, gid: int) -> None:
 
 
 def die_with_parent(signal_number: int) -> None:
-    """Only Linux can promise this; elsewhere a parent that is killed leaves its children running."""
+    """Ask the kernel for a signal when the parent ends. Linux only; elsewhere children of a killed parent go on."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
 
@@ -30,8 +30,8 @@ def main(arguments: list[str]) -> None:
     program = arguments[4:]
     if uid != KEEP_ACCOUNT:
         become_account(uid, gid)
-    die_with_parent(signal_number)  # after the change of account: the kernel forgets the wish when credentials change
-    if os.getppid() != parent_pid:  # the parent died before the kernel knew of the wish
+    die_with_parent(signal_number)  # after the change of account, because the kernel clears the setting then
+    if os.getppid() != parent_pid:  # the parent ended before prctl
         sys.exit(EXIT_ORPHANED)
     os.execv(program[0], program)  # noqa: S606 -- the caller names an absolute path
 
