@@ -1,6 +1,6 @@
-"""The alert rules: Prometheus can read them, each fires on its fault, and none in a calm hour.
+"""The alert rules are valid, each fires on its fault, and none fires in an hour without one.
 
-That the metrics they count on exist, and move with real faults, is shown by tests-e2e/contract/test_alerts.py.
+tests-e2e/contract/test_alerts.py proves that their metrics exist and change with real faults.
 """
 
 import re
@@ -18,7 +18,7 @@ PLAYED = HERE / "wallet.rules.test.yml"
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    """Prometheus's own tool. Without apt there is no way to get it that needs nothing else."""
+    """The path of promtool. Skips the test on a machine with neither promtool nor apt."""
     found = subprocess.run([HERE / "promtool.sh"], capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
     if found.returncode == NO_APT:
         pytest.skip(found.stderr)

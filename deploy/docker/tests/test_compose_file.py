@@ -33,7 +33,7 @@ def services(*further_files: str, **environment: str) -> dict[str, Any]:
     ("name", "default"), [("CASINO_URL", "http://casino:8000"), ("PROVIDER_URL", "http://provider:8100")]
 )
 def test_each_service_may_be_one_of_your_own(name: str, default: str) -> None:
-    """The provider's address stood fixed in the file: nobody could try a provider of their own with compose."""
+    """Compose can run the casino with another provider. The address was once fixed in the file."""
     own = "http://host.docker.internal:9100"
     for service in ("casino", "provider"):
         assert services()[service]["environment"][name] == default
@@ -48,7 +48,7 @@ def test_every_container_serves_the_tenant_of_the_environment() -> None:
 
 
 def test_each_service_gets_key_files_of_its_own() -> None:
-    """Keys rotate in steps, one service at a time."""
+    """Each service has its own key files, because a rotation changes one service at a time."""
     found = services("deploy/docker/keys.compose.yml", KEYS_DIR="/etc/keys", CASINO_KEYS="[]")
     for service in ("casino", "provider"):
         environment = found[service]["environment"]

@@ -1,4 +1,4 @@
-"""The script that makes the stack's logins: what is missing in .env is named before anything is made."""
+"""The script that creates the stack's logins names the variables that .env lacks before it creates anything."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ STARTS_AFRESH = "docker compose down --volumes"
 
 
 def run(tmp_path: Path, environment: dict[str, str], *, psql_status: int = 0) -> tuple[int, str, bool]:
-    """Its exit status, what it said, and whether it has asked the database for anything."""
+    """Run the script; returns its exit status, its output, and whether it called psql."""
     psql, asked = tmp_path / "psql", tmp_path / "asked"
     psql.write_text(f"#!/bin/sh\ncat >/dev/null; touch {asked}; exit {psql_status}\n")
     psql.chmod(0o755)
@@ -47,7 +47,7 @@ def test_demo_mode_takes_the_passwords_of_the_demo(tmp_path: Path, word: str) ->
 
 
 def test_a_database_that_refuses_says_how_to_start_afresh(tmp_path: Path) -> None:
-    """The volume is not empty any more: the next start would skip the script and serve without logins."""
+    """After a failure the volume is not empty: the next start would skip the script and have no logins."""
     status, said, _ = run(tmp_path, dict.fromkeys(PASSWORDS, "own") | {"CASINO_DEMO": "0"}, psql_status=3)
     assert status == 3
     assert STARTS_AFRESH in said

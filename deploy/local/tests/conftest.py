@@ -1,4 +1,4 @@
-"""What all tests of the local stack share."""
+"""Fixtures for all tests of the local stack."""
 
 import signal
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from local_stack.cluster import remove_cluster
 
 @pytest.fixture(autouse=True)
 def no_cluster_stays(tmp_path: Path) -> Iterator[None]:
-    """Run by root below a private folder, a cluster's files are elsewhere: pytest would leave them behind."""
+    """Remove clusters outside tmp_path, which root's tests create and pytest does not delete."""
     yield
     for link in [tmp_path / "postgres", *tmp_path.glob("*/postgres")]:
         remove_cluster(link.parent)
@@ -19,5 +19,5 @@ def no_cluster_stays(tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def hangup_is_not_ignored() -> None:
-    """A run under nohup ignores SIGHUP, and so would all that the tests start: services honour that."""
+    """Handle SIGHUP again: under nohup it is ignored, and the started services would inherit that."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

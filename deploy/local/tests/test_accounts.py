@@ -1,4 +1,4 @@
-"""The embedded server under root and under an ordinary user, with files where its account can and cannot go."""
+"""The embedded server under root and under an ordinary user, with folders that its account can and cannot enter."""
 
 import os
 import pwd
@@ -36,7 +36,7 @@ for _ in range(2):
 
 
 def ordinary_python() -> str | None:
-    """An interpreter that the ordinary user may run: this one, unless it lives in root's home."""
+    """An interpreter that the ordinary user may run: this one, unless it is in root's home."""
     for program in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         probe = [program, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
         try:

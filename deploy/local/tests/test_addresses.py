@@ -1,4 +1,4 @@
-"""A service that listens elsewhere than on 127.0.0.1 is looked for where it listens."""
+"""A service that listens on another address than 127.0.0.1 is found there."""
 
 import socket
 from pathlib import Path

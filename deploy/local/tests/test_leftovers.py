@@ -1,4 +1,4 @@
-"""A test run ends what it started, and says so: also a process whose parent was killed."""
+"""A test run kills and reports processes that it left behind, also orphans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lock files: complete for what is installed from them, pinned by hash, in agreement, and without any address."""
+"""The lock files are complete, pin every package by hash, agree on versions and contain no address."""
 
 import ast
 import re
@@ -81,7 +81,7 @@ def test_a_package_declares_everything_that_it_imports(package: str) -> None:
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
 def test_all_locks_agree_on_every_version(lock: Path) -> None:
     everything = pins(ROOT_LOCK)
-    if lock.name == "sbom.lock":  # installed apart, by itself
+    if lock.name == "sbom.lock":  # installed in a separate environment
         everything = pins(lock) | everything
     assert {name: version for name, version in pins(lock).items() if everything.get(name) != version} == {}
 

@@ -1,4 +1,4 @@
-"""Whoever started the stack may be killed, or its terminal may close: nothing of the stack stays behind."""
+"""The stack leaves no process behind when its parent is killed or its terminal closes."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def test_a_stack_ends_when_its_make_is_killed(number: signal.Signals, tmp_path: 
 
 
 def test_a_terminal_that_closes_ends_a_stack(tmp_path: Path) -> None:
-    """It sends SIGHUP to every process of its group."""
+    """A closing terminal sends SIGHUP to its process group."""
     with stack_of(BY_MAKE, tmp_path) as (make, others):
         os.killpg(make.pid, signal.SIGHUP)
         make.wait(STOP_SECONDS)

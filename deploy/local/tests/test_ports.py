@@ -1,4 +1,4 @@
-"""A port is chosen once, also by processes that choose at one time."""
+"""No port is chosen twice, also by processes that choose at the same time."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ def chosen_by(process: subprocess.Popen[str]) -> list[int]:
 
 
 def test_two_processes_never_choose_the_same_port_while_both_live() -> None:
-    first = ports.PORTS.stop + 100  # above the range: nobody else chooses there
+    first = ports.PORTS.stop + 100  # above the range, so no other test chooses it
     with choose_all(first) as one, choose_all(first) as other:
         chosen = chosen_by(one) + chosen_by(other)
         assert sorted(chosen) == list(range(first, first + 4))

@@ -1,4 +1,4 @@
-"""A release that was rolled back: the schema of a newer one serves it, and its commands say so instead of failing."""
+"""After a rollback of a release, the old one serves with the newer schema, and its commands do not fail."""
 
 import shutil
 import subprocess
@@ -46,7 +46,7 @@ def database_of(templates: dict[str, str], clone_database: CloneDatabase) -> Cal
 
 
 def put_at(url: str, service: str, revision: str) -> None:
-    """As another release would leave the schema: its revision, its own version of a function, its own digests."""
+    """Change the schema as a newer release would: another revision, another function, other digests."""
     schema = sql.Identifier(service)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("update {}.alembic_version set version_num = {}").format(schema, revision))
@@ -55,7 +55,7 @@ def put_at(url: str, service: str, revision: str) -> None:
 
 
 def is_of_the_newer(url: str, service: str) -> bool:
-    """`create or replace` would give the function its usual cost again."""
+    """The function is unchanged: `create or replace` would have reset its cost."""
     with psycopg.connect(url) as connection:
         row = connection.execute("select procost from pg_proc where oid = %s::regproc", [f"{service}.clock"]).fetchone()
     return row == (COST_OF_THE_NEWER,)
@@ -101,7 +101,7 @@ def test_the_casinos_commands_work_on_a_newer_schema(command: str, database_of: 
 def test_the_providers_commands_work_on_a_newer_schema(
     command: str, status: int, database_of: Callable[[str], str]
 ) -> None:
-    """No casino runs here: reconciling ends as it does without one."""
+    """Without a casino `reconcile` ends as usual: it cannot finish."""
     url = database_of("provider")
     put_at(url, "provider", "9999")
     done = run_to_its_end("provider", command, demo_settings("provider", url) | {"CASINO_URL": "http://127.0.0.1:9"})
@@ -127,7 +127,7 @@ def test_migrations_run_from_a_folder_with_any_name(
 
 
 def test_both_services_migrate_one_database_while_its_rights_are_changed(postgres_server: PostgresServer) -> None:
-    """`make serve` and compose start both at once, and each takes a right away: Postgres refuses one of them."""
+    """`make serve` and compose migrate both at once. Both revoke the same right, and Postgres lets one of them fail."""
     name = "both_at_once"
     url = create_database(postgres_server, name)
     try:

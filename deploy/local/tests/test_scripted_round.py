@@ -1,4 +1,4 @@
-"""The verdict on a report: right figures pass, every kind of wrong figure fails and is named."""
+"""The verdict on a report: the expected figures pass, every other figure fails and is named."""
 
 import copy
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from local_stack.round_table import print_verdict
 from local_stack.scripted_round import DEMO_START_MINOR, RoundNotPlayedError, judge, play_round
 from local_stack.tls_peers import GOOD, Issuer, peer
 
-# Written out by hand from the seed document's table, not computed.
+# Copied by hand from the seed document's table, not computed.
 SEED_BALANCES = [1_000_000, 999_000, 998_000, 999_000, 1_001_000, 1_001_000, 1_001_000, 1_001_000, 1_001_000]
 ACTIONS = ["balance_check", "bet_1", "bet_2", "rollback_bet_2", "payout"]
 ACTIONS += ["final_balance_check", "idempotency_retry", "tombstone_rollback", "rejected_rollback"]

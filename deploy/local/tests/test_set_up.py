@@ -1,6 +1,6 @@
-"""The first `make demo` of a checkout: wherever it is, whoever runs it, however often at once, whatever came before.
+"""The first `make demo` of a checkout: in any folder, under any account, twice at once, after a failed set-up.
 
-Each test makes a copy of the checkout and its environment, which takes a minute: CI does one, `NIGHTLY=1` all.
+Each test copies the checkout and sets it up, which takes a minute. CI runs one test, `NIGHTLY=1` all.
 """
 
 import os
@@ -29,7 +29,7 @@ nightly = pytest.mark.skipif(os.environ.get("NIGHTLY") != "1", reason="makes an 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """In reach of every account, as a checkout of root has to be; what is made below may be private."""
+    """A folder that every account can enter, as a checkout of root must be."""
     made = Path(tempfile.mkdtemp(prefix="set-up-"))
     made.chmod(0o755)
     yield made
@@ -60,7 +60,7 @@ def require_passed(process: subprocess.Popen[str]) -> None:
 
 
 def test_two_first_demos_at_once_with_a_closed_umask_in_a_folder_with_an_odd_name(folder: Path) -> None:
-    """And a third one later, which the first two must not have spoiled."""
+    """A third one runs after them and must still work."""
     private = folder / '100% of "it\'s" $HOME `id` #ü;&'
     private.mkdir(mode=0o700)
     checkout = copy_to(private / "a checkout")

@@ -1,4 +1,4 @@
-"""What the environment decides, and what each service gets to see of it."""
+"""The stack's settings from the environment, and the environment of each service."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Worker processes and the one that started them end together, however the first of them ends."""
+"""Worker processes and their supervisor end together, whichever ends first."""
 
 import signal
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def test_workers_end_with_their_supervisor(casino_url: str, number: signal.Signa
         running.process.wait(END_SECONDS)
         wait_until(lambda: not any(map(is_alive, workers)), lambda: running.said, seconds=END_SECONDS)
         assert running.answers("/health/live") == 0
-        # A worker that goes gracefully says so.
+        # A worker logs a graceful stop.
         assert running.said.count("service_stopped") == 2
 
 

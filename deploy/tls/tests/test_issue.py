@@ -1,4 +1,4 @@
-"""A private authority as docs/secrets.md makes one: what its certificates are good for, and how to replace them."""
+"""The private authority of docs/secrets.md: who trusts its certificates, and how they are replaced."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ def issue(folder: Path, *hosts: str, **environment: str) -> None:
 
 
 def shakes_hands(folder: Path, host: str, authority: str = "authority") -> bool:
-    """Whether a caller that believes the authority takes the certificate for this host."""
+    """Whether a client that trusts the authority accepts the certificate for this host."""
     serving_context = load_identity(folder / "service" / "cert.pem", folder / "service" / "key.pem").context
     caller = client_context(folder / authority / "authority.pem")
     caller.verify_flags |= ssl.VERIFY_X509_STRICT
