@@ -1,4 +1,4 @@
-"""What the tests of signed HTTP share: a clock that stands still, keys, and a way to call an ASGI application."""
+"""Shared by the tests of signed HTTP: a clock that a test moves, keys, and a way to call an ASGI application."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared_signing.nonces import InMemoryNonceStore, NonceStore
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier, verify_response
 
-# A machine with other work may stand still in any example.
+# On a busy machine any example can take long.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
@@ -36,7 +36,7 @@ class Clock:
 
 @dataclass
 class Answer:
-    """What an ASGI application sent, and every raw message of it."""
+    """The answer of an ASGI application, with its raw messages. `unread`: request messages that it did not receive."""
 
     messages: list[dict[str, Any]]
     status: int = 0
@@ -58,7 +58,7 @@ async def call(
     incoming: list[dict[str, Any]] | None = None,
     scope: dict[str, Any] | None = None,
 ) -> Answer:
-    """Call an ASGI application as a server does. It receives the messages `incoming` and then waits in vain."""
+    """Call an ASGI application as a server does. After the messages `incoming`, `receive` waits for ever."""
     path, _, query = target.partition("?")
     waiting = list(incoming) if incoming is not None else [{"type": "http.request", "body": body, "more_body": False}]
     sent: list[dict[str, Any]] = []
@@ -94,7 +94,7 @@ async def call(
 
 
 @dataclass
-class House:
+class Peers:
     """One receiver of signed requests and one caller that knows its secret, on one clock."""
 
     clock: Clock
@@ -106,7 +106,7 @@ class House:
         return Signer(self.ring, clock=self.clock)
 
     def edge(self, app: Any, *, nonces: NonceStore | None = None, **options: Any) -> SignedEndpoints:
-        """The ASGI edge around `app`, on every path below /casino/."""
+        """`app` behind the middleware under test."""
         store = nonces if nonces is not None else InMemoryNonceStore(clock=self.clock)
         return SignedEndpoints(
             app,
@@ -141,7 +141,7 @@ STATUSES = {"body_too_large": 413, "unsupported_media_type": 415, "overloaded": 
 
 
 def refuse(scope: Any, code: str, extras: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    """Render a refusal so that a test can read it again."""
+    """Render a refusal as text that a test can compare."""
     text = code if not extras else f"{code} {dict(extras)}"
     return STATUSES.get(code, 401), [(b"content-type", b"text/plain")], text.encode()
 
@@ -158,8 +158,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def house(clock: Clock) -> House:
-    return House(clock, KeyRing(parse_keys("casino-secret", '[{"id":"k2","secret":"second-secret"}]')))
+def peers(clock: Clock) -> Peers:
+    return Peers(clock, KeyRing(parse_keys("casino-secret", '[{"id":"k2","secret":"second-secret"}]')))
 
 
 @pytest.fixture

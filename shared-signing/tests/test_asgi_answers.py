@@ -1,4 +1,4 @@
-"""The ASGI edge on the way out: every answer to a request that holds is signed, whatever became of it."""
+"""The ASGI middleware and answers: every answer to an accepted request is signed, errors too."""
 
 from __future__ import annotations
 
@@ -66,56 +66,56 @@ WALLET = Starlette(
     ],
 )
 async def test_every_status_is_signed_and_framed(
-    house: Any, send_to: Any, method: str, target: str, status: int
+    peers: Any, send_to: Any, method: str, target: str, status: int
 ) -> None:
-    headers, nonce = house.sign(method, target, b"{}")
-    answer = await send_to(house.edge(WALLET), method, target, headers=headers, body=b"{}")
+    headers, nonce = peers.sign(method, target, b"{}")
+    answer = await send_to(peers.edge(WALLET), method, target, headers=headers, body=b"{}")
     assert answer.status == status
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
     lengths = [] if status == 204 else [str(len(answer.body)).encode()]
     assert answer.all(b"content-length") == lengths
 
 
-async def test_an_answer_is_signed_with_the_key_of_its_request(house: Any, send_to: Any) -> None:
-    main = house.ring.verifying_key("main", house.clock.now)
-    newest = house.ring.signing_key(house.clock.now)
-    house.ring.replace([main])
-    headers, nonce = house.sign(target="/casino/echo")
-    house.ring.replace([main, newest])
-    answer = await send_to(house.edge(WALLET), target="/casino/echo", headers=headers)
+async def test_an_answer_is_signed_with_the_key_of_its_request(peers: Any, send_to: Any) -> None:
+    main = peers.ring.verifying_key("main", peers.clock.now)
+    newest = peers.ring.signing_key(peers.clock.now)
+    peers.ring.replace([main])
+    headers, nonce = peers.sign(target="/casino/echo")
+    peers.ring.replace([main, newest])
+    answer = await send_to(peers.edge(WALLET), target="/casino/echo", headers=headers)
     assert b"k=main," in answer.all(SIGNATURE)[0]
     assert b'"by":"main"' in answer.body
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
 
 
-async def test_other_headers_of_the_answer_stay(house: Any, send_to: Any) -> None:
-    headers, _ = house.sign(target="/casino/refuse")
-    answer = await send_to(house.edge(WALLET), target="/casino/refuse", headers=headers)
+async def test_other_headers_of_the_answer_stay(peers: Any, send_to: Any) -> None:
+    headers, _ = peers.sign(target="/casino/refuse")
+    answer = await send_to(peers.edge(WALLET), target="/casino/refuse", headers=headers)
     assert answer.all(b"idempotent-replay") == [b"true"]
     assert answer.all(b"content-type") == [b"application/json"]
 
 
-async def test_work_after_the_answer_still_runs(house: Any, send_to: Any) -> None:
+async def test_work_after_the_answer_still_runs(peers: Any, send_to: Any) -> None:
     ran.clear()
-    headers, _ = house.sign(target="/casino/later")
-    await send_to(house.edge(WALLET), target="/casino/later", headers=headers)
+    headers, _ = peers.sign(target="/casino/later")
+    await send_to(peers.edge(WALLET), target="/casino/later", headers=headers)
     assert ran == ["later"]
 
 
-async def test_what_a_head_request_gets_is_signed_without_a_body(house: Any, send_to: Any) -> None:
-    headers, nonce = house.sign("HEAD", "/casino/stream")
-    answer = await send_to(house.edge(WALLET), "HEAD", "/casino/stream", headers=headers)
+async def test_what_a_head_request_gets_is_signed_without_a_body(peers: Any, send_to: Any) -> None:
+    headers, nonce = peers.sign("HEAD", "/casino/stream")
+    answer = await send_to(peers.edge(WALLET), "HEAD", "/casino/stream", headers=headers)
     assert (answer.status, answer.body) == (200, b"")
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
 
 
-async def test_a_coded_answer_is_signed_as_it_goes_on_the_wire(house: Any, send_to: Any) -> None:
-    headers, nonce = house.sign("GET", "/casino/stream")
+async def test_a_coded_answer_is_signed_as_it_goes_on_the_wire(peers: Any, send_to: Any) -> None:
+    headers, nonce = peers.sign("GET", "/casino/stream")
     headers.append((b"accept-encoding", b"gzip"))
-    answer = await send_to(house.edge(GZipMiddleware(WALLET)), "GET", "/casino/stream", headers=headers)
+    answer = await send_to(peers.edge(GZipMiddleware(WALLET)), "GET", "/casino/stream", headers=headers)
     assert answer.all(b"content-encoding") == [b"gzip"]
     assert len(answer.body) < 2000
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
 
 
 def start(status: int = 200, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
@@ -141,27 +141,27 @@ class Broken:
 
 
 async def outcome(
-    house: Any, send_to: Any, app: Any, target: str = "/casino/debit", **options: Any
+    peers: Any, send_to: Any, app: Any, target: str = "/casino/debit", **options: Any
 ) -> tuple[Any, str, BaseException | None]:
-    """The answer, the nonce of the request, and what the application's error was."""
+    """The answer, the nonce of the request, and the application's error."""
     caught: list[BaseException] = []
 
     async def catching(scope: Any, receive: Any, send: Any) -> None:
         try:
-            await house.edge(app, **options)(scope, receive, send)
+            await peers.edge(app, **options)(scope, receive, send)
         except BaseException as error:  # the tests look at it
             caught.append(error)
 
-    headers, nonce = house.sign(target=target)
+    headers, nonce = peers.sign(target=target)
     answer = await send_to(catching, target=target, headers=headers)
     return answer, nonce, caught[0] if caught else None
 
 
-async def test_a_crash_of_the_application_is_a_signed_answer_and_still_an_error(house: Any, send_to: Any) -> None:
+async def test_a_crash_of_the_application_is_a_signed_answer_and_still_an_error(peers: Any, send_to: Any) -> None:
     # Starlette answers 500 and then raises, so that the server logs it.
-    answer, nonce, error = await outcome(house, send_to, WALLET, "/casino/crash")
+    answer, nonce, error = await outcome(peers, send_to, WALLET, "/casino/crash")
     assert (answer.status, answer.body, type(error)) == (500, b"Internal Server Error", ZeroDivisionError)
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
 
 
 BROKEN: dict[str, tuple[Broken, type[BaseException] | None]] = {
@@ -179,78 +179,78 @@ BROKEN: dict[str, tuple[Broken, type[BaseException] | None]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 async def test_an_application_that_does_not_answer_makes_a_signed_internal_error(
-    house: Any, send_to: Any, name: str
+    peers: Any, send_to: Any, name: str
 ) -> None:
     app, expected = BROKEN[name]
-    answer, nonce, error = await outcome(house, send_to, app)
+    answer, nonce, error = await outcome(peers, send_to, app)
     assert (answer.status, answer.body) == (500, b"internal")
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
     assert [message["type"] for message in answer.messages] == ["http.response.start", "http.response.body"]
     assert answer.all(b"connection") == ([b"close"] if expected else [])
     assert type(error) is (expected or type(None))
 
 
-async def test_an_error_after_the_whole_answer_changes_nothing_of_it(house: Any, send_to: Any) -> None:
+async def test_an_error_after_the_whole_answer_changes_nothing_of_it(peers: Any, send_to: Any) -> None:
     app = Broken(start(201), part(b"done"), error=ValueError("x"))
-    answer, nonce, error = await outcome(house, send_to, app)
+    answer, nonce, error = await outcome(peers, send_to, app)
     assert (answer.status, answer.body, type(error)) == (201, b"done", ValueError)
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
 
 
-async def test_a_second_body_after_the_whole_answer_is_an_error_of_the_application(house: Any, send_to: Any) -> None:
-    answer, nonce, error = await outcome(house, send_to, Broken(start(), part(b"done"), part(b"more")))
+async def test_a_second_body_after_the_whole_answer_is_an_error_of_the_application(peers: Any, send_to: Any) -> None:
+    answer, nonce, error = await outcome(peers, send_to, Broken(start(), part(b"done"), part(b"more")))
     assert (answer.body, type(error)) == (b"done", RuntimeError)
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
 
 
-async def test_a_cancelled_request_is_not_answered(house: Any, send_to: Any) -> None:
-    answer, _, error = await outcome(house, send_to, Broken(start(), error=asyncio.CancelledError()))
+async def test_a_cancelled_request_is_not_answered(peers: Any, send_to: Any) -> None:
+    answer, _, error = await outcome(peers, send_to, Broken(start(), error=asyncio.CancelledError()))
     assert answer.messages == []
     assert isinstance(error, asyncio.CancelledError)
 
 
 @pytest.mark.parametrize(("size", "status"), [(100, 200), (101, 500)])
-async def test_an_answer_has_a_bound(house: Any, send_to: Any, size: int, status: int) -> None:
+async def test_an_answer_has_a_bound(peers: Any, send_to: Any, size: int, status: int) -> None:
     app = Broken(start(), part(b"x" * (size - 1), more=True), part(b"x"))
-    answer, nonce, error = await outcome(house, send_to, app, answer_body_max_bytes=100)
+    answer, nonce, error = await outcome(peers, send_to, app, answer_body_max_bytes=100)
     assert answer.status == status
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
     assert (error is None) == (status == 200)
 
 
-async def test_the_application_cannot_frame_or_sign_its_answer_itself(house: Any, send_to: Any) -> None:
+async def test_the_application_cannot_frame_or_sign_its_answer_itself(peers: Any, send_to: Any) -> None:
     app = Broken(start(200, (b"content-length", b"999"), (SIGNATURE, b"forged"), (b"x-own", b"1")), part(b"body"))
-    answer, nonce, _ = await outcome(house, send_to, app)
+    answer, nonce, _ = await outcome(peers, send_to, app)
     assert answer.all(b"content-length") == [b"4"]
     assert len(answer.all(SIGNATURE)) == 1
     assert answer.all(b"x-own") == [b"1"]
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
 
 
 @pytest.mark.parametrize("status", [204, 304])
-async def test_a_status_without_a_body_is_signed_without_one(house: Any, send_to: Any, status: int) -> None:
-    answer, nonce, _ = await outcome(house, send_to, Broken(start(status), part(b"not allowed")))
+async def test_a_status_without_a_body_is_signed_without_one(peers: Any, send_to: Any, status: int) -> None:
+    answer, nonce, _ = await outcome(peers, send_to, Broken(start(status), part(b"not allowed")))
     assert (answer.status, answer.body, answer.all(b"content-length")) == (status, b"", [])
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
 
 
-async def test_messages_may_leave_out_what_has_a_default(house: Any, send_to: Any) -> None:
+async def test_messages_may_leave_out_what_has_a_default(peers: Any, send_to: Any) -> None:
     app = Broken({"type": "http.response.start", "status": 202}, {"type": "http.response.body"})
-    answer, nonce, _ = await outcome(house, send_to, app)
+    answer, nonce, _ = await outcome(peers, send_to, app)
     assert (answer.status, answer.body, answer.all(b"content-length")) == (202, b"", [b"0"])
-    assert house.believes(answer, nonce)
+    assert peers.believes(answer, nonce)
 
 
-async def test_a_connection_that_breaks_while_sending_is_not_answered_twice(house: Any, send_to: Any) -> None:
+async def test_a_connection_that_breaks_while_sending_is_not_answered_twice(peers: Any, send_to: Any) -> None:
     tried: list[str] = []
-    headers, _ = house.sign()
+    headers, _ = peers.sign()
 
     async def broken_send(message: Any) -> None:
         tried.append(message["type"])
         raise OSError("gone")
 
     async def over_a_broken_connection(scope: Any, receive: Any, send: Any) -> None:
-        await house.edge(Broken(start(), part(b"x")))(scope, receive, broken_send)
+        await peers.edge(Broken(start(), part(b"x")))(scope, receive, broken_send)
 
     with pytest.raises(OSError, match="gone"):
         await send_to(over_a_broken_connection, headers=headers)

@@ -1,4 +1,4 @@
-"""The core of the library stands on the standard library alone."""
+"""The core of the library imports only the standard library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both edges over real HTTP on loopback: what a server makes of a request is what was signed."""
+"""Signing client and verifying server over real HTTP on loopback: the server sees the bytes that were signed."""
 
 from __future__ import annotations
 

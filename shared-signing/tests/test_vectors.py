@@ -1,4 +1,4 @@
-"""The published vectors hold for this library, and they are what their generator writes."""
+"""The library passes the published vectors, and their file is the generator's output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "vectors"
 VECTORS: dict[str, Any] = json.loads((FOLDER / "signatures.json").read_text(encoding="utf-8"))
 REQUESTS: list[dict[str, Any]] = VECTORS["requests"]
 RESPONSES: list[dict[str, Any]] = VECTORS["responses"]
-# The protocol's own three, copied from its text and not from the generator.
+# The three of the protocol, copied from its text.
 PROTOCOL_MACS = {
     "the request of the protocol": "43ec3136144be16ab6ca62b5c43be7fcf12925588172dcb6edc3a46bdeb1779c",
     "the feed of the protocol": "dab836d70bb3a9eccbb8cbd576a9298f21b3fb04a65e8196bd49935aabab3d14",

@@ -1,7 +1,6 @@
-"""How one case of signatures.json is made: what was signed, what arrives, and what it must lead to.
+"""Makes one case of signatures.json: the signed request or answer, what arrives, and the expected outcome.
 
-This file owns the keys and the form of the cases. It must never import the library under test: every MAC here is made
-with the standard library alone, from the text of the protocol.
+The MACs are made from the text of the protocol, without the library under test (test_vectors.py checks that).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ KEYS = {
     "provider": [{"id": "main", "secret": PROVIDER}],
 }
 ANSWERED_SIGNED = ("accepted", "timestamp_out_of_window", "nonce_replay")
-"""The outcomes for which the request's own signature held."""
+"""The outcomes of requests with a valid signature."""
 BODY = '{"sessionToken":"s","userId":"1"}'
 
 
@@ -83,7 +82,7 @@ def request(
 
 
 def malformed(name: str, *headers: str, **more: Any) -> dict[str, Any]:
-    """A request whose header is out of shape: either given as it arrives, or made from parts that are."""
+    """A request with a malformed header: the header itself, or malformed parts of it."""
     return request(name, "signature_malformed", headers=list(headers) or None, **more)
 
 

@@ -1,7 +1,6 @@
-"""Writes signatures.json, the cases by which any implementation of signed HTTP can be checked.
+"""Writes signatures.json, cases to check any implementation of signed HTTP with.
 
-This file owns the document around the cases. Like the other files beside it, it must never import the library under
-test. Run it in this folder: `python generate.py > signatures.json`.
+python generate.py > signatures.json  # in this folder
 """
 
 from __future__ import annotations

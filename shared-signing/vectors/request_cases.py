@@ -1,7 +1,4 @@
-"""The cases of signed requests: those that hold, and those that are refused, each with its refusal.
-
-This file owns the list of what can be right or wrong with a request. It must never import the library under test.
-"""
+"""The cases of signed requests: accepted ones, and refused ones with their refusal."""
 
 from __future__ import annotations
 

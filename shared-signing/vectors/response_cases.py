@@ -1,7 +1,4 @@
-"""The cases of signed answers, all to the request with the nonce of the protocol's vectors.
-
-This file owns the list of what can be right or wrong with an answer. It must never import the library under test.
-"""
+"""The cases of signed answers. All answer the request with the nonce of the protocol's vectors."""
 
 from __future__ import annotations
 

@@ -1,12 +1,8 @@
-"""The ASGI edge: verifies signed requests before the application sees them, and signs its answers.
+"""ASGI middleware that verifies signed requests before the application sees them, and signs the answers.
 
-This file owns the way from raw HTTP bytes to the verifier and back. It must never parse a body, never let a covered
-request through that does not hold, never hold more of a body than its bound, and never sign an answer to a request
-whose own signature does not hold.
-
-The target that is verified is `raw_path`, and "?" and `query_string` when that is not empty: ASGI does not show a bare
-"?" at the end of a target, so `/x?` is verified as `/x`, which means the same. A caller that sends a bare "?" and
-signs it gets `bad_signature`. An absolute-form target is verified as the server shows it; callers sign origin form.
+The verified target is `raw_path`, followed by "?" and `query_string` when the query is not empty. ASGI hides a bare "?"
+at the end of a target, so `/x?` is verified as `/x`. A caller that signs a bare "?" gets `bad_signature`. An
+absolute-form target is verified as the server reports it; callers sign the origin form.
 """
 
 from __future__ import annotations
@@ -34,24 +30,23 @@ _BODYLESS_STATUSES: Final = frozenset({204, 304})
 
 
 class AnswerTooLarge(RuntimeError):  # noqa: N818 - an outcome, named as the others are
-    """The application's answer is larger than the edge may buffer in order to sign it."""
+    """The application's answer is larger than `answer_body_max_bytes`. A signed answer is buffered as a whole."""
 
 
 class SignedEndpoints:
     """ASGI middleware for the endpoints that a peer calls with a signature.
 
-    Every request that reaches it must be signed: which requests those are, the application decides by where it puts
-    this middleware. Every scope but `http` passes through.
-    `refuse(scope, code, extras)` renders a refusal: the 401 codes of the verifier (extras `serverTime` with
-    `timestamp_out_of_window`), `body_too_large`, `unsupported_media_type`, `overloaded` and `internal`.
-    `on_skew(scope, key_id, skew_seconds)` is called for a request that holds although its clock is far off.
-    `on_clock(skew_seconds)` is told how far the clock of each request is behind whose signature holds.
-    `enter(scope)` is asked for capacity after the signature held and before its nonce is used up; False refuses with
-    `overloaded`. `leave(scope)` gives that capacity back.
-    A request that does not hold leaves in its state the `key_id` of a live key that it named, `skew_seconds` when its
-    time is too far off, and `canonical_sha256` when its MAC does not hold.
-    A request that holds reaches the application with its `body`, with `signed_by`, its key's id, and with
-    `clock_skew_seconds` in its state; `receive` gives the body, too.
+    Every HTTP request that reaches this middleware must be signed. Other scopes pass through.
+    `refuse(scope, code, extras)` renders a refusal. The codes are the 401 codes of the verifier, `body_too_large`,
+    `unsupported_media_type`, `overloaded` and `internal`. `timestamp_out_of_window` comes with the extra `serverTime`.
+    `on_skew(scope, key_id, skew_seconds)` is called for an accepted request whose clock is far off.
+    `on_clock(skew_seconds)` is called for each request with a valid signature: its clock is so far behind.
+    `enter(scope)` takes capacity after the signature was verified and before the nonce is claimed; False refuses the
+    request with `overloaded`. `leave(scope)` gives the capacity back.
+    The state of a refused request has `key_id` if it named a live key, `skew_seconds` if its time is out of the window,
+    and `canonical_sha256` if its MAC is wrong.
+    The state of an accepted request has `body`, `signed_by` (the key's id) and `clock_skew_seconds`. The application
+    can also read the body with `receive`.
     """
 
     __slots__ = (
@@ -106,7 +101,7 @@ class SignedEndpoints:
             return
         body = await read_body(receive, self._max_body_bytes)
         if body is None:
-            return  # the caller hung up before the end of its request: nobody waits for an answer
+            return  # the caller disconnected before the end of its request
         if len(body) > self._max_body_bytes:
             await send_answer(send, self._refuse(scope, BODY_TOO_LARGE, _NO_EXTRAS))
             return
@@ -129,7 +124,7 @@ class SignedEndpoints:
     async def _verify_and_serve(
         self, scope: Scope, body: bytes, enter: Callable[[], None], *, receive: Receive, send: Send
     ) -> None:
-        # Optional white space around a value is not part of it; some servers leave it there.
+        # White space around a value is not part of it; some servers do not remove it.
         signatures = [value.strip(b" \t") for name, value in scope["headers"] if name == self._header_name]
         try:
             verdict = await self._verifier.verify_request(
@@ -156,7 +151,7 @@ class SignedEndpoints:
         await self._serve(scope, verdict, with_body(body, receive), send)
 
     async def _serve(self, scope: Scope, accepted: Accepted, receive: Receive, send: Send) -> None:
-        """Let the application answer, and sign what it answers."""
+        """Call the application and sign its answer."""
         state = scope.setdefault("state", {})
         state["signed_by"] = accepted.key.key_id
         state["clock_skew_seconds"] = accepted.skew_seconds
@@ -170,7 +165,7 @@ class SignedEndpoints:
         except Exception:
             if not answer.sent:
                 status, headers, body = self._refuse(scope, INTERNAL, _NO_EXTRAS)
-                # Servers close the connection under an error; told so, the caller's pool does not race with that.
+                # A server closes the connection after an error. The header stops the caller from using it again.
                 await answer.finish(status, [*headers, (b"connection", b"close")], body)
             raise
         if not answer.sent:
@@ -178,11 +173,11 @@ class SignedEndpoints:
 
 
 class _NoCapacity(Exception):  # noqa: N818 - an outcome
-    """The application takes no further request now."""
+    """`enter` returned False."""
 
 
 class _SignedAnswer:
-    """Holds back one answer of the application until it is whole, then signs and sends it."""
+    """Buffers one answer of the application until it is complete, then signs and sends it."""
 
     __slots__ = ("_edge", "_held", "_key", "_nonce", "_scope", "_send", "_start", "sent")
 
@@ -197,19 +192,19 @@ class _SignedAnswer:
         self.sent = False
 
     async def send(self, message: Message) -> None:
-        """Take one message of the application."""
+        """Receive one ASGI message of the application. Raises RuntimeError for one out of order."""
         kind = message["type"]
         if kind == "http.response.start" and self._start is None:
             self._start = message
         elif kind == "http.response.body" and self._start is not None and not self.sent:
-            body = self._with_what_is_held(message.get("body", b""), message.get("more_body", False))
+            body = self._complete_body(message.get("body", b""), message.get("more_body", False))
             if body is not None:
                 await self.finish(self._start["status"], self._start.get("headers", ()), body)
         else:
             raise RuntimeError(f"a signed answer cannot take the message {kind} now")
 
-    def _with_what_is_held(self, part: bytes, more: bool) -> bytes | None:
-        """The whole body once its last part has come."""
+    def _complete_body(self, part: bytes, more: bool) -> bytes | None:
+        """Returns the whole body after its last part, else None. Raises AnswerTooLarge."""
         held = self._held
         size_bytes = len(part) if held is None else len(held) + len(part)
         if size_bytes > self._edge._answer_body_max_bytes:
@@ -222,14 +217,14 @@ class _SignedAnswer:
         return None if more else bytes(held)
 
     async def finish(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
-        """Sign and send a whole answer. Without a live key the caller learns nothing: for it the outcome is unknown."""
+        """Sign and send a complete answer. Without a live key, send an unsigned `internal`: the outcome is unknown."""
         self.sent = True
         edge = self._edge
         own = edge._header_name
         signed = [header for header in headers if header[0] != own and header[0] != b"content-length"]
         framed = status not in _BODYLESS_STATUSES
         if self._scope["method"] == "HEAD" or not framed:
-            body = b""  # what the caller receives and hashes, whatever the application sent
+            body = b""  # the caller receives no body, so its hash is over none
         if framed:
             signed.append((b"content-length", b"%d" % len(body)))
         try:

@@ -1,4 +1,4 @@
-"""Whole requests and answers in ASGI: a body is read once and within a bound, an answer is sent at once."""
+"""Reads a whole ASGI request body within a bound, and sends a whole answer."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ _LENGTH_DIGITS_MAX: Final = 18
 
 
 def refused_by_head(headers: Iterable[tuple[bytes, bytes]], bytes_max: int) -> str | None:
-    """The code with which the headers alone already refuse a body of at most `bytes_max`, which must not be encoded."""
+    """Returns the code that refuses a request by its headers: its body is too large or encoded. Else returns None."""
     length = encoding = b""
     for name, value in headers:
         if name == b"content-length":
             length = value.strip(b" \t")
         elif name == b"content-encoding":
             encoding = value if not encoding else b"several"
-    # Digits only, and few enough for int(); anything else is the server's to refuse, and the bound on what is
-    # read holds whatever was declared.
+    # The server refuses other values. `read_body` keeps its bound whatever length was declared.
     if length.isdigit() and (len(length) > _LENGTH_DIGITS_MAX or int(length) > bytes_max):
         return BODY_TOO_LARGE
     if encoding and encoding.strip().lower() != b"identity":
@@ -33,7 +32,10 @@ def refused_by_head(headers: Iterable[tuple[bytes, bytes]], bytes_max: int) -> s
 
 
 async def read_body(receive: Receive, bytes_max: int) -> bytes | None:
-    """The raw body; once it is longer than `bytes_max`, what has arrived so far; None when the caller hangs up."""
+    """Returns the raw body, or None when the caller disconnects.
+
+    Stops reading above `bytes_max`: the result is then longer than that and incomplete.
+    """
     message = await receive()
     if message["type"] != "http.request":
         return None
@@ -52,7 +54,7 @@ async def read_body(receive: Receive, bytes_max: int) -> bytes | None:
 
 
 def with_body(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives a body that was read before, and after it what the server says, such as a disconnect."""
+    """Returns a `receive` that first returns `body`, which was read before, and then the server's further messages."""
     pending = True
 
     async def replay() -> Message:
@@ -66,7 +68,7 @@ def with_body(body: bytes, receive: Receive) -> Receive:
 
 
 async def send_answer(send: Send, answer: Answer) -> None:
-    """Send a whole answer, with its length."""
+    """Send an answer with its content-length."""
     status, headers, body = answer
     framed = [header for header in headers if header[0] != b"content-length"]
     framed.append((b"content-length", b"%d" % len(body)))

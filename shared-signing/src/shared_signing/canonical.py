@@ -1,9 +1,4 @@
-"""The bytes that are signed and the grammar of the signature header.
-
-This file owns the wire form of section 2 of the protocol: what goes into a MAC, and how the header that carries it is
-read and written. It must never see a secret, a clock or a network, and reading must never raise anything but
-`MalformedSignature`, whatever the bytes are.
-"""
+"""The bytes that a MAC covers, and the grammar of the signature header. See docs/protocol.md, section 2."""
 
 from __future__ import annotations
 
@@ -13,22 +8,22 @@ from hashlib import sha256
 from typing import Final
 
 DEFAULT_KEY_ID: Final = "main"
-"""The key that a header without `k` means."""
+"""The key id of a header without `k`."""
 
 HEADER_MAX_BYTES: Final = 512
-"""Longest header value that is read at all. The longest one a signer writes has 218 bytes."""
+"""A longer header value is refused. Signers write at most 218 bytes."""
 
 KEY_ID_PATTERN: Final = "[0-9A-Za-z._-]{1,64}"
 NONCE_PATTERN: Final = "[0-9A-Za-z_-]{16,64}"
 
-# No leading zero: the MAC covers the number, so a second spelling of it would be a byte that may change unnoticed.
+# No leading zero. The MAC covers the number, so a change to a second spelling would not be noticed.
 _TIMESTAMP: Final = "(?:0|[1-9][0-9]{0,11})"
 _MAC: Final = "[0-9a-f]{64}"
 
 _USUAL_ORDER: Final = re.compile(
     f"t=({_TIMESTAMP}),n=({NONCE_PATTERN})(?:,k=({KEY_ID_PATTERN}))?,v1=({_MAC})", re.ASCII
 )
-# Names that mean nothing yet are long, or later versions of `v1`: no single changed byte turns `k` into one of them.
+# An unknown name is long, or a later version of `v1`. So no change of one byte turns `k` into an unknown name.
 _PARAMETER: Final = re.compile("([tnk]|v[0-9]{1,2}|[a-z][0-9a-z_-]{2,15})=([!-+\\--~]+)", re.ASCII)
 _REQUIRED: Final = {
     name: re.compile(pattern) for name, pattern in {"t": _TIMESTAMP, "n": NONCE_PATTERN, "v1": _MAC}.items()
@@ -37,12 +32,12 @@ _KEY_ID: Final = re.compile(KEY_ID_PATTERN)
 
 
 class MalformedSignature(ValueError):  # noqa: N818 - the word of the contract
-    """The header value does not follow the grammar. Its text says which rule, and never repeats the value."""
+    """The header value does not follow the grammar. The text names the rule, never the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureHeader:
-    """One signature as it stands in a header: `timestamp` in unix seconds, `mac` as 64 lower-case hex digits."""
+    """The parameters of one signature header. `timestamp` is in unix seconds, `mac` is 64 lower-case hex digits."""
 
     timestamp: int
     nonce: str
@@ -51,11 +46,11 @@ class SignatureHeader:
 
     @classmethod
     def parse(cls, value: bytes | str) -> SignatureHeader:
-        """Read a header value.
+        """Parse a header value. Raises only `MalformedSignature`, whatever the value is.
 
-        The parameters `t`, `n` and `v1` are required, `k` is optional; their order is free, none may occur twice, and
-        parameters with other names (`v2` and the like, or 3 to 16 characters of a-z 0-9 _ -) are ignored, so that a
-        later version may add some. Raises `MalformedSignature`.
+        The parameters `t`, `n` and `v1` are required, `k` is optional. They may come in any order, each once.
+        Parameters with other names (`v2` and the like, or 3 to 16 characters of a-z 0-9 _ -) are ignored, so that a
+        later version may add some.
         """
         if len(value) > HEADER_MAX_BYTES:
             raise MalformedSignature(f"longer than {HEADER_MAX_BYTES} bytes")
@@ -89,16 +84,15 @@ class SignatureHeader:
         return cls(int(parameters["t"]), parameters["n"], key_id, parameters["v1"])
 
     def render(self) -> str:
-        """The header value, with every parameter and in the usual order."""
+        """Returns the header value, with all parameters in the usual order."""
         return f"t={self.timestamp},n={self.nonce},k={self.key_id},v1={self.mac}"
 
 
 def request_bytes(*, timestamp: int, nonce: str, method: str, target: str | bytes, body: bytes) -> bytes:
-    """What the MAC of a request covers.
+    """Returns the bytes that the MAC of a request covers.
 
-    `target` is the raw path and, if there is one, "?" and the raw query, exactly as sent: percent-encoding is neither
-    added nor undone. A text target must be ASCII (`UnicodeEncodeError`, a `ValueError`, if it is not); bytes may be
-    anything.
+    `target` is the raw path, then "?" and the raw query if there is one, as sent: percent-encoding is not changed. A
+    target given as text must be ASCII: raises `UnicodeEncodeError`, a `ValueError`.
     """
     raw_target = target.encode("ascii") if isinstance(target, str) else target
     head = f"v1\n{timestamp}\n{nonce}\n{method}\n".encode()
@@ -106,5 +100,5 @@ def request_bytes(*, timestamp: int, nonce: str, method: str, target: str | byte
 
 
 def response_bytes(*, timestamp: int, nonce: str, status: int, body: bytes) -> bytes:
-    """What the MAC of an answer covers. `nonce` is that of the request; `body` the raw bytes of the answer's body."""
+    """Returns the bytes that the MAC of an answer covers. `nonce` is the request's, `body` the answer's raw body."""
     return f"v1-response\n{timestamp}\n{nonce}\n{status}\n{sha256(body).hexdigest()}".encode()

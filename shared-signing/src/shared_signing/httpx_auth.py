@@ -1,8 +1,10 @@
-"""The httpx edge: signs every request of a client and judges the signature of every answer.
+"""Signs every request of an httpx client, and verifies the signature of every answer.
 
-This file owns the way from an httpx request to the signer and from an httpx response to the verifier, for synchronous
-and asynchronous clients alike. It must never raise for an answer that is not well signed: what to do then is the
-caller's decision, so it only leaves a verdict in `response.extensions["signature"]`.
+    client = httpx.AsyncClient(auth=SignedAuth(Signer(ring), ring, "x-casino-signature"))
+    response = await client.post(url, content=body)
+    response.extensions["signature"]  # "good", "missing" or "bad"
+
+An answer with a bad signature raises nothing: the caller decides by the verdict.
 """
 
 from __future__ import annotations
@@ -18,17 +20,16 @@ from shared_signing.signer import Signer
 from shared_signing.verifier import verify_response
 
 Verdict = Literal["good", "missing", "bad"]
-"""`good`: signed by the peer for this very request. `missing`: no signature. `bad`: one that does not hold."""
+"""`good`: the peer signed the answer to this request. `missing`: no signature. `bad`: an invalid signature."""
 
 EXTENSION_NAME: Final = "signature"
 
 
 class SignedAuth(httpx.Auth):
-    """Give it to a client as `auth=`: signs with `signer`, verifies answers with `key_ring`.
+    """An httpx `auth=` that signs with `signer` and verifies answers with `key_ring`, in sync and async clients.
 
-    What is signed is the target as httpx puts it on the wire and the raw body. The answer's signature is over its raw
-    body too, so requests ask for an answer without content coding. A request that is redirected is not signed anew,
-    and is refused.
+    Signatures cover the target as httpx sends it, and the raw bodies. So requests ask for an answer without content
+    coding. A redirected request is not signed again, and the peer refuses it.
     """
 
     requires_request_body = True
@@ -44,7 +45,7 @@ class SignedAuth(httpx.Auth):
         self._clock = clock
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sign, send once, judge. Raises what `Signer.sign_request` raises."""
+        """Sign, send once, and leave the verdict in the response. Raises the errors of `Signer.sign_request`."""
         signed = self._signer.sign_request(request.method, request.url.raw_path, request.content)
         request.headers[self._header_name] = signed.header
         request.headers["accept-encoding"] = "identity"

@@ -1,7 +1,4 @@
-"""The secrets of one direction, and which of them sign and verify at a given moment.
-
-This file owns keys, their end times and their rotation. It must never show a secret: not in a repr, not in an error.
-"""
+"""The keys of one direction: parsing, end times, rotation. No repr and no error shows a secret."""
 
 from __future__ import annotations
 
@@ -18,18 +15,18 @@ from typing import Any, Final
 from shared_signing.canonical import DEFAULT_KEY_ID, KEY_ID_PATTERN
 
 KEYS_MAX: Final = 16
-"""Most keys that one ring holds. A rotation needs two; more than a few is a mistake in the configuration."""
+"""A rotation needs two keys; many keys are a mistake in the configuration."""
 
 _KEY_ID: Final = re.compile(KEY_ID_PATTERN)
 _HMAC_BLOCK_BYTES: Final = 64
 
 
 class KeyConfigurationError(ValueError):
-    """The configured keys cannot be used. Its text names the rule and the key id, never a secret."""
+    """The configured keys cannot be used. The text names the rule and the key id, never a secret."""
 
 
 class NoLiveKey(LookupError):  # noqa: N818 - a state, named as the others are
-    """Every key of the ring has ended (or none is loaded yet), so nothing can be signed."""
+    """Nothing can be signed: every key of the ring has ended, or the keys are not loaded yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Key:
             raise KeyConfigurationError(f"key {self.key_id} has an empty secret")
         if self.not_after is not None and not math.isfinite(self.not_after):
             raise KeyConfigurationError(f"key {self.key_id} has an end time that is not a moment")
-        # Hashing the secret's two pads once and copying that state costs half of starting anew for every MAC.
+        # A copy of the state after the key's pads costs half of a new HMAC.
         object.__setattr__(self, "_started", hmac.new(self.secret, digestmod=sha256))
 
     def mac(self, message: bytes) -> str:
@@ -62,19 +59,19 @@ class Key:
         return self.not_after is None or now < self.not_after
 
     def ended(self) -> Key:
-        """The same key with its end in the past: what a revocation makes of it."""
+        """Returns the same key with its end in the past, for a revoked key."""
         return replace(self, not_after=0.0)
 
 
 class KeysNotLoaded(Exception):  # noqa: N818 - a state, named as the others are
-    """It is not known yet which keys were revoked, so nobody can be believed. The request may be sent again later."""
+    """The revoked keys are not known yet, so no signature can be verified. The request may be sent again later."""
 
 
 class KeyRing:
     """The keys of one direction, oldest first: the newest live one signs, every live one verifies.
 
-    `replace` rotates at run time: every single question is answered from the old keys or from the new ones, also across
-    threads, never from a mixture. A ring that is `awaiting` its first keys neither signs nor verifies anything.
+    `replace` rotates at run time: each call, in any thread, uses either the old keys or the new ones. While a ring is
+    `awaiting` its first keys, it signs and verifies nothing.
     """
 
     __slots__ = ("_by_id", "_newest_first", "awaiting")
@@ -84,15 +81,15 @@ class KeyRing:
 
     @classmethod
     def awaiting_keys(cls) -> KeyRing:
-        """A ring that knows no key until its first `replace`."""
+        """Returns a ring without keys until its first `replace`."""
         ring = cls.__new__(cls)
         ring._newest_first, ring._by_id, ring.awaiting = (), {}, True
         return ring
 
     def replace(self, keys: Sequence[Key]) -> None:
-        """Take `keys`, newest last, in place of the present ones.
+        """Use `keys` (newest last) instead of the present ones.
 
-        Raises `KeyConfigurationError`, and then the present keys stay.
+        Raises `KeyConfigurationError`; the present keys then stay.
         """
         check_ring(keys)
         self._newest_first = tuple(reversed(keys))
@@ -105,24 +102,24 @@ class KeyRing:
         return self._newest_first[::-1]
 
     def signing_key(self, now: float) -> Key:
-        """The newest key that is live at `now`. Raises `NoLiveKey` when all have ended."""
+        """Returns the newest key that is live at `now` (unix seconds). Raises `NoLiveKey`."""
         for key in self._newest_first:
             if key.is_live(now):
                 return key
         raise NoLiveKey("the keys are not loaded yet" if self.awaiting else "every key has ended")
 
     def verifying_key(self, key_id: str, now: float) -> Key | None:
-        """The key with this id if it is live at `now`."""
+        """Returns the key with this id if it is live at `now` (unix seconds), else None."""
         key = self._by_id.get(key_id)
         return key if key is not None and key.is_live(now) else None
 
 
 def parse_keys(secret: str | None, keys_json: str | None) -> list[Key]:
-    """The keys of one direction from its two settings, oldest first.
+    """Returns the keys of one direction from its two settings, oldest first. Raises `KeyConfigurationError`.
 
-    `secret` is the key `main`; with None there is no such key. `keys_json` is absent, blank, or a JSON list of newer
-    keys, newest last: `[{"id": "k2", "secret": "…", "notAfter": "2026-12-01T00:00:00Z"}]`, `notAfter` optional. An
-    entry `{"id": "main", "notAfter": "…"}` without a secret gives `main` an end. Raises `KeyConfigurationError`.
+    `secret` is the secret of the key `main`; with None there is no such key. `keys_json` is None, blank, or a JSON list
+    of newer keys, newest last: `[{"id": "k2", "secret": "…", "notAfter": "2026-12-01T00:00:00Z"}]`, `notAfter`
+    optional. An entry `{"id": "main", "notAfter": "…"}` without a secret sets the end of `main`.
     """
     main_end: float | None = None
     newer: list[Key] = []
@@ -148,7 +145,7 @@ def _read_entries(keys_json: str | None) -> list[Any]:
     except KeyConfigurationError:
         raise
     except (ValueError, RecursionError):
-        # `from None`: the decoder's error carries the document, and with it the secrets.
+        # `from None`: the decoder's error holds the document with the secrets.
         raise KeyConfigurationError("the keys are not JSON") from None
     if not isinstance(entries, list):
         raise KeyConfigurationError("the keys are not a JSON list")
@@ -196,18 +193,18 @@ def _encode(key_id: str, secret: str) -> bytes:
 
 
 def check_ring(keys: Sequence[Key]) -> None:
-    """What holds among the keys of one direction. Raises `KeyConfigurationError`."""
+    """Check the rules between the keys of one direction. Raises `KeyConfigurationError`."""
     if not 1 <= len(keys) <= KEYS_MAX:
         raise KeyConfigurationError(f"a ring holds 1 to {KEYS_MAX} keys")
     if len({key.key_id for key in keys}) != len(keys):
         raise KeyConfigurationError("two keys have the same id")
-    # The MAC does not cover `k` and nonces are remembered per key: under two ids one secret would let a recorded
-    # request through a second time.
+    # The MAC does not cover `k`, and a nonce store may remember nonces per key. With one secret under two ids, a
+    # recorded request could be accepted again.
     if len({hmac_equivalent(key.secret) for key in keys}) != len(keys):
         raise KeyConfigurationError("two keys have the same secret")
 
 
 def hmac_equivalent(secret: bytes) -> bytes:
-    """The form in which HMAC uses a secret: secrets that differ only in trailing zero bytes are the same one."""
+    """Returns the form in which HMAC uses a secret. Secrets that differ only in trailing zero bytes are the same."""
     block = sha256(secret).digest() if len(secret) > _HMAC_BLOCK_BYTES else secret
     return block.rstrip(b"\0")

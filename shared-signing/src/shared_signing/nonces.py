@@ -1,8 +1,4 @@
-"""What a verifier needs from the memory of used nonces, and the simplest such memory.
-
-This file owns the nonce-store protocol. A store for several processes lives with the service that has the database;
-nothing here may be used where a second process or a restart must remember too.
-"""
+"""The nonce store that a verifier needs, and one in memory, for a single process that may forget on restart."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 NONCE_RETENTION_SECONDS: Final = 300
-"""How long a store must remember a nonce. More than twice the timestamp window, so no signature outlives its nonce."""
+"""How long a store must remember a nonce: more than twice the timestamp window, so no replay finds it forgotten."""
 
 
 class NonceStoreOverloaded(Exception):  # noqa: N818 - the word of the contract
@@ -19,14 +15,13 @@ class NonceStoreOverloaded(Exception):  # noqa: N818 - the word of the contract
 
 
 class NonceStore(Protocol):
-    """Remembers which nonces were used, shared by all processes of a service, over restarts."""
+    """Remembers used nonces, for all processes of a service and over restarts."""
 
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:
-        """Claim a nonce in one atomic step: true for exactly one caller within `NONCE_RETENTION_SECONDS`.
+        """Claim a nonce atomically. Returns True for exactly one caller within `NONCE_RETENTION_SECONDS`.
 
-        It is used up under whichever key it was claimed, so `key_id` changes nothing but what a store writes down.
-        `timestamp` is the signed one (unix seconds), already known to be within the window. Raises
-        `NonceStoreOverloaded` when the store cannot answer now.
+        A claimed nonce is used under every key: a store may record `key_id`, but does not decide by it. `timestamp` is
+        the signed one (unix seconds), within the window. Raises `NonceStoreOverloaded` when the store cannot answer.
         """
         ...
 
@@ -49,7 +44,7 @@ class InMemoryNonceStore:
         self._expiries: dict[str, float] = {}  # insertion order is expiry order
 
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:  # noqa: ARG002 - see the protocol
-        """As `NonceStore.claim`; overloaded when `nonces_max` live nonces are held."""
+        """See `NonceStore.claim`. Raises `NonceStoreOverloaded` while `nonces_max` nonces are remembered."""
         now = self._clock()
         self._forget_expired(now)
         if nonce in self._expiries:

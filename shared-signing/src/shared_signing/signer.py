@@ -1,8 +1,4 @@
-"""Signs requests and answers with the newest live key.
-
-This file owns the making of signatures: fresh nonces, the clock, the header text. It must never sign a request whose
-method or target could be read in two ways, and never reuse a nonce by itself.
-"""
+"""Signs requests and answers with the newest live key of a ring."""
 
 from __future__ import annotations
 
@@ -20,7 +16,7 @@ NONCE_BYTES: Final = 16
 """Random bytes of a fresh nonce, written as 32 hex digits."""
 
 CORRECTION_MAX_SECONDS: Final = 600
-"""How far a caller lets a `serverTime` move its own clock for the one request that it signs anew."""
+"""A caller corrects its clock by at most this much to sign a request again. A larger correction is ignored."""
 
 _NONCE: Final = re.compile(NONCE_PATTERN)
 _METHOD: Final = re.compile(r"[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*")
@@ -29,14 +25,14 @@ _TARGET: Final = re.compile(rb"[!-~\x80-\xff]+")
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A signature to send: the header's value, and the nonce to which the answer's signature is bound."""
+    """The header value to send. The signature of the answer covers the same nonce."""
 
     header: str
     nonce: str
 
 
 class Signer:
-    """Signs with the keys of one direction. `clock` answers unix seconds."""
+    """Signs with the keys of one direction. `clock` returns unix seconds."""
 
     __slots__ = ("_clock", "_key_ring")
 
@@ -45,11 +41,11 @@ class Signer:
         self._clock = clock
 
     def sign_request(self, method: str, target: str | bytes, body: bytes, *, nonce: str | None = None) -> SignedRequest:
-        """Sign one request with the newest live key, under a fresh nonce unless one is given.
+        """Sign one request with the newest live key, and with a random nonce unless one is given.
 
-        `target` is the raw path with its raw query, as it goes on the wire. Raises `ValueError` for a method that is
-        not an upper-case token, a target with a space, a control character or (as text) a non-ASCII one, and a nonce
-        out of shape; `NoLiveKey` when every key has ended.
+        `target` is the raw path with its raw query, as sent. Raises `NoLiveKey`, and `ValueError` for a method that is
+        not an upper-case token, for a target with a space or a control character, for a target given as text that is
+        not ASCII, and for a malformed nonce.
         """
         raw_target = target.encode("ascii") if isinstance(target, str) else target
         if _METHOD.fullmatch(method) is None or _TARGET.fullmatch(raw_target) is None:
@@ -65,9 +61,9 @@ class Signer:
         return SignedRequest(f"t={timestamp},n={nonce},k={key.key_id},v1={mac}", nonce)
 
     def sign_response(self, *, nonce: str, status: int, body: bytes, key: Key) -> str:
-        """The header value for an answer to the request that carried `nonce`, under the key which that request used.
+        """Returns the header value for the answer to the request with this nonce. `key` is the request's key.
 
-        If that key has ended or was revoked since, the newest live one signs. Raises `NoLiveKey` when there is none.
+        If that key has ended or was revoked since, the newest live key signs. Raises `NoLiveKey` without one.
         """
         now = self._clock()
         timestamp = int(now)
@@ -77,9 +73,10 @@ class Signer:
 
 
 def clock_correction(server_time: object, now: float) -> int:
-    """How many seconds the peer's clock is ahead of `now`, by the `serverTime` of its 401; 0 if not believable.
+    """Returns how many seconds the peer's clock is ahead of `now` (unix seconds), by the `serverTime` of its 401.
 
-    Callers pass only the `serverTime` of an answer with a good signature: anybody on the way can write an unsigned one.
+    Returns 0 for a value that is not an integer or is more than `CORRECTION_MAX_SECONDS` off. Pass only the
+    `serverTime` of an answer with a good signature: others can write an unsigned one.
     """
     if not isinstance(server_time, int) or isinstance(server_time, bool):
         return 0

@@ -1,7 +1,6 @@
-"""Decides whether a request or an answer was signed by a peer that knows the secret.
+"""Verifies the signatures of requests and answers. `Refusal` lists the checks in their order.
 
-This file owns the order of the checks and their refusals. It must never parse a body, never claim a nonce before the
-MAC and the window hold, and never tell by its timing which key ids exist or how much of a MAC was right.
+Its timing does not show which key ids exist, nor how much of a MAC was right (test_verifier.py).
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from shared_signing.canonical import MalformedSignature, SignatureHeader, reques
 from shared_signing.keys import Key, KeyRing, KeysNotLoaded
 from shared_signing.nonces import NONCE_RETENTION_SECONDS, NonceStore
 
-# Stands in for a key that is not there, so that an unknown id costs as much time as a known one.
+# Used in place of an unknown key, so that an unknown id takes as much time as a known one.
 _NOBODY: Final = Key("nobody", secrets.token_bytes(32))
 
 
 class Refusal(StrEnum):
-    """Why a request is not believed, in the order of the checks. The values are the codes of the 401 answers."""
+    """Why a request is refused, in the order of the checks. The values are the codes of the 401 answers."""
 
     SIGNATURE_MISSING = "signature_missing"
     SIGNATURE_MALFORMED = "signature_malformed"
@@ -36,7 +35,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The request holds. `key` is the one it used; `skew_seconds` is how far its timestamp lies in the past."""
+    """The request is accepted. `key` signed it. `skew_seconds` is how far its timestamp is in the past."""
 
     nonce: str
     key: Key
@@ -46,12 +45,12 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The request does not hold. `server_time` (unix seconds) lets a caller with a wrong clock sign anew.
+    """The request is refused. With `server_time` (unix seconds) a caller can correct its clock and sign again.
 
-    `nonce` and `key` are set when the signature itself held: this refusal is answered signed. For a log, `key_id` is
-    the id that was named if a live key has it: any other text may be a secret. `skew_seconds` is how far a timestamp
-    out of the window lies in the past. `canonical_sha256` is the hash, in hex, of the bytes whose MAC does
-    not hold: the caller's own tells whether both mean the same bytes.
+    `nonce` and `key` are set when the MAC was right: the answer to such a refusal is signed. The other fields are for
+    the log. `key_id` is set only if a live key has this id, because any other text may be a secret. `skew_seconds` is
+    how far a timestamp out of the window is in the past. `canonical_sha256` is the hash, in hex, of the bytes that the
+    MAC should cover: the caller can compare it with its own.
     """
 
     refusal: Refusal
@@ -64,7 +63,7 @@ class Refused:
 
 
 class Verifier:
-    """Verifies the requests of one direction against its keys, its clock and its nonce store."""
+    """Verifies the requests of one direction. `clock` returns unix seconds."""
 
     __slots__ = ("_clock", "_key_ring", "_nonces", "_warn_skew_seconds", "_window_seconds")
 
@@ -94,13 +93,12 @@ class Verifier:
         body: bytes,
         before_nonce: Callable[[], None] | None = None,
     ) -> Accepted | Refused:
-        """Check one request in the order of the protocol; the first check that fails decides.
+        """Check one request in the order of `Refusal`. The first failed check is the refusal.
 
-        `header_values` are all values of the signature header (none: missing; several: malformed), `target` the raw
-        path with its raw query, `body` the raw bytes as received. Times are compared in whole seconds. Raises
-        `NonceStoreOverloaded` when all but the nonce holds and the store cannot answer, and `KeysNotLoaded` before the
-        ring has its first keys. `before_nonce` is called once all but the nonce holds; what it raises ends the check,
-        and the nonce stays unused.
+        `header_values` are all values of the signature header, `target` is the raw path with its raw query, `body` the
+        raw bytes as received. Times are compared in whole seconds. `before_nonce` is called after all other checks and
+        before the nonce is claimed; if it raises, the nonce stays unused. Raises `KeysNotLoaded` before the ring has
+        its first keys, and `NonceStoreOverloaded` when the store cannot answer.
         """
         if self._key_ring.awaiting:
             raise KeysNotLoaded
@@ -110,7 +108,7 @@ class Verifier:
         if isinstance(authentic, Refusal):
             if authentic not in (Refusal.BAD_SIGNATURE, Refusal.UNKNOWN_KEY):
                 return Refused(authentic, server_time)
-            # The same work for both: its time must not tell which keys there are.
+            # The same work for both refusals, so that the time does not show which keys exist.
             header = SignatureHeader.parse(header_values[0])
             canonical = sha256(_message(header, method=method, target=target, body=body)).hexdigest()
             key_id = header.key_id if authentic is Refusal.BAD_SIGNATURE else None
@@ -131,7 +129,7 @@ class Verifier:
     def _authenticate(
         self, header_values: Sequence[bytes], now: float, *, method: str, target: bytes, body: bytes
     ) -> tuple[SignatureHeader, Key] | Refusal:
-        """The checks up to the MAC, which need neither the window nor the nonce store."""
+        """The checks up to and including the MAC."""
         if len(header_values) != 1:
             return Refusal.SIGNATURE_MALFORMED if header_values else Refusal.SIGNATURE_MISSING
         try:
@@ -143,7 +141,7 @@ class Verifier:
         holds = hmac.compare_digest((key or _NOBODY).mac(message), header.mac)
         if key is None:
             return Refusal.UNKNOWN_KEY
-        # A line break would let one MAC stand for two splits into method and target; HTTP never carries one there.
+        # With a line break, one MAC would fit two pairs of method and target. HTTP has none there.
         if not holds or "\n" in method or b"\n" in target:
             return Refusal.BAD_SIGNATURE
         return header, key
@@ -162,9 +160,9 @@ def verify_response(
     key_ring: KeyRing,
     clock: Callable[[], float] = time.time,
 ) -> bool:
-    """Whether an answer was signed, under any live key, for the request that carried `nonce`.
+    """Returns whether a live key signed this answer to the request with this nonce.
 
-    There is no window: an answer is bound to its request by the nonce. None or several header values are not believed.
+    There is no time window: the nonce binds the answer to its request. No header value, or several, are refused.
     """
     if len(header_values) != 1:
         return False
