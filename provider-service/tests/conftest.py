@@ -17,16 +17,16 @@ from psycopg import sql
 
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from provider.sql.schema import SCHEMA
-from provider_testing.books_desk import Desk, desk_on
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet
+from provider_testing.round_case import RoundCase, open_case
 from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
 from shared_service.metrics import scrape
 from shared_service.postgres.connections import DEAD_PEER
 from shared_service.postgres.migrate import migrate
 from shared_service.run.log import configure_logging
 
-# A machine with other work may stand still in any example.
+# No deadline: any example may be slow on a busy machine.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 60
 
 
 class Tape(io.StringIO):
-    """Everything that was logged; pytest shows it when a test fails."""
+    """The log lines of the test; pytest shows them when it fails."""
 
     def write(self, text: str) -> int:
         sys.stdout.write(text)
@@ -44,7 +44,7 @@ class Tape(io.StringIO):
 
 @pytest.fixture(scope="session", autouse=True)
 def tape() -> Tape:
-    """Where the service logs to, for the whole run: loggers remember their stream."""
+    """The log's stream, one for the whole run, because loggers keep their stream."""
     made = Tape()
     configure_logging(log_format="json", level="info", service="provider", stream=made)
     return made
@@ -52,13 +52,13 @@ def tape() -> Tape:
 
 @pytest.fixture(autouse=True)
 def fresh_scrapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scrape shows the present: tests ask for what has just happened."""
+    """Make every scrape read the present values."""
     monkeypatch.setattr(scrape, "FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture(autouse=True)
 def full_log_lines() -> None:
-    """Refusals are logged at a bounded rate for the process: each test has the whole of it for itself."""
+    """Reset the rate limit on logged refusals, which is per process."""
     refusals_of_strangers.flush()
     refusals_of_peers.flush()
 
@@ -78,7 +78,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def template(postgres_server: PostgresServer) -> Iterator[str]:
-    """The name of a migrated database that nobody is connected to."""
+    """The name of a migrated database without connections."""
     name = f"provider_template_{os.getpid()}"
     migrate(SCHEMA, create_database(postgres_server, name))
     with psycopg.connect(postgres_server.url(name), autocommit=True) as connection:
@@ -93,7 +93,7 @@ def template(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def patience() -> Iterator[pytest.MonkeyPatch]:
-    """A machine with other work connects and answers when it can: no bound on a wait for Postgres is met by chance."""
+    """Raise the bounds on waits for Postgres, so that a busy machine does not reach them by chance."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(DEAD_PEER, "connect_timeout", PATIENCE_SECONDS)
         patch.setattr("provider.sql.schema.POOL_WAIT_SECONDS", PATIENCE_SECONDS)
@@ -105,37 +105,37 @@ def patience() -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.fixture
 def own_patience(patience: pytest.MonkeyPatch) -> None:
-    """The bounds of the product itself: for a test whose database stays away."""
+    """Restore the product's bounds, for tests with an unavailable database."""
     patience.undo()
 
 
 @pytest.fixture
 def deadlines(monkeypatch: pytest.MonkeyPatch) -> Deadlines:
-    """The deadlines of calls and of rounds, in the test's hands."""
+    """The deadlines of calls and rounds; the test decides when they pass."""
     return Deadlines(monkeypatch)
 
 
 @pytest.fixture
 def owner_url(clone_database: CloneDatabase, template: str) -> str:
-    """A fresh database as its superuser sees it: for looking into tables."""
+    """The superuser's URL of a new database, for reading tables."""
     return clone_database(template)
 
 
 @pytest.fixture
 def database_url(owner_url: str, postgres_server: PostgresServer) -> str:
-    """The same database as the service logs in."""
+    """The service's URL of the same database."""
     return postgres_server.url(owner_url.rpartition("/")[2], LOGIN)
 
 
 @pytest.fixture
 def wallet() -> Iterator[FakeWallet]:
-    """An honest wallet with 1,000,000 for everybody."""
+    """A correct wallet with a balance of 1,000,000."""
     with FakeWallet() as running:
         yield running
 
 
 @pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[Desk]:
+async def case(database_url: str) -> AsyncIterator[RoundCase]:
     """The books with one session and one open round."""
-    async with desk_on(database_url) as opened:
+    async with open_case(database_url) as opened:
         yield opened

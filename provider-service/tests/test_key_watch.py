@@ -1,4 +1,4 @@
-"""Keys while the provider runs: revocations, files, and tokens that must still open whatever becomes of a key."""
+"""Keys of a running provider: revocations, key files, and tokens that still open after a rotation."""
 
 from __future__ import annotations
 

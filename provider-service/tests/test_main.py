@@ -1,4 +1,4 @@
-"""Commands that settings or a database stop: one line that says what to do, never a traceback or a password."""
+"""Commands with unfit settings or database print one line, without a traceback or password."""
 
 from __future__ import annotations
 

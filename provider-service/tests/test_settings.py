@@ -1,4 +1,4 @@
-"""What the provider starts with, and what it refuses to start with."""
+"""Settings that the provider accepts and refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON is read in one way or not at all."""
+"""Ambiguous or invalid JSON is malformed."""
 
 from __future__ import annotations
 

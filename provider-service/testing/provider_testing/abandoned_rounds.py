@@ -1,4 +1,4 @@
-"""Rounds that a crash left behind, as the tables would hold them."""
+"""Inserts rounds as a crash leaves them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provider_testing.service import CASINO_KEY
 
 
 def plant_abandoned_rounds(owner_url: str, count: int, *, token: str = "token") -> None:
-    """Rounds with one bet that a crash left without an outcome, as the tables would hold them."""
+    """Insert open rounds, each with one pending bet whose lease has ended."""
     sealed = Sealer([CASINO_KEY.secret]).seal(token)
     with psycopg.connect(owner_url) as connection:
         player = connection.execute(

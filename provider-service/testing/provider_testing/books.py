@@ -1,4 +1,4 @@
-"""The invariants: what must hold in the provider's books, and between them and the wallet's, once all is settled."""
+"""Checks the invariants of the provider's books, alone and against the wallet's, after all calls have ended."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from provider_testing.wallet_model import WalletModel
 
 
 def require_sound_books(owner_url: str) -> list[dict[str, Any]]:
-    """Everything that must hold on this side alone; returns the transactions."""
+    """Check the provider's books alone; returns the transactions."""
     assert pending(owner_url) == []
     assert open_rounds(owner_url) == []
-    # Postgres breaks a deadlock after a second and recovery would hide it: locks are taken in one order, always.
+    # Recovery would hide a deadlock, so count them: all functions must lock in one order.
     deadlocks = rows(owner_url, "select deadlocks from pg_stat_database where datname = current_database()")
     assert deadlocks == [{"deadlocks": 0}]
     found = rows(owner_url, "select * from provider.wallet_transactions order by created_at")
@@ -29,11 +29,11 @@ def require_sound_books(owner_url: str) -> list[dict[str, Any]]:
 
 
 def require_agreement(owner_url: str, model: WalletModel) -> None:
-    """Both sides tell the same story, transaction by transaction, and the balance is what the transactions make."""
+    """Check that both sides agree on every transaction, and that the balance is the sum of the transactions."""
     found = require_sound_books(owner_url)
     ours = {str(row["transaction_id"]): row for row in found}
     for transaction_id, theirs in model.transactions.items():
-        row = ours[transaction_id]  # nothing was sent that was not written down
+        row = ours[transaction_id]  # every sent call was recorded before
         assert row["kind"] == theirs.kind
         if theirs.kind == "debit":
             live = row["state"] in ("committed", "settled")

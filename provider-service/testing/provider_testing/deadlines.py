@@ -1,6 +1,6 @@
-"""Deadlines of calls and rounds that pass when a test says so.
+"""Lets a test decide when the deadlines of calls and rounds pass.
 
-A short one would also pass where the machine had other work; a long one costs its time.
+A short deadline could pass on a busy machine by chance; a long one costs time.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from provider.wallet_client import client
 
 
 class Clocked:
-    """What stands for `asyncio` in a module that sets deadlines: those that run are kept here."""
+    """Replaces `asyncio` in a module that sets deadlines, and keeps the running ones."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Timeout] = set()
 
     @asynccontextmanager
     async def timeout(self, seconds: float) -> AsyncIterator[None]:
-        """As asyncio's."""
+        """Like `asyncio.timeout`."""
         async with asyncio.timeout(seconds) as deadline:
             self._running.add(deadline)
             try:
@@ -34,7 +34,7 @@ class Clocked:
                 self._running.discard(deadline)
 
     def pass_now(self) -> None:
-        """The time of all that run is over."""
+        """Make all running deadlines pass."""
         for deadline in self._running:
             if not deadline.expired():
                 deadline.reschedule(asyncio.get_running_loop().time())
@@ -44,9 +44,9 @@ class Clocked:
 
 
 class Deadlines:
-    """Those of calls and those of rounds.
+    """The deadlines of calls and of rounds.
 
-    `last_try`: time runs out for the call that waits after so many tries. `pauses`: how long each wanted to wait.
+    `last_try`: the deadline of a call passes when it waits after this many tries. `pauses`: the requested waits.
     """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
-"""A real signed HTTP server on loopback that can also misbehave in every way: the only fake of these tests.
+"""A wallet for tests: a signing HTTP server on loopback that can also fail in planned ways.
 
-It runs in a thread of its own, so that the provider may live in the test's loop or in another process.
+It runs in its own thread, so the provider may run in the test's event loop or in another process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Call:
 
 
 class Exchange:
-    """One request being answered, in the hands of a fault."""
+    """One request, for a fault to answer."""
 
     def __init__(self, wallet: FakeWallet, call: Call, writer: asyncio.StreamWriter, accepted: Accepted) -> None:
         self.wallet = wallet
@@ -47,7 +47,7 @@ class Exchange:
         self.accepted = accepted
 
     def execute(self) -> Answer:
-        """What the honest wallet does and answers."""
+        """Execute the call in the model; returns the correct answer."""
         return self.wallet.model.execute(self.call.kind, self.call.members)
 
     async def send(self, answer: Answer, *, signed: str = "good") -> None:
@@ -58,7 +58,7 @@ class Exchange:
     async def send_bytes(
         self, status: int, body: bytes, *, headers: dict[str, str] | None = None, signed: str = "good"
     ) -> None:
-        """Answer with these very bytes."""
+        """Answer with exactly these bytes."""
         lines = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
         if signed == "good":
             lines[HEADER] = self.wallet.signer.sign_response(
@@ -73,7 +73,7 @@ class Exchange:
         await self.writer.drain()
 
     async def stall(self) -> None:
-        """Say nothing until the caller hangs up or the wallet is closed; tells the test that it is so far."""
+        """Set `reached`, and send nothing until the plans are dropped or the wallet is closed."""
         self.wallet.reached.set()
         await self.wallet.released.wait()
 
@@ -93,7 +93,7 @@ Fault = Callable[[Exchange], Awaitable[None]]
 
 @dataclass
 class Planned:
-    """A fault for the calls of one kind, after so many good ones, so many times."""
+    """A fault for calls of one kind: after `skip` correct answers, `times` times."""
 
     kind: str
     fault: Fault
@@ -126,11 +126,11 @@ class FakeWallet:
         self._thread.join(60)
 
     def plan(self, kind: str, fault: Fault, *, skip: int = 0, times: int = 1) -> None:
-        """The next calls of this kind (`*`: of any), after `skip` good ones, meet this fault, `times` times."""
+        """Plan a fault for calls of this kind (`*`: any): after `skip` correct answers, `times` times."""
         self._plan.append(Planned(kind, fault, skip, times))
 
     def forget_plans(self) -> None:
-        """From now on the wallet is honest; callers that are stalled are cut off."""
+        """Drop all plans and release stalled calls: from now on every answer is correct."""
         self._plan.clear()
         self._loop.call_soon_threadsafe(self.released.set)
 
@@ -199,7 +199,7 @@ class FakeWallet:
 
 
 def _question(target: str) -> tuple[str, dict[str, str]]:
-    """What a GET asks: for a page of the feed, or for one transaction."""
+    """The kind and parameters of a GET: a page of the feed, or one transaction."""
     parts = urlsplit(target)
     query = dict(parse_qsl(parts.query))
     _, _, transaction_id = parts.path.partition("/casino/transactions/")

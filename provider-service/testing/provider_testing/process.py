@@ -1,4 +1,4 @@
-"""The provider as a process of its own: to be killed."""
+"""Runs the provider in its own process, so that a test can kill it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from local_stack.ports import free_port
 
 START_SECONDS = 60
 STOP_SECONDS = 60
-# What a child needs to run the sources that its test runs, and nothing else of this environment.
+# Only the variables that the child needs to run the same sources as the test.
 SAME_PROGRAMS = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 PROVIDER = [sys.executable, "-m", "provider"]
-# A machine with other work connects when it can; where the database stays away, the product's own patience is enough.
+# A busy machine needs longer for a connection than the product waits.
 PATIENT_PROVIDER = [
     sys.executable,
     "-c",
@@ -38,7 +38,7 @@ QUICK = {
 
 
 def environment(database_url: str, wallet_url: str, **changed: str) -> dict[str, str]:
-    """What a provider in demo mode is started with."""
+    """The environment of a provider in demo mode."""
     return {
         **SAME_PROGRAMS,
         "PROVIDER_DATABASE_URL": database_url,
@@ -78,29 +78,29 @@ class ProviderProcess:
         self.kill()
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """SIGKILL, like a power cut."""
         self._child.kill()
         self._child.wait(STOP_SECONDS)
 
     def pause(self) -> None:
-        """As an overloaded or suspended machine would."""
+        """SIGSTOP, like a suspended machine."""
         self._child.send_signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """After a pause."""
+        """SIGCONT, after a pause."""
         self._child.send_signal(signal.SIGCONT)
 
     def terminate(self) -> int:
-        """As an orchestrator would; returns the exit status."""
+        """SIGTERM, and wait; returns the exit status."""
         self.ask_to_end()
         return self._child.wait(STOP_SECONDS)
 
     def ask_to_end(self) -> None:
-        """As an orchestrator does first; it may take its time."""
+        """SIGTERM, without waiting."""
         self._child.send_signal(signal.SIGTERM)
 
     def listens(self) -> bool:
-        """Whether it takes new connections; one that ends does not."""
+        """Whether it accepts new connections."""
         try:
             socket.create_connection(("127.0.0.1", self._port), STOP_SECONDS).close()
         except ConnectionRefusedError:

@@ -1,4 +1,4 @@
-"""The codes of the contract, read from the contract itself."""
+"""Reads the codes and statuses from docs/protocol.md."""
 
 from __future__ import annotations
 

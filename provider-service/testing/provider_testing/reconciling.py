@@ -1,4 +1,4 @@
-"""Runs of reconciliation in a test's own loop, against the fake wallet."""
+"""Runs reconciliation in the test's event loop against the fake wallet."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ async def with_books(database_url: str, work: Callable[[ReconciliationBooks, Dat
 
 
 def change(owner_url: str, statement: str, *values: Any) -> None:
-    """Change rows of the books as a database administrator could: keys between tables do not stop them."""
+    """Change rows as a database administrator could, without foreign key checks."""
     with psycopg.connect(owner_url, autocommit=True) as connection:
         connection.execute("set session_replication_role = replica")
         assert connection.execute(statement, values).rowcount > 0, statement
 
 
 def sent_by_hand(wallet: FakeWallet, round_id: str, **changed: Any) -> str:
-    """A bet that the wallet took from somebody else than these books."""
+    """Make the wallet take a bet that these books did not send; returns its id."""
     asked = {"sessionToken": "t", "userId": "1", "transactionId": str(uuid.uuid4()), "roundId": round_id, "amount": 700}
     assert wallet.model.execute("debit", asked | changed)[0] == 200
     return str((asked | changed)["transactionId"])

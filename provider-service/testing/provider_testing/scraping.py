@@ -1,4 +1,4 @@
-"""What a scrape of /metrics says, as Prometheus would read it."""
+"""Scrapes /metrics and parses the page as Prometheus does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prometheus_client.samples import Sample
 from shared_service.metrics.scrape import PATH
 
 OPS_URL = "http://provider.test:8101"
-"""The operations listener of a service that runs within the test."""
+"""The operations listener of a service in the test's event loop."""
 
 
 @dataclass(frozen=True)

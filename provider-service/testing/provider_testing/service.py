@@ -37,13 +37,13 @@ def settings_for(database_url: str, wallet_url: str, **changed: Any) -> Settings
         lease_margin_seconds=0.5,
         retry_first_seconds=0.1,
         outbox_interval_seconds=0.05,
-        reconcile_at=None,  # a suite that is under way at that time would meet a run of the night
+        reconcile_at=None,  # a nightly run could begin during a test
     )
     return dataclasses.replace(base, **changed)
 
 
 def fresh_launch(**changed: Any) -> dict[str, Any]:
-    """The body of a launch of a session of its own."""
+    """The body of a launch of a new session."""
     return {
         "sessionToken": uuid.uuid4().hex * 2,
         "casinoSessionId": uuid.uuid4().hex,
@@ -80,7 +80,7 @@ class Running:
         return named | {"providerSessionId": answer.json()["providerSessionId"]}
 
     async def ready(self) -> None:
-        """Wait until it has its database and its keys: for a test in which nothing waits long for them."""
+        """Wait until the database and the keys are there."""
 
         async def is_ready() -> bool:
             return (await self.client.post("/provider/launch", json={})).status_code != 503
@@ -97,14 +97,14 @@ class Running:
 
 @asynccontextmanager
 async def serving(database_url: str, wallet: FakeWallet, **changed: Any) -> AsyncIterator[Running]:
-    """Start a provider and stop it in the end."""
+    """Context manager: a serving provider in the test's event loop."""
     app = create_app(settings_for(database_url, wallet.url, **changed))
     async with app.router.lifespan_context(app), signed_client(httpx.ASGITransport(app)) as client:
         yield Running(client, app)
 
 
 async def settled(owner_url: str) -> None:
-    """Wait until the books have no open end."""
+    """Wait until no transaction is pending and no round is open."""
 
     def still_open() -> list[object]:
         return [*pending(owner_url), *open_rounds(owner_url)]
@@ -113,7 +113,7 @@ async def settled(owner_url: str) -> None:
 
 
 def end_leases(owner_url: str) -> None:
-    """Let the time of every lease and of every pause be over: a lease that no slow machine outlasts is a long one."""
+    """End every lease and every pause. Leases are long, so that they do not end by chance on a busy machine."""
     with psycopg.connect(owner_url) as connection:
         connection.execute(
             "update provider.wallet_transactions set due_at = clock_timestamp() where due_at is not null"
@@ -122,16 +122,16 @@ def end_leases(owner_url: str) -> None:
 
 
 def rows(owner_url: str, query: str, *values: Any) -> list[dict[str, Any]]:
-    """Look into the database."""
+    """The rows of a query, as the owner."""
     with psycopg.connect(owner_url, row_factory=dict_row) as connection:
         return connection.execute(query, values).fetchall()
 
 
 def pending(owner_url: str) -> list[dict[str, Any]]:
-    """Transactions without a known end."""
+    """Pending transactions."""
     return rows(owner_url, "select * from provider.wallet_transactions where state = 'pending'")
 
 
 def open_rounds(owner_url: str) -> list[dict[str, Any]]:
-    """Rounds without an end."""
+    """Open rounds."""
     return rows(owner_url, "select * from provider.rounds where state = 'open'")

@@ -1,4 +1,4 @@
-"""Settings that the provider takes, and what it says of others."""
+"""Valid settings, and the faults that the provider reports for others."""
 
 from __future__ import annotations
 

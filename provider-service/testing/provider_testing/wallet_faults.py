@@ -1,7 +1,7 @@
-"""What a wallet can do wrong. Each fault is a function of one exchange; the makers return them.
+"""Faults of a wallet. A fault is a function that answers one exchange.
 
-A fault either happens instead of the wallet's work (`before_work`), or the work is done and its answer is lost or
-spoilt (`after_work`): to the provider the two look the same, in the books they are opposites.
+A fault replaces the execution of the call, or (`after_work`) only its answer. The provider cannot tell the two apart;
+the wallet's books differ.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from provider_testing.wallet_model import refusal
 def answering(
     status: int, code: str, *, sentence: str = "No.", signed: str = "good", headers: dict[str, str] | None = None
 ) -> Fault:
-    """Refuse, without any work."""
+    """Refuse without executing the call."""
 
     async def fault(exchange: Exchange) -> None:
         _, _, body = refusal(status, code, sentence)
@@ -25,7 +25,7 @@ def answering(
 
 
 def after_work(fault: Fault) -> Fault:
-    """The work is done, then this happens instead of the answer."""
+    """Execute the call, then do this instead of answering."""
 
     async def both(exchange: Exchange) -> None:
         exchange.execute()
@@ -35,7 +35,7 @@ def after_work(fault: Fault) -> Fault:
 
 
 def spoiling(signed: str = "good", **changed: Any) -> Fault:
-    """The work is done and answered with changed members."""
+    """Execute the call, and answer with changed members."""
 
     async def fault(exchange: Exchange) -> None:
         status, headers, body = exchange.execute()
@@ -55,13 +55,13 @@ async def reset(exchange: Exchange) -> None:
 
 
 async def stall(exchange: Exchange) -> None:
-    """Nothing comes; the connection closes when the wallet forgets its plans."""
+    """Send nothing, and close the connection when the plans are dropped."""
     await exchange.stall()
     exchange.cut()
 
 
 async def hold(exchange: Exchange) -> None:
-    """The answer comes when the wallet forgets its plans."""
+    """Answer correctly when the plans are dropped."""
     await exchange.stall()
     await exchange.send(exchange.execute())
 

@@ -1,4 +1,4 @@
-"""An honest wallet in plain Python: what the protocol says, for one currency, in memory."""
+"""A correct wallet in memory, for one currency: the protocol in plain Python."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Stored:
 
 
 class WalletModel:
-    """Balances by player, transactions by id. Every session token is good unless it is in `dead_tokens`."""
+    """One balance, transactions by id. Every session token is valid unless it is in `dead_tokens`."""
 
     def __init__(self, *, start_minor: int = 1_000_000, currency: str = "USD") -> None:
         self.start_minor = start_minor
@@ -38,10 +38,10 @@ class WalletModel:
         self.transactions: dict[str, Stored] = {}
         self.tombstones: set[str] = set()
         self.dead_tokens: set[str] = set()
-        self.drifts: dict[str, dict[str, Any]] = {}  # what the feed and the look-up tell otherwise
+        self.drifts: dict[str, dict[str, Any]] = {}  # changed members in the feed and the look-up
 
     def execute(self, kind: str, members: dict[str, Any]) -> Answer:
-        """Do what was asked, once."""
+        """Execute a call; a repeated id gets its first answer."""
         if kind in ("transactions", "transaction"):
             return self._page(members) if kind == "transactions" else self._look_up(members)
         if members["sessionToken"] in self.dead_tokens:
@@ -58,11 +58,11 @@ class WalletModel:
         return getattr(self, f"_{kind}")(members, content)
 
     def live_bets(self) -> int:
-        """Stakes that were taken and not given back."""
+        """The sum of stakes that were not rolled back."""
         return sum(t.amount for t in self.transactions.values() if t.kind == "debit" and t.state == "committed")
 
     def payouts(self) -> int:
-        """What was paid out."""
+        """The sum of payouts."""
         return sum(t.amount for t in self.transactions.values() if t.kind == "credit")
 
     def _debit(self, members: dict[str, Any], content: str) -> Answer:
@@ -140,7 +140,7 @@ class WalletModel:
         return refusal(404, "not_found")
 
     def told(self, transaction_id: str) -> dict[str, Any]:
-        """A transaction as the feed has it."""
+        """A transaction as the feed shows it."""
         stored = self.transactions[transaction_id]
         content = json.loads(stored.content)
         settled = stored.kind == "debit" and stored.state == "committed" and self._is_paid(stored.round_id)
@@ -165,5 +165,5 @@ class WalletModel:
 
 
 def refusal(status: int, code: str, sentence: str = "No.") -> Answer:
-    """An error as the protocol has it."""
+    """An error answer of the protocol."""
     return status, {}, {"error": sentence, "code": code, "requestId": "r"}

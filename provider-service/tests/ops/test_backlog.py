@@ -1,4 +1,4 @@
-"""What the metrics tell of the books: nothing old when they cannot be read, and no age from the future."""
+"""Metrics of the books: no old values when they cannot be read, and no negative age."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/metrics: what is counted, what the books say, and that neither a dead database nor a hostile peer spoils it."""
+"""/metrics: counters, gauges from the books, an unavailable database, and hostile label values."""
 
 from __future__ import annotations
 

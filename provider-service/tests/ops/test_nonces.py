@@ -1,4 +1,4 @@
-"""The memory of used nonces."""
+"""The nonce store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What support reads in the log when the outbox took something over, or could not do its work."""
+"""Log events of the outbox: abandoned work taken over, failed deliveries."""
 
 from __future__ import annotations
 

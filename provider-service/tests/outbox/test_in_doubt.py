@@ -1,4 +1,4 @@
-"""A bet that nobody knows the end of: what may happen beside it, and who hurries for it."""
+"""A bet in doubt: what it blocks, and when its rollback is sent."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from provider.outbox.recovery import DELIVERIES_MAX
 from provider.outbox.sender import Sender
 from provider.wallet_client.client import WalletClient
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
-from provider_testing.books_desk import LOST, NO_MONEY, OK, Desk, called
 from provider_testing.fake_wallet import CASINO_SECRET, Exchange, FakeWallet
+from provider_testing.round_case import LOST, NO_MONEY, OK, RoundCase, called
 from provider_testing.service import serving
 from provider_testing.wallet_faults import after_work, cut, stall
 from shared_service.http.transport import create_http_client
@@ -33,41 +33,41 @@ async def refusal_of(work: Any) -> str:
     return refused.value.code
 
 
-async def test_a_bet_in_doubt_is_due_to_be_rolled_back_at_once(desk: Desk) -> None:
+async def test_a_bet_in_doubt_is_due_to_be_rolled_back_at_once(case: RoundCase) -> None:
     """Row B1. Pitfall 2. Not when its caller's lease has run out."""
-    bet = await desk.debit(LOST)
-    due = await desk.books.claim_due(10)
+    bet = await case.debit(LOST)
+    due = await case.books.claim_due(10)
     assert [call.original_transaction_id for call in due] == [bet.transaction_id]
     assert [(call.kind, call.transaction_id == rollback_id_of(bet.transaction_id)) for call in due] == [
         ("rollback", True)
     ]
 
 
-async def test_a_rollback_goes_before_a_new_bet_of_its_session(desk: Desk) -> None:
+async def test_a_rollback_goes_before_a_new_bet_of_its_session(case: RoundCase) -> None:
     """Row D3. The bet itself has a known end, only its rollback has not."""
-    bet = await desk.debit(OK)
-    rollback = desk.call(
+    bet = await case.debit(OK)
+    rollback = case.call(
         "rollback", transaction_id=rollback_id_of(bet.transaction_id), original_transaction_id=bet.transaction_id
     )
-    await desk.books.write_intent(rollback)
-    refused = await refusal_of(desk.debit())
-    await desk.books.write_outcome(rollback, called(OK))
-    await desk.debit(OK)
+    await case.books.write_intent(rollback)
+    refused = await refusal_of(case.debit())
+    await case.books.write_outcome(rollback, called(OK))
+    await case.debit(OK)
     assert refused == "session_busy"
 
 
-async def test_a_late_refusal_does_not_end_a_bet_that_was_given_up(desk: Desk) -> None:
+async def test_a_late_refusal_does_not_end_a_bet_that_was_given_up(case: RoundCase) -> None:
     """Row A11. Its rollback finds out what became of it; ending it now would hide what that finds."""
-    bet = await desk.debit()
-    await desk.end_leases()
-    given_up = await desk.books.give_up_expired_bets(10)
-    late = await desk.books.write_outcome(bet, called(NO_MONEY))
-    assert (given_up, late, await desk.state_of(bet)) == (1, Recorded("pending", False), "pending")
+    bet = await case.debit()
+    await case.end_leases()
+    given_up = await case.books.give_up_expired_bets(10)
+    late = await case.books.write_outcome(bet, called(NO_MONEY))
+    assert (given_up, late, await case.state_of(bet)) == (1, Recorded("pending", False), "pending")
 
 
 @pytest.mark.parametrize(("lost", "woken"), [(True, 1), (False, 0)], ids=["answer lost", "answer came"])
 async def test_a_bet_whose_answer_is_lost_wakes_the_outbox(
-    desk: Desk, wallet: FakeWallet, lost: bool, woken: int
+    case: RoundCase, wallet: FakeWallet, lost: bool, woken: int
 ) -> None:
     """Row B1. Pitfall 2. Whichever game played it."""
     if lost:
@@ -79,7 +79,7 @@ async def test_a_bet_whose_answer_is_lost_wakes_the_outbox(
         KeyRing([Key("main", CASINO_SECRET)]),
         call_seconds=30,
     )
-    await Sender(desk.pool, desk.books, client, wake=lambda: woke.append(True)).send(desk.call("debit"))
+    await Sender(case.pool, case.books, client, wake=lambda: woke.append(True)).send(case.call("debit"))
     await client.aclose()
     assert len(woke) == woken
 

@@ -7,11 +7,11 @@ import uuid
 
 import pytest
 
-from provider_testing.books_desk import (
+from provider_testing.round_case import (
     LEASE_SECONDS,
     NO_MONEY,
     OK,
-    Desk,
+    RoundCase,
     another_round,
     called,
     paying,
@@ -23,99 +23,101 @@ from provider_testing.books_desk import (
 from provider_testing.service import rows
 
 
-async def test_a_rollback_returns_the_amount_of_a_bet_of_its_own_round_only(desk: Desk, owner_url: str) -> None:
-    bet = await desk.debit(OK)
-    same = undoing(desk, bet)
-    await desk.books.write_intent(same)
-    other = dataclasses.replace(same, transaction_id=uuid.uuid4(), round_id=await another_round(desk))
-    await desk.books.write_intent(other)
+async def test_a_rollback_returns_the_amount_of_a_bet_of_its_own_round_only(case: RoundCase, owner_url: str) -> None:
+    bet = await case.debit(OK)
+    same = undoing(case, bet)
+    await case.books.write_intent(same)
+    other = dataclasses.replace(same, transaction_id=uuid.uuid4(), round_id=await another_round(case))
+    await case.books.write_intent(other)
     assert [row_of(owner_url, call.transaction_id)["amount_minor"] for call in (same, other)] == [1000, 0]
 
 
 @pytest.mark.parametrize("kind", ["credit", "rollback"])
-async def test_a_payout_answers_a_bet_of_its_own_round(desk: Desk, kind: str) -> None:
+async def test_a_payout_answers_a_bet_of_its_own_round(case: RoundCase, kind: str) -> None:
     """Nor does it answer another payout or a rollback of the round."""
-    bet = await desk.debit(OK)
-    elsewhere = dataclasses.replace(paying(desk, bet), round_id=await another_round(desk))
-    answered = paying(desk, bet) if kind == "credit" else undoing(desk, await desk.debit(OK))
-    await desk.books.write_intent(answered)
-    await desk.books.write_outcome(answered, called(OK))
+    bet = await case.debit(OK)
+    elsewhere = dataclasses.replace(paying(case, bet), round_id=await another_round(case))
+    answered = paying(case, bet) if kind == "credit" else undoing(case, await case.debit(OK))
+    await case.books.write_intent(answered)
+    await case.books.write_outcome(answered, called(OK))
     assert (
-        await refusal_of(desk.books.write_intent(elsewhere)),
-        await refusal_of(desk.books.write_intent(paying(desk, answered))),
+        await refusal_of(case.books.write_intent(elsewhere)),
+        await refusal_of(case.books.write_intent(paying(case, answered))),
     ) == ("no_live_bet", "no_live_bet")
 
 
-async def test_a_payout_waits_for_no_other_payout_and_for_no_other_round(desk: Desk, owner_url: str) -> None:
-    paid = await desk.debit(OK)
-    other_bet = desk.call("debit", round_id=await another_round(desk))
-    await desk.books.write_intent(other_bet)
-    first, second = paying(desk, paid), paying(desk, paid, end_round=True)
-    await desk.books.write_intent(first)
-    await desk.books.write_intent(second)
+async def test_a_payout_waits_for_no_other_payout_and_for_no_other_round(case: RoundCase, owner_url: str) -> None:
+    paid = await case.debit(OK)
+    other_bet = case.call("debit", round_id=await another_round(case))
+    await case.books.write_intent(other_bet)
+    first, second = paying(case, paid), paying(case, paid, end_round=True)
+    await case.books.write_intent(first)
+    await case.books.write_intent(second)
     assert row_of(owner_url, second.transaction_id)["end_round"] is True
 
 
-async def test_no_payout_is_written_for_a_round_that_never_was_or_has_ended(desk: Desk) -> None:
-    bet = await desk.debit(OK)
-    nowhere = dataclasses.replace(paying(desk, bet), round_id=uuid.uuid4())
-    refused = [await refusal_of(desk.books.write_intent(nowhere))]
-    await desk.books.write_outcome(await sent(desk, paying(desk, bet, end_round=True)), called(OK))
-    assert [*refused, await refusal_of(desk.books.write_intent(paying(desk, bet)))] == ["round_closed", "round_closed"]
+async def test_no_payout_is_written_for_a_round_that_never_was_or_has_ended(case: RoundCase) -> None:
+    bet = await case.debit(OK)
+    nowhere = dataclasses.replace(paying(case, bet), round_id=uuid.uuid4())
+    refused = [await refusal_of(case.books.write_intent(nowhere))]
+    await case.books.write_outcome(await sent(case, paying(case, bet, end_round=True)), called(OK))
+    assert [*refused, await refusal_of(case.books.write_intent(paying(case, bet)))] == ["round_closed", "round_closed"]
 
 
-async def test_a_bet_waits_for_its_own_session_alone(desk: Desk) -> None:
+async def test_a_bet_waits_for_its_own_session_alone(case: RoundCase) -> None:
     """Neither another session's bet nor another round's payout stands in its way; a round that never was does."""
-    other = await another_round(desk)
-    elsewhere = await sent(desk, desk.call("debit", round_id=other))
-    await desk.books.write_outcome(elsewhere, called(OK))
-    await desk.books.write_intent(dataclasses.replace(paying(desk, elsewhere), round_id=other))
-    await sent(desk, desk.call("debit", round_id=await another_round(desk)))  # it is in flight
-    await desk.debit(OK)
-    await desk.books.void_round(desk.round_id, "test")
-    for due in await desk.books.claim_due(10):
-        await desk.books.write_outcome(due.opened("token", fresh_request_id="r"), called(OK))
-    opened = await desk.books.open_round(uuid.uuid4(), desk.session_id, kind="scripted", request_id="r")
+    other = await another_round(case)
+    elsewhere = await sent(case, case.call("debit", round_id=other))
+    await case.books.write_outcome(elsewhere, called(OK))
+    await case.books.write_intent(dataclasses.replace(paying(case, elsewhere), round_id=other))
+    await sent(case, case.call("debit", round_id=await another_round(case)))  # it is in flight
+    await case.debit(OK)
+    await case.books.void_round(case.round_id, "test")
+    for due in await case.books.claim_due(10):
+        await case.books.write_outcome(due.opened("token", fresh_request_id="r"), called(OK))
+    opened = await case.books.open_round(uuid.uuid4(), case.session_id, kind="scripted", request_id="r")
     assert opened == "opened"
-    assert await refusal_of(sent(desk, desk.call("debit", round_id=uuid.uuid4()))) == "session_not_found"
+    assert await refusal_of(sent(case, case.call("debit", round_id=uuid.uuid4()))) == "session_not_found"
 
 
-async def test_a_bet_waits_for_no_payout_of_an_earlier_round_of_its_session(desk: Desk) -> None:
-    await sent(desk, paying(desk, await desk.debit(OK)))
-    async with desk.pool.connection() as connection:
+async def test_a_bet_waits_for_no_payout_of_an_earlier_round_of_its_session(case: RoundCase) -> None:
+    await sent(case, paying(case, await case.debit(OK)))
+    async with case.pool.connection() as connection:
         settle = "select provider.settle_round(%s, 'test')"
-        await connection.execute(settle, (desk.round_id,))
+        await connection.execute(settle, (case.round_id,))
     next_round = uuid.uuid4()
-    opened = await desk.books.open_round(next_round, desk.session_id, kind="scripted", request_id="r")
-    await sent(desk, desk.call("debit", round_id=next_round))
+    opened = await case.books.open_round(next_round, case.session_id, kind="scripted", request_id="r")
+    await sent(case, case.call("debit", round_id=next_round))
     assert opened == "opened"
 
 
-async def test_every_intent_leases_itself_and_its_round_to_the_caller(desk: Desk, owner_url: str) -> None:
+async def test_every_intent_leases_itself_and_its_round_to_the_caller(case: RoundCase, owner_url: str) -> None:
     left = "select extract(epoch from lease_until - clock_timestamp())::float as left from provider.rounds"
 
-    async def work(desk: Desk) -> list[float]:
+    async def work(case: RoundCase) -> list[float]:
         found: list[float] = []
-        bet = await desk.debit(OK)
-        for call in (desk.call("debit"), paying(desk, bet), undoing(desk, bet)):
-            await desk.end_leases()
-            await sent(desk, call)
+        bet = await case.debit(OK)
+        for call in (case.call("debit"), paying(case, bet), undoing(case, bet)):
+            await case.end_leases()
+            await sent(case, call)
             lease = row_of(owner_url, call.transaction_id)["due_at"]
             (round_row,) = rows(owner_url, f"{left} where lease_until = %s", lease)
             found.append(round_row["left"])
-            await desk.books.write_outcome(call, called(NO_MONEY if call.kind == "debit" else OK))
+            await case.books.write_outcome(call, called(NO_MONEY if call.kind == "debit" else OK))
         return found
 
-    for seconds in await work(desk):
+    for seconds in await work(case):
         assert 0 < seconds <= LEASE_SECONDS
 
 
-async def test_a_rollback_of_a_round_that_has_ended_leaves_the_rounds_lease_alone(desk: Desk, owner_url: str) -> None:
-    bet = await desk.debit(OK)
-    await desk.books.void_round(desk.round_id, "test")
+async def test_a_rollback_of_a_round_that_has_ended_leaves_the_rounds_lease_alone(
+    case: RoundCase, owner_url: str
+) -> None:
+    bet = await case.debit(OK)
+    await case.books.void_round(case.round_id, "test")
     (before,) = rows(owner_url, "select lease_until from provider.rounds")
-    await desk.books.write_intent(desk.call("rollback", original_transaction_id=bet.transaction_id))
+    await case.books.write_intent(case.call("rollback", original_transaction_id=bet.transaction_id))
     (after,) = rows(owner_url, "select lease_until from provider.rounds")
-    nowhere = desk.call("rollback", original_transaction_id=bet.transaction_id, round_id=uuid.uuid4())
-    assert await refusal_of(desk.books.write_intent(nowhere)) == "round_not_found"
+    nowhere = case.call("rollback", original_transaction_id=bet.transaction_id, round_id=uuid.uuid4())
+    assert await refusal_of(case.books.write_intent(nowhere)) == "round_not_found"
     assert before == after

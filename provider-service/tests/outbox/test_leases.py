@@ -1,4 +1,4 @@
-"""Functions that take what is due: they pass over what somebody holds, and take the longest due first."""
+"""Functions that take due rows skip locked rows and take the longest due first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from provider.ops import nonces
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
-from provider_testing.books_desk import LOST, OK, Desk, another_round, called, paying, undoing
+from provider_testing.round_case import LOST, OK, RoundCase, another_round, called, paying, undoing
 from provider_testing.service import rows
 
 LOCK_TIMEOUT = "set lock_timeout = '100ms'"
@@ -124,51 +124,51 @@ def test_the_longest_due_goes_first_and_no_more_than_the_limit(owner_url: str, t
         assert {row[key] for row in before if row not in after} == {keys[3], keys[1]}
 
 
-async def test_only_what_waits_for_its_next_attempt_is_hastened(desk: Desk, owner_url: str) -> None:
+async def test_only_what_waits_for_its_next_attempt_is_hastened(case: RoundCase, owner_url: str) -> None:
     """A bet or a payout that somebody is sending has a lease: without it the bet would be given up."""
-    bet = await desk.debit(OK)
-    waiting, sending = paying(desk, bet), paying(desk, bet)
-    await desk.books.write_intent(waiting)
-    await desk.books.write_outcome(waiting, called(LOST))
-    await desk.books.write_intent(sending)
-    await desk.books.write_intent(desk.call("debit", round_id=await another_round(desk)))
+    bet = await case.debit(OK)
+    waiting, sending = paying(case, bet), paying(case, bet)
+    await case.books.write_intent(waiting)
+    await case.books.write_outcome(waiting, called(LOST))
+    await case.books.write_intent(sending)
+    await case.books.write_intent(case.call("debit", round_id=await another_round(case)))
     with psycopg.connect(owner_url) as connection:
         connection.execute(LEASED, (waiting.transaction_id,))
         row = connection.execute("select provider.hasten_due(10)").fetchone()
     assert row is not None
-    due = await desk.books.claim_due(10)
+    due = await case.books.claim_due(10)
     assert (row[0], [call.transaction_id == waiting.transaction_id for call in due]) == (1, [True])
 
 
-async def test_a_round_whose_lease_runs_is_not_abandoned(desk: Desk, owner_url: str) -> None:
-    bet = await desk.debit(OK)
-    early = await desk.books.end_abandoned_rounds(10)
-    await desk.books.write_intent(paying(desk, bet))
-    await desk.end_leases()
-    assert (early, await desk.books.end_abandoned_rounds(10)) == (0, 1)
+async def test_a_round_whose_lease_runs_is_not_abandoned(case: RoundCase, owner_url: str) -> None:
+    bet = await case.debit(OK)
+    early = await case.books.end_abandoned_rounds(10)
+    await case.books.write_intent(paying(case, bet))
+    await case.end_leases()
+    assert (early, await case.books.end_abandoned_rounds(10)) == (0, 1)
     (lease,) = rows(owner_url, "select state, lease_until > clock_timestamp() as runs from provider.rounds")
     assert lease == {"state": "open", "runs": True}, "it is looked at again after a whole lease"
 
 
-async def test_an_abandoned_round_waits_for_its_payouts_alone(desk: Desk, owner_url: str) -> None:
-    bet = await desk.debit(OK)
-    paid = paying(desk, bet)
-    await desk.books.write_intent(paid)
-    await desk.books.write_outcome(paid, called(OK))
-    await desk.books.write_intent(undoing(desk, bet))
-    await desk.end_leases()
-    await desk.books.end_abandoned_rounds(10)
+async def test_an_abandoned_round_waits_for_its_payouts_alone(case: RoundCase, owner_url: str) -> None:
+    bet = await case.debit(OK)
+    paid = paying(case, bet)
+    await case.books.write_intent(paid)
+    await case.books.write_outcome(paid, called(OK))
+    await case.books.write_intent(undoing(case, bet))
+    await case.end_leases()
+    await case.books.end_abandoned_rounds(10)
     assert rows(owner_url, "select state from provider.rounds") == [{"state": "settled"}]
 
 
 @pytest.mark.parametrize("kind", ["credit", "rollback"])
-async def test_a_call_that_is_taken_over_is_the_call_that_was_written_down(desk: Desk, kind: str) -> None:
+async def test_a_call_that_is_taken_over_is_the_call_that_was_written_down(case: RoundCase, kind: str) -> None:
     """Another process sends the same bytes under the same request id."""
-    bet = await desk.debit(OK)
-    written = paying(desk, bet, end_round=True) if kind == "credit" else undoing(desk, bet)
-    await desk.books.write_intent(written)
-    await desk.end_leases()
-    (due,) = await desk.books.claim_due(10)
+    bet = await case.debit(OK)
+    written = paying(case, bet, end_round=True) if kind == "credit" else undoing(case, bet)
+    await case.books.write_intent(written)
+    await case.end_leases()
+    (due,) = await case.books.claim_due(10)
     assert due.opened("token", fresh_request_id="another") == written
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from provider.outbox.calls import MoneyCall, rollback_id_of
-from provider_testing.books_desk import OK, Desk
+from provider_testing.round_case import OK, RoundCase
 from provider_testing.service import rows
 from shared_service_testing.waiting import until
 
@@ -22,12 +22,12 @@ WAITING = "select from pg_stat_activity where datname = current_database() and w
 class Statements:
     """Calls of the provider's functions about one round with one committed bet, as text with its values."""
 
-    desk: Desk
+    case: RoundCase
     bet: MoneyCall
     intent: MoneyCall | None = None
 
     def of(self, name: str) -> tuple[str, tuple[Any, ...]]:
-        bet, round_id, session = self.bet.transaction_id, self.desk.round_id, self.desk.session_id
+        bet, round_id, session = self.bet.transaction_id, self.case.round_id, self.case.session_id
         answered = (self.intent or self.bet).transaction_id
         made = uuid.uuid4()
         return {
@@ -80,23 +80,23 @@ DECISIONS = {
 
 @pytest.mark.parametrize(("first", "second", "outcome"), DECISIONS.values(), ids=DECISIONS)
 async def test_a_decision_sees_what_the_one_before_it_wrote(
-    desk: Desk, owner_url: str, first: str, second: str, outcome: str
+    case: RoundCase, owner_url: str, first: str, second: str, outcome: str
 ) -> None:
-    async def work(desk: Desk) -> str:
+    async def work(case: RoundCase) -> str:
         if second == "open":
-            await desk.books.void_round(desk.round_id, "test")
+            await case.books.void_round(case.round_id, "test")
             return await in_turn(
-                owner_url, *(Statements(desk, desk.call("debit")).of(name) for name in (first, second))
+                owner_url, *(Statements(case, case.call("debit")).of(name) for name in (first, second))
             )
-        say = Statements(desk, await desk.debit(OK))
+        say = Statements(case, await case.debit(OK))
         return await in_turn(owner_url, say.of(first), say.of(second))
 
-    assert await work(desk) == outcome
+    assert await work(case) == outcome
 
 
-async def test_of_two_rounds_that_a_session_opens_at_once_one_is_opened(desk: Desk, owner_url: str) -> None:
-    await desk.books.void_round(desk.round_id, "test")
-    say = Statements(desk, desk.call("debit"))
+async def test_of_two_rounds_that_a_session_opens_at_once_one_is_opened(case: RoundCase, owner_url: str) -> None:
+    await case.books.void_round(case.round_id, "test")
+    say = Statements(case, case.call("debit"))
     assert await in_turn(owner_url, say.of("open"), say.of("open")) == "session_busy"
 
 
@@ -115,9 +115,9 @@ async def test_of_two_rounds_that_a_session_opens_at_once_one_is_opened(desk: De
     ],
 )
 async def test_a_bet_has_one_outcome_and_the_second_answer_is_told_of_it(
-    desk: Desk, owner_url: str, first: str, second: str, outcome: str
+    case: RoundCase, owner_url: str, first: str, second: str, outcome: str
 ) -> None:
-    say = Statements(desk, await desk.debit())
+    say = Statements(case, await case.debit())
     assert await in_turn(owner_url, say.of(first), say.of(second)) == outcome
     assert rows(owner_url, "select deliveries from provider.wallet_transactions where kind = 'debit'") == [
         {"deliveries": 0 if first == "give up" else 1}
@@ -141,23 +141,23 @@ async def locked(owner_url: str, table: str, row: tuple[str, uuid.UUID], behind:
 @pytest.mark.parametrize("answer", ["accept", "refuse"])
 @pytest.mark.parametrize("kind", ["credit", "rollback"])
 async def test_an_answer_locks_what_is_around_its_transaction_first(
-    desk: Desk, owner_url: str, kind: str, answer: str
+    case: RoundCase, owner_url: str, kind: str, answer: str
 ) -> None:
     """The round before its payout, the bet before its rollback: as those who end rounds and give bets up."""
 
-    bet = await desk.debit(OK)
+    bet = await case.debit(OK)
     if kind == "credit":
-        intent = desk.call("credit", related_transaction_id=bet.transaction_id, end_round=True)
-        around = ("rounds", ("round_id", desk.round_id))
+        intent = case.call("credit", related_transaction_id=bet.transaction_id, end_round=True)
+        around = ("rounds", ("round_id", case.round_id))
     else:
-        intent = desk.call(
+        intent = case.call(
             "rollback",
             transaction_id=rollback_id_of(bet.transaction_id),
             original_transaction_id=bet.transaction_id,
         )
         around = ("wallet_transactions", ("transaction_id", bet.transaction_id))
-    await desk.books.write_intent(intent)
-    say = Statements(desk, bet, intent)
+    await case.books.write_intent(intent)
+    say = Statements(case, bet, intent)
     connect = psycopg.AsyncConnection.connect
     async with await connect(owner_url) as holder, await connect(owner_url) as other:
         table, (key, value) = around
@@ -170,15 +170,17 @@ async def test_an_answer_locks_what_is_around_its_transaction_first(
         assert taken is False
 
 
-async def test_a_rollback_that_a_game_asks_for_locks_its_round_before_it_writes(desk: Desk, owner_url: str) -> None:
+async def test_a_rollback_that_a_game_asks_for_locks_its_round_before_it_writes(
+    case: RoundCase, owner_url: str
+) -> None:
     """Whoever ends the round holds it, and writes a rollback with the same id: the other order would be a deadlock."""
 
-    bet = await desk.debit(OK)
-    say = Statements(desk, bet)
+    bet = await case.debit(OK)
+    say = Statements(case, bet)
     connect = psycopg.AsyncConnection.connect
     async with await connect(owner_url) as ending, await connect(owner_url) as asking:
         query = "select from provider.rounds where round_id = %s for no key update"
-        await ending.execute(query, (desk.round_id,))
+        await ending.execute(query, (case.round_id,))
         asked = asyncio.create_task(execute(asking, say.of("rollback")))
         await until(lambda: asked.done() or rows(owner_url, WAITING))
         ended = await execute(ending, say.of("void"))

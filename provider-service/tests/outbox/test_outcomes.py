@@ -13,18 +13,18 @@ from provider.outbox.calls import PROBE, rollback_id_of
 from provider.wallet_client.actions import action_for
 from provider.wallet_client.messages import Head
 from provider.wallet_client.outcomes import Refused
-from provider_testing.books_desk import LOST, NO_MONEY, OK, Desk, called, paying, row_of, sent, undoing
+from provider_testing.round_case import LOST, NO_MONEY, OK, RoundCase, called, paying, row_of, sent, undoing
 from provider_testing.service import rows
 
 NEVER_KNOWN = Refused(404, "session_not_found", action_for(404, "session_not_found"), {})
 CONTRADICTION = Refused(409, "transaction_mismatch", action_for(409, "transaction_mismatch"), {})
 
 
-async def test_an_acceptance_is_written_with_everything_the_answer_said(desk: Desk, owner_url: str) -> None:
+async def test_an_acceptance_is_written_with_everything_the_answer_said(case: RoundCase, owner_url: str) -> None:
     accepted = dataclasses.replace(OK, tombstone=True, head=Head(7, "ab" * 32))
 
-    bet = await desk.debit()
-    await desk.books.write_outcome(bet, called(accepted, attempts=3))
+    bet = await case.debit()
+    await case.books.write_outcome(bet, called(accepted, attempts=3))
     result = bet.transaction_id
     row = row_of(owner_url, result)
     assert row["answered_at"] is not None
@@ -33,9 +33,9 @@ async def test_an_acceptance_is_written_with_everything_the_answer_said(desk: De
                   "in_doubt_at": None, "difference_code": None} == row  # fmt: skip
 
 
-async def test_a_refusal_is_written_with_its_code_its_attempts_and_its_time(desk: Desk, owner_url: str) -> None:
-    bet = await desk.debit()
-    await desk.books.write_outcome(bet, called(NO_MONEY, attempts=2))
+async def test_a_refusal_is_written_with_its_code_its_attempts_and_its_time(case: RoundCase, owner_url: str) -> None:
+    bet = await case.debit()
+    await case.books.write_outcome(bet, called(NO_MONEY, attempts=2))
     result = bet.transaction_id
     row = row_of(owner_url, result)
     assert row["answered_at"] is not None
@@ -44,62 +44,62 @@ async def test_a_refusal_is_written_with_its_code_its_attempts_and_its_time(desk
 
 
 async def test_an_unknown_outcome_keeps_its_code_and_counts_and_waits_before_it_is_sent_again(
-    desk: Desk, owner_url: str
+    case: RoundCase, owner_url: str
 ) -> None:
-    credit = paying(desk, await desk.debit(OK))
-    await desk.books.write_intent(credit)
+    credit = paying(case, await case.debit(OK))
+    await case.books.write_intent(credit)
     for _ in range(2):
-        await desk.books.write_outcome(credit, called(LOST, attempts=4))
-    async with desk.pool.connection() as connection:
+        await case.books.write_outcome(credit, called(LOST, attempts=4))
+    async with case.pool.connection() as connection:
         unknown = "select provider.record_unknown(%s, 'operator_unreachable', 3000, 1)"
         await connection.execute(unknown, (credit.transaction_id,))
-    transaction_id, due = credit.transaction_id, len(await desk.books.claim_due(10))
+    transaction_id, due = credit.transaction_id, len(await case.books.claim_due(10))
     row = row_of(owner_url, transaction_id)
     assert due == 0
     assert row | {"state": "pending", "outcome_code": "operator_unreachable", "deliveries": 3, "attempts": 9,
                   "in_doubt_at": None} == row  # fmt: skip
 
 
-async def test_a_bet_in_doubt_keeps_its_first_code_and_the_time_of_its_doubt(desk: Desk, owner_url: str) -> None:
-    bet = await desk.debit(LOST)
+async def test_a_bet_in_doubt_keeps_its_first_code_and_the_time_of_its_doubt(case: RoundCase, owner_url: str) -> None:
+    bet = await case.debit(LOST)
     first = row_of(owner_url, bet.transaction_id)
-    await desk.books.void_round(desk.round_id, "test")
+    await case.books.void_round(case.round_id, "test")
     assert first["outcome_code"] == "operator_unreachable"
     assert row_of(owner_url, bet.transaction_id) == first
     rollback = row_of(owner_url, rollback_id_of(bet.transaction_id))
     assert (rollback["reason"], rollback["due_at"]) == ("unknown_outcome", first["in_doubt_at"])
 
 
-async def test_a_bet_whose_caller_has_gone_says_so_and_its_rollback_too(desk: Desk, owner_url: str) -> None:
-    async def work(desk: Desk) -> uuid.UUID:
-        bet = await desk.debit()
-        assert await desk.books.give_up_expired_bets(10) == 0, "its lease has not ended"
-        await desk.end_leases()
-        assert await desk.books.claim_due(10) == [], "a bet is never sent again"
-        assert await desk.books.give_up_expired_bets(10) == 1
+async def test_a_bet_whose_caller_has_gone_says_so_and_its_rollback_too(case: RoundCase, owner_url: str) -> None:
+    async def work(case: RoundCase) -> uuid.UUID:
+        bet = await case.debit()
+        assert await case.books.give_up_expired_bets(10) == 0, "its lease has not ended"
+        await case.end_leases()
+        assert await case.books.claim_due(10) == [], "a bet is never sent again"
+        assert await case.books.give_up_expired_bets(10) == 1
         return bet.transaction_id
 
-    bet_id = await work(desk)
+    bet_id = await work(case)
     bet, rollback = row_of(owner_url, bet_id), row_of(owner_url, rollback_id_of(bet_id))
     assert (bet["outcome_code"], rollback["reason"], bet["due_at"]) == ("caller_gone", "caller_gone", None)
     assert bet["in_doubt_at"] == rollback["due_at"]
 
 
-async def test_recovery_gives_up_neither_payouts_nor_rollbacks(desk: Desk, owner_url: str) -> None:
-    bet = await desk.debit(OK)
-    await desk.books.write_intent(paying(desk, bet))
-    await desk.books.write_intent(undoing(desk, bet))
-    await desk.end_leases()
-    assert await desk.books.give_up_expired_bets(10) == 0
+async def test_recovery_gives_up_neither_payouts_nor_rollbacks(case: RoundCase, owner_url: str) -> None:
+    bet = await case.debit(OK)
+    await case.books.write_intent(paying(case, bet))
+    await case.books.write_intent(undoing(case, bet))
+    await case.end_leases()
+    assert await case.books.give_up_expired_bets(10) == 0
     waiting = rows(owner_url, "select kind from provider.wallet_transactions where due_at is not null order by kind")
     assert [row["kind"] for row in waiting] == ["credit", "rollback"]
 
 
 async def test_a_committed_bet_whose_round_is_voided_is_rolled_back_but_never_in_doubt(
-    desk: Desk, owner_url: str
+    case: RoundCase, owner_url: str
 ) -> None:
-    bet, _refused = await desk.debit(OK), await desk.debit(NO_MONEY)
-    await desk.books.void_round(desk.round_id, "test")
+    bet, _refused = await case.debit(OK), await case.debit(NO_MONEY)
+    await case.books.void_round(case.round_id, "test")
     bet_id = bet.transaction_id
     assert [row_of(owner_url, bet_id)[name] for name in ("state", "in_doubt_at", "outcome_code")] == [
         "committed", None, "ok",
@@ -109,8 +109,8 @@ async def test_a_committed_bet_whose_round_is_voided_is_rolled_back_but_never_in
 
 
 @pytest.mark.parametrize("ended", ["refused", "rolled_back", "settled"])
-async def test_a_bet_that_has_ended_is_never_given_up(desk: Desk, owner_url: str, ended: str) -> None:
-    bet_id = (await desk.debit(OK)).transaction_id
+async def test_a_bet_that_has_ended_is_never_given_up(case: RoundCase, owner_url: str, ended: str) -> None:
+    bet_id = (await case.debit(OK)).transaction_id
     with psycopg.connect(owner_url) as connection:
         connection.execute("update provider.wallet_transactions set state = %s", (ended,))
         connection.execute("select provider.give_up_bet(%s, 'test')", (bet_id,))
@@ -139,74 +139,76 @@ ENDS = [
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: f"{end[0]} bet, {end[1]}")
 async def test_a_rollbacks_answer_ends_its_bet(
-    desk: Desk, owner_url: str, end: tuple[str, str, str, str | None]
+    case: RoundCase, owner_url: str, end: tuple[str, str, str, str | None]
 ) -> None:
     bet_is, answer, state, difference = end
 
-    async def work(desk: Desk) -> uuid.UUID:
-        bet = await desk.debit(BETS[bet_is])
-        rollback = undoing(desk, bet)
+    async def work(case: RoundCase) -> uuid.UUID:
+        bet = await case.debit(BETS[bet_is])
+        rollback = undoing(case, bet)
         if bet_is != "in doubt":  # then it is written already
-            await desk.books.write_intent(rollback)
-        await desk.books.write_outcome(rollback, called(ANSWERS[answer]))
+            await case.books.write_intent(rollback)
+        await case.books.write_outcome(rollback, called(ANSWERS[answer]))
         return bet.transaction_id
 
-    bet_id = await work(desk)
+    bet_id = await work(case)
     bet, rollback = row_of(owner_url, bet_id), row_of(owner_url, rollback_id_of(bet_id))
     assert (bet["state"], bet["due_at"], bet["difference_code"]) == (state, None, None)
     assert rollback["difference_code"] == difference
     assert (bet["ended_at"] is not None) == (state != bet_is)
 
 
-async def test_a_refused_rollback_that_was_asked_for_to_be_refused_is_no_difference(desk: Desk, owner_url: str) -> None:
-    rollback = undoing(desk, await desk.debit(OK), reason=PROBE)
-    await desk.books.write_intent(rollback)
-    await desk.books.write_outcome(rollback, called(CONTRADICTION))
+async def test_a_refused_rollback_that_was_asked_for_to_be_refused_is_no_difference(
+    case: RoundCase, owner_url: str
+) -> None:
+    rollback = undoing(case, await case.debit(OK), reason=PROBE)
+    await case.books.write_intent(rollback)
+    await case.books.write_outcome(rollback, called(CONTRADICTION))
     result = rollback.transaction_id
     assert row_of(owner_url, result)["difference_code"] is None
 
 
 @pytest.mark.parametrize("answer", [OK, NEVER_KNOWN], ids=["accepted", "never known"])
-async def test_a_rollback_of_a_payout_leaves_the_payout_as_it_is(desk: Desk, owner_url: str, answer: Any) -> None:
+async def test_a_rollback_of_a_payout_leaves_the_payout_as_it_is(case: RoundCase, owner_url: str, answer: Any) -> None:
     """Only a bet can be taken back: a payout's id in the place of a bet's finds nothing."""
-    credit = paying(desk, await desk.debit(OK))
-    await desk.books.write_intent(credit)
-    rollback = desk.call("rollback", original_transaction_id=credit.transaction_id)
-    await desk.books.write_intent(rollback)
+    credit = paying(case, await case.debit(OK))
+    await case.books.write_intent(credit)
+    rollback = case.call("rollback", original_transaction_id=credit.transaction_id)
+    await case.books.write_intent(rollback)
     assert row_of(owner_url, rollback.transaction_id)["amount_minor"] == 0, "a payout's amount is not returned"
-    await desk.books.write_outcome(rollback, called(answer))
+    await case.books.write_outcome(rollback, called(answer))
     assert row_of(owner_url, rollback.transaction_id)["difference_code"] is None
     result = credit.transaction_id
     row = row_of(owner_url, result)
     assert (row["state"], row["ended_at"]) == ("pending", None)
 
 
-async def test_a_round_that_is_voided_gives_up_the_bet_in_flight_at_once(desk: Desk, owner_url: str) -> None:
-    bet = await desk.debit()
-    await desk.books.void_round(desk.round_id, "test")
-    (due,) = await desk.books.claim_due(10)
+async def test_a_round_that_is_voided_gives_up_the_bet_in_flight_at_once(case: RoundCase, owner_url: str) -> None:
+    bet = await case.debit()
+    await case.books.void_round(case.round_id, "test")
+    (due,) = await case.books.claim_due(10)
     assert due.original_transaction_id == bet.transaction_id
     result = bet.transaction_id
     assert row_of(owner_url, result)["in_doubt_at"] is not None
 
 
-async def test_a_round_ends_once_and_keeps_its_first_end(desk: Desk, owner_url: str) -> None:
+async def test_a_round_ends_once_and_keeps_its_first_end(case: RoundCase, owner_url: str) -> None:
     ends = "select ended_code, ended_at from provider.rounds"
 
-    bet = await desk.debit(OK)
-    first, second = [await sent(desk, paying(desk, bet, end_round=True)) for _ in range(2)]
-    await desk.books.write_outcome(first, called(CONTRADICTION))
+    bet = await case.debit(OK)
+    first, second = [await sent(case, paying(case, bet, end_round=True)) for _ in range(2)]
+    await case.books.write_outcome(first, called(CONTRADICTION))
     before = rows(owner_url, ends)
-    await desk.books.write_outcome(second, called(OK))
+    await case.books.write_outcome(second, called(OK))
     assert before[0]["ended_code"] == "payout_refused"
     assert rows(owner_url, ends) == before
 
 
 @pytest.mark.parametrize(("outcome", "ended"), [(OK, "paid"), (CONTRADICTION, "payout_refused")])
-async def test_a_round_says_how_its_payout_ended_it(desk: Desk, owner_url: str, outcome: Any, ended: str) -> None:
-    bet, _refused = await desk.debit(OK), await desk.debit(NO_MONEY)
-    credit = await sent(desk, paying(desk, bet, end_round=True))
-    await desk.books.write_outcome(credit, called(outcome))
+async def test_a_round_says_how_its_payout_ended_it(case: RoundCase, owner_url: str, outcome: Any, ended: str) -> None:
+    bet, _refused = await case.debit(OK), await case.debit(NO_MONEY)
+    credit = await sent(case, paying(case, bet, end_round=True))
+    await case.books.write_outcome(credit, called(outcome))
     assert rows(owner_url, "select state, ended_code from provider.rounds") == [
         {"state": "settled", "ended_code": ended}
     ]

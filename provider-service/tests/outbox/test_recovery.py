@@ -1,4 +1,4 @@
-"""The outbox as a whole: what it finds, how often it sends, how many may run."""
+"""The outbox as a whole: what it sends, how often, and in several processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every way in which an answer can be lost or spoilt, at every money call of a round, followed to both sides' books."""
+"""Every lost or invalid answer, at every money call of a round, and its effect on both sides' books."""
 
 from __future__ import annotations
 

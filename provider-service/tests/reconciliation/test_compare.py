@@ -1,4 +1,4 @@
-"""What counts as a difference: the rules by themselves, without a wallet and without books."""
+"""The rules of comparison, without a wallet or a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wallet's feed: a hostile page is refused, a wallet that is away is asked a few times."""
+"""The wallet's feed: a hostile page is refused, an unavailable wallet is retried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bad row of the wallet's feed is a difference of its own kind: no run ends by it, and no other row is doubted."""
+"""An unreadable row of the wallet's feed is reported as a difference, and the other rows are still compared."""
 
 from __future__ import annotations
 

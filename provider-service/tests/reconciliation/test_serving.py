@@ -1,4 +1,4 @@
-"""The nightly run: done once by any number of processes, caught up when it was missed."""
+"""The nightly run: done by one of many processes, and made up for when it was missed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session that nobody has played in for a day is stopped, unless it owes something."""
+"""A session without a round for a day is stopped, unless it has a pending transaction."""
 
 from __future__ import annotations
 

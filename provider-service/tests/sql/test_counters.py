@@ -1,4 +1,4 @@
-"""No counter and no position is so small that years of play could reach its end."""
+"""No counter and no position can overflow in years of play."""
 
 from __future__ import annotations
 

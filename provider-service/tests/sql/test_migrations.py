@@ -1,4 +1,4 @@
-"""The schema: made once, the same by whoever and however often, and closed to what the service may not do."""
+"""Migrations create the same schema in every way they are run, and the service has no more rights than it needs."""
 
 from __future__ import annotations
 

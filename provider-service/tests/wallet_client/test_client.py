@@ -1,4 +1,4 @@
-"""The wallet client's attempts: how often, how long, under which signature."""
+"""The wallet client's attempts: number, duration and signature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said to a wallet, and how hostile its answers may be."""
+"""Bodies of calls to a wallet, and hostile answers."""
 
 from __future__ import annotations
 

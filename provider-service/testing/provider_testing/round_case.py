@@ -23,11 +23,11 @@ from provider_testing.service import rows, settings_for
 from shared_service.postgres.database import Database
 
 LEASE_SECONDS = 60.0
-"""Longer than any machine stands still: it ends when a test says so."""
+"""Longer than any test: a lease ends only when the test ends it."""
 
 
 @dataclass
-class Desk:
+class RoundCase:
     """The books with one session and one open round."""
 
     pool: Database
@@ -49,7 +49,7 @@ class Desk:
         )
 
     async def debit(self, outcome: Any = None) -> MoneyCall:
-        """A bet that was written down and, with an outcome, ended."""
+        """Record a bet and, if given, its outcome."""
         bet = self.call("debit")
         await self.books.write_intent(bet)
         if outcome is not None:
@@ -57,7 +57,7 @@ class Desk:
         return bet
 
     async def end_leases(self) -> None:
-        """Let the time of every lease and of every pause be over."""
+        """End every lease and every pause."""
         async with self.pool.connection() as connection:
             await connection.execute(
                 "update provider.wallet_transactions set due_at = provider.clock() where due_at is not null"
@@ -77,8 +77,8 @@ def called(outcome: Any, attempts: int = 1) -> Called:
     return Called(outcome, (made,) * attempts)
 
 
-def undoing(desk: Desk, bet: MoneyCall, **members: Any) -> MoneyCall:
-    return desk.call(
+def undoing(case: RoundCase, bet: MoneyCall, **members: Any) -> MoneyCall:
+    return case.call(
         "rollback",
         transaction_id=rollback_id_of(bet.transaction_id),
         original_transaction_id=bet.transaction_id,
@@ -86,12 +86,12 @@ def undoing(desk: Desk, bet: MoneyCall, **members: Any) -> MoneyCall:
     )
 
 
-def paying(desk: Desk, bet: MoneyCall, **members: Any) -> MoneyCall:
-    return desk.call("credit", related_transaction_id=bet.transaction_id, **members)
+def paying(case: RoundCase, bet: MoneyCall, **members: Any) -> MoneyCall:
+    return case.call("credit", related_transaction_id=bet.transaction_id, **members)
 
 
-async def sent(desk: Desk, call: MoneyCall) -> MoneyCall:
-    await desk.books.write_intent(call)
+async def sent(case: RoundCase, call: MoneyCall) -> MoneyCall:
+    await case.books.write_intent(call)
     return call
 
 
@@ -105,10 +105,10 @@ LOST = Unknown("operator_unreachable", "deadline")
 NO_MONEY = Refused(402, "insufficient_balance", action_for(402, "insufficient_balance"), {})
 
 
-async def another_round(desk: Desk) -> uuid.UUID:
+async def another_round(case: RoundCase) -> uuid.UUID:
     """A second open round, of another session."""
     made, session = uuid.uuid4(), uuid.uuid4()
-    async with desk.pool.connection() as connection:
+    async with case.pool.connection() as connection:
         await connection.execute(
             "insert into provider.game_sessions (provider_session_id, casino_code, casino_session_id, player_id,"
             " user_id, game_code, currency, token_sealed) select %s, casino_code, %s, player_id, user_id, game_code,"
@@ -126,7 +126,7 @@ async def refusal_of(work: Awaitable[Any]) -> str:
 
 
 @asynccontextmanager
-async def desk_on(database_url: str) -> AsyncIterator[Desk]:
+async def open_case(database_url: str) -> AsyncIterator[RoundCase]:
     """The books of an empty database, with one session and one open round."""
     async with database_for(settings_for(database_url, "http://unused")) as pool:
         books = Books(pool, lease_seconds=LEASE_SECONDS, backoff=Backoff(0.1))
@@ -140,7 +140,7 @@ async def desk_on(database_url: str) -> AsyncIterator[Desk]:
             token_sealed=b"sealed",
         )
         session = await launch_session(pool, new)
-        desk = Desk(pool, books, session.provider_session_id, uuid.uuid4())
-        opened = await books.open_round(desk.round_id, desk.session_id, kind="scripted", request_id="r-1")
+        case = RoundCase(pool, books, session.provider_session_id, uuid.uuid4())
+        opened = await books.open_round(case.round_id, case.session_id, kind="scripted", request_id="r-1")
         assert opened == "opened"
-        yield desk
+        yield case
