@@ -21,14 +21,14 @@ DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo v
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 - likewise
 TOKENS: Final = "CASINO_ACCESS_TOKEN"
 WORKERS_MAX: Final = 64
-_PROVIDERS: Final = """
+_PROVIDER_NAMES: Final = """
     CALL_SECONDS CA_FILE CONNECTIONS_MAX CONNECTIONS_PER_ADDRESS CONNECT_SECONDS DATABASE_URL DATABASE_URL_FILE
     DEMO HOST LEASE_MARGIN_SECONDS OPS_HOST OPS_PORT OUTBOX_INTERVAL_SECONDS OWNER_DATABASE_URL
     OWNER_DATABASE_URL_FILE PEER_NETWORKS POOL_MAX PORT
     PRUNE_INTERVAL_SECONDS RECONCILE_AT REQUESTS_MAX RETRY_FIRST_SECONDS ROUNDS_MAX SCRIPT_SECONDS SEALING_KEY
     SEALING_KEY_FILE SOCKET_SECONDS TLS_CERT_FILE TLS_KEY_FILE
 """
-OF_THE_PROVIDER: Final = frozenset({"CASINO_URL", *(f"PROVIDER_{name}" for name in _PROVIDERS.split())})
+PROVIDER_VARIABLES: Final = frozenset({"CASINO_URL", *(f"PROVIDER_{name}" for name in _PROVIDER_NAMES.split())})
 """Variables that only provider-service reads: both services may have one environment."""
 
 
@@ -182,7 +182,7 @@ def read(reader: Reader) -> Settings:
         client_calls_per_second=reader.whole("CASINO_CLIENT_PER_SECOND", default=5, least=1, most=100_000),
         trusted_proxies=reader.networks("CASINO_TRUSTED_PROXIES"),
     )
-    reader.warn_of_unknown(("CASINO_", "PROVIDER_"), OF_THE_PROVIDER)
+    reader.warn_of_unknown(("CASINO_", "PROVIDER_"), PROVIDER_VARIABLES)
     return replace(settings, notes=tuple(reader.notes))
 
 

@@ -145,8 +145,9 @@ def pairs(conditions: list[Condition]) -> list[tuple[Condition, Condition]]:
     return list(itertools.combinations(conditions, 2))
 
 
-def before(place: int, conditions: list[Condition], inserted: Condition) -> list[tuple[Condition, Condition]]:
-    """Pairs with a condition that cannot be true together with its neighbour in the list."""
+def beside(code: str, conditions: list[Condition], inserted: Condition) -> list[tuple[Condition, Condition]]:
+    """Pairs with a condition that stands at the place of `code`, and cannot be true together with it."""
+    (place,) = [number for number, condition in enumerate(conditions) if condition.code == code]
     earlier = [(condition, inserted) for condition in conditions[:place]]
     return earlier + [(inserted, condition) for condition in conditions[place + 1 :]]
 
@@ -178,21 +179,21 @@ def names(pair: tuple[Condition, Condition]) -> str:
     return f"{pair[0].code}-{pair[1].code}"
 
 
-@pytest.mark.parametrize("pair", [*pairs(OF_DEBITS), *before(12, OF_DEBITS, TOO_HIGH)], ids=names)
+@pytest.mark.parametrize("pair", [*pairs(OF_DEBITS), *beside("stake_too_low", OF_DEBITS, TOO_HIGH)], ids=names)
 def test_of_two_refusals_of_a_bet_the_earlier_one_answers(
     wallet: Wallet, tenant: Tenant, pair: tuple[Condition, Condition]
 ) -> None:
     assert play(wallet, tenant, "debit", pair) == pair[0].code
 
 
-@pytest.mark.parametrize("pair", [*pairs(OF_CREDITS), *before(5, OF_CREDITS, NO_BET)], ids=names)
+@pytest.mark.parametrize("pair", [*pairs(OF_CREDITS), *beside("bet_rolled_back", OF_CREDITS, NO_BET)], ids=names)
 def test_of_two_refusals_of_a_payout_the_earlier_one_answers(
     wallet: Wallet, tenant: Tenant, pair: tuple[Condition, Condition]
 ) -> None:
     assert play(wallet, tenant, "credit", pair) == pair[0].code
 
 
-@pytest.mark.parametrize("pair", [*pairs(OF_ROLLBACKS), *before(4, OF_ROLLBACKS, PAID)], ids=names)
+@pytest.mark.parametrize("pair", [*pairs(OF_ROLLBACKS), *beside("not_a_bet", OF_ROLLBACKS, PAID)], ids=names)
 def test_of_two_refusals_of_a_rollback_the_earlier_one_answers(
     wallet: Wallet, tenant: Tenant, pair: tuple[Condition, Condition]
 ) -> None:
