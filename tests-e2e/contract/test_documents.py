@@ -10,16 +10,24 @@ from pathlib import Path
 import pytest
 
 import casino.errors
+import casino.ops.metrics
 import provider.errors
+import provider.ops.metrics
 from e2e_testing.answers import CODES_BY_STATUS
 from e2e_testing.setting_cases import kinds
 
 ROOT = Path(__file__).parents[2]
 MAPS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
+GUIDES = MAPS[1:]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 PATH = re.compile(r"`((?:[\w.*-]+/)+(?:[\w*-]+\.\w+)?)`")
+# A word of lower-case letters alone may be one of the language.
+NAME = re.compile(r"`@?(?![a-z]+`)((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:\([^`]*\))?`")
+NAME_AND_FILE = re.compile(NAME.pattern + r" (?:of|in) " + PATH.pattern)
+TEST = re.compile(r"pytest (\S+\.py)::(\w+)")
+ENDINGS = (".py", ".sql", ".toml", ".yml")
 SETTING = re.compile(r"`((?:CASINO|PROVIDER|LOG|STACK)_[A-Z_]+)`")
 EVENT = re.compile(r"`(\w+_\w+|exception)`")
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
@@ -92,8 +100,62 @@ def test_every_path_of_a_map_exists(page: str) -> None:
     """Paths begin at the root or at a package's source."""
     named = {path for path in PATH.findall((ROOT / page).read_text("utf-8")) if "…" not in path}
     assert len(named) > 10
-    starts = [ROOT, *ROOT.glob("*/src"), ROOT / "deploy" / "local" / "src"]
-    assert [path for path in sorted(named) if not any(list(start.glob(path)) for start in starts)] == []
+    assert [path for path in sorted(named) if not found(path)] == []
+
+
+def found(path: str) -> list[Path]:
+    """The files and folders that a map means by a path."""
+    return [each for start in starts() for each in start.glob(path)]
+
+
+def starts() -> list[Path]:
+    return [ROOT, *ROOT.glob("*/src"), ROOT / "deploy" / "local" / "src"]
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_every_name_of_a_guide_is_a_name_in_the_code(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    named = {match[1] for match in NAME.finditer(text) if not match[1].endswith((*ENDINGS, ".md"))}
+    folders = [each for each in ROOT.iterdir() if each.is_dir() and not each.name.startswith(".")]
+    files = [*ROOT.glob("*.*"), *(file for folder in folders for file in folder.rglob("*.*"))]
+    sources = [file.read_text("utf-8") for file in files if file.suffix in ENDINGS and file.is_file()]
+    words = {word for source in sources for word in re.findall(r"\w+", source)}
+    assert named
+    assert {name for name in named if not words.issuperset(name.split("."))} == set()
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_a_name_that_a_guide_gives_with_its_file_is_in_that_file(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    pairs = [(name.rpartition(".")[2], path) for name, path in NAME_AND_FILE.findall(text) if not path.endswith("/")]
+    assert [
+        (name, path)
+        for name, path in pairs
+        if not any(re.search(rf"\b{name}\b", file.read_text("utf-8")) for file in found(path))
+    ] == []
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_a_test_that_a_guide_runs_exists(page: str) -> None:
+    for path, name in TEST.findall((ROOT / page).read_text("utf-8")):
+        assert re.search(rf"^(?:async )?def {name}\(", (ROOT / path).read_text("utf-8"), re.M), name
+
+
+def test_the_page_of_architecture_shows_the_layers_that_imports_are_checked_against() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = {each["containers"][0]: " > ".join(each["layers"]) for each in contracts if each["type"] == "layers"}
+    assert layers.keys() == {"casino", "provider"}
+    shown = (ROOT / "docs" / "architecture.md").read_text("utf-8").splitlines()
+    assert {f"{service}: {order}" for service, order in layers.items()} <= {" ".join(line.split()) for line in shown}
+
+
+def test_every_metric_that_a_service_declares_has_a_row_for_its_operators() -> None:
+    rows = re.findall(r"^\| (`.+?) \|", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.M)
+    documented = {name.removesuffix("_total") for row in rows for name in re.findall(r"`(\w+)`", row)}
+    for metrics in (casino.ops.metrics.Metrics(), provider.ops.metrics.Metrics()):
+        declared = {family.name for family in metrics.registry.collect()}
+        assert len(declared) > 5
+        assert declared - documented == set()
 
 
 def test_the_readmes_table_has_every_setting_of_both_services_and_no_other() -> None:
