@@ -1,19 +1,40 @@
-"""What somebody with the rights of a superuser can do to the books, and exactly what the check must say of each deed.
+"""What a superuser can do to the books, as SQL, and the books that it is done to.
 
-Constraints, foreign keys and triggers are off while a deed is done: whoever can edit a row can switch those off too.
+Constraints, foreign keys and triggers are off meanwhile: whoever can edit a row can switch those off too.
 The books are those of `play`: player 1 has a chain of seven entries and one recorded refusal, player 2 one of two.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
+
+BALANCE: Final = "balance_is_sum_of_postings"
+BALANCE_AFTER: Final = "balance_after_follows_from_the_one_before"
+EVENT: Final = "event_tells_of_a_transaction"
+FED: Final = "wire_transaction_is_in_the_feed"
+GAP: Final = "sequence_has_no_gap"
+HASH: Final = "entry_hash_follows_from_the_one_before"
+HOUSE: Final = "house_posts_the_opposite_on_its_account"
+HEAD: Final = "recorded_head_is_in_the_chain"
+ONCE: Final = "feed_position_is_taken_once"
+POINTER: Final = "wallet_points_at_its_newest_transaction"
+POSTING: Final = "posting_moves_what_its_transaction_says"
+RISE: Final = "feed_positions_rise_along_the_chain"
+ROUND: Final = "round_counts_its_transactions"
+SIGNER: Final = "wire_transaction_has_its_signer"
+STONE: Final = "tombstone_stands_with_its_rollback"
+TOLD: Final = "every_transaction_was_told"
+LIVE_BET: Final = "payout_has_a_live_bet"
+CURRENCY_SUM: Final = "postings_of_currency_sum_to_zero"
+ENTRY_SUM: Final = "postings_of_transaction_sum_to_zero"
+ROLLED_BACK: Final = "rolled_back_bet_has_its_rollback"
 
 SET_UP: Final = """
     set session_replication_role = replica;
@@ -50,7 +71,7 @@ SET_UP: Final = """
     end $$;
 """
 
-SET_A_STONE_OVER_A_BET: Final = """
+INSERT_A_TOMBSTONE_FOR_A_BET: Final = """
     insert into casino.tombstones
     select ledger_id, wallet_id, 'bet', tenant_id, 'undo', round_id, recorded_at
     from casino.transactions where transaction_id = 'bet'
@@ -156,18 +177,28 @@ WIN_MORE_EVERYWHERE: Final = """
     update casino.wallets set balance_minor = balance_minor + 400 where player_id = '1';
 """
 
+INVENT_A_WALLET: Final = """
+    insert into casino.wallets (ledger_id, tenant_id, player_id, player_name, currency, balance_minor)
+    values (1, 'JAQPOT', 'new', 'new', 'USD', 5)
+"""
+
 Found = tuple[str, str | None, str | None, int]
 """Rule, player, the first transaction that breaks it, and how many rows do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """What is done, and everything that the check must say: nothing less and nothing more."""
+class Tampering:
+    """A statement, and exactly what the check must report: without heads, and by a head that a provider recorded."""
 
     name: str
     sql: str
     found: frozenset[Found]
-    by_a_recorded_head: frozenset[Found] = frozenset()
+    found_by_head: frozenset[Found] = frozenset()
+
+
+def at(transaction_id: str | None, *rules: str, player: str | None = "1", rows: int = 1) -> frozenset[Found]:
+    """Findings whose first row is the same transaction or round."""
+    return frozenset((rule, player, transaction_id, rows) for rule in rules)
 
 
 def play(url: str) -> None:
@@ -188,8 +219,7 @@ def play(url: str) -> None:
     tenant.close()
 
 
-def do(url: str, deed: Deed) -> None:
-    """Do it as a superuser."""
-    with psycopg.connect(url) as connection:
-        connection.execute(SET_UP.encode())
-        connection.execute(deed.sql.encode())
+def tamper(connection: psycopg.Connection[Any], tampering: Tampering) -> None:
+    """Tamper within the connection's transaction; the connection is a superuser's."""
+    connection.execute(SET_UP.encode())
+    connection.execute(tampering.sql.encode())

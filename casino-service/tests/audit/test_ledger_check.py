@@ -1,4 +1,4 @@
-"""`casino check-ledger`: a whole ledger is whole, and of every deed exactly its traces are named. Rows G7 and G8."""
+"""`casino check-ledger`: a whole ledger has no findings, a tampering exactly those it leaves. Rows G7 and G8."""
 
 from __future__ import annotations
 
@@ -13,29 +13,34 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from psycopg.rows import dict_row
 
 from casino.__main__ import main
 from casino.audit import ledger_check
 from casino.audit.heads import RecordedHead
 from casino.audit.ledger_check import Examination, examine
-from casino.audit.snapshot import CannotRead, books_at_one_moment
+from casino.audit.snapshot import Books, CannotRead, books_at_one_moment
 from casino.sql.schema import SCHEMA
 from casino_testing.copies import copied_database
-from casino_testing.deeds import DEEDS as SHOWN_DEEDS
-from casino_testing.hidden_deeds import HIDDEN_DEEDS, UNFOUND_DEEDS
-from casino_testing.tampering import Deed, do, play
+from casino_testing.tampered_books import TAMPERED_BOOKS
+from casino_testing.tampered_entries import TAMPERED_ENTRIES
+from casino_testing.tampering import Tampering, play, tamper
+from casino_testing.tampering_with_good_hashes import TAMPERINGS_WITH_GOOD_HASHES, UNDETECTED_TAMPERINGS
 from local_stack.testing import CloneDatabase, PostgresServer
 from shared_service.postgres.migrate import migrate
 
-DEEDS = [*SHOWN_DEEDS, *HIDDEN_DEEDS]
+TAMPERINGS = {each.name: each for each in (*TAMPERED_ENTRIES, *TAMPERED_BOOKS, *TAMPERINGS_WITH_GOOD_HASHES)}
+SMALLER_STAKE = TAMPERINGS["a stake made smaller"]
+TAMPERINGS_MADE = 80
+VIEW = "select rule, count(*)::int as rows from casino.ledger_differences where ledger_id = 1 group by rule"
 NEWEST = """
     select wallet.player_id, wallet.sequence_no, encode(wallet.head_hash, 'hex'), entry.transaction_id
     from casino.wallets as wallet join casino.transactions as entry using (ledger_id, wallet_id, sequence_no)
 """
 
 
-class Nobody:
-    """Watches nothing."""
+class NoProgress:
+    """A watcher that shows nothing."""
 
     def expects(self, transactions: int) -> None: ...
 
@@ -57,15 +62,41 @@ def books(played: str, clone_database: CloneDatabase) -> str:
 
 
 @pytest.fixture(scope="module")
+def sound_books(played: str, postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a copy in which no test commits a change."""
+    with copied_database(postgres_server, played) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def books_of_all(sound_books: str) -> Iterator[Books]:
+    """A superuser's connection to that copy."""
+    with psycopg.connect(sound_books, row_factory=dict_row) as connection:
+        yield connection
+
+
+@pytest.fixture
+def shared(books_of_all: Books) -> Iterator[Books]:
+    """That connection, in a transaction that is rolled back."""
+    yield books_of_all
+    books_of_all.rollback()
+
+
+@pytest.fixture(scope="module")
 def heads(played: str, postgres_server: PostgresServer) -> list[RecordedHead]:
-    """What a provider would have written down before the deed."""
+    """What a provider would have written down before the tampering."""
     with psycopg.connect(postgres_server.url(played)) as connection:
         return [RecordedHead(*row) for row in connection.execute(NEWEST).fetchall()]
 
 
+def do(url: str, tampering: Tampering) -> None:
+    with psycopg.connect(url) as connection:
+        tamper(connection, tampering)
+
+
 def look(url: str, *heads: RecordedHead, ledger_id: int = 1) -> Examination:
     with books_at_one_moment(url) as books:
-        return examine(books, ledger_id, [list(heads)] if heads else [], Nobody())
+        return examine(books, ledger_id, [list(heads)] if heads else [], NoProgress())
 
 
 def said(examination: Examination) -> set[tuple[Any, ...]]:
@@ -86,40 +117,41 @@ def written(folder: Path, heads: list[RecordedHead], **more: object) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.name)
-def test_a_deed_is_found_by_its_traces_and_nothing_else_is_reported(
-    books: str, heads: list[RecordedHead], deed: Deed
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_every_trace_of_a_tampering_is_found_and_nothing_else(
+    shared: Books, heads: list[RecordedHead], name: str
 ) -> None:
-    do(books, deed)
-    assert said(look(books)) == deed.found
-    assert said(look(books, *heads)) == deed.found | deed.by_a_recorded_head
-    assert deed.found | deed.by_a_recorded_head, "a deed that nobody finds"
+    """By the check, and by the view that tests and operators read."""
+    tampering = TAMPERINGS[name]
+    tamper(shared, tampering)
+    assert said(examine(shared, 1, [], NoProgress())) == tampering.found
+    assert said(examine(shared, 1, [heads], NoProgress())) == tampering.found | tampering.found_by_head
+    assert {row["rule"]: row["rows"] for row in shared.execute(VIEW)} == {rule: n for rule, *_, n in tampering.found}
+    assert tampering.found | tampering.found_by_head, "nothing finds it"
 
 
-@pytest.mark.parametrize("name", UNFOUND_DEEDS)
-def test_what_the_documents_say_that_nothing_here_finds_is_not_found(
-    books: str, heads: list[RecordedHead], name: str
-) -> None:
+@pytest.mark.parametrize("name", UNDETECTED_TAMPERINGS)
+def test_what_the_documents_call_undetected_is_not_found(shared: Books, heads: list[RecordedHead], name: str) -> None:
     """A rule that finds one of these is welcome: then SECURITY.md has to say so."""
-    do(books, Deed(name, UNFOUND_DEEDS[name], frozenset()))
-    assert said(look(books, *heads)) == set()
+    tamper(shared, Tampering(name, UNDETECTED_TAMPERINGS[name], frozenset()))
+    assert said(examine(shared, 1, [heads], NoProgress())) == set()
 
 
-def test_the_deeds_are_many_and_each_rule_finds_one(books: str) -> None:
-    assert len({deed.name for deed in DEEDS}) == len(DEEDS) >= 12
-    with psycopg.connect(books) as connection:
-        row = connection.execute(
-            "select string_agg(pg_get_function_sqlbody(oid), '') from pg_proc where proname in"
-            " ('wallet_differences', 'ledger_wide_differences')"
-        ).fetchone()
+def test_each_rule_finds_a_tampering(shared: Books) -> None:
+    row = shared.execute(
+        "select string_agg(pg_get_function_sqlbody(oid), '') as text from pg_proc where proname in"
+        " ('wallet_differences', 'ledger_wide_differences')"
+    ).fetchone()
     assert row is not None
-    named = set(re.findall(r"'([a-z]+(?:_[a-z]+){2,})'", row[0]))
-    assert {rule for deed in DEEDS for rule, *_ in deed.found} == named
+    named = set(re.findall(r"'([a-z]+(?:_[a-z]+){2,})'", row["text"]))
+    assert {rule for tampering in TAMPERINGS.values() for rule, *_ in tampering.found} == named
+    assert len(named) > row["text"].count("union all"), "a branch without a name"
+    assert len(TAMPERINGS) == TAMPERINGS_MADE, "no two have one name"
 
 
 def test_rules_that_were_replaced_say_nothing_and_a_release_brings_its_own_back(books: str) -> None:
     """What SECURITY.md tells whoever does not trust the functions in a database."""
-    do(books, DEEDS[0])
+    do(books, SMALLER_STAKE)
     with psycopg.connect(books) as connection:
         for name in ("wallet_differences", "ledger_wide_differences"):
             row = connection.execute(
@@ -133,18 +165,18 @@ def test_rules_that_were_replaced_say_nothing_and_a_release_brings_its_own_back(
     with psycopg.connect(books) as connection:
         connection.execute("delete from casino.applied_sql_files")
     migrate(SCHEMA, books)
-    assert said(look(books)) == DEEDS[0].found
+    assert said(look(books)) == SMALLER_STAKE.found
 
 
-def test_a_whole_ledger_is_called_whole(books: str, heads: list[RecordedHead], tmp_path: Path) -> None:
-    result = run(books, "--heads", written(tmp_path, heads, casinoCode="JAQPOT"))
+def test_a_whole_ledger_is_called_whole(sound_books: str, heads: list[RecordedHead], tmp_path: Path) -> None:
+    result = run(sound_books, "--heads", written(tmp_path, heads, casinoCode="JAQPOT"))
     assert (result.exit_code, result.stdout) == (
         0, "ledger 1: 2 wallets, 9 transactions, 2 recorded heads: whole\n"
     )  # fmt: skip
 
 
 def test_the_first_wrong_row_is_named_with_what_was_expected(books: str) -> None:
-    do(books, DEEDS[0])
+    do(books, SMALLER_STAKE)
     result = run(books)
     assert result.exit_code == 1
     line = next(line for line in result.stdout.splitlines() if "posting_moves_what_its_transaction_says" in line)
@@ -154,7 +186,7 @@ def test_the_first_wrong_row_is_named_with_what_was_expected(books: str) -> None
 
 
 def test_the_same_as_json_for_machines(books: str) -> None:
-    do(books, next(deed for deed in DEEDS if deed.name == "a balance with money added"))
+    do(books, TAMPERINGS["a balance with money added"])
     result = run(books, "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["findings"] == [
@@ -169,7 +201,7 @@ def test_a_tail_that_was_cut_off_is_found_by_the_providers_head(
     books: str, heads: list[RecordedHead], tmp_path: Path
 ) -> None:
     """Wallet, numbers and hashes were all set back: only somebody else's word is left."""
-    do(books, next(deed for deed in DEEDS if deed.name == "a tail cut off and the wallet set back"))
+    do(books, TAMPERINGS["a tail cut off and the wallet set back"])
     assert run(books).exit_code == 0
     result = run(books, "--heads", written(tmp_path, heads))
     assert result.exit_code == 1
@@ -177,23 +209,23 @@ def test_a_tail_that_was_cut_off_is_found_by_the_providers_head(
 
 
 def test_a_head_of_a_player_who_is_not_there_is_a_finding_and_one_of_another_casino_is_not(
-    books: str, heads: list[RecordedHead], tmp_path: Path
+    sound_books: str, heads: list[RecordedHead], tmp_path: Path
 ) -> None:
-    stranger = RecordedHead("nobody", 1, "00" * 32, "t")
-    assert said(look(books, stranger)) == {("recorded_head_is_in_the_chain", "nobody", "t", 1)}
-    result = run(books, "--heads", written(tmp_path, [stranger], casinoCode="ANOTHER"))
+    unknown = RecordedHead("nobody", 1, "00" * 32, "t")
+    assert said(look(sound_books, unknown)) == {("recorded_head_is_in_the_chain", "nobody", "t", 1)}
+    result = run(sound_books, "--heads", written(tmp_path, [unknown], casinoCode="ANOTHER"))
     assert result.exit_code == 0
 
 
-def test_an_old_head_is_in_the_chain_for_ever(books: str) -> None:
-    with psycopg.connect(books) as connection:
+def test_an_old_head_is_in_the_chain_for_ever(sound_books: str) -> None:
+    with psycopg.connect(sound_books) as connection:
         rows = connection.execute(
             "select wallet.player_id, entry.sequence_no, encode(entry.entry_hash, 'hex'), entry.transaction_id"
             " from casino.transactions as entry join casino.wallets as wallet using (ledger_id, wallet_id)"
             " where entry.sequence_no is not null"
         ).fetchall()
     assert len(rows) == 9
-    assert said(look(books, *(RecordedHead(*row) for row in rows))) == set()
+    assert said(look(sound_books, *(RecordedHead(*row) for row in rows))) == set()
 
 
 def test_pages_of_any_size_say_the_same(books: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,39 +249,39 @@ def test_what_is_booked_during_the_look_is_not_seen_by_half(books: str) -> None:
     """One snapshot: a transaction that commits between two pages must not look like a difference."""
     with books_at_one_moment(books) as reader, psycopg.connect(books, autocommit=True) as writer:
         writer.execute("update casino.wallets set balance_minor = 0")
-        assert said(examine(reader, 1, [], Nobody())) == set()
+        assert said(examine(reader, 1, [], NoProgress())) == set()
     assert said(look(books)) == {("balance_is_sum_of_postings", "1", None, 2)}
 
 
 @pytest.mark.parametrize(
     "line", ["nonsense", "{}", '{"userId":"1","sequence":0,"hash":"%s","transactionId":"t"}' % ("0" * 64), '"\\ud800'],
 )  # fmt: skip
-def test_heads_that_cannot_be_read_end_the_check_without_a_verdict(books: str, tmp_path: Path, line: str) -> None:
+def test_heads_that_cannot_be_read_end_the_check_without_a_verdict(sound_books: str, tmp_path: Path, line: str) -> None:
     path = tmp_path / "heads"
     path.write_text("\n" + line + "\n")
-    result = run(books, "--heads", str(path))
+    result = run(sound_books, "--heads", str(path))
     assert (result.exit_code, result.stdout) == (2, "")
     assert "line 2" in result.stderr
 
 
 def test_no_verdict_without_a_database_a_schema_a_ledger_or_a_file(
-    books: str, postgres_server: PostgresServer, tmp_path: Path
+    sound_books: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
     attempts = [
         run(""),
         run("postgresql://nobody:a-password@127.0.0.1:1/nothing"),
         run(postgres_server.url()),
-        run(books, "--ledger", "77"),
-        run(books, "--heads", str(tmp_path / "no such file")),
+        run(sound_books, "--ledger", "77"),
+        run(sound_books, "--heads", str(tmp_path / "no such file")),
     ]
     assert [result.exit_code for result in attempts] == [2] * len(attempts)
     assert all(result.stdout == "" and result.stderr.startswith("casino: ") for result in attempts)
     assert "a-password" not in attempts[1].stderr
 
 
-def test_the_look_is_one_of_the_applications_role_and_cannot_write(books: str) -> None:
+def test_the_look_is_one_of_the_applications_role_and_cannot_write(sound_books: str) -> None:
     """Row G8. What the check reads with may not change what it checks."""
-    with books_at_one_moment(books) as connection:
+    with books_at_one_moment(sound_books) as connection:
         row = connection.execute("select current_user as name").fetchone()
         assert row == {"name": "casino_app"}
         with pytest.raises(psycopg.Error):
@@ -263,9 +295,9 @@ def test_a_schema_of_another_revision_is_not_judged(books: str) -> None:
         look(books)
 
 
-def test_the_command_runs_as_a_process_of_its_own(books: str) -> None:
+def test_the_command_runs_as_a_process_of_its_own(sound_books: str) -> None:
     finished = subprocess.run(
-        [sys.executable, "-m", "casino", "check-ledger", "--database", books],
+        [sys.executable, "-m", "casino", "check-ledger", "--database", sound_books],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (finished.returncode, finished.stdout, finished.stderr) == (

@@ -1,14 +1,23 @@
-"""Deeds that leave every hash right: rows moved out of the feed, and postings moved in the house's books.
-
-Red before the rules that they name: neither the check nor reconciliation found one of the first ten.
-"""
+"""Tampering that leaves every hash right: rows moved out of the feed, postings moved between house accounts."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from casino_testing.deeds import EVENT, FED, HEAD, HOUSE, ONCE, POSTING, RISE, TOLD
-from casino_testing.tampering import BET, INSERT_A_WIN, Deed
+from casino_testing.tampering import (
+    BET,
+    EVENT,
+    FED,
+    HEAD,
+    HOUSE,
+    INSERT_A_WIN,
+    ONCE,
+    POSTING,
+    RISE,
+    TOLD,
+    Tampering,
+    at,
+)
 
 FORGE_A_WIN: Final = INSERT_A_WIN + "select pg_temp.rehash('1', 8);"
 MOVE: Final = """
@@ -68,58 +77,43 @@ INVENT_A_DEPOSIT: Final = """
     select pg_temp.rehash('2', 3);
 """
 
-HIDDEN_DEEDS: Final = [
+TAMPERINGS_WITH_GOOD_HASHES: Final = [
     *(
-        Deed(
+        Tampering(
             f"a win forged at the tail of a chain, at position {position}",
             FORGE_A_WIN + MOVE.format(to=position, transaction="forged"),
-            frozenset({(FED, "1", "forged", 1), (RISE, "1", "forged", 1)}),
+            at("forged", FED, RISE),
         )
         for position in (0, -5)
     ),
-    Deed(
-        "a win moved out of the feed",
-        MOVE.format(to=-5, transaction="payout"),
-        frozenset({(FED, "1", "payout", 1), (RISE, "1", "payout", 1)}),
-    ),
-    Deed(
-        "a refusal moved out of the feed",
-        MOVE.format(to=-5, transaction="refused bet"),
-        frozenset({(FED, "1", "refused bet", 1)}),
-    ),
-    Deed("two bets that changed places in the feed", SWAP, frozenset({(RISE, "1", "undone bet", 1)})),
-    Deed("two transactions at one position", TAKE_A_POSITION_TWICE, frozenset({(ONCE, None, "stone", 1)})),
-    Deed(
+    Tampering("a win moved out of the feed", MOVE.format(to=-5, transaction="payout"), at("payout", FED, RISE)),
+    Tampering("a refusal moved out of the feed", MOVE.format(to=-5, transaction="refused bet"), at("refused bet", FED)),
+    Tampering("two bets that changed places in the feed", SWAP, at("undone bet", RISE)),
+    Tampering("two transactions at one position", TAKE_A_POSITION_TWICE, at("stone", ONCE, player=None)),
+    Tampering(
         "the games' takings moved to the cash",
         MOVE_A_POSTING.format(since="house_games", to="house_cash"),
-        frozenset({(HOUSE, "1", "bet", 10)}),
+        at("bet", HOUSE, rows=10),
     ),
-    Deed("a stake split between two accounts of the house", SPLIT_THE_HOUSE, frozenset({(HOUSE, "1", "bet", 2)})),
-    Deed(
-        "a win posted twice and the balance with it",
-        POST_A_WIN_TWICE,
-        frozenset({(POSTING, "1", "payout", 1), (HOUSE, "1", "payout", 1)}),
-    ),
-    Deed(
+    Tampering("a stake split between two accounts of the house", SPLIT_THE_HOUSE, at("bet", HOUSE, rows=2)),
+    Tampering("a win posted twice and the balance with it", POST_A_WIN_TWICE, at("payout", HOUSE, POSTING)),
+    Tampering(
         "a deposit that the games paid",
         MOVE_A_POSTING.format(since="house_cash", to="house_games"),
-        frozenset({(HOUSE, "1", "§opening-balance", 2)}),
+        at("§opening-balance", HOUSE, rows=2),
     ),
-    Deed(
+    Tampering(
         "a win without a position",
         "alter table casino.transactions drop constraint wire_transactions_are_fed;"
         " update casino.transactions set feed_position = null where transaction_id = 'payout'",
-        frozenset({(FED, "1", "payout", 1), (TOLD, "1", "payout", 1), (EVENT, "1", "payout", 1)}),
+        at("payout", EVENT, FED, TOLD),
     ),
-    Deed(
-        "a wallet that is gone with all that it left",
-        REMOVE_A_WALLET,
-        frozenset(),
-        frozenset({(HEAD, "2", "their bet", 1)}),
+    Tampering(
+        "a wallet that is gone with all that it left", REMOVE_A_WALLET, frozenset(), at("their bet", HEAD, player="2")
     ),
 ]
 
-UNFOUND_DEEDS: Final = {
+UNDETECTED_TAMPERINGS: Final = {
     "a win forged at the tail, inside the feed": FORGE_A_WIN,
     "a deposit invented at the tail": INVENT_A_DEPOSIT,
     "attempts removed": "delete from casino.attempts",
