@@ -1,4 +1,4 @@
-"""How many connections are held: in all, of one address, and what a peer's network is spared."""
+"""Caps on connections: in all, for one address, and the exemption of peers' networks."""
 
 import ipaddress
 import resource
@@ -92,11 +92,11 @@ def test_one_too_many_is_closed_at_once_and_the_others_are_served() -> None:
 
 OPEN_FILES = """
 import resource, sys
-from shared_service.listener.connection_caps import TooFewFiles, hold_open_files
+from shared_service.listener.connection_caps import TooFewFiles, raise_file_limit
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, int(sys.argv[1])))
 try:
-    hold_open_files(int(sys.argv[2]))
+    raise_file_limit(int(sys.argv[2]))
 except TooFewFiles as error:
     print(error)
 else:

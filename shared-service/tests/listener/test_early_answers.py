@@ -1,4 +1,4 @@
-"""An answer that is given from the head alone: it is whole, comes in its turn, and its request's body is skipped."""
+"""Answers from the head alone: they are complete, come in order, and the request's body is skipped."""
 
 from collections.abc import Iterator
 
@@ -42,8 +42,8 @@ def test_it_comes_in_its_turn_and_its_body_is_no_request(refusing: Echo, offer: 
     with refusing.connected() as wire:
         wire.send((late + early + early) * 5)
         statuses = [wire.answer().status for _ in range(15)]
-        for place in range(1, len(early)):
-            wire.send(early, split_at=place)
+        for cut in range(1, len(early)):
+            wire.send(early, split_at=cut)
             assert wire.answer().body == BODY
     assert statuses == [200, 503, 503] * 5
     assert refusing.asked == ["/p"] * 5

@@ -1,4 +1,4 @@
-"""What is not one well-formed request is answered with 400 and ends the connection; nothing of it is served."""
+"""A malformed request is answered with 400 and ends the connection. Nothing of it is served."""
 
 import json
 
@@ -124,7 +124,7 @@ def test_it_is_answered_with_400_and_nothing_behind_it_is_served(echo: Echo, wha
 
 @pytest.mark.parametrize("what", MALFORMED)
 def test_it_is_answered_behind_the_answers_that_are_owed(echo: Echo, what: str) -> None:
-    """A client that sends ahead must not take the refusal for the answer to the request in front."""
+    """A client that pipelines must not take the refusal for the answer to its earlier request."""
     answers = echo.ask(
         b"GET /first HTTP/1.1\r\nhost: x\r\n\r\nGET /second HTTP/1.1\r\nhost: x\r\n\r\n" + MALFORMED[what]
     )
@@ -136,9 +136,9 @@ def test_it_is_answered_behind_the_answers_that_are_owed(echo: Echo, what: str) 
 def test_it_is_refused_wherever_its_packets_end(echo: Echo, what: str) -> None:
     data = MALFORMED[what]
     with echo.connected() as wire:
-        for place in range(len(data)):
+        for cut in range(len(data)):
             try:
-                wire.send(data[place : place + 1])
+                wire.send(data[cut : cut + 1])
             except ConnectionError:
                 break
         assert [answer.status for answer in wire.answers_to_the_end()] == [400]

@@ -1,4 +1,4 @@
-"""Where a request begins and ends: however it arrives, its body is read once and the next request is the next one."""
+"""Requests on one connection: however the bytes arrive, each request and its body are read once, in order."""
 
 import pytest
 
@@ -13,7 +13,7 @@ TWO_OFFERS = b"upgrade: h2c\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
 NO_OFFER = b"connection: upgrade\r\n"
 OFFERS = {"h2c": H2C, "websocket": WEBSOCKET, "two": TWO_OFFERS, "of nothing": NO_OFFER, "none": b""}
 STOLEN = b"GET /stolen HTTP/1.1\r\nhost: x\r\n\r"
-"""A body that a server which loses count would take for a request."""
+"""A body that looks like a request: a server that miscounts bytes would serve it."""
 BODIES = {
     "with a length": b"content-length: 5\r\n\r\nHELLO",
     "chunked": b"transfer-encoding: chunked\r\n\r\n2\r\nHE\r\n3;a=b\r\nLLO\r\n0\r\n\r\n",
@@ -47,8 +47,8 @@ def test_an_offer_to_upgrade_is_ignored_wherever_its_packets_end(echo: Echo, off
     data, meant = post(OFFERS[offer], BODIES[body]), MEANT.get(body, "HELLO")
     echo.asked.clear()
     with echo.connected() as wire:  # one connection for all: it is of use after each
-        for place in range(1, len(data)):
-            wire.send(data, split_at=place)
+        for cut in range(1, len(data)):
+            wire.send(data, split_at=cut)
             require(wire.answer(), body=meant)
         wire.send((data + get("/next")) * 10)
         for _ in range(10):
@@ -62,8 +62,8 @@ def test_it_may_arrive_a_byte_at_a_time(echo: Echo, offer: str) -> None:
     with echo.connected() as wire:
         for body, framed in BODIES.items():
             data = post(OFFERS[offer], framed) + get("/next")
-            for place in range(len(data)):
-                wire.send(data[place : place + 1])
+            for cut in range(len(data)):
+                wire.send(data[cut : cut + 1])
             require(wire.answer(), body=MEANT.get(body, "HELLO"))
             assert wire.answer().content["target"] == "/next"
 
@@ -109,7 +109,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("what", ENDLESS)
 def test_what_is_no_body_has_a_bound(echo: Echo, what: str) -> None:
-    """The parser has none: trailers alone took two gigabytes in ten seconds."""
+    """The parser has no bound: with trailers a client used two gigabytes in ten seconds."""
     begin, part = ENDLESS[what]
     with echo.connected() as wire:
         wire.send(begin)
@@ -169,7 +169,7 @@ def test_who_sends_too_far_ahead_is_closed_before_the_requests_take_memory(echo:
 
 
 def test_a_peer_that_has_said_all_gets_its_answers(echo: Echo) -> None:
-    """Half-closed: PHP's and netcat's way to say that a request is over."""
+    """PHP and netcat close their side of the connection after the request."""
     half = post(b"", b"content-length: 9\r\n\r\nhalf")
     assert [answer.content["target"] for answer in echo.ask(get("/1"))] == ["/1"]
     assert [answer.content["target"] for answer in echo.ask(get("/1") + get("/2") + get("/3"))] == ["/1", "/2", "/3"]
@@ -201,8 +201,8 @@ def test_requests_are_told_apart_wherever_their_packets_end(echo: Echo) -> None:
             assert [answer.status for answer in answers] == [200] * len(STREAM), split_at
     assert [len(answer.content["body"]) for answer in answers] == [len(HARD), len(HARD), len(HARD) + 1, 0, len(HARD), 0]
     with echo.connected() as wire:
-        for place in range(len(data)):
-            wire.send(data[place : place + 1])
+        for cut in range(len(data)):
+            wire.send(data[cut : cut + 1])
         assert [wire.answer().status for _ in STREAM] == [200] * len(STREAM)
 
 
@@ -226,8 +226,8 @@ def test_a_host_is_a_name_or_an_address_with_a_port_or_without(echo: Echo, host:
         assert wire.send(b"GET /p HTTP/1.1\r\nhost: %s\r\n\r\n" % host.encode()).answer().status == 200
 
 
-def test_a_body_of_http_1_0_is_not_invited(echo: Echo) -> None:
-    """Its client knows no 100 and takes it for the answer."""
+def test_http_1_0_gets_no_100_continue(echo: Echo) -> None:
+    """An HTTP/1.0 client would read it as the answer."""
     with echo.connected() as wire:
         wire.send(b"POST /p HTTP/1.0\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\nhi")
         answers = wire.answers_to_the_end()
@@ -243,7 +243,7 @@ def test_http_1_0_is_answered_and_ended(echo: Echo) -> None:
         assert (answers[0].content["version"], answers[0].content["body"]) == ("1.0", "hi")
 
 
-def test_a_body_is_invited_when_it_is_wanted(echo: Echo) -> None:
+def test_100_continue_is_sent_when_the_body_is_read(echo: Echo) -> None:
     with echo.connected() as wire:
         for expect in (b"Expect: 100-continue\r\n", b"expect: 100-Continue\r\n"):
             wire.send(b"POST /p HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n" + expect + b"\r\n")
@@ -255,8 +255,8 @@ def test_a_body_is_invited_when_it_is_wanted(echo: Echo) -> None:
             assert (wire.answer() if answer.status == 100 else answer).content["body"] == "HELLO"
 
 
-def test_an_uninvited_body_is_not_taken_for_a_request(echo: Echo) -> None:
-    """Who asks first may send its body or not when it is refused: only an ended connection has one meaning."""
+def test_a_body_that_came_without_100_continue_is_not_taken_for_a_request(echo: Echo) -> None:
+    """After a refusal the client may send the body or not, so the connection is closed."""
     with echo.connected() as wire:
         wire.send(b"POST /unread HTTP/1.1\r\nhost: x\r\ncontent-length: 32\r\nexpect: 100-continue\r\n\r\n")
         answer = wire.answer()

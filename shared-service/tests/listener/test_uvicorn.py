@@ -1,6 +1,6 @@
-"""What sockets.py and processes.py take from uvicorn and httptools without their promise.
+"""The private names and code of uvicorn and httptools that sockets.py and processes.py depend on.
 
-An upgrade that moves it fails here first.
+An upgrade that changes them fails here first.
 """
 
 import inspect
@@ -30,13 +30,13 @@ def test_the_protocol_keeps_what_is_read_and_overridden() -> None:
 
 
 def test_requests_are_queued_and_taken_as_they_are_here() -> None:
-    """The newest is on the left."""
+    """The newest request is on the left of the queue."""
     assert "self.pipeline.appendleft((self.cycle, app))" in inspect.getsource(HttpToolsProtocol.on_headers_complete)
     assert "cycle, app = self.pipeline.pop()" in inspect.getsource(HttpToolsProtocol.on_response_complete)
 
 
 def test_headers_are_kept_as_they_are_here() -> None:
-    """on_header is written anew: the call of uvicorn's would cost every header."""
+    """Our on_header replaces uvicorn's, because a call costs time per header. So uvicorn's must stay this code."""
     lines = [line.strip() for line in inspect.getsource(HttpToolsProtocol.on_header).splitlines()[1:]]
     assert lines == [
         "name = name.lower()",

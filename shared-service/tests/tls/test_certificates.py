@@ -1,4 +1,4 @@
-"""The certificate is read again when its files change, and a pair that cannot be served with changes nothing."""
+"""The certificate is read again when its files change. An unusable pair changes nothing."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def refusals(cert: Path, key: Path) -> list[str]:
 
 
 class Served:
-    """A certificate in service, and when it was said to expire."""
+    """A certificate in use, and the expiries that were reported."""
 
     def __init__(self, directory: Path) -> None:
         self.authority = Authority()
@@ -46,7 +46,7 @@ def served(tmp_path: Path) -> Served:
 
 
 def shown(context: ssl.SSLContext, authority: Authority, directory: Path) -> str:
-    """The host that the certificate of a context is for, from a handshake that believes the authority."""
+    """The host name in a context's certificate, from a handshake that trusts the authority."""
     caller = ssl.create_default_context(cafile=authority.write(directory / "ca.pem"))
     caller.check_hostname = False
     to_server, to_caller = ssl.MemoryBIO(), ssl.MemoryBIO()

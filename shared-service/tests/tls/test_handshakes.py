@@ -1,4 +1,4 @@
-"""TLS of the listener for the public, over real sockets: who is served, and that nobody can hold a place for ever."""
+"""TLS of the public listener, over real sockets: who is served, and no peer keeps a connection slot for ever."""
 
 import inspect
 import socket
@@ -23,7 +23,7 @@ from shared_service_testing.echoing import Echo, Wire, serving
 from shared_service_testing.waiting import wait_until
 
 ASK = b"GET /p HTTP/1.1\r\nhost: x\r\n\r\n"
-PLACES = 4
+SLOTS = 4
 HELLO_BEGINS = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 NO_PORT = 0
 V1_2, V1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -31,7 +31,7 @@ V1_2, V1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 @pytest.fixture(scope="module")
 def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Echo, ssl.SSLContext]]:
-    """A server with a certificate and few places, and the context of a client that believes its authority."""
+    """A server with a certificate and few connection slots, and a client's context that trusts its authority."""
     directory = tmp_path_factory.mktemp("tls")
     authority = Authority()
     with serving_tls(authority, directory) as echo:
@@ -41,7 +41,7 @@ def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Echo, s
 @contextmanager
 def serving_tls(authority: Authority, directory: Path) -> Iterator[Echo]:
     certificate = Certificate(*authority.issue(directory), observe=lambda _: None)
-    caps = ListenerCaps(ConnectionCaps(connections_max=100, per_address_max=PLACES))
+    caps = ListenerCaps(ConnectionCaps(connections_max=100, per_address_max=SLOTS))
     with serving(connection_caps=caps, tls=Tls(certificate, OpsListener(NO_PORT))) as echo:
         yield echo
 
@@ -53,7 +53,7 @@ def secured(echo: Echo, context: ssl.SSLContext, name: str = "localhost") -> Ite
 
 
 def client_of(versions: tuple[ssl.TLSVersion, ssl.TLSVersion], ciphers: str = "ALL:@SECLEVEL=0") -> ssl.SSLContext:
-    """A client that believes everybody."""
+    """The context of a client that verifies nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with warnings.catch_warnings():
@@ -67,10 +67,10 @@ def until_empty(echo: Echo) -> None:
     wait_until(lambda: echo.is_empty, "no connection is left")
 
 
-def all_places_are_free(echo: Echo, context: ssl.SSLContext) -> bool:
+def all_slots_are_free(echo: Echo, context: ssl.SSLContext) -> bool:
     until_empty(echo)
     with ExitStack() as wires:
-        for _ in range(PLACES):
+        for _ in range(SLOTS):
             assert wires.enter_context(secured(echo, context)).send(ASK).answer().status == 200
     until_empty(echo)
     return True
@@ -113,7 +113,7 @@ def test_what_is_too_weak_is_refused(trusting: Trusting, context: ssl.SSLContext
     echo, believing = trusting
     with pytest.raises((ssl.SSLError, ConnectionError)), secured(echo, context):
         pass
-    assert all_places_are_free(echo, believing)
+    assert all_slots_are_free(echo, believing)
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,14 @@ def test_who_does_not_shake_hands_is_closed_and_reaches_nothing(trusting: Trusti
     until_empty(echo)
     asked = len(echo.asked)
     with ExitStack() as wires:
-        opened = [wires.enter_context(echo.connected()) for _ in range(PLACES)]
+        opened = [wires.enter_context(echo.connected()) for _ in range(SLOTS)]
         for wire in opened:
             wire.send(said)
         for wire in opened:
             # An alert of TLS, or nothing: never an answer in HTTP.
             assert not read_to_the_end(wire.raw).startswith(b"HTTP")
     assert len(echo.asked) == asked
-    assert all_places_are_free(echo, context)
+    assert all_slots_are_free(echo, context)
 
 
 def read_to_the_end(raw: socket.socket) -> bytes:
@@ -150,19 +150,19 @@ def test_a_connection_counts_before_its_handshake(trusting: Trusting) -> None:
     echo, context = trusting
     until_empty(echo)
     with ExitStack() as wires:
-        for _ in range(PLACES):
+        for _ in range(SLOTS):
             wires.enter_context(echo.connected())
-        while echo._connections() < PLACES:
+        while echo._connections() < SLOTS:
             threading.Event().wait(0.01)
         with pytest.raises((ssl.SSLError, ConnectionError)), secured(echo, context):
             pass
-    assert all_places_are_free(echo, context)
+    assert all_slots_are_free(echo, context)
 
 
 def test_connections_that_are_cut_at_any_byte_of_their_handshake_leave_no_trace(trusting: Trusting) -> None:
     echo, context = trusting
     for sent in (1, 5, 100, 200, 1000):
-        for _ in range(PLACES * 3):
+        for _ in range(SLOTS * 3):
             with echo.connected() as wire:
                 calling, out = hello_of(context)
                 with pytest.raises(ssl.SSLWantReadError):
@@ -172,7 +172,7 @@ def test_connections_that_are_cut_at_any_byte_of_their_handshake_leave_no_trace(
                     wire.raw.recv(1)
                 wire.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close: a reset
             until_empty(echo)
-    assert all_places_are_free(echo, context)
+    assert all_slots_are_free(echo, context)
 
 
 def hello_of(context: ssl.SSLContext) -> tuple[ssl.SSLObject, ssl.MemoryBIO]:
@@ -209,7 +209,7 @@ def test_after_the_handshake_a_silent_peer_is_closed_as_without_tls(trusting: Tr
     with secured(echo, context) as wire:
         wire.send(said)
         assert wire.answers_to_the_end() == []
-    assert all_places_are_free(echo, context)
+    assert all_slots_are_free(echo, context)
 
 
 def test_a_malformed_request_is_answered_and_the_connection_closed(trusting: Trusting) -> None:

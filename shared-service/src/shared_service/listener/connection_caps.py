@@ -1,4 +1,4 @@
-"""How many connections a process holds on each listener, how much memory their requests take, and their open files."""
+"""Bounds the connections of a process on each listener, the memory of their requests, and their open files."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ PER_ADDRESS_MAX: Final = 1_024
 OPS_CONNECTIONS_MAX: Final = 64
 OPS_PER_ADDRESS_MAX: Final = 32
 IPV6_SITE_BITS: Final = 64
-"""One subscriber has at least so large a network, and every address in it."""
+"""An internet subscriber usually has a whole network of this size, so it counts as one address."""
 HELD_BYTES_MAX: Final = 64 << 20
-"""Memory for requests that are not answered yet, of all connections of a listener together."""
+"""Memory for unanswered requests, of all connections of a listener together."""
 HEADER_BYTES: Final = 200
 REQUEST_BYTES: Final = 4_096
-"""About what a header and a request take in memory, besides the bytes that were sent."""
+"""The approximate memory of a header and of a request, besides the received bytes."""
 OTHER_FILES: Final = 256
-"""Open files besides the connections of peers: operations, the database, calls to other services, logs, libraries."""
+"""Open files for other uses: operations, the database, calls to other services, logs, libraries."""
 
 
-class TooFewFiles(ValueError):  # noqa: N818 - it is shown as a sentence
+class TooFewFiles(ValueError):  # noqa: N818 - its text is shown to an operator
     """The system lets this process open too few files for its connections."""
 
 
 class ConnectionCaps:
-    """Counts connections. Those of the networks in `exempt` have no bound of their own address.
+    """Counts connections, in all and for each address. The networks in `exempt` have no bound for an address.
 
-    With such networks, a quarter of all connections is kept for them: strangers cannot lock them out.
+    If `exempt` has networks, a quarter of all connections is reserved for them: other peers cannot take those.
     """
 
     def __init__(
@@ -63,7 +63,10 @@ class ConnectionCaps:
         self._site = functools.lru_cache(connections_max)(self._site_of)
 
     def enter(self, address: str | None) -> str | None:
-        """Count a connection and return None, or return which bound refuses it. None is a peer without an address."""
+        """Count a connection and return None, or return the name of the bound that refuses it.
+
+        `address` is None for a peer without an address.
+        """
         site = self._site(address)
         if self._open >= self._connections_max:
             return "connections"
@@ -78,7 +81,7 @@ class ConnectionCaps:
         return None
 
     def leave(self, address: str | None) -> None:
-        """Forget a connection that had entered."""
+        """Stop counting a connection that `enter` counted."""
         self._open -= 1
         site = self._site(address)
         if site is not None:
@@ -88,7 +91,7 @@ class ConnectionCaps:
                 del self._strangers[site]
 
     def _site_of(self, address: str | None) -> str | None:
-        """What counts as one address: an IPv4 address, or the network of an IPv6 one. None: there is no bound."""
+        """Returns what counts as one address: an IPv4 address, or the network of an IPv6 address. None: no bound."""
         if address is None:
             return None
         parsed = ipaddress.ip_address(address)
@@ -102,7 +105,7 @@ class ConnectionCaps:
 
 
 class ListenerCaps:
-    """The caps of both listeners: neither takes connections of the other one's."""
+    """The caps of both listeners, counted separately."""
 
     def __init__(self, public: ConnectionCaps, *, ops: OpsListener | None = None) -> None:
         self._public = public
@@ -110,23 +113,23 @@ class ListenerCaps:
         self._ops = ConnectionCaps(connections_max=OPS_CONNECTIONS_MAX, per_address_max=OPS_PER_ADDRESS_MAX)
 
     def of(self, transport: asyncio.Transport) -> ConnectionCaps:
-        """The caps of the listener that a connection came through."""
+        """Returns the caps of the listener that accepted this connection."""
         is_ops = self._listener is not None and self._listener.is_at(get_local_addr(transport))
         return self._ops if is_ops else self._public
 
 
 @dataclass(slots=True)
-class Place:
-    """One connection's place among those that count."""
+class ConnectionSlot:
+    """One counted connection and the memory of its requests. Without caps it counts nothing."""
 
     caps: ConnectionCaps | None
     peer: str | None
     held_bytes: int = 0
 
     def hold(self, size_bytes: int) -> bool:
-        """Count memory that this connection's requests take. False: the connection must end.
+        """Count memory of this connection's requests. Returns False when the connection must be closed.
 
-        Only when all connections together hold too much, and then those that hold more than their fair share.
+        That is so when all connections together hold too much and this one holds more than its fair share.
         """
         caps = self.caps
         if caps is None:
@@ -136,38 +139,38 @@ class Place:
         return caps.held_bytes <= HELD_BYTES_MAX or self.held_bytes <= caps.fair_share_bytes
 
     def hold_request(self, headers: int) -> None:
-        """Count what a request with so many headers takes besides the bytes that were sent."""
+        """Count the memory of a request with this number of headers, besides its received bytes."""
         self.hold(REQUEST_BYTES + HEADER_BYTES * headers)
 
     def settle(self, left_bytes: int) -> None:
-        """All requests of this connection are answered: it holds only what came of the next one."""
+        """All requests of this connection are answered. Only `left_bytes` of the next request are still held."""
         if self.caps is not None:
             self.caps.held_bytes += left_bytes - self.held_bytes
             self.held_bytes = left_bytes
 
     def leave(self) -> None:
-        """Count it no more. Safe to repeat."""
+        """Stop counting this connection. May be called again."""
         if self.caps is not None:
             self.settle(0)
             self.caps.leave(self.peer)
             self.caps = None
 
 
-def take_place(listeners: ListenerCaps | None, transport: asyncio.Transport, peer: str | None) -> Place | None:
-    """A place for a new connection; None: there was none, and the connection is closed. Without caps there is one."""
+def take_slot(listeners: ListenerCaps | None, transport: asyncio.Transport, peer: str | None) -> ConnectionSlot | None:
+    """Count a new connection. Returns None when a bound refuses it; the connection is then closed."""
     caps = listeners.of(transport) if listeners is not None else None
     bound = caps.enter(peer) if caps is not None else None
     if bound is None:
-        return Place(caps, peer)
+        return ConnectionSlot(caps, peer)
     log.warning("connection_refused", code=bound, peer=peer)
     transport.abort()
     return None
 
 
-def hold_open_files(connections_max: int) -> None:
-    """Raise this process's limit of open files so far that the connections fit.
+def raise_file_limit(connections_max: int) -> None:
+    """Raise this process's limit of open files to what the connections need.
 
-    Raises TooFewFiles with a sentence for the operator when the system does not allow that.
+    Raises TooFewFiles, with a text for the operator, when the system does not allow it.
     """
     needed = connections_max + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

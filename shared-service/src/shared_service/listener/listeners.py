@@ -20,18 +20,18 @@ from shared_service.tls.handshakes import TLS, Tls, tls_of
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """The public listener and the one for operations: their caps, and the public one's TLS."""
+    """The public and the operations listener: their caps, and the TLS of the public one."""
 
     ops: OpsListener
     caps: ListenerCaps
     tls: Tls | None
 
     def state(self, early_answer: Callable[[Scope], Answer | None]) -> dict[str, object]:
-        """What a new connection finds in the state of the lifespan. `early_answer` may refuse a request by its head."""
+        """Returns the state of the lifespan for new connections. `early_answer` may refuse a request by its head."""
         return {EARLY_ANSWER: early_answer, CONNECTION_CAPS: self.caps, TLS: self.tls}
 
     def loops(self) -> list[BackgroundLoop]:
-        """The loop that reads the certificate's files again, where there is one."""
+        """The loop that reads the certificate's files again; none without TLS."""
         if self.tls is None:
             return []
         step = self.tls.certificate.step
@@ -41,7 +41,7 @@ class Listeners:
 def listeners_of(
     settings: ListenerSettings, on_certificate: Callable[[float], None], *, exempt: Iterable[Network] = ()
 ) -> Listeners:
-    """The listeners of these settings. `exempt` networks and those of peers have no cap of their own.
+    """The listeners of these settings. Networks of `exempt` and of peers have no cap for an address.
 
     `on_certificate` is called with the certificate's expiry in epoch seconds.
     """

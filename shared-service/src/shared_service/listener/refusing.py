@@ -1,4 +1,4 @@
-"""Answers a malformed request with 400, after the answers that are owed to those before it."""
+"""Answers a malformed request with 400, after the answers to earlier requests of the connection."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from shared_service.run.bounded_log import BoundedLog
 log: Final = BoundedLog(structlog.get_logger())
 
 DISCARDED_BYTES_MAX: Final = 1 << 20
-"""What is still read after a refusal, see `_send_refusal`."""
+"""Bytes that are still read after a refusal, see `_send_refusal`."""
 
 
 class Refusing:
-    """A base of a protocol of uvicorn, whose attributes it uses."""
+    """A base class for a uvicorn protocol. It uses that protocol's attributes."""
 
     transport: asyncio.Transport
     client: tuple[str, int] | None
@@ -29,13 +29,13 @@ class Refusing:
     scheme: Any
     server_state: Any
     running: Any = None
-    """The request that is being served; `cycle` is the newest one."""
+    """The request that the application serves now; `cycle` is the newest request."""
     head_is_whole: bool = False
-    """Of the message that is being parsed: what follows are its body and its trailers."""
+    """Whether the parser has the whole head of the present message. Its body and trailers follow."""
     overhead_bytes: int = 0
-    """Read since the last message ended, without bodies."""
+    """Bytes read since the last message ended, without bodies."""
     refusal: heads.Answer | None = None
-    """The answer to a malformed request. Nothing that comes after that is read."""
+    """The answer to a malformed request. Later bytes are discarded."""
     refusal_is_sent: bool = False
     peer_has_ended: bool = False
 
@@ -45,14 +45,14 @@ class Refusing:
         return self.client[0] if self.client else None
 
     def _refuse(self, reason: str) -> None:
-        """Answer that a request is malformed, after the answers that are owed to those before it."""
+        """Answer a malformed request with 400, after the answers to earlier requests."""
         if self.transport.is_closing():
             return
         request_id = secrets.token_hex(16)
         log.info("request_refused", code=heads.MALFORMED, reason=reason, peer=self.peer, request_id=request_id)
         self.refusal = heads.malformed_answer(request_id)
         cycle = self.cycle
-        if self.head_is_whole:  # it is the newest request's body that is malformed
+        if self.head_is_whole:  # the body of the newest request is malformed
             if cycle.response_started:
                 self.transport.close()
                 return
@@ -64,7 +64,7 @@ class Refusing:
             self._send_refusal()
 
     def _send_refusal(self) -> None:
-        """Send it and wait until the peer closes: closing first could take it away from a peer that still sends."""
+        """Send it, then wait until the peer closes: a peer that still sends could lose it if this side closed first."""
         self.refusal_is_sent, self.overhead_bytes = True, 0
         self._write(cast("heads.Answer", self.refusal))
         if self.peer_has_ended or self.scheme == "https":
@@ -78,6 +78,6 @@ class Refusing:
 
 
 def disconnect(cycle: Any) -> None:
-    """Tell whoever serves a request that its peer is gone."""
+    """Tell the application that the peer of this request has disconnected."""
     cycle.disconnected = True
     cycle.message_event.set()

@@ -1,6 +1,7 @@
-"""Finds the first line of each request in what was read, because the parser does not show it.
+"""Finds the first line of each request in the received bytes, because the parser does not show it.
 
-The parser takes `GET /p RTSP/1.1` and `ICE/1.0` for HTTP, several spaces for one, and skips line feeds in front.
+The parser accepts `RTSP/1.1` and `ICE/1.0` in place of `HTTP/1.1`, several spaces for one, and line feeds before the
+line. With the exact line such requests can be refused.
 """
 
 from __future__ import annotations
@@ -12,27 +13,27 @@ LINE_ENDS: Final = {"1.0": b" HTTP/1.0\r\n", "1.1": b" HTTP/1.1\r\n"}
 
 
 class RequestLines:
-    """Follows one connection. It copies bytes only when a head comes in more than one read."""
+    """Tracks the request lines of one connection. Copies bytes only when a head arrives in several reads."""
 
     __slots__ = ("_from", "_is_exact", "_kept", "_read")
 
     def __init__(self) -> None:
         self._read = b""
         self._from = 0
-        """The next request begins here in `_read`, or later after chunks: no callback tells their overhead."""
+        """Where the next request begins in `_read`; after chunks only a lower bound, their overhead is unknown."""
         self._is_exact = True
         self._kept = bytearray()
-        """What earlier reads brought of a head that is not whole."""
+        """The bytes of an incomplete head from earlier reads."""
 
     def begin_read(self, data: bytes) -> None:
-        """The parser is given `data`."""
+        """The parser begins to read `data`."""
         self._read, self._from = data, 0
 
-    def is_sent(self, method: bytes, target: bytes, version: str) -> bool:
-        """Whether the head that is whole now began with exactly this line. Only empty lines may stand in front."""
+    def began_with(self, method: bytes, target: bytes, version: str) -> bool:
+        """Returns whether the complete head began with exactly this line. Only empty lines may come before it."""
         version_at = self._from + len(method) + len(target) + 1
         if self._is_exact and not self._kept and self._read.startswith(LINE_ENDS[version], version_at):
-            # Neither names of methods nor targets have spaces: nothing else can be in front.
+            # Methods and targets have no spaces, so nothing else can be before the line.
             self._from = self._read.find(END_OF_HEAD, version_at) + len(END_OF_HEAD)
             return True
         return self._is_found(b"%b %b%b" % (method, target, LINE_ENDS[version]))
@@ -48,15 +49,15 @@ class RequestLines:
         return not self._is_exact or not in_front.replace(b"\r\n", b"")
 
     def pass_body(self, size_bytes: int) -> None:
-        """A part of a body was read."""
+        """The parser has read a part of a body."""
         self._from += size_bytes
 
     def pass_chunk(self) -> None:
-        """A chunk was begun."""
+        """A chunk begins."""
         self._is_exact = False
 
     def end_read(self, *, is_in_body: bool, has_begun: bool) -> int:
-        """The parser has taken all. Returns how many bytes are kept of a head that is not whole (`has_begun`)."""
+        """The parser has read all of `data`. Returns how many bytes of an incomplete head (`has_begun`) are kept."""
         left = b""
         if not is_in_body:
             if has_begun or self._is_exact:

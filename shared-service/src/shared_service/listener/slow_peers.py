@@ -1,7 +1,7 @@
-"""Ends connections that wait too long for their peer, by looking at all of them now and then.
+"""Closes connections that wait too long for their peer. A sweep checks all connections at an interval.
 
-A timer for each connection or request would cost more. A sweep looks twenty times in each limit, so a connection ends
-when between 95 and 100 hundredths of its time are over.
+A timer for each connection or request would cost more. There are twenty sweeps in each time limit, so a connection is
+closed after 95 to 100 % of the limit.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _sweeps: WeakKeyDictionary[ServerState, asyncio.TimerHandle] = WeakKeyDictionary
 
 @dataclass(slots=True)
 class Wait:
-    """What a sweep saw a connection wait for."""
+    """A connection's wait, as a sweep found it."""
 
     what: str
     exchange: object
-    """The exchange during or after which it waits: the next one is a wait of its own."""
+    """The request during or after which it waits. A wait for the next request is a new wait."""
     since: float
 
 
 class SlowPeer:
-    """A base of a protocol of uvicorn, whose attributes it uses: what its peer owes, and the end of waiting for it."""
+    """A base class for a uvicorn protocol: knows what the peer must do next, and closes a slow peer's connection."""
 
     transport: asyncio.Transport
     cycle: Any
@@ -46,8 +46,8 @@ class SlowPeer:
     peer: Any
     wait: Wait | None = None
 
-    def what_it_waits_for(self) -> str | None:
-        """What the peer owes; None while it is the service's turn."""
+    def waits_for(self) -> str | None:
+        """Returns what the peer must do next; None while the service works."""
         cycle = self.cycle
         if self.transport.get_write_buffer_size():
             return ANSWER_TAKEN
@@ -57,24 +57,24 @@ class SlowPeer:
             return CLOSE
         if cycle is None or cycle.response_complete:
             return REQUEST
-        # While reading is paused the rest of the body waits for the service, not the service for it.
+        # While reading is paused, the service does not wait for the body.
         return BODY if cycle.more_body and not self.flow.read_paused else None
 
     def end(self, waited_for: str) -> None:
-        """Close the connection. Nobody is told: who is too slow to ask is too slow to listen."""
+        """Close the connection without an answer."""
         was_used = self.cycle is not None and self.scope is self.cycle.scope
-        # A connection that was kept for another request and got none is the usual end of a connection.
+        # An idle connection without another request is the usual case, so it is logged at debug level.
         usual = waited_for == CLOSE or (waited_for == REQUEST and was_used)
         say = log.debug if usual else log.info
         say("connection_timed_out", waited_for=waited_for, peer=self.peer)
         if self.transport.get_write_buffer_size():
-            self.transport.abort()  # closing would wait until all of the answer was taken
+            self.transport.abort()  # close() would wait until the peer has read the whole answer
         else:
             self.transport.close()
 
 
 def sweep_regularly(state: ServerState, loop: asyncio.AbstractEventLoop, limit_seconds: float) -> None:
-    """Look at the connections of a server from now on, for as long as there is one."""
+    """Start sweeps over a server's connections. They stop when the server has no connection."""
     if state not in _sweeps:
         _sweeps[state] = loop.call_later(limit_seconds / SWEEPS_PER_LIMIT, _sweep, state, loop, limit_seconds)
 
@@ -82,14 +82,14 @@ def sweep_regularly(state: ServerState, loop: asyncio.AbstractEventLoop, limit_s
 def _sweep(state: ServerState, loop: asyncio.AbstractEventLoop, limit_seconds: float) -> None:
     del _sweeps[state]
     if state.connections:
-        sweep_regularly(state, loop, limit_seconds)  # first: one connection that fails below must not end the looking
+        sweep_regularly(state, loop, limit_seconds)  # first, so that an error below does not stop the sweeps
     now = time.monotonic()
     for connection in cast("tuple[SlowPeer, ...]", tuple(state.connections)):
-        what, wait = connection.what_it_waits_for(), connection.wait
+        what, wait = connection.waits_for(), connection.wait
         if what is None:
             connection.wait = None
         elif wait is None or wait.what != what or wait.exchange is not connection.cycle:
-            # It may have begun just after the last sweep: it counts from there.
+            # The wait may have begun just after the last sweep, so it counts from there.
             connection.wait = Wait(what, connection.cycle, now - limit_seconds / SWEEPS_PER_LIMIT)
         elif now - wait.since > limit_seconds * (1 - 1 / SWEEPS_PER_LIMIT):
             connection.end(what)

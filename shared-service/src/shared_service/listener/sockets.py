@@ -1,7 +1,7 @@
-"""The server's side of a socket: what it takes from a peer, how long it waits for it, and answers without a task.
+"""The HTTP protocol of a connection: bounds, time limits, malformed requests, and answers from the head alone.
 
-A subclass of uvicorn's protocol. Like slow_peers.py and refusing.py it uses names that uvicorn does not promise;
-test_uvicorn.py notices when one of them changes. See docs/decisions/0015-sockets.md and 0020-requests-as-bytes.md.
+A subclass of uvicorn's protocol. Like slow_peers.py and refusing.py it uses private names of uvicorn; test_uvicorn.py
+fails when one of them changes. See docs/decisions/0015-sockets.md and 0020-requests-as-bytes.md.
 """
 
 from __future__ import annotations
@@ -16,74 +16,74 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from shared_service.listener import heads
-from shared_service.listener.connection_caps import Place, take_place
+from shared_service.listener.connection_caps import ConnectionSlot, take_slot
 from shared_service.listener.refusing import DISCARDED_BYTES_MAX, Refusing, disconnect, log
 from shared_service.listener.request_lines import RequestLines
 from shared_service.listener.slow_peers import SlowPeer, sweep_regularly
 
 OVERHEAD_BYTES_MAX: Final = 65_536
-"""Of all that is not the body of a request: head, chunk sizes and extensions, trailers. The parser has no bound."""
+"""Bound on all bytes of a request but its body: head, chunk sizes and extensions, trailers. The parser has none."""
 HEADERS_MAX: Final = 100
-"""Each takes memory, however short it is."""
+"""Even a short header takes memory."""
 PIPELINED_MAX: Final = 32
-"""Requests that may be sent before the one in front is answered; uvicorn would queue them without end."""
-GOODBYE_SECONDS: Final = 1.0
-"""With TLS a peer is to end its side too. Many clients look at an idle connection only when they need it."""
+"""Requests of a connection that may wait for an earlier answer. uvicorn has no bound for them."""
+TLS_CLOSE_SECONDS: Final = 1.0
+"""How long an idle TLS connection waits, at the stop, for its peer to close too. Many clients notice it only later."""
 EARLY_ANSWER: Final = "early_answer"
-"""Where in the state of the lifespan an application may leave its `EarlyAnswer`."""
+"""The key of an application's `EarlyAnswer` in the state of the lifespan."""
 CONNECTION_CAPS: Final = "connection_caps"
-"""Where in the state of the lifespan an application may leave its `ListenerCaps`."""
+"""The key of an application's `ListenerCaps` in the state of the lifespan."""
 EarlyAnswer = Callable[[Scope], heads.Answer | None]
-"""The answer to a request of which only the head is known; None: the application is called."""
+"""Returns the answer to a request from its head alone, or None to call the application."""
 
 
 class TooFarAhead(Exception):  # noqa: N818 - an event, not a defect
-    """Stops the parser: too many requests wait for their answers."""
+    """A callback raises it to stop the parser: too many requests wait for their answers."""
 
 
 class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
-    """Waits for its peer as long as uvicorn's `timeout_keep_alive` says, whatever it waits for.
+    """Waits at most uvicorn's `timeout_keep_alive` for its peer, for whatever it waits.
 
-    A request that is not well-formed is answered with 400, after the answers to those before it. An offer to
-    upgrade is ignored. Trailers are dropped.
+    A malformed request is answered with 400, after the answers to earlier requests. Offers to upgrade and trailers are
+    ignored.
     """
 
-    place: Place | None = None  # with TLS it is taken before the handshake
+    slot: ConnectionSlot | None = None  # with TLS it is taken before the handshake
     read_bytes: int = 0
     unfinished_bytes: int = 0
-    """At least what was read of a message that is not whole."""
+    """Bytes read of an incomplete message, at least."""
     slack_bytes: int = 0
-    """At most so much of the message was read together with the end of the one before it, and not counted."""
+    """The most bytes of this message that came in the same read as the end of the last one. They are not counted."""
     offer: tuple[bytes, str] | None = None
-    """Method and version of a request that offers to upgrade: the parser stops behind its head."""
-    invited: RequestResponseCycle | None = None
-    """Whose peer waits to be invited before it sends the body."""
+    """Method and version of a request that offers to upgrade. The parser stops after its head."""
+    awaits_continue: RequestResponseCycle | None = None
+    """The request whose peer waits for 100 Continue before it sends the body."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A connection is open, and looked at from now on; one too many is closed at once."""
+        """Count the connection and start sweeps. A connection above the caps is closed at once."""
         super().connection_made(transport)
         self.lines = RequestLines()
-        self.place = self.place or take_place(self.app_state.get(CONNECTION_CAPS), transport, self.peer)
-        if self.place is not None:
+        self.slot = self.slot or take_slot(self.app_state.get(CONNECTION_CAPS), transport, self.peer)
+        if self.slot is not None:
             sweep_regularly(self.server_state, self.loop, self.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever is still at work on it; uvicorn tells the newest request only, and the others fail loudly."""
+        """Tell every request that is still served. uvicorn tells only the newest one, and the others would fail."""
         super().connection_lost(exc)
-        if self.place is not None:
-            self.place.leave()
+        if self.slot is not None:
+            self.slot.leave()
         for cycle in (self.running, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
                 disconnect(cycle)
         self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come. All that is no body is counted."""
+        """Parse received bytes, and count those that are not a body."""
         self.overhead_bytes += len(data)
         self.unfinished_bytes += len(data)
         cycle = self.cycle
         is_discarded = self.head_is_whole and cycle is not None and cycle.response_complete  # a body after its answer
-        if self.place is not None and not is_discarded and not self.place.hold(len(data)):
+        if self.slot is not None and not is_discarded and not self.slot.hold(len(data)):
             self._give_up()
             return
         if self.refusal is not None:
@@ -109,11 +109,11 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
             return
         has_begun = self.cycle is None or self.scope is not self.cycle.scope
         kept_bytes = self.lines.end_read(is_in_body=self.head_is_whole, has_begun=has_begun)
-        if kept_bytes and self.place is not None and not self.place.hold(kept_bytes):
+        if kept_bytes and self.slot is not None and not self.slot.hold(kept_bytes):
             self._give_up()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The peer sends nothing more. Whole requests are still answered; with TLS the transport cannot do that."""
+        """The peer sends nothing more. Complete requests are still answered, but not with TLS."""
         newest = self.cycle
         if newest is None or self.refusal_is_sent or self.scheme == "https":
             return False
@@ -129,17 +129,17 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
         return True
 
     def shutdown(self) -> None:
-        """As uvicorn's; a connection that was refused has nothing to wait for."""
+        """As uvicorn's. A refused connection is closed at once."""
         if self.refusal_is_sent:
             self.transport.close()
         else:
-            self.invited = None
+            self.awaits_continue = None
             super().shutdown()
             if self.scheme == "https" and self.transport.is_closing():
-                self.loop.call_later(GOODBYE_SECONDS, self.transport.abort)
+                self.loop.call_later(TLS_CLOSE_SECONDS, self.transport.abort)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header. A trailer comes here too, and nothing may depend on it. uvicorn's, without a call of it."""
+        """Keep a header, and ignore a trailer. Replaces uvicorn's method, because calling it costs time per header."""
         name, value = name.lower(), value.rstrip(b" \t")  # white space around a value is not part of it
         if self.head_is_whole:
             if name in heads.NO_TRAILERS:
@@ -153,16 +153,16 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
             raise heads.Malformed("number of headers")
 
     def on_headers_complete(self) -> None:
-        """A head is whole: begin to serve it, unless something is wrong with it."""
+        """The head is complete: check it and begin to serve the request."""
         parser = self.parser
         method, version = parser.get_method(), parser.get_http_version()
         fault = heads.fault_of_head(version=version, method=method, target=self.url, headers=self.headers)
-        if fault is None and not self.lines.is_sent(method, self.url, version):
+        if fault is None and not self.lines.began_with(method, self.url, version):
             fault = "request line"
         if fault is not None:
             raise heads.Malformed(fault)
         if version == "1.0":
-            self.expect_100_continue = False  # a client of HTTP/1.0 takes a 100 for the answer
+            self.expect_100_continue = False  # a client of HTTP/1.0 would read a 100 as the answer
         if parser.should_upgrade():
             self.offer = method, version
             return
@@ -174,42 +174,43 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINED_MAX:
             raise TooFarAhead
         self.head_is_whole = True
-        if self.place is not None:
-            self.place.hold_request(len(self.headers))
+        if self.slot is not None:
+            self.slot.hold_request(len(self.headers))
         super().on_headers_complete()
         if self.expect_100_continue and self.cycle.keep_alive:
-            # Refused without its body, the peer may send the body or not: only the end of the connection is clear.
-            self.cycle.keep_alive, self.invited = False, self.cycle
+            # After a refusal the peer may send the body or not, so the connection must be closed.
+            self.cycle.keep_alive, self.awaits_continue = False, self.cycle
 
     def on_chunk_header(self) -> None:
         """A chunk begins."""
         self.lines.pass_chunk()
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body."""
+        """A part of a body was received."""
         self.overhead_bytes -= len(body)
         self.lines.pass_body(len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """A request is whole."""
+        """A request is complete."""
         if self.offer is not None:
-            return  # its head alone
+            return  # only its head
         self.overhead_bytes = 0
         self.slack_bytes = self.unfinished_bytes = self.read_bytes
         self.head_is_whole = False
-        if self.invited is not None:
-            self.invited.keep_alive, self.invited = not self.invited.response_started, None
+        if self.awaits_continue is not None:
+            self.awaits_continue.keep_alive = not self.awaits_continue.response_started
+            self.awaits_continue = None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """An answer is out: the next one is begun, or the connection is refused."""
+        """An answer was sent: begin the next one, or send the refusal."""
         if self.refusal is not None and not self.pipeline and not self.transport.is_closing():
             self._send_refusal()
         else:
             super().on_response_complete()
-        if self.place is not None and not self.pipeline and self.cycle is not None and self.cycle.response_complete:
-            self.place.settle(self.unfinished_bytes)
+        if self.slot is not None and not self.pipeline and self.cycle is not None and self.cycle.response_complete:
+            self.slot.settle(self.unfinished_bytes)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self.running = cycle
@@ -219,7 +220,7 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
     def _answer_early(self, cycle: RequestResponseCycle) -> bool:
         early_answer: EarlyAnswer | None = self.app_state.get(EARLY_ANSWER)
         if early_answer is None or not cycle.keep_alive or cycle.waiting_for_100_continue or self.flow.write_paused:
-            return False  # the usual way closes, invites a body, and waits for a peer that does not read
+            return False  # uvicorn's code closes, sends 100 Continue, and waits for a peer that does not read
         answer = early_answer(cast("Scope", cycle.scope))
         if answer is None:
             return False
@@ -229,12 +230,12 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
         return True
 
     def _give_up(self) -> None:
-        """End a connection that holds more memory than its share while all together hold too much."""
+        """Close a connection that holds more memory than its share while all together hold too much."""
         log.warning("connection_refused", code="memory", peer=self.peer)
         self.transport.abort()
 
     def _ignore_offers(self, rest: memoryview) -> None:
-        """Let a new parser read the head without its offer, and then what follows it."""
+        """Parse the head again without its offer, and then the bytes after it."""
         while self.offer is not None:
             (method, version), self.offer = self.offer, None
             self.parser = HttpRequestParser(self)

@@ -9,7 +9,7 @@ from typing import Final
 
 import uvicorn
 
-from shared_service.listener.connection_caps import TooFewFiles, hold_open_files
+from shared_service.listener.connection_caps import TooFewFiles, raise_file_limit
 from shared_service.run import processes
 from shared_service.settings.listeners import ListenerSettings
 
@@ -36,7 +36,7 @@ def serve(
     Exits with a sentence when the system allows too few open files, or when it cannot listen.
     """
     try:
-        hold_open_files(settings.connections_max)
+        raise_file_limit(settings.connections_max)
     except TooFewFiles as error:
         sys.exit(f"{prefix}_CONNECTIONS_MAX is too large: {error}")
     try:

@@ -18,13 +18,13 @@ from shared_service.tls.contexts import Identity, load_identity
 log = structlog.get_logger()
 
 LOOK_SECONDS: Final = 1.0
-"""The pause between two looks at the files."""
+"""Pause between two reads of the files."""
 
 
 class Certificate:
-    """What the listener for the public shows its peers.
+    """The certificate and key of the public listener.
 
-    A pair that changed and cannot be served with changes nothing: the last good one stays. Connections keep theirs.
+    If the files change to an unusable pair, the last good pair stays in use. Open connections keep theirs.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Certificate:
         observe: Callable[[float], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`observe` is told when the certificate expires. Raises OSError or ValueError for no usable pair."""
+        """Raises OSError or ValueError for an unusable pair. `observe` is called with the expiry in epoch seconds."""
         self._files = (cert, key)
         self._observe = observe
         self._clock = clock
@@ -44,16 +44,16 @@ class Certificate:
         self._identity = load_identity(cert, key)
         observe(self._identity.expires_at)
         if not self._identity.is_valid_at(clock()):
-            # A proxy that verifies nothing may be in front of it: the service is more use running than not.
+            # The service still starts: a proxy in front of it may not verify the dates.
             log.error("certificate_not_valid_now", file=str(cert), **_told(self._identity))
 
     @property
     def context(self) -> ssl.SSLContext:
-        """For the next handshake."""
+        """The TLS context for the next handshake."""
         return self._identity.context
 
     async def step(self) -> bool:
-        """Serve with what the files hold now, if that can be done. The step of a loop; there is never more to do."""
+        """Use the pair that is now in the files, if it is usable. The step of a loop; always returns False."""
         digest = b""
         try:
             digest = self._digest()
@@ -75,7 +75,7 @@ class Certificate:
         return False
 
     def _digest(self) -> bytes:
-        # Read before they are loaded: what is written in between differs from this at the next look.
+        # Read before the pair is loaded. A change in between is then found by the next step.
         return sha256("\0".join(content_of(file) for file in self._files).encode()).digest()
 
 

@@ -1,6 +1,6 @@
-"""TLS on both ends: what a service serves with, and whom it believes when it calls. See docs/secrets.md, "TLS".
+"""TLS contexts for serving and for calls. See docs/secrets.md, "TLS".
 
-Nothing here depends on the environment, but on the system's own authorities where no other ones are named.
+The environment changes nothing here. Calls trust the system's authorities unless a file of authorities is given.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import Final
 
 PROTOCOL: Final = "http/1.1"
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""Of TLS 1.2: forward secrecy and authenticated encryption. Those of TLS 1.3 all have both."""
+"""For TLS 1.2: forward secrecy and authenticated encryption. All ciphers of TLS 1.3 have both."""
 _NO_CHECK_TIME: Final = 0x200000
-"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name."""
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME. Python has no name for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A certificate with its key, ready to serve, and when the certificate is valid (seconds of the epoch)."""
+    """A TLS context with certificate and key, and the certificate's dates in epoch seconds."""
 
     context: ssl.SSLContext
     valid_from: float
     expires_at: float
 
     def is_valid_at(self, now: float) -> bool:
-        """Whether a caller with this clock accepts its dates."""
+        """Returns whether the certificate's dates include `now` (epoch seconds)."""
         return self.valid_from <= now <= self.expires_at
 
 
 def load_identity(cert: Path, key: Path) -> Identity:
-    """Load a certificate, those that lead to its authority, and its key.
+    """Load a certificate with its chain, and its key.
 
-    Raises OSError or ValueError when they are no pair that a caller could accept; its dates are not looked at.
+    Raises OSError or ValueError for a pair that no caller would accept. Does not check the dates.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _restrict(context)
@@ -47,7 +47,7 @@ def load_identity(cert: Path, key: Path) -> Identity:
 
 
 def client_context(ca_file: Path | None) -> ssl.SSLContext:
-    """For calls: certificate and host name are verified, by the authorities in `ca_file` alone, or by the system's."""
+    """The context for calls. Verifies certificate and host name, by the authorities in `ca_file` or the system's."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _restrict(context)
     if ca_file is None:
@@ -58,7 +58,7 @@ def client_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def client_context_for(url: str, ca_file: Path | None) -> ssl.SSLContext | bool:
-    """What an HTTP client takes for calls to `url`. Loading authorities takes time that http does not need."""
+    """The `verify` argument of an HTTP client for calls to `url`. Loads authorities only for https, to save time."""
     return client_context(ca_file) if url.startswith("https:") else True
 
 
@@ -69,7 +69,7 @@ def _restrict(context: ssl.SSLContext) -> None:
 
 
 def _presented(context: ssl.SSLContext, cert: Path) -> dict[str, object]:
-    """The certificate as a caller sees it, from a handshake in memory: the library parses it nowhere else."""
+    """Returns the certificate from a handshake in memory: the ssl module has no other way to parse one."""
     caller = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     caller.check_hostname = False
     caller.verify_flags |= ssl.VerifyFlags(ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME)

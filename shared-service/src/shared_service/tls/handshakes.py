@@ -1,8 +1,8 @@
-"""What a listener does with a new connection: TLS for the public when there is a certificate, plain HTTP otherwise.
+"""Opens new connections: TLS on the public listener when there is a certificate, else plain HTTP.
 
-The connection counts before its handshake, and waits for its peer no longer in it than for a request. uvicorn's way,
-a context of the listener, does neither, and covers every listener. uvloop's class for a connection with TLS is not
-documented; test_handshakes.py notices when it changes.
+A connection counts from before its handshake, and the handshake has the time limit of a request. uvicorn's own TLS does
+neither, and applies to every listener. uvloop's class for TLS connections is not documented; test_handshakes.py fails
+when it changes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from uvicorn.server import ServerState
 from uvloop.loop import SSLProtocol  # type: ignore[attr-defined]
 
 from shared_service.http.routing import OpsListener
-from shared_service.listener.connection_caps import take_place
+from shared_service.listener.connection_caps import take_slot
 from shared_service.listener.slow_peers import Wait, sweep_regularly
 from shared_service.listener.sockets import CONNECTION_CAPS, PatientProtocol
 from shared_service.run.bounded_log import BoundedLog
@@ -30,22 +30,22 @@ from shared_service.tls.certificates import Certificate
 log = BoundedLog(structlog.get_logger())
 
 TLS: Final = "tls"
-"""Where in the state of the lifespan an application may leave its `Tls`."""
+"""The key of an application's `Tls` in the state of the lifespan."""
 HANDSHAKE: Final = "TLS handshake"
 CLOSING_SECONDS: Final = 5.0
-"""How long a connection that the service closes waits for its peer to take the last answer and to do the same."""
+"""How long a closing connection waits for its peer to read the last answer and to close too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """The certificate, and the listener for operations, which has none."""
+    """The certificate of the public listener, and the operations listener, which has none."""
 
     certificate: Certificate
     ops: OpsListener
 
 
 def tls_of(cert: Path | None, key: Path | None, *, ops: OpsListener, observe: Callable[[float], None]) -> Tls | None:
-    """TLS with these files; None without them. `observe`: see `Certificate`."""
+    """Returns TLS with these files, or None without files. `observe`: see `Certificate`."""
     if cert is None or key is None:
         return None
     return Tls(Certificate(cert, key, observe=observe), ops)
@@ -58,14 +58,14 @@ def protocol(
     app_state: dict[str, Any],
     _loop: asyncio.AbstractEventLoop | None = None,
 ) -> asyncio.Protocol:
-    """What uvicorn calls for every new connection."""
+    """uvicorn calls this for every new connection."""
     http = PatientProtocol(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
     tls: Tls | None = app_state.get(TLS)
     return cast("asyncio.Protocol", http) if tls is None else Handshake(http, tls)
 
 
 class Handshake(asyncio.Protocol):
-    """A connection until its TLS handshake is done. Its place among the connections is handed on to `http`."""
+    """A connection until its TLS handshake is done. The connection's slot belongs to `http`."""
 
     wait: Wait | None = None
     cycle: None = None
@@ -76,7 +76,7 @@ class Handshake(asyncio.Protocol):
         self._peer: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the handshake, before anything is read."""
+        """Count the connection and begin the handshake."""
         self._transport = cast("asyncio.Transport", transport)
         http = self._http
         if self._tls.ops.is_at(get_local_addr(self._transport)):
@@ -85,8 +85,8 @@ class Handshake(asyncio.Protocol):
             return
         remote = get_remote_addr(self._transport)
         self._peer = remote[0] if remote else None
-        http.place = take_place(http.app_state.get(CONNECTION_CAPS), self._transport, self._peer)
-        if http.place is None:
+        http.slot = take_slot(http.app_state.get(CONNECTION_CAPS), self._transport, self._peer)
+        if http.slot is None:
             return
         http.server_state.connections.add(cast("PatientProtocol", self))
         sweep_regularly(http.server_state, http.loop, http.timeout_keep_alive)
@@ -104,8 +104,8 @@ class Handshake(asyncio.Protocol):
         self._transport.set_protocol(secured)
         secured.connection_made(self._transport)
 
-    def what_it_waits_for(self) -> str | None:
-        """The handshake, all the time."""
+    def waits_for(self) -> str | None:
+        """Returns HANDSHAKE: this protocol waits for nothing else."""
         return HANDSHAKE
 
     def end(self, waited_for: str) -> None:
@@ -121,8 +121,8 @@ class Handshake(asyncio.Protocol):
         self._http.server_state.connections.discard(cast("PatientProtocol", self))
         error = done.exception()
         http = self._http
-        if http.server is None and http.place is not None:  # it was never connected, and is told of no end
-            http.place.leave()
+        if http.server is None and http.slot is not None:  # never connected, so connection_lost is not called
+            http.slot.leave()
             reason = (
                 error.reason if isinstance(error, ssl.SSLError) else "cut" if error is None else type(error).__name__
             )
