@@ -39,10 +39,10 @@ class Logins:
     app: str
 
 
-@pytest.fixture
-def logins(postgres_server: PostgresServer, own_database: str) -> Iterator[Logins]:
+@pytest.fixture(scope="module")
+def logins(postgres_server: PostgresServer, shared_database: str) -> Iterator[Logins]:
     """A login that may become the owner, and one that may become the application."""
-    name = str(conninfo_to_dict(own_database)["dbname"])
+    name = str(conninfo_to_dict(shared_database)["dbname"])
     made = {role: f"{role}_{uuid.uuid4().hex[:8]}" for role in ("casino_owner", "casino_app")}
     with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
         for role, login in made.items():
@@ -54,7 +54,7 @@ def logins(postgres_server: PostgresServer, own_database: str) -> Iterator[Login
             connection.execute(sql.SQL("drop role {}").format(sql.Identifier(login)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
     """A database that was never migrated."""
     name = f"casino_empty_{uuid.uuid4().hex}"

@@ -142,25 +142,25 @@ async def test_a_caller_that_hangs_up_in_its_body_is_let_go_quietly(
     assert not [event for event in logged if event["log_level"] == "error"]
 
 
-@pytest.mark.parametrize("encoding", [b"gzip", b"deflate", b"br", b"gzip, identity"])
-async def test_a_compressed_body_is_refused_before_reading(service: Service, encoding: bytes) -> None:
-    headers = [*AS_JSON, (b"content-encoding", encoding)]
-    assert await call(service, "/casino/launchGame", [], headers) == "unsupported_media_type"
-    assert await call(service, "/casino/debit", [], headers) == "unsupported_media_type"
+async def test_a_compressed_body_is_refused_before_reading(service: Service) -> None:
+    for encoding in (b"gzip", b"deflate", b"br", b"gzip, identity"):
+        headers = [*AS_JSON, (b"content-encoding", encoding)]
+        assert await call(service, "/casino/launchGame", [], headers) == "unsupported_media_type", encoding
+        assert await call(service, "/casino/debit", [], headers) == "unsupported_media_type", encoding
 
 
-@pytest.mark.parametrize("content_type", ["", "text/json", "application/x-www-form-urlencoded", "application/jsonx"])
-async def test_another_media_type_is_refused(service: Service, content_type: str) -> None:
-    response = await service.post("debit", b"{}", headers={"content-type": content_type})
-    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+async def test_another_media_type_is_refused(service: Service) -> None:
+    for content_type in ("", "text/json", "application/x-www-form-urlencoded", "application/jsonx"):
+        response = await service.post("debit", b"{}", headers={"content-type": content_type})
+        assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type"), content_type
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
-async def test_another_method_is_not_allowed_and_the_answer_is_signed(service: Service, method: str) -> None:
-    response = await service.signed.request(method, "/casino/debit")
-    assert (response.status_code, response.headers["allow"]) == (405, "POST")
-    assert response.extensions["signature"] == "good"
-    assert (await service.anybody.request(method, "/casino/launchGame")).status_code == 405
+async def test_another_method_is_not_allowed_and_the_answer_is_signed(service: Service) -> None:
+    for method in ("GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
+        response = await service.signed.request(method, "/casino/debit")
+        assert (response.status_code, response.headers["allow"]) == (405, "POST"), method
+        assert response.extensions["signature"] == "good", method
+        assert (await service.anybody.request(method, "/casino/launchGame")).status_code == 405, method
 
 
 async def test_unread_garbage_does_not_slow_the_next_call(service: Service) -> None:

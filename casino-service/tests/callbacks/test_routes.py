@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import pytest
 
 from casino_testing.edge import Service, bet, payout, rollback
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
@@ -106,12 +105,11 @@ async def test_optional_fields_may_be_null(service: Service) -> None:
     assert (await service.post("credit", win)).status_code == 200
 
 
-@pytest.mark.parametrize("length", [1, 128])
-async def test_ids_have_up_to_128_printable_characters(service: Service, length: int) -> None:
+async def test_ids_have_up_to_128_printable_characters(service: Service) -> None:
     token = await service.launch()
-    transaction_id = ("~ !/?#%&é"[:8] * length)[:length]
-    response = await service.post("debit", bet(token, transactionId=transaction_id, roundId=transaction_id))
-    assert response.json()["transactionId"] == transaction_id
+    for transaction_id in ("~", "~ !/?#%&" * 16):
+        response = await service.post("debit", bet(token, transactionId=transaction_id, roundId=transaction_id))
+        assert response.json()["transactionId"] == transaction_id
 
 
 async def test_a_sane_request_id_is_echoed_and_kept_with_the_transaction(service: Service, tenant: Tenant) -> None:
@@ -121,13 +119,11 @@ async def test_a_sane_request_id_is_echoed_and_kept_with_the_transaction(service
     assert tenant.transaction(content["transactionId"])["request_id"] == "trace:4_2.7-a"
 
 
-@pytest.mark.parametrize(
-    "insane", ["", "with space", "a" * 129, 'quote"', "semi;colon", "ünicode".encode().decode("latin-1")]
-)
-async def test_any_other_request_id_is_replaced(service: Service, insane: str) -> None:
-    response = await service.anybody.get("/health/live", headers=[(b"x-request-id", insane.encode("latin-1"))])
-    assert response.headers["x-request-id"] != insane
-    assert len(response.headers["x-request-id"]) == 32
+async def test_any_other_request_id_is_replaced(service: Service) -> None:
+    for other in (b"", b"with space", b"a" * 129, b'quote"', b"semi;colon", "ünicode".encode()):
+        response = await service.anybody.get("/health/live", headers=[(b"x-request-id", other)])
+        assert response.headers["x-request-id"] != other.decode("latin-1")
+        assert len(response.headers["x-request-id"]) == 32, other
 
 
 async def test_the_session_lives_on_through_balance_questions_and_ends_with_its_half_hour(

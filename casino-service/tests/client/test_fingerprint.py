@@ -214,12 +214,12 @@ async def test_a_named_session_must_be_the_players_and_alive(proxied: Service, t
     assert code_of(await call(proxied, "simulateRound", sessionToken=token)) == (404, "session_expired")
 
 
-@pytest.mark.parametrize("forwarded", ["", "x", ",", "999.1.1.1", "é", "[", "]:", "%", "1.2.3.4,", "a" * 30_000])
-async def test_a_malformed_forwarded_header_is_never_an_error(proxied: Service, forwarded: str) -> None:
-    response = await proxied.anybody.post(
-        "/casino/launchGame", json={"userId": "1", "gameId": "1"}, headers={"x-forwarded-for": forwarded.encode()}
-    )
-    assert response.status_code == 201
+async def test_a_malformed_forwarded_header_is_never_an_error(proxied: Service) -> None:
+    for forwarded in ("", "x", ",", "999.1.1.1", "é", "[", "]:", "%", "1.2.3.4,", "a" * 30_000):
+        headers = {"x-forwarded-for": forwarded.encode()}
+        launch = {"userId": "1", "gameId": "1"}
+        response = await proxied.anybody.post("/casino/launchGame", json=launch, headers=headers)
+        assert response.status_code == 201, forwarded
 
 
 async def test_without_trusted_proxies_a_forwarded_header_changes_nothing(service: Service) -> None:
