@@ -41,7 +41,8 @@ test: .venv/.complete ## unit, integration and end-to-end tests on the embedded 
 
 .PHONY: test-fast
 test-fast: .venv/.complete ## the tests of one file and one rule that need no database: an answer while you work
-	$(BIN)/python -m pytest -q -m "not postgres and not slow" shared-signing shared-service casino-service provider-service
+	PYTEST_ADDOPTS='-q -m "not postgres and not slow"' WITHOUT_E2E=1 \
+		$(RUN_SUITES) shared-signing shared-service casino-service provider-service
 
 # What a container's server could do otherwise than the embedded one: start empty, keep roles apart, lock, commit.
 CONTAINER_SAMPLE := $(foreach part,sql/test_migrations sql/test_privileges wallet/test_races callbacks/test_nonces wallet/test_lost_answers,casino-service/tests/$(part).py) \

@@ -31,37 +31,14 @@ def require_error(answer: httpx.Response, status: int, code: str) -> None:
     assert body["error"].endswith(".")
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status", "code"),
-    [
-        ("GET", "/provider/launch", 405, "method_not_allowed"),
-        ("PUT", "/provider/simulate", 405, "method_not_allowed"),
-    ],
-)
-async def test_an_error_of_the_router_is_signed_and_in_shape(  # noqa: PLR0917 - fixtures
-    database_url: str, wallet: FakeWallet, method: str, path: str, status: int, code: str
-) -> None:
-    answer = await answer_of(database_url, wallet, lambda provider: provider.client.request(method, path))
-    require_error(answer, status, code)
-    assert answer.extensions["signature"] == "good"
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/provider/nothing",
-        "/provider/launch/",
-        "/provider/launch%0A",
-        "/provider/%6caunch",
-        "/provider//launch",
-        "/metrics",
-    ],
-)
-async def test_a_path_without_a_route_is_not_found_and_redirects_nowhere(
-    database_url: str, wallet: FakeWallet, path: str
-) -> None:
-    answer = await answer_of(database_url, wallet, lambda provider: provider.client.post(path))
-    require_error(answer, 404, "not_found")
+async def test_an_error_of_the_router_has_the_shape_of_every_error(database_url: str, wallet: FakeWallet) -> None:
+    async with serving(database_url, wallet) as provider:
+        for method, path in (("GET", "/provider/launch"), ("PUT", "/provider/simulate")):
+            answer = await provider.client.request(method, path)
+            require_error(answer, 405, "method_not_allowed")
+            assert answer.extensions["signature"] == "good"
+        for path in ("/provider/nothing", "/provider/launch/", "/metrics"):
+            require_error(await provider.client.post(path), 404, "not_found")
 
 
 async def test_outside_demo_mode_no_round_is_simulated(database_url: str, wallet: FakeWallet) -> None:
@@ -81,31 +58,24 @@ def sign(method: str, path: str, body: bytes, *, key: Key = PROVIDER_KEY, at: fl
     return signer.sign_request(method, path, body).header
 
 
-@pytest.mark.parametrize(
-    ("header", "code"),
-    [
+async def test_a_401_is_signed_when_the_requests_own_signature_held(database_url: str, wallet: FakeWallet) -> None:
+    launch = ("POST", "/provider/launch")
+    cases = [
         (None, "signature_missing"),
         ("nonsense", "signature_malformed"),
-        (sign("POST", "/provider/launch", b"{}", key=Key("other", b"x")), "unknown_key"),
-        (sign("POST", "/provider/launch", b"{} "), "bad_signature"),
+        (sign(*launch, b"{}", key=Key("other", b"x")), "unknown_key"),
+        (sign(*launch, b"{} "), "bad_signature"),
         (sign("POST", "/provider/simulate", b"{}"), "bad_signature"),
-        (sign("POST", "/provider/launch", b"{}", key=Key("main", b"casino-secret")), "bad_signature"),
-        (sign("POST", "/provider/launch", b"{}", at=1_600_000_000), "timestamp_out_of_window"),
-    ],
-    ids=lambda value: value if isinstance(value, str) and "=" not in value else "header",
-)
-async def test_a_401_is_signed_when_the_requests_own_signature_held(
-    database_url: str, wallet: FakeWallet, header: str | None, code: str
-) -> None:
-    headers = {"x-provider-signature": header} if header else {}
-
-    async def post(provider: Running) -> httpx.Response:
-        return await provider.client.post("/provider/launch", content=b"{}", headers=headers, auth=None)
-
-    answer = await answer_of(database_url, wallet, post)
-    require_error(answer, 401, code)
-    assert ("x-provider-signature" in answer.headers) == (code == "timestamp_out_of_window")
-    assert ("serverTime" in answer.json()) == (code == "timestamp_out_of_window")
+        (sign(*launch, b"{}", key=Key("main", b"casino-secret")), "bad_signature"),
+        (sign(*launch, b"{}", at=1_600_000_000), "timestamp_out_of_window"),
+    ]
+    async with serving(database_url, wallet) as provider:
+        for header, code in cases:
+            headers = {"x-provider-signature": header} if header else {}
+            answer = await provider.client.post("/provider/launch", content=b"{}", headers=headers, auth=None)
+            require_error(answer, 401, code)
+            assert ("x-provider-signature" in answer.headers) == (code == "timestamp_out_of_window")
+            assert ("serverTime" in answer.json()) == (code == "timestamp_out_of_window")
 
 
 async def test_a_replayed_request_is_refused(database_url: str, wallet: FakeWallet) -> None:
@@ -122,53 +92,44 @@ async def test_a_replayed_request_is_refused(database_url: str, wallet: FakeWall
     assert "x-provider-signature" in answer.headers
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"a":1,"a":2}', b"\xff", b'{"a":NaN}'], ids=repr)
-async def test_a_body_that_is_no_object_is_malformed(database_url: str, wallet: FakeWallet, body: bytes) -> None:
-    answer = await answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", content=body))
-    require_error(answer, 400, "malformed_json")
-    assert answer.extensions["signature"] == "good"
+async def test_a_body_that_cannot_be_read_is_refused(database_url: str, wallet: FakeWallet) -> None:
+    """Its bytes, its size, its coding, its media type."""
+    good = json.dumps(fresh_launch()).encode()
+    cases = [
+        *((body, {}, 400, "malformed_json") for body in (b"", b"[]", b'{"a":1,"a":2}')),
+        (b"x" * 65_537, {}, 413, "body_too_large"),
+        (b"{}", {"content-encoding": "gzip"}, 415, "unsupported_media_type"),
+        *(
+            (good, {"content-type": media_type}, 415, "unsupported_media_type")
+            for media_type in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", "")
+        ),
+    ]
+    async with serving(database_url, wallet) as provider:
+        for body, headers, status, code in cases:
+            answer = await provider.client.post("/provider/launch", content=body, headers=headers)
+            require_error(answer, status, code)
+            read = status != 413 and "content-encoding" not in headers
+            assert answer.extensions["signature"] == ("good" if read else "missing")
 
 
-async def test_a_body_over_the_bound_and_a_compressed_one_are_refused(database_url: str, wallet: FakeWallet) -> None:
-    large = await answer_of(database_url, wallet, lambda p: p.client.post("/provider/launch", content=b"x" * 65_537))
-    require_error(large, 413, "body_too_large")
-    headers = {"content-encoding": "gzip"}
-    packed = await answer_of(
-        database_url, wallet, lambda p: p.client.post("/provider/launch", content=b"{}", headers=headers)
-    )
-    require_error(packed, 415, "unsupported_media_type")
+async def test_a_readable_request_id_is_kept_and_another_replaced(database_url: str, wallet: FakeWallet) -> None:
+    async with serving(database_url, wallet) as provider:
 
+        async def answered(sent: str) -> str:
+            answer = await provider.client.get("/health/live", headers={"x-request-id": sent})
+            return str(answer.headers["x-request-id"])
 
-@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
-async def test_a_body_of_another_media_type_is_refused(database_url: str, wallet: FakeWallet, media_type: str) -> None:
-    body, headers = json.dumps(fresh_launch()).encode(), {"content-type": media_type}
-    answer = await answer_of(
-        database_url, wallet, lambda p: p.client.post("/provider/launch", content=body, headers=headers)
-    )
-    require_error(answer, 415, "unsupported_media_type")
-    assert answer.extensions["signature"] == "good"
-
-
-@pytest.mark.parametrize(
-    ("sent", "kept"),
-    [("a-Z.0_9:x", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ('"', False), ("", False)],
-)
-async def test_a_sane_request_id_is_kept_and_another_replaced(
-    database_url: str, wallet: FakeWallet, sent: str, kept: bool
-) -> None:
-    answer = await answer_of(
-        database_url, wallet, lambda p: p.client.get("/health/live", headers={"x-request-id": sent})
-    )
-    answered = answer.headers["x-request-id"]
-    assert (answered == sent) is kept
-    assert len(answered) in ([len(sent)] if kept else [32])
+        for kept in ("a-Z.0_9:x", "x" * 128):
+            assert await answered(kept) == kept
+        for replaced in ("x" * 129, "a b", '"', ""):
+            assert len(await answered(replaced)) == 32
 
 
 async def test_a_healthy_provider_is_live_and_ready_although_its_wallet_is_away(database_url: str) -> None:
     with FakeWallet() as wallet:
         pass  # its port is closed now
-    live = await answer_of(database_url, wallet, lambda p: p.client.get("/health/live", auth=None))
-    ready = await answer_of(database_url, wallet, lambda p: p.client.get("/health/ready", auth=None))
+    async with serving(database_url, wallet) as provider:
+        live, ready = [await provider.client.get(f"/health/{kind}", auth=None) for kind in ("live", "ready")]
     assert (live.status_code, ready.status_code) == (200, 200)
     assert ready.json() == {"status": "ready", "demo": True}
 
@@ -190,9 +151,9 @@ async def test_a_provider_on_an_empty_database_is_not_ready(postgres_server: Any
 @pytest.mark.usefixtures("own_patience")
 async def test_a_provider_without_a_database_is_live_not_ready_and_does_no_work(wallet: FakeWallet) -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
-    live = await answer_of(nowhere, wallet, lambda p: p.client.get("/health/live", auth=None))
-    ready = await answer_of(nowhere, wallet, lambda p: p.client.get("/health/ready", auth=None))
-    launch = await answer_of(nowhere, wallet, lambda p: p.client.post("/provider/launch", json=fresh_launch()))
+    async with serving(nowhere, wallet) as provider:
+        live, ready = [await provider.client.get(f"/health/{kind}", auth=None) for kind in ("live", "ready")]
+        launch = await provider.client.post("/provider/launch", json=fresh_launch())
     assert live.status_code == 200
     assert (ready.status_code, ready.json()["missing"]) == (503, "database")
     require_error(launch, 503, "overloaded")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -28,32 +29,38 @@ async def play(database_url: str, owner_url: str, wallet: FakeWallet, **changed:
         return (report, again.status_code)
 
 
-@pytest.mark.parametrize("code", REFUSING)
 async def test_a_signed_refusal_of_a_bet_ends_it_without_a_rollback(
-    database_url: str, owner_url: str, wallet: FakeWallet, code: str
+    database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
-    wallet.plan("debit", answering(ACTIONS[code].status, code))
-    report, again = await play(database_url, owner_url, wallet)
-    assert report["steps"][1]["problem"] == f"Refused: {code}."
-    assert report["steps"][1]["status"] == ACTIONS[code].status
-    refused = rows(owner_url, "select * from provider.wallet_transactions order by created_at limit 1")[0]
-    assert (refused["state"], refused["outcome_code"]) == ("refused", code)
-    assert (refused["difference_code"] is not None) == ACTIONS[code].alarms
-    assert again == (404 if code in STOPPING else 200)
+    async with serving(database_url, wallet) as provider:
+        for code in REFUSING:
+            session = await provider.launch()
+            wallet.plan("debit", answering(ACTIONS[code].status, code))
+            report = await provider.simulate(session)
+            await settled(owner_url)
+            assert report["steps"][1]["problem"] == f"Refused: {code}."
+            assert report["steps"][1]["status"] == ACTIONS[code].status
+            newest = "select * from provider.wallet_transactions order by created_at desc limit 1"
+            (refused,) = rows(owner_url, newest)
+            assert (refused["kind"], refused["state"], refused["outcome_code"]) == ("debit", "refused", code)
+            assert (refused["difference_code"] is not None) == ACTIONS[code].alarms, code
+            again = await provider.client.post("/provider/simulate", json=session)
+            assert again.status_code == (404 if code in STOPPING else 200), code
     require_agreement(owner_url, wallet.model)
 
 
-@pytest.mark.parametrize("code", sorted(code for code, action in ACTIONS.items() if action.step is Step.RETRY))
-@pytest.mark.parametrize("signed", ["good", "missing", "bad"])
 async def test_what_moved_nothing_is_tried_again_under_the_same_id(
-    database_url: str, owner_url: str, wallet: FakeWallet, code: str, signed: str
+    database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
-    wallet.plan("debit", answering(ACTIONS[code].status, code, signed=signed), times=2)
-    report, _ = await play(database_url, owner_url, wallet)
-    assert report["passed"] is True
-    tries = wallet.made("debit")[:3]
-    assert tries[0].members == tries[1].members == tries[2].members
-    assert 0.05 < tries[1].at - tries[0].at < 8
+    retried = [code for code, action in ACTIONS.items() if action.step is Step.RETRY]
+    async with serving(database_url, wallet) as provider:
+        for code, signed in itertools.product(retried, ("good", "missing", "bad")):
+            before = len(wallet.made("debit"))
+            wallet.plan("debit", answering(ACTIONS[code].status, code, signed=signed), times=2)
+            assert (await provider.simulate())["passed"] is True, (code, signed)
+            tries = wallet.made("debit")[before : before + 3]
+            assert tries[0].members == tries[1].members == tries[2].members
+            assert tries[1].at - tries[0].at > 0.05
     require_agreement(owner_url, wallet.model)
 
 
@@ -97,25 +104,27 @@ async def test_a_second_401_makes_the_outcome_unknown(database_url: str, owner_u
 
 
 @pytest.mark.parametrize(("kind", "profit"), [("debit", 0), ("rollback", 0), ("credit", 1000)])
-@pytest.mark.parametrize("code", ["nonce_replay", "timestamp_out_of_window", "bad_signature"])
-@pytest.mark.parametrize("signed", ["good", "missing"])
-async def test_two_401s_after_the_work_was_done_are_no_refusal(  # noqa: PLR0917 - fixtures
-    database_url: str, owner_url: str, wallet: FakeWallet, kind: str, profit: int, code: str, signed: str
+async def test_two_401s_after_the_work_was_done_are_no_refusal(
+    database_url: str, owner_url: str, wallet: FakeWallet, kind: str, profit: int
 ) -> None:
     """Whoever replays the provider's request obtains a signed 401 for its nonce, and can answer with it."""
-    wallet.plan(kind, after_work(answering(401, code, signed=signed)))
-    wallet.plan(kind, answering(401, code, signed=signed))
-    report, _ = await play(database_url, owner_url, wallet)
-    assert report["passed"] is False
-    assert "unknown" in next(step["problem"] for step in report["steps"] if not step["passed"])
-    first, second = wallet.made(kind)[:2]
-    assert first.members == second.members
-    assert first.headers["x-casino-signature"] != second.headers["x-casino-signature"]
+    codes = ("nonce_replay", "timestamp_out_of_window", "bad_signature")
+    async with serving(database_url, wallet) as provider:
+        for code, signed in itertools.product(codes, ("good", "missing")):
+            before, start_minor = len(wallet.made(kind)), wallet.model.balance_minor
+            wallet.plan(kind, after_work(answering(401, code, signed=signed)))
+            wallet.plan(kind, answering(401, code, signed=signed))
+            report = await provider.simulate()
+            await settled(owner_url)
+            assert report["passed"] is False
+            assert "unknown" in next(step["problem"] for step in report["steps"] if not step["passed"])
+            first, second = wallet.made(kind)[before : before + 2]
+            assert first.members == second.members
+            assert first.headers["x-casino-signature"] != second.headers["x-casino-signature"]
+            assert wallet.model.balance_minor == start_minor + profit, (code, signed)
+            refused = "select from provider.wallet_transactions where state = 'refused' and transaction_id = %s"
+            assert rows(owner_url, refused, first.members["transactionId"]) == []
     require_agreement(owner_url, wallet.model)
-    # The second simulation in the same session earned its thousand.
-    assert wallet.model.balance_minor == wallet.model.start_minor + profit + 1000
-    refused = "select from provider.wallet_transactions where state = 'refused' and transaction_id = %s"
-    assert rows(owner_url, refused, first.members["transactionId"]) == []
 
 
 @pytest.mark.parametrize(("status", "code"), [(404, "session_not_found"), (404, "session_expired")])

@@ -62,7 +62,7 @@ FAULTS = (
 )
 
 # Which call of the round meets the fault, and what the player has in the end, compared with the start.
-PLACES = {
+CALLS = {
     "bet 1": ("debit", 0, 0),
     "bet 2": ("debit", 1, 0),
     "rollback of bet 2": ("rollback", 0, 0),
@@ -83,7 +83,7 @@ async def test_a_lost_answer_to_any_money_call_leaves_both_books_in_agreement(
 ) -> None:
     """Row B1. Row B11. Row B12. Pitfall 2."""
     async with serving(database_url, wallet) as provider:
-        for kind, skip, profit in PLACES.values():
+        for kind, skip, profit in CALLS.values():
             start_minor = wallet.model.balance_minor
             wallet.plan(kind, FAULTS[name], skip=skip)
             report = await provider.simulate()
@@ -94,12 +94,12 @@ async def test_a_lost_answer_to_any_money_call_leaves_both_books_in_agreement(
     require_agreement(owner_url, wallet.model)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("done", [True, False], ids=["after the work", "before the work"])
 async def test_a_wallet_that_says_nothing_is_given_up_within_the_call(  # noqa: PLR0917 - fixtures
-    database_url: str, owner_url: str, wallet: FakeWallet, deadlines: Deadlines, place: str, done: bool
+    database_url: str, owner_url: str, wallet: FakeWallet, deadlines: Deadlines, call: str, done: bool
 ) -> None:
-    kind, skip, profit = PLACES[place]
+    kind, skip, profit = CALLS[call]
     wallet.plan(kind, after_work(stall) if done else stall, skip=skip)
 
     async with serving(database_url, wallet, call_seconds=60.0) as provider:

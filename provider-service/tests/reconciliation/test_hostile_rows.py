@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
-
-import pytest
 
 from provider.reconciliation import compare
 from provider_testing.fake_wallet import Exchange, FakeWallet
@@ -16,7 +15,8 @@ from provider_testing.reconciling import kinds, play, reconciled, transaction_of
 from provider_testing.service import rows
 
 SEED: Final = 8
-ROWS: Final = 900
+ORDERS: Final = 8 if os.environ.get("NIGHTLY") == "1" else 1
+"""In so many orders the rows are shown."""
 UUID_LIKE: Final = "a9429bb3-9f71-4497-9fa4-{:012x}"
 
 IDENTIFIER: Final = re.compile(r"[\x20-\x7e]{1,128}")
@@ -154,7 +154,7 @@ async def test_every_bad_row_is_a_difference_and_its_neighbours_are_compared(
     await play(database_url, wallet)
     own = own_texts(owner_url, wallet)
     assert len(own) >= 5
-    for turn in range(2):
+    for turn in range(ORDERS):
         texts = [*own, *SPOILT]
         random.Random(SEED + turn).shuffle(texts)
         assert len(texts) <= 1000
@@ -193,39 +193,39 @@ async def test_a_row_that_is_told_twice_is_a_difference(database_url: str, owner
     assert (report["exitStatus"], report["failure"], kinds(report)) == (1, None, [("repeated", twice)])
 
 
-@pytest.mark.parametrize("bad", ['{"amount": -1}', "[]", "not JSON", '{"a": 1, "a": 1}', "9" * 5_000, "\xff"])
 async def test_a_look_up_that_cannot_be_read_is_a_difference_of_that_transaction_alone(
-    database_url: str, owner_url: str, wallet: FakeWallet, bad: str
+    database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
     """The feed lacks a payout, and what the wallet says of it is nonsense: nothing is sent again on that ground."""
     await play(database_url, wallet)
     lost = str(transaction_of(owner_url, "credit")["transaction_id"])
     kept = [text for text in own_texts(owner_url, wallet) if json.loads(text)["transactionId"] != lost]
-    wallet.plan("transactions", telling(page(kept)))
-    wallet.plan("transaction", telling(bad.encode(LATIN_1)), times=50)
     sent = len(wallet.made("credit"))
-    report = await reconciled(database_url, wallet)
-    assert (report["exitStatus"], report["failure"]) == (1, None)
-    assert ("unreadable", lost) in kinds(report)
-    assert len(wallet.made("credit")) == sent
+    for bad in ('{"amount": -1}', "[]", "not JSON", '{"a": 1, "a": 1}', "9" * 5_000, "\xff"):
+        wallet.forget_plans()
+        wallet.plan("transactions", telling(page(kept)))
+        wallet.plan("transaction", telling(bad.encode(LATIN_1)), times=50)
+        report = await reconciled(database_url, wallet)
+        assert (report["exitStatus"], report["failure"]) == (1, None), bad
+        assert ("unreadable", lost) in kinds(report), bad
+        assert len(wallet.made("credit")) == sent, bad
 
 
 CURSORS: Final = [
     *("null", "1", "true", "[]", "{}", '""', '"abc"', '"-1"', '"1.0"', '" 1"', '"\\u0661"', '"0"', "NaN", '"\\ud800"'),
-    *(f'"{2**63}"', f'"{10**18 * 99}"', '"1' + "0" * 5_000 + '"', "9" * 5_000),
+    *(f'"{2**63}"', '"' + "1" * 20 + '"', f'"{10**18 * 99}"', '"1' + "0" * 5_000 + '"', "9" * 5_000),
 ]
 
 
-@pytest.mark.parametrize("cursor", CURSORS, ids=lambda cursor: cursor[:24])
-async def test_a_broken_cursor_ends_the_run_after_its_page_was_compared(
-    database_url: str, wallet: FakeWallet, cursor: str
-) -> None:
-    """Nobody knows what comes after it: the run says that it could not finish, and what it had found."""
+async def test_a_broken_cursor_ends_the_run_after_its_page_was_compared(database_url: str, wallet: FakeWallet) -> None:
+    """The next page is unknown: the run reports that it could not finish, and what it found before."""
     good, bad = good_row(0), written({"amount": "1"})
-    wallet.plan("transactions", telling(page([written(good), bad], cursor)), times=50)
-    report = await reconciled(database_url, wallet)
-    assert (report["exitStatus"], report["failure"]) == (2, "feed_refused")
-    assert kinds(report) == [("missing_here", "theirs 0"), ("unreadable", "row 2 after 0")]
+    for cursor in CURSORS:
+        wallet.forget_plans()
+        wallet.plan("transactions", telling(page([written(good), bad], cursor)), times=50)
+        report = await reconciled(database_url, wallet)
+        assert (report["exitStatus"], report["failure"]) == (2, "feed_refused"), cursor[:24]
+        assert kinds(report) == [("missing_here", "theirs 0"), ("unreadable", "row 2 after 0")], cursor[:24]
 
 
 async def test_cursors_that_go_in_a_circle_end_the_run(database_url: str, wallet: FakeWallet) -> None:

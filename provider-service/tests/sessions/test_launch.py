@@ -8,14 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.service import fresh_launch, rows, serving
 from provider_testing.wallet_faults import hold
 from shared_service_testing.waiting import until
-
-FIELDS = ["sessionToken", "casinoSessionId", "userId", "gameId", "currency", "casinoCode"]
 
 
 async def launch(database_url: str, wallet: FakeWallet, *bodies: dict[str, Any]) -> list[httpx.Response]:
@@ -59,36 +56,33 @@ async def test_a_player_stays_the_same_over_sessions_and_differs_from_others(
     assert first == second != other
 
 
-@pytest.mark.parametrize(
-    ("field", "other"),
-    [("userId", "2"), ("gameId", "CRASH_001"), ("currency", "EUR"), ("sessionToken", "another")],
-)
 async def test_a_session_launched_again_with_other_content_is_a_mismatch_with_its_field(
-    database_url: str, wallet: FakeWallet, field: str, other: str
+    database_url: str, wallet: FakeWallet
 ) -> None:
     body = fresh_launch(userId="the-first-player")
-    _, second = await launch(database_url, wallet, body, body | {field: other})
-    assert (second.status_code, second.json()["code"], second.json()["field"]) == (422, "idempotency_mismatch", field)
-    assert body[field] not in second.text
+    others = {"userId": "2", "gameId": "CRASH_001", "currency": "EUR", "sessionToken": "another"}
+    _, *answers = await launch(database_url, wallet, body, *(body | {field: other} for field, other in others.items()))
+    for field, answer in zip(others, answers, strict=True):
+        said = answer.json()
+        assert (answer.status_code, said["code"], said["field"]) == (422, "idempotency_mismatch", field)
+        assert body[field] not in answer.text
 
 
-@pytest.mark.parametrize("field", FIELDS)
-async def test_a_field_that_is_not_what_it_must_be_is_named(database_url: str, wallet: FakeWallet, field: str) -> None:
-    without = fresh_launch()
-    del without[field]
-    wrong = [fresh_launch() | {field: value} for value in (None, "", "x" * 129, "ä", 1.5, True, ["1"])]
-    for answer in await launch(database_url, wallet, without, *wrong):
-        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "invalid_field", field)
+async def test_a_field_that_is_not_what_it_must_be_is_named(database_url: str, wallet: FakeWallet) -> None:
+    async with serving(database_url, wallet) as provider:
+        for field in ("sessionToken", "casinoSessionId", "userId", "gameId", "currency", "casinoCode"):
+            without = fresh_launch()
+            del without[field]
+            wrong = [fresh_launch() | {field: value} for value in (None, "", "x" * 129, "ä", 1.5, True, ["1"])]
+            for body in (without, *wrong):
+                answer = await provider.client.post("/provider/launch", json=body)
+                said = answer.json()
+                assert (answer.status_code, said["code"], said["field"]) == (400, "invalid_field", field), body
 
 
-@pytest.mark.parametrize(
-    ("changed", "code"), [({"gameId": "SLOTS_999"}, "game_not_found"), ({"casinoCode": "OTHER"}, "not_found")]
-)
-async def test_an_unknown_game_or_casino_is_not_found(
-    database_url: str, wallet: FakeWallet, changed: dict[str, str], code: str
-) -> None:
-    answer = (await launch(database_url, wallet, fresh_launch(**changed)))[0]
-    assert (answer.status_code, answer.json()["code"]) == (404, code)
+async def test_an_unknown_game_is_not_found(database_url: str, wallet: FakeWallet) -> None:
+    (answer,) = await launch(database_url, wallet, fresh_launch(gameId="SLOTS_999"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "game_not_found")
 
 
 async def test_the_token_stands_in_clear_in_no_table(
@@ -108,9 +102,8 @@ async def test_the_token_stands_in_clear_in_no_table(
     assert "canary" not in logged()
 
 
-@pytest.mark.parametrize(
-    ("changed", "status", "code"),
-    [
+async def test_a_simulation_names_its_session_rightly_in_every_field(database_url: str, wallet: FakeWallet) -> None:
+    cases: list[tuple[dict[str, Any], int, str]] = [
         ({"providerSessionId": "00000000-0000-4000-8000-000000000000"}, 404, "session_not_found"),
         ({"providerSessionId": "not-a-uuid"}, 404, "session_not_found"),
         ({"sessionToken": "another"}, 404, "session_not_found"),
@@ -120,16 +113,12 @@ async def test_the_token_stands_in_clear_in_no_table(
         ({"gameId": "NONE"}, 404, "game_not_found"),
         ({"casinoCode": "OTHER"}, 404, "not_found"),
         ({"providerSessionId": None}, 400, "invalid_field"),
-    ],
-    ids=str,
-)
-async def test_a_simulation_names_its_session_rightly_in_every_field(
-    database_url: str, wallet: FakeWallet, changed: dict[str, Any], status: int, code: str
-) -> None:
+    ]
     async with serving(database_url, wallet) as provider:
-        body = await provider.launch() | changed
-        answer = await provider.client.post("/provider/simulate", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+        session = await provider.launch()
+        for changed, status, code in cases:
+            answer = await provider.client.post("/provider/simulate", json=session | changed)
+            assert (answer.status_code, answer.json()["code"]) == (status, code), changed
     assert wallet.calls == []
 
 
