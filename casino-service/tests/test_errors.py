@@ -58,6 +58,12 @@ REMEMBERED = {
 }
 
 
+def test_every_refusal_that_is_remembered_has_its_sentence_here() -> None:
+    """Protocol section 4, rule 2: those with 402 and 403, except what is found before the id is looked up."""
+    found_before = {"session_player_mismatch", "session_fingerprint_mismatch"}
+    assert REMEMBERED.keys() == {code for code, kind in ERRORS.items() if kind.status in (402, 403)} - found_before
+
+
 @pytest.mark.parametrize("code", REMEMBERED)
 def test_a_remembered_refusal_has_the_same_bytes_in_every_release(code: str) -> None:
     """Only the code is stored: a changed sentence would change answers that were given long ago."""

@@ -1,4 +1,4 @@
-"""Shared by the tests: a server in this process that answers with the request it received."""
+"""What the tests of sockets share: a server in this process that answers what it was asked."""
 
 from collections.abc import Iterator
 

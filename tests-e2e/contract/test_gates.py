@@ -9,18 +9,24 @@ from e2e_testing.answers import Answer
 from e2e_testing.database import Database
 from e2e_testing.game_session import GameSession, new_id
 from e2e_testing.stack import Stack
+from provider.reconciliation.compare import REMEMBERED
 
 EXPIRE = """
     update casino.game_sessions set expires_at = now() - interval '1 minute'
     where player_id = %(player)s and closed_at is null
 """
 WALLET_OF_PLAYER = "update casino.wallets set {} where player_id = %(player)s"
+COLUMNS = {
+    "player_excluded": ("excluded_until", "now() + interval '1 day'"),
+    "wallet_blocked": ("blocked_at", "now()"),
+    "cooldown_active": ("cooldown_until", "now() + interval '1 hour'"),
+}
+"""The wallet's column of a gate, and a value with which it refuses."""
 GATES = {
-    "player_excluded": WALLET_OF_PLAYER.format("excluded_until = now() + interval '1 day'"),
-    "wallet_blocked": WALLET_OF_PLAYER.format("blocked_at = now()"),
-    "cooldown_active": WALLET_OF_PLAYER.format("cooldown_until = now() + interval '1 hour'"),
+    **{code: WALLET_OF_PLAYER.format(f"{column} = {value}") for code, (column, value) in COLUMNS.items()},
     "limit_exceeded": "update casino.game_sessions set loss_limit_minor = 500 where player_id = %(player)s",
 }
+STORED_AS = "select state from casino.transactions where transaction_id = %(id)s"
 
 
 @contextmanager
@@ -39,7 +45,8 @@ def test_a_gate_refuses_a_new_bet_and_lets_wins_and_rollbacks_through(
 ) -> None:
     start, bet, undone = session.balance(), session.bet(), session.bet()
     database.change(GATES[code], player=session.user_id)
-    assert session.debit().verdict == (403, code)
+    assert session.debit(transaction_id=(refused := new_id())).verdict == (403, code)
+    assert (database.row(STORED_AS, id=refused)["state"], code in REMEMBERED) == ("refused", True)
     assert session.balance() == start - 2000
     session.rollback(undone.transaction_id, round_id=undone.round_id).must_be_ok()
     session.credit(4000, round_id=bet.round_id, related=bet.transaction_id).must_be_ok()
@@ -158,11 +165,8 @@ def test_refusals_come_in_the_order_of_the_contract(stack: Stack, session: GameS
     assert refusal(**good_round) == "round_has_payout"
     good_round["roundId"] = own.round_id
     assert str(refusal(**good_round)) in GATES
-    database.change(
-        "update casino.wallets set excluded_until = null, blocked_at = null, cooldown_until = null"
-        " where player_id = %(player)s",
-        player=session.user_id,
-    )
+    open_all = ", ".join(f"{column} = null" for column, _ in COLUMNS.values())
+    database.change(WALLET_OF_PLAYER.format(open_all), player=session.user_id)
     assert refusal(**good_round) == "limit_exceeded"
     database.change("update casino.game_sessions set loss_limit_minor = null where player_id = %(player)s",
                     player=session.user_id)  # fmt: skip

@@ -121,7 +121,7 @@ def refused_bet(wallet: Wallet, session: Session, code: str) -> WalletCommand:
     else:
         tenant.set_wallet(**GATES[code])
     assert wallet.refuse(bet) == code
-    tenant.set_wallet(excluded_until=None, blocked_at=None, cooldown_until=None)
+    tenant.set_wallet(**{column: None for columns in GATES.values() for column in columns})
     tenant.set_session(session.session_id, loss_limit_minor=None)
     return bet
 

@@ -13,6 +13,7 @@ from provider.reconciliation.compare import REMEMBERED, can_settle, differences,
 from provider.reconciliation.repairs import Remedy, remedy_for
 from provider.reconciliation.transactions import Ours, Theirs
 from provider.wallet_client.messages import Head
+from provider_testing.protocol_codes import codes_by_status
 
 NAME = uuid.UUID("a9429bb3-9f71-4497-9fa4-f5f7592a46af")
 HERE = Ours(
@@ -175,8 +176,9 @@ def test_what_these_books_do_not_have_is_missing_here_unless_it_never_stood() ->
 
 
 def test_the_refusals_that_a_wallet_remembers_are_those_of_the_contract() -> None:
-    gates = {"player_excluded", "wallet_blocked", "limit_exceeded", "cooldown_active"}
-    assert {"insufficient_balance"} | gates == REMEMBERED
+    """Section 4, rule 2: those with 402 and 403, except what is found before the id is looked up."""
+    found_before = {"session_player_mismatch", "session_fingerprint_mismatch"}
+    assert {code for code, status in codes_by_status().items() if status in (402, 403)} - found_before == REMEMBERED
 
 
 PAYOUT = {"kind": "credit", "state": "pending", "outcome_code": "operator_unreachable"}

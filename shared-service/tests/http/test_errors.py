@@ -1,4 +1,4 @@
-"""The error table: the content of the answers."""
+"""The table of errors: what an answer made from a row contains."""
 
 from __future__ import annotations
 

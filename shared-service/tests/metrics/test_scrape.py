@@ -1,4 +1,4 @@
-"""The metrics page is rendered at most once a second, and concurrent scrapes share it."""
+"""A page of metrics is made once a second, and shared by all who ask meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared_service.metrics.scrape import FRESH_SECONDS, Scrape
 
 
 class Pages:
-    """Renders numbered pages, each when the test allows it."""
+    """Makes numbered pages, when it is let go."""
 
     def __init__(self) -> None:
         self.made = 0

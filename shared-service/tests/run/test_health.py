@@ -1,4 +1,4 @@
-"""Readiness is answered from memory. Only its loop queries the database."""
+"""Readiness is answered from memory: one loop asks the database, however many ask the service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared_service.run.health import FRESH_SECONDS, NOT_LOOKED, OUTDATED, Readi
 
 
 class Dependency:
-    """A check whose result is `missing`."""
+    """What the service needs; `missing` is what it says when it is looked at."""
 
     def __init__(self) -> None:
         self.missing: str | None = None

@@ -1,4 +1,4 @@
-"""A wrong certificate or key file is named, and each fault has its own message."""
+"""Of a certificate and its key, the file that is wrong is named, and each fault has its own words."""
 
 from __future__ import annotations
 

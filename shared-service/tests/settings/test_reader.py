@@ -1,4 +1,4 @@
-"""Characters that editors and env files add to a value are refused, with the variable's name."""
+"""What editors and env files add to a value: it is refused with the variable's name, and never becomes part of it."""
 
 from __future__ import annotations
 

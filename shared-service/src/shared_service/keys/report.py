@@ -1,4 +1,4 @@
-"""The texts of the key commands: the keys with their states, and the result of a revocation. They show no secret."""
+"""Sentences about keys for a person: which keys there are and in which state. Never a secret."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from shared_service.keys.live_keys import Revocation
 from shared_signing.keys import Key
 
 SEEN_WITHIN_SECONDS: Final = 2
-"""Every process refuses a revoked key within this time."""
+"""Every process refuses a revoked key this soon."""
 
 
 class KeyNotRevoked(Exception):  # noqa: N818 - a decision, not a defect
-    """Nothing was changed. The text says why."""
+    """Nothing was changed; the text tells a person why."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """The state of one configured key: `live`, `ended` or `revoked`."""
+    """One configured key as a person sees it."""
 
     direction: str
     key_id: str
@@ -29,13 +29,13 @@ class KeyState:
     not_after: float | None
 
     def line(self) -> str:
-        """The key's line in the output of `keys`."""
+        """One line of `keys`."""
         end = "" if self.not_after is None else f"  not after {datetime.fromtimestamp(self.not_after, UTC):%FT%TZ}"
         return f"{self.direction:<9} {self.key_id:<20} {self.state:<8}{'signs' if self.signs else '':<5}{end}".rstrip()
 
 
 def key_states(direction: str, keys: Sequence[Key], revoked: Collection[Revocation], *, now: float) -> list[KeyState]:
-    """Returns the states of one direction's keys, oldest first. `now` is in unix seconds."""
+    """The keys of one direction, oldest first: `live`, `ended` or `revoked`, and which of them signs."""
     states = {}
     for key in keys:
         was_revoked = (direction, key.key_id) in revoked
@@ -66,10 +66,8 @@ def require_revocable(key_id: str, states: Sequence[KeyState], *, caller: str, c
         )
 
 
-def revocation_report(
-    key_id: str, states: Sequence[KeyState], *, service: str, peer: str, was_revoked: bool
-) -> list[str]:
-    """Returns lines with what was done and what is left to do. `states` are the states after the revocation."""
+def told_after(key_id: str, states: Sequence[KeyState], *, service: str, peer: str, was_revoked: bool) -> list[str]:
+    """What was done, and what a person still has to do. `states` are those after it; `peer` is the other service."""
     direction = states[0].direction
     caller = peer if direction == service else service
     done = "was revoked before; nothing changed" if was_revoked else "is revoked"
