@@ -74,18 +74,17 @@ async def test_country_and_address_are_kept_with_the_session(service: Service, t
     assert (session["country"], str(session["client_address"])) == ("AT", "2001:db8::7")
 
 
-@pytest.mark.parametrize("address", ["", "localhost", "1.2.3", "1.2.3.4/8", "fe80::1%eth0", "1.2.3.4\n", 7])
-async def test_an_address_that_is_none_is_refused_and_named(service: Service, tenant: Tenant, address: Any) -> None:
-    response = await launch(service, ipAddress=address)
-    assert (response.status_code, response.json().get("field")) == (400, "ipAddress")
+async def test_an_address_that_is_none_and_a_missing_field_are_refused_and_named(
+    service: Service, tenant: Tenant
+) -> None:
+    for address in ("", "localhost", "1.2.3", "1.2.3.4/8", "fe80::1%eth0", "1.2.3.4\n", 7):
+        response = await launch(service, ipAddress=address)
+        assert (response.status_code, response.json().get("field")) == (400, "ipAddress"), address
+    for missing in LAUNCH:
+        content = {name: value for name, value in LAUNCH.items() if name != missing}
+        response = await service.anybody.post("/casino/launchGame", json=content)
+        assert (response.status_code, response.json()["field"]) == (400, missing)
     assert sessions(tenant) == []
-
-
-@pytest.mark.parametrize("missing", ["userId", "gameId"])
-async def test_a_missing_field_is_named(service: Service, missing: str) -> None:
-    content = {name: value for name, value in LAUNCH.items() if name != missing}
-    response = await service.anybody.post("/casino/launchGame", json=content)
-    assert (response.status_code, response.json()["field"]) == (400, missing)
 
 
 @pytest.mark.parametrize(
@@ -117,9 +116,6 @@ UNBELIEVABLE: dict[str, dict[str, Any]] = {
     "answers 429": {"status": 429},
     "answers 201": {"status": 201},
     "redirects": {"status": 307},
-    "answers no JSON": {"answer": b"<html>"},
-    "answers a list": {"answer": b"[]"},
-    "answers bad UTF-8": {"answer": b'{"providerSessionId":"\xff"}'},
     "names no session": {"answer": {}},
     "names an empty session": {"answer": {"providerSessionId": ""}},
     "names a session that is no text": {"answer": {"providerSessionId": ["x"]}},
@@ -131,42 +127,40 @@ UNBELIEVABLE: dict[str, dict[str, Any]] = {
 PROVIDER_CALL_EVENTS = {"provider_call_failed", "provider_call_refused", "provider_answer_malformed"}
 
 
-@pytest.mark.parametrize("how", UNBELIEVABLE)
+def behave(provider: FakeProvider, **how: Any) -> None:
+    """Make a provider that serves already a fresh one of this behaviour."""
+    vars(provider).update(vars(FakeProvider(**how)))
+
+
 async def test_when_the_provider_does_not_join_the_session_is_closed_and_the_client_told(
-    tenant: Tenant, how: str, logged: list[EventDict]
+    service: Service, tenant: Tenant, logged: list[EventDict]
 ) -> None:
-    async with serving(tenant, provider=FakeProvider(**UNBELIEVABLE[how])) as service:
+    for how, behaviour in UNBELIEVABLE.items():
+        logged.clear()
+        behave(service.provider, **behaviour)
         response = await launch(service)
-    assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable"), how
-    told = [event["path"] for event in logged if event["event"] in PROVIDER_CALL_EVENTS]
-    assert told == ["/provider/launch"], "the log says why"
-    (session,) = sessions(tenant)
-    assert session["closed_at"] is not None
-    assert session["provider_session_id"] is None
+        assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable"), how
+        paths = [event["path"] for event in logged if event["event"] in PROVIDER_CALL_EVENTS]
+        assert paths == ["/provider/launch"], f"{how}: the log says why"
+        assert all(session["closed_at"] is not None for session in sessions(tenant)), how
+    assert [session["provider_session_id"] for session in sessions(tenant)] == [None] * len(UNBELIEVABLE)
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 423])
 async def test_a_signed_refusal_of_the_provider_is_told_as_one_and_its_code_is_logged(
-    tenant: Tenant, logged: list[EventDict], status: int
+    service: Service, tenant: Tenant, logged: list[EventDict]
 ) -> None:
-    provider = FakeProvider(status=status, answer={"error": "No such game.", "code": "game_not_found"})
-    async with serving(tenant, provider=provider) as service:
+    codes: dict[int, list[Any]] = {status: ["game_not_found"] for status in (400, 403, 404, 409, 422, 423)}
+    codes[404] += [None, 7, "", "Not a code\n", "x" * 65]
+    for status, code in ((status, code) for status, several in codes.items() for code in several):
+        logged.clear()
+        behave(service.provider, status=status, answer={"error": "No such game.", "code": code})
         response = await launch(service)
-    assert (response.status_code, response.json()["code"]) == (502, "provider_rejected")
-    assert [session["closed_at"] is not None for session in sessions(tenant)] == [True]
-    (refused,) = [event for event in logged if event["event"] == "provider_call_refused"]
-    assert (refused["status"], refused["provider_code"]) == (status, "game_not_found")
-    assert len(provider.requests) == 1
-
-
-@pytest.mark.parametrize("code", [None, 7, "", "Not a code\n", "x" * 65])
-async def test_a_code_of_the_provider_that_is_none_is_not_logged(
-    tenant: Tenant, logged: list[EventDict], code: Any
-) -> None:
-    async with serving(tenant, provider=FakeProvider(status=404, answer={"code": code})) as service:
-        assert (await launch(service)).json()["code"] == "provider_rejected"
-    (refused,) = [event for event in logged if event["event"] == "provider_call_refused"]
-    assert refused["provider_code"] is None
+        assert (response.status_code, response.json()["code"]) == (502, "provider_rejected"), status
+        (refused,) = [event for event in logged if event["event"] == "provider_call_refused"]
+        is_a_code = code == "game_not_found"
+        assert (refused["status"], refused["provider_code"]) == (status, code if is_a_code else None)
+        assert len(service.provider.requests) == 1
+        assert all(session["closed_at"] is not None for session in sessions(tenant))
 
 
 async def test_a_member_that_a_launchs_answer_lacks_is_named_in_the_log(
@@ -196,21 +190,21 @@ SPOILT_JSON = {
     "a number of thousands of digits": b'{"providerSessionId":' + b"9" * 10_000 + b"}",
     "a lone surrogate": b'{"providerSessionId":"\\ud800"}',
     "cut": b'{"providerSessionId":"p"',
+    "no JSON": b"<html>",
     "nothing": b"",
 }
 """Bodies of signed answers that are not one JSON object with one meaning."""
 
 
-@pytest.mark.parametrize("kind", SPOILT_JSON)
-async def test_a_signed_answer_that_is_not_one_json_object_joins_no_session(tenant: Tenant, kind: str) -> None:
-    provider = FakeProvider(answer=SPOILT_JSON[kind])
-    async with serving(tenant, provider=provider) as service:
+async def test_a_signed_answer_that_is_not_one_json_object_joins_no_session(service: Service, tenant: Tenant) -> None:
+    for kind, body in SPOILT_JSON.items():
+        behave(service.provider, answer=body)
         response = await launch(service)
-        assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable")
-        placed = await service.post("debit", bet(provider.asked()["sessionToken"]))
-        assert (placed.status_code, placed.json()["code"]) == (404, "session_expired")
+        assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable"), kind
+        placed = await service.post("debit", bet(service.provider.asked()["sessionToken"]))
+        assert (placed.status_code, placed.json()["code"]) == (404, "session_expired"), kind
         simulated = await service.anybody.post("/casino/simulateRound", json=LAUNCH)
-        assert (simulated.status_code, simulated.json()["code"]) == (502, "provider_unreachable")
+        assert (simulated.status_code, simulated.json()["code"]) == (502, "provider_unreachable"), kind
     assert all(session["closed_at"] is not None for session in sessions(tenant))
 
 
@@ -251,28 +245,25 @@ async def test_a_simulation_that_fails_is_502_too(service: Service) -> None:
     assert (response.status_code, response.json()["code"]) == (502, "provider_unreachable")
 
 
-@pytest.mark.parametrize(
-    ("said", "status", "code"),
-    [
-        ({"status": 409}, 409, "session_busy"),
-        ({"status": 404}, 404, "session_expired"),
-        ({"status": 503}, 503, "overloaded"),
-        ({"status": 503, "signs": False}, 503, "overloaded"),
-        ({"status": 409, "signs": False}, 502, "provider_unreachable"),
-        ({"status": 404, "signs": False}, 502, "provider_unreachable"),
-        ({"status": 403}, 502, "provider_rejected"),
-        ({"status": 403, "signs": False}, 502, "provider_unreachable"),
-    ],
-)
-async def test_what_a_client_can_do_something_about_is_handed_on(
-    service: Service, said: dict[str, Any], status: int, code: str
-) -> None:
+HANDED_ON: list[tuple[dict[str, Any], int, str]] = [
+    ({"status": 409}, 409, "session_busy"),
+    ({"status": 404}, 404, "session_expired"),
+    ({"status": 503}, 503, "overloaded"),
+    ({"status": 503, "signs": False}, 503, "overloaded"),
+    ({"status": 409, "signs": False}, 502, "provider_unreachable"),
+    ({"status": 404, "signs": False}, 502, "provider_unreachable"),
+    ({"status": 403}, 502, "provider_rejected"),
+    ({"status": 403, "signs": False}, 502, "provider_unreachable"),
+]
+
+
+async def test_what_a_client_can_do_something_about_is_handed_on(service: Service) -> None:
     token = await service.launch()
-    for name, value in said.items():
-        setattr(service.provider, name, value)
-    response = await service.anybody.post("/casino/simulateRound", json={**LAUNCH, "sessionToken": token})
-    assert (response.status_code, response.json()["code"]) == (status, code)
-    assert ("retry-after" in response.headers) is (status == 503)
+    for behaviour, status, code in HANDED_ON:
+        behave(service.provider, **behaviour)
+        response = await service.anybody.post("/casino/simulateRound", json={**LAUNCH, "sessionToken": token})
+        assert (response.status_code, response.json()["code"]) == (status, code), behaviour
+        assert ("retry-after" in response.headers) is (status == 503), behaviour
 
 
 async def test_the_session_token_is_not_logged(service: Service, logged: list[EventDict]) -> None:
