@@ -15,10 +15,10 @@ LIFE_MINUTES: Final = 30
 
 @dataclass(frozen=True)
 class Told:
-    """An answer, without its wording."""
+    """An answer, without its wording. Its detail is the field that differs, or the bound that a stake breaks."""
 
     code: str | None
-    differing_field: str | None = None
+    detail: str | None = None
     replay: bool = False
     balance_minor: int | None = None
     tombstone: bool = False
@@ -109,7 +109,9 @@ class Model:
         code = self.refusal(command, session, wallet)
         if code is None:
             return self.book(command, session, wallet)
-        told = Told(code, request_id=command.request_id)
+        bounds = {"stake_too_low": session.stake_min_minor, "stake_too_high": session.stake_max_minor}
+        bound = str(bounds[code]) if code in bounds else None
+        told = Told(code, bound, request_id=command.request_id)
         if code == "insufficient_balance" or code in GATES:  # the codes of 402 and 403
             wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, 0, told)
         return told

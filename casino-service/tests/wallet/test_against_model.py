@@ -1,7 +1,11 @@
-"""Random lives of a few players, at the real wallet and at a plain-Python model: answers and books must agree."""
+"""Random lives of a few players, at the real wallet and at a plain-Python model: answers and books must agree.
+
+The same sample every time; NIGHTLY=1 draws a new and larger one.
+"""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 
 from hypothesis import HealthCheck, settings
@@ -12,7 +16,8 @@ from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
 
-EXAMPLES = 160
+NIGHTLY = os.environ.get("NIGHTLY") == "1"
+EXAMPLES = 400 if NIGHTLY else 80
 STEPS = 45
 TO_BE_REACHED = {
     *("ok", "tombstone", "replayed ok", "session_not_found", "session_player_mismatch", "idempotency_mismatch"),
@@ -31,6 +36,7 @@ def test_random_lives_of_a_few_players_end_as_the_model_says(shared_database: st
             settings=settings(
                 max_examples=EXAMPLES,
                 stateful_step_count=STEPS,
+                derandomize=not NIGHTLY,
                 deadline=None,
                 print_blob=True,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

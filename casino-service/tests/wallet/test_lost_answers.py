@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -135,7 +136,7 @@ def test_connections_that_died_while_idle_cost_nobody_an_error(wallet: Wallet, t
 def test_backends_killed_at_random_moments_under_load_book_every_bet_exactly_once(
     wallet: Wallet, tenant: Tenant
 ) -> None:
-    bets_each, players = 150, 8
+    bets_each, players = (150 if os.environ.get("NIGHTLY") == "1" else 50), 8
     for number in range(players):
         tenant.open_player(f"player {number}")
     sessions = [wallet.open_session(f"player {number}") for number in range(players)]

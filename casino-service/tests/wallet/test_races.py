@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections import Counter
 
@@ -11,8 +12,8 @@ from casino_testing.processes import WAIT_SECONDS_MAX, held_transaction, ledgers
 from casino_testing.tenant import OPENING_BALANCE_MINOR, PLAYERS, Tenant
 from casino_testing.wallet import Session, Wallet, answer
 
-TRIALS = 1_000
-FEWER_TRIALS = 150
+TRIALS = 1_000 if os.environ.get("NIGHTLY") == "1" else 200
+FEWER_TRIALS = 150 if os.environ.get("NIGHTLY") == "1" else 40
 HEAD_START_SECONDS_MAX = 0.002
 
 
