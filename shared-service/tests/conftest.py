@@ -1,4 +1,4 @@
-"""What the tests of sockets share: a server in this process that answers what it was asked."""
+"""Shared by the tests: a server in this process that answers with the request it received."""
 
 from collections.abc import Iterator
 

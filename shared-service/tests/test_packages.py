@@ -1,4 +1,4 @@
-"""The library stays one that can be read: see docs/decisions/0023-packages-of-the-library.md."""
+"""Bounds the packages and modules of the library: see docs/decisions/0023-packages-of-the-library.md."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The runtime library stays free of the domain: a word of games or money in it belongs into a service."""
+"""The runtime library knows nothing of games or money: its modules contain no word of them."""
 
 import re
 from pathlib import Path

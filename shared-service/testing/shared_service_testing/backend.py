@@ -1,6 +1,6 @@
-"""A collaborator for GroupCommit that books commands in memory and does on order what a database may do.
+"""An `execute` for GroupCommit that books commands in memory and fails as a database can, on request.
 
-Commands are pairs of key and number; the outcome of one is the pair itself. Booking is idempotent, as in production.
+A command is a pair of key and number, and its outcome is the pair itself. Booking is idempotent, as in production.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ WAIT_SECONDS_MAX: Final = 60.0
 Command = tuple[str, int]
 
 
-class Deed(StrEnum):
-    """What one execution does."""
+class Effect(StrEnum):
+    """The effect of one execution."""
 
     BOOK = "books everything"
     REFUSE = "fails as a whole and books nothing"
@@ -34,15 +34,15 @@ class BadCommand(Exception):  # noqa: N818 - what the fake database says to a po
 
 
 class Backend:
-    """Remembers every batch; checks that no key is executed twice at once."""
+    """Records every batch, and asserts that no key is in two executions at once. `effects`: one for each batch."""
 
-    def __init__(self, deeds: Sequence[Deed] = (), *, poison: frozenset[Command] = frozenset()) -> None:
+    def __init__(self, effects: Sequence[Effect] = (), *, poison: frozenset[Command] = frozenset()) -> None:
         self.batches: list[list[Command]] = []
         self.booked: list[Command] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.most_in_flight = 0
-        self._deeds = deque(deeds)
+        self._deeds = deque(effects)
         self._poison = poison
         self._keys: set[str] = set()
         self._in_flight = 0
@@ -59,34 +59,34 @@ class Backend:
         try:
             await asyncio.sleep(0)
             await self.gate.wait()
-            return self._do(self._deeds.popleft() if self._deeds else Deed.BOOK, commands)
+            return self._do(self._deeds.popleft() if self._deeds else Effect.BOOK, commands)
         finally:
             self._keys -= keys
             self._in_flight -= 1
 
-    def _do(self, deed: Deed, commands: Sequence[Command]) -> list[Command | None]:
-        if deed is Deed.REFUSE or self._poison & set(commands):
+    def _do(self, effect: Effect, commands: Sequence[Command]) -> list[Command | None]:
+        if effect is Effect.REFUSE or self._poison & set(commands):
             raise BadCommand
-        if deed is Deed.SHED:
+        if effect is Effect.SHED:
             raise Overloaded
-        if deed is Deed.LOSE_BEFORE:
+        if effect is Effect.LOSE_BEFORE:
             raise OutcomeUnknown
-        if deed is Deed.BUSY:
+        if effect is Effect.BUSY:
             return [None] * len(commands)
         self.booked += [command for command in commands if command not in self.booked]
-        if deed is Deed.LOSE_AFTER:
+        if effect is Effect.LOSE_AFTER:
             raise OutcomeUnknown
         return list(commands)
 
 
 class Clock:
-    """Time for GroupCommit that passes only when a test says so: no pause of the machine can use up a deadline."""
+    """A clock for GroupCommit that only a test moves, so that a slow machine does not use up a deadline."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
     def monotonic(self) -> float:
-        """In place of `time.monotonic`."""
+        """Replaces `time.monotonic`."""
         return self.now
 
 
@@ -96,6 +96,6 @@ def soon(seconds: float = WAIT_SECONDS_MAX) -> float:
 
 
 async def turns(count: int = 10) -> None:
-    """Let everything that is ready run."""
+    """Let all ready tasks run."""
     for _ in range(count):
         await asyncio.sleep(0)

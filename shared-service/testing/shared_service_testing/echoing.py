@@ -1,4 +1,4 @@
-"""A real server on a real socket, in a thread: its application answers with what reached it."""
+"""A real server on a real socket, in a thread. Its application answers with the request that it received."""
 
 import asyncio
 import contextlib
@@ -16,13 +16,13 @@ from shared_service.listener.sockets import EarlyAnswer
 from shared_service.run.server import PROTOCOL
 
 PATIENCE_SECONDS = 30.0
-"""Only against waiting for ever."""
+"""Only stops a test that hangs."""
 SOCKET_SECONDS = 2
 
 
 @dataclass
 class Answer:
-    """One answer as it came over the wire."""
+    """One answer from the wire."""
 
     status: int
     headers: dict[str, str]
@@ -42,7 +42,7 @@ class Wire:
     read: bytes = b""
 
     def send(self, data: bytes, *, split_at: int | None = None) -> "Wire":
-        """Send bytes, with `split_at` in two packets."""
+        """Send bytes; with `split_at`, in two packets."""
         if split_at is None:
             self.raw.sendall(data)
         else:
@@ -51,7 +51,7 @@ class Wire:
         return self
 
     def send_as_far_as_taken(self, data: bytes, *, times: int) -> None:
-        """Send again and again, until the server ends the connection."""
+        """Send the data `times` times, or until the server closes the connection."""
         with contextlib.suppress(ConnectionError):
             for _ in range(times):
                 self.raw.sendall(data)
@@ -70,7 +70,7 @@ class Wire:
         return Answer(int(lines[0].split()[1]), headers, body)
 
     def answers_to_the_end(self) -> list[Answer]:
-        """All that come until the server closes."""
+        """All answers until the server closes."""
         answers = []
         with contextlib.suppress(ConnectionError):
             while True:
@@ -87,14 +87,14 @@ class Wire:
 
 @dataclass
 class Echo:
-    """The server. `state` is what an application leaves in the state of its lifespan."""
+    """The server. `state` is put into the state of the lifespan."""
 
     state: dict[str, Any]
     port: int = 0
     asked: list[str] = field(default_factory=list)
-    """The targets of all requests that reached the application."""
+    """The targets of all requests that the application received."""
     go: threading.Event = field(default_factory=threading.Event)
-    """What a request for /wait waits for."""
+    """A request for /wait waits until it is set."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -144,7 +144,7 @@ class Echo:
             yield Wire(raw)
 
     def ask(self, data: bytes) -> list[Answer]:
-        """Send bytes on a connection of their own; the answers until the server closes or has nothing more to say."""
+        """Send bytes on a new connection. Returns all answers until the server closes."""
         with self.connected() as wire:
             wire.send(data)
             wire.raw.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""Commands that a database stops: what every such refusal has in common, in both services."""
+"""Commands that fail because of the database: the common checks of their output, for both services."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ FAULTS: dict[str, dict[str, str]] = {
 def require_refusal(
     main: click.Command, command: str, environment: dict[str, str], *named: str, examinations: Collection[str]
 ) -> None:
-    """The command ends with one line that contains `named`. `examinations` answer 2 where they could not look."""
+    """The command ends with one line that contains `named`, and without the password.
+
+    The exit status is 1, or 2 for a command of `examinations`.
+    """
     ended = CliRunner().invoke(main, command.split(), env={"CASINO_DEMO": "1", **environment})
     assert isinstance(ended.exception, SystemExit), (command, ended.exception)
     assert ended.exit_code == (2 if command.split(maxsplit=1)[0] in examinations else 1), command

@@ -1,6 +1,6 @@
-"""Waits for an event that nobody announces, by asking again and again: in a thread, another process or a database.
+"""Waits for a state by polling: of a thread, another process or a database.
 
-The bound only stops a test that would hang. A busy machine can stand still for seconds, so no test measures it.
+The bound only stops a test that would hang. A busy machine can pause for seconds, so tests do not measure the time.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ POLL_SECONDS = 0.02
 def wait_until(
     look: Callable[[], Found], awaited: str | Callable[[], str], *, seconds: float = WAIT_SECONDS_MAX
 ) -> Found:
-    """Returns the first true answer of `look`. After `seconds` raises AssertionError, which says what was `awaited`."""
+    """Returns the first true result of `look`. Raises AssertionError, which names `awaited`, after `seconds`."""
     for found in _looks(look, awaited, seconds):
         if found:
             break
@@ -32,7 +32,7 @@ async def until(
     *,
     seconds: float = WAIT_SECONDS_MAX,
 ) -> Found:
-    """`wait_until` for a coroutine: the event loop goes on meanwhile, and `look` may be a coroutine itself."""
+    """`wait_until` in a coroutine. The event loop runs meanwhile, and `look` may be a coroutine function."""
     for found in _looks(look, awaited, seconds):
         if inspect.isawaitable(found):
             found = await found  # noqa: PLW2901 - the same answer, awaited

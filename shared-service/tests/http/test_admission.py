@@ -1,4 +1,4 @@
-"""Admission: who takes a place, who is refused first, and what a refusal says."""
+"""Admission: which requests count, which are refused first, and the answer of a refusal."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_share_bounds_its_own_routes_alone() -> None:
 
 
 async def test_what_was_refused_is_logged_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared_service.http.admission.SAY_SECONDS", 0.0)
+    monkeypatch.setattr("shared_service.http.admission.LOG_SECONDS", 0.0)
     house = admission()
     for _ in range(4):
         house.enter(scope_of(USUAL))
@@ -120,7 +120,7 @@ async def never(_request: Request) -> Response:
 
 
 class Nonces(InMemoryNonceStore):
-    """A store that is overloaded, or stands still, for requests that want it so."""
+    """A store that is overloaded, or waits for ever, for chosen requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class Nonces(InMemoryNonceStore):
 
 
 class Trial:
-    """One edge with its admission, and requests that end in every way."""
+    """The signing middleware with its admission, and requests that end in every way."""
 
     def __init__(self) -> None:
         self.admission = Admission(REQUESTS_MAX, errors=ERRORS, observe=lambda *_: None)
@@ -163,14 +163,14 @@ class Trial:
         assert 0 <= self.admission.taken <= REQUESTS_MAX
 
     async def application(self, scope: Any, receive: Any, send: Any) -> None:
-        place = int(scope["path"] == "/shared")
-        self.inside[place] += 1
+        index = int(scope["path"] == "/shared")
+        self.inside[index] += 1
         try:
             self.require_true_counts()
             await self.behave(scope["way"], receive, send)
         finally:
             self.require_true_counts()
-            self.inside[place] -= 1
+            self.inside[index] -= 1
 
     async def behave(self, way: str, receive: Any, send: Any) -> None:
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The table of errors: what an answer made from a row contains."""
+"""The error table: the content of the answers."""
 
 from __future__ import annotations
 

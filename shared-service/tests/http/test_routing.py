@@ -1,4 +1,4 @@
-"""Routes are found by their raw path, letter by letter, and each says who may call it."""
+"""Routes are found by their exact raw path, and each says who may call it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared_service.http.routing import NOWHERE, OPS, PUBLIC, SIGNED, Route, RouteTable, route
+from shared_service.http.routing import NO_ROUTE, OPS, PUBLIC, SIGNED, Route, RouteTable, route
 
 
 async def answer(_request: Request) -> Response:
@@ -71,8 +71,8 @@ def test_methods_and_parameters_are_found() -> None:
     assert find(b"/items/newest")[0].path == "/items/newest"
     assert find(b"/items/7") == (ITEMS.routes[2], {"item_id": "7"})
     assert find(b"/items/7/close", "POST") == (ITEMS.routes[3], {"item_id": "7"})
-    assert find(b"/items/7/open", "POST")[0] is NOWHERE
-    assert find(b"/items/7/close/x", "POST")[0] is NOWHERE
+    assert find(b"/items/7/open", "POST")[0] is NO_ROUTE
+    assert find(b"/items/7/close/x", "POST")[0] is NO_ROUTE
 
 
 def test_another_method_finds_a_refusal_behind_the_same_guard() -> None:
@@ -82,10 +82,10 @@ def test_another_method_finds_a_refusal_behind_the_same_guard() -> None:
 
 def test_each_listener_serves_its_own_routes() -> None:
     assert find(b"/metrics", on_ops=True)[0].path == "/metrics"
-    assert find(b"/metrics")[0] is NOWHERE
+    assert find(b"/metrics")[0] is NO_ROUTE
     assert find(b"/health")[0] is find(b"/health", on_ops=True)[0]
-    assert find(b"/items", on_ops=True)[0] is NOWHERE
-    assert find(b"/items/7", "DELETE", on_ops=True)[0] is NOWHERE
+    assert find(b"/items", on_ops=True)[0] is NO_ROUTE
+    assert find(b"/items/7", "DELETE", on_ops=True)[0] is NO_ROUTE
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1, max_size=20))
@@ -98,7 +98,7 @@ def test_an_encoded_segment_is_data(item_id: str) -> None:
 
 @pytest.mark.parametrize("segment", [b"", b".", b"..", b"%0A", b"a%00", b"%7f", b"%c2%85", b"%FF", b"%", b"%4", b"%gg"])
 def test_a_segment_that_no_parameter_takes_is_nowhere(segment: bytes) -> None:
-    assert find(b"/items/" + segment)[0] is NOWHERE
+    assert find(b"/items/" + segment)[0] is NO_ROUTE
 
 
 @given(st.binary(min_size=1, max_size=3), st.integers(0, 6))
@@ -106,7 +106,7 @@ def test_no_other_spelling_of_a_path_finds_its_route(inserted: bytes, at: int) -
     path = b"/items"
     for spelling in (path[:at] + inserted + path[at:], path[:at] + quote(path[at:], safe="").encode(), path.upper()):
         found = find(spelling)[0]
-        assert found is NOWHERE or spelling == path or (spelling.startswith(b"/items/") and found is not find(path)[0])
+        assert found is NO_ROUTE or spelling == path or (spelling.startswith(b"/items/") and found is not find(path)[0])
 
 
 def test_every_letter_encoded_or_in_another_case_is_another_path() -> None:
@@ -115,5 +115,5 @@ def test_every_letter_encoded_or_in_another_case_is_another_path() -> None:
         encoded = b"%%%02x" % path[at]
         for other in (encoded, encoded.upper(), path[at : at + 1].upper()):
             spelling = path[:at] + other + path[at + 1 :]
-            assert find(spelling)[0] is NOWHERE or spelling == path
-    assert all(find(path + bytes([byte]))[0] is NOWHERE for byte in range(256))
+            assert find(spelling)[0] is NO_ROUTE or spelling == path
+    assert all(find(path + bytes([byte]))[0] is NO_ROUTE for byte in range(256))

@@ -1,4 +1,4 @@
-"""The transport against real sockets: what never left, what may have arrived, what is refused."""
+"""The transport with real sockets: which requests were not sent, which may have arrived, which answers are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 CALL_SECONDS = 30.0
 CONNECT_SECONDS = 0.4
 SILENCE_SECONDS = 1.0
-"""What a wallet that says nothing, or nothing to the purpose, may cost here."""
+"""The time limit of a call to a server that does not answer properly."""
 
 
 async def post(
@@ -32,7 +32,7 @@ async def post(
 
 
 async def against(handler: Handler, times: int = 1, *, call_seconds: float = CALL_SECONDS) -> httpx.Response:
-    """Post to a server that behaves like this."""
+    """Post to a server with this handler."""
 
     async def run() -> httpx.Response:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

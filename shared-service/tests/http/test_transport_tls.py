@@ -1,4 +1,4 @@
-"""Calls over TLS: who is not the wallet gets no request, and a request that may have been read is never "not sent"."""
+"""Calls over TLS: only the right peer gets a request, and a request that may have been read is never "not sent"."""
 
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def believed_by_the_system(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> I
 async def test_with_a_file_of_authorities_the_systems_are_not_believed(believed_by_the_system: Issuer) -> None:
     issuer = believed_by_the_system
     with peer(GOOD, issuer) as port:
-        # A service takes this variable away at its start; here it stands for what the system believes.
+        # A service removes this variable at its start. Here it sets the system's authorities.
         assert (await post(f"https://127.0.0.1:{port}", None)).content == b"ok"
         with pytest.raises(NotSent):
             await post(f"https://127.0.0.1:{port}", Authority().write(issuer.directory / "private.pem"))

@@ -1,4 +1,4 @@
-"""Keys at run time: revocations, mounted files, and rings that believe nobody before the first read."""
+"""Keys at run time: revocations, mounted files, and rings that verify nothing before the first read."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What a person at the command line is told about keys, and what stops a wrong revocation."""
+"""The texts of the key commands, and the checks before a revocation."""
 
 from __future__ import annotations
 
 import pytest
 
-from shared_service.keys.report import KeyNotRevoked, key_states, require_revocable, told_after
+from shared_service.keys.report import KeyNotRevoked, key_states, require_revocable, revocation_report
 from shared_signing.keys import Key
 
 NOW = 1_763_690_000.0
@@ -42,7 +42,7 @@ def test_the_last_live_key_needs_a_confirmation() -> None:
 def test_a_person_is_told_what_was_done_and_what_is_left_to_do() -> None:
     revoked = {("casino", "k2")}
     text = "\n".join(
-        told_after(
+        revocation_report(
             "k2", key_states("casino", KEYS, revoked, now=NOW), service="casino", peer="provider", was_revoked=False
         )
     )
@@ -51,5 +51,6 @@ def test_a_person_is_told_what_was_done_and_what_is_left_to_do() -> None:
     assert "provider revoke-key k2 --direction casino" in text
     none_left = key_states("casino", KEYS, {("casino", "k2"), ("casino", "main")}, now=NOW)
     assert (
-        "NO LIVE KEY IS LEFT" in told_after("main", none_left, service="provider", peer="casino", was_revoked=True)[1]
+        "NO LIVE KEY IS LEFT"
+        in revocation_report("main", none_left, service="provider", peer="casino", was_revoked=True)[1]
     )

@@ -1,4 +1,4 @@
-"""Which secrets a service does not start with, and that secrets made at random are not among them."""
+"""Weak secrets are refused at the start, random ones are not."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ MAKERS: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_no_random_secret_is_refused(maker: str) -> None:
-    """200,000 secrets in all. The chance of a refusal is that of a random one of 32 hex digits with a period of 16
-    (one in 16^16), or with 64 bits of entropy instead of 110: about as rare."""
+    """200,000 secrets in all. A random one of 32 hex digits is refused with a chance of about one in 16^16: if it
+    repeats after 16 digits, or has 64 bits of entropy instead of 110."""
     assert [secret for secret in (MAKERS[maker]() for _ in range(SAMPLES)) if weakness(secret) is not None] == []
 
 

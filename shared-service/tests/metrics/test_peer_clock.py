@@ -1,4 +1,4 @@
-"""A difference of clocks is seen although the peer corrects itself, and forgotten when it is over."""
+"""A peer's clock error stays visible after the peer corrected it, for a short time."""
 
 from __future__ import annotations
 

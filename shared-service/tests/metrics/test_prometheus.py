@@ -1,4 +1,4 @@
-"""What the metrics take from prometheus-client without its promise: an upgrade that moves it fails here first."""
+"""The private members of prometheus-client that the metrics use. An upgrade that changes them fails here first."""
 
 from __future__ import annotations
 

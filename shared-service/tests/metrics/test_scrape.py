@@ -1,4 +1,4 @@
-"""A page of metrics is made once a second, and shared by all who ask meanwhile."""
+"""The metrics page is rendered at most once a second, and concurrent scrapes share it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared_service.metrics.scrape import FRESH_SECONDS, Scrape
 
 
 class Pages:
-    """Makes numbered pages, when it is let go."""
+    """Renders numbered pages, each when the test allows it."""
 
     def __init__(self) -> None:
         self.made = 0

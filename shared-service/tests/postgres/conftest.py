@@ -1,4 +1,4 @@
-"""What the tests of group commit share: its clock, and what is logged."""
+"""Shared by the tests of group commit: its clock, and the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared_service_testing.backend import Clock
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Group commit's time, in the test's hands."""
+    """Group commit's clock, which the test moves."""
     clock = Clock()
     monkeypatch.setattr(group_commit, "time", clock)
     return clock
@@ -22,6 +22,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def logged() -> Iterator[list[EventDict]]:
-    """What is logged during a test."""
+    """The log events of a test."""
     with capture_logs() as events:
         yield events

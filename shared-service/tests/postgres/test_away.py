@@ -1,4 +1,4 @@
-"""Each way in which a connection fails has words of its own, and none quotes the address."""
+"""Each failure of a connection has its own message, and none quotes the address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group commit: how batches form, in which order commands go, and who is refused before any work."""
+"""Group commit: how batches form, the order of commands, and which are refused before any work."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_a_key_in_flight_in_one_lane_waits_although_another_lane_is_free()
 
 
 async def test_a_batch_that_does_not_take_long_has_its_lane_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise two lanes share the same commands out to smaller batches, and commit more often."""
+    """Otherwise two lanes would make smaller batches of the same commands, and commit more often."""
     monkeypatch.setattr(group_commit, "LANE_PATIENCE_SECONDS", WAIT_SECONDS_MAX)  # however slow the machine is
     backend = Backend()
     backend.gate.clear()

@@ -1,4 +1,4 @@
-"""Group commit under random arrivals and a database that does anything: no lost wake-up, no lie, no disorder."""
+"""Group commit with random arrivals and random failures: every item gets one true outcome, in the order of its key."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from shared_service.postgres import group_commit
 from shared_service.postgres.database import OutcomeUnknown, Overloaded
 from shared_service.postgres.group_commit import GroupCommit, KeyBusy
-from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Command, Deed, soon
+from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Command, Effect, soon
 
 KEYS = ("a", "b", "c", "d")
 
-deeds = st.lists(st.sampled_from([Deed.BOOK, Deed.BOOK, *Deed]), max_size=30)
+effects = st.lists(st.sampled_from([Effect.BOOK, Effect.BOOK, *Effect]), max_size=30)
 arrivals = st.lists(
     st.tuples(st.sampled_from(KEYS), st.integers(0, 3), st.sampled_from(["stays", "stays", "stays", "leaves"])),
     max_size=25,
@@ -26,7 +26,7 @@ arrivals = st.lists(
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses as short as they can be: what is under test is the order of things, not their duration."""
+    """The shortest possible pauses: the test is about order, not duration."""
     monkeypatch.setattr(group_commit, "BUSY_RETRY_SECONDS", 0.0)
     monkeypatch.setattr(group_commit, "RECONNECT_FIRST_SECONDS", 0.000_01)
     monkeypatch.setattr(group_commit, "RECONNECT_MOST_SECONDS", 0.000_1)
@@ -56,7 +56,7 @@ async def play(backend: Backend, plan: list[tuple[str, int, str]], limits: dict[
 @settings(deadline=None, max_examples=300 if os.environ.get("NIGHTLY") else 100, print_blob=True)
 @given(
     plan=arrivals,
-    deeds=deeds,
+    effects=effects,
     poison=st.frozensets(st.tuples(st.sampled_from(KEYS), st.integers(0, 24)), max_size=3),
     limits=st.fixed_dictionaries(
         {
@@ -68,9 +68,9 @@ async def play(backend: Backend, plan: list[tuple[str, int, str]], limits: dict[
     ),
 )
 async def test_everybody_is_told_once_and_truly_whatever_arrives_and_whatever_breaks(
-    plan: list[tuple[str, int, str]], deeds: list[Deed], poison: frozenset[Command], limits: dict[str, int]
+    plan: list[tuple[str, int, str]], effects: list[Effect], poison: frozenset[Command], limits: dict[str, int]
 ) -> None:
-    backend = Backend(deeds, poison=poison)
+    backend = Backend(effects, poison=poison)
     told = await play(backend, plan, limits)
     assert set(told) == {(key, number) for number, (key, _, _) in enumerate(plan)}
     for command, outcome in told.items():

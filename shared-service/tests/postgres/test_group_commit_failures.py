@@ -1,4 +1,4 @@
-"""Group commit when the database misbehaves: who learns what, and that nothing is called failed that may be booked."""
+"""Group commit when the database fails: the outcome of each item. An item that may be booked is never called failed."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from structlog.typing import EventDict
 
 from shared_service.postgres.database import OutcomeUnknown, Overloaded
 from shared_service.postgres.group_commit import BUSY_PATIENCE_SECONDS, GroupCommit, KeyBusy
-from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Clock, Command, Deed, turns
+from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, BadCommand, Clock, Command, Effect, turns
 from shared_service_testing.waiting import until
 
 pytestmark = pytest.mark.usefixtures("clock")
 
 Group = GroupCommit[Command, Command]
 DEADLINE = 60.0
-"""On the clock of the tests, which begins at 0: long after everything else."""
+"""On the tests' clock, which begins at 0: later than everything else."""
 KEYS = ("a", "b", "c", "d", "e", "f", "g", "h")
-BUSY_FOR_SECONDS = [Deed.BUSY] * 1_000
+BUSY_FOR_SECONDS = [Effect.BUSY] * 1_000
 
 
 def group_over(backend: Backend) -> Group:
@@ -62,9 +62,9 @@ async def test_after_a_bad_command_its_key_goes_on_in_order() -> None:
     assert backend.booked == [("a", 0), ("a", 2), ("a", 3)]
 
 
-@pytest.mark.parametrize("deed", [Deed.LOSE_BEFORE, Deed.LOSE_AFTER])
-async def test_a_batch_of_unknown_outcome_is_executed_again_as_it_was(deed: Deed) -> None:
-    backend = Backend([deed])
+@pytest.mark.parametrize("effect", [Effect.LOSE_BEFORE, Effect.LOSE_AFTER])
+async def test_a_batch_of_unknown_outcome_is_executed_again_as_it_was(effect: Effect) -> None:
+    backend = Backend([effect])
     commands = [(key, 1) for key in KEYS]
     assert await outcomes_of(group_over(backend), *commands) == commands
     assert backend.batches == [commands, commands]
@@ -72,21 +72,21 @@ async def test_a_batch_of_unknown_outcome_is_executed_again_as_it_was(deed: Deed
 
 
 async def test_an_unknown_outcome_is_asked_for_again_until_the_database_is_back() -> None:
-    backend = Backend([Deed.LOSE_AFTER, Deed.LOSE_BEFORE, Deed.SHED, Deed.LOSE_BEFORE, Deed.SHED])
+    backend = Backend([Effect.LOSE_AFTER, Effect.LOSE_BEFORE, Effect.SHED, Effect.LOSE_BEFORE, Effect.SHED])
     assert await outcomes_of(group_over(backend), ("a", 1)) == [("a", 1)]
     assert len(backend.batches) == 6
     assert backend.booked == [("a", 1)]
 
 
 async def test_when_the_time_is_up_an_unknown_outcome_is_said_to_be_unknown() -> None:
-    backend = Backend([Deed.LOSE_AFTER] + [Deed.SHED] * 1_000)
+    backend = Backend([Effect.LOSE_AFTER] + [Effect.SHED] * 1_000)
     outcomes = await outcomes_of(group_over(backend), ("a", 1), ("b", 1), deadline=0.1)
     assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, OutcomeUnknown]
     assert backend.booked == [("a", 1), ("b", 1)]
 
 
 async def test_what_found_no_connection_is_refused_and_not_tried_again() -> None:
-    backend = Backend([Deed.SHED])
+    backend = Backend([Effect.SHED])
     outcomes = await outcomes_of(group_over(backend), ("a", 1), ("b", 1))
     assert [type(outcome) for outcome in outcomes] == [Overloaded, Overloaded]
     assert (len(backend.batches), backend.booked) == (1, [])
@@ -137,7 +137,7 @@ async def test_a_busy_key_waits_no_longer_than_its_deadline(clock: Clock) -> Non
 
 
 async def test_a_caller_of_a_busy_key_that_went_away_is_forgotten() -> None:
-    backend = Backend([Deed.BUSY] * 3)
+    backend = Backend([Effect.BUSY] * 3)
     group = group_over(backend)
     first, second = (group.submit(("a", number), key="a", deadline=DEADLINE) for number in (1, 2))
     await turns()
@@ -148,7 +148,7 @@ async def test_a_caller_of_a_busy_key_that_went_away_is_forgotten() -> None:
 
 
 async def test_close_waits_for_busy_keys_too() -> None:
-    backend = Backend([Deed.BUSY] * 3)
+    backend = Backend([Effect.BUSY] * 3)
     group = group_over(backend)
     future = group.submit(("a", 1), key="a", deadline=DEADLINE)
     await turns()
@@ -157,10 +157,10 @@ async def test_close_waits_for_busy_keys_too() -> None:
     assert await future == ("a", 1)
 
 
-@pytest.mark.parametrize("then", [BUSY_FOR_SECONDS, [Deed.REFUSE, Deed.SHED], [Deed.REFUSE, Deed.REFUSE]])
-@pytest.mark.parametrize("lost", [Deed.LOSE_AFTER, Deed.LOSE_BEFORE])
+@pytest.mark.parametrize("then", [BUSY_FOR_SECONDS, [Effect.REFUSE, Effect.SHED], [Effect.REFUSE, Effect.REFUSE]])
+@pytest.mark.parametrize("lost", [Effect.LOSE_AFTER, Effect.LOSE_BEFORE])
 async def test_what_may_be_booked_is_never_said_to_be_refused_before_any_work(
-    clock: Clock, lost: Deed, then: Sequence[Deed]
+    clock: Clock, lost: Effect, then: Sequence[Effect]
 ) -> None:
     backend = Backend([lost, *then])
     answering = asyncio.ensure_future(outcomes_of(group_over(backend), ("a", 1), ("b", 1)))

@@ -1,4 +1,4 @@
-"""Group commit forgets: after any mixture of outcomes nothing waits, nothing runs, and no key is remembered."""
+"""Group commit leaks nothing: after any mixture of outcomes nothing waits or runs, and no key is kept."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from shared_service.postgres import group_commit
 from shared_service.postgres.database import Overloaded
 from shared_service.postgres.group_commit import GroupCommit, KeyBusy
-from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, Command, Deed
+from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, Command, Effect
 
 KEYS = ("a", "b", "c")
 ENDS = ("waits", "is cancelled at once", "is cancelled later", "is too late")
 
 arrivals = st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from(ENDS)), min_size=1, max_size=20)
-deeds = st.lists(st.sampled_from(list(Deed)), max_size=30)
+effects = st.lists(st.sampled_from(list(Effect)), max_size=30)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def short_pauses() -> Any:
-    """What waits for a database that is away waits a moment: how long is another test's."""
+    """Short pauses between attempts. Other tests check how long they are."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("BUSY_RETRY_SECONDS", "RECONNECT_FIRST_SECONDS", "RECONNECT_MOST_SECONDS"):
             patch.setattr(group_commit, name, 0.0001)
@@ -32,9 +32,9 @@ def short_pauses() -> Any:
 
 
 @settings(max_examples=100, deadline=None)
-@given(arrivals, deeds, st.sampled_from(KEYS))
+@given(arrivals, effects, st.sampled_from(KEYS))
 async def test_nothing_is_remembered_after_any_mixture_of_outcomes(
-    arriving: list[tuple[str, str]], done: list[Deed], poisoned: str
+    arriving: list[tuple[str, str]], done: list[Effect], poisoned: str
 ) -> None:
     backend = Backend(done, poison=frozenset({(poisoned, 0)}))
     group: GroupCommit[Command, Command] = GroupCommit(

@@ -1,4 +1,4 @@
-"""The way to the newest revision of a schema: whole, once, and without making anybody wait for it."""
+"""Migrations: complete, once, and without failing requests that use the tables."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_file_that_is_gone_makes_the_others_be_applied_again(schema: Schema, u
 
 
 def test_while_a_table_is_in_use_a_migration_waits_and_nobody_fails_for_it(schema: Schema, url: str) -> None:
-    """Red before: the casino's waited up to a minute for a table, and everything queued behind it."""
+    """Regression: a migration waited up to a minute for a table, and all requests queued behind it."""
     migrate(schema, url)
     write_revision(schema, "0002", "0001", "alter table orders.items add column amount bigint;")
     done: list[list[str]] = []
@@ -125,7 +125,7 @@ def test_while_a_table_is_in_use_a_migration_waits_and_nobody_fails_for_it(schem
 
 
 def wait_for_a_waiter(connection: psycopg.Connection) -> None:
-    """Until the migration waits for a lock, whether the first time or again."""
+    """Wait until the migration waits for a lock."""
     waiting = "select count(*) from pg_locks where not granted and locktype = 'relation'"
     while connection.execute(waiting).fetchone() != (1,):
         pass

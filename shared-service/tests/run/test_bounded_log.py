@@ -1,4 +1,4 @@
-"""What anybody can cause is logged at a bounded rate, and nothing goes uncounted."""
+"""Events that anybody can cause are logged at a bounded rate, and all are counted."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from shared_service.run.bounded_log import WINDOW_SECONDS, BoundedLog
 
 PATIENCE_SECONDS = 30.0
-"""Only against waiting for ever."""
+"""Only stops a test that hangs."""
 
 
 @dataclass

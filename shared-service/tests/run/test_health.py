@@ -1,4 +1,4 @@
-"""Readiness is answered from memory: one loop asks the database, however many ask the service."""
+"""Readiness is answered from memory. Only its loop queries the database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared_service.run.health import FRESH_SECONDS, NOT_LOOKED, OUTDATED, Readi
 
 
 class Dependency:
-    """What the service needs; `missing` is what it says when it is looked at."""
+    """A check whose result is `missing`."""
 
     def __init__(self) -> None:
         self.missing: str | None = None

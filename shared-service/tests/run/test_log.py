@@ -1,4 +1,4 @@
-"""Log lines: one JSON object each, whoever wrote it, with the request's id, and never an address of the outside."""
+"""Log lines: each is one JSON object with the request's id, libraries' lines too. None contains a URL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ except LookupError:
 
 
 def lines(log_format: str, level: str) -> list[str]:
-    """What a process logs, as the outside sees it: logging is set up once per process, and for all of it."""
+    """The log lines of a new process: logging is configured once for a whole process."""
     script = SCRIPT.format(log_format=log_format, level=level)
     environment = {**os.environ, "NO_COLOR": "1"}
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
@@ -49,12 +49,12 @@ def test_every_line_is_one_json_object_with_service_time_level_and_request() -> 
     assert [line for line in told if "in <module>" not in line] == [
         "builtins.LookupError", "caused by", "builtins.ValueError",
     ]  # fmt: skip
-    assert told[0].startswith("<string>:"), "the place is told"
+    assert told[0].startswith("<string>:"), "the location is logged"
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_the_text_of_an_exception_is_left_out_for_it_may_hold_anything(log_format: str) -> None:
-    """Invariant I11; its causes are told in the same way."""
+    """Invariant I11. The same holds for the exception's causes."""
     told = "\n".join(lines(log_format, "info"))
     assert "LookupError" in told
     assert "ValueError" in told

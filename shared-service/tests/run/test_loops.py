@@ -1,4 +1,4 @@
-"""The skeleton of what runs beside the requests: it survives its errors, and it stops when it is told to."""
+"""Background loops: they continue after errors, and stop on request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STOP_SECONDS_MAX = 30.0
 
 
 async def must_be_quick(work: Coroutine[Any, Any, None]) -> None:
-    """Asks the clock: a time-out would cancel the work, and what swallows a cancellation would look quick."""
+    """Measures the time. A time-out would cancel the work, and work that ignores a cancellation would look quick."""
     task = asyncio.ensure_future(work)
     done, _ = await asyncio.wait({task}, timeout=STOP_SECONDS_MAX)
     task.cancel()
@@ -72,7 +72,7 @@ async def test_a_loop_that_pauses_is_stopped_at_once() -> None:
 
 
 async def test_a_loop_is_stopped_although_its_step_answers_a_cancellation_with_an_error() -> None:
-    """As the database's driver does: it cancels the statement, and the server says so with an error."""
+    """As the database's driver does: it cancels the statement, and the server reports an error."""
     started = asyncio.Event()
 
     async def step() -> None:
@@ -149,7 +149,7 @@ async def test_a_step_that_hangs_is_cancelled_at_the_stop(monkeypatch: pytest.Mo
 
 
 async def test_loops_are_stopped_together_when_their_block_ends() -> None:
-    """Each step ends once both loops were told to stop: one after the other, the first would be cancelled."""
+    """Each step ends when both loops are stopping. Stopped one after the other, the first would be cancelled."""
     told = [asyncio.Event(), asyncio.Event()]
     begun: list[int] = []
     ended: list[int] = []

@@ -1,4 +1,4 @@
-"""A container's health check asks at the address that the service listens on."""
+"""A container's health check calls the address that the service listens on."""
 
 import socket
 import subprocess

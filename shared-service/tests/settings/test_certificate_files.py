@@ -1,4 +1,4 @@
-"""Of a certificate and its key, the file that is wrong is named, and each fault has its own words."""
+"""A wrong certificate or key file is named, and each fault has its own message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What editors and env files add to a value: it is refused with the variable's name, and never becomes part of it."""
+"""Characters that editors and env files add to a value are refused, with the variable's name."""
 
 from __future__ import annotations
 

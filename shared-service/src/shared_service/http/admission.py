@@ -1,4 +1,4 @@
-"""How many requests of known callers may run at once. Above the bound a request is refused before any work."""
+"""Bounds how many authenticated requests run at once. Above the bound a request is refused before any work."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from shared_service.http.routing import OPS, PUBLIC, Route, RouteTable, route_of
 
 log = structlog.get_logger()
 
-SAY_SECONDS: Final = 1.0
-"""One log line for all requests refused in this time."""
+LOG_SECONDS: Final = 1.0
+"""All requests refused in this time share one log line."""
 
 
 class Admission:
-    """Counts the requests of known callers in this process.
+    """Counts the authenticated requests of this process.
 
-    A request counts once its body has arrived and its signature or token holds: strangers cannot use up the
-    capacity. Routes that yield are refused from three quarters of the bound on.
+    A request counts from when its body has arrived and its signature or token is verified, so unauthenticated callers
+    cannot use up the capacity. Routes with `yields` are refused from three quarters of the bound on.
     """
 
     def __init__(self, requests_max: int, *, errors: ErrorTable, observe: Callable[[str, str, float], object]) -> None:
-        """`observe` is told of the route, code and start (monotonic) of each early refusal."""
+        """`observe(route, code, started)` is called for each early refusal; `started` is monotonic."""
         self.taken = 0
         self._requests_max = requests_max
         self._crowded_at = requests_max * 3 // 4
@@ -37,18 +37,18 @@ class Admission:
         self._shed = 0
 
     def is_full_for(self, route: Route) -> bool:
-        """Whether a request for this route is refused now."""
+        """Returns whether a request for this route is refused now."""
         if route.share is not None and route.share.taken >= route.share.most:
             return True
         return self.taken >= self._crowded_at and (self.taken >= self._requests_max or route.yields)
 
     @property
     def is_crowded(self) -> bool:
-        """Whether the bound on all requests may refuse some route now."""
+        """Whether three quarters of the capacity are in use: from here on some routes are refused."""
         return self.taken >= self._crowded_at
 
     def enter(self, scope: Scope) -> bool:
-        """Count a request until `leave`; False when there is no capacity for it."""
+        """Count a request until `leave`. Returns False when there is no capacity for it."""
         route = route_of(scope)
         if self.is_full_for(route):
             return False
@@ -65,24 +65,24 @@ class Admission:
             route.share.taken -= 1
 
     def refuse_early(self, scope: Scope, route: Route) -> Answer | None:
-        """The refusal of a request of which only the head is known; None when there is capacity."""
+        """Returns the refusal of a request by its head alone, or None when there is capacity."""
         if not self.is_full_for(route):
             return None
         own_id = id_for(scope)
         status, headers, body = self._errors.render("overloaded", own_id.decode())
         self._observe(route.path, "overloaded", time.monotonic())
         if not self._shed:
-            asyncio.get_running_loop().call_later(SAY_SECONDS, self._say)
+            asyncio.get_running_loop().call_later(LOG_SECONDS, self._log_shed)
         self._shed += 1
         return status, [*headers, (REQUEST_ID_HEADER, own_id)], body
 
-    def _say(self) -> None:
+    def _log_shed(self) -> None:
         log.warning("requests_shed", count=self._shed, running=self.taken)
         self._shed = 0
 
 
 def early_answer(table: RouteTable, admission: Admission) -> Callable[[Scope], Answer | None]:
-    """Refuses a request by its head alone, while known requests fill the service. Health is never refused."""
+    """Returns a function that refuses requests by their head while the service is full. It never refuses health."""
 
     def answer(scope: Scope) -> Answer | None:
         if not admission.is_crowded or scope["method"] != "POST":

@@ -1,4 +1,4 @@
-"""Lets each request through the guard of its route, before any other code of the service reads it."""
+"""Authenticates each request with the guard of its route, before any other code of the service reads it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
 
 Guard = Callable[[ASGIApp], ASGIApp]
-"""Makes the middleware that only lets authentic requests through to an application."""
+"""Wraps an application in middleware that passes only authenticated requests to it."""
 
 
 def signed_guard(
@@ -28,7 +28,7 @@ def signed_guard(
     admission: Admission,
     on_clock: Callable[[int], None],
 ) -> Guard:
-    """The guard of routes that a peer signs; answers are signed too. `on_clock`: how far the peer's clock is behind."""
+    """The guard of signed routes. Their answers are signed too. `on_clock(seconds)`: the peer's clock is behind."""
 
     def guard(app: ASGIApp) -> ASGIApp:
         return SignedEndpoints(
@@ -47,10 +47,10 @@ def signed_guard(
 
 
 class Authenticate:
-    """Middleware. While known requests fill the service, the others are refused by their head alone."""
+    """Middleware. While the service is full, it refuses a request by its head, before it reads the body."""
 
     def __init__(self, app: ASGIApp, *, guards: Mapping[str, Guard], admission: Admission, errors: ErrorTable) -> None:
-        """`guards` has one for each access that is neither public nor ops."""
+        """`guards` has a guard for each access but `public` and `ops`."""
         self._app = app
         self._guarded = {access: guard(app) for access, guard in guards.items()}
         self._admission = admission

@@ -1,4 +1,8 @@
-"""From the raw bytes of a request to checked values: JSON objects, identifiers, short texts, flags."""
+"""Decodes a request's body: JSON objects, identifiers, short texts, flags.
+
+content = decode_object(body)
+item_id = identifier(content, "itemId")
+"""
 
 from __future__ import annotations
 
@@ -17,24 +21,24 @@ _decode = msgspec.json.Decoder(type=dict[str, Any]).decode
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
-    """The body's JSON object. Raises Refused(malformed_json)."""
+    """Returns the body's JSON object. Raises Refused(malformed_json), also for a key that occurs twice."""
     try:
         content = _decode(body)
-    except msgspec.ValidationError:  # not an object, or a number beyond what the decoder holds
+    except msgspec.ValidationError:  # not an object, or a number too large for the decoder
         return _decode_any_number(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last one: a tower of brackets
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last: very deep nesting
         raise Refused("malformed_json") from None
-    # Every key has a colon behind it. As many colons as different keys: no key came twice, and the decoder's habit of
-    # keeping the last one did no harm. More colons (in a text, in a nested object, or a double): look closely.
+    # The decoder accepts a key twice. With as many colons as keys there is none twice; with more, decode again. (There
+    # are also colons in texts and nested objects.)
     if body.count(b":") != len(content):
         _decode_any_number(body)
     return content
 
 
 def _decode_any_number(body: bytes) -> dict[str, Any]:
-    """Slower, and with keys that are unique at any depth. An integer too long to be any field's value is infinite here.
+    """Decodes more slowly: refuses a key that occurs twice at any depth, and reads a very long integer as infinity.
 
-    So the field that holds it is refused by its name, as for any other wrong value.
+    The field with the infinite value is then refused by its name, as with any other wrong value.
     """
     try:
         content = json.loads(
@@ -71,7 +75,10 @@ def identifier(content: dict[str, Any], name: str) -> str:
 
 
 def optional_identifier(content: dict[str, Any], name: str) -> str | None:
-    """An identifier: printable ASCII, or an integer, which means its decimal string. None when absent or null."""
+    """An identifier: printable ASCII, or an integer, which becomes its decimal string. None when absent or null.
+
+    Raises Refused(invalid_field).
+    """
     value = content.get(name)
     if value is None:
         return None
@@ -85,14 +92,14 @@ def optional_identifier(content: dict[str, Any], name: str) -> str | None:
 
 
 def _decimal(value: int, name: str) -> str:
-    # 128 digits are less than 426 bits; beyond that str() would only cost time.
+    # 128 digits have less than 426 bits. A larger number is refused anyway, and str() of it is slow.
     if value.bit_length() > IDENTIFIER_MAX_CHARACTERS * 10 // 3:
         raise Refused("invalid_field", field=name)
     return str(value)
 
 
 def optional_text(content: dict[str, Any], name: str) -> str | None:
-    """A short text for people. None when absent or null; Postgres cannot hold NUL, so that is refused."""
+    """A short printable text. None when absent or null. Raises Refused(invalid_field)."""
     value = content.get(name)
     if value is None:
         return None
@@ -102,7 +109,7 @@ def optional_text(content: dict[str, Any], name: str) -> str | None:
 
 
 def optional_flag(content: dict[str, Any], name: str) -> bool:
-    """A JSON boolean; absent or null is false."""
+    """A JSON boolean. False when absent or null. Raises Refused(invalid_field)."""
     value = content.get(name)
     if value is None:
         return False

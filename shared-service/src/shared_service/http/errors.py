@@ -1,4 +1,4 @@
-"""A service's error answers: one table of codes, and one way to render a row of it."""
+"""A service's error answers: the table of its codes, and the rendering of a row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
-    """One row: the status alone tells a program what to do, the sentence tells a person what happened."""
+    """One row. `advice` says what the caller does; `sentence` is the default text for a person."""
 
     code: str
     status: int
@@ -28,7 +28,7 @@ class ErrorKind:
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a defect
-    """The request is answered with the row of `code`. `field` names what is wrong with the body."""
+    """Answers the request with the row of `code`. `field` names the wrong field; `sentence` replaces the row's."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a defect
         retry_after_seconds: int | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
-        """`why` is a fixed word for the log: the caller is not told."""
+        """`why` is a fixed word for the log. The answer does not contain it."""
         super().__init__(code)
         self.code = code
         self.field = field
@@ -75,7 +75,7 @@ class ErrorTable(Mapping[str, ErrorKind]):
         retry_after_seconds: int | None = None,
         extras: Mapping[str, Any] = {},
     ) -> Answer:
-        """The answer of one row. `extras` are further members of the body, such as `serverTime`."""
+        """Renders the answer of one row. `extras` are further members of the body, such as `serverTime`."""
         kind = self._rows[code]
         content: dict[str, Any] = {"error": sentence or kind.sentence, "code": code, "requestId": request_id}
         if field is not None:

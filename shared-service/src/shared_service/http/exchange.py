@@ -1,6 +1,6 @@
-"""HTTP as both services use it: request ids, bounded bodies, answers, and what becomes of an error.
+"""Request ids, deadlines, bounded bodies and error answers, as plain ASGI.
 
-Plain ASGI. Never logs a body, a path or the value of a header.
+No body, path or header value is logged.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ refusals_of_peers: Final = BoundedLog(log, lines_max=100)
 BODY_MAX_BYTES: Final = 65_536
 REQUEST_ID_HEADER: Final = b"x-request-id"
 OK: Final = "ok"
-"""The outcome of an answer that is no error."""
+"""The outcome of an answer with a status below 400."""
 NO_CODE: Final = "no_code"
-"""The outcome of an error answer without a code, such as readiness that says no."""
+"""The outcome of an error answer without a code, such as readiness with 503."""
 UNANSWERED: Final = "unanswered"
-"""The outcome of a request whose caller hung up."""
+"""The outcome of a request whose caller disconnected."""
 
-TOLD_OF_REFUSALS: Final = ("field", "why", "key_id", "skew_seconds", "canonical_sha256", "transaction_id")
-"""What the line about a refusal tells from the request's state, where it is there."""
+LOGGED_STATE: Final = ("field", "why", "key_id", "skew_seconds", "canonical_sha256", "transaction_id")
+"""Members of a request's state that the log line about its refusal contains."""
 
 _PROCESS_ID: Final = secrets.token_hex(8).encode()
 _draw: Final = random.Random(secrets.token_bytes(32)).getrandbits  # noqa: S311 - unique, not secret
@@ -43,41 +43,41 @@ _WORRYING_STATUSES: Final = frozenset({401, 422, 500, 502, 503})
 _NANOSECONDS_PER_MICROSECOND: Final = 1_000
 
 Observe = Callable[[str, str, float], object]
-"""Tells of a request: its route's path, its outcome, and when it began (monotonic)."""
+"""Called for each request with its route's path, its outcome, and its start (monotonic)."""
 
 
 class ClientGone(Exception):  # noqa: N818 - an event, not a defect
-    """The caller hung up before its request was complete."""
+    """The caller disconnected before its request was complete."""
 
 
 def id_for(scope: Scope) -> bytes:
-    """The caller's request id if it is sane, else a new one."""
+    """Returns the caller's request id if it is 1 to 128 characters of 0-9 A-Z a-z . _ : -, else a new one."""
     for name, value in scope["headers"]:
         if name == REQUEST_ID_HEADER and _SANE_REQUEST_ID.fullmatch(value):
             return cast("bytes", value)
-    # It has to be unique, not secret, and must not tell how many requests there are: so no counter.
+    # Random, because a counter would show how many requests there are.
     return b"%s%016x" % (_PROCESS_ID, _draw(64))
 
 
 def fresh_request_id() -> str:
-    """An id for work that no request caused."""
+    """Returns an id for work outside a request."""
     return (b"%s%016x" % (_PROCESS_ID, _draw(64))).decode()
 
 
 def request_id(scope: Scope) -> str:
-    """The id under which everything that this request causes is logged."""
+    """The request's id. All log lines of the request have it."""
     return cast("str", scope["state"]["request_id"])
 
 
 def deadline(scope: Scope) -> float:
-    """When the request's time budget ends, on the monotonic clock."""
+    """The end of the request's time budget, on the monotonic clock."""
     return cast("float", scope["state"]["deadline"])
 
 
 async def read_json_body(scope: Scope, receive: Receive) -> bytes:
-    """Read the whole body, once the head says that it is plain JSON.
+    """Read the whole body of a JSON request.
 
-    Raises ClientGone, Refused(body_too_large), and Refused(unsupported_media_type) for anything but plain JSON.
+    Raises ClientGone, Refused(body_too_large), and Refused(unsupported_media_type) for any other or an encoded body.
     """
     code = refused_by_head(scope["headers"], BODY_MAX_BYTES)
     if code is not None:
@@ -92,7 +92,7 @@ async def read_json_body(scope: Scope, receive: Receive) -> bytes:
 
 
 def json_body(scope: Scope) -> bytes:
-    """The body, which the guard of the route has read. Raises Refused(unsupported_media_type) when it is no JSON."""
+    """The body that the route's guard has read. Raises Refused(unsupported_media_type) for another content type."""
     _require_json(scope)
     return cast("bytes", scope["state"]["body"])
 
@@ -127,7 +127,7 @@ class RequestContext:
         started = time.monotonic()
         state["deadline"] = started + self._budget_seconds
         outcome = UNANSWERED
-        # Never cleared: the server runs every request in a task, and so in a context, of its own.
+        # Not cleared: the server runs each request in its own task, so in its own context.
         structlog.contextvars.bind_contextvars(request_id=own_id.decode())
 
         async def send_with_id(message: Message) -> None:
@@ -146,21 +146,21 @@ class RequestContext:
                 self._log_refusal(scope, code)
 
     def _log_refusal(self, scope: Scope, code: str) -> None:
-        """The one line about a refusal. The path is not logged: it may hold anything."""
+        """Log the refusal. The path is left out, because it may contain anything."""
         state = scope["state"]
         bounded = refusals_of_peers if "signed_by" in state else refusals_of_strangers
-        say = bounded.warning if self._errors[code].status in _WORRYING_STATUSES else bounded.info
-        told = {name: state[name] for name in TOLD_OF_REFUSALS if state.get(name) is not None}
+        log_line = bounded.warning if self._errors[code].status in _WORRYING_STATUSES else bounded.info
+        fields = {name: state[name] for name in LOGGED_STATE if state.get(name) is not None}
         if "signed_by" not in state and scope.get("client"):
-            told["peer"] = scope["client"][0]
-        say("request_refused", code=code, endpoint=route_of(scope).path, **told)
+            fields["peer"] = scope["client"][0]
+        log_line("request_refused", code=code, endpoint=route_of(scope).path, **fields)
 
 
 class RenderErrors:
     """Innermost middleware: turns every exception into an answer of the error table."""
 
     def __init__(self, app: ASGIApp, *, errors: ErrorTable, codes: Mapping[type[Exception], str] = {}) -> None:
-        """`codes` names the answer to exceptions of the service's own; any other is `internal`."""
+        """`codes` maps the service's exceptions to error codes. The code of any other exception is `internal`."""
         self._app = app
         self._errors = errors
         self._codes = tuple(codes.items())
@@ -175,7 +175,7 @@ class RenderErrors:
         except ClientGone:
             refusals_of_strangers.info("client_gone")
         except Exception as error:
-            # Where an answer has begun already, the server refuses a second one, and closes the connection.
+            # If an answer has begun, the server refuses a second one and closes the connection.
             await send_answer(send, self._answer_to(error, scope))
 
     def _answer_to(self, error: Exception, scope: Scope) -> Answer:
@@ -202,7 +202,7 @@ def refusal(
     retry_after_seconds: int | None = None,
     extras: Mapping[str, Any] = {},
 ) -> Answer:
-    """The answer to a refused request. The code is noted in the scope for the log and the metrics."""
+    """Renders the answer to a refused request, and stores the code in the scope for log and metrics."""
     scope["state"]["code"] = code
     scope["state"]["field"] = field
     return errors.render(
@@ -216,10 +216,10 @@ def refusal(
 
 
 def refuse_with(errors: ErrorTable) -> Callable[[Scope, str, Mapping[str, Any]], Answer]:
-    """How the signature edge renders its refusals."""
+    """Returns the `refuse` argument of `SignedEndpoints`."""
     return lambda scope, code, extras: refusal(errors, scope, code, extras=extras)
 
 
 def warn_of_skew(_scope: Scope, key_id: str, skew_seconds: int) -> None:
-    """What the signature edge calls for a request whose clock is nearly too far off."""
+    """The `on_skew` argument of `SignedEndpoints`: logs that a peer's clock is far off."""
     log.warning("peer_clock_skewed", key_id=key_id, skew_seconds=skew_seconds)

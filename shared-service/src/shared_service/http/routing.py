@@ -1,7 +1,7 @@
-"""Finds the route of a request, once and from its raw path. Every route says who may call it.
+"""Finds a request's route once, from its raw path. Every route says who may call it.
 
-A path matches letter by letter. An empty segment, a dot segment, another case, an encoded letter or one slash too many
-is another path, and a path without a route is 404. Nothing is redirected.
+A path must match exactly. With an empty segment, a dot segment, another case, an encoded letter or a further slash it
+is another path. A path without a route is 404. Nothing is redirected.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OPS: Final = "ops"
 """Served on the operations listener only."""
 
 ELSEWHERE: Final = "elsewhere"
-"""The name of the endpoint where no route is found."""
+"""The endpoint's name, in metrics and logs, of requests without a route."""
 
 Endpoint = Callable[[Request], Awaitable[Response] | Response]
 
@@ -50,9 +50,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """One address. `endpoint` is an ASGI application.
+    """One path with its methods. `endpoint` is an ASGI application.
 
-    `access` names who may call it: `public`, `ops`, or one for which the service has a guard.
+    `access` says who may call it: `public`, `ops`, or a name for which the service has a guard.
     `yields` routes are refused first when the service is nearly full. `share` bounds how many requests run at once.
     """
 
@@ -104,7 +104,7 @@ class RouteTable:
     """All routes of a service."""
 
     def __init__(self, routes: Iterable[Route], *, accesses: Collection[str] = ()) -> None:
-        """Raises ValueError for a route whose access has no guard, and for two routes at one address."""
+        """Raises ValueError for a route whose access has no guard, and for two routes with one path and method."""
         self.routes: Final = tuple(routes)
         self._exact: dict[bytes, dict[str, Route]] = {}
         self._root = _Node()
@@ -141,17 +141,17 @@ class RouteTable:
         node.routes = methods
 
     def find(self, scope: Scope, *, on_ops: bool) -> Route:
-        """The route of a request; `NOWHERE` without one. Parameters are put into the scope."""
+        """Returns the route of a request, or `NO_ROUTE`. Puts the path's parameters into the scope."""
         methods = self._exact.get(scope["raw_path"])
         if methods is None:
             methods, parameters = self._with_parameters(scope["raw_path"])
             if parameters:
                 scope["path_params"] = parameters
         if not methods:
-            return NOWHERE
+            return NO_ROUTE
         found = methods.get(scope["method"]) or methods[""]
         if on_ops != (found.access == OPS) and not (on_ops and found.on_ops):
-            return NOWHERE
+            return NO_ROUTE
         return found
 
     def _with_parameters(self, raw_path: bytes) -> tuple[dict[str, Route], dict[str, str]]:
@@ -169,7 +169,7 @@ class RouteTable:
 
 
 def _decoded(segment: bytes) -> str | None:
-    """What a raw segment means; None for one that no parameter takes."""
+    """Decodes a raw segment. Returns None for one that cannot be a parameter's value."""
     if segment in _DOT_SEGMENTS or _RAW_SEGMENT.fullmatch(segment) is None:
         return None
     try:
@@ -193,37 +193,37 @@ async def _not_found(_scope: Scope, _receive: Receive, _send: Send) -> None:
     raise Refused("not_found")
 
 
-NOWHERE: Final = Route(ELSEWHERE, _not_found, PUBLIC, frozenset(), on_ops=True)
-"""The route of a path that has none."""
+NO_ROUTE: Final = Route(ELSEWHERE, _not_found, PUBLIC, frozenset(), on_ops=True)
+"""Answers requests without a route: 404."""
 
 
 def route_of(scope: Scope) -> Route:
-    """The route that was found for a request."""
+    """The request's route, found by `FindRoute`."""
     found: Route = scope["state"]["route"]
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class OpsListener:
-    """The listener for operations, known by its port; every other one serves the public."""
+    """The operations listener. All other listeners are public."""
 
     port: int
     host: str | None = None
-    """Its address, where the public has the same port on another one."""
+    """Its address; None unless the public listener has the same port on another address."""
 
     def is_at(self, server: Sequence[Any] | None) -> bool:
-        """Whether a connection came to this address of ours and port."""
+        """Returns whether this address and port of the server belong to the operations listener."""
         return server is not None and server[1] == self.port and self.host in (None, server[0])
 
 
 def ops_listener(address: tuple[str, int], public: tuple[str, int]) -> OpsListener:
-    """The listener at `address`, beside the one for the public."""
+    """The operations listener at `address`; `public` is the public listener's address."""
     host, port = address
     return OpsListener(port, host if port == public[1] else None)
 
 
 class FindRoute:
-    """The outermost middleware: nothing of ours reads a request before its route is known."""
+    """The outermost middleware: finds the route before any other code of ours reads the request."""
 
     def __init__(self, app: ASGIApp, *, table: RouteTable, ops: OpsListener) -> None:
         self._app = app
@@ -239,7 +239,7 @@ class FindRoute:
 
 
 class Dispatch:
-    """The innermost middleware: hands a request to the endpoint of its route. The application's router sees none."""
+    """The innermost middleware: calls the endpoint of the route, instead of Starlette's router."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,10 +1,10 @@
-"""An HTTP client for calls to a peer: httpx's interface on aiohttp's connections, strictly bounded.
+"""An HTTP client for calls to a peer: httpx's interface on aiohttp's connections, with bounds on time and size.
 
-It follows no redirect, uses no proxy of the environment, keeps no cookie, decodes no compressed answer, and reads no
-answer without an end. It tells a request that never left from one that may have arrived.
+It ignores redirects, cookies and the environment's proxies, refuses compressed and too long answers, and distinguishes
+a request that was not sent from one that may have arrived.
 
-Why aiohttp: its errors have a class of their own for a connection that was never made. Of the other fast transports
-that were measured, one reports a cut connection as a failed connect, the other a failed connect as a time-out.
+Why aiohttp: it has its own error class for a connection that was never made. Of the other fast transports measured, one
+reports a cut connection as a failed connect, the other a failed connect as a time-out.
 """
 
 import ssl
@@ -19,26 +19,26 @@ from shared_service.tls.contexts import client_context_for
 
 ANSWER_MAX_BYTES: Final = 65_536
 CONNECTIONS_MAX: Final = 128
-IDLE_SECONDS: Final = 4.0  # well below a server's ten, so that it is the client who closes
+IDLE_SECONDS: Final = 4.0  # well below the server's ten, so that the client closes first
 
 
 class NotSent(httpx.ConnectError):
-    """No byte of the request left: no connection could be had. Only this may be raised for that."""
+    """Nothing of the request was sent, because no connection was made. No other case raises this."""
 
 
 class AnswerRefused(httpx.TransportError):
-    """The answer breaks a bound: too long, or in an encoding that nobody asked for."""
+    """The answer is too long, or has a content encoding."""
 
 
 class NoCookies(httpx.Cookies):
-    """Forgets every cookie."""
+    """Ignores all cookies."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         """Do nothing."""
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """Sends an httpx request with aiohttp, and reads the answer whole, within its bound."""
+    """Sends httpx requests with aiohttp, and reads each answer completely, up to a bound."""
 
     def __init__(
         self,
@@ -56,12 +56,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request. Raises `NotSent` only when nothing was sent."""
+        """Send one request. Raises NotSent, AnswerRefused, httpx.ReadTimeout or httpx.ReadError."""
         session = self._session or self._open()
         try:
             async with session.request(
                 request.method,
-                # What was signed is what is sent: an address that is quoted anew would be another one.
+                # Not quoted again: the signature covers the target as it is.
                 URL(str(request.url), encoded=True),
                 headers=request.headers.multi_items(),
                 data=request.content,
@@ -84,7 +84,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await self._session.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        # Not in __init__: a session belongs to the event loop in which it was made.
+        # Not in __init__, because a session needs the running event loop.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 ssl=self._verify, limit=self._connections_max, keepalive_timeout=IDLE_SECONDS
@@ -113,12 +113,12 @@ class Client(httpx.AsyncClient):
 
     @property
     def cookies(self) -> httpx.Cookies:
-        """None, ever."""
+        """Always empty."""
         return _NO_COOKIES
 
     @cookies.setter
     def cookies(self, cookies: object) -> None:
-        """Forget them."""
+        """Ignore them."""
 
 
 _NO_COOKIES: Final = NoCookies()
@@ -134,9 +134,9 @@ def create_http_client(
     ca_file: Path | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
-    """The client for one peer. Closing it closes its connections. `ca_file`: see `shared_service.tls.contexts`.
+    """Returns a client for one peer. Closing it closes its connections. `ca_file`: see `shared_service.tls.contexts`.
 
-    `call_seconds` bounds a call from its begin to the last byte of its answer. `transport` stands in for the network.
+    `call_seconds` bounds a call from its start to the last byte of its answer. `transport` replaces the network.
     """
     return Client(
         transport=transport

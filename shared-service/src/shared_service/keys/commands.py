@@ -1,6 +1,6 @@
-"""The commands `keys` and `revoke-key`, which every service has on its command line.
+"""The commands `keys` and `revoke-key` of every service. They show no secret.
 
-A revocation is written as the schema's owner: the application may not take keys away. No command shows a secret.
+A revocation is written as the schema's owner, because the application's role may not revoke keys.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from shared_service.keys.live_keys import Direction, Revocation
-from shared_service.keys.report import KeyNotRevoked, KeyState, key_states, require_revocable, told_after
+from shared_service.keys.report import KeyNotRevoked, KeyState, key_states, require_revocable, revocation_report
 from shared_service.run.command_line import connected
 
 ALL: Final = sql.SQL("select direction, key_id from {}.key_revocations")
@@ -25,21 +25,21 @@ REVOKE: Final = sql.SQL(
 
 
 class KeySettings(Protocol):
-    """The settings of a service, as far as these commands read them."""
+    """The settings that these commands read."""
 
     @property
     def database_url(self) -> str:
-        """The service's own login."""
+        """The application's login."""
 
     def directions(self) -> tuple[Direction, Direction]:
-        """Both directions with their configured keys, the same order in both services."""
+        """Both directions with their configured keys, in the same order in both services."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCommands:
-    """Makes the commands of one service. `service` is also its schema's name, `directions` are both services' names.
+    """Makes the commands of one service. `service` is also its schema's name; `directions` are both services' names.
 
-    Both functions read the environment, and may raise SettingsRefused.
+    `settings` and `owner_url` read the environment, and may raise SettingsRefused.
     """
 
     service: str
@@ -93,8 +93,10 @@ class KeyCommands:
             revoke = REVOKE.format(sql.Identifier(self.service))
             is_new = connection.execute(revoke, (direction, key_id)).fetchone() is not None
             after = _states(settings, direction, self._revoked(connection))
-        told = told_after(key_id, after, service=self.service, peer=self._other(self.service), was_revoked=not is_new)
-        for line in told:
+        lines = revocation_report(
+            key_id, after, service=self.service, peer=self._other(self.service), was_revoked=not is_new
+        )
+        for line in lines:
             click.echo(line)
 
     def _other(self, name: str) -> str:

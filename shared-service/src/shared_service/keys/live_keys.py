@@ -1,6 +1,6 @@
-"""The keys of all directions while a process runs: as configured, from mounted files, and without the revoked ones.
+"""The keys of all directions in a running process: configured ones and those of mounted files, without revoked ones.
 
-A changed file is taken over only if start-up would accept it. No ring believes anybody before `apply` was called once.
+A changed file is used only if start-up would accept it. The rings verify nothing before the first `apply`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Revocation = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """A mounted file with the newer keys of one direction, in the form of `parse_keys`, beside the secret of `main`."""
+    """A mounted file with the newer keys of one direction, as `parse_keys` reads them, and the secret of `main`."""
 
     path: Path
     main_secret: str = field(repr=False)
 
     def read(self) -> bytes:
-        """What the file holds now. Raises `KeyConfigurationError`."""
+        """Returns the file's present content. Raises `KeyConfigurationError`."""
         try:
             with self.path.open("rb") as file:
                 content = file.read(KEYS_FILE_MAX_BYTES + 1)
@@ -38,9 +38,9 @@ class KeyFile:
         return content
 
     def parse(self, content: bytes) -> tuple[Key, ...]:
-        """The keys in what was read, `main` first. Raises `KeyConfigurationError`.
+        """Returns the keys in the content of a file, `main` first. Raises `KeyConfigurationError`.
 
-        An empty file is refused, because a file that is being written is empty for a moment: no key is `[]`.
+        Refuses an empty file, because a file is empty for a moment while it is written. `[]` means no further key.
         """
         if not content.strip():
             raise KeyConfigurationError("the file is empty; without further keys it holds []")
@@ -53,7 +53,7 @@ class KeyFile:
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """The configured keys of one direction. It is named after the service that verifies its requests."""
+    """The configured keys of one direction. Its name is the service that verifies the requests."""
 
     name: str
     keys: tuple[Key, ...] = field(repr=False)
@@ -62,7 +62,7 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class FileRefused:
-    """A file that changed and cannot be used. `why` names the rule and the key id, never a secret."""
+    """A changed file that cannot be used. `why` names the rule and the key id, never a secret."""
 
     direction: str
     why: str
@@ -70,7 +70,7 @@ class FileRefused:
 
 @dataclass(slots=True)
 class _Side:
-    """One direction: its ring, the keys that are configured now, and the file that may change them."""
+    """One direction: its ring, its configured keys, and the file that may change them."""
 
     keys: tuple[Key, ...]
     file: KeyFile | None
@@ -80,32 +80,32 @@ class _Side:
 
 
 class LiveKeys:
-    """The rings of a process. They know no key until `apply` is called for the first time."""
+    """The key rings of a process. They have no key before the first `apply`."""
 
     __slots__ = ("_others", "_revoked", "_sides", "_strict")
 
     def __init__(
         self, directions: Iterable[Direction], *, others: Sequence[NamedSecret] = (), strict: bool = True
     ) -> None:
-        """Start from the keys that start-up accepted. `others` are the service's secrets for other purposes, which no
-        key may have. `strict` is what holds outside demo mode."""
+        """`directions` hold the keys that start-up accepted. `others` are the service's secrets for other purposes: no
+        key may have one of them. `strict` refuses weak secrets; it is False in demo mode."""
         self._sides = {each.name: _Side(each.keys, each.file) for each in directions}
         self._revoked: frozenset[Revocation] = frozenset()
         self._others = tuple(others)
         self._strict = strict
 
     def ring(self, direction: str) -> KeyRing:
-        """The ring of one direction, the same object for ever."""
+        """The ring of one direction. It is always the same object."""
         return self._sides[direction].ring
 
     def ids(self) -> list[str]:
-        """The ids of all configured keys: revocations of others need not be read."""
+        """The ids of all configured keys. Only their revocations need to be read."""
         return sorted({key.key_id for side in self._sides.values() for key in side.keys})
 
     def reread_files(self) -> list[FileRefused]:
-        """Take over files whose content changed; they come into force with the next `apply`.
+        """Read changed files. The next `apply` puts their keys into force.
 
-        A file that start-up would refuse changes nothing, and is told of once.
+        A file that start-up would refuse changes nothing, and is returned once.
         """
         refused: list[FileRefused] = []
         changed: dict[str, tuple[bytes, tuple[Key, ...]]] = {}
@@ -136,7 +136,7 @@ class LiveKeys:
         return refused
 
     def apply(self, revoked: Collection[Revocation]) -> None:
-        """Put the configured keys into force, without those that are revoked: they stay in their ring, ended."""
+        """Put the configured keys into force. Revoked keys stay in their ring as ended ones."""
         self._revoked = frozenset(revoked)
         for direction, side in self._sides.items():
             keys = [key.ended() if (direction, key.key_id) in self._revoked else key for key in side.keys]
@@ -144,7 +144,7 @@ class LiveKeys:
                 side.ring.replace(keys)
 
     def live_ids(self, now: float) -> Mapping[str, tuple[str, ...]]:
-        """For each direction the ids of the keys in force, oldest first: the last one signs."""
+        """Returns the ids of the live keys of each direction, oldest first. The last one signs."""
         return {
             direction: tuple(key.key_id for key in side.ring.keys if key.is_live(now))
             for direction, side in self._sides.items()

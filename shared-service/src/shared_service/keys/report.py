@@ -1,4 +1,4 @@
-"""Sentences about keys for a person: which keys there are and in which state. Never a secret."""
+"""The texts of the key commands: the keys with their states, and the result of a revocation. They show no secret."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from shared_service.keys.live_keys import Revocation
 from shared_signing.keys import Key
 
 SEEN_WITHIN_SECONDS: Final = 2
-"""Every process refuses a revoked key this soon."""
+"""Every process refuses a revoked key within this time."""
 
 
 class KeyNotRevoked(Exception):  # noqa: N818 - a decision, not a defect
-    """Nothing was changed; the text tells a person why."""
+    """Nothing was changed. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """One configured key as a person sees it."""
+    """The state of one configured key: `live`, `ended` or `revoked`."""
 
     direction: str
     key_id: str
@@ -29,13 +29,13 @@ class KeyState:
     not_after: float | None
 
     def line(self) -> str:
-        """One line of `keys`."""
+        """The key's line in the output of `keys`."""
         end = "" if self.not_after is None else f"  not after {datetime.fromtimestamp(self.not_after, UTC):%FT%TZ}"
         return f"{self.direction:<9} {self.key_id:<20} {self.state:<8}{'signs' if self.signs else '':<5}{end}".rstrip()
 
 
 def key_states(direction: str, keys: Sequence[Key], revoked: Collection[Revocation], *, now: float) -> list[KeyState]:
-    """The keys of one direction, oldest first: `live`, `ended` or `revoked`, and which of them signs."""
+    """Returns the states of one direction's keys, oldest first. `now` is in unix seconds."""
     states = {}
     for key in keys:
         was_revoked = (direction, key.key_id) in revoked
@@ -66,8 +66,10 @@ def require_revocable(key_id: str, states: Sequence[KeyState], *, caller: str, c
         )
 
 
-def told_after(key_id: str, states: Sequence[KeyState], *, service: str, peer: str, was_revoked: bool) -> list[str]:
-    """What was done, and what a person still has to do. `states` are those after it; `peer` is the other service."""
+def revocation_report(
+    key_id: str, states: Sequence[KeyState], *, service: str, peer: str, was_revoked: bool
+) -> list[str]:
+    """Returns lines with what was done and what is left to do. `states` are the states after the revocation."""
     direction = states[0].direction
     caller = peer if direction == service else service
     done = "was revoked before; nothing changed" if was_revoked else "is revoked"

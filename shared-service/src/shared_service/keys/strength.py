@@ -1,4 +1,4 @@
-"""Which secrets are good enough outside demo mode. No sentence shows a secret."""
+"""Finds secrets that are too weak for use outside demo mode. No text shows a secret."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from shared_signing.keys import Key, hmac_equivalent
 
 SECRET_MIN_BYTES: Final = 32
 UNKNOWN_PART_MIN_BYTES: Final = 16
-"""What a secret must have besides well-known ones."""
+"""The least length of a secret without the well-known secrets in it."""
 PERIOD_MAX_BYTES: Final = 16
 ENTROPY_MIN_BITS: Final = 64
-"""A random secret of 32 hex digits has about 110; one letter and a few others far less."""
+"""A random secret of 32 hex digits has about 110 bits; a repeated letter with a few others has far fewer."""
 
 # The published secrets of demo mode are the name of a service and `-secret`.
 _WELL_KNOWN: Final = re.compile(rb"(?:[a-z]{1,16}-)?secret|change-?me|password|test")
@@ -28,9 +28,10 @@ NamedSecret = tuple[str, bytes]
 
 
 def secret_problems(secrets: Iterable[NamedSecret], *, strict: bool = True) -> list[str]:
-    """What is wrong with the secrets of one service, as sentences that name the settings; empty when all is well.
+    """Returns the problems of a service's secrets, as sentences that name the settings.
 
-    Every secret has one purpose: two that HMAC takes for the same are refused in demo mode (not `strict`), too.
+    Weak secrets are problems only if `strict`, that is outside demo mode. Two secrets that are the same for HMAC are
+    always a problem.
     """
     named = list(secrets)
     problems = [f"{name} {why}" for name, secret in named if strict and (why := weakness(secret)) is not None]
@@ -42,7 +43,7 @@ def secret_problems(secrets: Iterable[NamedSecret], *, strict: bool = True) -> l
 
 
 def weakness(secret: str | bytes) -> str | None:
-    """Why a secret is too weak, to follow its name in a sentence; None for one that is not."""
+    """Returns why a secret is too weak, in words that follow its name in a sentence, or None."""
     raw = secret if isinstance(secret, bytes) else secret.encode()
     rest = _WELL_KNOWN.sub(b"", raw.lower())
     if not raw.strip():
@@ -59,7 +60,7 @@ def weakness(secret: str | bytes) -> str | None:
 
 
 def named_keys(side: str, keys: Iterable[Key], *, file: bool = False) -> list[NamedSecret]:
-    """The secrets of one ring under the settings that hold them: `<side>_SECRET`, `<side>_KEYS` or its file."""
+    """Returns the secrets of one ring, each with the name of its setting: `<side>_SECRET`, `<side>_KEYS[_FILE]`."""
     source = f"{side}_KEYS_FILE" if file else f"{side}_KEYS"
     return [
         (f"{side}_SECRET" if key.key_id == DEFAULT_KEY_ID else f"{source}, key {key.key_id},", key.secret)
@@ -68,7 +69,7 @@ def named_keys(side: str, keys: Iterable[Key], *, file: bool = False) -> list[Na
 
 
 def _repeats(raw: bytes) -> bool:
-    """Whether it is a short text again and again, or has so few different characters that it can be guessed."""
+    """Returns whether a short text repeats, or there are so few different characters that it can be guessed."""
     if any(raw[period:] == raw[:-period] for period in range(1, PERIOD_MAX_BYTES + 1)):
         return True
     size = len(raw)

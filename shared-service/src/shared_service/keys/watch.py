@@ -1,7 +1,7 @@
 """Keeps a process's keys up to date: revocations from the database, new keys from mounted files.
 
-The watch has a database connection of its own: whoever holds a stolen key could otherwise keep it alive by flooding
-the service. While the database is away, the last known state stays.
+The watch has its own database connection. Otherwise a flood of requests could delay the revocation of a stolen key.
+While the database is unavailable, the last known state stays in force.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared_service.run.loops import BackgroundLoop
 log = structlog.get_logger()
 
 POLL_SECONDS: Final = 0.5
-"""With the loop's jitter at most 0.6: a revocation is to be in force everywhere within two seconds."""
+"""At most 0.6 s with the loop's jitter. A revocation is in force everywhere within two seconds."""
 OWN_CLOCK_OFF_SECONDS: Final = 5.0
 
 
@@ -37,11 +37,11 @@ class KeyWatch:
         clock: Callable[[], float] = time.time,
         on_change: Callable[[float], object] = lambda _: None,
     ) -> None:
-        """`database` is for this watch alone, one connection is enough. `on_change` is called with the time after other
-        keys came into force."""
+        """`database` is only for this watch; one connection is enough. `on_change(now)` is called after the live keys
+        changed, with the time in unix seconds."""
         self.keys = keys
         self._database = database
-        # One row at least, for the database's time; at most as many as keys can be configured, sixteen a direction.
+        # At least one row, for the database's time, and at most one for each configured key.
         self._read_revocations = f"""
             select extract(epoch from {schema}.clock())::float8, revoked.direction, revoked.key_id
             from (select) as always left join {schema}.key_revocations as revoked on revoked.key_id = any(%s::text[])
@@ -54,19 +54,19 @@ class KeyWatch:
         self._live: Mapping[str, tuple[str, ...]] | None = None
 
     async def start(self) -> None:
-        """Read the revocations before anything is served. If that fails, the rings stay shut until it succeeds."""
+        """Read the revocations before anything is served. Until that succeeds, the rings verify nothing."""
         await self._database.open()
         await self.step()
         self._loop.start()
 
     async def stop(self) -> None:
-        """End the loop and its connection."""
+        """Stop the loop and close the connection."""
         await self._loop.stop()
         await self._database.close()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Started, and stopped in the end."""
+        """Start it, and stop it at the end of the block."""
         await self.start()
         try:
             yield
@@ -100,7 +100,7 @@ class KeyWatch:
         report("live_keys_changed", **{name: list(ids) for name, ids in live.items()})
 
     def _compare_clocks(self, ahead_seconds: float) -> None:
-        """Say when this machine's clock leaves the database's: the one judges signatures, the other nonces."""
+        """Log when this machine's clock and the database's differ: one checks signatures, the other nonces."""
         is_off = abs(ahead_seconds) > OWN_CLOCK_OFF_SECONDS
         if is_off and not self._clock_is_off:
             log.error("own_clock_is_off", ahead_of_database_seconds=round(ahead_seconds))

@@ -1,4 +1,4 @@
-"""How far a peer's clock is off, as its latest requests showed."""
+"""Keeps how far a peer's clock is off, measured by its latest requests."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Final
 
 KEPT_SECONDS: Final = 15.0
-"""One scrape of metrics sees it; an alarm that waits for half a minute is not raised by a single late request."""
+"""Long enough for a scrape to see it; too short to raise an alert that waits for half a minute."""
 
 
 class PeerClock:
-    """Keeps the largest difference for one to two times `KEPT_SECONDS`, and after that the latest one.
+    """Keeps the largest difference for one to two times `KEPT_SECONDS`, and then the latest one.
 
-    A peer whose clock is too far off is refused, corrects itself by that answer and is right a moment later. The latest
-    difference alone would hide it.
+    A peer with a wrong clock is refused once, corrects its clock by the answer, and is right in the next request. The
+    latest difference alone would hide that.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,14 +25,14 @@ class PeerClock:
         self._now: int | None = None
 
     def note(self, skew_seconds: int) -> None:
-        """A request showed this difference."""
+        """Record the difference of one request. Positive: the peer's clock is behind."""
         self._turn()
         self._latest = skew_seconds
         if self._now is None or abs(skew_seconds) >= abs(self._now):
             self._now = skew_seconds
 
     def worst(self) -> int | None:
-        """The largest difference lately, in either direction; None before the first request."""
+        """Returns the largest recent difference in seconds, in either direction; None before the first request."""
         self._turn()
         lately = [each for each in (self._earlier, self._now) if each is not None]
         return max(lately, key=abs) if lately else self._latest

@@ -1,4 +1,4 @@
-"""GET /metrics: the page is made at most once a second, however many ask for it."""
+"""GET /metrics. The page is rendered at most once a second, however many scrapes there are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FRESH_SECONDS: Final = 1.0
 
 
 class Scrape:
-    """The latest page. Scrapes that arrive while it is made wait for it and share it."""
+    """Keeps the latest page. Scrapes that arrive while it is rendered wait for it and share it."""
 
     def __init__(
         self, make: Callable[[], Awaitable[bytes]], *, monotonic: Callable[[], float] = time.monotonic
@@ -30,7 +30,7 @@ class Scrape:
         self._made_at: float | None = None
 
     async def page(self) -> bytes:
-        """The page, not older than `FRESH_SECONDS`."""
+        """Returns a page that is not older than `FRESH_SECONDS`."""
         async with self._making:
             if self._made_at is None or self._monotonic() - self._made_at >= FRESH_SECONDS:
                 self._page = await self._make()

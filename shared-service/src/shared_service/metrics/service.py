@@ -1,7 +1,7 @@
-"""What every service tells Prometheus: requests, pools of connections, its peer's clock, its certificate, demo mode.
+"""The metrics of every service: requests, database pools, the peer's clock, the certificate, demo mode.
 
-A request only adds to plain integers; `flush` pours them into the library's metrics. With several worker processes the
-library keeps those in files that all of them share, where one observation costs more than it may within a request.
+A request only adds to plain integers; `flush` adds them to the library's metrics once a second. With several worker
+processes the library keeps its values in shared files, and an observation there is too slow for each request.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class _Tally:
-    """What an endpoint did since the last flush."""
+    """The requests of an endpoint since the last flush."""
 
     __slots__ = ("buckets", "codes", "seconds")
 
@@ -41,16 +41,16 @@ class _Tally:
 
 
 class ServiceMetrics:
-    """The metrics that both services have. A service derives its own class, which adds metrics to `registry`.
+    """The common metrics. A service derives its own class and adds metrics to `registry`.
 
-    A label's value comes from a table of ours (a route's template, a code of the error table), never from a request.
+    Label values are routes and error codes. They do not come from requests, so the number of series is bounded.
     """
 
     def __init__(
         self, service: str, *, peer: str, bounds_seconds: Sequence[float], alarming_codes: Sequence[str], demo: bool
     ) -> None:
-        """`service` begins each name. `alarming_codes` are those that alert rules count: they are shown as 0 from the
-        start, because Prometheus cannot see the increase of a series that begins with 1."""
+        """`service` begins each name. Alert rules count `alarming_codes`: they are 0 from the start, because Prometheus
+        does not see the increase of a series that begins with 1."""
         self._service = service
         self._bounds_seconds = tuple(bounds_seconds)
         self._alarming_codes = tuple(alarming_codes)
@@ -82,7 +82,7 @@ class ServiceMetrics:
         self._elsewhere = _Tally(len(self._bounds_seconds) + 1)
 
     def name_endpoints(self, routes: Sequence[Route]) -> None:
-        """Take the routes' paths as the names of endpoints."""
+        """Use the routes' paths as endpoint labels."""
         for route in routes:
             self._tallies[route.path] = _Tally(len(self._bounds_seconds) + 1)
             for code in self._alarming_codes:
@@ -93,7 +93,7 @@ class ServiceMetrics:
         self._pools = pools
 
     def observe(self, endpoint: str, code: str, started: float) -> None:
-        """Tally a request of an endpoint that began at `started` (monotonic)."""
+        """Count a request with its endpoint, its outcome and its start (monotonic)."""
         elapsed_seconds = time.monotonic() - started
         tally = self._tallies.get(endpoint, self._elsewhere)
         tally.buckets[bisect_left(self._bounds_seconds, elapsed_seconds)] += 1
@@ -101,7 +101,7 @@ class ServiceMetrics:
         tally.codes[code] += 1
 
     def note_certificate(self, expires_at_seconds: float) -> None:
-        """The service shows its peers a certificate that expires then."""
+        """Show the expiry of the certificate in use, in epoch seconds."""
         if self._certificate is None:  # without TLS there is no such series
             self._certificate = Gauge(
                 f"{self._service}_tls_certificate_expires_at_seconds", "When the certificate in service expires",
@@ -110,18 +110,18 @@ class ServiceMetrics:
         self._certificate.set(expires_at_seconds)
 
     def note_skew(self, skew_seconds: int) -> None:
-        """The peer's clock is so far behind, as an authentic request showed."""
+        """Record how far the peer's clock is behind, by a request with a valid signature."""
         self._peer_clock.note(skew_seconds)
 
     def loops(self) -> list[BackgroundLoop]:
-        """Show what was counted also while nobody scrapes this process: another worker may be asked."""
+        """The loop that flushes: a scrape may reach another worker, which then needs this one's values."""
         return [BackgroundLoop("metrics", self.flush, interval_seconds=FLUSH_SECONDS)]
 
     async def flush(self) -> None:
-        """Pour what was tallied into the library's metrics, and read the gauges."""
+        """Add the counted requests to the library's metrics, and update the gauges."""
         for endpoint, tally in (*self._tallies.items(), (ELSEWHERE, self._elsewhere)):
             if tally.codes:
-                self._pour(endpoint, tally)
+                self._add(endpoint, tally)
         if (skew_seconds := self._peer_clock.worst()) is not None:
             self._skew.set(skew_seconds)
         for name, pool in self._pools.items():
@@ -129,14 +129,14 @@ class ServiceMetrics:
                 self._connections.labels(name, state).set(count)
 
     async def page(self) -> bytes:
-        """All metrics as text for a scrape."""
+        """Returns all metrics as text."""
         await self.flush()
-        # Reading the files of many workers takes a while; requests go on meanwhile.
+        # In a thread, because reading the files of many workers takes long.
         return await asyncio.to_thread(render, self.registry)
 
-    def _pour(self, endpoint: str, tally: _Tally) -> None:
+    def _add(self, endpoint: str, tally: _Tally) -> None:
         seconds: Any = self._seconds.labels(endpoint)
-        # The library can only add observations one by one; these are the two members behind `observe`.
+        # The library adds observations only one by one. These private members are behind its `observe`.
         for bucket, count in zip(seconds._buckets, tally.buckets, strict=True):
             if count:
                 bucket.inc(count)

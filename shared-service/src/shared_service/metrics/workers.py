@@ -1,4 +1,4 @@
-"""Lets several worker processes show their metrics as one page."""
+"""Combines the metrics of several worker processes on one page."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 SHARED_DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The library's name for where worker processes share their values."""
+"""The library's variable for the folder in which worker processes share their values."""
 _LIVE_FILE: Final = re.compile(r"gauge_live\w+?_(\d+)\.db")
 
 
 @contextlib.contextmanager
 def shared_by_workers(workers: int, *, service: str) -> Iterator[None]:
-    """Let several worker processes, started within, show their metrics as one."""
+    """Combine the metrics of worker processes that are started within the block. Does nothing for one worker."""
     if workers == 1:
         yield
         return
@@ -38,7 +38,7 @@ def shared_by_workers(workers: int, *, service: str) -> Iterator[None]:
 
 
 def render(registry: CollectorRegistry) -> bytes:
-    """The page of this process, or of all that share a folder. It may take a while: the caller is in a thread."""
+    """Renders the metrics of this process, or of all that share a folder. Slow: call it in a thread."""
     directory = os.environ.get(SHARED_DIRECTORY)
     if directory is None:
         return generate_latest(registry)
@@ -49,7 +49,7 @@ def render(registry: CollectorRegistry) -> bytes:
 
 
 def _forget_dead_workers(directory: Path) -> None:
-    """A worker that was killed leaves gauges behind, which would be added to those of the living."""
+    """Remove the gauges of killed workers: they would be added to those of the running workers."""
     for file in directory.glob("gauge_live*.db"):
         named = _LIVE_FILE.fullmatch(file.name)
         if named and not _is_alive(int(named[1])):

@@ -1,6 +1,6 @@
-"""Why a connection to Postgres failed, in words that hold no address.
+"""Says why a connection to Postgres failed, without the address.
 
-The driver gives no code for it, only a text that quotes the address. A server may say its words in any language.
+The driver gives no code, only a text that quotes the address. The server's messages may be in any language.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ WORDS: Final = (
     (("timeout",), "no server answers there"),
     (("couldn't get a connection",), "no server answers there"),
 )
-"""Words of the driver or the server, and what they mean. The first that fit count."""
+"""Words in the message of the driver or the server, and their meaning. The first match counts."""
 FATAL: Final = "FATAL:"
 
 
 def why_away(said: str) -> str | None:
-    """What the driver's text means; else the server's own words; None when it holds neither."""
+    """Returns the meaning of the driver's message, or else the server's message in it, or None."""
     for words, why in WORDS:
         if all(word in said for word in words):
             return why

@@ -1,17 +1,17 @@
-"""One kind of database connection: what it notices by itself, so that nobody believes a server that cannot be believed.
+"""Database connections that reject a former primary or a read-only standby, and a pool of them.
 
-Owns six observations that the driver leaves to its user. It must never cost the hot path a round trip.
+They detect six cases that the driver does not, without a further round trip for a request:
 
-- A connection that died while it was idle: the server's farewell lies unread in the socket. Such a one is not handed
-  out, so a restart of Postgres costs no request an error.
-- A server that says nothing at all: a frozen or vanished machine. Its own time-outs do not help then, so the client's
-  patience ends a little after them, and the outcome is unknown.
-- A commit whose wait for the synchronous standby was cancelled: Postgres reports success with a warning, although the
-  commit may not survive a failover. The outcome is unknown.
-- A server that became read-only, which is what a demoted primary is: the connection is dropped, the next one looks
-  for the new primary.
-- A server on an older timeline than one seen before: the former primary is back and does not know that it was replaced.
-- A database that the service itself refuses, by a statement of its own (`refused_if`): one that was restored.
+- The server closed a connection while it was idle. The pool does not hand it out, so a restart of Postgres causes no
+  failed request.
+- The server does not answer at all, because its machine is frozen or gone. The client stops waiting a little after the
+  server's own time-out; the outcome is unknown.
+- The commit's wait for the synchronous standby was cancelled. Postgres reports success with a warning, but the commit
+  may not survive a failover; the outcome is unknown.
+- The server became read-only, as a demoted primary is. The connection is closed; the next one looks for the new
+  primary.
+- The server is on an older timeline than one seen before: a former primary that does not know that it was replaced.
+- The service refuses the database by its own statement (`refused_if`), for example after a restore.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ RV = TypeVar("RV")
 
 CONNECT_TIMEOUT_SECONDS: Final = 2
 RECONNECT_SECONDS: Final = 0.5
-"""The pool doubles its pause between attempts up to this long: a database that is back must be noticed at once."""
+"""The longest pause between two attempts to connect. Short, so that a database that is back is used soon."""
 SILENCE_MARGIN_SECONDS: Final = 1.0
-"""How much longer than the server's own statement time-out a client waits for it."""
+"""How much longer than the server's statement time-out the client waits for an answer."""
 DEAD_PEER: Final = {
-    # Postgres moved to another machine, and the old one does not even refuse: noticed in about ten seconds.
+    # A machine that is gone, for example after a failover, is noticed within about ten seconds.
     "keepalives": 1,
     "keepalives_idle": 4,
     "keepalives_interval": 2,
@@ -49,11 +49,11 @@ TIMELINE: Final = """
     select ('x' || pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8))::bit(32)::int
 """
 SYNC_WAIT: Final = "syncrep.c"
-"""Where in Postgres the warning comes from; its text is translated, its SQLSTATE says nothing."""
+"""The source file of the warning in Postgres. Its text may be translated, and its SQLSTATE is not specific."""
 
 
 class CommitNotReplicated(psycopg.OperationalError):
-    """The commit is on this server and perhaps nowhere else: its wait for the standby was cancelled."""
+    """The commit is perhaps only on this server, because its wait for the standby was cancelled."""
 
 
 class ServerIsReadOnly(psycopg.OperationalError):
@@ -61,15 +61,15 @@ class ServerIsReadOnly(psycopg.OperationalError):
 
 
 class StalePrimary(psycopg.OperationalError):
-    """This server was the primary once, and another one has been promoted since."""
+    """This server is a former primary: another one was promoted since."""
 
 
 class DatabaseRefused(psycopg.OperationalError):
-    """The service must not use this database as it is. The text says why."""
+    """The service must not use this database now. The text says why."""
 
 
 class WatchedConnection(AsyncConnection[Any]):
-    """A connection that knows how long it may be silent and what its server's warnings mean."""
+    """A connection with a bound on every wait, and with the checks of this module."""
 
     silence_seconds: float = 4.0
 
@@ -77,15 +77,15 @@ class WatchedConnection(AsyncConnection[Any]):
         super().__init__(*args, **kwargs)
         self._not_replicated = False
         self.add_notice_handler(self._note)
-        self._socket = select.poll()  # kept: a new one for each question would cost as much again as the question
+        self._socket = select.poll()  # kept, because making one costs as much as polling
         self._socket.register(self.pgconn.socket, WATCHED)
 
-    def hung_up(self) -> bool:
-        """Whether the server has said something since the last answer: on an idle connection, that is goodbye."""
+    def is_closed_by_server(self) -> bool:
+        """Returns whether an idle connection has unread bytes or an error: the server has closed it."""
         return bool(self._socket.poll(0))
 
     async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """As the driver's, with an end, and with a second look at what the server called a success."""
+        """As the driver's, with a bound in seconds. Raises CommitNotReplicated and ServerIsReadOnly besides."""
         self._not_replicated = False
         try:
             answer = await super().wait(gen, interval, self.silence_seconds if timeout is None else timeout)
@@ -94,7 +94,7 @@ class WatchedConnection(AsyncConnection[Any]):
             raise ServerIsReadOnly("the server is read-only") from error
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                self.pgconn.finish()  # no answer in time: what still comes must not be taken for the next one's
+                self.pgconn.finish()  # a late answer must not be read as the next one's
             raise
         if self._not_replicated:
             raise CommitNotReplicated("the wait for the standby was cancelled")
@@ -106,9 +106,9 @@ class WatchedConnection(AsyncConnection[Any]):
 
 
 class Pool(AsyncConnectionPool[WatchedConnection]):
-    """A pool that hands out living connections to the newest primary only.
+    """A pool of working connections to the newest primary.
 
-    `refused_if` is a statement that answers null, or why this database must not be used. Each new connection asks it.
+    `refused_if` is a statement that returns null, or why this database must not be used. Each new connection runs it.
     """
 
     def __init__(
@@ -135,10 +135,10 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
         )
 
     async def getconn(self, timeout: float | None = None) -> WatchedConnection:
-        """As the pool's; connections that died while they were idle are thrown away, all at once if need be."""
+        """As the pool's, without connections that the server has closed: those are dropped."""
         for _ in range(self.max_size):
             connection = await super().getconn(timeout)
-            if not connection.hung_up():
+            if not connection.is_closed_by_server():
                 return connection
             await connection.close()
             await self.putconn(connection)
@@ -153,15 +153,15 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
             await self._refuse_a_former_primary(connection)
             await self._refuse_as_asked(connection)
         except BaseException:
-            connection.pgconn.finish()  # the pool forgets what it may not have, without closing it
+            connection.pgconn.finish()  # the pool drops a refused connection without closing it
             raise
 
     async def _refuse_a_former_primary(self, connection: WatchedConnection) -> None:
-        """Every promotion starts a new timeline, and this process remembers the newest that it has seen."""
+        """Raise StalePrimary for a timeline older than the newest one seen: every promotion starts a new timeline."""
         try:
             row = await (await connection.execute(TIMELINE)).fetchone()
         except (psycopg.errors.FeatureNotSupported, psycopg.errors.InsufficientPrivilege):
-            return  # a managed Postgres that hides its WAL fences its primaries itself
+            return  # a managed Postgres that hides its WAL keeps former primaries away itself
         timeline = int(row[0]) if row else 0
         if timeline < self._newest_timeline:
             raise StalePrimary(f"timeline {timeline} was left for {self._newest_timeline}")
@@ -177,7 +177,7 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
             psycopg.errors.InvalidSchemaName,
             psycopg.errors.InsufficientPrivilege,
         ):
-            return  # not migrated yet, which readiness says
+            return  # not migrated yet; readiness reports it
         self.refusal = row[0] if row else None
         if self.refusal is not None:
             raise DatabaseRefused(self.refusal)

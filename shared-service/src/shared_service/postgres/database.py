@@ -1,4 +1,4 @@
-"""A service's pool of connections to Postgres, with bounds on every wait, and what an error means for its caller."""
+"""A service's pool of connections to Postgres. Every wait is bounded, and errors say whether anything was committed."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from shared_service.postgres.schema import Schema
 log = structlog.get_logger()
 
 WAITING_MAX: Final = 256
-"""Calls that may wait for a connection; above it a call is refused at once."""
+"""Calls that may wait for a connection. Further calls are refused at once."""
 NO_RESOURCES: Final = "53"
-"""The SQLSTATE class of a full disk, no memory, too many connections: the transaction was undone, try again later."""
+"""The SQLSTATE class of a full disk, no memory, too many connections. The transaction was rolled back."""
 
 
 class Overloaded(Exception):  # noqa: N818 - an outcome, not a defect
-    """Refused before any work: no room, or too late to start."""
+    """Refused before any work: no capacity, or the deadline has passed. Nothing was done."""
 
 
 class OutcomeUnknown(Exception):  # noqa: N818 - an outcome, not a defect
-    """What was asked may or may not have been committed. Asking the same again finds out."""
+    """The statement may or may not have been committed. Executing the same ids again finds out."""
 
 
 DATABASE_AWAY: Final = (Overloaded, OutcomeUnknown, psycopg.OperationalError)
-"""What is raised when the database does not answer in time. A statement may or may not have been done."""
+"""The errors of a database that does not answer in time. The statement may or may not have been committed."""
 
 
 class Database:
@@ -42,7 +42,7 @@ class Database:
     async with Database(url, schema=SCHEMA, …) as database:
         rows = await database.call("select …", (1,))
 
-    A database that is away does not stop `open`. It makes the service not ready.
+    `open` does not wait for the database. While it is unavailable, the service is not ready.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Database:
         )
 
     async def open(self) -> None:
-        """Start connecting, in the background."""
+        """Start to connect, in the background."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
@@ -98,11 +98,11 @@ class Database:
         await self.close()
 
     def refusal(self) -> str | None:
-        """Why the database must not be used, if the newest connection found a reason."""
+        """Returns why the database must not be used, as the newest connection found, or None."""
         return self._pool.refusal
 
     def connections(self) -> dict[str, int]:
-        """How many connections are open and idle, and how many calls wait for one."""
+        """Returns how many connections are open and idle, and how many calls wait for one."""
         now = self._pool.get_stats()
         return {
             "open": now.get("pool_size", 0),
@@ -111,11 +111,11 @@ class Database:
         }
 
     async def call(self, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement in a transaction of its own and return its rows.
+        """Run one statement in its own transaction and return its rows.
 
-        Raises Overloaded when no connection was free in time or the server has no room (nothing was done),
-        OutcomeUnknown when the connection broke or the commit may not survive (it may have been committed), and
-        psycopg.Error when the database refused it (nothing was committed).
+        Raises Overloaded when no connection was free in time or the server has no resources (nothing was done),
+        OutcomeUnknown when the connection broke or the commit may not survive a failover (it may have been committed),
+        and psycopg.Error when the database refused the statement (nothing was committed).
         """
         connection = await self._connection()
         try:
@@ -135,9 +135,9 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[WatchedConnection]:
-        """A connection for several statements, each of which commits by itself outside `connection.transaction()`.
+        """A connection for several statements. Outside `connection.transaction()` each statement commits by itself.
 
-        Raises Overloaded when none was free in time (nothing was done), and what the statements raise.
+        Raises Overloaded when no connection was free in time (nothing was done), and the errors of the statements.
         """
         connection = await self._connection()
         try:
@@ -153,5 +153,5 @@ class Database:
 
 
 def _is_broken(connection: WatchedConnection, error: psycopg.Error) -> bool:
-    """A lost connection leaves the outcome open; an error that the server reported on a live one does not."""
+    """Returns whether the outcome is unknown: the connection was lost, or the server did not report the error."""
     return connection.broken or isinstance(error, psycopg.InterfaceError) or error.sqlstate is None

@@ -1,8 +1,8 @@
 """Group commit: items that wait at the same moment are executed together, in one database transaction.
 
-No item waits for a timer. A lone one goes at once; under load, what arrives while a batch is on its way forms the next
-one. Another lane opens beside it only for a full batch, or when the one on its way takes long: a slow disk, a backend
-that hangs. Two lanes that were always open would share the same items out to smaller batches.
+No item waits for a timer. A single item is executed at once; under load, the items that arrive while a batch is in
+flight form the next one. A second lane opens only for a full batch, or when the batch in flight takes long (a slow
+disk, a backend that hangs). Two lanes that are always open would make smaller batches of the same items.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ I = TypeVar("I")  # noqa: E741 - item
 O = TypeVar("O")  # noqa: E741 - outcome
 
 BUSY_RETRY_SECONDS: Final = 0.005
-"""Pause before a item is tried again whose key another process held: about one batch's time."""
+"""Pause before the next attempt for an item whose key another process held: about the time of one batch."""
 BUSY_PATIENCE_SECONDS: Final = 2.0
-"""How long a item waits for a key that another process holds; equals the database's lock time-out."""
+"""How long an item waits for a key that another process holds. Equals the database's lock time-out."""
 LANE_PATIENCE_SECONDS: Final = 0.01
-"""How long a batch has its lane to itself: longer than one takes on a sound disk."""
+"""After this time a batch counts as slow, and another lane may open. On a healthy disk no batch takes so long."""
 RECONNECT_FIRST_SECONDS: Final = 0.02
 RECONNECT_MOST_SECONDS: Final = 0.5
 
@@ -46,16 +46,21 @@ class _Waiting(Generic[I, O]):
         self.deadline = deadline
         self.future = future
         self.busy_until = 0.0
-        self.may_be_committed = False  # an attempt had an unknown outcome: no later one can say that nothing was done
+        self.may_be_committed = (
+            False  # an attempt had an unknown outcome, so a later refusal does not prove that nothing was done
+        )
 
 
 class GroupCommit(Generic[I, O]):
     """Executes items in batches of at most one per key.
 
-    `execute` runs one batch in one database transaction and returns its outcomes in order, None for a item whose
+    `execute` runs one batch in one database transaction and returns its outcomes in order, None for an item whose
     key another process holds. It raises OutcomeUnknown when the transaction may have been committed, Overloaded when
-    nothing was started, and anything else when nothing was committed: then the batch is split until the one bad
-    item stands alone.
+    nothing was started, and any other error when nothing was committed. Then the batch is split until the bad item is
+    alone.
+
+        queue = GroupCommit(execute, batch_max=64, lanes=2, queue_max=4096, key_queue_max=256)
+        outcome = await queue.submit(item, key=item.key, deadline=time.monotonic() + 5)
     """
 
     def __init__(
@@ -73,10 +78,10 @@ class GroupCommit(Generic[I, O]):
         self._queue_max = queue_max
         self._key_queue_max = key_queue_max
         self._waiting: dict[Hashable, deque[_Waiting[I, O]]] = {}  # a key is in here while it waits or is in flight
-        self._ready: deque[Hashable] = deque()  # keys whose first item may go
+        self._ready: deque[Hashable] = deque()  # keys whose first item may be executed
         self._size = 0
         self._running: set[asyncio.Task[None]] = set()
-        self._slow: set[asyncio.Task[None]] = set()  # of those, the ones that take long
+        self._slow: set[asyncio.Task[None]] = set()  # those of them that take long
         self._pump_is_due = False
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -87,16 +92,15 @@ class GroupCommit(Generic[I, O]):
         return self._size
 
     def submit(self, item: I, *, key: Hashable, deadline: float) -> asyncio.Future[O]:
-        """Queue a item; the future brings its outcome.
+        """Queue an item. The future gets its outcome, or its error: Overloaded, KeyBusy or OutcomeUnknown.
 
-        `deadline` is on the monotonic clock: a item that has not been started by then is refused. Raises
-        Overloaded or KeyBusy when it is refused at once. A caller that goes away does not stop a item that has
-        been started.
+        `deadline` is on the monotonic clock: an item that has not been started by then is refused. Raises Overloaded or
+        KeyBusy when a queue is full. Cancelling the future does not stop an item that was started.
         """
         if self._closed or self._size >= self._queue_max:
             raise Overloaded
         loop = self._loop
-        if loop is None:  # asking for it is a system call before Python 3.12, and this is asked twice for every item
+        if loop is None:  # kept: before Python 3.12 get_running_loop makes a system call
             loop = self._loop = asyncio.get_running_loop()
         entry: _Waiting[I, O] = _Waiting(item, key, deadline, loop.create_future())
         queue = self._waiting.get(key)
@@ -114,14 +118,14 @@ class GroupCommit(Generic[I, O]):
         return entry.future
 
     async def close(self) -> None:
-        """Take nothing new and finish what waits."""
+        """Refuse new items and finish those that wait."""
         self._closed = True
         while self._size:
             self._pump()
             if self._running:
                 await asyncio.gather(*self._running, return_exceptions=True)
             else:
-                await asyncio.sleep(BUSY_RETRY_SECONDS)  # what is left waits for a busy key
+                await asyncio.sleep(BUSY_RETRY_SECONDS)  # the remaining items wait for a busy key
 
     def _has_lane(self) -> bool:
         running = len(self._running)
@@ -188,7 +192,7 @@ class GroupCommit(Generic[I, O]):
                     self._resolve(entry, outcome)
 
     async def _execute_surely(self, batch: Sequence[_Waiting[I, O]]) -> Sequence[O | None]:
-        """Execute; after an error at or after the commit, execute the same again until the answer is found."""
+        """Execute a batch. After an unknown outcome, execute the same batch again until its outcome is known."""
         items = [entry.item for entry in batch]
         try:
             return await self._execute(items)
@@ -201,7 +205,7 @@ class GroupCommit(Generic[I, O]):
             async for attempt in AsyncRetrying(
                 stop=stop_after_delay(max(remaining_seconds, 0.0)),
                 wait=wait_random_exponential(multiplier=RECONNECT_FIRST_SECONDS, max=RECONNECT_MOST_SECONDS),
-                # Overloaded says that this attempt did nothing, not that the first one did not.
+                # Overloaded means that this attempt did nothing; the first one may have committed.
                 retry=retry_if_exception_type((OutcomeUnknown, Overloaded)),
             ):
                 with attempt:
@@ -224,7 +228,7 @@ class GroupCommit(Generic[I, O]):
         self._pump()
 
     def _resolve(self, entry: _Waiting[I, O], outcome: O | Exception | None) -> None:
-        """Wake the caller, and let the key's next item go."""
+        """Give the outcome to the caller, and make the key's next item ready."""
         self._size -= 1
         queue = self._waiting[entry.key]
         queue.popleft()

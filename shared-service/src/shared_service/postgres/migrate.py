@@ -3,7 +3,7 @@
     for line in migrate(SCHEMA, url):
         print(line)
 
-No process that serves loads this module: the application's role may not change the schema.
+Serving processes do not use this module: the application's role may not change the schema.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from shared_service.postgres import sessions
 from shared_service.postgres.schema import Schema
 
 PATIENCE_SECONDS: Final = 60.0
-"""How long to wait for another migration, and how long to go on asking for tables that are in use."""
+"""How long to wait for another migration, and how long to retry while tables are in use."""
 TABLE_LOCK_WAIT_MS: Final = 1_000
-"""While a migration waits for a table, requests for it wait behind. A service waits two seconds for a lock, so none
-fails for a migration that gives up after one."""
+"""While a migration waits for a table, later requests for the table wait too. They fail after two seconds, so a
+migration that gives up after one second fails none of them."""
 PAUSE_SECONDS: Final = (0.5, 1.5)
-"""Between two attempts: what waited behind the first goes on."""
+"""Between two attempts, so that the requests that waited can run."""
 LOOK_SECONDS: Final = 0.1
 REVOKE_TRIES: Final = 5
 IN_USE: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
@@ -40,19 +40,19 @@ Connection = psycopg.Connection[Any]
 
 
 class MigrationRefused(RuntimeError):  # noqa: N818 - a decision, not a defect
-    """The login may not do what a migration needs, or the schema is unknown. The text says what to do, or why."""
+    """The login has too few rights, or the schema's revision is unknown. The text says what to do."""
 
 
 def migrate(schema: Schema, url: str) -> list[str]:
-    """Migrate. Returns what was done, one sentence each, for a person; doing it again does nothing.
+    """Migrate the schema. Returns a sentence for each thing that was done. May be repeated.
 
-    A schema that a newer release made is left as it is, with its functions: it serves this release too.
-    The login must be a member of the owner's role, or a superuser, or one who may create roles.
-    Raises MigrationRefused, and psycopg.errors.LockNotAvailable when tables were in use all the time.
+    The schema of a newer release is not changed, because this release can use it too. The login must be a member of the
+    owner's role, a superuser, or allowed to create roles. Raises MigrationRefused, and LockNotAvailable (psycopg) when
+    tables were in use all the time.
     """
     with sessions.connect(
         url,
-        role=sessions.NOBODY,
+        role=sessions.NO_ROLE,
         application_name=f"{schema.name}-migrate",
         statement_timeout=0,
         lock_timeout=TABLE_LOCK_WAIT_MS,
@@ -64,23 +64,23 @@ def migrate(schema: Schema, url: str) -> list[str]:
         before = _revision(connection, schema)
         if before is not None and before not in schema.known_revisions():
             return [*done, _newer(before, schema)]
-        _patiently(lambda: _run_migrations(connection, schema))
+        _retry_while_in_use(lambda: _run_migrations(connection, schema))
         if before != schema.newest_revision():
             done.append(f"migrated {before or 'nothing'} to {schema.newest_revision()}")
-        done += _patiently(lambda: _apply_changed_sql(connection, schema))
+        done += _retry_while_in_use(lambda: _apply_changed_sql(connection, schema))
         left = connection.execute(sql.SQL(schema.left_to_do)).fetchall() if schema.left_to_do else []
         return done + [sentence for (sentence,) in left]
 
 
 def run_sql_beside(revision_file: str) -> None:
     """Run the .sql file beside a revision's .py file, in the migration's transaction."""
-    # Straight to the driver: SQLAlchemy would read colons and percent signs as parameters.
+    # Directly to the driver, because SQLAlchemy would read colons and percent signs as parameters.
     driver_connection: Any = op.get_bind().connection.driver_connection
     driver_connection.execute(Path(revision_file).with_suffix(".sql").read_bytes())
 
 
 def run_revisions() -> None:
-    """What a service's `migrations/env.py` does: run its revisions on the connection of `migrate`."""
+    """Run the revisions on the connection of `migrate`. For a service's `migrations/env.py`."""
     attributes = context.config.attributes
     context.configure(
         connection=attributes["connection"], version_table_schema=attributes["schema"], transaction_per_migration=False
@@ -89,8 +89,8 @@ def run_revisions() -> None:
         context.run_migrations()
 
 
-def _patiently(step: Callable[[], T]) -> T:
-    """Try a step again while tables are in use: it was undone as a whole."""
+def _retry_while_in_use(step: Callable[[], T]) -> T:
+    """Retry a step while tables are in use. A failed step was rolled back completely."""
     retrying = Retrying(
         stop=stop_after_delay(PATIENCE_SECONDS),
         wait=wait_random(*PAUSE_SECONDS),
@@ -101,9 +101,9 @@ def _patiently(step: Callable[[], T]) -> T:
 
 
 def _wait_for_other_migrations(connection: Connection, schema: Schema) -> None:
-    """Take the lock of this schema's migrations, which ends with the connection.
+    """Take the lock of this schema's migrations. It is released when the connection closes.
 
-    Not by waiting in Postgres: an index that is built concurrently would wait for who waits there.
+    It polls, because `create index concurrently` in the other migration would wait for a transaction that waits here.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     take = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
@@ -120,7 +120,7 @@ def _make_roles_and_schema(connection: Connection, schema: Schema) -> list[str]:
             _make(connection, sql.SQL("create role {} nologin").format(sql.Identifier(role)))
             done.append(f"created role {role}")
     if connection.execute("select pg_has_role(current_user, %s, 'set')", (schema.owner_role,)).fetchone() != (True,):
-        # A login that may create roles is their administrator, not their member.
+        # A login that created the role may administer it, but is not yet a member.
         try:
             connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(schema.owner_role)))
         except psycopg.errors.InsufficientPrivilege:
@@ -136,14 +136,14 @@ def _make(connection: Connection, statement: sql.Composed) -> None:
     try:
         connection.execute(statement)
     except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
-        return  # roles belong to all databases of a server: another one was migrated at the same moment
+        return  # roles are shared by all databases: another migration made it at the same moment
     except psycopg.errors.InsufficientPrivilege as error:
         text = statement.as_string(connection)
         raise MigrationRefused(f"this login may not run `{text}`: an administrator has to, once") from error
 
 
 def _forbid_temporary_objects(connection: Connection, schema: Schema) -> list[str]:
-    """Whoever makes a type in pg_temp can try to pass it off as one of ours. A restored dump gives the right back."""
+    """Revoke the right to temporary objects: a type in pg_temp could replace one of ours. A restore grants it again."""
     may = "select has_database_privilege(%s, current_database(), 'temporary'), current_database()"
     allowed, database = connection.execute(may, (schema.app_role,)).fetchone() or (False, "")
     if not allowed:
@@ -151,18 +151,18 @@ def _forbid_temporary_objects(connection: Connection, schema: Schema) -> list[st
     names = map(sql.Identifier, (database, schema.app_role))
     revoke = sql.SQL("revoke temporary on database {} from public, {}").format(*names)
     for _ in range(REVOKE_TRIES):
-        # Postgres refuses it to one of two that change a database's rights at once, as two services' migrations do.
+        # Fails when another service's migration changes the database's rights at the same moment.
         with contextlib.suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.InternalError_):
             connection.execute(revoke)
             break
     allowed, _ = connection.execute(may, (schema.app_role,)).fetchone() or (False, "")
-    # Our functions do not look there, so this is a second lock, and no reason to stop.
+    # Our functions do not use pg_temp anyway, so a failure here does not stop the migration.
     by_hand = f"the database's owner has to run, once: {revoke.as_string(connection)}"
     return [by_hand if allowed else "took the right to temporary objects away"]
 
 
 def _revision(connection: Connection, schema: Schema) -> str | None:
-    """The schema's revision, None before the first one."""
+    """Returns the schema's revision, or None before the first migration."""
     if connection.execute("select to_regclass(%s)", (f"{schema.name}.alembic_version",)).fetchone() == (None,):
         return None
     name = sql.Identifier(schema.name)
@@ -189,8 +189,8 @@ def _newer(revision: str, schema: Schema) -> str:
 
 
 def _run_migrations(connection: Connection, schema: Schema) -> None:
-    # Its one connection is ours and stays open. It must be given back here: one that is left to the garbage collector
-    # is rolled back at any later moment, also in the middle of a statement, which then waits for itself.
+    # The engine's only connection is ours and stays open. It must be returned here: the garbage collector would roll
+    # it back at any later moment, also during a statement.
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: connection, poolclass=sqlalchemy.StaticPool
     )
@@ -211,10 +211,10 @@ def _run_migrations(connection: Connection, schema: Schema) -> None:
 
 
 def _apply_changed_sql(connection: Connection, schema: Schema) -> list[str]:
-    """Apply all functions, views and grants again when the text of one is not what was applied last.
+    """Apply all functions, views and grants again when the text of one of them has changed.
 
-    `create or replace` keeps an overload with other arguments alive, so older and newer code can run side by side; a
-    migration drops an overload that nobody calls any more.
+    `create or replace` keeps overloads with other arguments, so an older release can still call them. A migration drops
+    unused overloads.
     """
     table = sql.Identifier(schema.name, "applied_sql_files")
     files = schema.sql_files()
@@ -222,7 +222,7 @@ def _apply_changed_sql(connection: Connection, schema: Schema) -> list[str]:
         applied = dict(connection.execute(sql.SQL("select path, sha256 from {}").format(table)).fetchall())
         if applied == {file.path: file.sha256 for file in files}:
             return []
-        connection.execute("set local check_function_bodies = off")  # files need not stand in order of use
+        connection.execute("set local check_function_bodies = off")  # so that files may be applied in any order
         for file in files:
             connection.execute(file.text.encode())
         connection.execute(sql.SQL("delete from {}").format(table))

@@ -1,4 +1,4 @@
-"""Where a service keeps its rows: its schema, the two roles, and the folder of its SQL."""
+"""Describes a service's schema: its name, its two roles, and the folder of its SQL."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class SqlFile:
-    """A file that `migrate` applies again when its text changed. Its path begins below the schema's folder."""
+    """A file that `migrate` applies again when its text changed. `path` is relative to the schema's folder."""
 
     path: str
     text: str
 
     @property
     def sha256(self) -> str:
-        """What tells whether this text was applied."""
+        """The hash of the text. `migrate` compares it with the one that was applied last."""
         return sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The schema of one service. Its name is the service's name, as on the command line and before its settings."""
+    """The schema of one service. `name` is the service's name, as on the command line."""
 
     name: str
     folder: Path
     """Holds `migrations/`, `functions/`, `grants.sql`, and `views/` if there are any."""
     functions_last: str | None = None
-    """A folder of functions that are bound to the others when they are made, so they come after them."""
+    """A folder of functions that must be created after the others."""
     left_to_do: str | None = None
-    """A query whose rows are sentences: what an administrator still has to do after a migration."""
+    """A query whose rows are sentences: the remaining work for an administrator after a migration."""
 
     @property
     def owner_role(self) -> str:
-        """Owns everything in the schema. Migrations and the owner's commands run in it."""
+        """Owns everything in the schema. Migrations and the owner's commands run in this role."""
         return f"{self.name}_owner"
 
     @property
     def app_role(self) -> str:
-        """The role that serves. It owns nothing."""
+        """The role of the serving processes. It owns nothing."""
         return f"{self.name}_app"
 
     def known_revisions(self) -> frozenset[str]:
-        """The revisions of this release: a revision NNNN is a file `NNNN_words.py`."""
+        """The revisions of this release. Revision NNNN is the file `NNNN_words.py`."""
         files = (self.folder / "migrations/versions").glob("[0-9]*.py")
         return frozenset(path.name.partition("_")[0] for path in files)
 

@@ -1,9 +1,7 @@
-"""What every connection to Postgres is set to, whatever its database, login or address say.
+"""Opens connections to Postgres with fixed session settings, and refuses a server or login that cannot be used.
 
-The environment's variables (PGTZ would have the last word) are taken away by host_variables.
-
-Owns the settings that statements depend on, and the few facts of a server that no setting can mend: those refuse it
-with one sentence. It must never set what an operator may choose without changing an answer (memory, logging, planner).
+The settings here are those that statements depend on. They override the database's, the login's and the address's;
+host_variables removes the environment's. Settings that change no result (memory, logging) are the operator's.
 """
 
 from __future__ import annotations
@@ -17,16 +15,16 @@ from psycopg.conninfo import conninfo_to_dict
 from shared_service.postgres.away import why_away
 
 SERVER_VERSION_MIN: Final = 17_00_00
-NOBODY: Final = "none"
-"""The role of a connection that stays the login that it is."""
+NO_ROLE: Final = "none"
+"""The role of a connection that keeps its login's own rights."""
 
 SESSION: Final[Mapping[str, str]] = {
     "search_path": "pg_catalog,pg_temp",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    # Never less durable than this. More (remote_apply) would make every commit wait for what nobody reads.
+    # Durable. With remote_apply every commit would also wait until a standby has applied it, which nothing needs.
     "synchronous_commit": "on",
-    # A commit whose wait for the standby was cancelled is told by a warning alone.
+    # Only a warning reports a commit whose wait for the standby was cancelled.
     "client_min_messages": "notice",
     # How values are written and read.
     "timezone": "UTC",
@@ -39,20 +37,20 @@ SESSION: Final[Mapping[str, str]] = {
     "transform_null_equals": "off",
     "xmlbinary": "base64",
     "quote_all_identifiers": "off",
-    # What would end a connection or hide its rows.
+    # These could end a connection or hide rows.
     "transaction_timeout": "0",
     "idle_session_timeout": "0",
     "exit_on_error": "off",
-    "max_parallel_workers_per_gather": "0",  # a parallel worker starts with the login's own time-outs, and dies by them
+    "max_parallel_workers_per_gather": "0",  # a parallel worker would have the login's own time-outs
     "row_security": "on",
     "restrict_nonsystem_relation_kind": "",
-    # Functions switch other ways off and take these for granted.
+    # Functions depend on these plans: they switch the other ones off.
     "plan_cache_mode": "auto",
     "enable_indexscan": "on",
     "enable_nestloop": "on",
     "enable_tidscan": "on",
     "jit": "off",
-    # Where a migration makes its tables.
+    # For the tables that a migration creates.
     "default_table_access_method": "heap",
 }
 FACTS: Final = """
@@ -78,7 +76,7 @@ NOT_MIGRATED: Final = (
 
 
 class DatabaseUnfit(psycopg.OperationalError):
-    """No setting of a connection makes this database fit. The text says what to change, and never the address."""
+    """The database cannot be used with any session settings. The text says what to change, without the address."""
 
 
 class NotMigrated(DatabaseUnfit):
@@ -86,7 +84,7 @@ class NotMigrated(DatabaseUnfit):
 
 
 class NeedsOwner(psycopg.errors.InsufficientPrivilege):
-    """The login may not do what only the schema's owner may."""
+    """The command needs the schema's owner, and the login may not become the owner."""
 
     def __init__(self, login: str, service: str) -> None:
         super().__init__(
@@ -96,18 +94,18 @@ class NeedsOwner(psycopg.errors.InsufficientPrivilege):
 
 
 class CannotConnect(psycopg.OperationalError):
-    """The server does not answer, or does not let the login in. The text never quotes the driver's."""
+    """The server does not answer, or refuses the login. The text does not quote the driver's message."""
 
 
 def arguments(url: str, *, role: str, application_name: str, **settings: object) -> dict[str, Any]:
-    """What to give the driver beside the address. `settings` are added to those of every connection."""
+    """Returns the driver's arguments beside the address. `settings` are added to `SESSION`."""
     asked = conninfo_to_dict(url).get("options")
     own = {"role": role, **SESSION, **{name: str(value) for name, value in settings.items()}}
     options = " ".join(f"-c {name}={_escaped(value)}" for name, value in own.items())
     return {
         "application_name": application_name,
         "client_encoding": "utf8",
-        "options": f"{asked} {options}" if asked else options,  # the later one counts
+        "options": f"{asked} {options}" if asked else options,  # the last value of a setting counts
         "replication": "false",
     }
 
@@ -121,9 +119,9 @@ def connect(
     migrated: bool = False,
     **settings: object,
 ) -> Any:
-    """A connection in autocommit for a command, `<service>-<command>`. `migrated`: only to a database with the schema.
+    """Opens a connection in autocommit for a command. `application_name` is `<service>-<command>`.
 
-    Raises DatabaseUnfit and CannotConnect.
+    `migrated` also refuses a database without the schema. Raises DatabaseUnfit and CannotConnect.
     """
     unfit = _unfit(url, role=role, application_name=application_name, connect_timeout=connect_timeout)
     if unfit is not None and (migrated or not isinstance(unfit, NotMigrated)):
@@ -132,7 +130,7 @@ def connect(
     try:
         return psycopg.connect(url, autocommit=True, connect_timeout=connect_timeout, **given)
     except psycopg.OperationalError as error:
-        whom = "cannot connect" if role == NOBODY else f"cannot connect as {role}"
+        whom = "cannot connect" if role == NO_ROLE else f"cannot connect as {role}"
         variable = _variable(role, _service(application_name))
         raise CannotConnect(f"{whom}: {why_away(str(error)) or type(error).__name__}; look at {variable}") from None
 
@@ -140,13 +138,13 @@ def connect(
 def why_unfit(
     url: str, *, role: str, application_name: str, connect_timeout: int = 2, migrated: bool = False
 ) -> str | None:
-    """Why this database cannot be used, or None: also when it cannot be asked, since it may come yet."""
+    """Returns why this database cannot be used, or None. Also None if it does not answer: it may be starting."""
     unfit = _unfit(url, role=role, application_name=application_name, connect_timeout=connect_timeout)
     return None if unfit is None or (isinstance(unfit, NotMigrated) and not migrated) else str(unfit)
 
 
 def why_away_now(url: str, *, role: str, application_name: str, connect_timeout: int = 2) -> str | None:
-    """Why no connection can be made, or None when one can, and whatever went wrong before is over."""
+    """Returns why no connection can be made now, or None when one can."""
     try:
         connect(url, role=role, application_name=application_name, connect_timeout=connect_timeout).close()
     except (DatabaseUnfit, CannotConnect) as error:
@@ -155,7 +153,7 @@ def why_away_now(url: str, *, role: str, application_name: str, connect_timeout:
 
 
 def sentence(error: psycopg.Error, *, service: str) -> str:
-    """What a person can do about an error of the database. Never the driver's text: it can hold the address."""
+    """Returns a sentence about a database error for a person, without the driver's message and the address in it."""
     kind = type(error).__name__
     if isinstance(error, (DatabaseUnfit, CannotConnect, NeedsOwner)):
         return str(error)
@@ -165,13 +163,13 @@ def sentence(error: psycopg.Error, *, service: str) -> str:
         return f"the login may not do this ({kind}): run `{service} migrate`, or {owner_advice(service)}"
     if error.sqlstate is None:
         return f"the database does not answer: {why_away(str(error)) or kind}; run it again when it does"
-    # The server's own words, in one line: they hold no address.
+    # The server's message, in one line. It holds no address.
     said = " ".join((error.diag.message_primary or "").split())
     return f"the database refused it ({kind} {error.sqlstate}): {said}"
 
 
 def owner_advice(service: str) -> str:
-    """What to set when a command needs the schema's owner. The application's login must never become the owner."""
+    """Returns what to set when a command needs the schema's owner."""
     return (
         f"set {service.upper()}_OWNER_DATABASE_URL to the owner's login"
         f" (with compose: `docker compose run --rm --no-deps {service}-migrate {service} …`)"
@@ -179,8 +177,8 @@ def owner_advice(service: str) -> str:
 
 
 def _unfit(url: str, *, role: str, application_name: str, connect_timeout: int) -> DatabaseUnfit | None:
-    # Asked as the login itself, with settings that every version knows.
-    given = arguments(url, role=NOBODY, application_name=application_name)
+    # As the login itself, with settings that every version of Postgres knows.
+    given = arguments(url, role=NO_ROLE, application_name=application_name)
     given["options"] = "-c role=none -c search_path=pg_catalog -c statement_timeout=10s"
     asked = conninfo_to_dict(url).get("options")
     if asked:
@@ -194,7 +192,7 @@ def _unfit(url: str, *, role: str, application_name: str, connect_timeout: int) 
 
 
 def unfit_server(info: psycopg.ConnectionInfo) -> str | None:
-    """What every connection is told by its server when it opens."""
+    """Returns why this server cannot be used, by its version and encoding, or None. Costs no round trip."""
     if info.server_version < SERVER_VERSION_MIN:
         version = info.parameter_status("server_version")
         return f"the database's server is Postgres {version}; 17 or newer is needed: upgrade it"
@@ -208,7 +206,7 @@ def unfit_server(info: psycopg.ConnectionInfo) -> str | None:
 
 
 def _unfit_login(connection: psycopg.Connection[Any], role: str, service: str) -> DatabaseUnfit | None:
-    row = connection.execute(FACTS, (None if role == NOBODY else role, service)).fetchone()
+    row = connection.execute(FACTS, (None if role == NO_ROLE else role, service)).fetchone()
     assert row is not None  # noqa: S101 - a select without a table
     replication_role, read_only, is_standby, login, database, may_become, is_migrated = row
     if not may_become and role == f"{service}_owner":

@@ -1,12 +1,12 @@
-"""A logger for what anybody can cause: the first lines of a second in full, the others as one line with their number.
+"""A logger with a bounded rate: the first lines of each second in full, the others as one line with their number.
 
-A peer without a key can be refused thousands of times a second. Written in full, that rolls a log over in half a
-minute and hides what matters.
+For events that anybody can cause. A peer without a key can be refused thousands of times a second. All those lines
+would rotate a log in half a minute and hide other lines.
 
     refusals = BoundedLog(structlog.get_logger())
     refusals.info("request_refused", code="signature_missing", endpoint="orders")
 
-Lines are counted for each event, `code` and `endpoint` of their own. So a flood of one refusal does not hide another.
+Lines are counted separately for each event, `code` and `endpoint`, so a flood of one refusal does not hide another.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Seen:
 
 
 class BoundedLog:
-    """Give `code` and `endpoint` only values of a fixed table: each value has lines of its own."""
+    """Log `code` and `endpoint` only with values of a fixed table, because each value has its own counter."""
 
     def __init__(
         self, logger: Any, *, lines_max: int = LINES_MAX, monotonic: Callable[[], float] = time.monotonic
@@ -44,19 +44,19 @@ class BoundedLog:
         self._summary: asyncio.TimerHandle | None = None
 
     def debug(self, event: str, **fields: Any) -> None:
-        """Log, or count, a line that is of use only while somebody looks for a fault."""
+        """Log or count a line at debug level."""
         self._say("debug", event, fields)
 
     def info(self, event: str, **fields: Any) -> None:
-        """Log, or count, a line of usual operation."""
+        """Log or count a line at info level."""
         self._say("info", event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
-        """Log, or count, a line that somebody should read."""
+        """Log or count a line at warning level."""
         self._say("warning", event, fields)
 
     def flush(self) -> None:
-        """End the window: write one line for each event, code and endpoint of which lines were left out."""
+        """End the present second: write one line for each event, code and endpoint with lines left out."""
         if self._summary is not None:
             self._summary.cancel()
             self._summary = None
@@ -71,7 +71,7 @@ class BoundedLog:
     def _say(self, level: str, event: str, fields: dict[str, Any]) -> None:
         now = self._monotonic()
         if now - self._began >= WINDOW_SECONDS:
-            # In no request's context: what was left out belongs to many requests.
+            # In an empty context, because the lines left out belong to many requests.
             contextvars.Context().run(self.flush)
             self._began = now
         seen = self._seen.setdefault((event, fields.get("code"), fields.get("endpoint")), _Seen(level))
@@ -79,7 +79,7 @@ class BoundedLog:
         if seen.lines <= self._lines_max:
             getattr(self._logger, level)(event, **fields)
         elif self._summary is None:
-            with contextlib.suppress(RuntimeError):  # without a loop the next line after the window tells the number
+            with contextlib.suppress(RuntimeError):  # without an event loop, the next line flushes
                 self._summary = asyncio.get_running_loop().call_later(
                     self._began + WINDOW_SECONDS - now, self.flush, context=contextvars.Context()
                 )

@@ -1,4 +1,4 @@
-"""The commands of a service: refused settings and errors of the database end one with a sentence, not a traceback."""
+"""The command line of a service. Refused settings and database errors end a command with a sentence."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ LOCK_TIMEOUT_MS: Final = 5_000
 
 
 class Commands(click.Group):
-    """A group that is called as its service is."""
+    """A group of commands with the name of its service."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was named."""
+        """Run the command. Refused settings and database errors end the process with a sentence."""
         try:
             return super().invoke(ctx)
         except SettingsRefused as error:
-            sys.exit(error.told_by(str(self.name)))
+            sys.exit(error.for_program(str(self.name)))
         except psycopg.Error as error:
             raise click.ClickException(f"{self.name}: {sessions.sentence(error, service=str(self.name))}") from None
 
 
 def migrate_command(schema: Schema, owner_url: Callable[[], str]) -> click.Command:
-    """The command `migrate` of a service. `owner_url` reads the environment, and may raise SettingsRefused."""
+    """Makes the command `migrate`. `owner_url` reads the environment, and may raise SettingsRefused."""
 
     def run() -> None:
         from shared_service.postgres.migrate import MigrationRefused, migrate  # noqa: PLC0415 - slow to load
@@ -49,7 +49,7 @@ def migrate_command(schema: Schema, owner_url: Callable[[], str]) -> click.Comma
 
 
 def connected(url: str, *, service: str, role: str) -> psycopg.Connection[Any]:
-    """A connection in autocommit for a command that reads or writes a few rows, in a role. Raises ClickException."""
+    """Opens a connection in autocommit in this role, for a command. Raises ClickException."""
     try:
         connection: psycopg.Connection[Any] = sessions.connect(
             url,

@@ -1,4 +1,4 @@
-"""Liveness and readiness: is this process running, and can it do its work?"""
+"""Liveness and readiness: GET /health/live and GET /health/ready."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from shared_service.run.loops import BackgroundLoop
 
 log = structlog.get_logger()
 
-LOOK_SECONDS: Final = 1.0
-"""The pause between two looks."""
+CHECK_SECONDS: Final = 1.0
+"""Pause between two checks."""
 FRESH_SECONDS: Final = 5.0
-"""A look that is older than this says nothing any more."""
+"""With an older check the service is not ready."""
 NOT_LOOKED: Final = "first look"
 OUTDATED: Final = "recent look"
 
 
 class Readiness:
-    """What the last look found. Requests are answered from memory: however many ask, the database is asked once."""
+    """The result of the last check. Requests are answered from memory, so they do not cause database queries."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Readiness:
         demo: bool,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`look` returns what is missing, or None when the service can do its work."""
+        """`look` checks what the service needs: returns what is missing, or None."""
         self._look = look
         self._demo = demo
         self._monotonic = monotonic
@@ -41,7 +41,7 @@ class Readiness:
         self._looked_at = monotonic()
 
     async def step(self) -> None:
-        """Look once: the step of a loop."""
+        """Check once. The step of a loop."""
         missing = await self._look()
         if missing != self._missing:
             (log.info if missing is None else log.warning)("readiness_changed", missing=missing)
@@ -62,8 +62,8 @@ class Readiness:
         ]
 
     def loops(self) -> list[BackgroundLoop]:
-        """The loop that looks."""
-        return [BackgroundLoop("readiness", self.step, interval_seconds=LOOK_SECONDS)]
+        """The loop that checks."""
+        return [BackgroundLoop("readiness", self.step, interval_seconds=CHECK_SECONDS)]
 
     async def _get_live(self, _request: Request) -> Response:
         return JSONResponse({"status": "live"})

@@ -1,6 +1,6 @@
-"""Log lines of one shape, from the service and from libraries that log through the standard library.
+"""Configures the log: lines of one form, from the service and from libraries that use the standard library's logging.
 
-Events are named in the past tense. A secret, token, PIN, signature or body is never a value of one.
+Events are named in the past tense. Do not log a secret, token, PIN, signature or body.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from structlog.typing import EventDict
 FORMATS: Final = ("json", "console")
 LEVELS: Final = ("info", "debug", "warning", "error")
 UVICORN_LOGGERS: Final = ("uvicorn", "uvicorn.error")
-CAUSES_TOLD_MAX: Final = 5
+CAUSES_MAX: Final = 5
 
 
 def configure_logging(*, log_format: str, level: str, service: str, stream: TextIO | None = None) -> None:
@@ -52,7 +52,7 @@ def configure_logging(*, log_format: str, level: str, service: str, stream: Text
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.INFO), force=True)
-    # httpx logs every URL at INFO; a query string may hold what must not be logged.
+    # httpx logs every URL at INFO, and a query string may contain anything.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     for name in UVICORN_LOGGERS:
         logger = logging.getLogger(name)
@@ -61,20 +61,20 @@ def configure_logging(*, log_format: str, level: str, service: str, stream: Text
 
 
 def without_text(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Logs an exception's type and location, and its causes', not its message: Postgres errors quote row values."""
+    """Logs the types and locations of an exception and its causes, not the texts: Postgres errors quote row values."""
     given = event.pop("exc_info", None)
     error = given[1] if isinstance(given, tuple) else sys.exc_info()[1] if given is True else given
     if not isinstance(error, BaseException):
         return event
-    told: list[str] = []
-    for _ in range(CAUSES_TOLD_MAX):
+    lines: list[str] = []
+    for _ in range(CAUSES_MAX):
         frames = traceback.extract_tb(error.__traceback__)
-        told += [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
-        told.append(f"{type(error).__module__}.{type(error).__qualname__}")
+        lines += [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+        lines.append(f"{type(error).__module__}.{type(error).__qualname__}")
         cause = error.__cause__ or error.__context__
         if cause is None:
             break
-        told.append("caused by")
+        lines.append("caused by")
         error = cause
-    event["exception"] = "\n".join(told)
+    event["exception"] = "\n".join(lines)
     return event

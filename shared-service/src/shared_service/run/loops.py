@@ -1,7 +1,8 @@
-"""One skeleton for every loop that runs beside the requests: start, pace, survive errors, stop.
+"""Background loops: start, pace, log errors and continue, stop.
 
-A step keeps no state of the work itself: it finds what is to do in the database, so that any number of processes may
-run the same loop.
+    loop = BackgroundLoop("expired_sessions", close_expired, interval_seconds=60.0)
+
+A step finds its work in the database and keeps no state of it, so any number of processes may run the same loop.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ STOP_WAIT_SECONDS: Final = 10.0
 
 
 class BackgroundLoop:
-    """Runs `step` again and again: at once while it returns True, else after about `interval_seconds` or when nudged.
+    """Repeats `step`: at once if it returned True, else after about `interval_seconds` or when `nudged` is set.
 
-    Whoever shares the event `nudged` asks for the next step by setting it. A step must be bounded in time.
+    A step must be bounded in time. One that raises is logged and repeated after the interval.
     """
 
     def __init__(
@@ -42,11 +43,11 @@ class BackgroundLoop:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin, with a first step at once."""
+        """Start with a first step at once."""
         self._task = asyncio.create_task(self._run(), name=self._name)
 
     async def stop(self) -> None:
-        """Let the present step end, and cancel it when it takes too long: what it leased comes back by itself."""
+        """Wait for the present step, and cancel it after `STOP_WAIT_SECONDS`. Its leases end by themselves."""
         self._stopping = True
         self._nudged.set()
         if self._task is None:
@@ -72,7 +73,7 @@ class BackgroundLoop:
                 await self._rest()
 
     async def _rest(self) -> None:
-        # Jitter, so that the loops of many processes do not fall into step.
+        # Jitter, so that the loops of many processes do not run at the same moment.
         share = random.uniform(1 - JITTER_SHARE, 1 + JITTER_SHARE)  # noqa: S311 -- pacing, not a secret
         try:
             async with asyncio.timeout(self._interval_seconds * share):
@@ -83,7 +84,7 @@ class BackgroundLoop:
 
 @asynccontextmanager
 async def running(loops: Sequence[BackgroundLoop]) -> AsyncIterator[None]:
-    """Start all loops, and stop them together in the end."""
+    """Run the loops during the block, and stop them together at its end."""
     for loop in loops:
         loop.start()
     try:

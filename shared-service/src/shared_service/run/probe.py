@@ -1,8 +1,8 @@
-"""A container's health check: asks a service of this machine whether it is ready, at the address of its settings.
+"""A container's health check: asks the service on this machine whether it is ready.
 
     python -m shared_service.run.probe SERVICE 8000   # variables SERVICE_HOST and SERVICE_PORT; 8000 unless set
 
-Exit status 0: it answered 200; 1: it did not; 2: the settings are refused.
+Exit status 0: ready; 1: not ready or no answer; 2: the settings are refused.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from shared_service.settings.reader import Reader
 PATH: Final = "/health/ready"
 TIMEOUT_SECONDS: Final = 2.0
 OWN_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
-"""A service that listens on every address is asked at the loopback address of that family."""
+"""The loopback address to call when a service listens on all addresses of a family."""
 
 
 def is_ready(prefix: str, default_port: int, environment: Mapping[str, str] | None = None) -> bool:
-    """Whether the service answers 200. Raises `SettingsRefused`."""
+    """Returns whether the service answers 200. Raises `SettingsRefused`."""
     reader = Reader(environment)
     host = reader.host(f"{prefix}_HOST", "127.0.0.1")
     port = reader.port(f"{prefix}_PORT", default_port)
     serves_tls = reader.path(f"{prefix}_TLS_CERT_FILE") is not None
     reader.check()
     address = OWN_ADDRESS.get(host, host)
-    # Its certificate names the service, not this machine's loopback address.
+    # The certificate names the service, not the loopback address.
     context = ssl._create_unverified_context()  # noqa: S323
     connection = (
         http.client.HTTPSConnection(address, port, timeout=TIMEOUT_SECONDS, context=context)

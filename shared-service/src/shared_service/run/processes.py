@@ -1,4 +1,4 @@
-"""A serving process: its worker processes, and how they end."""
+"""Runs the worker processes of a service, and stops them."""
 
 import gc
 import multiprocessing
@@ -16,9 +16,9 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 GRACEFUL_SECONDS: Final = 10
-"""How long requests under way may take after a stop signal."""
+"""How long requests in flight may take after a stop signal."""
 KILL_SECONDS: Final = GRACEFUL_SECONDS + 5
-"""After this time a worker without a supervisor is killed."""
+"""A worker without a supervisor is killed after this time."""
 GC_THRESHOLD_OBJECTS: Final = 5_000
 
 
@@ -26,7 +26,7 @@ def run(config: uvicorn.Config, *, sockets: list[socket.socket]) -> None:
     """Serve on these sockets until SIGTERM, SIGINT or SIGHUP, in this process or in `config.workers` others."""
     if config.workers == 1:
         _stop_on_hangup()
-        # uvicorn stops gracefully and then raises the signal again; an orchestrator shall see that all went well.
+        # uvicorn stops gracefully and then raises the signal again. The exit status must be 0.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server = uvicorn.Server(config)
         try:
@@ -43,12 +43,12 @@ def run(config: uvicorn.Config, *, sockets: list[socket.socket]) -> None:
 
 
 class _Supervisor(Multiprocess):
-    """A terminal that closes sends SIGHUP: uvicorn would start new workers, which nobody could stop with Ctrl-C."""
+    """Stops on SIGHUP, which a closing terminal sends. uvicorn would start new workers instead."""
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
         ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         super().__init__(config, sockets)
-        if ignored:  # by nohup, which wants the service to outlive the terminal
+        if ignored:  # by nohup: the service must outlive the terminal
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def handle_hup(self) -> None:
@@ -62,11 +62,11 @@ def _stop_on_hangup() -> None:
 
 
 def end_with_supervisor() -> None:
-    """Called in a worker process: stop as soon as the process that started it is gone. Elsewhere it does nothing."""
+    """Call it in each process: a worker then stops when its supervisor is gone. Does nothing in other processes."""
     supervisor = multiprocessing.parent_process()
     if supervisor is None:
         return
-    # A terminal sends these to every process of its group; the supervisor decides, and then sends SIGTERM.
+    # A terminal sends SIGHUP to every process of its group. Only the supervisor reacts, and sends SIGTERM.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def watch() -> None:
@@ -79,7 +79,7 @@ def end_with_supervisor() -> None:
 
 
 def spare_garbage_collector() -> None:
-    """Called once the application is built: what is loaded by now stays, so the collector no longer walks it."""
+    """Call it when the application is built: the garbage collector then ignores all present objects, to save time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD_OBJECTS)

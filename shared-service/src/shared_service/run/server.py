@@ -1,4 +1,4 @@
-"""Serves an application on two listeners: one for the public and for peers, one for operations."""
+"""Serves an application on two listeners: the public one and the one for operations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROTOCOL: Final = "shared_service.tls.handshakes:protocol"
 
 
 class CannotListen(Exception):  # noqa: N818 - a state of the machine, not a defect
-    """An address cannot be listened on. The text names the variables that chose it."""
+    """Cannot listen on an address. The text names its variables."""
 
 
 def serve(
@@ -28,12 +28,12 @@ def serve(
     settings: ListenerSettings,
     workers: int = 1,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests that run are finished first.
+    """Serve until SIGTERM or SIGINT. Requests in flight are finished first.
 
-    `application` names a factory, such as `"package.app:create_from_environment"`; every worker process calls it.
-    `prefix` begins the names of the service's variables. The factory finds the operations listener in
-    `<prefix>_OPS_HOST` and `<prefix>_OPS_PORT`, also where a name or any free port was asked for.
-    Exits with a sentence when the system allows too few open files, or when it cannot listen.
+    `application` names a factory, such as `"package.app:create_from_environment"`; each worker process calls it.
+    `prefix` begins the names of the service's variables. `<prefix>_OPS_HOST` and `<prefix>_OPS_PORT` are set to the
+    actual address and port of the operations listener, for the factory. Exits with a sentence when the system allows
+    too few open files or the service cannot listen.
     """
     try:
         raise_file_limit(settings.connections_max)
@@ -54,8 +54,8 @@ def serve(
         ws="none",
         lifespan="on",
         log_config=None,
-        access_log=False,  # it would print query strings
-        proxy_headers=False,  # it would believe forwarded headers from loopback
+        access_log=False,  # it would log query strings
+        proxy_headers=False,  # it would trust forwarded headers from loopback
         server_header=False,
         backlog=BACKLOG_CONNECTIONS,
         timeout_keep_alive=settings.socket_seconds,
@@ -65,7 +65,7 @@ def serve(
 
 
 def _listen(names: str, address: tuple[str, int]) -> socket.socket:
-    """A listening socket. Of a name with several addresses the first one is taken."""
+    """Returns a listening socket. Uses the first address of a name. Raises CannotListen."""
     host, port = address
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(

@@ -1,7 +1,7 @@
-"""Variables that a host sets for every process, and that only libraries would read: a service ignores them.
+"""Removes environment variables that only libraries read.
 
-A platform sets some of them for each container. Nobody sees in a service's settings why it then behaves otherwise.
-Imports only the standard library: some of the libraries read their variables as they are imported.
+A platform sets some of them for each container. They would change a service in a way that its settings do not show.
+This module imports only the standard library, because some libraries read their variables when they are imported.
 """
 
 import multiprocessing
@@ -17,10 +17,9 @@ OF_LIBPQ: Final = re.compile(r"PG[A-Z_]+")
 
 
 def ignore(environment: MutableMapping[str, str]) -> list[str]:
-    """Remove variables that only libraries would read.
+    """Remove the variables. Returns the removed names of libpq, because an operator may have set them on purpose.
 
-    Returns the names of libpq's that were removed: somebody may have meant them. Does nothing in a worker process,
-    whose environment is its supervisor's.
+    Does nothing in a worker process, which has the environment of its supervisor.
     """
     if multiprocessing.parent_process() is not None:
         return []

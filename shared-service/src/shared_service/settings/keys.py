@@ -1,4 +1,4 @@
-"""The keys of both directions, as the environment of a service configures them."""
+"""Reads the keys of both directions from the environment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from shared_signing.keys import KeyConfigurationError, parse_keys
 def read_directions(
     reader: Reader, *directions: tuple[str, str], demo: bool, others: Iterable[NamedSecret]
 ) -> list[Direction]:
-    """Read the keys of each direction, given by its name and its published secret, which is the default in demo mode.
+    """Read the keys of each direction. `directions` are pairs of a name and its default secret in demo mode.
 
-    Of these keys and the `others` no two may be the same; outside demo mode a weak one is refused, too.
+    No two of these keys and the `others` may have the same secret. Outside demo mode a weak secret is refused too. The
+    reader collects the problems.
     """
     found = [_read(reader, name, demo_secret if demo else None) for name, demo_secret in directions]
     secrets = [
@@ -44,7 +45,7 @@ def _read(reader: Reader, name: str, demo_secret: str | None) -> Direction:
 
 
 def refuse_ended(directions: Iterable[Direction], *, now: float) -> None:
-    """Raises SettingsRefused when every key of a direction has ended: each of its calls would be refused."""
+    """Raises SettingsRefused when all keys of a direction have ended. `now` is in unix seconds."""
     ended = [each.name.upper() for each in directions if not any(key.is_live(now) for key in each.keys)]
     if ended:
         raise SettingsRefused(

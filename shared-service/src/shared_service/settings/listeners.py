@@ -1,4 +1,4 @@
-"""The settings of a service's two listeners: one for the public and its peers, one for operations."""
+"""The settings of a service's two listeners: the public one and the one for operations."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from shared_service.settings.values import Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerSettings:
-    """What an operator can choose about listeners. Times in seconds."""
+    """The listeners' settings. See README.md for the variables."""
 
     host: str = "127.0.0.1"
     port: int
     ops_host: str = "127.0.0.1"
     ops_port: int
-    """Where metrics and health are served; 0 means any free port."""
+    """The port of metrics and health; 0 means any free port."""
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
     socket_seconds: int = 10
-    """How long a connection may wait for its peer: for a head, for a body, for its answer to be taken."""
+    """How long a connection waits for its peer: for a head, for a body, and for the peer to read the answer."""
     connections_max: int = CONNECTIONS_MAX
     connections_per_address: int = PER_ADDRESS_MAX
     peer_networks: tuple[Network, ...] = ()
-    """Where known peers call from: those may hold more connections than an address may."""
+    """The networks of known peers. They may have more than `connections_per_address`."""
 
 
 def read_listeners(reader: Reader, prefix: str, *, default: ListenerSettings) -> ListenerSettings:
-    """Read the variables that begin with `prefix`; without one, the value of `default`."""
+    """Read the variables that begin with `prefix`. An unset one has its value in `default`."""
     tls_cert_file, tls_key_file = reader.certificate(f"{prefix}_TLS_CERT_FILE", f"{prefix}_TLS_KEY_FILE")
     settings = ListenerSettings(
         host=reader.host(f"{prefix}_HOST", default.host),

@@ -1,10 +1,10 @@
-"""The one reader of the environment: every variable of a service is asked for here.
+"""Reads and checks the variables of the environment. Nothing else reads it.
 
     reader = Reader()
     port = reader.port("SERVICE_PORT", default=8000)
-    reader.check()  # raises SettingsRefused, which names every variable that is wrong, and no value
+    reader.check()  # raises SettingsRefused, which names every wrong variable, without its value
 
-An empty or blank variable means its default. Blanks around a value are not part of it.
+An empty or blank variable means its default. Blanks around a value are removed.
 """
 
 from __future__ import annotations
@@ -32,45 +32,45 @@ _LINKED_NAME: Final = re.compile(
 
 
 class SettingsRefused(ValueError):  # noqa: N818 - a decision, not a defect
-    """The environment cannot be served with. Its text names every variable that is wrong, one sentence to a line."""
+    """The service cannot start. The text has a line for each wrong variable, without its value."""
 
-    def told_by(self, program: str) -> str:
-        """The text with the program's name before each line."""
+    def for_program(self, program: str) -> str:
+        """Returns the text with the program's name before each line."""
         return "\n".join(f"{program}: {line}" for line in str(self).splitlines())
 
 
 class Reader:
-    """Reads variables one by one and collects problems and notes, so that one start tells all of them."""
+    """Reads variables one by one and collects problems and notes, so that one start reports all of them."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = os.environ if environment is None else environment
         self._refused: set[str] = set()
         self.names: set[str] = set()
-        """Every variable that was asked for."""
+        """All variables that were read."""
         self.problems: list[str] = []
         self.notes: list[str] = []
-        """What an operator should know although the service starts."""
+        """Warnings for the operator. The service starts all the same."""
 
     def check(self) -> None:
-        """Raises `SettingsRefused` when anything was wrong."""
+        """Raises `SettingsRefused` when there are problems."""
         if self.problems:
             raise SettingsRefused("\n".join(self.problems))
 
     def refuse(self, name: str, why: str) -> None:
-        """Note that a variable is wrong; `why` follows its name in a sentence and must not hold the value."""
+        """Record a problem. `why` follows the variable's name in a sentence and must not contain the value."""
         self._refused.add(name)
         self.problems.append(f"{name} {why}")
 
     def required(self, name: str, value: str | None) -> str:
-        """`value`; when there is none, an empty text and the problem that the variable is missing."""
+        """Returns `value`. For None, records that the variable is missing and returns an empty text."""
         if value is None and self._refused.isdisjoint({name, f"{name}_FILE"}):
             self.refuse(name, "is missing")
         return value or ""
 
     def warn_of_unknown(self, prefixes: tuple[str, ...], others: Collection[str] = ()) -> None:
-        """Note variables with one of the prefixes that nothing has asked for; `others` belong to another program."""
+        """Note variables with one of the prefixes that were not read. `others` belong to another program."""
         unknown = sorted(
-            ascii(name)[1:-1]  # a name is free text, too
+            ascii(name)[1:-1]  # a name may contain anything
             for name, value in self._environment.items()
             if name.startswith(prefixes) and name not in self.names and name not in others
             and _LINKED_NAME.fullmatch(name) is None and not _LINKED_PORT.match(value)
@@ -79,7 +79,7 @@ class Reader:
             self.notes.append(f"these variables are unknown and ignored: {', '.join(unknown)}")
 
     def text(self, name: str, *, besides: str = "") -> str | None:
-        """The value without blanks around it, with no control characters but `besides`; None when it is not set."""
+        """The value without blanks around it, or None. Control characters are refused, except those in `besides`."""
         self.names.add(name)
         value = self._environment.get(name, "").strip()
         return value if value and self._is_clean(name, value, besides) else None
@@ -89,7 +89,7 @@ class Reader:
         return self._judged(name, values.checked_identifier, default)
 
     def flag(self, name: str) -> bool | None:
-        """Yes, no, or None when it is not set."""
+        """A yes or no as True or False; None when it is not set."""
         return self._judged(name, values.checked_flag, None)
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
@@ -117,7 +117,7 @@ class Reader:
         return self._judged(name, values.checked_host, default)
 
     def port(self, name: str, default: int) -> int:
-        """A port to listen on; 0 means any free one. What Kubernetes sets for a Service of that name is ignored."""
+        """A port to listen on; 0 means any free port. Ignores what Kubernetes sets for a Service of that name."""
         if _LINKED_PORT.match(self._environment.get(name, "").strip()):
             self.names.add(name)
             self.notes.append(f"{name} is ignored: Kubernetes or Docker has set it for another service")
@@ -137,11 +137,11 @@ class Reader:
         return self._judged(name, values.checked_networks, ())
 
     def path(self, name: str) -> Path | None:
-        """The path of a file, which is not looked at."""
+        """The path of a file. The file is not read."""
         return self._judged(name, Path, None)
 
     def certificate(self, cert_name: str, key_name: str) -> tuple[Path | None, Path | None]:
-        """The files of a certificate and of its key: both, or none."""
+        """The files of a certificate and its key, both or none. The pair is checked."""
         cert, key = self.path(cert_name), self.path(key_name)
         if cert is None and key is None:
             return None, None
@@ -160,11 +160,11 @@ class Reader:
         return cert, key
 
     def authorities(self, name: str) -> Path | None:
-        """A file with certificates of authorities, in PEM."""
+        """A file with certificates of authorities in PEM. It is checked."""
         return self._judged(name, values.checked_authorities, None)
 
     def refuse_same_address(self, name: str, other: str, one: tuple[str, int], two: tuple[str, int]) -> None:
-        """Refuse two listeners with one host and port; port 0 is never the same."""
+        """Refuse two listeners with the same host and port. Port 0 never is the same."""
         (host, port), (other_host, other_port) = one, two
         if port == other_port != 0 and (host == other_host or not EVERY_HOST.isdisjoint({host, other_host})):
             self.refuse(name, f"and {other} must differ")
@@ -176,7 +176,7 @@ class Reader:
         return self._checked(source, values.checked_database, text, None) if text else None
 
     def secret(self, name: str) -> str | None:
-        """A secret, from the variable or from the file that `<name>_FILE` names, without a line break at its end."""
+        """A secret, from the variable or from the file that `<name>_FILE` names. A line break at its end is removed."""
         source, whole = self._own_or_file(name)
         text = whole.rstrip("\r\n")
         if text != whole:
@@ -187,7 +187,7 @@ class Reader:
         return text if text and self._is_clean(source, text) else None
 
     def secret_document(self, name: str) -> str | None:
-        """A document with secrets in it, from the variable or from the file that `<name>_FILE` names."""
+        """A document with secrets, from the variable or from the file that `<name>_FILE` names."""
         source, text = self._own_or_file(name)
         return text.strip() if text and self._is_clean(source, text, LINE_CHARACTERS) else None
 
@@ -211,7 +211,7 @@ class Reader:
         return True
 
     def _own_or_file(self, name: str) -> tuple[str, str]:
-        """Which variable the value is from, and the value as it stands; empty when there is none."""
+        """Returns the name of the variable that has the value, and the unchanged value; empty when it is not set."""
         source, own = f"{name}_FILE", self._environment.get(name, "")
         self.names.add(name)
         path = self.path(source)

@@ -1,6 +1,6 @@
-"""What counts as a yes, a number, a time, a host, a URL, a network or a database in a setting.
+"""Parses a setting's text: flags, numbers, times, hosts, URLs, networks, databases, files.
 
-Functions raise `Unfit`, whose text follows the variable's name in a sentence and never holds the value.
+The functions raise `Unfit`. Its text follows the variable's name in a sentence and does not contain the value.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ _URL_CHARACTERS: Final = re.compile(r"[!-\[\]-~]+")  # printable ASCII without b
 
 
 class Unfit(ValueError):  # noqa: N818 - a judgement of a setting, not a defect
-    """The text is no value of its kind."""
+    """The text is not a valid value."""
 
 
 def require_clean(text: str, besides: str = "") -> None:
-    """Raises Unfit for a byte order mark, quotes around the text, and control characters but those of `besides`.
+    """Raises Unfit for a byte order mark, quotes around the text, and control characters that are not in `besides`.
 
-    What was not UTF-8 is a surrogate by now. `docker --env-file` keeps quotes that a shell would take away.
+    Bytes that are not UTF-8 are surrogates here. `docker --env-file` keeps quotes that a shell would remove.
     """
     if text.lstrip().startswith(BYTE_ORDER_MARK):
         raise Unfit("begins with a byte order mark, which an editor has added: save it without")
@@ -115,7 +115,7 @@ def checked_host(text: str) -> str:
 
 def _is_host_name(text: str) -> bool:
     labels = text.removesuffix(".").split(".")
-    # A last label of digits would be an IPv4 address, and it is not one.
+    # A name with a last label of digits would be read as an IPv4 address.
     all_fit = len(text) <= HOST_MAX_CHARACTERS and all(_LABEL.fullmatch(label) for label in labels)
     return all_fit and _NUMERIC.fullmatch(labels[-1]) is None
 
@@ -158,7 +158,7 @@ def _split(text: str) -> SplitResult:
 
 
 def checked_networks(text: str) -> tuple[Network, ...]:
-    """Addresses and networks, separated by commas or blanks. A network of everybody is refused."""
+    """Addresses and networks, separated by commas or blanks. A network of all addresses is refused."""
     try:
         networks = tuple(ipaddress.ip_network(word) for word in text.replace(",", " ").split())
     except ValueError:
@@ -169,7 +169,7 @@ def checked_networks(text: str) -> tuple[Network, ...]:
 
 
 def checked_database(text: str) -> str:
-    """The address of a Postgres database. The driver would quote a bad one, and it may hold a password."""
+    """The address of a Postgres database. Checked here, because the driver's error quotes it with its password."""
     try:
         ports = str(conninfo_to_dict(text).get("port") or "")
     except (psycopg.Error, ValueError):
@@ -181,9 +181,9 @@ def checked_database(text: str) -> str:
 
 
 def content_of(path: Path) -> str:
-    """The text of a small regular file, as it stands."""
+    """The unchanged text of a small regular file."""
     try:
-        # A pipe would make the start wait for its writer, and every process of a service reads the file again.
+        # Reading a pipe would wait for its writer, and each process of a service reads the file.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Unfit("names something that is not a regular file")
@@ -205,7 +205,7 @@ def content_of(path: Path) -> str:
 
 
 def check_certificate(cert: Path) -> None:
-    """Raise Unfit unless the file begins a chain of certificates in PEM."""
+    """Raises Unfit unless the file has certificates in PEM."""
     content_of(cert)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=cert)
@@ -214,7 +214,7 @@ def check_certificate(cert: Path) -> None:
 
 
 def check_key_of(cert: Path, key: Path) -> None:
-    """Raise Unfit unless the file is the key of this certificate, which `check_certificate` took."""
+    """Raises Unfit unless the file is the key of this certificate, which `check_certificate` accepted."""
     content_of(key)
     try:
         contexts.load_identity(cert, key)
