@@ -21,7 +21,7 @@ from shared_service_testing.waiting import until
 SLOW_EVENTS = """
     create function public.slow() returns trigger language plpgsql as
         $$begin perform pg_advisory_xact_lock_shared(0); return new; end$$;
-    create trigger slow before insert on casino.events for each row execute function public.slow();
+    create trigger slow before insert on casino.ledger_events for each row execute function public.slow();
 """
 
 

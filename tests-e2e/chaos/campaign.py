@@ -8,6 +8,7 @@ from collections import Counter
 
 from chaos.chaos_stack import CALL_SECONDS, ChaosStack, new_folder, new_secrets, remove, start_chaos_stack
 from chaos.examination import RECOVERY_SECONDS_MAX, examine, recover, unresolved_work
+from chaos.house_moves import HouseMoves
 from chaos.ledger_watch import LedgerWatch
 from chaos.plan import Plan
 from chaos.process_faults import ProcessFaults, heal
@@ -46,7 +47,10 @@ def _perform(plan: Plan, stack: ChaosStack, policy: WirePolicy) -> Verdict:
     players.open_accounts()
     process_faults = ProcessFaults(plan, stack, players.names, over)
     ledger_watch = LedgerWatch(stack.database, over)
-    threads = [threading.Thread(target=work, daemon=True) for work in (process_faults.run, ledger_watch.run)]
+    house = HouseMoves(stack.database, over)
+    house.open_accounts()
+    works = (process_faults.run, ledger_watch.run, house.run)
+    threads = [threading.Thread(target=work, daemon=True) for work in works]
     for thread in threads:
         thread.start()
     try:
@@ -61,6 +65,9 @@ def _perform(plan: Plan, stack: ChaosStack, policy: WirePolicy) -> Verdict:
         f"everything is resolved within {RECOVERY_SECONDS_MAX:g} s of healing", left if seconds is None else []
     )
     verdict.reached["looks_at_the_ledger"] = ledger_watch.looks
+    verdict.reached["moves_of_the_house"] = house.done
+    verdict.reached["moves_of_the_house_asked_again"] = house.repeated
+    verdict.hold("a move of the house takes effect once", house.findings())
     ledger_watch.look()
     verdict.hold("the ledger was sound at every moment", ledger_watch.findings)
     verdict.hold("I12 no process ended by itself", stack.died_alone)

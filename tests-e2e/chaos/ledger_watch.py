@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from e2e_testing.books import BALANCE_IS_SUM_OF_POSTINGS, NO_NEGATIVE_BALANCE, POSTINGS_OF_A_CURRENCY_SUM_TO_ZERO
+from e2e_testing.books import (
+    BALANCE_IS_SUM_OF_POSTINGS,
+    NO_NEGATIVE_BALANCE,
+    NOTHING_IS_IN_TRANSIT,
+    POSTINGS_OF_A_CURRENCY_SUM_TO_ZERO,
+)
 from e2e_testing.database import Database
 
 PAUSE_SECONDS = 0.7
@@ -14,6 +19,7 @@ ALWAYS = {
     "no balance was ever negative": NO_NEGATIVE_BALANCE,
     "all postings of a currency sum to zero": POSTINGS_OF_A_CURRENCY_SUM_TO_ZERO,
     "a balance is the sum of its postings": BALANCE_IS_SUM_OF_POSTINGS,
+    "money between two wallets has arrived": NOTHING_IS_IN_TRANSIT,
 }
 
 

@@ -35,8 +35,10 @@ MONEY_THAT_THE_PROVIDER_KNOWS_OTHERWISE = """
     select wallet.player_id, wallet.balance_minor, coalesce(ours.net_minor, 0) as net_minor, paid_in.minor as paid_in
     from casino.wallets as wallet
     cross join lateral (
-        select coalesce(sum(amount_minor), 0) as minor from casino.transactions
-        where ledger_id = wallet.ledger_id and wallet_id = wallet.wallet_id and kind = 'deposit'
+        select coalesce(sum(posting.amount_minor), 0) as minor
+        from casino.postings as posting join casino.transactions as entry using (ledger_id, wallet_id, transaction_id)
+        where ledger_id = wallet.ledger_id and wallet_id = wallet.wallet_id and posting.account = 'wallet'
+            and entry.kind not in ('debit', 'credit', 'rollback')
     ) as paid_in
     left join (
         select user_id, sum(case when kind = 'debit' then -amount_minor else amount_minor end) as net_minor

@@ -31,7 +31,7 @@ DELETE_A_WIN = """
     ), postings as (
         delete from casino.postings where transaction_id = %(id)s
     ), events as (
-        delete from casino.events where transaction_id = %(id)s
+        delete from casino.ledger_events where right(action_id, length(%(id)s)) = %(id)s
     ), entry as (
         delete from casino.transactions where transaction_id = %(id)s
     )

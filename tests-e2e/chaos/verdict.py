@@ -14,6 +14,7 @@ MUST_REACH = (
     # Without these a check has looked at nothing, and is green for that.
     "signed_answers",
     "looks_at_the_ledger",
+    "moves_of_the_house",
     "old_requests_sent_again",
 )
 EXIT_STATUS = {"green": 0, "red": 1, "VOID": 2}

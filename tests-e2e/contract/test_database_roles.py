@@ -15,7 +15,7 @@ FORBIDDEN = {
         "update casino.transactions set balance_after_minor = 1",
         "delete from casino.transactions",
         "delete from casino.tombstones",
-        "delete from casino.events",
+        "delete from casino.ledger_events",
         "alter table casino.postings add column x int",
         "drop table casino.postings",
         "create table casino.mine (x int)",

@@ -48,11 +48,14 @@ class Played:
         self.change(f"delete from {OURS} where transaction_id = %(id)s::uuid", id=transaction_id)
 
     def drop_there(self, transaction_id: str) -> None:
-        for table in ("casino.postings", "casino.events", THEIRS):
-            with self.database.connect() as connection:
-                connection.execute("set session_replication_role = replica")
+        with self.database.connect() as connection:
+            connection.execute("set session_replication_role = replica")
+            for table in ("casino.postings", THEIRS):
                 statement = f"delete from {table} where transaction_id = %(id)s"
                 connection.execute(statement.encode(), {"id": transaction_id})
+            connection.execute(
+                "delete from casino.ledger_events where split_part(action_id, ':', 3) = %s", [transaction_id]
+            )
 
 
 def played(database: Database, session: GameSession) -> Played:

@@ -30,11 +30,11 @@ ANSWERED_BADLY = """
     where attempt_id > %(after)s and status >= 500 group by status, code
 """
 NEWEST_ATTEMPT = "select coalesce(max(attempt_id), 0) as newest from provider.wallet_attempts"
-FED = "select transaction_id from casino.transactions where kind <> 'deposit' order by feed_position"
+FED = "select transaction_id from casino.transactions where feed_position is not null order by feed_position"
 OUT_OF_ORDER = """
     select wallet_id from (
         select wallet_id, feed_position, lag(feed_position) over (partition by wallet_id order by sequence_no) as before
-        from casino.transactions where sequence_no is not null and kind <> 'deposit'
+        from casino.transactions where sequence_no is not null and feed_position is not null
     ) as told where before > feed_position
 """
 

@@ -33,7 +33,7 @@ class StaleSaboteur(Exception):  # noqa: N818 - what it is
 class Saboteur:
     """Replaces `old`, which stands once in the function `at`, by `new`; `tests` are files that should notice first.
 
-    `at` is `casino.judge_wallet_commands` for SQL, and `provider.judging:judge` or `provider.client:Client.send` for
+    `at` is `casino.refusal_of` for SQL, and `provider.judging:judge` or `provider.client:Client.send` for
     Python. Folders may be left out as long as one file fits.
     """
 

@@ -26,6 +26,10 @@ currencies = st.sampled_from([None, None, None, None, "USD", "EUR"])
 places = st.integers(0, len(PLAYERS) * SESSIONS_EACH - 1)
 answers = st.sampled_from(["credit", "rollback"])
 minutes = st.integers(1, 20)
+house_ids = st.sampled_from([f"h{number}" for number in range(8)])
+house_kinds = st.sampled_from(["deposit", "withdrawal", "adjustment_in", "adjustment_out"])
+house_amounts = st.sampled_from([1, 20_000, 20_000, 150_000])
+players = st.sampled_from([f"p{player_id}" for player_id in PLAYERS])
 limits = st.sampled_from([None, 0, 0, 41_000])
 caps = st.sampled_from([None, None, 20_000])
 CHANGES = ["session ends", "limits", "limits", "limits", "block", "block", "excluded_until", "cooldown_until"]
@@ -157,6 +161,31 @@ class WalletLives(RuleBasedStateMachine):
         other = next(f"p{player_id}" for player_id in PLAYERS if f"p{player_id}" != command.player_id)
         wrong = {"token_hash": "ab" * 32, "player_id": other}[way]
         self.execute(msgspec.structs.replace(command, **{way: wrong}))
+
+    @rule(kind=house_kinds, player_id=players, entry_id=house_ids, amount=house_amounts)
+    def the_house_moves_money(self, kind: str, player_id: str, entry_id: str, amount: int) -> None:
+        expected = self.model.move_house_money(kind, player_id, entry_id, amount)
+        row = self.tenant.sql(
+            "select * from casino.move_house_money(%s, %s, %s, %s, %s, 'a reason', 'a request')",
+            self.tenant.ledger_id, kind, self.wallet_id(player_id), entry_id, amount,
+        )[0]  # fmt: skip
+        assert (row["o_code"], row["o_replay"], row["o_balance_minor"]) == expected
+        self.reached[f"{kind} {expected[0] or ('again' if expected[1] else 'ok')}"] += 1
+
+    @rule(giver=players, taker=players, entry_id=house_ids, amount=house_amounts)
+    def money_goes_from_one_player_to_another(self, giver: str, taker: str, entry_id: str, amount: int) -> None:
+        if giver == taker:
+            return
+        expected = self.model.transfer(giver, taker, entry_id, amount)
+        row = self.tenant.sql(
+            "select * from casino.transfer(%s, %s, %s, %s, %s, 'a reason', 'a request')",
+            self.tenant.ledger_id, self.wallet_id(giver), self.wallet_id(taker), entry_id, amount,
+        )[0]  # fmt: skip
+        assert (row["o_code"], row["o_replay"]) == expected
+        self.reached[f"transfer {expected[0] or ('again' if expected[1] else 'ok')}"] += 1
+
+    def wallet_id(self, player_id: str) -> int:
+        return int(self.tenant.wallet(player_id)["wallet_id"])
 
     @rule(place=places)
     def a_balance_is_asked_for(self, place: int) -> None:

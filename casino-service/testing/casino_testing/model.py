@@ -60,6 +60,8 @@ class PlayerWallet:
     currency: str = "USD"
     entries: dict[str, Entry] = field(default_factory=dict)
     tombstones: set[str] = field(default_factory=set)
+    house_entries: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+    """By id: kind, amount and balance after it, of what no provider asked for."""
     excluded_until: int = 0
     cooldown_until: int = 0
     blocked: bool = False
@@ -115,6 +117,40 @@ class Model:
         if code == "insufficient_balance" or code in GATES:  # the codes of 402 and 403
             wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, 0, told)
         return told
+
+    def move_house_money(
+        self, kind: str, player_id: str, entry_id: str, amount: int
+    ) -> tuple[str | None, bool, int | None]:
+        """Book a deposit, withdrawal or adjustment: code, whether it is a repetition, balance after it."""
+        wallet = self.wallets[player_id]
+        if entry_id in wallet.house_entries:
+            *content, balance = wallet.house_entries[entry_id]
+            return (None, True, balance) if content == [kind, amount] else ("idempotency_mismatch", True, None)
+        if kind in TAKING and amount > wallet.balance_minor:
+            return ("insufficient_balance", False, None)
+        self.book_house_entry(kind, wallet, entry_id, amount)
+        return (None, False, wallet.balance_minor)
+
+    def transfer(self, giver_id: str, taker_id: str, entry_id: str, amount: int) -> tuple[str | None, bool]:
+        """Move money between two players: code, whether it is a repetition."""
+        giver, taker = self.wallets[giver_id], self.wallets[taker_id]
+        firsts = [giver.house_entries.get(entry_id), taker.house_entries.get(entry_id)]
+        if firsts != [None, None]:
+            same = [first[:2] if first else None for first in firsts] == [
+                ("transfer_out", amount),
+                ("transfer_in", amount),
+            ]
+            return (None if same else "idempotency_mismatch", True)
+        if amount > giver.balance_minor:
+            return ("insufficient_balance", False)
+        self.book_house_entry("transfer_out", giver, entry_id, amount)
+        self.book_house_entry("transfer_in", taker, entry_id, amount)
+        return (None, False)
+
+    def book_house_entry(self, kind: str, wallet: PlayerWallet, entry_id: str, amount: int) -> None:
+        """Move the money and remember the content."""
+        wallet.balance_minor += -amount if kind in TAKING else amount
+        wallet.house_entries[entry_id] = (kind, amount, wallet.balance_minor)
 
     def alive(self, session: GameSession) -> bool:
         """Whether a session may bet."""
@@ -174,6 +210,7 @@ class Model:
         return told
 
 
+TAKING: Final = frozenset({"withdrawal", "adjustment_out", "transfer_out"})
 GATES: Final = frozenset({"player_excluded", "wallet_blocked", "limit_exceeded", "cooldown_active"})
 
 

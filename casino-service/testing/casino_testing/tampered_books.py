@@ -42,13 +42,17 @@ TAMPERED_BOOKS: Final = [
     Tampering(
         "a wallet that is gone",
         "delete from casino.wallets where player_id = '2'",
-        at(None, BALANCE, player=None) | at("their bet", POINTER, player=None),
+        at(None, BALANCE, player=None)
+        | at("their bet", POINTER, player=None)
+        | at("their bet", EVENT, player=None, rows=2),
         at("their bet", HEAD, player="2"),
     ),
     Tampering(
         "two players whose wallets were swapped",
         SWAP_TWO_PLAYERS,
-        at(None, "session_belongs_to_its_wallets_player", player="2", rows=2),
+        at(None, "session_belongs_to_its_wallets_player", player="2", rows=2)
+        | at("their bet", EVENT, player="2", rows=8)
+        | at("bet", TOLD, player="2", rows=8),
         at("stone", HEAD, rows=2),
     ),
     Tampering(
@@ -86,10 +90,19 @@ TAMPERED_BOOKS: Final = [
     ),
     Tampering(
         "an event that tells of another amount",
-        "update casino.events set amount_minor = 1 where transaction_id = 'bet'",
+        "update casino.ledger_events set amount_minor = 1 where action_id = 'main:1:bet'",
         at("bet", EVENT),
     ),
-    Tampering("an event that is gone", "delete from casino.events where transaction_id = 'bet'", at("bet", TOLD)),
+    Tampering(
+        "an event that is gone",
+        "delete from casino.ledger_events where action_id = 'main:1:bet'",
+        at("bet", TOLD),
+    ),
+    Tampering(
+        "a payout that is still in transit",
+        "update casino.postings set account = 'in_transit' where transaction_id = 'payout' and account = 'house_games'",
+        at("payout", "money_in_transit_arrives") | at("payout", HOUSE, rows=2),
+    ),
     Tampering(
         "a session that counts another bet",
         "update casino.game_sessions set open_bets = open_bets + 1 where player_id = '2'",
@@ -131,7 +144,7 @@ TAMPERED_BOOKS: Final = [
     ),
     Tampering(
         "an event of a refusal that is gone",
-        "delete from casino.events where transaction_id = 'refused bet'",
+        "delete from casino.ledger_events where event_type = 'ERROR'",
         at("refused bet", TOLD),
     ),
 ]

@@ -11,6 +11,7 @@ from casino_testing.tampering import (
     CLOSE_THE_GAP,
     CUT_THE_TAIL,
     EVENT,
+    FED,
     GAP,
     HASH,
     HASH_A_BET_BY_THE_OLD_FORMULA,
@@ -51,7 +52,12 @@ TAMPERED_ENTRIES: Final = [
     Tampering(
         "a bet made a payout",
         BET.format("kind = 'credit'"),
-        at("bet", LIVE_BET, BALANCE_AFTER, EVENT, HASH, HOUSE, POSTING) | at("round-1", ROUND),
+        at("bet", LIVE_BET, BALANCE_AFTER, EVENT, HASH, HOUSE, POSTING, TOLD) | at("round-1", ROUND),
+    ),
+    Tampering(
+        "a bet of a kind that there is not",
+        BET.format("kind = 'bonus'"),
+        at("bet", "entry_is_of_a_known_kind", EVENT, FED, HASH, HOUSE, POSTING) | at("round-1", ROUND),
     ),
     Tampering("a bet under another id", RENAME_A_BET, at("never was", HASH)),
     Tampering("a bet moved to another session", BET.format("session_id = gen_random_uuid()"), at("bet", HASH)),
@@ -107,17 +113,18 @@ TAMPERED_ENTRIES: Final = [
     ),
     # Evidence that moves no money.
     *(
+        Tampering(f"a bet recorded {name}", BET.format(f"recorded_at = {value}"), at("bet", EVENT, HASH, TOLD))
+        for name, value in (
+            ("a second earlier", "recorded_at - interval '1 second'"),
+            ("a microsecond later", "recorded_at + interval '1 microsecond'"),
+            ("as long before Christ", "recorded_at - (2 * extract(year from recorded_at) - 1) * interval '1 year'"),
+            ("ten thousand years later", "recorded_at + interval '10000 years'"),
+            ("at the end of time", "'infinity'"),
+        )
+    ),
+    *(
         Tampering(f"a bet {name}", BET.format(f"{column} = {value}"), at("bet", HASH))
         for name, column, value in (
-            ("recorded a second earlier", "recorded_at", "recorded_at - interval '1 second'"),
-            ("recorded a microsecond later", "recorded_at", "recorded_at + interval '1 microsecond'"),
-            (
-                "recorded as long before Christ",
-                "recorded_at",
-                "recorded_at - (2 * extract(year from recorded_at) - 1) * interval '1 year'",
-            ),
-            ("recorded ten thousand years later", "recorded_at", "recorded_at + interval '10000 years'"),
-            ("recorded at the end of time", "recorded_at", "'infinity'"),
             ("signed by somebody else", "signed_by", "'other'"),
             ("under another request", "request_id", "request_id || ' '"),
             ("of the old formula", "entry_formula", "1"),
@@ -138,7 +145,7 @@ TAMPERED_ENTRIES: Final = [
     Tampering(
         "a bet recorded at the end of time and without a hash",
         BET.format("recorded_at = 'infinity', entry_hash = null"),
-        at("bet", HASH, rows=2),
+        at("bet", HASH, rows=2) | at("bet", EVENT, TOLD),
     ),
     Tampering(
         "a bet of no formula that there is and without a hash",
@@ -175,7 +182,7 @@ TAMPERED_ENTRIES: Final = [
     Tampering(
         "a refusal made a bet",
         MAKE_A_REFUSAL_A_BET,
-        at("refused bet", BALANCE_AFTER, EVENT, HASH, HOUSE, POINTER, POSTING) | at("round-1", ROUND),
+        at("refused bet", BALANCE_AFTER, EVENT, HASH, HOUSE, POINTER, POSTING, TOLD) | at("round-1", ROUND),
     ),
     Tampering(
         "a number far behind the others",

@@ -42,7 +42,6 @@ SET_UP: Final = """
     alter table casino.transactions drop constraint numbered_has_hash, drop constraint committed_is_numbered,
         drop constraint refusal_has_code, drop constraint only_debits_roll_back,
         drop constraint wire_transaction_is_signed, drop constraint feed_position_positive;
-    alter table casino.events drop constraint event_position_positive;
     alter table casino.postings drop constraint posting_moves_money;
     -- A careful forger: puts the hashes of a wallet right, from an entry on to the end and into the wallet.
     create function pg_temp.rehash(p_player_id text, p_from bigint) returns void language plpgsql as $$
@@ -88,14 +87,16 @@ HASH_A_BET_BY_THE_OLD_FORMULA: Final = """
         related_transaction_id, balance_after_minor, tombstone, already_rolled_back
     ) where transaction_id = 'bet'
 """
-RENAME_A_BET: Final = "".join(
-    f"update casino.{table} set transaction_id = 'never was' where transaction_id = 'bet';"
-    for table in ("transactions", "postings", "events")
-)
-CHANGE_A_CURRENCY: Final = "".join(
-    f"update casino.{table} set currency = 'EUR' where transaction_id = 'bet';"
-    for table in ("transactions", "postings", "events")
-)
+RENAME_A_BET: Final = """
+    update casino.transactions set transaction_id = 'never was' where transaction_id = 'bet';
+    update casino.postings set transaction_id = 'never was' where transaction_id = 'bet';
+    update casino.ledger_events set action_id = 'main:1:never was' where action_id = 'main:1:bet';
+"""
+CHANGE_A_CURRENCY: Final = """
+    update casino.transactions set currency = 'EUR' where transaction_id = 'bet';
+    update casino.postings set currency = 'EUR' where transaction_id = 'bet';
+    update casino.ledger_events set currency = 'EUR' where action_id = 'main:1:bet';
+"""
 HASH_AN_EDITED_BET_ANEW: Final = """
     update casino.transactions as entry set session_id = null, entry_hash = casino.entry_hash_2(
         (select entry_hash from casino.transactions where sequence_no = 1 and wallet_id = entry.wallet_id),
@@ -116,7 +117,7 @@ MAKE_A_REFUSAL_A_BET: Final = """
 """
 REMOVE_BET: Final = """
     delete from casino.postings where transaction_id = 'bet';
-    delete from casino.events where transaction_id = 'bet';
+    delete from casino.ledger_events where action_id = 'main:1:bet';
     delete from casino.transactions where transaction_id = 'bet';
     update casino.rounds set live_debits = 0, staked_minor = 0
     where round_id = 'round-1' and wallet_id = (select wallet_id from casino.wallets where player_id = '1');
@@ -131,7 +132,7 @@ CLOSE_THE_GAP: Final = """
 """
 CUT_THE_TAIL: Final = """
     delete from casino.tombstones where rollback_transaction_id = 'stone';
-    delete from casino.events where transaction_id = 'stone';
+    delete from casino.ledger_events where action_id = 'main:1:never seen';
     delete from casino.transactions where transaction_id = 'stone';
 """
 SET_THE_WALLET_BACK: Final = """
@@ -154,13 +155,13 @@ INSERT_A_WIN: Final = """
     select ledger_id, wallet_id, 'forged', side.account, tenant_id, side.amount, 'USD'
     from casino.wallets cross join (values ('wallet', 5000), ('house_games', -5000)) as side (account, amount)
     where player_id = '1';
-    insert into casino.events (
-        ledger_id, feed_position, wallet_id, transaction_id, tenant_id, event_type, session_id, round_id, game_code,
-        amount_minor, currency, recorded_at
+    insert into casino.ledger_events (
+        ledger_id, at, tenant_id, event_type, action_id, player_id, session_id, round_id, game_key, provider_id,
+        amount_minor, currency
     )
     select
-        ledger_id, feed_position, wallet_id, 'forged', tenant_id, 'credit', session_id, round_id, 'SLOTS_001', 5000,
-        currency, recorded_at
+        ledger_id, recorded_at, tenant_id, 'WIN', 'main:1:forged', '1', session_id::text, round_id, 'SLOTS_001', 'main',
+        5000, currency
     from casino.transactions where transaction_id = 'forged';
     update casino.rounds set credits = credits + 1, paid_minor = paid_minor + 5000 where round_id = 'paid round';
     update casino.game_sessions set paid_minor = paid_minor + 5000 where player_id = '1';
@@ -171,7 +172,7 @@ WIN_MORE_EVERYWHERE: Final = """
     update casino.transactions set balance_after_minor = balance_after_minor + 400
     where transaction_id in ('payout', 'stone');
     update casino.postings set amount_minor = sign(amount_minor) * 900 where transaction_id = 'payout';
-    update casino.events set amount_minor = 900 where transaction_id = 'payout';
+    update casino.ledger_events set amount_minor = 900 where action_id = 'main:1:payout';
     update casino.rounds set paid_minor = 900 where round_id = 'paid round';
     update casino.game_sessions set paid_minor = 900 where player_id = '1';
     update casino.wallets set balance_minor = balance_minor + 400 where player_id = '1';

@@ -143,7 +143,7 @@ class Tenant:
 
     def transactions(self) -> list[Row]:
         """Every transaction that a provider asked for, oldest first."""
-        found = [row for row in self.rows("transactions") if row["kind"] != "deposit"]
+        found = [row for row in self.rows("transactions") if row["feed_position"] is not None]
         return sorted(found, key=lambda row: int(row["feed_position"]))
 
     def transaction(self, transaction_id: str, player_id: str = "1") -> Row:
@@ -162,6 +162,11 @@ class Tenant:
         row = self.transaction(transaction_id, player_id)
         return f"{row['sequence_no']}:{row['entry_hash'].hex()}"
 
+    def events(self) -> list[Row]:
+        """What analytics is told of transactions that a provider asked for, oldest first."""
+        found = [row for row in self.rows("ledger_events") if row["provider_id"] is not None]
+        return sorted(found, key=lambda row: (row["at"], row["action_id"]))
+
     def feed_states(self) -> dict[str, str]:
         """The state of every transaction as the feed tells it."""
         rows = self.sql(
@@ -171,7 +176,7 @@ class Tenant:
 
     def money_rows(self) -> dict[str, int]:
         """How many rows each money table holds: equal before and after whatever must leave no trace."""
-        tables = ("transactions", "postings", "rounds", "tombstones", "events")
+        tables = ("transactions", "postings", "rounds", "tombstones", "ledger_events")
         return {table: len(self.rows(table)) for table in tables}
 
     def differences(self) -> list[Row]:

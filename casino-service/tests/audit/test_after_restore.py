@@ -35,11 +35,10 @@ SAYS = "casino after-restore"
 
 
 def as_if_restored_from_an_older_server(tenant: Tenant) -> None:
-    for table in ("transactions", "events"):
-        tenant.sql(
-            f"update casino.{table} set feed_position = feed_position + %s where ledger_id = %s",
-            OLDER_SERVER_POSITIONS, tenant.ledger_id,
-        )  # fmt: skip
+    tenant.sql(
+        "update casino.transactions set feed_position = feed_position + %s where ledger_id = %s",
+        OLDER_SERVER_POSITIONS, tenant.ledger_id,
+    )  # fmt: skip
 
 
 def move_ahead(tenant: Tenant) -> dict[str, Any]:
@@ -184,7 +183,6 @@ def test_a_bet_that_waited_for_the_move_is_booked_above_it(wallet: Wallet, tenan
     thread.join()
     assert first is not None
     assert tenant.transaction(bet.transaction_id)["feed_position"] >= first[0]
-    assert [row["feed_position"] for row in tenant.rows("events")][-1] >= first[0]
 
 
 def test_a_reader_of_the_release_before_reads_on_after_a_move(wallet: Wallet, tenant: Tenant) -> None:

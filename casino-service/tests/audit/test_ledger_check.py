@@ -31,7 +31,7 @@ from shared_service.postgres.migrate import migrate
 
 TAMPERINGS = {each.name: each for each in (*TAMPERED_ENTRIES, *TAMPERED_BOOKS, *TAMPERINGS_WITH_GOOD_HASHES)}
 SMALLER_STAKE = TAMPERINGS["a stake made smaller"]
-TAMPERINGS_MADE = 80
+TAMPERINGS_MADE = 82
 VIEW = "select rule, count(*)::int as rows from casino.ledger_differences where ledger_id = 1 group by rule"
 NEWEST = """
     select wallet.player_id, wallet.sequence_no, encode(wallet.head_hash, 'hex'), entry.transaction_id

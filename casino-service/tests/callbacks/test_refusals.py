@@ -240,7 +240,7 @@ async def test_internal_errors_are_signed_and_say_that_the_outcome_is_unknown(ow
     tenant = Tenant.demo(own_database)
     async with serving(tenant) as service:
         token = await service.launch()
-        tenant.sql("drop function casino.judge_wallet_commands")
+        tenant.sql("drop function casino.judge_batch")
         must_be(await service.post("debit", bet(token)), "internal")
     tenant.close()
 

@@ -129,9 +129,9 @@ def test_whatever_writes_a_transaction_says_who_signed_it_and_by_which_formula_i
         for name, body in rows
         for found in re.finditer(r"insert into casino\.transactions \(([^)]*)\)", body)
     }
-    assert columns.keys() == {"execute_wallet_commands", "open_player"}
+    assert columns.keys() == {"book_entries", "record_refusals"}
     assert all("entry_formula" in named for named in columns.values())
-    assert "signed_by" in columns["execute_wallet_commands"]
+    assert all("signed_by" in named for named in columns.values())
 
 
 async def test_a_transaction_that_nobody_signed_is_shown(own_database: str, logged: list[EventDict]) -> None:
@@ -158,9 +158,9 @@ def test_the_list_has_the_endpoints_that_move_money() -> None:
 
 def test_the_count_is_answered_by_an_index_that_is_empty(wallet: Wallet, tenant: Tenant) -> None:
     wallet.bet(wallet.open_session())
-    assert tenant.sql("select pg_relation_size('casino.transactions_unsigned') as bytes") == [{"bytes": 8_192}]
+    assert tenant.sql("select pg_relation_size('casino.transactions_fed_unsigned') as bytes") == [{"bytes": 8_192}]
     plan = tenant.sql(
         "explain select count(*) from casino.transactions"
-        " where ledger_id = 1 and entry_formula > 1 and kind <> 'deposit' and coalesce(signed_by, '') = ''"
+        " where ledger_id = 1 and entry_formula > 1 and feed_position is not null and coalesce(signed_by, '') = ''"
     )
-    assert "transactions_unsigned" in str(plan)
+    assert "transactions_fed_unsigned" in str(plan)

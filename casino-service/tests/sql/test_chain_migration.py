@@ -20,7 +20,8 @@ from shared_service.postgres.migrate import migrate
 
 WITHOUT_THE_CHAIN = """
     drop view casino.ledger_differences;
-    drop function casino.wallet_differences, casino.ledger_wide_differences, casino.entry_hash, casino.head;
+    drop function casino.wallet_differences, casino.ledger_wide_differences, casino.entry_hash,
+        casino.read_wallet_commands, casino.head;
     alter table casino.transactions drop column entry_hash, drop column answered_with_head, drop column signed_by,
         drop column clock_skew_seconds, drop column received_at, drop column entry_formula;
     alter table casino.wallets drop column head_hash;
@@ -115,9 +116,11 @@ def test_what_was_recorded_without_a_signer_stays_as_free_as_it_was(played: tupl
     with pytest.raises(psycopg.errors.CheckViolation, match="wire_transaction_is_signed"):
         wallet.run(structs.replace(session.debit(), signed_by=""))
     tenant.sql("update casino.transactions set recorded_at = now() where transaction_id = %s", undone.transaction_id)
-    assert tenant.differences() == [], "what formula 1 does not cover is not found"
+    by_the_event = {"event_tells_of_a_transaction", "every_transaction_was_told"}
+    assert {row["rule"] for row in tenant.differences()} == by_the_event, "formula 1 does not cover the time"
     tenant.sql("update casino.transactions set recorded_at = now() where transaction_id = %s", undo.transaction_id)
-    assert [row["rule"] for row in tenant.differences()] == ["entry_hash_follows_from_the_one_before"]
+    by_the_hash = {"entry_hash_follows_from_the_one_before"}
+    assert {row["rule"] for row in tenant.differences()} == by_the_event | by_the_hash
 
 
 def test_revisions_that_add_constraints_give_up_while_the_table_is_in_use(
@@ -139,10 +142,9 @@ def test_no_row_gets_a_position_that_the_feed_never_shows(played: tuple[Tenant, 
     """Revision 0009. The owner, too, has to take a constraint away first."""
     tenant, wallet = played
     wallet.bet(wallet.open_session("1"))
-    for table, constraint in (("transactions", "feed_position_positive"), ("events", "event_position_positive")):
-        for position in (0, -5):
-            with pytest.raises(psycopg.errors.CheckViolation, match=constraint):
-                tenant.sql(f"update casino.{table} set feed_position = %s where feed_position is not null", position)
+    for position in (0, -5):
+        with pytest.raises(psycopg.errors.CheckViolation, match="feed_position_positive"):
+            tenant.sql("update casino.transactions set feed_position = %s where feed_position is not null", position)
     valid = tenant.sql("select convalidated from pg_constraint where conname like '%%_position_positive'", {})
     assert [row["convalidated"] for row in valid] == [False, False], "no row was read, so that no bet waited"
 

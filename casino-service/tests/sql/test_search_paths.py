@@ -50,7 +50,8 @@ CALLS_WITH_NULLS = """
 MAY_MAKE_TEMPORARY = "select has_database_privilege('casino_app', current_database(), 'temporary')"
 INLINED = {
     *("clock", "session_life", "feed_position", "head", "entry_hash", "entry_hash_2", "entry_details", "win_cap"),
-    *("capped_sum", "wallet_differences", "ledger_wide_differences"),
+    *("capped_sum", "balance_max", "wallet_differences", "ledger_wide_differences", "action_id"),
+    *("read_wallet_commands", "refusal_of", "is_remembered", "is_allowed"),
 }
 
 Connection = psycopg.Connection[tuple[Any, ...]]

@@ -40,7 +40,7 @@ def test_a_payout_of_nothing_records_a_lost_bet(wallet: Wallet, tenant: Tenant) 
     assert wallet.accept(payout).balance_minor == OPENING_BALANCE_MINOR - 1_000
     assert tenant.feed_states()[bet.transaction_id] == "settled"
     assert [row for row in tenant.rows("postings") if row["transaction_id"] == payout.transaction_id] == []
-    assert [row["event_type"] for row in tenant.rows("events")] == ["debit", "credit"]
+    assert [row["event_type"] for row in tenant.events()] == ["BET", "WIN"]
 
 
 def test_a_round_may_have_several_payouts(wallet: Wallet, tenant: Tenant) -> None:

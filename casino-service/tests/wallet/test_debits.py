@@ -35,8 +35,8 @@ def test_a_bet_is_booked_with_postings_event_round_and_number_in_one_step(wallet
         if row["transaction_id"] == bet.transaction_id
     }
     assert postings == {"wallet": -2_500, "house_games": 2_500}
-    (event,) = tenant.rows("events")
-    assert (event["event_type"], event["amount_minor"], event["game_code"]) == ("debit", 2_500, "SLOTS_001")
+    (event,) = tenant.events()
+    assert (event["event_type"], event["amount_minor"], event["game_key"]) == ("BET", 2_500, "SLOTS_001")
     (round_row,) = tenant.rows("rounds")
     assert (round_row["live_debits"], round_row["staked_minor"], round_row["session_id"]) == (
         1, 2_500, session.session_id,
@@ -102,7 +102,7 @@ def test_a_bet_refused_for_want_of_money_is_recorded_and_moves_nothing(wallet: W
     entry = tenant.transaction(bet.transaction_id, "poor")
     assert (entry["state"], entry["refusal_code"], entry["amount_minor"]) == ("refused", "insufficient_balance", 1_000)
     assert (entry["sequence_no"], entry["balance_after_minor"]) == (None, 500)
-    assert [row["event_type"] for row in tenant.rows("events")] == ["debit_refused"]
+    assert [(row["event_type"], row["code"]) for row in tenant.events()] == [("ERROR", "insufficient_balance")]
     assert [row for row in tenant.rows("postings") if row["transaction_id"] == bet.transaction_id] == []
     assert tenant.rows("rounds") == []
 

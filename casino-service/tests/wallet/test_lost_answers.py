@@ -23,8 +23,8 @@ from shared_service_testing.waiting import until
 BUDGET_SECONDS = 60.0
 SLOW_EVENTS = """
     create function public.slow() returns trigger language plpgsql as
-        $$begin if new.transaction_id = 'slow' then perform pg_advisory_xact_lock(0); end if; return new; end$$;
-    create trigger slow before insert on casino.events for each row execute function public.slow();
+        $$begin if right(new.action_id, 5) = ':slow' then perform pg_advisory_xact_lock(0); end if; return new; end$$;
+    create trigger slow before insert on casino.ledger_events for each row execute function public.slow();
 """
 KILL_WHAT_WAITS = f"select pg_terminate_backend(pid) from ({WAITING_FOR_LOCKS}) as waiting"
 KILL_THE_SERVICE = (

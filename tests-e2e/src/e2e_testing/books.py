@@ -73,6 +73,12 @@ NO_BET_LIVES_BESIDE_ITS_TOMBSTONE = """
     where bet.kind = 'debit' and bet.state <> 'refused'
         and (%(wallets)s::bigint[] is null or wallet_id = any(%(wallets)s))
 """
+NOTHING_IS_IN_TRANSIT = """
+    select ledger_id, transaction_id, currency, sum(amount_minor) as sum_minor from casino.postings
+    where account = 'in_transit' and %(wallets)s::bigint[] is null
+    group by ledger_id, transaction_id, currency having sum(amount_minor) <> 0
+"""
+"""Of all wallets only: some wallets may hold one side of a transfer."""
 
 INVARIANTS = {
     "a balance is the sum of its postings": BALANCE_IS_SUM_OF_POSTINGS,
@@ -82,6 +88,7 @@ INVARIANTS = {
     "a wallet's sequence has no gap": SEQUENCE_HAS_NO_GAP,
     "every balance after a transaction is the sum so far": EVERY_BALANCE_AFTER_IS_THE_SUM_SO_FAR,
     "a rolled-back bet was returned exactly once": A_ROLLED_BACK_BET_WAS_RETURNED_EXACTLY_ONCE,
+    "money between two wallets has arrived": NOTHING_IS_IN_TRANSIT,
     "no bet lives beside its tombstone": NO_BET_LIVES_BESIDE_ITS_TOMBSTONE,
 }
 

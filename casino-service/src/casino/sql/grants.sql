@@ -14,6 +14,7 @@ grant execute on function
         bytea, integer, bigint, bigint, text, text, uuid, text, bigint, text, text, bigint, boolean, boolean, json
     ),
     casino.head(bigint, bytea),
+    casino.action_id(boolean, text, text, bigint, text, text, text),
     casino.wallet_differences(integer, bigint, bigint),
     casino.ledger_wide_differences(integer),
     casino.feed_position(xid8, integer, bigint),

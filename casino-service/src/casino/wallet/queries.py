@@ -53,8 +53,8 @@ FIND_TOMBSTONE: Final = """
 
 RESTORE_UNFINISHED: Final = "select casino.restore_unfinished(%s::integer)"
 
-# The condition of the index transactions_unsigned, word for word.
+# The condition of the index transactions_fed_unsigned, word for word.
 COUNT_UNSIGNED: Final = """
     select count(*) from casino.transactions
-    where ledger_id = %s and entry_formula > 1 and kind <> 'deposit' and coalesce(signed_by, '') = ''
+    where ledger_id = %s and entry_formula > 1 and feed_position is not null and coalesce(signed_by, '') = ''
 """

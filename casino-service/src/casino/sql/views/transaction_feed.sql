@@ -1,4 +1,4 @@
--- What reconciliation reads: every debit, credit and rollback, with the state that it has now.
+-- What reconciliation reads: every entry that came by wire (debit, credit, rollback), with the state that it has now.
 -- A committed debit is settled once its round has a payout: from then on nothing can reverse it.
 drop view if exists casino.transaction_feed;
 create view casino.transaction_feed as
@@ -23,4 +23,4 @@ from casino.transactions as entry
 join casino.wallets as wallet on wallet.ledger_id = entry.ledger_id and wallet.wallet_id = entry.wallet_id
 left join casino.rounds as round
     on round.ledger_id = entry.ledger_id and round.wallet_id = entry.wallet_id and round.round_id = entry.round_id
-where entry.kind <> 'deposit';
+where entry.feed_position is not null;

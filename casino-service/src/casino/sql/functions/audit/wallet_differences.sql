@@ -13,8 +13,13 @@ returns table (
 language sql stable
 begin atomic
     with entry as not materialized (
-        select * from casino.transactions
-        where ledger_id = p_ledger_id and wallet_id between p_first_wallet_id and p_last_wallet_id
+        select
+            entry.*, kind.entry_kind, coalesce(kind.is_fed, false) as is_fed, kind.event_type,
+            array_to_string(kind.accounts, ', ') as accounts,
+            case when entry.state = 'refused' then 0 else kind.direction * entry.amount_minor end as delta_minor
+        from casino.transactions as entry
+        left join casino.entry_kinds as kind on kind.entry_kind = entry.kind
+        where entry.ledger_id = p_ledger_id and entry.wallet_id between p_first_wallet_id and p_last_wallet_id
     ),
     wallet as not materialized (
         select * from casino.wallets
@@ -73,8 +78,7 @@ begin atomic
             entry.*, lag(sequence_no, 1, 0::bigint) over chain as sequence_before,
             lag(balance_after_minor, 1, 0::bigint) over chain as balance_before_minor,
             lag(entry_hash) over chain as hash_before,
-            max(feed_position) over (chain rows between unbounded preceding and 1 preceding) as position_before,
-            case when kind = 'debit' then - amount_minor else amount_minor end as delta_minor
+            max(feed_position) over (chain rows between unbounded preceding and 1 preceding) as position_before
         from entry
         where sequence_no is not null
         window chain as (partition by wallet_id order by sequence_no, transaction_id)
@@ -126,44 +130,48 @@ begin atomic
     -- Refusals, too: they are no entries of the chain, and somebody asked for them.
     select 'wire_transaction_has_its_signer', p_ledger_id, wallet_id, transaction_id, 'a key''s id', 'none'
     from entry
-    where entry_formula > 1 and kind <> 'deposit' and coalesce(signed_by, '') = ''
+    where entry_formula > 1 and is_fed and coalesce(signed_by, '') = ''
     union all
-    -- The feed begins behind 0: what stands before that is shown to nobody, a refusal neither.
-    select 'wire_transaction_is_in_the_feed', p_ledger_id, wallet_id, transaction_id, 'above 0',
-        coalesce(feed_position::text, 'none')
+    -- The feed begins behind 0: what stands before that is shown to nobody, a refusal neither. What a provider did not ask
+    -- for, its feed does not show.
+    select 'wire_transaction_is_in_the_feed', p_ledger_id, wallet_id, transaction_id,
+        case when is_fed then 'above 0' else 'none' end, coalesce(feed_position::text, 'none')
     from entry
-    where kind <> 'deposit' and coalesce(feed_position, 0) <= 0
+    where is_fed and coalesce(feed_position, 0) <= 0 or not is_fed and feed_position is not null
+    union all
+    select 'entry_is_of_a_known_kind', p_ledger_id, wallet_id, transaction_id, 'a kind of casino.entry_kinds', kind
+    from entry
+    where entry_kind is null
     union all
     select 'posting_moves_what_its_transaction_says', p_ledger_id, wallet_id, transaction_id,
         coalesce(said.delta_minor || ' ' || said.currency, 'no transaction'),
         coalesce(moved.amount_minor || ' ' || moved.currency, 'no posting')
-    from (
-        select
-            wallet_id, transaction_id, currency,
-            case when state = 'refused' then 0 when kind = 'debit' then - amount_minor else amount_minor end as delta_minor
-        from entry
-    ) as said
+    from entry as said
     full join (
         select wallet_id, transaction_id, currency, sum(amount_minor) as amount_minor
         from posting where account = 'wallet' group by 1, 2, 3
     ) as moved using (wallet_id, transaction_id)
     where coalesce(said.delta_minor, 0) <> coalesce(moved.amount_minor, 0) or said.currency <> moved.currency
     union all
-    -- The other side, entry by entry: stakes and payouts are the games', a deposit came in as cash.
+    -- The other side, entry by entry, on the accounts that its kind may touch, taken together; on no other account.
     select 'house_posts_the_opposite_on_its_account', p_ledger_id, wallet_id, transaction_id,
-        coalesce(due.amount_minor || ' ' || due.currency, 'no posting') || ' on ' || account,
-        coalesce(moved.amount_minor || ' ' || moved.currency, 'no posting') || ' on ' || account
-    from (
-        select
-            wallet_id, transaction_id, currency, case kind when 'deposit' then 'house_cash' else 'house_games' end as account,
-            case when state = 'refused' then 0 when kind = 'debit' then amount_minor else - amount_minor end as amount_minor
-        from entry
-    ) as due
+        coalesce(- due.delta_minor || ' ' || due.currency, 'no posting') || ' on ' || accounts,
+        coalesce(moved.amount_minor || ' ' || moved.currency, 'no posting') || ' on ' || accounts
+    from entry as due
     full join (
-        select wallet_id, transaction_id, account, currency, sum(amount_minor) as amount_minor
-        from posting where account <> 'wallet' group by 1, 2, 3, 4
-    ) as moved using (wallet_id, transaction_id, account)
-    where coalesce(due.amount_minor, 0) <> coalesce(moved.amount_minor, 0) or due.currency <> moved.currency
+        select
+            posting.wallet_id, posting.transaction_id, posting.currency, sum(posting.amount_minor) as amount_minor,
+            case when posting.account = any (kind.accounts) then array_to_string(kind.accounts, ', ')
+                else posting.account end as accounts
+        from posting
+        left join casino.transactions as entry
+            on entry.ledger_id = p_ledger_id and entry.wallet_id = posting.wallet_id
+            and entry.transaction_id = posting.transaction_id
+        left join casino.entry_kinds as kind on kind.entry_kind = entry.kind
+        where posting.account <> 'wallet'
+        group by 1, 2, 3, 5
+    ) as moved using (wallet_id, transaction_id, accounts)
+    where - coalesce(due.delta_minor, 0) <> coalesce(moved.amount_minor, 0) or due.currency <> moved.currency
     union all
     -- A bet and what was rolled back for it, seen as one group: the bet itself, and the rollbacks that name it.
     select 'rolled_back_bet_has_its_rollback', p_ledger_id, wallet_id, bet_id,
@@ -236,11 +244,16 @@ begin atomic
     -- Events have no index by wallet: `limit 1` keeps this a look-up for each entry, never a scan of all events for each page.
     select 'every_transaction_was_told', p_ledger_id, entry.wallet_id, entry.transaction_id, 'an event', 'none'
     from entry
+    join wallet on wallet.wallet_id = entry.wallet_id
     left join lateral (
-        select event.transaction_id from casino.events as event
-        where event.ledger_id = p_ledger_id and event.feed_position = entry.feed_position
-            and event.wallet_id = entry.wallet_id and event.transaction_id = entry.transaction_id
+        select event.action_id from casino.ledger_events as event
+        where event.ledger_id = p_ledger_id and event.at = entry.recorded_at and event.tenant_id = entry.tenant_id
+            and event.event_type = case when entry.state = 'refused' then 'ERROR' else entry.event_type end
+            and event.action_id = casino.action_id(
+                entry.is_fed, entry.provider_id, wallet.player_id, entry.wallet_id, entry.kind, entry.transaction_id,
+                entry.related_transaction_id
+            )
         limit 1
     ) as told on true
-    where entry.kind <> 'deposit' and told.transaction_id is null;
+    where entry.event_type is not null and not entry.already_rolled_back and told.action_id is null;
 end;

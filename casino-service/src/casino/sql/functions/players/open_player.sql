@@ -11,11 +11,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_deposit_id constant text := '§opening-balance';
-    c_request_id constant text := 'open-player';
     v_wallet_id bigint;
-    v_hash bytea;
-    v_now constant timestamptz := casino.clock();
 begin
     insert into casino.wallets (ledger_id, tenant_id, player_id, player_name, currency)
     values (p_ledger_id, p_tenant_id, p_player_id, p_player_name, p_currency)
@@ -26,29 +22,10 @@ begin
         select wallet_id into v_wallet_id
         from casino.wallets
         where ledger_id = p_ledger_id and tenant_id = p_tenant_id and player_id = p_player_id;
-        return v_wallet_id;
-    end if;
-
-    if p_opening_balance_minor > 0 then
-        v_hash := casino.entry_hash_2(
-            null, p_ledger_id, v_wallet_id, 1, c_deposit_id, 'deposit', null, null, p_opening_balance_minor, p_currency,
-            null, p_opening_balance_minor, false, false, casino.entry_details(v_now, c_request_id, null)
-        );
-        insert into casino.transactions (
-            ledger_id, wallet_id, transaction_id, tenant_id, kind, amount_minor, currency, state,
-            balance_after_minor, sequence_no, entry_formula, entry_hash, request_id, recorded_at
-        )
-        values (
-            p_ledger_id, v_wallet_id, c_deposit_id, p_tenant_id, 'deposit', p_opening_balance_minor, p_currency,
-            'committed', p_opening_balance_minor, 1, 2, v_hash, c_request_id, v_now
-        );
-        insert into casino.postings (ledger_id, wallet_id, transaction_id, account, tenant_id, amount_minor, currency)
-        values
-            (p_ledger_id, v_wallet_id, c_deposit_id, 'wallet', p_tenant_id, p_opening_balance_minor, p_currency),
-            (p_ledger_id, v_wallet_id, c_deposit_id, 'house_cash', p_tenant_id, - p_opening_balance_minor, p_currency);
-        update casino.wallets
-        set balance_minor = p_opening_balance_minor, sequence_no = 1, head_hash = v_hash
-        where ledger_id = p_ledger_id and wallet_id = v_wallet_id;
+    elsif p_opening_balance_minor > 0 then
+        perform casino.book_entries(p_ledger_id, array[casino.house_entry(
+            v_wallet_id, 'deposit', '§opening-balance', p_opening_balance_minor, p_currency, null, 'open-player'
+        )], casino.clock());
     end if;
     return v_wallet_id;
 end;

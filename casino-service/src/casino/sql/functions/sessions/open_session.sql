@@ -33,12 +33,12 @@ begin
     if o_code is null then
         insert into casino.game_sessions (
             ledger_id, session_id, tenant_id, wallet_id, player_id, game_id, game_code, currency, token_hash, country,
-            client_address, stake_min_minor, stake_max_minor, win_cap_minor, opened_at, expires_at
+            client_address, provider_id, stake_min_minor, stake_max_minor, win_cap_minor, opened_at, expires_at
         )
         values (
             p_ledger_id, p_session_id, p_tenant_id, v_wallet.wallet_id, p_player_id, v_game.game_id, v_game.game_code,
-            v_wallet.currency, p_token_hash, p_country, p_client_address, v_game.stake_min_minor,
-            v_game.stake_max_minor, casino.win_cap(v_game.win_cap_minor, v_game.stake_max_minor), v_now, v_now + c_session_life
+            v_wallet.currency, p_token_hash, p_country, p_client_address, v_game.provider_id,
+            v_game.stake_min_minor, v_game.stake_max_minor, casino.win_cap(v_game.win_cap_minor, v_game.stake_max_minor), v_now, v_now + c_session_life
         );
     end if;
     return query

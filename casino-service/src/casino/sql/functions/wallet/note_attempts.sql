@@ -4,18 +4,18 @@
 -- Bounded: one row for each transaction and kind of attempt, with a count. What names no transaction leaves no trace.
 -- Lock order: under the wallets' locks, which the caller holds.
 create or replace function casino.note_attempts(
-    p_ledger_id integer, p_judged casino.judged_command [], p_now timestamptz
+    p_ledger_id integer, p_judged casino.judgement [], p_now timestamptz
 )
 returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
     insert into casino.attempts as noted (
-        ledger_id, wallet_id, transaction_id, attempt, tenant_id, times, first_at, last_at, last_request_id,
-        last_refusal
+        ledger_id, wallet_id, transaction_id, attempt, tenant_id, provider_id, times, first_at, last_at,
+        last_request_id, last_refusal
     )
     select
-        p_ledger_id, wallet_id, named.transaction_id, named.attempt, min(tenant_id), count(*), p_now, p_now,
+        p_ledger_id, wallet_id, named.transaction_id, named.attempt, min(tenant_id), min(provider_id), count(*), p_now, p_now,
         (array_agg(request_id order by place desc))[1],
         (array_agg(case when not replay then coalesce(field, code) end order by place desc))[1]
     from unnest(p_judged) as judged

@@ -1,0 +1,57 @@
+-- Purpose: record what a batch refuses for ever: each such command stands as `refused` under its id, with its event. It moves
+--   nothing, has no place in the wallet's chain, and answers the same whenever it is asked again.
+-- Lock order: under the wallets' locks, which the caller holds.
+create or replace function casino.record_refusals(
+    p_ledger_id integer, p_judged casino.judgement [], p_now timestamptz
+)
+returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+as $$
+#variable_conflict use_column
+declare
+    -- Drawn only now that the wallets are held: see casino.lock_wallets.
+    v_transaction_number constant xid8 := pg_catalog.pg_current_xact_id();
+begin
+    -- The feed's offset is read by the statement that inserts: see casino.book_entries.
+    with refused as materialized (
+        select judged.*, wallet.balance_minor, wallet.player_id
+        from unnest(p_judged) as judged
+        cross join lateral (
+            select * from casino.wallets
+            where ledger_id = p_ledger_id and wallet_id = judged.wallet_id limit 1
+        ) as wallet
+        where judged.remembered
+            and judged.kind in (select entry_kind from casino.entry_kinds where remembers_refusals)
+    ),
+    told as (
+        insert into casino.ledger_events (
+            ledger_id, at, tenant_id, event_type, action_id, player_id, session_id, round_id, game_key, provider_id,
+            amount_minor, currency, code
+        )
+        select
+            p_ledger_id, p_now, tenant_id, 'ERROR',
+            casino.action_id(true, provider_id, player_id, wallet_id, kind, transaction_id, related_id),
+            player_id, session_id::text, round_id, game_code, provider_id, amount_minor, currency, code
+        from refused
+    )
+    insert into casino.transactions (
+        ledger_id, wallet_id, transaction_id, tenant_id, provider_id, kind, session_id, round_id, amount_minor, currency,
+        related_transaction_id, state, refusal_code, balance_after_minor, reason, request_id, feed_position, recorded_at,
+        entry_formula, signed_by, clock_skew_seconds, received_at
+    )
+    select
+        p_ledger_id, wallet_id, transaction_id, tenant_id, provider_id, kind, session_id, round_id, amount_minor, currency,
+        related_id, 'refused', code, balance_minor, reason, request_id,
+        casino.feed_position(
+            v_transaction_number, place, (select feed_offset from casino.ledgers where ledger_id = p_ledger_id)
+        ),
+        p_now, 2, signed_by, clock_skew_seconds, received_at
+    from refused;
+end;
+$$;

@@ -1,0 +1,106 @@
+"""The ledger kernel, the tree of tenants and the ids of providers: see 0011_kernel.sql."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+PAGE: Final = 5_000
+
+TELL_WIRE_TRANSACTIONS: Final = """
+    with page as materialized (
+        select wallet_id, transaction_id, feed_position from casino.transactions
+        where ledger_id = %(ledger)s and feed_position > %(after)s
+        order by feed_position
+        limit %(page)s
+    ),
+    told as (
+        insert into casino.ledger_events (
+            ledger_id, at, tenant_id, event_type, action_id, player_id, session_id, round_id, game_key, provider_id,
+            amount_minor, currency, code
+        )
+        select
+            event.ledger_id, event.at, event.tenant_id, event.event_type, event.action_id, event.player_id,
+            event.session_id, event.round_id, event.game_key, event.provider_id, event.amount_minor, event.currency,
+            event.code
+        from page
+        cross join lateral (
+            select * from casino.events_of_transactions
+            where ledger_id = %(ledger)s and wallet_id = page.wallet_id and transaction_id = page.transaction_id
+            limit 1
+        ) as event
+        on conflict do nothing
+    )
+    select max(feed_position) from page
+"""
+TELL_DEPOSITS: Final = """
+    with page as materialized (
+        select wallet_id from casino.wallets
+        where ledger_id = %(ledger)s and wallet_id > %(after)s
+        order by wallet_id
+        limit %(page)s
+    ),
+    told as (
+        insert into casino.ledger_events (
+            ledger_id, at, tenant_id, event_type, action_id, player_id, session_id, round_id, game_key, provider_id,
+            amount_minor, currency, code
+        )
+        select
+            event.ledger_id, event.at, event.tenant_id, event.event_type, event.action_id, event.player_id,
+            event.session_id, event.round_id, event.game_key, event.provider_id, event.amount_minor, event.currency,
+            event.code
+        from page
+        cross join lateral (
+            select * from casino.events_of_transactions
+            where ledger_id = %(ledger)s and wallet_id = page.wallet_id and transaction_id = '§opening-balance'
+            limit 1
+        ) as event
+        on conflict do nothing
+    )
+    select max(wallet_id) from page
+"""
+"""Before this revision every deposit was an opening balance."""
+UNSIGNED_INDEX: Final = """
+    create index concurrently transactions_fed_unsigned on casino.transactions (ledger_id)
+    where entry_formula > 1 and feed_position is not null and coalesce(signed_by, '') = ''
+"""
+
+
+def upgrade() -> None:
+    """Take the steps of the SQL file, then copy the events, then build an index, all beside running bets.
+
+    Each is a transaction of its own. A table that stays in use ends the revision, and it is begun again.
+    """
+    steps = Path(__file__).with_suffix(".sql").read_text("utf-8").split("\n-- step: ")[1:]
+    with op.get_context().autocommit_block():
+        connection = op.get_bind().connection.driver_connection
+        if connection is None:
+            raise RuntimeError("a migration needs an open connection")
+        for step in steps:
+            with connection.transaction():
+                connection.execute(f"-- {step}".encode())
+        _tell_of_the_past(connection)
+        op.execute("drop index if exists casino.transactions_fed_unsigned")
+        # It waits for transactions that are older than it, such as a backup's, and nobody waits behind it.
+        op.execute("set lock_timeout = '60s'")
+        try:
+            op.execute(UNSIGNED_INDEX)
+        finally:
+            op.execute("reset lock_timeout")
+
+
+def _tell_of_the_past(connection: psycopg.Connection[Any]) -> None:
+    """Copy what was booked before the trigger was there, page by page, each in a transaction of its own."""
+    for (ledger_id,) in connection.execute("select ledger_id from casino.ledgers").fetchall():
+        for statement in (TELL_WIRE_TRANSACTIONS, TELL_DEPOSITS):
+            after: int | None = 0
+            while after is not None:
+                values = {"ledger": ledger_id, "after": after, "page": PAGE}
+                row = connection.execute(statement.encode(), values).fetchone()
+                after = row[0] if row else None
