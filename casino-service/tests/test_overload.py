@@ -105,7 +105,7 @@ async def test_a_bet_that_waited_longer_than_its_caller_is_never_begun(tenant: T
 async def test_launches_that_hold_every_connection_of_theirs_hold_up_no_bet(tenant: Tenant) -> None:
     """Row D1: nothing but bets gets through while the games cannot be read, and bets do."""
     async with serving(tenant, pool_wait_seconds=0.5) as service:
-        for pool in ("money", "aside"):  # so little patience is not meant for the time that connecting takes
+        for pool in ("money", "general"):  # so little patience is not meant for the time that connecting takes
             await until_shown(service.anybody, 2, "casino_pool_connections", pool=pool, state="idle")
         token = await service.launch()
         with held_transaction(tenant) as holder:

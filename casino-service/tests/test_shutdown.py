@@ -36,7 +36,7 @@ async def test_bets_in_flight_are_answered_before_the_service_is_gone(own_databa
             holder.execute("select pg_advisory_xact_lock(0)")
             asking = [asyncio.create_task(service.post("debit", content)) for content in contents]
             await until_waiting(tenant)
-            await until_shown(service.anybody, len(asking), "casino_queue_length", committer="money")
+            await until_shown(service.anybody, len(asking), "casino_queue_length", queue="money")
             stopping = asyncio.create_task(running.aclose())
             await turns()
             assert not any(task.done() for task in (*asking, stopping))

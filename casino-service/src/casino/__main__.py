@@ -1,4 +1,4 @@
-"""The command line: migrate, after-restore, seed-demo, serve, and the commands of installing, auditing and of keys."""
+"""The command line `casino`: serve, migrate, and the commands for installing, auditing and keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 from shared_service.settings import host_variables
 
-IGNORED = host_variables.ignore(os.environ)  # before the libraries are imported that read some
+IGNORED = host_variables.ignore(os.environ)  # first, because libraries read some when they are imported
 
 import click
 import structlog
@@ -92,7 +92,7 @@ def serve(workers: int | None) -> None:
 
 
 def _say_at_start(settings: Settings) -> None:
-    """Log once what an operator should know of the environment, whatever the number of workers."""
+    """Log warnings about the environment, once for all workers."""
     log = structlog.get_logger()
     for note in settings.notes:
         log.warning("setting_noted", note=note)
@@ -101,7 +101,7 @@ def _say_at_start(settings: Settings) -> None:
 
 
 def _owner_url() -> str:
-    # Migrations need a database and nothing else: a one-shot container should not have to hold the secrets.
+    # Only the database's settings, so that a migration's container needs no secret.
     settings = CommandSettings.from_environment()
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")
     return settings.owner_url

@@ -1,4 +1,4 @@
-"""The casino's application: its routes, loops, middleware and lifespan. Tests and production build the same one."""
+"""The casino's application: routes, loops, middleware and lifespan. Tests and production use the same one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -39,27 +39,30 @@ from shared_signing.verifier import Verifier
 log = structlog.get_logger()
 
 ANSWERS_TO: Final[Mapping[type[Exception], str]] = {KeyBusy: "session_busy", Overloaded: "overloaded"}
-ASIDE_POOL_MAX: Final = 4  # of launches: however many of them wait, money finds a connection
-FEED_POOL_MAX: Final = 2  # of the feed and the look-up: players' launches must not delay reconciliation
+GENERAL_POOL_MAX: Final = 4  # launches and loops: they take no connection from money
+FEED_POOL_MAX: Final = 2  # feed and look-up: launches must not delay reconciliation
 
 
 def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
-    """The casino, not started: connections and loops begin with the lifespan."""
-    database, aside, reading, watching, watching_keys = (
-        database_for(settings, size_max=most) for most in (None, ASIDE_POOL_MAX, FEED_POOL_MAX, 1, 1)
+    """Builds the application. Connections and loops start with the lifespan."""
+    database, general, reading, watching, watching_keys = (
+        database_for(settings, size_max=most) for most in (None, GENERAL_POOL_MAX, FEED_POOL_MAX, 1, 1)
     )
     keys = KeyWatch(settings.live_keys(), watching_keys, schema=SCHEMA.name)
     own_ring, metrics = keys.keys.ring("casino"), Metrics(demo=settings.demo)
-    launcher = sessions.launcher_of(settings, aside, keys.keys.ring("provider"), transport=provider_transport)
+    launcher = sessions.launcher_of(settings, general, keys.keys.ring("provider"), transport=provider_transport)
     queues = wallet.wallet_queues(settings, database, batched=metrics.batched)
     nonces, readiness = callbacks.nonce_store(settings, database), ops.readiness_of(settings, watching)
     metrics.watch(
         queues={"money": queues.commands, "balances": queues.balances, "nonces": nonces},
-        pools={"money": database, "aside": aside, "feed": reading},
+        pools={"money": database, "general": general, "feed": reading},
     )
     listeners = listeners_of(settings.listeners, metrics.note_certificate, exempt=settings.trusted_proxies)
     observe, budget_seconds = metrics.observe, settings.request_budget_seconds
-    limits, admission = ClientLimits(aside, settings), Admission(settings.requests_max, errors=ERRORS, observe=observe)
+    limits, admission = (
+        ClientLimits(general, settings),
+        Admission(settings.requests_max, errors=ERRORS, observe=observe),
+    )
     routes = [
         *callbacks.routes(settings, queues, reading, note_outcome=metrics.observe_outcome),
         *sessions.routes(settings, launcher, limits),
@@ -67,9 +70,9 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     ]
     loops = [
         *callbacks.loops(nonces),
-        *sessions.loops(settings, aside),
+        *sessions.loops(settings, general),
         *client.loops(limits),
-        *audit.loops(settings, aside, show=metrics.show_unsigned),
+        *audit.loops(settings, general, show=metrics.show_unsigned),
         *ops.loops(readiness, metrics),
         *listeners.loops(),
     ]
@@ -91,7 +94,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         async with AsyncExitStack() as stack:
-            for each in (database, aside, reading, watching):
+            for each in (database, general, reading, watching):
                 await each.open()
                 stack.push_async_callback(each.close)
             await asyncio.gather(keys.start(), readiness.step())
@@ -110,7 +113,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
 
 
 def create_from_environment() -> Starlette:
-    """What the server calls in every process that serves."""
+    """The factory that each serving process calls."""
     end_with_supervisor()
     settings = Settings.from_environment()
     configure_logging(log_format=settings.log_format, level=settings.log_level, service="casino")

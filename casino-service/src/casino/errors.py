@@ -1,4 +1,4 @@
-"""Every error that the casino answers with: code, status, advice and sentence. docs/errors.md is rendered from it."""
+"""The table of the casino's errors: code, status, advice and sentence. docs/errors.md is rendered from it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ BREAKS_A_BOUND: Final = frozenset({"stake_too_low", "stake_too_high"})
 
 
 def sentence_of(code: str, detail: str | None, *, is_debit: bool) -> str | None:
-    """The sentence of a wallet's refusal where the table's does not say enough."""
+    """Returns a more specific sentence for a wallet's refusal, or None for the table's."""
     if code == "round_has_payout" and is_debit:
         return DEBIT_AFTER_PAYOUT
     return f"{ERRORS[code].sentence}: {detail}" if code in BREAKS_A_BOUND and detail is not None else None

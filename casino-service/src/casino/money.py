@@ -1,4 +1,4 @@
-"""Money on the wire: integers in the currency's minor unit come in, decimal strings go out. No float touches it."""
+"""Reads amounts: integers in the currency's minor unit. Answers have balances as decimal strings, never floats."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ AMOUNT_MAX_MINOR: Final = 9_007_199_254_740_991
 
 
 def is_amount(value: object, *, least: int) -> bool:
-    """Whether a decoded JSON value is an amount from `least` on: an integer, and not one of Python's booleans."""
+    """Returns whether a decoded JSON value is an amount of at least `least`: an integer, not a boolean."""
     return type(value) is int and least <= value <= AMOUNT_MAX_MINOR
 
 
 def read_amount(content: Mapping[str, Any], *, least: int) -> int:
-    """The required member `amount` in minor units, from `least` on.
+    """Returns the required member `amount`, in minor units.
 
-    Raises Refused(bad_amount), or Refused(invalid_field) when it is absent.
+    Raises Refused(bad_amount) for a value below `least` or not an amount, Refused(invalid_field) when it is absent.
     """
     if "amount" not in content:
         raise Refused("invalid_field", field="amount")

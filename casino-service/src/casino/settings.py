@@ -1,4 +1,4 @@
-"""The service's configuration, read once from the environment. It never shows a secret, nor starts with a bad one."""
+"""The service's configuration, read once from the environment. Its repr shows no secret; a weak one is refused."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _PROVIDER_NAMES: Final = """
     SEALING_KEY_FILE SOCKET_SECONDS TLS_CERT_FILE TLS_KEY_FILE
 """
 PROVIDER_VARIABLES: Final = frozenset({"CASINO_URL", *(f"PROVIDER_{name}" for name in _PROVIDER_NAMES.split())})
-"""Variables that only provider-service reads: both services may have one environment."""
+"""Variables that only provider-service reads. Both services may have the same environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an operator can choose, and the time limits that follow from the protocol, which no variable changes."""
+    """The operator's settings, and time limits that follow from the protocol and have no variable."""
 
     database_url: str = field(repr=False)
     owner_database_url: str = field(repr=False)
     provider_url: str = "http://127.0.0.1:8100"
     listeners: ListenerSettings = LISTENERS
     ca_file: Path | None = None
-    """Certificates of a private authority that the provider's certificate may come from."""
+    """Certificates of a private authority, for the provider's certificate."""
     workers: int = 1
     demo: bool = False
     casino_keys: tuple[Key, ...] = field(default=(), repr=False)
@@ -49,37 +49,37 @@ class Settings:
     casino_keys_file: KeyFile | None = None
     provider_keys_file: KeyFile | None = None
     access_token_keys: tuple[Key, ...] = field(default=(), repr=False)
-    """What players' access tokens are signed with. Empty only in demo mode."""
+    """The keys of players' access tokens. Empty only in demo mode."""
     game_url: str = "http://127.0.0.1:8100/play"
     tenant_id: str = "JAQPOT"
     ledger_id: int = 1
     log_format: str = "json"
     log_level: str = "info"
     group_commit_max: int = 64
-    """Most commands that are executed and committed together; 1 switches grouping off."""
+    """The most commands in one batch; 1 switches group commit off."""
     group_commit_lanes: int = 2
     """Batches in flight at once: one executes while the other's commit becomes durable."""
     queue_max: int = 4096
-    """Commands that may wait; above it a request is refused with 503 before any work."""
+    """Commands that may wait. Above it a request is refused with 503."""
     wallet_queue_max: int = 256
-    """Commands that may wait for one wallet; above it a request is refused with 409."""
+    """Commands that may wait for one wallet. Above it a request is refused with 409."""
     requests_max: int = 288
-    """Requests that may be under way; above it one is refused with 503 before it is read. New bets: three quarters."""
+    """Requests that may run at once. Above it a request is refused with 503; a new bet from three quarters of it on."""
     client_burst_calls: int = 10
-    """Calls of launchGame and simulateRound that one player's client may make at once."""
+    """Calls of launchGame and simulateRound that one player's client may make without a pause."""
     client_calls_per_second: int = 5
-    """And so many a second after that, over all processes."""
+    """And this many per second after that, over all processes."""
     trusted_proxies: tuple[Network, ...] = ()
-    """Whose X-Forwarded-For is believed; nobody's by default."""
+    """The proxies whose X-Forwarded-For is used; none by default."""
     pool_size_max: int = 8
-    """Database connections for money; launches, the feed, readiness and keys have eight besides."""
+    """Database connections for money. Launches, the feed, readiness and keys have eight others."""
     request_budget_seconds: float = 5.0
     """No variable changes this and the next three: the provider's limits and group commit's depend on them."""
     statement_timeout_ms: int = 3000
     lock_timeout_ms: int = 2000
     pool_wait_seconds: float = 1.0
     notes: tuple[str, ...] = ()
-    """What the start log says about the environment: sentences without values."""
+    """Warnings about the environment, for the log. They contain no values."""
 
     def directions(self) -> tuple[Direction, Direction]:
         """The keys of both directions. A direction is named after the service that verifies its requests."""
@@ -89,7 +89,7 @@ class Settings:
         )
 
     def live_keys(self) -> LiveKeys:
-        """The rings of a process that starts with these settings."""
+        """Returns the key rings for a process with these settings."""
         return LiveKeys(self.directions(), others=named_keys(TOKENS, self.access_token_keys), strict=not self.demo)
 
     @classmethod
@@ -103,7 +103,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSettings:
-    """What a command needs that touches only the database: no secret is among it."""
+    """The settings of commands that use only the database. They contain no signing secret."""
 
     database_url: str | None = field(repr=False)
     owner_database_url: str | None = field(repr=False)
@@ -131,9 +131,9 @@ class CommandSettings:
 
     @property
     def owner_url(self) -> str:
-        """The login of the schema's owner; the service's own when there is one login for both.
+        """The login of the schema's owner, or the application's login when no owner's is set.
 
-        Raises SettingsRefused when there is neither.
+        Raises SettingsRefused when neither is set.
         """
         url = self.owner_database_url or self.database_url
         if url is None:
@@ -142,7 +142,7 @@ class CommandSettings:
 
 
 def read(reader: Reader) -> Settings:
-    """The settings as far as they are right; the reader holds what is wrong."""
+    """Reads all settings. The reader collects the problems."""
     demo = reader.flag("CASINO_DEMO") or False
     database_url = reader.required("CASINO_DATABASE_URL", reader.database("CASINO_DATABASE_URL"))
     token_keys = _token_keys(reader, demo=demo)
@@ -187,7 +187,7 @@ def read(reader: Reader) -> Settings:
 
 
 def _token_keys(reader: Reader, *, demo: bool) -> tuple[Key, ...]:
-    """The keys of players' access tokens. Without one nobody could play outside demo mode."""
+    """Reads the keys of players' access tokens. Outside demo mode one is required."""
     secret, more = reader.secret("CASINO_ACCESS_TOKEN_SECRET"), reader.secret_document("CASINO_ACCESS_TOKEN_KEYS")
     if secret is None and more is None:
         if not demo:

@@ -53,7 +53,7 @@ async def ledgers(tenant: Tenant, count: int, **changes: Any) -> AsyncIterator[l
 
 @asynccontextmanager
 async def group_commit(ledger: Ledger) -> AsyncIterator[GroupCommit[WalletCommand, WalletOutcome]]:
-    """A committer over one process's connections; it is drained at the end."""
+    """A group commit over the connections of one process. It is drained at the end."""
     commands: GroupCommit[WalletCommand, WalletOutcome] = GroupCommit(
         ledger.execute, batch_max=64, lanes=2, queue_max=4_096, key_queue_max=256
     )

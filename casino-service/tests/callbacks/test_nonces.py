@@ -22,7 +22,7 @@ from shared_service_testing.waiting import until
 from shared_signing.nonces import NonceStoreOverloaded
 
 NOW = 1_763_690_000
-DRAWER_SECONDS = 360
+PARTITION_SECONDS = 360
 WINDOW_SECONDS = 60
 RETENTION_SECONDS = 300
 AHEAD_MAX_SECONDS = 120
@@ -92,7 +92,7 @@ async def test_two_processes_claiming_the_same_nonces_in_opposing_order_never_wa
             assert [a + b for a, b in zip(first, second[::-1], strict=True)] == [1] * BATCH
 
 
-@pytest.mark.parametrize("later_seconds", [1, 59, 120, DRAWER_SECONDS, 2 * DRAWER_SECONDS, -DRAWER_SECONDS])
+@pytest.mark.parametrize("later_seconds", [1, 59, 120, PARTITION_SECONDS, 2 * PARTITION_SECONDS, -PARTITION_SECONDS])
 async def test_a_nonce_under_another_timestamp_is_still_used(tenant: Tenant, later_seconds: int) -> None:
     async with stores(tenant) as (store,):
         nonce = fresh_nonce()
@@ -178,17 +178,17 @@ async def set_clock(store: DatabaseNonceStore, seconds: int) -> None:
 
 
 async def test_nothing_younger_than_five_minutes_is_lost_and_nothing_stays_for_ever(own_database: str) -> None:
-    """Two rounds through the three drawers, step by step, with timestamps from all over the window."""
+    """Two rounds through the three partitions, step by step, with timestamps from all over the window."""
     tenant = Tenant.demo(own_database)
-    start, step_seconds = NOW // DRAWER_SECONDS * DRAWER_SECONDS, 15
+    start, step_seconds = NOW // PARTITION_SECONDS * PARTITION_SECONDS, 15
     claimed: list[tuple[int, int, str]] = []
     emptied = []
     async with stores(tenant) as (store,):
-        for now in range(start, start + 6 * DRAWER_SECONDS + 1, step_seconds):
+        for now in range(start, start + 6 * PARTITION_SECONDS + 1, step_seconds):
             await set_clock(store, now)
-            drawer = await store.empty_old_drawer()
-            if drawer is not None:
-                emptied.append((now - start, drawer))
+            partition = await store.empty_old_partition()
+            if partition is not None:
+                emptied.append((now - start, partition))
             young = [entry for entry in claimed if entry[0] >= now - RETENTION_SECONDS]
             again = await asyncio.gather(*(store.claim("main", nonce, at) for _, at, nonce in young))
             assert not any(again), "a nonce was forgotten within five minutes"
@@ -196,26 +196,26 @@ async def test_nothing_younger_than_five_minutes_is_lost_and_nothing_stays_for_e
             assert all(await asyncio.gather(*(store.claim("main", nonce, at) for _, at, nonce in new)))
             claimed += new
     assert len(emptied) >= 4
-    assert {drawer for _, drawer in emptied} == {0, 1, 2}
-    assert all(at % DRAWER_SECONDS < DRAWER_SECONDS - AHEAD_MAX_SECONDS for at, _ in emptied)
+    assert {partition for _, partition in emptied} == {0, 1, 2}
+    assert all(at % PARTITION_SECONDS < PARTITION_SECONDS - AHEAD_MAX_SECONDS for at, _ in emptied)
     kept = tenant.sql("select count(*) as nonces from casino.nonces")[0]["nonces"]
     tenant.close()
-    assert kept <= 3 * (3 * DRAWER_SECONDS + 2 * WINDOW_SECONDS) / step_seconds
+    assert kept <= 3 * (3 * PARTITION_SECONDS + 2 * WINDOW_SECONDS) / step_seconds
     assert kept < len(claimed)
 
 
-async def test_a_drawer_is_emptied_only_while_nothing_can_fall_into_it(own_database: str) -> None:
+async def test_a_partition_is_emptied_only_while_no_claim_can_use_it(own_database: str) -> None:
     tenant = Tenant.demo(own_database)
-    start = NOW // DRAWER_SECONDS * DRAWER_SECONDS
+    start = NOW // PARTITION_SECONDS * PARTITION_SECONDS
     async with stores(tenant) as (store,):
-        await set_clock(store, start - 2 * DRAWER_SECONDS)
-        assert await store.claim("main", fresh_nonce(), start - 2 * DRAWER_SECONDS)
-        for late in (DRAWER_SECONDS - AHEAD_MAX_SECONDS, DRAWER_SECONDS - 1):
+        await set_clock(store, start - 2 * PARTITION_SECONDS)
+        assert await store.claim("main", fresh_nonce(), start - 2 * PARTITION_SECONDS)
+        for late in (PARTITION_SECONDS - AHEAD_MAX_SECONDS, PARTITION_SECONDS - 1):
             await set_clock(store, start + late)
-            assert await store.empty_old_drawer() is None
-        await set_clock(store, start + DRAWER_SECONDS - AHEAD_MAX_SECONDS - 1)
-        assert await store.empty_old_drawer() == (start // DRAWER_SECONDS - 2) % 3
-        assert await store.empty_old_drawer() is None, "it is empty now"
+            assert await store.empty_old_partition() is None
+        await set_clock(store, start + PARTITION_SECONDS - AHEAD_MAX_SECONDS - 1)
+        assert await store.empty_old_partition() == (start // PARTITION_SECONDS - 2) % 3
+        assert await store.empty_old_partition() is None, "it is empty now"
     tenant.close()
 
 
@@ -237,14 +237,14 @@ async def test_a_timestamp_far_from_the_databases_clock_is_never_fresh(
 
 
 async def test_no_nonce_is_accepted_twice_wherever_the_clock_of_the_service_steps(own_database: str) -> None:
-    """Row C2. Every timestamp that can be claimed is tried again at every later moment, drawers emptied between."""
+    """Row C2. Every timestamp that can be claimed is tried again at every later moment, partitions emptied between."""
     tenant = Tenant.demo(own_database)
-    start, step_seconds = NOW // DRAWER_SECONDS * DRAWER_SECONDS, 20
+    start, step_seconds = NOW // PARTITION_SECONDS * PARTITION_SECONDS, 20
     accepted: list[tuple[int, str]] = []
     async with stores(tenant) as (store,):
-        for now in range(start, start + 4 * DRAWER_SECONDS, step_seconds):
+        for now in range(start, start + 4 * PARTITION_SECONDS, step_seconds):
             await set_clock(store, now)
-            await store.empty_old_drawer()
+            await store.empty_old_partition()
             again = await asyncio.gather(*(store.claim("main", nonce, at) for at, nonce in accepted))
             assert not any(again), "a recorded request was accepted again"
             offs = (-BEHIND_MAX_SECONDS, -200, -WINDOW_SECONDS, 0, WINDOW_SECONDS, 90, AHEAD_MAX_SECONDS)

@@ -97,14 +97,14 @@ async def test_batches_queues_and_the_pool_are_shown(service: Service) -> None:
     await service.post("debit", bet(token))
     await service.post("getBalance", {"sessionToken": token, "userId": "1"})
     seen = await scrape(service.anybody)
-    for committer in ("money", "balances"):
-        assert seen.value("casino_batch_size_count", committer=committer) == 1
-        assert seen.value("casino_batch_size_sum", committer=committer) == 1
-    assert seen.label_values("committer") == {"money", "balances", "nonces"}
+    for queue in ("money", "balances"):
+        assert seen.value("casino_batch_size_count", queue=queue) == 1
+        assert seen.value("casino_batch_size_sum", queue=queue) == 1
+    assert seen.label_values("queue") == {"money", "balances", "nonces"}
     assert seen.value("casino_queue_length") == 0
     assert seen.value("casino_pool_connections", pool="money", state="open") >= 1
     assert {"open", "idle", "waited_for"} == seen.label_values("state")
-    assert {"money", "aside", "feed"} == seen.label_values("pool")
+    assert {"money", "general", "feed"} == seen.label_values("pool")
 
 
 async def test_shed_requests_are_counted_and_a_dead_database_does_not_stop_a_scrape(tenant: Tenant) -> None:

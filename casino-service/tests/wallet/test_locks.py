@@ -67,7 +67,7 @@ def test_nonces_are_claimed_in_one_order_whatever_order_they_came_in(
     assert found == [set()]
 
 
-def test_a_drawer_is_not_waited_for_while_nonces_are_claimed(
+def test_emptying_a_partition_does_not_wait_for_claims(
     tenant: Tenant, held: HeldTransaction, other: HeldTransaction
 ) -> None:
     """Claims would queue up behind a truncate that waits."""

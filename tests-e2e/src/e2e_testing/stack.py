@@ -98,7 +98,7 @@ class Stack:
     def commands_under_way(self) -> int:
         """Wallet commands that wait in the casino or are being executed, as it says itself."""
         shown = httpx.get(f"{self.casino_process.ops_url}/metrics", timeout=TIMEOUT_SECONDS, trust_env=False).text
-        return int(float(shown.split('casino_queue_length{committer="money"} ')[1].split("\n", 1)[0]))
+        return int(float(shown.split('casino_queue_length{queue="money"} ')[1].split("\n", 1)[0]))
 
     def close(self) -> None:
         self.resources.close()

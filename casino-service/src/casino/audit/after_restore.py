@@ -1,6 +1,6 @@
 """Prepares a restored database: `casino after-restore`, and the check before a start.
 
-The feed is moved ahead as the schema's owner. casino.move_feed_ahead says what that means.
+See the SQL function casino.move_feed_ahead. It runs as the schema's owner.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ MOVE_FEED_AHEAD: Final = """
 """
 
 
-class NotDone(Exception):  # noqa: N818 - an outcome, told to a person
-    """Nothing was changed. The text is a sentence for the operator, without the database's address."""
+class NotDone(Exception):  # noqa: N818 - an outcome, not a defect
+    """Nothing was changed. The text tells the operator why, without the database's address."""
 
 
 def move_feeds_ahead(owner_url: str) -> Iterator[str]:
-    """Move the feed of every ledger ahead, in one transaction; yields a sentence for each. Raises NotDone."""
+    """Move the feed of every ledger ahead, in one transaction. Yields a sentence for each. Raises NotDone."""
     try:
         with postgres_session.connect(
             owner_url,
@@ -51,7 +51,7 @@ def move_feeds_ahead(owner_url: str) -> Iterator[str]:
 
 
 def why_not_to_start(settings: Settings) -> str | None:
-    """Why this database must not be served, or None: also when it cannot be asked, which readiness will tell."""
+    """Returns why the service must not start with this database, or None. Also None if it does not answer."""
     try:
         with postgres_session.connect(
             settings.database_url,

@@ -40,11 +40,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def check_ledger_command(
     heads_file: Path | None, database: str | None, ledger_id: int | None, *, as_json: bool
 ) -> None:
-    """Hold the whole ledger against its rules and its hash chains.
+    """Check the whole ledger against its rules and its hash chains.
 
     Exit status 0: whole; 1: not whole, the first row of each broken rule is named; 2: could not check.
     """
-    from casino.audit import printing  # noqa: PLC0415 - the serving process need not load what draws tables
+    from casino.audit import printing  # noqa: PLC0415 - a serving process does not need rich
 
     heads = batches_of_heads(heads_file) if heads_file is not None else iter(())
     url, ledger = _books(database, ledger_id)
@@ -53,7 +53,7 @@ def check_ledger_command(
             examination = examine(books, ledger, heads, bar)
     except CannotRead as error:
         _give_up(str(error))
-    except KeyboardInterrupt:  # click would make it a 1, which says that the ledger is not whole
+    except KeyboardInterrupt:  # click would exit with 1, which means: not whole
         _give_up("interrupted")
     if as_json:
         click.echo(msgspec.json.encode({**asdict(examination), "findings": list(examination.findings.values())}))
@@ -64,16 +64,16 @@ def check_ledger_command(
 
 @click.command("transaction")
 @click.argument("transaction_id")
-@click.option("--user", "player_id", help="The player; without it every player's transaction of this id is told.")
+@click.option("--user", "player_id", help="The player; without it the transactions of all players with this id.")
 @database_option
 @ledger_option
 @json_option
 def transaction_command(
     transaction_id: str, player_id: str | None, database: str | None, ledger_id: int | None, *, as_json: bool
 ) -> None:
-    """Tell everything that this side knows of a transaction.
+    """Show everything that the casino knows about a transaction.
 
-    Exit status 0: told; 1: never seen; 2: could not look.
+    Exit status 0: shown; 1: never seen; 2: could not read.
     """
     from casino.audit import printing  # noqa: PLC0415 - as above
 
@@ -94,7 +94,7 @@ def transaction_command(
 
 
 def _books(database: str | None, ledger_id: int | None) -> tuple[str, int]:
-    """The database and the ledger to look at: as given on the command line, else as the environment says."""
+    """Returns the database and the ledger from the command line, or else from the environment."""
     if database and ledger_id is not None:
         return database, ledger_id
     try:

@@ -1,4 +1,4 @@
-"""Reads recorded heads: JSON lines, as `provider heads` prints them. A line that cannot be read ends the check."""
+"""Reads recorded heads: JSON lines, as `provider heads` prints them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINE_MAX_BYTES: Final = 4_096
 
 
 class RecordedHead(msgspec.Struct, frozen=True, rename="camel"):
-    """A position in a player's chain, as a signed answer named it."""
+    """A position in a player's hash chain, from a signed answer."""
 
     user_id: str
     sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -28,7 +28,7 @@ _decode = msgspec.json.Decoder(RecordedHead).decode
 
 
 def batches_of_heads(path: Path) -> Iterator[list[RecordedHead]]:
-    """Yields the file's heads in batches. Raises CannotRead, which names the line."""
+    """Yields the file's heads in batches. Raises CannotRead, with the number of a malformed line."""
     batch: list[RecordedHead] = []
     try:
         with path.open("rb") as lines:

@@ -1,6 +1,6 @@
-"""Checks a whole ledger against its rules, its hash chains, and heads that others recorded.
+"""Checks a whole ledger against its rules, its hash chains, and the heads that others recorded.
 
-The database's functions hold the rules. Of each broken rule the first row and the number of rows are kept.
+The rules are SQL functions. The result has the first row and the number of rows for each broken rule.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from casino.audit.snapshot import Books, CannotRead, Row
 
 WALLETS_PER_PAGE: Final = 1_000
 TRANSACTIONS_PER_PAGE: Final = 50_000
-"""A page ends with the wallet that fills it: the server sorts no more than this at once, but for a larger wallet."""
+"""The server sorts about this many at once. A page ends after the wallet that fills it."""
 WALLET_ID_MIN: Final = -(2**63)
 WALLET_ID_MAX: Final = 2**63 - 1
 
@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Examination:
-    """What has been looked at, and what was found."""
+    """What was checked, and the findings by rule."""
 
     ledger_id: int
     tenant_id: str
@@ -53,7 +53,7 @@ class Examination:
 
 
 class Watcher(Protocol):
-    """Is told how far the look is."""
+    """Shows the progress of a check."""
 
     def expects(self, transactions: int) -> None: ...
 
@@ -61,13 +61,13 @@ class Watcher(Protocol):
 
 
 def examine(books: Books, ledger_id: int, heads: Iterable[list[RecordedHead]], watcher: Watcher) -> Examination:
-    """Look at everything once. Raises CannotRead."""
+    """Check a whole ledger. Raises CannotRead."""
     ledger = books.execute(queries.LEDGER, [ledger_id]).fetchone()
     if ledger is None:
         raise CannotRead(f"there is no ledger {ledger_id}")
     examination = Examination(ledger_id, **ledger)
     watcher.expects(examination.transactions)
-    # Heads first: they are the quickest to look up, and the only ones to know of a tail that was cut off.
+    # Heads first: they are checked fastest, and only they find a tail that was cut off.
     for batch in heads:
         _hold_against_heads(books, examination, batch)
     for first, last, transactions in _pages(books, ledger_id):
@@ -93,7 +93,7 @@ def _hold_against_heads(books: Books, examination: Examination, batch: list[Reco
 
 
 def _pages(books: Books, ledger_id: int) -> Iterator[tuple[int, int, int]]:
-    """Ranges of wallet ids without a gap between them, so that no row hides under an id that no wallet has."""
+    """Yields ranges of wallet ids without gaps, so that rows without a wallet are found too."""
     first = after = WALLET_ID_MIN
     while wallets := books.execute(queries.WALLETS, [ledger_id, after, WALLETS_PER_PAGE]).fetchall():
         transactions = 0

@@ -15,16 +15,16 @@ from rich.table import Table
 from casino.audit.ledger_check import Examination
 
 PLAIN_WIDTH: Final = 240
-"""Characters of a line when the output is no terminal: a row stays on one line."""
+"""The width of the output without a terminal, so that a row stays on one line."""
 
 
 def console() -> Console:
-    """Where results go."""
+    """Returns the console for results."""
     return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
 
 
 class Bar:
-    """A progress bar on standard error, so that standard output is the result and nothing else."""
+    """A progress bar on standard error. Standard output has only the result."""
 
     def __init__(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -41,16 +41,16 @@ class Bar:
         self._progress.stop()
 
     def expects(self, transactions: int) -> None:
-        """About how many there are."""
+        """Set the total."""
         self._progress.update(self._task, total=transactions)
 
     def advances(self, transactions: int, found: int) -> None:
-        """A page is done."""
+        """Count a finished page."""
         self._progress.update(self._task, advance=transactions, description=f"transactions, {found} rules broken")
 
 
 def print_examination(examination: Examination) -> None:
-    """The table of findings, or one line that says that there is none."""
+    """Print a table of findings, or one line without findings."""
     out = console()
     looked = f"ledger {examination.ledger_id}: {examination.wallets} wallets, {examination.transactions} transactions"
     if examination.heads:
@@ -70,7 +70,7 @@ def print_examination(examination: Examination) -> None:
 
 
 def print_life(life: Mapping[str, Any]) -> None:
-    """A life as a list of facts and a table for each list in it."""
+    """Print a transaction's history: its facts, and a table for each list in it."""
     out = console()
     facts = Table.grid(padding=(0, 2))
     for name, value in life.items():

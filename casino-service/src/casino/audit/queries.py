@@ -1,4 +1,4 @@
-"""The auditing commands' SQL. Short and literal: what a rule is stands in the functions that they call."""
+"""The SQL statements of the auditing commands. The rules are in the SQL functions that they call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WALLETS: Final = """
     limit %s
 """
 
-# Of each rule the first row, in the order of wallets and of their chains, and how many there are.
+# The first row of each rule, in the order of wallets and their chains, and the number of rows.
 _FIRST_OF_EACH_RULE: Final = """
     select distinct on (found.o_rule)
         found.o_rule as rule, wallet.player_id, found.o_transaction_id as transaction_id,
@@ -94,7 +94,7 @@ POSTINGS: Final = """
     order by account desc
 """
 
-# What names the transaction, and the credits of its round: what may have changed its state.
+# Transactions that may have changed the state: those that name it, and the credits of its round.
 FOLLOWERS: Final = """
     select
         kind, transaction_id, amount_minor, tombstone, already_rolled_back, request_id, signed_by, recorded_at,

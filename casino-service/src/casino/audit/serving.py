@@ -11,6 +11,6 @@ from shared_service.run.loops import BackgroundLoop
 
 
 def loops(settings: Settings, database: Database, *, show: Callable[[int], None]) -> list[BackgroundLoop]:
-    """The loop that counts. `show` is told how many there are."""
+    """The loop that counts. `show(count)` is called after each count."""
     step = UnsignedTransactions(database, settings.ledger_id, show).count
     return [BackgroundLoop("unsigned_transactions", step, interval_seconds=UNSIGNED_CHECK_SECONDS)]

@@ -19,13 +19,13 @@ Row = dict[str, Any]
 Books = psycopg.Connection[Row]
 
 
-class CannotRead(Exception):  # noqa: N818 - an outcome, told to a person
-    """The books could not be read, so nothing can be said of them."""
+class CannotRead(Exception):  # noqa: N818 - an outcome, not a defect
+    """The books could not be read. The text tells the operator why."""
 
 
 @contextmanager
 def books_at_one_moment(url: str) -> Iterator[Books]:
-    """A connection whose every statement sees the same moment. Raises CannotRead."""
+    """Opens a connection whose statements all see the same snapshot. Raises CannotRead."""
     try:
         connection: Books = postgres_session.connect(
             url,
@@ -56,6 +56,6 @@ def _require_schema(connection: Books) -> None:
         row = connection.execute("select version_num from casino.alembic_version").fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
         row = None
-    # A newer schema brings its own functions, which check; they serve this release too.
+    # A newer schema is accepted: it has its own functions for the checks.
     if row is None or row["version_num"] < SCHEMA.newest_revision():
         raise CannotRead(f"the schema is not at revision {SCHEMA.newest_revision()}: run casino migrate")

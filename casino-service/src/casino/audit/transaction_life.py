@@ -12,7 +12,7 @@ Life = dict[str, Any]
 
 
 def lives_of(books: Books, ledger_id: int, transaction_id: str, player_id: str | None) -> list[Life]:
-    """Every player's transaction of this id, and every tombstone in place of one; none when it was never seen."""
+    """Returns the transactions with this id and the tombstones for it, of one player or all. Empty if never seen."""
     wanted = {"ledger_id": ledger_id, "transaction_id": transaction_id, "player_id": player_id}
     stones = {row["wallet_id"]: row for row in books.execute(queries.TOMBSTONES, wanted)}
     entries = books.execute(queries.ENTRY, wanted).fetchall()
@@ -53,7 +53,7 @@ def _life(books: Books, entry: Row, stone: Row | None) -> Life:
 
 
 def _life_of_a_stone(books: Books, stone: Row) -> Life:
-    """An id that was rolled back before it came: all that is known is who forbade it."""
+    """The history of an id that was rolled back before its bet arrived: only the rollback is known."""
     followers = books.execute(queries.FOLLOWERS, {**stone, "kind": "debit"}).fetchall()
     return {
         "transactionId": stone["transaction_id"],
@@ -91,7 +91,7 @@ def _round(entry: Row) -> Life | None:
 
 
 def _signature(entry: Row) -> Life | None:
-    """Only a request whose signature held is ever recorded: what is left to tell is whose it was, and its clock."""
+    """The signer and its clock. Only requests with a valid signature are recorded, so the verdict is always `good`."""
     if entry["signed_by"] is None:
         return None
     return {"verdict": "good", "keyId": entry["signed_by"], "clockSkewSeconds": entry["clock_skew_seconds"]}
@@ -104,7 +104,7 @@ def _times(entry: Row) -> Life:
 
 
 def _changes(entry: Row, followers: list[Row], stone: Row | None) -> list[Life]:
-    """Its states in the order of time, each with the transaction that brought it about."""
+    """Returns the states in order of time, each with the transaction that caused it."""
     first = "refused" if entry["refusal_code"] else "recorded"
     changes = [(entry["recorded_at"], first, entry["transaction_id"])]
     if entry["kind"] == "debit":

@@ -1,4 +1,4 @@
-"""Counts transactions without a signer. From revision 0007 on there must be none; older ones are not counted."""
+"""Counts transactions without a signer. Migration 0007 forbids new ones; older ones are not counted."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ UNSIGNED_CHECK_SECONDS: Final = 30.0
 
 
 class UnsignedTransactions:
-    """Counts them in one ledger."""
+    """Counts the unsigned transactions of one ledger."""
 
     def __init__(self, database: Database, ledger_id: int, show: Callable[[int], None]) -> None:
-        """`show` is told how many there are."""
+        """`show(count)` is called after each count."""
         self._database = database
         self._ledger_id = ledger_id
         self._show = show
 
     async def count(self) -> int:
-        """Count, and log an error when there is one."""
+        """Count, and log an error when the count is not 0."""
         ((found,),) = await self._database.call(queries.COUNT_UNSIGNED, (self._ledger_id,))
         self._show(found)
         if found:

@@ -1,4 +1,4 @@
-"""The transaction feed and the look-up of one transaction: what a provider reconciles its books with. Reads only."""
+"""The transaction feed and the look-up of one transaction, for a provider's reconciliation. They only read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE_DEFAULT: Final = 100
 PAGE_MAX: Final = 1000
 CURSOR_MAX: Final = 2**63 - 1
 FIELD_MAX_CHARACTERS: Final = 64
-"""Of the name of an unknown parameter, in the answer that refuses it."""
+"""The name of an unknown parameter is cut to this length in the answer."""
 _RELATION: Final = {"credit": "relatedTransactionId", "rollback": "originalTransactionId"}
 
 _encode = msgspec.json.Encoder().encode
@@ -34,7 +34,7 @@ class Feed:
     ledger_id: int
 
     async def page(self, query: QueryParams) -> Response:
-        """One page in commit order. `next` is the cursor for the page after it, also when this one is empty."""
+        """One page in commit order. `next` is the cursor for the next page; an empty page has one too."""
         _require_known(query, "after", "limit")
         after = _number(query, "after", default=0, least=0, most=CURSOR_MAX)
         limit = _number(query, "limit", default=PAGE_DEFAULT, least=1, most=PAGE_MAX)
@@ -44,7 +44,7 @@ class Feed:
         return _json({"transactions": [_render(row) for row in rows], "next": str(newest)})
 
     async def transaction(self, transaction_id: str, query: QueryParams) -> Response:
-        """One transaction of a player, a tombstoned id included. Raises Refused(not_found) for one never seen."""
+        """One transaction of a player, or the tombstone of its id. Raises Refused(not_found) for an unknown id."""
         _require_known(query, "userId")
         wanted = {
             "ledger_id": self.ledger_id,
@@ -67,7 +67,7 @@ def _require_known(query: QueryParams, *names: str) -> None:
 
 
 def _only(query: QueryParams, name: str) -> str | None:
-    """A parameter of the query; None without one. Raises Refused(invalid_field) for one that comes twice."""
+    """A parameter of the query, or None. Raises Refused(invalid_field) for a parameter that comes twice."""
     values = query.getlist(name)
     if len(values) > 1:
         raise Refused("invalid_field", field=name)

@@ -1,4 +1,4 @@
-"""Turns the body of a provider's call into a command, and an outcome into the bytes of the answer."""
+"""Decodes the body of a provider's call into a command, and renders an outcome as the answer."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ log = structlog.get_logger()
 
 _encode = msgspec.json.Encoder().encode
 Arrival = Mapping[str, Any]
-"""What the middleware noted about a request: `signed_by`, `clock_skew_seconds`, `received_us`."""
+"""A request's state, set by the middleware: `signed_by`, `clock_skew_seconds`, `received_us`."""
 Decode = Callable[[dict[str, Any], str, Arrival], WalletCommand]
 
 
 def signer_of(arrival: Arrival) -> str:
-    """The id of the key that the request's signature held by. Raises Refused(signature_missing).
+    """Returns the id of the key that signed the request. Raises Refused(signature_missing).
 
-    A second check: the guard of signed routes lets no request through without one. Every endpoint of a provider calls
-    this before it reads anything else.
+    A second check behind the guard of signed routes. Every endpoint for a provider calls it first (test_signers.py).
     """
     signer = arrival.get("signed_by")
     if not isinstance(signer, str) or not signer:
@@ -62,7 +61,7 @@ def credit(content: dict[str, Any], request_id: str, arrival: Arrival) -> Wallet
 
 
 def rollback(content: dict[str, Any], request_id: str, arrival: Arrival) -> WalletCommand:
-    """Takes a bet back. The amount is the stored bet's, never the message's."""
+    """Takes a bet back. The amount is that of the recorded bet."""
     return WalletCommand(
         kind="rollback",
         **_common(content, request_id, arrival),
@@ -71,7 +70,7 @@ def rollback(content: dict[str, Any], request_id: str, arrival: Arrival) -> Wall
 
 
 def balance_request(content: dict[str, Any]) -> BalanceRequest:
-    """The question for a balance."""
+    """A request for a session's balance."""
     return BalanceRequest(
         token_hash=token_hash(decoding.identifier(content, "sessionToken")),
         player_id=decoding.identifier(content, "userId"),
@@ -93,12 +92,12 @@ def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[
 
 
 def differing_field(outcome: WalletOutcome) -> str | None:
-    """The field in which a known transaction id came with other content; None for every other outcome."""
+    """Returns the field that differs from the recorded transaction with this id; None for every other outcome."""
     return outcome.detail if outcome.code == "idempotency_mismatch" else None
 
 
 def render_outcome(command: WalletCommand, outcome: WalletOutcome) -> Answer:
-    """The answer to a command. It uses stored columns only, so a replay equals the first answer byte for byte."""
+    """The answer to a command. It uses only stored columns, so a replay has the same bytes as the first answer."""
     if outcome.code is not None:
         sentence = errors.sentence_of(outcome.code, outcome.detail, is_debit=command.kind == "debit")
         status, headers, body = errors.render(
@@ -124,7 +123,7 @@ def render_outcome(command: WalletCommand, outcome: WalletOutcome) -> Answer:
 
 
 def render_balance(request: BalanceRequest, balance: Balance, request_id: str) -> Answer:
-    """The answer to a question for a balance."""
+    """The answer to getBalance."""
     if balance.code is not None:
         return errors.render(balance.code, request_id)
     content = {"userId": request.player_id, "balance": str(balance.balance_minor), "currency": balance.currency}

@@ -1,7 +1,4 @@
-"""The store of used nonces in Postgres: shared by all processes, kept over restarts.
-
-Claims that arrive together are committed together.
-"""
+"""The nonce store in Postgres, shared by all processes. Claims that arrive together are committed together."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ from shared_signing.nonces import NonceStoreOverloaded
 
 log = structlog.get_logger()
 
-# As joined text: writing two arrays costs the driver more than the insert costs the database. No nonce has a comma.
+# As joined text, because the driver writes arrays slowly. No nonce contains a comma.
 CLAIM_NONCES = """
     select casino.claim_nonces(string_to_array(%s::text, ','), string_to_array(%s::text, ',')::bigint[])
 """
-EMPTY_OLD_DRAWER = "select casino.empty_old_nonce_drawer()"
+EMPTY_OLD_PARTITION = "select casino.empty_old_nonce_drawer()"
 
 
 class _Claim:
@@ -48,7 +45,7 @@ class DatabaseNonceStore:
         )
 
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:  # noqa: ARG002 - a nonce is never used again, under whichever key
-        """As NonceStore.claim."""
+        """See NonceStore.claim."""
         claim = _Claim(nonce, timestamp)
         deadline = time.monotonic() + self._budget_seconds
         try:
@@ -57,9 +54,9 @@ class DatabaseNonceStore:
             return False  # several copies of one request at the same moment: one of them claims the nonce
         except (Overloaded, OutcomeUnknown, psycopg.Error) as error:
             log.warning("nonce_not_claimed", error_type=type(error).__name__)
-            raise NonceStoreOverloaded from error  # nothing was done, so 503 is the truth
+            raise NonceStoreOverloaded from error  # nothing was done: answered with 503
         if claim.in_doubt and not fresh:
-            raise NonceStoreOverloaded  # this request may have claimed it itself, before the connection broke
+            raise NonceStoreOverloaded  # perhaps this request claimed it, before the connection broke
         return fresh
 
     @property
@@ -67,13 +64,13 @@ class DatabaseNonceStore:
         """Claims that wait or are in flight."""
         return self._claims.size
 
-    async def empty_old_drawer(self) -> int | None:
-        """Delete nonces that are too old to be replayed; returns the partition that was emptied."""
-        rows = await self._database.call(EMPTY_OLD_DRAWER)
+    async def empty_old_partition(self) -> int | None:
+        """Truncate the partition whose nonces are all too old to be replayed. Returns its number, or None."""
+        rows = await self._database.call(EMPTY_OLD_PARTITION)
         return None if rows[0][0] is None else int(rows[0][0])
 
     async def close(self) -> None:
-        """Finish what waits."""
+        """Finish the waiting claims."""
         await self._claims.close()
 
     async def _claim_batch(self, claims: Sequence[_Claim]) -> list[bool | None]:

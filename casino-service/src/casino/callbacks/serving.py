@@ -44,7 +44,7 @@ def nonce_store(settings: Settings, database: Database) -> DatabaseNonceStore:
 
 
 def routes(settings: Settings, queues: WalletQueues, database: Database, *, note_outcome: NoteOutcome) -> list[Route]:
-    """What a provider calls; the feed reads `database`. `note_outcome` is told of each command."""
+    """The routes for a provider. The feed reads `database`. `note_outcome` is called for each command."""
     feed = Feed(database, settings.tenant_id, settings.ledger_id)
 
     def money(decode: messages.Decode) -> MoneyEndpoint:
@@ -59,7 +59,7 @@ def routes(settings: Settings, queues: WalletQueues, database: Database, *, note
         return await feed.transaction(request.path_params["transaction_id"], request.query_params)
 
     return [
-        # A new stake can wait; a payout or a rollback must get through.
+        # Under load new bets are refused first, so that payouts and rollbacks get through.
         route("POST", "/casino/debit", money(messages.debit), access=SIGNED, yields=True),
         route("POST", "/casino/credit", money(messages.credit), access=SIGNED),
         route("POST", "/casino/rollback", money(messages.rollback), access=SIGNED),
@@ -70,17 +70,17 @@ def routes(settings: Settings, queues: WalletQueues, database: Database, *, note
 
 
 def loops(nonces: DatabaseNonceStore) -> list[BackgroundLoop]:
-    """The loop that drops old nonces."""
-    return [BackgroundLoop("nonce_drawers", nonces.empty_old_drawer, interval_seconds=PRUNE_SECONDS)]
+    """The loop that deletes old nonces."""
+    return [BackgroundLoop("nonce_partitions", nonces.empty_old_partition, interval_seconds=PRUNE_SECONDS)]
 
 
 async def close(nonces: DatabaseNonceStore) -> None:
-    """Finish the claims that wait. The database must still be open."""
+    """Finish the waiting claims. The database must still be open."""
     await nonces.close()
 
 
 class MoneyEndpoint:
-    """One of debit, credit and rollback: a plain ASGI application, because this is the hot path."""
+    """Serves debit, credit or rollback. Plain ASGI, to save time per request."""
 
     def __init__(
         self, commands: GroupCommit[WalletCommand, WalletOutcome], decode: messages.Decode, note_outcome: NoteOutcome
@@ -104,7 +104,7 @@ class MoneyEndpoint:
 
 
 class BalanceEndpoint:
-    """getBalance, as a plain ASGI application."""
+    """Serves getBalance. Plain ASGI, to save time per request."""
 
     def __init__(self, balances: GroupCommit[BalanceRequest, Balance]) -> None:
         self._balances = balances
@@ -112,9 +112,9 @@ class BalanceEndpoint:
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Serve one request."""
         messages.signer_of(scope["state"])
-        question = messages.balance_request(decoding.decode_object(json_body(scope)))
-        # Each question has a key of its own: questions never wait for each other.
-        balance = await self._balances.submit(question, key=object(), deadline=deadline(scope))
+        asked = messages.balance_request(decoding.decode_object(json_body(scope)))
+        # Each request has its own key, so requests do not wait for each other.
+        balance = await self._balances.submit(asked, key=object(), deadline=deadline(scope))
         if balance.code is not None:
             scope["state"]["code"] = balance.code
-        await send_answer(send, messages.render_balance(question, balance, request_id(scope)))
+        await send_answer(send, messages.render_balance(asked, balance, request_id(scope)))

@@ -1,7 +1,7 @@
-"""Verifies a player's access token, which tells who calls outside demo mode.
+"""Verifies a player's access token, which identifies the player outside demo mode.
 
-A token is a JWT (RFC 7519) with the one algorithm HS256 and one form. What JWT libraries accept besides, such as
-floats for times, a repeated member or padding, is refused. The header only chooses a key by its id.
+A token is a JWT (RFC 7519) with the algorithm HS256 in one strict form. Other forms that JWT libraries accept are
+refused: times as floats, repeated members, padding. The header only chooses the key, by its id.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ AUDIENCE: Final = "casino-player"
 HEADER_MAX_CHARACTERS: Final = 4_096
 LIFE_MAX_SECONDS: Final = 86_400
 CLOCK_TOLERANCE_SECONDS: Final = 60
-"""How far an issuer's clock may be off: as far as a signer's."""
+"""How far an issuer's clock may be off. The same as for a signer's clock."""
 LATEST_SECONDS: Final = 4_102_444_800
-"""The year 2100: later times are a mistake, and a database could not hold all of them."""
+"""The year 2100. Later times are a mistake, and Postgres cannot store all of them."""
 
 _SCHEME: Final = re.compile(r"bearer(?: |$)", re.IGNORECASE)
 _CREDENTIALS: Final = re.compile(r"bearer +([0-9a-z_-]+)\.([0-9a-z_-]+)\.([0-9a-z_-]{43})", re.IGNORECASE | re.ASCII)
@@ -36,7 +36,7 @@ _CHANGES_MEANING: Final = frozenset({"crit", "b64", "cty", "zip", "enc"})
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token that holds. Times are its own, in unix seconds."""
+    """A valid token. Times are in unix seconds."""
 
     player_id: str
     issued_at: int
@@ -45,7 +45,7 @@ class AccessToken:
 
 
 class _Unfit(Exception):  # noqa: N818 - a decision, not a defect
-    """The token does not hold. Its text is a fixed word for the log."""
+    """The token is invalid. The text is a fixed word for the log."""
 
 
 def read_access_token(
@@ -68,7 +68,7 @@ def _verified(authorization: str, keys: Sequence[Key], now: float) -> AccessToke
         raise _Unfit("malformed")
     header, claims, signature = parts.groups()
     key = _key_of(_json(header), keys, now)
-    # Texts are compared, not bytes: a signature that is written in another way is another token, and does not hold.
+    # The encoded texts are compared: the same signature in another encoding is refused.
     expected = base64.urlsafe_b64encode(bytes.fromhex(key.mac(f"{header}.{claims}".encode()))).rstrip(b"=")
     if not hmac.compare_digest(expected, signature.encode()):
         raise _Unfit("bad_signature")
@@ -76,7 +76,7 @@ def _verified(authorization: str, keys: Sequence[Key], now: float) -> AccessToke
 
 
 def _key_of(header: dict[str, Any], keys: Sequence[Key], now: float) -> Key:
-    """The key that the header names."""
+    """Returns the live key that the header names. Raises _Unfit."""
     if header.get("alg") != ALGORITHM:
         raise _Unfit("other_algorithm")
     if not _CHANGES_MEANING.isdisjoint(header):
@@ -92,7 +92,7 @@ def _key_of(header: dict[str, Any], keys: Sequence[Key], now: float) -> Key:
 
 
 def _judged(claims: dict[str, Any], now: int, token: str) -> AccessToken:
-    """The token of these claims, which are signed."""
+    """Returns the token with these claims, whose signature is verified. Raises _Unfit."""
     audience = claims.get("aud")
     if audience != AUDIENCE and not (isinstance(audience, list) and AUDIENCE in audience):
         raise _Unfit("other_audience")
@@ -126,7 +126,7 @@ def _moment(claims: dict[str, Any], name: str) -> int | None:
 
 
 def _json(part: str) -> dict[str, Any]:
-    """The object in a part of the token."""
+    """Decodes a part of the token. Raises _Unfit."""
     try:
         return decoding.decode_object(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (binascii.Error, Refused):

@@ -21,10 +21,10 @@ HOPS_MAX: Final = 32
 
 
 def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> Address | None:
-    """The rightmost address on the way here that is no trusted proxy; None when the server does not know its peer.
+    """Returns the nearest address that is not a trusted proxy, or None when the server does not know its peer.
 
-    Only what the proxies wrote themselves counts: an entry further left was sent by somebody who could write anything.
-    An entry that is no address ends the search, and the proxy that passed it on stands for whoever is behind it.
+    Reads X-Forwarded-For from the right, and only entries that trusted proxies added: a client can send the others. If
+    an entry is not an address, returns the proxy that added it.
     """
     peer = scope.get("client")
     address = _parse(peer[0]) if peer else None
@@ -51,7 +51,7 @@ def _is_among(address: Address, networks: Sequence[Network]) -> bool:
 
 
 def _parse(text: str) -> Address | None:
-    """An address, also with a port as some proxies write it; an IPv4 address in IPv6's clothes is an IPv4 address."""
+    """Parses an address, with or without a port. An IPv4-mapped IPv6 address becomes an IPv4 address."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""The command `casino revoke-tokens`. It writes as the schema's owner: the application's role may not."""
+"""The command `casino revoke-tokens`. It writes as the schema's owner, because the application's role may not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from casino.sql.schema import SCHEMA
 from shared_service.postgres import sessions as postgres_session
 from shared_service.run.command_line import connected
 
-# One statement, so that neither happens alone. Whole seconds, as the times of tokens.
+# One statement, so that it revokes and closes, or does neither. Times of tokens are in whole seconds.
 REVOKE: Final = """
     with known as (
         select from casino.wallets where tenant_id = %(tenant)s and player_id = %(player)s limit 1
@@ -37,9 +37,9 @@ REVOKE: Final = """
 @click.command("revoke-tokens")
 @click.argument("player_id")
 def revoke_tokens_command(player_id: str) -> None:
-    """Refuse every access token that a player has, and close the player's game sessions.
+    """Refuse all access tokens of a player, and close the player's game sessions.
 
-    At once, in every process. Wins and rollbacks of bets that were placed still land.
+    At once, in every process. Payouts and rollbacks of placed bets are still accepted.
     """
     settings = CommandSettings.from_environment()
     with connected(settings.owner_url, service=SCHEMA.name, role=SCHEMA.owner_role) as connection:

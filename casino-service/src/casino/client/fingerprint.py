@@ -1,7 +1,7 @@
 """The fingerprint of a client: a keyed hash of its network and its user agent.
 
-A phone that changes its address within its network stays the same client. The key is the token, which is not stored,
-so a stored fingerprint reveals neither address nor user agent.
+A phone may change its address within its network. The key is the token, which is not stored, so a stored fingerprint
+shows neither the address nor the user agent.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _PURPOSE: Final = b"casino client fingerprint v1"
 
 
 def traits_of(address: Address | None, user_agent: str | None) -> bytes:
-    """What counts of a client: its network, and its user agent without regard to case and white space."""
+    """Returns a client's network and its user agent, without case and white space, as bytes for `fingerprint`."""
     agent = " ".join((user_agent or "").lower().split())[:USER_AGENT_MAX_CHARACTERS]
     return f"{_network(address)}\n{agent}".encode()
 
 
 def fingerprint(token: str, traits: bytes) -> bytes:
-    """The traits under a key that is derived from the token: equal only for the same token and the same traits."""
+    """Returns the HMAC of the traits with a key from the token: equal only for the same token and traits."""
     key = hmac.digest(token.encode(), _PURPOSE, sha256)
     return hmac.digest(key, traits, sha256)
 

@@ -1,4 +1,4 @@
-"""The guard of what a player's own client calls: outside demo mode an access token is required."""
+"""The guard of routes for a player's own client. Outside demo mode an access token is required."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from shared_service.http.exchange import read_json_body
 from shared_service.http.routing import route_of
 
 PLAYER: Final = "player"
-"""The access of a route that a player's own client calls."""
+"""The access of a route for a player's own client."""
 AUTHORIZATION: Final = b"authorization"
 
 
 class PlayerGuard:
-    """Middleware. Verifies the token from the head, reads the body, and then asks for capacity.
+    """Middleware. Verifies the access token, reads the body, and then takes capacity.
 
-    The endpoint finds the token in its scope's state as `access`; None in demo mode.
+    The token is `access` in the state of the scope; None in demo mode.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class PlayerGuard:
         read_token: Callable[[str | None], AccessToken] | None,
         calls_at_once_max: int,
     ) -> None:
-        """`read_token` raises Refused for a header whose token does not hold; None asks for no token.
+        """`read_token` reads the authorization header and raises Refused; with None no token is required.
 
-        Of one player at most `calls_at_once_max` calls run at once: all players share the capacity.
+        At most `calls_at_once_max` calls of a player run at once, because all players share the capacity.
         """
         self._app = app
         self._admission = admission
@@ -48,7 +48,7 @@ class PlayerGuard:
         """Serve one request."""
         access = None if self._read_token is None else self._read_token(_authorization(scope))
         scope["state"]["access"] = access
-        if not route_of(scope).methods:  # another method than the endpoint's: its body does not matter
+        if not route_of(scope).methods:  # refused for its method, without reading the body
             await self._app(scope, receive, send)
             return
         with self._one_more(access):
@@ -62,7 +62,7 @@ class PlayerGuard:
 
     @contextmanager
     def _one_more(self, access: AccessToken | None) -> Iterator[None]:
-        """Count a call of a player while it runs. Raises Refused(rate_limited) for one too many at once."""
+        """Count a player's call while it runs. Raises Refused(rate_limited) above the bound."""
         if access is None:
             yield
             return
@@ -79,7 +79,7 @@ class PlayerGuard:
 
 
 def _authorization(scope: Scope) -> str | None:
-    """The one authorization header; None without one. Raises Refused for several: which one counts is a guess."""
+    """Returns the authorization header, or None. Raises Refused for several headers."""
     values = [value for name, value in scope["headers"] if name == AUTHORIZATION]
     if len(values) > 1:
         raise Refused("access_token_invalid", why="several_headers")

@@ -24,18 +24,18 @@ log = structlog.get_logger()
 PRUNE_PAGE: Final = 1_000
 PRUNE_PAGES_MAX: Final = 20
 FORGOTTEN_AFTER_SECONDS: Final = 600
-"""How long a token's fingerprint outlives its end: longer than the clocks that judge the end may differ."""
+"""How long a token's fingerprint is kept after the token's end: longer than clocks may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """The limits of one tenant's clients. The database's functions decide."""
+    """The limits of one tenant's clients. SQL functions decide."""
 
     database: Database
     settings: Settings
 
     async def take_token(self, player_id: str, *, issued_at: int | None) -> None:
-        """Count one call of a player's client, whose access token was issued at `issued_at` (None: it has none).
+        """Count one call of a player's client. `issued_at` is of its access token, in unix seconds; None without one.
 
         Raises Refused: access_token_invalid when the token is revoked, rate_limited with the seconds to wait.
         """
@@ -57,7 +57,7 @@ class ClientLimits:
             raise Refused("rate_limited", retry_after_seconds=math.ceil(wait_seconds))
 
     async def check_access_token(self, access: AccessToken, traits: bytes) -> None:
-        """Raises Refused(session_fingerprint_mismatch) when the token is used from elsewhere than at first."""
+        """Raises Refused(session_fingerprint_mismatch) when the token was first used by another network or browser."""
         rows = await self.database.call(
             queries.CHECK_ACCESS,
             (
@@ -72,9 +72,9 @@ class ClientLimits:
             raise Refused("session_fingerprint_mismatch")
 
     async def prune(self) -> int:
-        """Delete rate-limit buckets that are full again and fingerprints of tokens that have ended, a page at a time.
+        """Delete rate-limit buckets that are full again, and fingerprints of ended tokens, in pages.
 
-        Returns the rows that went in the fullest pages.
+        Returns the larger of both numbers of rows, added up over the pages.
         """
         gone = 0
         for _ in range(PRUNE_PAGES_MAX):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# A refused token takes nothing from the player's bucket: a stolen one could keep the player out.
+# A revoked token takes nothing from the player's bucket. Otherwise a stolen token could lock the player out.
 COUNT_CLIENT_CALL: Final = """
     select access.is_revoked, case when not access.is_revoked then casino.take_client_token(
         %(ledger_id)s::integer, %(tenant_id)s, %(player_id)s, %(burst)s::integer, %(per_second)s::integer

@@ -1,4 +1,4 @@
-"""Guards the routes that a player's own client calls, and prunes what the limits of clients remember."""
+"""The guard of routes for a player's own client, and the loop that prunes the rows of client limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PRUNE_SECONDS: Final = 30.0
 
 
 def player_guard(settings: Settings, admission: Admission) -> Guard:
-    """The guard of routes that a player's client calls; in demo mode it asks for no access token."""
+    """The guard of routes for a player's client. In demo mode no access token is required."""
     read_token = None if settings.demo else partial(read_access_token, keys=settings.access_token_keys)
     calls_max = settings.client_burst_calls
 

@@ -1,4 +1,4 @@
-"""The demo data of protocol.md 9: a tenant, two games, two players with money. It never changes what is there."""
+"""Loads the demo data of docs/protocol.md, section 9: a tenant, two games, two players. Keeps existing rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GAMES: Final = (("1", "SLOTS_001", "Slots"), ("2", "CRASH_001", "Crash"))
 
 
 def seed_demo(owner_url: str) -> None:
-    """Load the demo data as the schema's owner; doing it again changes nothing."""
+    """Load the demo data as the schema's owner. May be repeated."""
     with (
         postgres_session.connect(
             owner_url, role=SCHEMA.owner_role, application_name="casino-seed-demo", migrated=True

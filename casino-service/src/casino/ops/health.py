@@ -1,4 +1,4 @@
-"""What the service needs to do its work: a database with the schema that this release expects, and its tenant in it."""
+"""The readiness check: the database, its schema revision, the tenant, and the difference of clocks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ FIND_TENANT: Final = """
 """
 CLOCK_AHEAD_MAX_SECONDS: Final = 120
 CLOCK_BEHIND_MAX_SECONDS: Final = 360
-"""Beyond this distance from the database's time every signature counts as used before: its nonce cannot be kept."""
+"""With a larger difference from the database's time, no nonce can be stored: every request would be a replay."""
 
 
 async def find_missing(database: Database, expected_revision: str, settings: Settings) -> str | None:
-    """`database`, `migrations`, `after_restore`, `tenant` or `clock`; None when nothing is missing."""
+    """Returns what is missing: `database`, `migrations`, `after_restore`, `tenant`, `clock` or None."""
     try:
         rows = await database.call(MIGRATED_TO)
-        # A newer schema serves older code too: migrations come first in a rolling deployment.
+        # A newer schema is accepted: in a rolling upgrade migrations run first.
         if not rows or rows[0][0] < expected_revision:
             return "migrations"
         reasons = await database.call(RESTORE_UNFINISHED, [settings.ledger_id])

@@ -1,7 +1,7 @@
-"""The command line of a new installation: `casino create-tenant`, `add-game`, `set-win-cap` and `add-player`.
+"""The commands for a new installation: `casino create-tenant`, `add-game`, `set-win-cap` and `add-player`.
 
-A command that is repeated with the same values changes nothing and ends with 0. A row that is there with other values
-is left as it is, and the command ends with 1.
+A command that is repeated with the same values changes nothing, exit status 0. If a row exists with other values, the
+command changes nothing, exit status 1.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NEW_LEDGER: Final = """
     insert into casino.ledgers (ledger_id, tenant_id) values (%(ledger)s, %(tenant)s)
     on conflict do nothing returning true
 """
-# The lock makes commands for one tenant wait for each other. Bets do not wait for it.
+# The lock serialises commands for one tenant. Bets do not wait for it.
 TENANT_AND_LEDGER: Final = """
     select t.display_name, l.tenant_id = t.tenant_id as is_its_ledger
     from casino.tenants as t left join casino.ledgers as l on l.ledger_id = %(ledger)s
@@ -178,7 +178,7 @@ def add_player_command(player_id: str, name: str, *, currency: str, balance_mino
 
 @contextmanager
 def _owners_transaction(settings: CommandSettings) -> Iterator[Connection]:
-    """One transaction as the schema's owner. What it raises undoes everything. Raises ClickException."""
+    """One transaction as the schema's owner. An exception rolls it back. Raises ClickException."""
     opened = connected(settings.owner_url, service=SCHEMA.name, role=SCHEMA.owner_role)
     try:
         with opened as connection, connection.transaction():

@@ -1,4 +1,4 @@
-"""What the casino tells Prometheus beside what every service tells: replays, tombstones, batches, queues."""
+"""The casino's own metrics: replays, tombstones, batches, queues, unsigned transactions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ KINDS: Final = ("debit", "credit", "rollback")
 
 
 class HasSize(Protocol):
-    """A queue that knows its length."""
+    """A queue with a length."""
 
     @property
     def size(self) -> int: ...
@@ -51,41 +51,41 @@ class Metrics(ServiceMetrics):
         self._replays = Counter("casino_replays", "Answers that were given before", ["kind"], registry=own)
         self._tombstones = Counter("casino_tombstones", "Rollbacks of a bet that was never seen", registry=own)
         self._batches = Histogram(
-            "casino_batch_size", "What one database transaction of group commit took", ["committer"],
+            "casino_batch_size", "Items in one database transaction of group commit", ["queue"],
             buckets=BATCH_BOUNDS, registry=own,
         )  # fmt: skip
         self._queued = Gauge(
-            "casino_queue_length", "What waits or is in flight in group commit", ["committer"],
+            "casino_queue_length", "Items that wait or are in flight in group commit", ["queue"],
             multiprocess_mode="livesum", registry=own,
         )  # fmt: skip
         self._unsigned = Gauge(
-            "casino_unsigned_transactions", "Transactions that nobody signed, since there must be none",
+            "casino_unsigned_transactions", "Transactions without a signer, recorded since migration 0007",
             multiprocess_mode="livemax", registry=own,
         )  # fmt: skip
         self._queues: Mapping[str, HasSize] = {}
 
     def name_endpoints(self, routes: Sequence[Route]) -> None:
-        """Take the routes' paths as the names of endpoints."""
+        """Use the routes' paths as endpoint labels, and show replays as 0 from the start."""
         super().name_endpoints(routes)
         for kind in KINDS:
             self._replays.labels(kind).inc(0)
 
     def observe_outcome(self, command: WalletCommand, outcome: WalletOutcome) -> None:
-        """A command has its answer: count one that was given before, and a rollback that overtook its bet."""
+        """Count a replay, or a rollback of a bet that was never seen."""
         if outcome.replay:
             self._replays.labels(command.kind).inc()
         elif outcome.tombstone and not outcome.already_rolled_back:
             self._tombstones.inc()
 
     def show_unsigned(self, transactions: int) -> None:
-        """How many transactions without a signer the ledger holds."""
+        """Show how many transactions without a signer the ledger has."""
         self._unsigned.set(transactions)
 
     def batched(
-        self, committer: str, execute: Callable[[Sequence[C]], Awaitable[R]]
+        self, queue: str, execute: Callable[[Sequence[C]], Awaitable[R]]
     ) -> Callable[[Sequence[C]], Awaitable[R]]:
-        """`execute`, with the size of each batch observed."""
-        sizes = self._batches.labels(committer)
+        """Returns `execute` with the size of each batch observed under the queue's name."""
+        sizes = self._batches.labels(queue)
 
         def observed(batch: Sequence[C]) -> Awaitable[R]:
             sizes.observe(len(batch))
@@ -99,7 +99,7 @@ class Metrics(ServiceMetrics):
         self.watch_pools(pools)
 
     async def flush(self) -> None:
-        """As every service's, and the queues."""
+        """Also update the queues' lengths."""
         await super().flush()
         for name, queue in self._queues.items():
             self._queued.labels(name).set(queue.size)

@@ -16,7 +16,7 @@ from shared_service.run.loops import BackgroundLoop
 
 
 def readiness_of(settings: Settings, database: Database) -> Readiness:
-    """Readiness, looked up through a pool that no request uses."""
+    """Builds readiness. `database` is a pool that no request uses."""
     return Readiness(partial(find_missing, database, SCHEMA.newest_revision(), settings), demo=settings.demo)
 
 
@@ -26,5 +26,5 @@ def routes(readiness: Readiness, metrics: Metrics) -> list[Route]:
 
 
 def loops(readiness: Readiness, metrics: Metrics) -> list[BackgroundLoop]:
-    """The loops that look at the database and show what was counted."""
+    """The loops of readiness and metrics."""
     return [*readiness.loops(), *metrics.loops()]

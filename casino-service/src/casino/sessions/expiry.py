@@ -1,4 +1,4 @@
-"""Closes expired sessions in which no bet waits for its answer. The database's function decides which those are."""
+"""Closes expired sessions without an open bet. A SQL function decides which those are."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _BEFORE_ALL: Final = (datetime.min.replace(tzinfo=UTC), uuid.UUID(int=0))
 
 
 class ExpiredSessions:
-    """Visits the open sessions of a ledger page by page, from the oldest on, and starts again at the end.
+    """Checks the open sessions of a ledger page by page, from the oldest on, and starts again after the last.
 
-    Any number of processes may do so at once. The next step continues where this one stopped, so a session that must
-    stay open does not block those behind it.
+    Any number of processes may do so at once. A step continues where the last one stopped, so a session that must stay
+    open does not block later ones.
     """
 
     def __init__(self, database: Database, ledger_id: int) -> None:
@@ -32,7 +32,7 @@ class ExpiredSessions:
         self._after = _BEFORE_ALL
 
     async def close_some(self) -> int:
-        """Visit some pages; returns how many sessions were closed."""
+        """Check some pages. Returns how many sessions were closed."""
         closed = 0
         for _ in range(PAGES_PER_STEP_MAX):
             parameters = (self._ledger_id, *self._after, SESSIONS_PER_PAGE)

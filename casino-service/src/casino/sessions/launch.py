@@ -1,4 +1,4 @@
-"""Launches a game: the casino's session first, then the provider's side of it. Finds a session that was launched."""
+"""Launches a game: opens the casino's session, then the provider's. Also finds an open session by its token."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SESSION_TOKEN_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """Who wants to play what, and from where as far as the operator says so."""
+    """A launch: the player, the game, and the client's country and address if the operator sends them."""
 
     player_id: str
     game_id: str
@@ -34,7 +34,7 @@ class LaunchRequest:
     client_address: str | None
     request_id: str
     traits: bytes = field(repr=False)
-    """What the fingerprint of the client's tokens is made of."""
+    """The input of the client's fingerprint, see `traits_of`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class GameSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnteredSession:
-    """A running session that its player's client has named."""
+    """An open session that the player's client named."""
 
     session_token: str = field(repr=False)
     provider_session_id: str
@@ -66,7 +66,7 @@ class EnteredSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launcher:
-    """Opens the game sessions of one tenant, and finds those that run."""
+    """Opens the game sessions of one tenant, and finds open ones."""
 
     database: Database
     provider: ProviderClient
@@ -74,10 +74,10 @@ class Launcher:
     ledger_id: int
 
     async def launch(self, request: LaunchRequest) -> GameSession:
-        """Open a session and let the provider join it.
+        """Open a session at the casino and at the provider.
 
-        Raises Refused: `provider_rejected` when the provider signed a refusal, `provider_unreachable` when it gave no
-        usable answer. The session is closed then.
+        Raises Refused: the code of the casino's refusal, `provider_rejected` for a signed refusal of the provider, or
+        `provider_unreachable` without a usable answer of the provider. The session is then closed.
         """
         session_id = uuid.uuid4()
         session_token = secrets.token_hex(SESSION_TOKEN_BYTES)
@@ -125,7 +125,7 @@ class Launcher:
         )
 
     async def enter_session(self, session_token: str, *, player_id: str, game_id: str, traits: bytes) -> EnteredSession:
-        """The running session of this token. Raises Refused; one that is used from elsewhere is closed by that."""
+        """Returns the open session of this token. Raises Refused. A session used by another client is closed."""
         rows = await self.database.call(
             queries.ENTER_SESSION,
             {
@@ -159,7 +159,7 @@ class Launcher:
             await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
             raise Refused(error.code if isinstance(error, Refused) else "provider_unreachable") from None
         except Exception:
-            # A session that the provider did not join takes no bet, whatever went wrong.
+            # A session that the provider did not join must not stay open, whatever the error is.
             await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
             raise
         await self.database.call(
@@ -184,7 +184,7 @@ def _joined(answer: dict[str, Any]) -> str:
 
 
 def launch_url(game_url: str, session: GameSession) -> str:
-    """Where the player's browser goes. It names the provider's session, not the wallet's token: URLs end up in logs."""
+    """Returns the URL of the game for the player's browser. It contains no token of the wallet, as URLs are logged."""
     parts = urlsplit(game_url)
     own = urlencode({"gameId": session.game_code, "session": session.provider_session_id})
     return urlunsplit(parts._replace(query=f"{parts.query}&{own}" if parts.query else own))

@@ -1,6 +1,6 @@
-"""Calls the provider: launch and simulate, signed, each within a time limit.
+"""Calls the provider: launch and simulate, signed and with a time limit.
 
-An answer counts only when its signature is good; every other one is ProviderUnreachable.
+Without a good signature an answer decides nothing: the call raises ProviderUnreachable.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ LAUNCH_TIMEOUT_SECONDS: Final = 8.0
 SIMULATE_TIMEOUT_SECONDS: Final = 90.0
 CONNECTIONS_MAX: Final = 64
 ANSWER_MAX_BYTES: Final = 1_048_576
-"""A launch answers hundreds of bytes, a report some thousands."""
+"""The answer to a launch has hundreds of bytes, a report some thousands."""
 
 
 _HANDED_ON: Final = {404: "session_expired", 409: "session_busy", 503: "overloaded"}
 """The provider's answers to a simulation that a player's client can act on, by status."""
 _NO_DECISIONS: Final = frozenset({401, 429})
-"""Signed refusals that decide nothing: a 401 can be obtained by a copied request, a 429 holds for the moment only."""
+"""Signed refusals that decide nothing: anybody can get a 401 with a copied request, and a 429 is temporary."""
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -72,13 +72,17 @@ class ProviderClient:
         await self._client.aclose()
 
     async def launch(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
-        """Open the provider's side of a session; returns its answer. Raises ProviderUnreachable, and
-        Refused(provider_rejected) when the provider refuses the launch with a signature."""
+        """Open the provider's session. Returns the provider's answer.
+
+        Raises ProviderUnreachable, and Refused(provider_rejected) for a signed refusal.
+        """
         return await self._post("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS, is_launch=True)
 
     async def simulate(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
-        """Let the provider play the scripted round; returns its report. Raises ProviderUnreachable, and Refused when
-        the session cannot play just now or any more, the provider has too much to do, or it refuses the round."""
+        """Let the provider play the scripted round. Returns its report.
+
+        Raises ProviderUnreachable, and Refused: session_expired, session_busy, overloaded or provider_rejected.
+        """
         return await self._post("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS, is_launch=False)
 
     async def _post(
@@ -95,11 +99,11 @@ class ProviderClient:
             },
         )
         try:
-            # One end for both requests.
+            # One time limit for both requests.
             async with asyncio.timeout(timeout_seconds):
                 answer = await self._client.send(request, auth=self._signed(0))
                 if answer.status_code == httpx.codes.UNAUTHORIZED:
-                    # It does not prove that nothing was done. A launch twice is one session, a round twice is two.
+                    # A 401 does not prove that nothing was done. A repeated launch is safe; a round would be two.
                     correction_seconds = _correction(answer)
                     if is_launch or correction_seconds:
                         answer = await self._client.send(request, auth=self._signed(correction_seconds))
@@ -123,7 +127,7 @@ def _refusal(path: str, answer: httpx.Response, *, is_launch: bool) -> Refused |
     status, verdict = answer.status_code, answer.extensions["signature"]
     is_signed = verdict == "good"
     if not is_launch and status in _HANDED_ON and (is_signed or status == httpx.codes.SERVICE_UNAVAILABLE):
-        return Refused(_HANDED_ON[status])  # a 503 counts without a signature too: it says that nothing was done
+        return Refused(_HANDED_ON[status])  # an unsigned 503 counts too: nothing was done
     code = _content(answer).get("code")
     known_code = code if isinstance(code, str) and _CODE.fullmatch(code) else None
     log.warning("provider_call_refused", path=path, status=status, signature=verdict, provider_code=known_code)
@@ -133,7 +137,7 @@ def _refusal(path: str, answer: httpx.Response, *, is_launch: bool) -> Refused |
 
 
 def _correction(answer: httpx.Response) -> int:
-    """How far the provider says that its clock is ahead of ours; 0 when it did not sign that it refuses our clock."""
+    """Returns how many seconds the provider's clock is ahead of ours, by its signed refusal of our time; else 0."""
     if answer.extensions["signature"] != "good":
         return 0
     told = _content(answer)
@@ -142,7 +146,7 @@ def _correction(answer: httpx.Response) -> int:
 
 
 def _content(answer: httpx.Response) -> dict[str, Any]:
-    """The members of an answer's body; none when it is not a JSON object."""
+    """Returns the members of an answer's body, or {} for a body that is not a JSON object."""
     try:
         return decoding.decode_object(answer.content)
     except Refused:

@@ -1,4 +1,4 @@
-"""Serves launchGame and simulateRound, which a player's client calls, and closes sessions that have expired."""
+"""Serves launchGame and simulateRound for a player's client, and closes expired sessions."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ _encode = msgspec.json.Encoder().encode
 def launcher_of(
     settings: Settings, database: Database, keys: KeyRing, *, transport: httpx.AsyncBaseTransport | None = None
 ) -> Launcher:
-    """What launches games. `keys` sign calls to the provider; `transport` stands in for the network."""
+    """Builds the launcher. `keys` sign calls to the provider. `transport` replaces the network."""
     provider = ProviderClient(settings.provider_url, keys, ca_file=settings.ca_file, transport=transport)
     return Launcher(database=database, provider=provider, tenant_id=settings.tenant_id, ledger_id=settings.ledger_id)
 
 
 def routes(settings: Settings, launcher: Launcher, limits: ClientLimits) -> list[Route]:
-    """POST /casino/launchGame; in demo mode POST /casino/simulateRound too, because a simulated round pays.
+    """POST /casino/launchGame, and POST /casino/simulateRound in demo mode only, because a simulated round pays.
 
-    Each call holds a connection to the provider, so no more run at once than there are connections.
+    Each call uses a connection to the provider, so `CONNECTIONS_MAX` bounds how many run at once.
     """
     endpoints, share = _Endpoints(settings, launcher, limits), Share(CONNECTIONS_MAX)
     launch = route("POST", "/casino/launchGame", endpoints.launch_game, access=PLAYER, share=share)
@@ -65,7 +65,7 @@ async def close(launcher: Launcher) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Endpoints:
-    """What the endpoints work with."""
+    """The two endpoints."""
 
     settings: Settings
     launcher: Launcher
@@ -74,7 +74,7 @@ class _Endpoints:
     async def launch_game(self, request: Request) -> Response:
         wanted, _ = await self._read(request, may_name_session=False)
         session = await self.launcher.launch(wanted)
-        # The wallet's token stays between the two services; only the demo shows it.
+        # The session token is known to the two services only, except in demo mode.
         token = {"sessionToken": session.session_token} if self.settings.demo else {}
         return _json(
             {
@@ -103,7 +103,7 @@ class _Endpoints:
         return _json(report)
 
     async def _read(self, request: Request, *, may_name_session: bool) -> tuple[LaunchRequest, EnteredSession | None]:
-        """The client's request, and the session if it named one, once the client's limits allow it."""
+        """Returns the client's request and the session that it names, or None. Raises Refused, also by the limits."""
         content = decoding.decode_object(json_body(request.scope))
         access: AccessToken | None = request.state.access
         if access is not None and decoding.optional_identifier(content, "userId") not in (None, access.player_id):
@@ -123,7 +123,7 @@ class _Endpoints:
         await self.limits.take_token(player_id, issued_at=access.issued_at if access else None)
         entered = None
         if session_token is not None:
-            # Before the access token is checked: a session that is used from elsewhere is closed either way.
+            # Before the access token, so that a session used by another client is closed in any case.
             entered = await self.launcher.enter_session(
                 session_token, player_id=player_id, game_id=wanted.game_id, traits=wanted.traits
             )

@@ -23,8 +23,7 @@ RESTORE_UNFINISHED: Final = sql.SQL("select casino.restore_unfinished({})")
 
 
 def database_for(settings: Settings, *, size_max: int | None = None) -> Database:
-    """A pool that is not open yet, of at most `size_max` connections. A restored database is refused until its feeds
-    were moved ahead."""
+    """Builds a pool of at most `size_max` connections. It refuses a restored database before `casino after-restore`."""
     return Database(
         settings.database_url,
         schema=SCHEMA,

@@ -19,10 +19,10 @@ Kind = Literal["debit", "credit", "rollback"]
 
 
 class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One debit, credit or rollback as the provider asked for it. `amount` is in minor units.
+    """One debit, credit or rollback of a provider. `amount` is in minor units.
 
-    `signed_by` is the key that signed it; without one nothing is booked. `clock_skew_seconds` is how far the signer's
-    clock is behind this one. `received_us` is the time of arrival in microseconds since 1970.
+    `signed_by` is the id of the key that signed it; without it nothing is booked. `clock_skew_seconds` is how far the
+    signer's clock is behind this one. `received_us` is the time of arrival in microseconds since 1970.
     """
 
     kind: Kind
@@ -43,10 +43,10 @@ class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
 
 @dataclass(frozen=True, slots=True)
 class WalletOutcome:
-    """The outcome of a command. `code` is None for a booked one; `replay` says that it was answered before.
+    """The outcome of a command. `code` is None for a booked one. `replay`: the command was answered before.
 
-    `detail` belongs to the code: the field that differs, or the bound in minor units that a stake breaks.
-    `head` is the position in the wallet's hash chain; None for a refusal, and for a replay of an answer without one.
+    `detail` depends on the code: the field that differs, or the bound in minor units that a stake breaks. `head` is the
+    position in the wallet's hash chain; None for a refusal, and for a replay of an answer without a head.
     """
 
     code: str | None
@@ -61,7 +61,7 @@ class WalletOutcome:
 
 
 class BalanceRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """A provider's question for a session's balance."""
+    """A provider's request for a session's balance."""
 
     token_hash: str
     player_id: str
@@ -69,7 +69,7 @@ class BalanceRequest(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """A session's balance in minor units, or the code that says why there is none."""
+    """A session's balance in minor units, or the code of the refusal."""
 
     code: str | None
     balance_minor: int | None
@@ -81,13 +81,13 @@ _encoder = msgspec.json.Encoder()
 
 
 def token_hash(session_token: str) -> str:
-    """How a session's token is stored and looked up: the hex SHA-256 of its characters."""
+    """Returns the hex SHA-256 of a session's token, by which it is stored and found."""
     return sha256(session_token.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Executes batches of one ledger: what group commit calls."""
+    """Executes batches of one ledger, for group commit."""
 
     database: Database
     ledger_id: int

@@ -1,4 +1,4 @@
-"""Builds the two queues in front of the ledger: wallet commands, and questions for a balance."""
+"""Builds the two queues of the ledger: wallet commands and balance requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 class Batched(Protocol):
-    """Returns `execute`, with the size of each batch observed under a name."""
+    """Wraps `execute` so that the size of each batch is observed under a name."""
 
     def __call__(
         self, name: str, execute: Callable[[Sequence[C]], Awaitable[R]], /
@@ -26,7 +26,7 @@ class Batched(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WalletQueues:
-    """What waits in one of them is executed together, in one database transaction."""
+    """Two group commits. The waiting items of each are executed together, in one database transaction."""
 
     commands: GroupCommit[WalletCommand, WalletOutcome]
     balances: GroupCommit[BalanceRequest, Balance]
@@ -53,5 +53,5 @@ def wallet_queues(settings: Settings, database: Database, *, batched: Batched) -
 
 
 async def close(queues: WalletQueues) -> None:
-    """Take nothing new and finish what waits. The database must still be open."""
+    """Refuse new items and finish the waiting ones. The database must still be open."""
     await asyncio.gather(queues.commands.close(), queues.balances.close())
