@@ -119,7 +119,7 @@ async def test_a_flood_that_holds_every_connection_does_not_keep_a_key_alive(dem
 
 
 @pytest.fixture
-def told(own_database: str) -> Callable[..., tuple[int, str]]:
+def run_command(own_database: str) -> Callable[..., tuple[int, str]]:
     """Runs a command of the casino as a person would."""
     environment = {
         "CASINO_DATABASE_URL": own_database,
@@ -138,9 +138,9 @@ def told(own_database: str) -> Callable[..., tuple[int, str]]:
 
 
 def test_the_command_writes_the_row_as_the_owner_and_says_who_did_it(
-    own_database: str, told: Callable[..., tuple[int, str]]
+    own_database: str, run_command: Callable[..., tuple[int, str]]
 ) -> None:
-    status, said = told("revoke-key", "k2", "--direction", "casino")
+    status, said = run_command("revoke-key", "k2", "--direction", "casino")
     assert (status, said.splitlines()[0]) == (
         0,
         "casino: key k2, direction casino (provider to casino), is revoked.",
@@ -152,8 +152,10 @@ def test_the_command_writes_the_row_as_the_owner_and_says_who_did_it(
     assert rows == [("casino", "k2", owner[0])]
 
 
-def test_the_command_says_what_is_wrong_without_an_address_or_a_password(told: Callable[..., tuple[int, str]]) -> None:
-    status, said = told(
+def test_the_command_says_what_is_wrong_without_an_address_or_a_password(
+    run_command: Callable[..., tuple[int, str]],
+) -> None:
+    status, said = run_command(
         "revoke-key", "k2", "--direction", "casino",
         CASINO_OWNER_DATABASE_URL="postgresql://owner:canary-password@127.0.0.1:1/casino",
     )  # fmt: skip
@@ -175,12 +177,14 @@ def test_the_applications_login_may_not_revoke(own_database: str) -> None:
             connection.execute("set session authorization casino_app")
 
 
-def test_keys_and_a_file_of_keys_together_are_refused(tmp_path: Path, told: Callable[..., tuple[int, str]]) -> None:
-    status, said = told("keys", CASINO_KEYS_FILE=str(tmp_path / "keys.json"))
+def test_keys_and_a_file_of_keys_together_are_refused(
+    tmp_path: Path, run_command: Callable[..., tuple[int, str]]
+) -> None:
+    status, said = run_command("keys", CASINO_KEYS_FILE=str(tmp_path / "keys.json"))
     assert status == 1
     assert any({"CASINO_KEYS", "CASINO_KEYS_FILE"} <= set(re.findall(r"\w+", line)) for line in said.splitlines())
-    status, said = told("keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "none.json"))
+    status, said = run_command("keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "none.json"))
     assert (status, said.count("\n"), "CASINO_KEYS_FILE" in said) == (1, 1, True)
     (tmp_path / "keys.json").write_text('[{"id": "k3", "secret": "canary"}]')
-    status, said = told("keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "keys.json"))
+    status, said = run_command("keys", CASINO_KEYS="", CASINO_KEYS_FILE=str(tmp_path / "keys.json"))
     assert (status, "CASINO_KEYS_FILE" in said, "k3" in said, "canary" in said) == (1, True, True, False)

@@ -1,6 +1,6 @@
 """Every order in which the messages about one bet can arrive, and what the model says of each.
 
-Owns the enumeration and the words of the published truth table. It must never ask the wallet: that is what is tested.
+The published truth table is made of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from casino.wallet.commands import Kind, WalletCommand
-from casino_testing.model import GameSession, Model, PlayerWallet, Told
+from casino_testing.model import Answer, GameSession, Model, PlayerWallet
 from casino_testing.tenant import STAKE_MAX_MINOR, STAKE_MIN_MINOR
 
 DEBIT, ROLLBACK, CREDIT, SECOND_ROLLBACK = "D", "R", "C", "S"
@@ -114,7 +114,7 @@ class ModelBet:
             stake_max_minor=STAKE_MAX_MINOR,
         )
 
-    def hear(self, message: WalletCommand) -> Told:
+    def execute(self, message: WalletCommand) -> Answer:
         """The answer to one delivery."""
         return self.model.execute(message)
 
@@ -124,7 +124,7 @@ class ModelBet:
         return self.wallet.balance_minor - self.opening_minor
 
     def state_of(self, letter: str) -> str:
-        """What the wallet holds of a message in the end."""
+        """The final state of a message."""
         transaction_id = self.bet.id_of(letter)
         entry = self.wallet.entries.get(transaction_id)
         if entry is None:
@@ -144,17 +144,17 @@ class Line:
     states: tuple[str, ...]
 
 
-def spoken(told: Told) -> str:
-    """An answer as the table says it: status, code, flags."""
-    words = ["200"] if told.code is None else ["400", told.code]
-    words += ["tombstone"] if told.tombstone else []
-    words += ["alreadyRolledBack"] if told.already_rolled_back else []
-    return " ".join([*words, "replay"] if told.replay else words)
+def described(answer: Answer) -> str:
+    """An answer as the published table shows it: status, code, flags."""
+    words = ["200"] if answer.code is None else ["400", answer.code]
+    words += ["tombstone"] if answer.tombstone else []
+    words += ["alreadyRolledBack"] if answer.already_rolled_back else []
+    return " ".join([*words, "replay"] if answer.replay else words)
 
 
 def line_of(order: Order, *, names_bet: bool) -> Line:
     """What the model says of one order."""
     played = ModelBet(Bet(1, "token", "player", names_bet))
-    answers = tuple(spoken(played.hear(played.bet.message(letter, place))) for place, letter in enumerate(order))
+    answers = tuple(described(played.execute(played.bet.message(letter, place))) for place, letter in enumerate(order))
     states = tuple(played.state_of(letter) for letter in KIND_OF if letter in order)
     return Line(order, answers, played.moved_minor, states)

@@ -14,7 +14,7 @@ LIFE_MINUTES: Final = 30
 
 
 @dataclass(frozen=True)
-class Told:
+class Answer:
     """An answer, without its wording. Its detail is the field that differs, or the bound that a stake breaks."""
 
     code: str | None
@@ -48,7 +48,7 @@ class Entry:
     session: GameSession
     currency: str
     moved_minor: int
-    told: Told
+    answer: Answer
     rolled_back: bool = False
 
 
@@ -72,7 +72,7 @@ class PlayerWallet:
             entry
             for entry in self.entries.values()
             if entry.command.kind == kind
-            and entry.told.code is None
+            and entry.answer.code is None
             and not entry.rolled_back
             and round_id in (None, entry.command.round_id)
             and session in (None, entry.session)
@@ -81,7 +81,7 @@ class PlayerWallet:
     def session_of_round(self, round_id: str) -> GameSession | None:
         """Whose round it is: that of whoever placed a bet in it first."""
         for entry in self.entries.values():
-            if entry.command.kind == "debit" and entry.told.code is None and entry.command.round_id == round_id:
+            if entry.command.kind == "debit" and entry.answer.code is None and entry.command.round_id == round_id:
                 return entry.session
         return None
 
@@ -94,29 +94,29 @@ class Model:
         self.sessions: dict[str, GameSession] = {}
         self.wallets: dict[str, PlayerWallet] = {}
 
-    def execute(self, command: WalletCommand) -> Told:
+    def execute(self, command: WalletCommand) -> Answer:
         """Decide one command, and book it if it is to be booked."""
         session = self.sessions.get(command.token_hash)
         if session is None:
-            return Told("session_not_found", request_id=command.request_id)
+            return Answer("session_not_found", request_id=command.request_id)
         if session.player_id != command.player_id:
-            return Told("session_player_mismatch", request_id=command.request_id)
+            return Answer("session_player_mismatch", request_id=command.request_id)
         wallet = self.wallets[session.player_id]
         first = wallet.entries.get(command.transaction_id)
         if first is not None:
             differing = differing_field(first, command, session, wallet)
             if differing:
-                return Told("idempotency_mismatch", differing, request_id=command.request_id)
-            return replace(first.told, replay=True)
+                return Answer("idempotency_mismatch", differing, request_id=command.request_id)
+            return replace(first.answer, replay=True)
         code = self.refusal(command, session, wallet)
         if code is None:
             return self.book(command, session, wallet)
         bounds = {"stake_too_low": session.stake_min_minor, "stake_too_high": session.stake_max_minor}
         bound = str(bounds[code]) if code in bounds else None
-        told = Told(code, bound, request_id=command.request_id)
+        answer = Answer(code, bound, request_id=command.request_id)
         if code == "insufficient_balance" or code in GATES:  # the codes of 402 and 403
-            wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, 0, told)
-        return told
+            wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, 0, answer)
+        return answer
 
     def move_house_money(
         self, kind: str, player_id: str, entry_id: str, amount: int
@@ -187,27 +187,27 @@ class Model:
             insufficient_balance=command.amount > wallet.balance_minor,
         )
 
-    def book(self, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> Told:
+    def book(self, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> Answer:
         """Move the money and remember the answer."""
-        told = Told(None, request_id=command.request_id)
+        answer = Answer(None, request_id=command.request_id)
         moved_minor = {"debit": -command.amount, "credit": command.amount, "rollback": 0}[command.kind]
         if command.kind == "rollback":
             assert command.related_id is not None
             bet = wallet.entries.get(command.related_id)
-            if bet is None or bet.told.code is not None:
-                told = replace(told, tombstone=True, already_rolled_back=command.related_id in wallet.tombstones)
+            if bet is None or bet.answer.code is not None:
+                answer = replace(answer, tombstone=True, already_rolled_back=command.related_id in wallet.tombstones)
                 wallet.tombstones.add(command.related_id)
             elif bet.rolled_back:
-                told = replace(told, already_rolled_back=True)
+                answer = replace(answer, already_rolled_back=True)
             else:
                 bet.rolled_back = True
                 moved_minor = bet.command.amount
         wallet.balance_minor += moved_minor
-        told = replace(told, balance_minor=wallet.balance_minor)
-        wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, moved_minor, told)
+        answer = replace(answer, balance_minor=wallet.balance_minor)
+        wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, moved_minor, answer)
         if self.alive(session):
             session.expires_at = self.now + LIFE_MINUTES
-        return told
+        return answer
 
 
 TAKING: Final = frozenset({"withdrawal", "adjustment_out", "transfer_out"})
@@ -246,7 +246,7 @@ def of_credit(command: WalletCommand, session: GameSession, wallet: PlayerWallet
             win_cap_exceeded=over_cap,
         )
     bet = wallet.entries.get(command.related_id)
-    if bet is None or bet.command.kind != "debit" or bet.told.code is not None:
+    if bet is None or bet.command.kind != "debit" or bet.answer.code is not None:
         return "no_matching_bet"
     return first_of(
         no_matching_bet=bet.command.round_id != command.round_id,
@@ -265,5 +265,5 @@ def of_rollback(command: WalletCommand, session: GameSession, wallet: PlayerWall
         return "not_a_bet"
     if bet.session is not session or bet.command.round_id != command.round_id:
         return "round_mismatch"
-    live = bet.told.code is None and not bet.rolled_back
+    live = bet.answer.code is None and not bet.rolled_back
     return "round_has_payout" if live and wallet.booked("credit", round_id=command.round_id) else None

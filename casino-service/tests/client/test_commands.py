@@ -17,7 +17,7 @@ from casino_testing.edge import Service, bet, payout, serving
 from casino_testing.tenant import Tenant
 from shared_signing.keys import parse_keys
 
-Told = Callable[..., tuple[int, str]]
+RunCommand = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def two(tenant: Tenant) -> AsyncIterator[tuple[Service, Service]]:
 
 
 @pytest.fixture
-def told(tenant: Tenant) -> Told:
+def run_command(tenant: Tenant) -> RunCommand:
     """Runs a command of the casino as a person would: without any secret."""
 
     def run(*arguments: str, **changes: str) -> tuple[int, str]:
@@ -53,12 +53,12 @@ def verdict(response: httpx.Response) -> tuple[int, str | None]:
 
 
 async def test_every_token_of_the_player_ends_at_once_in_every_process(
-    tenant: Tenant, two: tuple[Service, Service], told: Told, logged: list[EventDict]
+    tenant: Tenant, two: tuple[Service, Service], run_command: RunCommand, logged: list[EventDict]
 ) -> None:
     now = int(time.time())
     used, fresh, old, others = token(), token(jti="2"), token(iat=now - 80_000, exp=now + 300), token(sub="2")
     assert (await launch(two[0], used)).status_code == 201
-    status, said = told("revoke-tokens", "1")
+    status, said = run_command("revoke-tokens", "1")
     assert status == 0
     assert re.fullmatch(
         r"Access tokens of player 1 that were issued until \S+Z are refused, in every process, at once\."
@@ -75,8 +75,10 @@ async def test_every_token_of_the_player_ends_at_once_in_every_process(
     assert (await launch(two[1], others)).status_code == 201, "another player's tokens hold"
 
 
-async def test_a_token_that_is_issued_after_it_holds(tenant: Tenant, two: tuple[Service, Service], told: Told) -> None:
-    assert told("revoke-tokens", "1")[0] == 0
+async def test_a_token_that_is_issued_after_it_holds(
+    tenant: Tenant, two: tuple[Service, Service], run_command: RunCommand
+) -> None:
+    assert run_command("revoke-tokens", "1")[0] == 0
     (row,) = tenant.rows_of_tenant("access_token_revocations")
     until = int(row["issued_until"].timestamp())
     assert row["issued_until"].timestamp() == until, "whole seconds, as those of tokens"
@@ -85,7 +87,7 @@ async def test_a_token_that_is_issued_after_it_holds(tenant: Tenant, two: tuple[
 
 
 async def test_the_players_sessions_are_closed_and_their_wins_still_land(
-    tenant: Tenant, two: tuple[Service, Service], told: Told
+    tenant: Tenant, two: tuple[Service, Service], run_command: RunCommand
 ) -> None:
     service = two[0]
     for player in ("1", "2"):
@@ -93,30 +95,30 @@ async def test_the_players_sessions_are_closed_and_their_wins_still_land(
     (mine, others) = (service.provider.asked(place)["sessionToken"] for place in (0, 1))
     placed = bet(mine)
     assert (await service.post("debit", placed)).status_code == 200
-    assert told("revoke-tokens", "1")[0] == 0
+    assert run_command("revoke-tokens", "1")[0] == 0
     refused = await service.post("debit", bet(mine))
     assert (refused.status_code, refused.json()["code"]) == (404, "session_expired")
     assert (await service.post("credit", payout(mine, placed["transactionId"]))).status_code == 200
     assert (await service.post("debit", bet(others, userId="2"))).status_code == 200
 
 
-async def test_a_second_revocation_never_gives_a_token_back(tenant: Tenant, told: Told) -> None:
-    assert told("revoke-tokens", "1")[0] == 0
+async def test_a_second_revocation_never_gives_a_token_back(tenant: Tenant, run_command: RunCommand) -> None:
+    assert run_command("revoke-tokens", "1")[0] == 0
     later = "update casino.access_token_revocations set issued_until = issued_until + interval '1 hour'"
     tenant.sql(f"{later} where tenant_id = %s", tenant.tenant_id)
     (before,) = tenant.rows_of_tenant("access_token_revocations")
-    assert told("revoke-tokens", "1")[0] == 0
+    assert run_command("revoke-tokens", "1")[0] == 0
     (after,) = tenant.rows_of_tenant("access_token_revocations")
     assert after == before
 
 
-async def test_what_cannot_be_done_is_said_and_changes_nothing(tenant: Tenant, told: Told) -> None:
-    status, said = told("revoke-tokens", "nobody\x1b")
+async def test_what_cannot_be_done_is_said_and_changes_nothing(tenant: Tenant, run_command: RunCommand) -> None:
+    status, said = run_command("revoke-tokens", "nobody\x1b")
     assert (status, said.count("\n"), "\x1b" in said) == (1, 1, False)
     assert all(named in said for named in (tenant.tenant_id, "nobody", "CASINO_TENANT"))
-    status, said = told("revoke-tokens", "1", CASINO_DATABASE_URL="")
+    status, said = run_command("revoke-tokens", "1", CASINO_DATABASE_URL="")
     assert (status, said.count("\n"), "CASINO_DATABASE_URL" in said) == (1, 1, True)
-    status, said = told("revoke-tokens", "1", CASINO_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")
+    status, said = run_command("revoke-tokens", "1", CASINO_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")
     assert status == 1
     assert "casino_owner" in said
     assert "canary" not in said

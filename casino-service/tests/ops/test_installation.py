@@ -19,11 +19,11 @@ from casino_testing.tenant import Tenant
 from local_stack.testing import PostgresServer, create_database, drop_database
 from shared_service.postgres.migrate import migrate
 
-Told = Callable[..., tuple[int, str]]
+RunCommand = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def told(tenant: Tenant) -> Told:
+def run_command(tenant: Tenant) -> RunCommand:
     """Runs a command of the casino as a person would: without any secret."""
 
     def run(*arguments: str, **changes: str) -> tuple[int, str]:
@@ -51,19 +51,19 @@ PLAYER = ("add-player", "3", "Čarlotte", "--currency", "EUR", "--balance-minor"
 
 
 async def test_a_migrated_database_becomes_ready_and_playable_by_commands_alone(
-    empty_database: str, told: Told
+    empty_database: str, run_command: RunCommand
 ) -> None:
     """Without them `/health/ready` said `tenant` for good."""
     own = {"CASINO_DATABASE_URL": empty_database, "CASINO_TENANT": "ACME", "CASINO_LEDGER": "7"}
-    status, said = told("create-tenant", **own)
+    status, said = run_command("create-tenant", **own)
     assert (status, said.count("\n"), "run `casino migrate`" in said) == (1, 1, True), said
     migrate(SCHEMA, empty_database)
     named = "serve it with CASINO_TENANT=ACME and CASINO_LEDGER=7.\n"
     created = f"Tenant ACME with ledger 7 was created; {named}"
-    assert told("create-tenant", "--name", "Acme Casino", **own) == (0, created)
-    assert told("create-tenant", **own) == (0, f"Tenant ACME with ledger 7 was there already; {named}")
-    assert told(*GAME, **own) == (0, "Game 3 (DICE_001) was added.\n")
-    assert told(*PLAYER, **own) == (0, "Player 3 was added; the balance is 70000 EUR minor units.\n")
+    assert run_command("create-tenant", "--name", "Acme Casino", **own) == (0, created)
+    assert run_command("create-tenant", **own) == (0, f"Tenant ACME with ledger 7 was there already; {named}")
+    assert run_command(*GAME, **own) == (0, "Game 3 (DICE_001) was added.\n")
+    assert run_command(*PLAYER, **own) == (0, "Player 3 was added; the balance is 70000 EUR minor units.\n")
     acme = Tenant(empty_database, tenant_id="ACME", ledger_id=7)
     assert [row["display_name"] for row in acme.rows_of_tenant("tenants")] == ["Acme Casino"]
     async with serving(acme) as service:
@@ -92,29 +92,29 @@ def test_a_second_ledger_of_a_tenant_is_created_and_one_of_another_tenant_is_ref
     demo.close()
 
 
-def test_a_game_is_added_once_and_never_changed_by_adding(tenant: Tenant, told: Told) -> None:
+def test_a_game_is_added_once_and_never_changed_by_adding(tenant: Tenant, run_command: RunCommand) -> None:
     capped = (*GAME, "--win-cap-minor", "900000")
-    assert told(*capped) == (0, "Game 3 (DICE_001) was added.\n")
+    assert run_command(*capped) == (0, "Game 3 (DICE_001) was added.\n")
     before = tenant.rows_of_tenant("games")
     (row,) = (row for row in before if row["game_id"] == "3")
     assert (row["game_code"], row["display_name"], row["disabled_at"]) == ("DICE_001", "Dice", None)
     assert (row["stake_min_minor"], row["stake_max_minor"], row["win_cap_minor"]) == (100, 5_000, 900_000)
-    assert told(*capped) == (0, "Game 3 (DICE_001) was there already.\n")
-    assert told(*GAME) == (0, "Game 3 (DICE_001) was there already.\n"), "the cap may be one that was set later"
+    assert run_command(*capped) == (0, "Game 3 (DICE_001) was there already.\n")
+    assert run_command(*GAME) == (0, "Game 3 (DICE_001) was there already.\n"), "the cap may be one that was set later"
     for other in (
         (*GAME, "--win-cap-minor", "1"),
         (*GAME[:3], "Other", *GAME[4:]),
         (GAME[0], "4", *GAME[2:]),
         (*GAME[:2], "DICE_002", *GAME[3:]),
     ):
-        status, said = told(*other)
+        status, said = run_command(*other)
         assert (status, said.count("\n")) == (1, 1)
         assert said.endswith("with other values; nothing was changed\n")
     assert tenant.rows_of_tenant("games") == before
 
 
-async def test_a_win_cap_holds_for_sessions_that_are_launched_after_it(tenant: Tenant, told: Told) -> None:
-    assert told("set-win-cap", "1", "250000") == (
+async def test_a_win_cap_holds_for_sessions_that_are_launched_after_it(tenant: Tenant, run_command: RunCommand) -> None:
+    assert run_command("set-win-cap", "1", "250000") == (
         0, "A round of game 1 pays 250000 minor units at most, in sessions that are launched from now on.\n"
     )  # fmt: skip
     async with serving(tenant) as service:
@@ -122,34 +122,36 @@ async def test_a_win_cap_holds_for_sessions_that_are_launched_after_it(tenant: T
     assert opened.status_code == 201
     (session,) = tenant.rows("game_sessions")
     assert session["win_cap_minor"] == 250_000
-    assert told("set-win-cap", "9", "1") == (
+    assert run_command("set-win-cap", "9", "1") == (
         1, f"Error: tenant {tenant.tenant_id} has no game 9; nothing was changed\n"
     )  # fmt: skip
 
 
-def test_an_opening_balance_is_one_deposit_and_a_player_who_exists_gets_no_money(tenant: Tenant, told: Told) -> None:
-    assert told(*PLAYER)[0] == 0
+def test_an_opening_balance_is_one_deposit_and_a_player_who_exists_gets_no_money(
+    tenant: Tenant, run_command: RunCommand
+) -> None:
+    assert run_command(*PLAYER)[0] == 0
     wallet, rows = tenant.wallet("3"), tenant.money_rows()
     assert (wallet["player_name"], wallet["currency"], wallet["balance_minor"]) == ("Čarlotte", "EUR", 70_000)
     deposits = [row for row in tenant.rows("transactions") if row["wallet_id"] == wallet["wallet_id"]]
     assert [(row["kind"], row["amount_minor"]) for row in deposits] == [("deposit", 70_000)]
-    assert told(*PLAYER) == (
+    assert run_command(*PLAYER) == (
         0, "Player 3 was there already, and nothing was booked; the balance is 70000 EUR minor units.\n"
     )  # fmt: skip
     no_money = "Error: player 3 exists with another name, currency, ledger or opening balance; nothing was changed\n"
     for other in ((*PLAYER[:-1], "70001"), PLAYER[:-2], (*PLAYER[:2], "Carlotte", *PLAYER[3:])):
-        assert told(*other) == (1, no_money)
-    assert told(*PLAYER[:4], "USD", *PLAYER[5:]) == (1, no_money)
+        assert run_command(*other) == (1, no_money)
+    assert run_command(*PLAYER[:4], "USD", *PLAYER[5:]) == (1, no_money)
     assert (tenant.wallet("3"), tenant.money_rows()) == (wallet, rows)
 
 
-def test_a_player_has_one_wallet_in_all_ledgers_of_the_tenant(tenant: Tenant, told: Told) -> None:
+def test_a_player_has_one_wallet_in_all_ledgers_of_the_tenant(tenant: Tenant, run_command: RunCommand) -> None:
     other = str(20_000 + tenant.ledger_id)
-    assert told("create-tenant", "--ledger", other)[0] == 0
-    assert told(*PLAYER)[0] == 0
-    status, said = told(*PLAYER, CASINO_LEDGER=other)
+    assert run_command("create-tenant", "--ledger", other)[0] == 0
+    assert run_command(*PLAYER)[0] == 0
+    status, said = run_command(*PLAYER, CASINO_LEDGER=other)
     assert (status, "exists with another" in said) == (1, True)
-    assert told(*PLAYER[:1], "4", *PLAYER[2:], CASINO_LEDGER=other)[0] == 0
+    assert run_command(*PLAYER[:1], "4", *PLAYER[2:], CASINO_LEDGER=other)[0] == 0
 
 
 def test_commands_at_the_same_time_book_one_deposit(tenant: Tenant) -> None:
@@ -194,23 +196,23 @@ def test_commands_at_the_same_time_book_one_deposit(tenant: Tenant) -> None:
     ],
 )
 def test_a_value_that_cannot_be_is_one_sentence_and_changes_nothing(
-    tenant: Tenant, told: Told, arguments: tuple[str, ...], about: str
+    tenant: Tenant, run_command: RunCommand, arguments: tuple[str, ...], about: str
 ) -> None:
     before = tenant.rows_of_tenant("games"), tenant.rows("wallets")
-    status, said = told(*arguments)
+    status, said = run_command(*arguments)
     assert (status, said.count("\n")) == (1, 1), said
     assert said.startswith(f"Error: {about}")
     assert (tenant.rows_of_tenant("games"), tenant.rows("wallets")) == before
 
 
 @pytest.mark.parametrize("arguments", [("create-tenant",), GAME, ("set-win-cap", "1", "5"), PLAYER])
-def test_a_missing_tenant_or_database_is_one_sentence(told: Told, arguments: tuple[str, ...]) -> None:
+def test_a_missing_tenant_or_database_is_one_sentence(run_command: RunCommand, arguments: tuple[str, ...]) -> None:
     if arguments[0] in ("add-game", "add-player"):
-        status, said = told(*arguments, CASINO_TENANT="NOBODY")
+        status, said = run_command(*arguments, CASINO_TENANT="NOBODY")
         assert (status, said.count("\n"), "casino create-tenant" in said) == (1, 1, True), said
-    status, said = told(*arguments, CASINO_DATABASE_URL="")
+    status, said = run_command(*arguments, CASINO_DATABASE_URL="")
     assert (status, said.count("\n"), "CASINO_DATABASE_URL" in said) == (1, 1, True), said
-    status, said = told(*arguments, CASINO_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")
+    status, said = run_command(*arguments, CASINO_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")
     assert (status, said.count("\n")) == (1, 1)
     assert "casino_owner" in said
     assert "canary" not in said

@@ -1,4 +1,4 @@
-"""Random lives of a few players, at the real wallet and at a plain-Python model: answers and books must agree.
+"""Random commands of a few players, at the real wallet and at a plain-Python model: answers and books must agree.
 
 The same sample every time; NIGHTLY=1 draws a new and larger one.
 """
@@ -11,7 +11,7 @@ from collections import Counter
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from casino_testing.lives import WalletLives
+from casino_testing.random_commands import RandomCommands
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
@@ -27,13 +27,13 @@ TO_BE_REACHED = {
 }
 
 
-def test_random_lives_of_a_few_players_end_as_the_model_says(shared_database: str) -> None:
-    somebody = Tenant.fresh(shared_database)
-    wallet = Wallet(somebody, settings_of(somebody))
+def test_random_commands_are_answered_and_booked_as_the_model_says(shared_database: str) -> None:
+    tenant = Tenant.fresh(shared_database)
+    wallet = Wallet(tenant, settings_of(tenant))
     reached: Counter[str] = Counter()
     try:
         run_state_machine_as_test(
-            lambda: WalletLives(shared_database, wallet, reached),
+            lambda: RandomCommands(shared_database, wallet, reached),
             settings=settings(
                 max_examples=EXAMPLES,
                 stateful_step_count=STEPS,
@@ -45,6 +45,6 @@ def test_random_lives_of_a_few_players_end_as_the_model_says(shared_database: st
         )
     finally:
         wallet.close()
-        somebody.close()
+        tenant.close()
     print(reached.most_common())
     assert reached.keys() >= TO_BE_REACHED, "without these the run proves nothing"

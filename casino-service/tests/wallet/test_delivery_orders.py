@@ -23,30 +23,30 @@ from casino_testing.delivery_orders import (
     line_of,
     orders_with,
 )
-from casino_testing.lives import simplified
+from casino_testing.random_commands import simplified
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet, answer
 
 PLAYERS_AT_ONCE = 150
 
 
-def played_side_by_side(orders: Sequence[Order]) -> Iterator[Sequence[Order]]:
-    """As many orders at once as there are players: each has a wallet, a session, a round and ids of its own."""
+def in_groups(orders: Sequence[Order]) -> Iterator[Sequence[Order]]:
+    """As many orders at a time as there are players."""
     for start in range(0, len(orders), PLAYERS_AT_ONCE):
         yield orders[start : start + PLAYERS_AT_ONCE]
 
 
-class Table:
-    """Players who sit side by side; each plays one order at a time, at the wallet and at the model."""
+class Players:
+    """Many players at once; each has one order of messages at a time, at the wallet and at the model."""
 
-    def __init__(self, wallet: Wallet, tenant: Tenant, *, names_bet: bool, seats: int) -> None:
+    def __init__(self, wallet: Wallet, tenant: Tenant, *, names_bet: bool, count: int) -> None:
         self.wallet, self.tenant, self.names_bet = wallet, tenant, names_bet
         self.numbers = itertools.count(1)
         self.deliveries = 0
         self.sessions: list[Session] = []
-        for seat in range(seats):
-            tenant.open_player(f"p{seat}")
-            self.sessions.append(wallet.open_session(f"p{seat}"))
+        for number in range(count):
+            tenant.open_player(f"p{number}")
+            self.sessions.append(wallet.open_session(f"p{number}"))
 
     def play(self, orders: Sequence[Order]) -> list[ModelBet]:
         """Deliver the first message of every order, then the second …, and compare every answer."""
@@ -59,17 +59,17 @@ class Table:
             played.wallet.balance_minor = played.opening_minor = before[played.bet.player_id]
         first_answers: dict[str, tuple[int, bytes]] = {}
         for place in range(max(map(len, orders))):
-            sitting = [(played, order[place]) for played, order in zip(bets, orders, strict=True) if place < len(order)]
-            messages = [played.bet.message(letter, place) for played, letter in sitting]
+            due = [(played, order[place]) for played, order in zip(bets, orders, strict=True) if place < len(order)]
+            messages = [played.bet.message(letter, place) for played, letter in due]
             outcomes = self.wallet.run_batch(messages)
             self.deliveries += len(messages)
-            for (played, _), message, outcome in zip(sitting, messages, outcomes, strict=True):
-                told = played.hear(message)
-                assert simplified(outcome) == told, (orders, message)
-                said = answer(message, outcome)
-                if told.replay:
-                    assert said == first_answers[message.transaction_id]
-                first_answers[message.transaction_id] = said
+            for (played, _), message, outcome in zip(due, messages, outcomes, strict=True):
+                expected = played.execute(message)
+                assert simplified(outcome) == expected, (orders, message)
+                rendered = answer(message, outcome)
+                if expected.replay:
+                    assert rendered == first_answers[message.transaction_id]
+                first_answers[message.transaction_id] = rendered
         assert self.tenant.differences() == []
         after = self.balances()
         for played in bets:
@@ -90,9 +90,9 @@ def test_every_order_of_arrival_is_answered_as_the_model_says(
 ) -> None:
     """Row B3. Row B4. Row B5. Row B6. Each copy of a message, in every order that there is."""
     orders = FAMILIES[family].orders
-    table = Table(wallet, tenant, names_bet=names_bet, seats=min(PLAYERS_AT_ONCE, len(orders)))
-    bets = [bet for some in played_side_by_side(orders) for bet in table.play(some)]
-    assert table.deliveries == sum(map(len, orders))
+    players = Players(wallet, tenant, names_bet=names_bet, count=min(PLAYERS_AT_ONCE, len(orders)))
+    bets = [bet for some in in_groups(orders) for bet in players.play(some)]
+    assert players.deliveries == sum(map(len, orders))
     stored = tenant.feed_states()
     stones = {row["transaction_id"] for row in tenant.rows("tombstones")}
     for played, order in zip(bets, orders, strict=True):
@@ -103,7 +103,7 @@ def test_every_order_of_arrival_is_answered_as_the_model_says(
 
 
 def test_a_bet_ends_in_one_of_three_ways_whatever_order_its_messages_come_in() -> None:
-    """Row B3. Row B5. Pitfall 13. Said once more without the model's words: nothing else can come out."""
+    """Row B3. Row B5. Pitfall 13. Nothing else can come out, by the published table."""
     endings = {
         (line.moved_minor, line.states[0])
         for family in FAMILIES.values()

@@ -1,4 +1,4 @@
-"""Random lives of a few players, lived at the real wallet and at the model at once. Every answer must be the same."""
+"""Random commands of a few players, executed by the wallet and by the model: every answer must be the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome, token_hash
-from casino_testing.model import LIFE_MINUTES, Entry, GameSession, Model, PlayerWallet, Told
+from casino_testing.model import LIFE_MINUTES, Answer, Entry, GameSession, Model, PlayerWallet
 from casino_testing.tenant import STAKE_MAX_MINOR, STAKE_MIN_MINOR, Tenant
 from casino_testing.wallet import SIGNER, Session, Wallet, new_id
 
@@ -23,7 +23,7 @@ round_ids = st.sampled_from(["r1", "r2", "r3", "r4"])
 stakes = st.sampled_from([1_000, 1_000, 1_000, 20_000, 20_000, 100_000, 999, 100_001])
 payouts = st.sampled_from([0, 1, 20_000, 150_000])
 currencies = st.sampled_from([None, None, None, None, "USD", "EUR"])
-places = st.integers(0, len(PLAYERS) * SESSIONS_EACH - 1)
+session_numbers = st.integers(0, len(PLAYERS) * SESSIONS_EACH - 1)
 answers = st.sampled_from(["credit", "rollback"])
 minutes = st.integers(1, 20)
 house_ids = st.sampled_from([f"h{number}" for number in range(8)])
@@ -50,7 +50,7 @@ drafts = st.one_of(
 )  # fmt: skip
 
 
-class WalletLives(RuleBasedStateMachine):
+class RandomCommands(RuleBasedStateMachine):
     """One ledger, three players with two sessions each; ids are few, so that everything collides with everything."""
 
     def __init__(self, url: str, wallet: Wallet, reached: Counter[str]) -> None:
@@ -79,40 +79,40 @@ class WalletLives(RuleBasedStateMachine):
         mirrored = GameSession(token_hash(session.token), player_id, expires_at, STAKE_MIN_MINOR, STAKE_MAX_MINOR)
         self.model.sessions[mirrored.token_hash] = mirrored
 
-    def mirrored(self, place: int) -> GameSession:
-        return self.model.sessions[token_hash(self.sessions[place].token)]
+    def mirrored(self, number: int) -> GameSession:
+        return self.model.sessions[token_hash(self.sessions[number].token)]
 
-    def build(self, draft: Draft, place: int) -> WalletCommand:
-        session = self.sessions[place]
+    def build(self, draft: Draft, number: int) -> WalletCommand:
+        session = self.sessions[number]
         common = {"token_hash": token_hash(session.token), "player_id": session.player_id}
         return WalletCommand(**{**common, "request_id": new_id("request"), "signed_by": SIGNER, **draft})  # type: ignore[arg-type]
 
     def execute(self, *commands: WalletCommand) -> None:
-        expected = [self.tell(command) for command in commands]
-        self.reached.update(label(told) for told in expected)
+        expected = [self.expect(command) for command in commands]
+        self.reached.update(label(answer) for answer in expected)
         outcomes = self.wallet.run_batch(commands)
         assert [simplified(outcome) for outcome in outcomes] == expected
         self.sent += commands
 
-    def tell(self, command: WalletCommand) -> Told:
+    def expect(self, command: WalletCommand) -> Answer:
         known = {(player_id, entry) for player_id, wallet in self.model.wallets.items() for entry in wallet.entries}
-        told = self.model.execute(command)
+        answer = self.model.execute(command)
         entry = (command.player_id, command.transaction_id)
         if entry not in known and command.transaction_id in self.model.wallets[command.player_id].entries:
             self.booking_order.append(entry)
-        return told
+        return answer
 
-    @rule(draft=drafts, place=places)
-    def a_command_arrives(self, draft: Draft, place: int) -> None:
-        self.execute(self.build(draft, place))
+    @rule(draft=drafts, number=session_numbers)
+    def a_command_arrives(self, draft: Draft, number: int) -> None:
+        self.execute(self.build(draft, number))
 
-    @rule(transaction_id=transaction_ids, round_id=round_ids, amount=stakes, place=places)
-    def a_bet_arrives_in_a_round_that_fits(self, transaction_id: str, round_id: str, amount: int, place: int) -> None:
-        wallet = self.model.wallets[self.sessions[place].player_id]
-        taken = wallet.session_of_round(round_id) not in (None, self.mirrored(place))
-        round_id = f"{round_id} of {place}" if taken else round_id
+    @rule(transaction_id=transaction_ids, round_id=round_ids, amount=stakes, number=session_numbers)
+    def a_bet_arrives_in_a_round_that_fits(self, transaction_id: str, round_id: str, amount: int, number: int) -> None:
+        wallet = self.model.wallets[self.sessions[number].player_id]
+        taken = wallet.session_of_round(round_id) not in (None, self.mirrored(number))
+        round_id = f"{round_id} of {number}" if taken else round_id
         draft = {"kind": "debit", "transaction_id": transaction_id, "round_id": round_id, "amount": amount}
-        self.execute(self.build(draft, place))
+        self.execute(self.build(draft, number))
 
     @rule(
         kind=st.sampled_from(["credit", "rollback"]),
@@ -134,17 +134,17 @@ class WalletLives(RuleBasedStateMachine):
         self, first: Draft, second: Draft, third: Draft, which: tuple[int, int, int]
     ) -> None:
         parts = enumerate(zip((first, second, third), which, strict=True))
-        self.execute(*(self.build(draft, player * SESSIONS_EACH + place) for player, (draft, place) in parts))
+        self.execute(*(self.build(draft, player * SESSIONS_EACH + number) for player, (draft, number) in parts))
 
-    @rule(draft=drafts, place=places)
-    def a_command_is_delayed(self, draft: Draft, place: int) -> None:
-        self.delayed.append(self.build(draft, place))
+    @rule(draft=drafts, number=session_numbers)
+    def a_command_is_delayed(self, draft: Draft, number: int) -> None:
+        self.delayed.append(self.build(draft, number))
 
     @precondition(lambda self: self.delayed)
     @rule(choice=st.randoms(use_true_random=False))
     def a_delayed_command_arrives(self, choice: object) -> None:
-        place = choice.randrange(len(self.delayed))  # type: ignore[attr-defined]
-        self.execute(self.delayed.pop(place))
+        number = choice.randrange(len(self.delayed))  # type: ignore[attr-defined]
+        self.execute(self.delayed.pop(number))
 
     @precondition(lambda self: self.sent)
     @rule(back=st.integers(0, 30), with_neighbour=st.booleans())
@@ -155,9 +155,9 @@ class WalletLives(RuleBasedStateMachine):
             again += [other] if other.player_id != again[0].player_id else []
         self.execute(*again)
 
-    @rule(draft=drafts, place=places, way=st.sampled_from(["token_hash", "player_id"]))
-    def a_command_names_the_wrong_session_or_player(self, draft: Draft, place: int, way: str) -> None:
-        command = self.build(draft, place)
+    @rule(draft=drafts, number=session_numbers, way=st.sampled_from(["token_hash", "player_id"]))
+    def a_command_names_the_wrong_session_or_player(self, draft: Draft, number: int, way: str) -> None:
+        command = self.build(draft, number)
         other = next(f"p{player_id}" for player_id in PLAYERS if f"p{player_id}" != command.player_id)
         wrong = {"token_hash": "ab" * 32, "player_id": other}[way]
         self.execute(msgspec.structs.replace(command, **{way: wrong}))
@@ -187,9 +187,9 @@ class WalletLives(RuleBasedStateMachine):
     def wallet_id(self, player_id: str) -> int:
         return int(self.tenant.wallet(player_id)["wallet_id"])
 
-    @rule(place=places)
-    def a_balance_is_asked_for(self, place: int) -> None:
-        session, mirrored = self.sessions[place], self.mirrored(place)
+    @rule(number=session_numbers)
+    def a_balance_is_asked_for(self, number: int) -> None:
+        session, mirrored = self.sessions[number], self.mirrored(number)
         question = BalanceRequest(token_hash=mirrored.token_hash, player_id=session.player_id)
         (balance,) = self.wallet.balances([question])
         if self.model.alive(mirrored):
@@ -206,14 +206,14 @@ class WalletLives(RuleBasedStateMachine):
     def moment(self, at_minutes: int) -> datetime:
         return EPOCH + timedelta(minutes=at_minutes)
 
-    @rule(place=places, passing=minutes, change=st.sampled_from(CHANGES), limit=limits, cap=caps)
-    def circumstances_change(self, place: int, passing: int, change: str, limit: int | None, cap: int | None) -> None:
-        session = self.sessions[place]
+    @rule(number=session_numbers, passing=minutes, change=st.sampled_from(CHANGES), limit=limits, cap=caps)
+    def circumstances_change(self, number: int, passing: int, change: str, limit: int | None, cap: int | None) -> None:
+        session = self.sessions[number]
         player = self.model.wallets[session.player_id]
         if change == "session ends":
-            self.replace_session(place)
+            self.replace_session(number)
         elif change == "limits":
-            self.limit(place, limit, cap)
+            self.limit(number, limit, cap)
         elif change == "block":
             player.blocked = not player.blocked
             self.tenant.set_wallet(session.player_id, blocked_at=EPOCH if player.blocked else None)
@@ -221,21 +221,21 @@ class WalletLives(RuleBasedStateMachine):
             setattr(player, change, self.model.now + passing)
             self.tenant.set_wallet(session.player_id, **{change: self.moment(self.model.now + passing)})
 
-    def limit(self, place: int, loss_limit_minor: int | None, win_cap_minor: int | None) -> None:
-        mirrored = self.mirrored(place)
+    def limit(self, number: int, loss_limit_minor: int | None, win_cap_minor: int | None) -> None:
+        mirrored = self.mirrored(number)
         mirrored.loss_limit_minor, mirrored.win_cap_minor = loss_limit_minor, win_cap_minor
         self.tenant.set_session(
-            self.sessions[place].session_id, loss_limit_minor=loss_limit_minor, win_cap_minor=win_cap_minor
+            self.sessions[number].session_id, loss_limit_minor=loss_limit_minor, win_cap_minor=win_cap_minor
         )
 
-    def replace_session(self, place: int) -> None:
-        old = self.sessions[place]
-        self.mirrored(place).closed = True
+    def replace_session(self, number: int) -> None:
+        old = self.sessions[number]
+        self.mirrored(number).closed = True
         self.tenant.set_session(old.session_id, closed_at=self.moment(self.model.now))
         player = self.model.wallets[old.player_id]
         if not player.blocked and player.excluded_until <= self.model.now:
             self.open_session(old.player_id)
-            self.sessions[place] = self.sessions.pop()
+            self.sessions[number] = self.sessions.pop()
 
     def teardown(self) -> None:
         try:
@@ -259,14 +259,14 @@ class WalletLives(RuleBasedStateMachine):
             assert (row["state"], row["amount_minor"]) == (state_of(entry, wallet), amount_of(entry))
 
 
-def label(told: Told) -> str:
-    """What kind of answer it was."""
-    kind = told.code or ("tombstone" if told.tombstone else "ok")
-    return f"replayed {kind}" if told.replay else kind
+def label(answer: Answer) -> str:
+    """The kind of an answer."""
+    kind = answer.code or ("tombstone" if answer.tombstone else "ok")
+    return f"replayed {kind}" if answer.replay else kind
 
 
-def simplified(outcome: WalletOutcome) -> Told:
-    return Told(
+def simplified(outcome: WalletOutcome) -> Answer:
+    return Answer(
         outcome.code,
         outcome.detail,
         outcome.replay,
@@ -279,7 +279,7 @@ def simplified(outcome: WalletOutcome) -> Told:
 
 def state_of(entry: Entry, wallet: PlayerWallet) -> str:
     """Rule 11."""
-    if entry.told.code is not None:
+    if entry.answer.code is not None:
         return "refused"
     if entry.rolled_back:
         return "rolled_back"
@@ -288,4 +288,4 @@ def state_of(entry: Entry, wallet: PlayerWallet) -> str:
 
 
 def amount_of(entry: Entry) -> int:
-    return entry.command.amount if entry.told.code is not None else abs(entry.moved_minor)
+    return entry.command.amount if entry.answer.code is not None else abs(entry.moved_minor)
