@@ -36,7 +36,7 @@ begin atomic
     ) as open_rounds using (session_id)
     where session.open_bets is distinct from coalesce(open_rounds.live_debits, 0)
     union all
-    -- Whose a wallet is stands in no entry of its chain. The sessions that played with it remember.
+    -- The hash chain does not cover the wallet's owner. The sessions of the wallet record the player.
     select
         'session_belongs_to_its_wallets_player', p_ledger_id, wallet_id, null,
         session.player_id || ' in session ' || session.session_id, wallet.player_id || ' in the wallet'

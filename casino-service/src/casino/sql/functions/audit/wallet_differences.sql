@@ -1,6 +1,6 @@
 -- Purpose: the rules that hold within a wallet (protocol.md 4 (12), the hash chain, and their kin), for the wallets of one
 --   ledger whose ids lie in a range: one row for everything that breaks one. None while the wallets are whole.
--- It believes no constraint and no foreign key: whoever can edit a row can also switch those off.
+-- It does not rely on constraints or foreign keys: a person who can edit a row can also switch them off.
 -- Both sides of every join are bound to the range, so that a page of wallets costs what it holds, however large the ledger.
 -- Without a `set` clause, so that it is inlined and planned for the range that it is asked for; `begin atomic`: its names
 --   were bound when it was made.

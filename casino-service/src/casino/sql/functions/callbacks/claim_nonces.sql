@@ -1,11 +1,12 @@
--- Purpose: claim the nonces of a batch of requests whose signatures hold. A nonce comes once in a batch. Outcome: the fresh ones.
--- A nonce is kept in the drawer of its request's timestamp: three drawers of six minutes, used in turn. Two copies of one
--- request have one timestamp, so they meet in one drawer's primary key, also when they arrive at the same instant; all
--- three drawers are searched, so a nonce that comes again under another timestamp is known too.
--- (A scalar subquery, not `exists`: it stays a look-up by key whatever the planner believes of an empty table.)
--- A drawer is emptied as a whole (casino.empty_old_nonce_drawer) when nothing in it can be younger than five minutes.
--- A timestamp far from the database's clock is never fresh: 120 seconds ahead, 360 behind. A drawer is kept for 360 seconds
--- after its last timestamp, so whatever the clock of a service does, also a step back, no nonce is accepted twice.
+-- Purpose: claim the nonces of a batch of requests with valid signatures. A nonce occurs once in a batch.
+-- Outcome: the fresh nonces.
+-- A nonce is stored in the partition of its request's timestamp: three partitions of six minutes, used in turn. Two copies
+-- of one request have the same timestamp, so the primary key of one partition refuses the second copy. All three
+-- partitions are searched, so a nonce that comes again with another timestamp is found too.
+-- (A scalar subquery, not `exists`: it stays a look-up by key whatever the planner expects of an empty table.)
+-- A partition is truncated (casino.empty_old_nonce_drawer) when every nonce in it is older than five minutes.
+-- A timestamp far from the database's clock is never fresh: 120 seconds ahead, 360 behind. A partition is kept for 360
+-- seconds after its last timestamp, so no nonce is accepted twice, even if the clock of a service steps back.
 create or replace function casino.claim_nonces(p_nonces text[], p_timestamps bigint[])
 returns setof text
 language plpgsql volatile security definer

@@ -1,12 +1,12 @@
--- Purpose: empty the drawer of nonces that is next in turn, while nothing in it can be younger than five minutes and no
--- request can yet fall into it. Outcome: the drawer that was emptied, or null when it is not the time (or it was empty).
--- Drawer k (of 360 s) takes nonces from 120 s before its start until 720 s after it (casino.claim_nonces), so it is emptied
--- from 720 s after its start on, and until 120 s before its place is taken at 1080 s.
+-- Purpose: truncate the nonce partition that is used next, while every nonce in it is older than five minutes and no
+-- request can be stored in it yet. Outcome: the number of the truncated partition, or null when it is too early or empty.
+-- Partition k (of 360 s) takes nonces from 120 s before its start until 720 s after it (casino.claim_nonces). So it is
+-- truncated from 720 s after its start until 120 s before it is used again at 1080 s.
 create or replace function casino.empty_old_nonce_drawer()
 returns smallint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '100ms' -- claims queue up behind a waiting truncate: rather try again in a minute
+set lock_timeout = '100ms' -- claims would wait behind a waiting truncate, so it gives up and is tried again in a minute
 as $$
 declare
     v_seconds constant bigint := extract(epoch from casino.clock())::bigint;

@@ -1,6 +1,6 @@
--- Purpose: hold an access token to where it was first used from.
--- Outcome: whether it is used from there; the first use is. The row is kept until the token itself has ended.
--- Locks: nothing but a row of its own, on the first use.
+-- Purpose: allow an access token only from the client fingerprint of its first use.
+-- Outcome: whether the fingerprint is that one; true for the first use. The row is kept until the token has ended.
+-- Locks: only the token's own row, on the first use.
 create or replace function casino.check_access_token(
     p_tenant_id text, p_token_hash bytea, p_fingerprint bytea, p_expires_at timestamptz
 )
@@ -18,7 +18,7 @@ begin
         insert into casino.access_token_fingerprints (tenant_id, token_hash, fingerprint, expires_at)
         values (p_tenant_id, p_token_hash, p_fingerprint, p_expires_at)
         on conflict (tenant_id, token_hash) do update set expires_at = excluded.expires_at
-        returning fingerprint into v_fingerprint; -- of two first uses at once the earlier one's
+        returning fingerprint into v_fingerprint; -- of two concurrent first uses, the earlier one counts
     end if;
     return v_fingerprint = p_fingerprint;
 end;

@@ -1,6 +1,6 @@
--- Purpose: forget buckets that are full and the fingerprints of access tokens that have ended, p_limit of each at most.
--- Outcome: how many rows went; as many as p_limit: there may be more.
--- Locks: these rows, skipping those that somebody uses.
+-- Purpose: delete rate-limit buckets that are full again and fingerprints of ended access tokens, at most p_limit of each.
+-- Outcome: the larger of both numbers of deleted rows. If it equals p_limit, there may be more.
+-- Locks: the deleted rows; rows that another transaction has locked are skipped.
 create or replace function casino.prune_client_limits(p_limit integer)
 returns integer
 language plpgsql volatile security definer

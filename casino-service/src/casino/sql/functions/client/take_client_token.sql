@@ -1,8 +1,8 @@
--- Purpose: let a player's own client call, p_burst times at once and p_per_second times a second, whichever process asks.
--- Outcome: 0 when the call may go on; else the seconds to wait, and nothing was taken. Null: there is no such player, and
--- so no row: who invents players fills no table.
--- A bucket is one instant, full_at: a call moves it one token further, and may do so while it is less than a whole bucket
--- ahead. Time that seems to run backwards (another process read its clock earlier) gives nothing back.
+-- Purpose: limit the calls of a player's own client, over all processes: a burst of p_burst, then p_per_second a second.
+-- Outcome: 0 when the call is allowed; else the seconds to wait, and no token is taken. Null for an unknown player, without
+-- a row: invented player ids must not fill the table.
+-- A bucket is one instant, full_at. A call moves it ahead by the time of one token, as long as it stays less than a whole
+-- bucket ahead of now. An earlier "now" (of another process) gives no tokens back.
 -- Locks: the player's bucket.
 create or replace function casino.take_client_token(
     p_ledger_id integer, p_tenant_id text, p_player_id text, p_burst integer, p_per_second integer
