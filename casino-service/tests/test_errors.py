@@ -55,13 +55,14 @@ REMEMBERED = {
     "wallet_blocked": (403, "The wallet is blocked"),
     "limit_exceeded": (403, "A limit of the player has been reached"),
     "cooldown_active": (403, "The player is taking a break"),
+    "game_disabled": (423, "The game is under maintenance"),
 }
 
 
 def test_every_refusal_that_is_remembered_has_its_sentence_here() -> None:
-    """Protocol section 4, rule 2: those with 402 and 403, except what is found before the id is looked up."""
+    """Protocol section 4, rule 2: those with 402, 403 and 423, except what is found before the id is looked up."""
     found_before = {"session_player_mismatch", "session_fingerprint_mismatch"}
-    assert REMEMBERED.keys() == {code for code, kind in ERRORS.items() if kind.status in (402, 403)} - found_before
+    assert REMEMBERED.keys() == {code for code, kind in ERRORS.items() if kind.status in (402, 403, 423)} - found_before
 
 
 @pytest.mark.parametrize("code", REMEMBERED)

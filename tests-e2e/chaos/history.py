@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MONEY_ENDPOINTS = ("debit", "credit", "rollback")
-RECORDED_STATUSES = (200, 402, 403)
+RECORDED_STATUSES = (200, 402, 403, 423)
 NOT_RECORDED_CODES = ("session_player_mismatch",)
 
 Key = tuple[str, str]

@@ -176,9 +176,10 @@ def test_what_these_books_do_not_have_is_missing_here_unless_it_never_stood() ->
 
 
 def test_the_refusals_that_a_wallet_remembers_are_those_of_the_contract() -> None:
-    """Section 4, rule 2: those with 402 and 403, except what is found before the id is looked up."""
+    """Section 4, rule 2: those with 402, 403 and 423, except what is found before the id is looked up."""
     found_before = {"session_player_mismatch", "session_fingerprint_mismatch"}
-    assert {code for code, status in codes_by_status().items() if status in (402, 403)} - found_before == REMEMBERED
+    stored = {code for code, status in codes_by_status().items() if status in (402, 403, 423)}
+    assert stored - found_before == REMEMBERED
 
 
 PAYOUT = {"kind": "credit", "state": "pending", "outcome_code": "operator_unreachable"}

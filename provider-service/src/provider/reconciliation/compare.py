@@ -21,9 +21,9 @@ CONTRADICTION: Final = "contradiction"
 UNREADABLE: Final = "unreadable"
 REPEATED: Final = "repeated"
 
-# Refusals that the wallet stores and shows in its feed: debits refused with 402 or 403.
+# Refusals that the wallet stores and shows in its feed: debits refused with 402, 403 or 423.
 REMEMBERED: Final = frozenset(
-    code for code, action in ACTIONS.items() if action.status in (402, 403) and not action.alarms
+    code for code, action in ACTIONS.items() if action.status in (402, 403, 423) and not action.alarms
 ) - {"session_fingerprint_mismatch"}
 
 _ABSENT: Final[frozenset[str | None]] = frozenset({None, "cancelled"})
