@@ -164,8 +164,8 @@ def test_the_command_says_what_is_wrong_without_an_address_or_a_password(
     assert "canary" not in said
 
 
-def test_the_applications_login_may_not_revoke(own_database: str) -> None:
-    with psycopg.connect(own_database) as connection:
+def test_the_applications_login_may_not_revoke(shared_database: str) -> None:
+    with psycopg.connect(shared_database) as connection:
         connection.execute("set session authorization casino_app")
         for statement in (
             "insert into casino.key_revocations (direction, key_id) values ('casino', 'k2')",

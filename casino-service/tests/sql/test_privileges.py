@@ -176,8 +176,8 @@ def test_the_application_does_not_see_the_providers_schema(own_database: str) ->
             connection.execute("select * from provider.rounds")
 
 
-def test_a_stranger_sees_nothing_of_the_casino(own_database: str) -> None:
-    with psycopg.connect(own_database) as connection:
+def test_a_role_without_rights_sees_nothing_of_the_casino(shared_database: str) -> None:
+    with psycopg.connect(shared_database) as connection:
         connection.execute("create role casino_passer_by")
         connection.execute("set session authorization casino_passer_by")
         for statement in ("select * from casino.wallets", "select casino.clock()"):
