@@ -38,7 +38,8 @@ begin
         values (
             p_ledger_id, p_session_id, p_tenant_id, v_wallet.wallet_id, p_player_id, v_game.game_id, v_game.game_code,
             v_wallet.currency, p_token_hash, p_country, p_client_address, v_game.provider_id,
-            v_game.stake_min_minor, v_game.stake_max_minor, casino.win_cap(v_game.win_cap_minor, v_game.stake_max_minor), v_now, v_now + c_session_life
+            v_game.stake_min_minor, v_game.stake_max_minor,
+            casino.win_cap(v_game.win_cap_minor, v_game.stake_max_minor), v_now, v_now + c_session_life
         );
     end if;
     return query

@@ -15,7 +15,8 @@ as $$
         last_request_id, last_refusal
     )
     select
-        p_ledger_id, wallet_id, named.transaction_id, named.attempt, min(tenant_id), min(provider_id), count(*), p_now, p_now,
+        p_ledger_id, wallet_id, named.transaction_id, named.attempt, min(tenant_id), min(provider_id), count(*),
+        p_now, p_now,
         (array_agg(request_id order by place desc))[1],
         (array_agg(case when not replay then coalesce(field, code) end order by place desc))[1]
     from unnest(p_judged) as judged
