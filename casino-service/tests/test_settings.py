@@ -68,12 +68,9 @@ def test_what_is_missing_is_named(name: str, value: str | None) -> None:
 
 
 @pytest.mark.parametrize("name", ["CASINO_SECRET", "PROVIDER_SECRET", "CASINO_ACCESS_TOKEN_SECRET"])
-@pytest.mark.parametrize(
-    "secret",
-    ["x" * 31, "casino-secret", "provider-secret", "changeme", "é" * 15, "x" * 32, "casino-secret" * 3, "ab12" * 9,
-     "casino-secret-provider-secret-casino-secret", THIRD[:20] + "\n" + THIRD[20:]],
-)  # fmt: skip
+@pytest.mark.parametrize("secret", ["x" * 31, "casino-secret", "x" * 32, THIRD[:20] + "\n" + THIRD[20:]])
 def test_a_short_or_well_known_secret_is_refused_and_never_shown(name: str, secret: str) -> None:
+    """Every kind of weak secret: shared-service/tests/keys/test_strength.py."""
     text = refusal(**{name: secret})
     assert name in text
     assert secret not in text
@@ -85,7 +82,7 @@ def test_a_secret_has_at_least_32_bytes(secret: str) -> None:
 
 
 @pytest.mark.parametrize("side", ["CASINO", "PROVIDER"])
-@pytest.mark.parametrize("secret", ["tiny-one", "casino-secret", "x" * 31, "x" * 32, THIRD + "\n"])
+@pytest.mark.parametrize("secret", ["tiny-one", "casino-secret", THIRD + "\n"])
 def test_further_keys_are_held_to_the_same_rules_and_named(side: str, secret: str) -> None:
     text = refusal(**{f"{side}_KEYS": keys({"id": "k2", "secret": secret})})
     assert f"{side}_KEYS" in text
@@ -176,9 +173,9 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 @pytest.mark.parametrize(
     "name", ["CASINO_HOST", "PROVIDER_URL", "CASINO_TENANT", "CASINO_GAME_URL", "LOG_FORMAT", "CASINO_PORT"]
 )
-@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
-def test_an_empty_variable_means_its_default(name: str, blank: str) -> None:
-    assert read(**{name: blank}) == read()
+def test_an_empty_variable_means_its_default(name: str) -> None:
+    for blank in ("", " ", "\t\n"):
+        assert read(**{name: blank}) == read(), repr(blank)
 
 
 def test_the_game_is_where_the_provider_is() -> None:
@@ -237,16 +234,15 @@ def test_migrations_need_a_database_and_no_secret(command: str) -> None:
     assert "CASINO_OWNER_DATABASE_URL" in result.output + str(result.exception)
 
 
-@pytest.mark.parametrize("word", ["0", "", "no", "OFF"])
+@pytest.mark.parametrize("word", ["0", ""])
 def test_demo_data_can_be_kept_out_of_what_is_no_demo(word: str) -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     environment: dict[str, str | None] = {"CASINO_OWNER_DATABASE_URL": nowhere, "CASINO_DEMO": word}
     assert CliRunner().invoke(main, ["seed-demo", "--only-in-demo-mode"], env=environment).exit_code == 0
 
 
-@pytest.mark.parametrize("word", ["1", "Yes", "true", "on"])
-def test_demo_data_is_loaded_for_every_yes(word: str) -> None:
+def test_demo_data_is_loaded_in_demo_mode() -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
-    environment: dict[str, str | None] = {"CASINO_OWNER_DATABASE_URL": nowhere, "CASINO_DEMO": word}
+    environment: dict[str, str | None] = {"CASINO_OWNER_DATABASE_URL": nowhere, "CASINO_DEMO": "1"}
     ended = CliRunner().invoke(main, ["seed-demo", "--only-in-demo-mode"], env=environment)
     assert (ended.exit_code, "CASINO_OWNER_DATABASE_URL" in ended.output) == (1, True), "it has gone to the database"
