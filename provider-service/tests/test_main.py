@@ -39,24 +39,21 @@ refused = partial(require_refusal, main, examinations=COULD_NOT_LOOK)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("command", [*NEED_THE_OWNER, "keys", "recover-once"])
-def test_who_cannot_connect_is_told_which_variable_to_look_at(database_url: str, command: str, fault: str) -> None:
+def test_who_cannot_connect_is_told_which_variable_to_look_at(database_url: str, fault: str) -> None:
     address = make_conninfo(database_url, **FAULTS[fault])
-    refused(command, {OWNERS: address, OWN: address}, OWNERS if command in NEED_THE_OWNER else OWN)
+    for command in (*NEED_THE_OWNER, "keys", "recover-once"):
+        refused(command, {OWNERS: address, OWN: address}, OWNERS if command in NEED_THE_OWNER else OWN)
 
 
-@pytest.mark.parametrize("owners", [None, "", "the application's"])
-@pytest.mark.parametrize("command", NEED_THE_OWNER)
-def test_the_applications_login_is_told_to_be_the_owners(database_url: str, command: str, owners: str | None) -> None:
-    addresses = {OWN: database_url}
-    if owners is not None:
-        addresses[OWNERS] = owners and database_url
-    refused(command, addresses, OWNERS)
+def test_the_applications_login_is_told_to_be_the_owners(database_url: str) -> None:
+    for command in NEED_THE_OWNER:
+        for owners in ({}, {OWNERS: ""}, {OWNERS: database_url}):
+            refused(command, {OWN: database_url, **owners}, OWNERS)
 
 
-@pytest.mark.parametrize("command", NEED_THE_SCHEMA)
-def test_a_database_that_was_never_migrated_is_told_to_be(empty_database: str, command: str) -> None:
-    refused(command, {OWN: empty_database, OWNERS: empty_database}, "provider migrate")
+def test_a_database_that_was_never_migrated_is_told_to_be(empty_database: str) -> None:
+    for command in NEED_THE_SCHEMA:
+        refused(command, {OWN: empty_database, OWNERS: empty_database}, "provider migrate")
 
 
 def test_a_schema_that_lacks_a_table_is_told_to_be_migrated(owner_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,12 @@ from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier, verify_response
 
 # On a busy machine any example can take long.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "patient",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=500 if os.environ.get("NIGHTLY") == "1" else 50,
+)
 settings.load_profile("patient")
 
 HEADER = "x-casino-signature"

@@ -78,20 +78,6 @@ def test_reading_anything_raises_nothing_but_malformed_signature(value: bytes | 
     assert SignatureHeader.parse(header.render()) == header
 
 
-@given(HEADERS, st.data())
-def test_a_header_with_one_byte_changed_is_malformed_or_says_something_else(
-    header: SignatureHeader, data: st.DataObject
-) -> None:
-    raw = bytearray(header.render().encode())
-    position = data.draw(st.integers(0, len(raw) - 1))
-    raw[position] = data.draw(st.integers(0, 255).filter(lambda byte: byte != raw[position]))
-    try:
-        changed = SignatureHeader.parse(bytes(raw))
-    except MalformedSignature:
-        return
-    assert changed != header
-
-
 @given(HEADERS, st.integers(0, 400))
 def test_a_header_that_is_cut_short_is_malformed(header: SignatureHeader, kept: int) -> None:
     text = header.render()

@@ -166,18 +166,26 @@ BAD_KEYS = {
 }
 
 
-@pytest.mark.parametrize("keys_json", BAD_KEYS.values(), ids=BAD_KEYS.keys())
-def test_keys_that_cannot_be_used_are_refused_without_showing_a_secret(keys_json: str) -> None:
+NAME_THEIR_KEY = {
+    "no secret", "a secret that is a number", "a secret with half a character", "an unknown member",
+    "a time without a zone", "a time that is none",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", BAD_KEYS)
+def test_keys_that_cannot_be_used_are_refused_without_showing_a_secret(wrong: str) -> None:
     with pytest.raises(KeyConfigurationError) as caught:
-        parse_keys("the-secret", keys_json)
+        parse_keys("the-secret", BAD_KEYS[wrong])
     assert HIDDEN not in str(caught.value)
     assert "the-secret" not in str(caught.value)
     assert caught.value.__cause__ is None
+    assert "k2" in str(caught.value) or wrong not in NAME_THEIR_KEY
 
 
-def test_an_empty_main_secret_is_refused() -> None:
+@pytest.mark.parametrize("secret", ["", "\ud800"])
+def test_a_main_secret_that_cannot_be_used_is_refused_by_its_id(secret: str) -> None:
     with pytest.raises(KeyConfigurationError, match="main"):
-        parse_keys("", None)
+        parse_keys(secret, None)
 
 
 def test_a_ring_may_have_no_main_but_never_no_key() -> None:
@@ -193,20 +201,3 @@ def test_secrets_are_one_if_they_differ_only_in_trailing_zero_bytes(end: bytes) 
     secret = b"one-secret"
     assert hmac_equivalent(secret + b"\0") == hmac_equivalent(secret + b"\0\0") == hmac_equivalent(secret)
     assert hmac_equivalent(secret + end) != hmac_equivalent(secret)
-
-
-@pytest.mark.parametrize(
-    ("secret", "keys"),
-    [
-        ("secret", '[{"id":"k2"}]'),
-        ("secret", '[{"id":"k2","secret":"\\ud800"}]'),
-        ("secret", '[{"id":"k2","secret":7}]'),
-        ("secret", '[{"id":"k2","secret":"s","notAfter":"soon"}]'),
-        ("secret", '[{"id":"k2","secret":"s","notAfter":"2026-12-01T00:00:00"}]'),
-        ("secret", '[{"id":"k2","secret":"s","more":1}]'),
-        ("\ud800", None),
-    ],
-)
-def test_a_refusal_of_one_key_names_the_key(secret: str, keys: str | None) -> None:
-    with pytest.raises(KeyConfigurationError, match="k2" if keys else "main"):
-        parse_keys(secret, keys)

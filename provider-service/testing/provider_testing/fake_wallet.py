@@ -132,7 +132,11 @@ class FakeWallet:
     def forget_plans(self) -> None:
         """Drop all plans and release stalled calls: from now on every answer is correct."""
         self._plan.clear()
-        self._loop.call_soon_threadsafe(self.released.set)
+        self._loop.call_soon_threadsafe(self._release)
+
+    def _release(self) -> None:
+        self.released.set()
+        self.released = asyncio.Event()  # for faults that are planned later
 
     def made(self, kind: str) -> list[Call]:
         """The calls of one kind so far."""

@@ -53,7 +53,7 @@ async def play(backend: Backend, plan: list[tuple[str, int, str]], limits: dict[
     return {**told, **dict(zip(waiting, outcomes, strict=True))}
 
 
-@settings(deadline=None, max_examples=300 if os.environ.get("NIGHTLY") else 100, print_blob=True)
+@settings(deadline=None, max_examples=300 if os.environ.get("NIGHTLY") == "1" else 50, print_blob=True)
 @given(
     plan=arrivals,
     effects=effects,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import Any
 
@@ -31,7 +32,7 @@ def short_pauses() -> Any:
         yield
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300 if os.environ.get("NIGHTLY") == "1" else 50, deadline=None)
 @given(arrivals, effects, st.sampled_from(KEYS))
 async def test_nothing_is_remembered_after_any_mixture_of_outcomes(
     arriving: list[tuple[str, str]], done: list[Effect], poisoned: str
