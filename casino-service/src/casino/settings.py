@@ -131,7 +131,7 @@ class CommandSettings:
 
     @property
     def owner_url(self) -> str:
-        """The login of the schema's owner, or the application's login when no owner's is set.
+        """The database URL of the schema's owner, or the application's URL when the owner's is not set.
 
         Raises SettingsRefused when neither is set.
         """
@@ -142,7 +142,7 @@ class CommandSettings:
 
 
 def read(reader: Reader) -> Settings:
-    """Reads all settings. The reader collects the problems."""
+    """Reads all settings. Does not raise for a wrong value: the caller calls `reader.check()`."""
     demo = reader.flag("CASINO_DEMO") or False
     database_url = reader.required("CASINO_DATABASE_URL", reader.database("CASINO_DATABASE_URL"))
     token_keys = _token_keys(reader, demo=demo)

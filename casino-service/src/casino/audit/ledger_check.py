@@ -1,4 +1,4 @@
-"""Checks a whole ledger against its rules, its hash chains, and the heads that others recorded.
+"""Checks a whole ledger against its rules, its hash chains, and the chain heads that providers recorded.
 
 The rules are SQL functions. The result has the first row and the number of rows for each broken rule.
 """

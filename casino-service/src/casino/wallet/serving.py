@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 class Batched(Protocol):
-    """Wraps `execute` so that the size of each batch is observed under a name."""
+    """Wraps `execute` so that the metrics count the size of each batch, with queue=`name`."""
 
     def __call__(
         self, name: str, execute: Callable[[Sequence[C]], Awaitable[R]], /

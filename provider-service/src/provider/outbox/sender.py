@@ -72,7 +72,7 @@ class Sender:
         return called.outcome
 
     async def void_round(self, round_id: UUID, code: str) -> str:
-        """End a round without a payout, and wake the outbox to roll its bets back."""
+        """Void an open round that has no payout, and wake the outbox to roll its bets back. Returns how it ended."""
         ended = await self._books.void_round(round_id, code)
         self._wake()
         return ended

@@ -170,8 +170,8 @@ def remedy_for(
 ) -> Remedy | None:
     """The repair that the protocol allows without an operator's decision, or None.
 
-    `round_is_ours`: these books have the round, of the same player and without a payout. `bet_there`: the wallet's
-    report of a rollback's bet.
+    `round_is_ours`: these books have the round, of the same player and without a payout. `bet_there`: for a
+    rollback, what the wallet reports about its bet.
     """
     if theirs is not None:
         unwanted = ours is None or (ours.state == "refused" and ours.rollback_state is None)

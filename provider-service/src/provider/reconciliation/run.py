@@ -54,7 +54,7 @@ class Progress:
     began: float = field(default_factory=time.monotonic, repr=False)
 
     def check(self) -> None:
-        """Raise `RunStopped` when the run must not go on."""
+        """Raise `RunStopped` when the lease is lost, the process stops, or RUN_SECONDS_MAX have passed."""
         if self.lost:
             raise RunStopped(INTERRUPTED)
         if time.monotonic() - self.began > RUN_SECONDS_MAX:

@@ -75,7 +75,7 @@ class ErrorTable(Mapping[str, ErrorKind]):
         retry_after_seconds: int | None = None,
         extras: Mapping[str, Any] = {},
     ) -> Answer:
-        """Renders the answer of one row. `extras` are further members of the body, such as `serverTime`."""
+        """Renders the error answer for `code`. `extras` are further members of the body, such as `serverTime`."""
         kind = self._rows[code]
         content: dict[str, Any] = {"error": sentence or kind.sentence, "code": code, "requestId": request_id}
         if field is not None:

@@ -57,7 +57,7 @@ class SlowPeer:
             return CLOSE
         if cycle is None or cycle.response_complete:
             return REQUEST
-        # While reading is paused, the service does not wait for the body.
+        # While this service has paused reading, the peer cannot send the body, so it is not slow.
         return BODY if cycle.more_body and not self.flow.read_paused else None
 
     def end(self, waited_for: str) -> None:

@@ -138,7 +138,11 @@ def connect(
 def why_unfit(
     url: str, *, role: str, application_name: str, connect_timeout: int = 2, migrated: bool = False
 ) -> str | None:
-    """Returns why this database cannot be used, or None. Also None if it does not answer: it may be starting."""
+    """Returns why this database can never be used as it is, or None.
+
+    Also None if it does not answer or refuses the login: it may be starting. A missing schema is a reason only if
+    `migrated`.
+    """
     unfit = _unfit(url, role=role, application_name=application_name, connect_timeout=connect_timeout)
     return None if unfit is None or (isinstance(unfit, NotMigrated) and not migrated) else str(unfit)
 

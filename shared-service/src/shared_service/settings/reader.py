@@ -1,4 +1,4 @@
-"""Reads and checks the variables of the environment. Nothing else reads it.
+"""Reads and checks the variables of the environment. Settings are read nowhere else.
 
     reader = Reader()
     port = reader.port("SERVICE_PORT", default=8000)

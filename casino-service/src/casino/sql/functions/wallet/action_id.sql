@@ -1,6 +1,6 @@
--- Purpose: how casino.ledger_events names what happened: `provider:player:transaction` for a wallet command, of a rollback the
---   bet that it takes back; `wallet:entry` for everything that did not come by wire.
--- Without a `set` clause, so that it is inlined; `begin atomic`, so that no caller's path decides what its names mean.
+-- Purpose: returns the action_id of an event. A kind that the provider's feed shows has `provider:player:transaction`; a
+--   rollback has the transaction of its bet. Every other kind has `wallet:transaction`.
+-- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
 create or replace function casino.action_id(
     p_is_fed boolean, p_provider_id text, p_player_id text, p_wallet_id bigint, p_kind text, p_transaction_id text,
     p_related_transaction_id text

@@ -5,7 +5,7 @@
 --   signedBy    left out when it is null: a deposit comes by no request.
 --   Null for a time that has no such form (before the year 1, after 9999, infinity): no such entry was ever hashed.
 -- A later member goes to the end and is left out when it is null: entries from before it keep their bytes, and so the hash.
--- Without a `set` clause, so that it is inlined; `begin atomic`, so that no caller's path decides what its names mean.
+-- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
 create or replace function casino.entry_details(p_recorded_at timestamptz, p_request_id text, p_signed_by text)
 returns json
 language sql stable parallel safe

@@ -6,7 +6,7 @@
 -- It must never change: every stored hash was made by it. The rolled-back mark of a bet is not in it: it changes later, and
 --   follows from the rollback, which is an entry of its own.
 -- Neither `immutable` nor with a `set` clause: so it is inlined, which halves its cost on the hot path. `begin atomic`: its
---   names were bound when it was made, so no caller's path decides what they mean.
+--   names are resolved when it is created, so the caller's search_path does not matter.
 create or replace function casino.entry_hash(
     p_previous_hash bytea, p_ledger_id integer, p_wallet_id bigint, p_sequence_no bigint, p_transaction_id text,
     p_kind text, p_session_id uuid, p_round_id text, p_amount_minor bigint, p_currency text,

@@ -1,6 +1,6 @@
 -- Purpose: formula 2, which hashes every new entry: casino.entry_hash with one more member, casino.entry_details.
 -- Outcome: as there. It must never change either.
--- Without a `set` clause, so that it is inlined; `begin atomic`, so that no caller's path decides what its names mean.
+-- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
 create or replace function casino.entry_hash_2(
     p_previous_hash bytea, p_ledger_id integer, p_wallet_id bigint, p_sequence_no bigint, p_transaction_id text,
     p_kind text, p_session_id uuid, p_round_id text, p_amount_minor bigint, p_currency text,

@@ -1,6 +1,6 @@
 -- Purpose: whether a kind of entry (its direction and house accounts: casino.entry_kinds) allows an entry. Its house side
 --   must be the opposite of what it moves.
--- Without a `set` clause, so that it is inlined; `begin atomic`, so that no caller's path decides what its names mean.
+-- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
 create or replace function casino.is_allowed(
     p_delta_minor bigint, p_house_accounts text[], p_house_minor bigint[], p_direction smallint, p_accounts text[]
 )

@@ -5,7 +5,7 @@
 -- Outcome: one row per command, by its place in the array from 0. wallet_id is null where another transaction holds the wallet.
 -- Each `lateral ... limit 1` is a look-up by key that the planner cannot turn around: a plan that was made while a table was
 -- small must stay right when it holds millions. 9223372036854775807 is where casino.capped_sum stops.
--- Without a `set` clause, so that it is inlined; `begin atomic`, so that no caller's path decides what its names mean.
+-- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
 create or replace function casino.read_wallet_commands(
     p_ledger_id integer, p_commands jsonb, p_locked_wallet_ids bigint[], p_now timestamptz
 )

@@ -1,6 +1,6 @@
 -- Purpose: why a wallet command is refused. The one place that knows the order of refusals of protocol.md 4 (2).
 -- Outcome: the first code that applies, or null. A repeated id finds its first answer before every gate.
--- Without a `set` clause, so that it is inlined; `begin atomic`, so that no caller's path decides what its names mean.
+-- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
 create or replace function casino.refusal_of(p_seen casino.seen_command)
 returns text
 language sql immutable parallel safe
