@@ -7,6 +7,7 @@ database are skipped there, by asking for `database` or `start_stack`.
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from e2e_testing.raw_wire import LIMIT_SECONDS
 from e2e_testing.stack import Stack, StartStack, compose_stack, migrate_and_seed, own_stack
 from local_stack.testing import PostgresServer
 
-pytest_plugins = ["local_stack.testing", "e2e_testing.provocations"]
+pytest_plugins = ["local_stack.testing", "e2e_testing.provocations", "pytester"]
 
 TARGETS = ("own", "compose")
 LIVE_STACKS: list[Stack] = []
@@ -101,15 +102,15 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     running.close()
 
 
-@pytest.fixture
-def start_stack(server: PostgresServer, template: Database, tmp_path: Path) -> Iterator[StartStack]:
-    """Starts stacks of the test's own, to kill and to break; their books must be sound in the end."""
+@contextmanager
+def stack_starter(server: PostgresServer, template: Database, directory: Path) -> Iterator[StartStack]:
+    """Starts stacks, stops them at the end of the block, and checks their books then."""
     started: list[Stack] = []
 
     def start(*, like: Stack | None = None, **settings: Any) -> Stack:
         """A new stack on a copy of the template, or with `like` a second one on that stack's database."""
         database = like.books if like else create_database(server.url(), template=template)
-        log_dir = tmp_path / f"stack-{len(started)}"
+        log_dir = directory / f"stack-{len(started)}"
         log_dir.mkdir()
         running = own_stack(database, log_dir, **settings)
         started.append(running)
@@ -124,6 +125,22 @@ def start_stack(server: PostgresServer, template: Database, tmp_path: Path) -> I
     for database in databases.values():
         require_sound_books(database)
         drop_database(server.url(), database)
+
+
+@pytest.fixture
+def start_stack(server: PostgresServer, template: Database, tmp_path: Path) -> Iterator[StartStack]:
+    """Starts stacks for one test, which may kill and break them; their books must be sound in the end."""
+    with stack_starter(server, template, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_module_stack(
+    server: PostgresServer, template: Database, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartStack]:
+    """Starts stacks for a module whose tests leave them running; their books must be sound in the end."""
+    with stack_starter(server, template, tmp_path_factory.mktemp("module")) as start:
+        yield start
 
 
 @pytest.fixture
@@ -159,17 +176,10 @@ def session(stack: Stack) -> GameSession:
 @pytest.fixture(scope="session")
 def impatient(server: PostgresServer, template: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that waits one second for its peers."""
-    database = create_database(server.url(), template=template)
-    running = own_stack(
-        database,
-        tmp_path_factory.mktemp("sockets"),
-        casino_settings={"CASINO_SOCKET_SECONDS": str(LIMIT_SECONDS)},
-        provider_settings={"PROVIDER_SOCKET_SECONDS": str(LIMIT_SECONDS)},
-    )
-    running.client.headers["connection"] = "close"  # it would keep connections for longer than these services do
-    LIVE_STACKS.append(running)
-    yield running
-    LIVE_STACKS.remove(running)
-    running.close()
-    require_sound_books(database)
-    drop_database(server.url(), database)
+    with stack_starter(server, template, tmp_path_factory.mktemp("sockets")) as start:
+        running = start(
+            casino_settings={"CASINO_SOCKET_SECONDS": str(LIMIT_SECONDS)},
+            provider_settings={"PROVIDER_SOCKET_SECONDS": str(LIMIT_SECONDS)},
+        )
+        running.client.headers["connection"] = "close"  # it would keep connections for longer than these services do
+        yield running

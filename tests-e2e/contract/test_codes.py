@@ -20,15 +20,12 @@ SENT_BY_OTHERS = {
 SEES_IT = 'CODES_SEEN.add("not_found")'
 
 
-def run_pytest(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=COLLECTION_SECONDS_MAX, check=False
-    )
-
-
 def test_every_code_of_the_contract_is_named_by_a_test_that_provokes_it() -> None:
-    collected = run_pytest("tests-e2e/contract", "--collect-only", "--named-codes")
+    collect = "-m pytest -q -p no:cacheprovider tests-e2e/contract --collect-only --named-codes"
+    collected = subprocess.run(
+        [sys.executable, *collect.split(" ")],
+        cwd=ROOT, capture_output=True, text=True, timeout=COLLECTION_SECONDS_MAX, check=False,
+    )  # fmt: skip
     assert collected.returncode == 0, collected.stdout + collected.stderr
     named = {
         code
@@ -40,12 +37,13 @@ def test_every_code_of_the_contract_is_named_by_a_test_that_provokes_it() -> Non
     assert named == codes - SENT_BY_OTHERS.keys()
 
 
-@pytest.mark.parametrize(("does", "failures"), [(SEES_IT, 0), ("pass", 1), ("assert False", 1)])
-def test_a_test_that_names_a_code_fails_unless_it_has_seen_it(tmp_path: Path, does: str, failures: int) -> None:
-    test = tmp_path / "test_one.py"
-    test.write_text(
+@pytest.mark.parametrize(("does", "outcome"), [(SEES_IT, "passed"), ("pass", "failed"), ("assert False", "failed")])
+def test_a_test_that_names_a_code_fails_unless_it_has_seen_it(
+    pytester: pytest.Pytester, does: str, outcome: str
+) -> None:
+    pytester.makepyfile(
         "import pytest\nfrom e2e_testing.answers import CODES_SEEN\n"
         f"@pytest.mark.provokes('not_found')\ndef test_it():\n    {does}\n"
     )
-    run = run_pytest("-p", "e2e_testing.provocations", test)
-    assert run.returncode == failures, run.stdout + run.stderr
+    ended = pytester.inline_run("-p", "e2e_testing.provocations", "-p", "no:cacheprovider")
+    ended.assertoutcome(**{outcome: 1})

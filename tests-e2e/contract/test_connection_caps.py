@@ -4,7 +4,8 @@ Row D4.
 """
 
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 import pytest
@@ -19,11 +20,11 @@ HELD = IN_ALL * 3 // 4
 """A quarter is kept for the peer's network."""
 
 
-@pytest.fixture
-def capped(start_stack: StartStack) -> Stack:
+@pytest.fixture(scope="module")
+def capped(start_module_stack: StartStack) -> Stack:
     """Both services with few connections. The peer's network is where the services and the client are."""
     settings = {"CONNECTIONS_MAX": str(IN_ALL), "CONNECTIONS_PER_ADDRESS": str(OF_ONE), "PEER_NETWORKS": "127.0.0.1"}
-    return start_stack(
+    return start_module_stack(
         casino_settings={f"CASINO_{name}": value for name, value in settings.items()},
         provider_settings={f"PROVIDER_{name}": value for name, value in settings.items()},
     )
@@ -37,8 +38,17 @@ def is_served(connection: socket.socket) -> bool:
         return False
 
 
-def connection_from(address: str, port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS, source_address=(address, 0))
+@contextmanager
+def connection_from(address: str, port: int) -> Iterator[socket.socket]:
+    """A connection. The block ends when the service has closed it too, so the next test finds its counts at zero."""
+    with socket.create_connection(
+        ("127.0.0.1", port), timeout=PATIENCE_SECONDS, source_address=(address, 0)
+    ) as connection:
+        yield connection
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65_536):
+                pass
 
 
 def held(connections: ExitStack, port: int, *, of_each: int) -> list[int]:

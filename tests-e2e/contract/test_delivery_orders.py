@@ -10,6 +10,7 @@ import pytest
 
 from e2e_testing.answers import Answer
 from e2e_testing.game_session import GameSession, new_id
+from e2e_testing.sampling import paired
 
 PAGE = Path(__file__).parents[2] / "docs" / "delivery-orders.md"
 STAKE_MINOR, PAYOUT_MINOR = 1000, 2500
@@ -38,8 +39,7 @@ def spoken(answer: Answer) -> str:
     return " ".join([str(answer.status), *code, *flags, *(["replay"] if answer.is_replay else [])])
 
 
-@pytest.mark.parametrize("names_bet", [True, False], ids=["credit_names_bet", "credit_names_round"])
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("order", "names_bet"), paired(ORDERS, [True, False]))
 def test_each_message_once_is_answered_in_every_order_as_the_page_says(
     session: GameSession, order: str, names_bet: bool
 ) -> None:

@@ -5,7 +5,6 @@ unsigned and with a good signature over that very spelling. A sample in CI; all 
 """
 
 import json
-import os
 import re
 import secrets
 import socket
@@ -15,15 +14,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from e2e_testing.game_session import GameSession
+from e2e_testing.game_session import Bet, GameSession
 from e2e_testing.raw_wire import PATIENCE_SECONDS
+from e2e_testing.sampling import SEED, sampled
 from e2e_testing.service_process import ServiceProcess, full_environment
 from e2e_testing.signing_client import Signer
-from e2e_testing.spellings import Spelling, sample, spellings
+from e2e_testing.spellings import Spelling, spellings
 from e2e_testing.stack import Stack, StartStack
 
-SEED = int(os.environ.get("SEED") or 8)
-SAMPLE = None if os.environ.get("NIGHTLY") == "1" else 150
+SAMPLE = 150
 """Of each route's spellings."""
 REFUSALS = {400: {"malformed_request"}, 404: {"not_found"}, 405: {"method_not_allowed"}, 401: {"signature_missing"}}
 STATUS_LINE = re.compile(rb"HTTP/1\.1 [0-9]{3} ")
@@ -41,10 +40,10 @@ class KnownRoute:
     access: str
 
 
-@pytest.fixture
-def whole(start_stack: StartStack) -> Stack:
-    """A stack of the test's own: thousands of refusals would drown the shared one's log."""
-    return start_stack()
+@pytest.fixture(scope="module")
+def separate(start_module_stack: StartStack) -> Stack:
+    """A stack of this module's own: thousands of refusals would fill the log of the shared one."""
+    return start_module_stack()
 
 
 def routes_of(service: ServiceProcess) -> list[KnownRoute]:
@@ -59,15 +58,15 @@ def routes_of(service: ServiceProcess) -> list[KnownRoute]:
     return routes
 
 
-def body_for(route: KnownRoute, session: GameSession, bet_id: str) -> bytes:
+def body_for(route: KnownRoute, session: GameSession, bet: Bet) -> bytes:
     """What would move money if the route's handler were reached."""
     content: dict[str, object] = {"userId": session.user_id, "gameId": "1"}
     if route.path == "/casino/debit":
         content = session.debit_content(1_000)
     elif route.path == "/casino/credit":
-        content = session.credit_content(5_000, round_id="paid", related=bet_id)
+        content = session.credit_content(5_000, round_id=bet.round_id, related=bet.transaction_id)
     elif route.path == "/casino/rollback":
-        content = session.rollback_content(bet_id, round_id="paid")
+        content = session.rollback_content(bet.transaction_id, round_id=bet.round_id)
     elif route.path == "/casino/getBalance":
         content = session.who()
     return json.dumps(content).encode()
@@ -102,18 +101,18 @@ def require_refused(asked: Spelling, answer: tuple[int | None, bytes]) -> None:
 
 @pytest.mark.parametrize("package", ["casino", "provider"])
 @pytest.mark.parametrize("signed", [False, True])
-def test_no_other_spelling_reaches_a_handler(whole: Stack, package: str, signed: bool) -> None:
-    service, session = whole.services[package], whole.session()
-    bet = session.bet(1_000, round_id="paid")
-    signer = Signer(whole.casino if package == "casino" else whole.provider)
+def test_no_other_spelling_reaches_a_handler(separate: Stack, package: str, signed: bool) -> None:
+    service, session = separate.services[package], separate.session()
+    bet = session.bet(1_000)
+    signer = Signer(separate.casino if package == "casino" else separate.provider)
     header = signer.peer.header_name.encode()
     reached = 0
     for number, route in enumerate(routes_of(service)):
         path = route.path.replace("{transaction_id}", bet.transaction_id)
-        for asked in sample(spellings(path, route.methods), seed=SEED + number, count=SAMPLE):
+        for asked in sampled(spellings(path, route.methods), SAMPLE, seed=f"{SEED}/{number}"):
             if asked.is_exact and (signed or route.access != "signed"):
                 continue  # that is the right way to ask
-            body = body_for(route, session, bet.transaction_id)
+            body = body_for(route, session, bet)
             fields = []
             if signed:
                 text = signer.header(
@@ -129,7 +128,7 @@ def test_no_other_spelling_reaches_a_handler(whole: Stack, package: str, signed:
     assert reached > 100
     assert session.balance() == session.opening_balance_minor - 1_000, "nothing was booked"
     assert (
-        whole.books.rows("select 1 from casino.transactions where signed_by is null and feed_position is not null")
+        separate.books.rows("select 1 from casino.transactions where signed_by is null and feed_position is not null")
         == []
     )
 
@@ -143,8 +142,8 @@ def is_another_route(asked: Spelling, template: str) -> bool:
 
 
 @pytest.mark.parametrize("package", ["casino", "provider"])
-def test_headers_of_proxies_and_frameworks_choose_no_other_route(whole: Stack, package: str) -> None:
-    service, session = whole.services[package], whole.session()
+def test_headers_of_proxies_and_frameworks_choose_no_other_route(separate: Stack, package: str) -> None:
+    service, session = separate.services[package], separate.session()
     for route in routes_of(service):
         if route.access in ("public", "ops"):
             continue
@@ -165,9 +164,9 @@ def test_headers_of_proxies_and_frameworks_choose_no_other_route(whole: Stack, p
     assert session.balance() == session.opening_balance_minor
 
 
-def test_what_is_not_allowed_on_a_listener_is_not_there(whole: Stack) -> None:
+def test_what_is_not_allowed_on_a_listener_is_not_there(separate: Stack) -> None:
     for package in ("casino", "provider"):
-        service = whole.services[package]
+        service = separate.services[package]
         for route in routes_of(service):
             asked = Spelling(route.methods[-1].encode(), route.path.encode(), b"HTTP/1.1", is_exact=True)
             on_ops, _ = ask(service.ops_port, asked, b"{}")

@@ -12,6 +12,7 @@ import pytest
 
 import casino.app
 import provider.app
+from e2e_testing.sampling import IS_NIGHTLY, SEED, sampled
 from e2e_testing.setting_cases import (
     BASES,
     OTHER,
@@ -29,8 +30,13 @@ KINDS = {service: kinds(service) for service in SERVICES}
 EVERY = [(service, name) for service in SERVICES for name in sorted(KINDS[service])]
 PAIRED = re.compile(r"_TLS_(CERT|KEY)_FILE$")
 BLANKS = ("", " ", "\t", "\n", " \r\n ", "\u3000")
-RANDOM_VALUES = 2_000 if os.environ.get("NIGHTLY") == "1" else 40
+RANDOM_VALUES = 2_000 if IS_NIGHTLY else 40
 SENTENCE = re.compile(r"(CASINO|PROVIDER|LOG)_[A-Z_]+ ?[ -~]*")
+
+ADDRESSES = [(service, name) for service, name in EVERY if KINDS[service][name] in ("service_url", "page_url")]
+FROM_FILES = [(service, name) for service, name in EVERY if f"{name}_FILE" in KINDS[service]]
+SAMPLE = 24
+"""Of the variables: those whose test repeats one rule of the reader, whatever the variable is."""
 
 each_variable = pytest.mark.parametrize(("service", "name"), EVERY)
 
@@ -61,7 +67,7 @@ def allowed(service: str, name: str) -> list[str]:
     return TAKEN[KINDS[service][name]]
 
 
-@each_variable
+@pytest.mark.parametrize(("service", "name"), sampled(EVERY, SAMPLE))
 def test_an_empty_or_blank_variable_means_its_default(service: str, name: str) -> None:
     without = {each: value for each, value in base(service).items() if each != name}
     expected = outcome(service, without)
@@ -92,10 +98,8 @@ def test_a_value_at_the_end_of_its_range_is_taken_with_blanks_around_it(service:
             assert outcome(service, base(service) | blanks).settings == found.settings, value
 
 
-@each_variable
+@pytest.mark.parametrize(("service", "name"), ADDRESSES)
 def test_what_an_address_becomes_is_one_that_the_client_can_call(service: str, name: str) -> None:
-    if KINDS[service][name] not in ("service_url", "page_url"):
-        return
     for value in TAKEN[KINDS[service][name]]:
         settings = outcome(service, base(service) | {name: value}).settings
         address = settings.casino_url if service == "provider" else settings.game_url
@@ -103,7 +107,7 @@ def test_what_an_address_becomes_is_one_that_the_client_can_call(service: str, n
         assert httpx.URL(address).host
 
 
-@each_variable
+@pytest.mark.parametrize(("service", "name"), sampled(EVERY, SAMPLE, seed=f"{SEED}/random"))
 def test_random_text_is_taken_or_refused_by_name(service: str, name: str) -> None:
     for value in random_values(f"{service} {name}", RANDOM_VALUES):
         found = outcome(service, base(service, name) | {name: value})
@@ -114,10 +118,8 @@ def test_random_text_is_taken_or_refused_by_name(service: str, name: str) -> Non
             assert told, (value, found)
 
 
-@each_variable
+@pytest.mark.parametrize(("service", "name"), FROM_FILES)
 def test_a_value_and_a_file_for_it_are_refused_together(service: str, name: str, tmp_path: Path) -> None:
-    if f"{name}_FILE" not in KINDS[service]:
-        return
     (tmp_path / "value").write_text("[]")
     given = base(service).get(name, "[]" if name.endswith("_KEYS") else TAKEN[KINDS[service][name]][0])
     assert refusals(service, {name: given, f"{name}_FILE": str(tmp_path / "value")}) == [
@@ -125,11 +127,9 @@ def test_a_value_and_a_file_for_it_are_refused_together(service: str, name: str,
     ]
 
 
-@each_variable
+@pytest.mark.parametrize(("service", "name"), [each for each in FROM_FILES if not each[1].endswith("_KEYS")])
 def test_a_value_from_a_file_is_the_value_without_its_last_line_break(service: str, name: str, tmp_path: Path) -> None:
     source = f"{name}_FILE"
-    if source not in KINDS[service] or name.endswith("_KEYS"):
-        return
     value = base(service).get(name, TAKEN[KINDS[service][name]][0])
     without = {each: given for each, given in base(service).items() if each != name}
     expected = outcome(service, without | {name: value})

@@ -6,8 +6,10 @@ Half-sent launches, and hundreds of connections that ask for health: launches an
 import json
 from contextlib import ExitStack, suppress
 
+import pytest
+
 from e2e_testing.raw_wire import connected, head_of, resident_mebibytes
-from e2e_testing.stack import StartStack
+from e2e_testing.stack import Stack, StartStack
 
 HALF_LAUNCHES = 200
 """Three times as many as there are connections to the provider."""
@@ -17,14 +19,19 @@ TAKEN_MEBIBYTES_MAX = 256
 """Four times what requests may hold: the allocator and the sockets' own buffers come on top."""
 
 
-def test_half_sent_launches_stop_no_launch_and_no_bet(start_stack: StartStack) -> None:
-    stack = start_stack()
+@pytest.fixture(scope="module")
+def separate(start_module_stack: StartStack) -> Stack:
+    """A stack of this module's own: hundreds of connections would disturb tests on the shared one."""
+    return start_module_stack()
+
+
+def test_half_sent_launches_stop_no_launch_and_no_bet(separate: Stack) -> None:
     with ExitStack() as held:
         for number in range(HALF_LAUNCHES):
-            wire = held.enter_context(connected(stack.casino_process))
+            wire = held.enter_context(connected(separate.casino_process))
             body = json.dumps({"userId": "1", "gameId": "1"}).encode()
             wire.send(head_of("/casino/launchGame", f"content-length: {len(body)}") + body[: number % len(body)])
-        session = stack.session()
+        session = separate.session()
         session.debit().must_be_ok()
 
 
@@ -38,23 +45,22 @@ def test_half_sent_money_calls_without_a_signature_stop_no_bet(start_stack: Star
         session.debit().must_be_ok()
 
 
-def test_hundreds_who_ask_for_health_stop_no_bet(start_stack: StartStack) -> None:
-    """Each of them took one of the connections of the money, as long as readiness asked the database itself."""
-    stack = start_stack()
-    session = stack.session()
+def test_hundreds_who_ask_for_health_stop_no_bet(separate: Stack) -> None:
+    """Readiness takes no database connection from the money calls."""
+    session = separate.session()
     with ExitStack() as held:
-        wires = [held.enter_context(connected(stack.casino_process)) for _ in range(HEALTH_CONNECTIONS)]
+        wires = [held.enter_context(connected(separate.casino_process)) for _ in range(HEALTH_CONNECTIONS)]
         for turn in range(3):
             for wire in wires:
                 wire.send(head_of("/health/ready", method="GET"))
             session.bet(1_000)
             for wire in wires:
                 assert wire.read_answer().startswith(b"HTTP/1.1 200 "), turn
-    assert stack.casino_process.log_path.read_text().count("readiness_changed") == 1, "it became ready, once"
+    assert separate.casino_process.log_path.read_text().count("readiness_changed") == 1, "it became ready, once"
 
 
 def test_requests_sent_ahead_and_half_requests_take_a_bounded_amount_of_memory(start_stack: StartStack) -> None:
-    """Each connection is within its own bounds; without a bound for all, together they took ten times the memory."""
+    """Each connection stays within its own bound; the bound over all connections keeps their sum small."""
     stack = start_stack()
     session = stack.session()
     body = b"{}".ljust(65_000)

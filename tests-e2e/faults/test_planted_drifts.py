@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from e2e_testing.database import Database, create_database, drop_database
+from e2e_testing.sampling import sampled
 from e2e_testing.service_process import full_environment
 from e2e_testing.stack import CURRENCY, TENANT, Stack, own_stack
 from faults.planted_drifts import HEALED, ONLY_REPORTED, Expected, Played, played, tail_cut_there
@@ -124,7 +125,8 @@ def test_what_may_be_healed_is_healed_and_the_second_run_finds_nothing(drifting:
 
 def test_healing_moves_no_money_where_people_have_to_decide(drifting: Stack) -> None:
     balances = "select player_id, balance_minor, sequence_no from casino.wallets order by player_id"
-    expected = sorted(pair for pairs in plant(drifting, ONLY_REPORTED).values() for pair in pairs)
+    chosen = dict(sampled(ONLY_REPORTED.items(), 8))
+    expected = sorted(pair for pairs in plant(drifting, chosen).values() for pair in pairs)
     before = drifting.books.rows(balances)
     report = reconcile(drifting)
     assert found(report, unhealed_only=True) == found(report) == expected

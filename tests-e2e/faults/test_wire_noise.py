@@ -9,6 +9,7 @@ import pytest
 
 from chaos.wire_policy import nonsense_answers
 from e2e_testing.fault import Corruption, Fault, Rule
+from e2e_testing.sampling import paired
 from e2e_testing.stack import DEMO_CASINO_SECRET
 from e2e_testing.wire import Message
 from faults.faulty_stack import FaultyStack, Round, step_of
@@ -16,8 +17,10 @@ from faults.faulty_stack import FaultyStack, Round, step_of
 SPOILT_REQUESTS = 200
 SOCKET_SECONDS = 3.0
 DRIP_SECONDS = 0.02
+UNSIGNED_FIELDS = ("content-type", "accept", "user-agent", "host", "x-request-id")
 NET_MINOR = {"debit": 0, "rollback": 0, "credit": 1000}
-PLACES = [(part, place, bit) for part in ("head", "body") for place, bit in ((0.03, 0), (0.4, 6), (0.75, 1), (0.97, 4))]
+FLIPS = [(part, at, bit) for part in ("head", "body") for at, bit in ((0.03, 0), (0.4, 6), (0.75, 1), (0.97, 4))]
+"""Part of the message, where in it (0 to 1), and which bit of that byte."""
 
 
 def raw_exchange(port: int, raw: bytes) -> bytes:
@@ -68,14 +71,13 @@ def as_message(request: httpx.Request) -> Message:
     return Message(line, fields, request.content)
 
 
-@pytest.mark.parametrize("endpoint", NET_MINOR)
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place[0]} {place[1]}")
 @pytest.mark.parametrize("direction", ["request", "answer"])
+@pytest.mark.parametrize(("flip", "endpoint"), paired(FLIPS, NET_MINOR))
 def test_a_bit_that_flips_on_the_way_costs_nobody_money(
-    faulty: FaultyStack, endpoint: str, place: tuple[str, float, int], direction: str
+    faulty: FaultyStack, endpoint: str, flip: tuple[str, float, int], direction: str
 ) -> None:
     """Row B10, on the hop between the services: the round ends with a whole report, and both books agree."""
-    session, spoilt = faulty.stack.session(), Corruption(*place)
+    session, spoilt = faulty.stack.session(), Corruption(*flip)
     fault = Fault(corrupts_request=spoilt) if direction == "request" else Fault(corrupts_answer=spoilt)
     rule = faulty.add_fault(step_of(session, endpoint, 1), fault)
     played = faulty.play_round(session)
@@ -100,8 +102,7 @@ class SpoiltField:
         return spoilt.to_bytes(keep_alive=keep_alive)
 
 
-@pytest.mark.parametrize("endpoint", NET_MINOR)
-@pytest.mark.parametrize("name", ["content-type", "accept", "user-agent", "host", "x-request-id"])
+@pytest.mark.parametrize(("name", "endpoint"), paired(UNSIGNED_FIELDS, NET_MINOR))
 def test_a_header_that_no_signature_covers_costs_nobody_money_when_it_is_spoilt(
     faulty: FaultyStack, endpoint: str, name: str
 ) -> None:
@@ -128,8 +129,7 @@ def dripping_rounds(shared_faulty: FaultyStack) -> dict[str, tuple[Rule, Round]]
     )
 
 
-@pytest.mark.parametrize("endpoint", NET_MINOR)
-@pytest.mark.parametrize("name", [*NONSENSE, "byte by byte"])
+@pytest.mark.parametrize(("name", "endpoint"), paired([*NONSENSE, "byte by byte"], NET_MINOR))
 def test_nonsense_stops_the_round_safely_and_soon(
     faulty: FaultyStack, dripping_rounds: dict[str, tuple[Rule, Round]], endpoint: str, name: str
 ) -> None:

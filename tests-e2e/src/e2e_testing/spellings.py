@@ -6,7 +6,6 @@ A spelling is what goes on the wire: method, target and version, as bytes. Every
 within it and behind it, plain and encoded; then letter cases, slashes, dots, forms of a target, versions and methods.
 """
 
-import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -94,11 +93,3 @@ def _targets(exact: bytes) -> Iterator[bytes]:
     yield exact.replace(b"/", b"\\")
     yield b"*"
     yield b"%s/../%s" % (exact, exact.rsplit(b"/", 1)[1])
-
-
-def sample(all_of_them: Iterable[Spelling], *, seed: int, count: int | None) -> list[Spelling]:
-    """A sample that is the same for the same seed; all of them without a count."""
-    found = list(all_of_them)
-    if count is None or count >= len(found):
-        return found
-    return random.Random(seed).sample(found, count)
