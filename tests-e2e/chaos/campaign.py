@@ -82,7 +82,7 @@ def _perform(plan: Plan, stack: ChaosStack, policy: WirePolicy) -> Verdict:
 
 
 async def _play_for(players: Players, seconds: float, stack: ChaosStack) -> float:
-    """The players play while things break. Then all is healed, and whoever is in a round may finish it.
+    """The players play while faults are active. Then all faults end, and rounds under way may finish.
 
     Answers when it was healed, in monotonic seconds.
     """

@@ -1,4 +1,4 @@
-"""The end of a campaign: everything is healed, everybody has time to finish, then the books are closed and examined."""
+"""The end of a campaign: faults end, rounds and recovery finish, then the books are checked."""
 
 import asyncio
 import random
@@ -104,8 +104,8 @@ def sent_again(stack: ChaosStack, said: list[history.Said], verdict: Verdict) ->
         for one in stack.proxy.deliveries
         if one.call.transaction_id
     }
-    dice = random.Random(len(kept))
-    sample = dice.sample(sorted(kept), min(len(kept), SENT_AGAIN_MAX))
+    rng = random.Random(len(kept))
+    sample = rng.sample(sorted(kept), min(len(kept), SENT_AGAIN_MAX))
     verdict.reached["old_requests_sent_again"] = len(sample)
 
     async def ask_all() -> list[str]:

@@ -71,10 +71,10 @@ class ProcessFault:
 
 @dataclass(frozen=True, slots=True)
 class WireFault:
-    """What one call meets. `dice` is what else has to be chosen, by a number of its own."""
+    """The fault of one call. `seed` draws what else the fault needs, such as a delay."""
 
     kind: str
-    dice: int
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +87,19 @@ class Plan:
     schedule: tuple[ProcessFault, ...]
 
     def wire_fault(self, player: str, ordinal: int) -> WireFault | None:
-        """What the player's call of this number meets, whenever it comes."""
-        dice = random.Random(f"{self.seed}/{player}/{ordinal}")
-        left = dice.random()
+        """The fault of the player's call of this number, whenever the call comes."""
+        rng = random.Random(f"{self.seed}/{player}/{ordinal}")
+        left = rng.random()
         for kind, share in self.shares:
             left -= share
             if left < 0:
-                return WireFault(kind, dice.getrandbits(32))
+                return WireFault(kind, rng.getrandbits(32))
         return None
 
     def round_seed(self, player: str, number: int) -> int | None:
         """The seed of the player's mixed round of this number; None: it is a round of nine steps."""
-        dice = random.Random(f"{self.seed}/{player}/round {number}")
-        return dice.getrandbits(63) if dice.random() < MIXED_ROUNDS_SHARE else None
+        rng = random.Random(f"{self.seed}/{player}/round {number}")
+        return rng.getrandbits(63) if rng.random() < MIXED_ROUNDS_SHARE else None
 
     def __str__(self) -> str:
         wire = [f"{share:7.2%}  {kind}" for kind, share in self.shares]
@@ -108,26 +108,26 @@ class Plan:
 
 def draw_plan(seed: int, seconds: float) -> Plan:
     """The plan of this seed."""
-    dice = random.Random(f"plan {seed}")
+    rng = random.Random(f"plan {seed}")
     shares = []
     for kind, (least, most) in WIRE_SHARES.items():
-        share, on = dice.uniform(least, most), dice.random() < ON_SHARE
+        share, on = rng.uniform(least, most), rng.random() < ON_SHARE
         if on or kind in ALWAYS:
             shares.append((kind, share))
-    kinds = {kind: weight for kind, weight in PROCESS_WEIGHTS.items() if dice.random() < ON_SHARE}
+    kinds = {kind: weight for kind, weight in PROCESS_WEIGHTS.items() if rng.random() < ON_SHARE}
     kinds |= {kind: PROCESS_WEIGHTS[kind] for kind in ("kill_casino", "kill_provider")}
-    return Plan(seed, seconds, tuple(shares), tuple(_schedule(dice, kinds, seconds)))
+    return Plan(seed, seconds, tuple(shares), tuple(_schedule(rng, kinds, seconds)))
 
 
-def _schedule(dice: random.Random, kinds: dict[str, int], seconds: float) -> Iterator[ProcessFault]:
+def _schedule(rng: random.Random, kinds: dict[str, int], seconds: float) -> Iterator[ProcessFault]:
     # At any length both services die once; the rest is drawn.
     opening = ["kill_casino", "kill_provider"]
     at_seconds = FIRST_PROCESS_FAULT_SECONDS
     while at_seconds < seconds - CALM_AT_THE_END_SECONDS:
-        kind = opening.pop(0) if opening else dice.choices(list(kinds), weights=list(kinds.values()))[0]
+        kind = opening.pop(0) if opening else rng.choices(list(kinds), weights=list(kinds.values()))[0]
         if kind == "step_clock":
-            size = float(dice.choice(CLOCK_STEPS_SECONDS))
+            size = float(rng.choice(CLOCK_STEPS_SECONDS))
         else:
-            size = round(dice.uniform(*(FROZEN_SECONDS if kind.startswith("freeze") else DOWN_SECONDS)), 2)
-        yield ProcessFault(round(at_seconds, 2), kind, dice.randrange(1000), size)
-        at_seconds += dice.uniform(*PAUSE_SECONDS)
+            size = round(rng.uniform(*(FROZEN_SECONDS if kind.startswith("freeze") else DOWN_SECONDS)), 2)
+        yield ProcessFault(round(at_seconds, 2), kind, rng.randrange(1000), size)
+        at_seconds += rng.uniform(*PAUSE_SECONDS)

@@ -116,7 +116,7 @@ class ProcessFaults:
         self.counts[fault.kind] += 1
 
     def exclude_a_player(self, fault: ProcessFault) -> None:
-        """The casino's own people end somebody's game for a moment: a refusal by state that is recorded."""
+        """Exclude a player for a moment: the wallet refuses bets by state and records the refusals."""
         self._sql(
             "update casino.wallets set excluded_until = clock_timestamp() + make_interval(secs => %(seconds)s)"
             " where player_id = %(player)s",

@@ -1,5 +1,6 @@
 """The same seed gives the same campaign: what is printed, what each call meets, and which rounds are played."""
 
+import os
 import subprocess
 import sys
 
@@ -17,9 +18,11 @@ def decisions(plan: Plan) -> list[object]:
 
 
 def test_the_same_seed_prints_the_same_plan_in_another_process() -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}  # a copy of the checkout may not be installed
     command = [sys.executable, "-m", "chaos", "--plan", "--seed", "4711", "--seconds", "90"]
     printed = [
-        subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout for _ in range(2)
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120).stdout
+        for _ in range(2)
     ]
     assert printed[0] == printed[1] == f"{draw_plan(4711, 90)}\n"
 

@@ -68,30 +68,30 @@ class WirePolicy:
         if drawn is None or (drawn.kind == "late_debit" and call.endpoint != "debit"):
             return Fault()
         self.counts[drawn.kind] += 1
-        return MENU[drawn.kind](self, call, random.Random(drawn.dice))
+        return MENU[drawn.kind](self, call, random.Random(drawn.seed))
 
     def noticed(self, call: Call, reply: Message | None) -> None:
         """A bet whose rollback was answered may come now."""
         if call.endpoint == "rollback" and reply is not None and call.original_id in self._rolled_back:
             self._rolled_back.pop(call.original_id).set()
 
-    def late_debit(self, call: Call, _dice: random.Random) -> Fault:
+    def late_debit(self, call: Call, _rng: random.Random) -> Fault:
         event = self._rolled_back[str(call.transaction_id)] = asyncio.Event()
         return Fault(hangs_up_first=True, hold_before=Until(event, LATE_SECONDS_MAX))
 
-    def reorder(self, _call: Call, _dice: random.Random) -> Fault:
+    def reorder(self, _call: Call, _rng: random.Random) -> Fault:
         event = asyncio.Event()
         self._overtaken.append(event)
         return Fault(hold_before=Until(event, OVERTAKEN_SECONDS_MAX))
 
-    def nonsense(self, _call: Call, dice: random.Random) -> Fault:
-        name, rewrites = dice.choice(list(nonsense_answers(self.secret).items()))
+    def nonsense(self, _call: Call, rng: random.Random) -> Fault:
+        name, rewrites = rng.choice(list(nonsense_answers(self.secret).items()))
         self.counts[f"nonsense: {name}"] += 1
-        return Fault(rewrites=rewrites, never_ends=name == "endless body", forwards=dice.random() < 0.7)
+        return Fault(rewrites=rewrites, never_ends=name == "endless body", forwards=rng.random() < 0.7)
 
-    def beyond_deadline(self, _call: Call, dice: random.Random) -> Fault:
-        late = self.deadline_seconds + dice.uniform(0.1, 1.0)
-        return Fault(delay_before_seconds=late) if dice.random() < 0.5 else Fault(delay_after_seconds=late)
+    def beyond_deadline(self, _call: Call, rng: random.Random) -> Fault:
+        late = self.deadline_seconds + rng.uniform(0.1, 1.0)
+        return Fault(delay_before_seconds=late) if rng.random() < 0.5 else Fault(delay_after_seconds=late)
 
 
 Builds = Callable[[WirePolicy, Call, random.Random], Fault]
@@ -100,28 +100,28 @@ MENU: dict[str, Builds] = {
     "lose_answer": lambda *_: Fault(cuts=True),
     "cut_request_half_way": lambda *_: Fault(forwards_half=True),
     "cut_answer_half_way": lambda *_: Fault(cuts_half_way=True),
-    "delay": lambda _p, _c, dice: Fault(delay_before_seconds=dice.uniform(0.01, DELAY_SECONDS_MAX)),
+    "delay": lambda _p, _c, rng: Fault(delay_before_seconds=rng.uniform(0.01, DELAY_SECONDS_MAX)),
     "delay_beyond_deadline": WirePolicy.beyond_deadline,
     "late_debit": WirePolicy.late_debit,
     "reorder": WirePolicy.reorder,
-    "duplicate_same_nonce": lambda _p, _c, dice: Fault(copies=(same_bytes,) * dice.randint(1, COPIES_MAX)),
-    "duplicate_fresh_nonce": lambda policy, _c, dice: Fault(
-        copies=(signed_anew(policy.secret),) * dice.randint(1, COPIES_MAX)
+    "duplicate_same_nonce": lambda _p, _c, rng: Fault(copies=(same_bytes,) * rng.randint(1, COPIES_MAX)),
+    "duplicate_fresh_nonce": lambda policy, _c, rng: Fault(
+        copies=(signed_anew(policy.secret),) * rng.randint(1, COPIES_MAX)
     ),
-    "corrupt_request": lambda _p, _c, dice: Fault(corrupts_request=corruption(dice)),
-    "corrupt_answer": lambda _p, _c, dice: Fault(corrupts_answer=corruption(dice)),
+    "corrupt_request": lambda _p, _c, rng: Fault(corrupts_request=corruption(rng)),
+    "corrupt_answer": lambda _p, _c, rng: Fault(corrupts_answer=corruption(rng)),
     "nonsense": WirePolicy.nonsense,
     "slow_drip": lambda *_: Fault(drips_seconds=DRIP_PAUSE_SECONDS),
 }
 """Kind of fault to how it is made for one call."""
 
 
-def corruption(dice: random.Random) -> Corruption:
-    return Corruption(dice.choice(["head", "body"]), dice.random(), dice.randrange(8))
+def corruption(rng: random.Random) -> Corruption:
+    return Corruption(rng.choice(["head", "body"]), rng.random(), rng.randrange(8))
 
 
 def nonsense_answers(secret: str) -> dict[str, Rewrites]:
-    """What nobody may believe: said by somebody in between, or by a wallet that is out of its mind."""
+    """Answers that the provider must not believe, from a third party on the network or from a defective wallet."""
     return {
         "a page with 200": lambda call, upstream: html(200, "<html>It works!</html>"),
         "unsigned 500": says(500, {"oops": True}),

@@ -1,4 +1,4 @@
-"""Clocks that differ and clocks that step: what is accepted, who corrects itself, what depends on no clock at all."""
+"""Clocks that differ and clocks that step: what is accepted, which service corrects itself, what needs no clock."""
 
 import itertools
 import re

@@ -84,10 +84,10 @@ def test_a_method_override_is_not_heeded(session: GameSession) -> None:
     assert answer.verdict == (405, "method_not_allowed")
 
 
-def mutated(value: str, dice: random.Random) -> str:
+def mutated(value: str, rng: random.Random) -> str:
     """One character changed, dropped, doubled or inserted."""
-    place, letter = dice.randrange(len(value)), chr(dice.randrange(33, 127))
-    return dice.choice(
+    place, letter = rng.randrange(len(value)), chr(rng.randrange(33, 127))
+    return rng.choice(
         [
             value[:place] + letter + value[place + 1 :],
             value[:place] + value[place + 1 :],
@@ -100,11 +100,11 @@ def mutated(value: str, dice: random.Random) -> str:
 def test_no_mutated_signature_header_is_accepted_or_crashes(stack: Stack, session: GameSession) -> None:
     """Row E3."""
     seed = random.randrange(2**32)
-    dice, wallet = random.Random(seed), session.wallet
+    rng, wallet = random.Random(seed), session.wallet
     before, body = session.balance(), json.dumps(session.debit_content()).encode()
     for _ in range(MUTATIONS):
         good = wallet.signer.header("POST", b"/casino/debit", body, nonce=secrets.token_hex(16))
-        bad = mutated(good, dice)
+        bad = mutated(good, rng)
         if bad == good:
             continue
         answer = wallet.send(wallet.signer.prepare("POST", "/casino/debit", body, signature_values=[bad]))
@@ -112,32 +112,32 @@ def test_no_mutated_signature_header_is_accepted_or_crashes(stack: Stack, sessio
     assert session.balance() == before, f"seed {seed}"
 
 
-def random_value(dice: random.Random, depth: int = 0) -> object:
+def random_value(rng: random.Random, depth: int = 0) -> object:
     scalars = [
         None, True, 0, -1, 1000, 2**53, 2**63, 2**64, -(2**63) - 1, 10**30, 1.5, -0.0, 1e308, "", "1", "x" * 200,
         "\u0000", "é", "🎰", "' or 1=1", "\\u0000", "{}", "null", "9" * 40,
     ]  # fmt: skip
-    if depth >= DEPTH_MAX or dice.random() < 0.7:
-        return dice.choice(scalars)
-    if dice.random() < 0.5:
-        return [random_value(dice, depth + 1) for _ in range(dice.randrange(4))]
-    return {dice.choice(["a", "userId", ""]) + str(n): random_value(dice, depth + 1) for n in range(dice.randrange(4))}
+    if depth >= DEPTH_MAX or rng.random() < 0.7:
+        return rng.choice(scalars)
+    if rng.random() < 0.5:
+        return [random_value(rng, depth + 1) for _ in range(rng.randrange(4))]
+    return {rng.choice(["a", "userId", ""]) + str(n): random_value(rng, depth + 1) for n in range(rng.randrange(4))}
 
 
 def test_no_random_value_in_any_field_crashes_the_wallet(stack: Stack, session: GameSession) -> None:
     """Every answer keeps the manners of the contract (the client checks), and none is a 500."""
     seed = random.randrange(2**32)
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     for _ in range(RANDOM_BODIES):
-        endpoint = dice.choice(["debit", "credit", "rollback", "getBalance"])
+        endpoint = rng.choice(["debit", "credit", "rollback", "getBalance"])
         content = {
             "debit": session.debit_content,
             "credit": lambda: session.credit_content(0, round_id=new_id(), related=new_id()),
             "rollback": lambda: session.rollback_content(new_id(), round_id=new_id()),
             "getBalance": session.who,
         }[endpoint]()
-        for field in dice.sample([*content, "currency", "reason", "endRound"], k=dice.randrange(1, 4)):
-            content[field] = random_value(dice)
+        for field in rng.sample([*content, "currency", "reason", "endRound"], k=rng.randrange(1, 4)):
+            content[field] = random_value(rng)
         answer = session.post(endpoint, content)
         assert answer.status in (200, *CODES_BY_STATUS), f"seed {seed}"
         assert answer.status < 500, f"seed {seed}: {endpoint} {content}"

@@ -1,6 +1,7 @@
 """docs/reliability.md and docs/proofs.md: promises have rows, rows have tests, and no test that is named is gone."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -41,7 +42,8 @@ def names_in(path: Path) -> set[str]:
 
 def test_the_pages_are_what_the_tests_and_the_model_say() -> None:
     command = [sys.executable, str(ROOT / "docs" / "render_reliability.py"), "--check"]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path)}  # a copy of the checkout may not be installed
+    checked = subprocess.run(command, env=os.environ | paths, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
 
 

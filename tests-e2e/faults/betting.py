@@ -78,7 +78,7 @@ class Betting(BackgroundPlay):
         self._call_seconds = call_seconds
         self._signer = Signer(casino)
         self._sessions = sessions
-        self._dice = random.Random(seed)
+        self._rng = random.Random(seed)
 
     def count(self, verdict: Verdict, *, answered: bool = False) -> int:
         """`answered`: without the calls that are still under way, which are unknown too."""
@@ -132,7 +132,7 @@ class Betting(BackgroundPlay):
             if bet.verdict != "acknowledged":
                 await asyncio.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
                 continue
-            round_id, follows = str(bet.content["roundId"]), self._dice.randrange(3)
+            round_id, follows = str(bet.content["roundId"]), self._rng.randrange(3)
             if follows == 0:
                 content = session.credit_content(STAKE_MINOR, round_id=round_id, related=bet.transaction_id)
                 await self._ask(http, "credit", content)

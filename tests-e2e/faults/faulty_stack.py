@@ -132,7 +132,7 @@ class FaultyStack:
             playing.failure = error
 
     def let_leases_end(self) -> None:
-        """As if the time of the dead had passed: nobody alive holds a lease while the provider is dead."""
+        """End every lease at once: the provider is stopped, so no process holds one."""
         assert self.stack.provider_process.process is None
         self.database.rows("update provider.wallet_transactions set due_at = now() where due_at is not null")
         self.database.rows("update provider.rounds set lease_until = now() where state = 'open'")

@@ -1,6 +1,6 @@
-"""Drifts to plant into either side's books, as a saboteur who may do everything: and what has to be found of each.
+"""Drifts to plant into either side's books, with every right on the database, and the findings expected of each.
 
-Each works on the round of a player of its own, so that none hides another.
+Each changes the round of a player of its own, so no drift hides another.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Played:
     stone: str  # the rollback of a bet that never was
 
     def change(self, statement: str, **values: Any) -> None:
-        """Keys between tables do not stop a saboteur."""
+        """Run a statement without foreign keys and triggers."""
         with self.database.connect() as connection:
             connection.execute("set session_replication_role = replica")
             known = {"user": self.session.user_id, "session": self.session.provider_session_id, "round": self.round_id}
@@ -162,7 +162,7 @@ def forged_there(at: Played) -> Expected:
 
 
 def bet_of_an_unknown_round(at: Played) -> Expected:
-    """Somebody with the provider's secret takes a stake: no round of these books knows it."""
+    """A third party with the provider's secret takes a stake: no round of these books has it."""
     bet = at.session.bet()
     return [("missing_here", bet.transaction_id)]
 

@@ -90,7 +90,7 @@ def test_a_kill_at_every_step_of_the_round_leaves_nothing_undone(
 def test_kills_at_random_moments_under_load_leave_nothing_undone(fresh_faulty: FaultyStack) -> None:
     """Rows A1 and A2, on a small scale: `make chaos` does the same with forty players and everything else broken."""
     seed = random.randrange(2**32)
-    dice, faulty, over = random.Random(seed), fresh_faulty, threading.Event()
+    rng, faulty, over = random.Random(seed), fresh_faulty, threading.Event()
     played: list[Round] = []
 
     def play_on() -> None:
@@ -107,10 +107,10 @@ def test_kills_at_random_moments_under_load_leave_nothing_undone(fresh_faulty: F
         player.start()
     kills, deadline = 0, time.monotonic() + WAIT_SECONDS_MAX
     while kills < KILLS or (all(playing.passed for playing in played) and time.monotonic() < deadline):
-        time.sleep(dice.uniform(0.2, CAMPAIGN_SECONDS / KILLS / 2))
-        victim = dice.choice([faulty.stack.casino_process, faulty.stack.provider_process])
+        time.sleep(rng.uniform(0.2, CAMPAIGN_SECONDS / KILLS / 2))
+        victim = rng.choice([faulty.stack.casino_process, faulty.stack.provider_process])
         victim.kill_9()
-        time.sleep(dice.uniform(0.0, 0.3))
+        time.sleep(rng.uniform(0.0, 0.3))
         victim.restart()
         kills += 1
     wait_until(lambda: any(playing.passed for playing in played), f"seed {seed}: no round passed")

@@ -1,4 +1,4 @@
-"""A process that hangs and comes back: SIGSTOP and SIGCONT, with somebody else serving meanwhile."""
+"""A process that hangs and comes back: SIGSTOP and SIGCONT, while another process serves."""
 
 import signal
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Protocol section 7: messages that are lost, cut, late or answered by somebody else, followed to the final books."""
+"""Protocol section 7: messages that are lost, cut, late or answered by a third party, followed to the final books."""
 
 import time
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def late_rounds(shared_faulty: FaultyStack) -> dict[tuple[str, str], tuple[Rule,
 
 
 def require_cleared_up(faulty: FaultyStack, played: Round, case: Case) -> None:
-    """Nobody is left in doubt, and the player's money is where it belongs."""
+    """No outcome stays unknown, and both books hold the same money."""
     faulty.proxy.heal()
     faulty.require_agreement()
     assert faulty.balance(played.session) == played.session.opening_balance_minor + case.net_minor

@@ -35,7 +35,7 @@ def drifting(server: PostgresServer, template: Database, tmp_path: Path, live_st
 
 
 def play(stack: Stack) -> Played:
-    """A scripted round of a player nobody has touched."""
+    """A scripted round of a new player."""
     session, client = stack.session(), stack.signing_client(stack.provider)
     content = {
         "sessionToken": session.token,

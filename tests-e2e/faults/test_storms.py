@@ -76,11 +76,11 @@ async def test_fifty_clients_on_three_wallets_in_opposing_orders_neither_deadloc
     sessions = [pair.faulty.stack.session() for _ in range(WALLETS)]
 
     async def client(number: int, caller: Caller) -> None:
-        dice = random.Random(f"{seed}/{number}")
+        rng = random.Random(f"{seed}/{number}")
         order = sessions if number % 2 else sessions[::-1]
         for turn in range(BETS_OF_EACH):
             for place, session in enumerate(order):
-                await one_round(caller, number + turn + place, session, dice)
+                await one_round(caller, number + turn + place, session, rng)
 
     first, second = clients_of(pair.peers)
     async with first, second:
@@ -92,12 +92,12 @@ async def test_fifty_clients_on_three_wallets_in_opposing_orders_neither_deadloc
     assert [session.balance() for session in sessions] == [session.opening_balance_minor for session in sessions]
 
 
-async def one_round(caller: Caller, which: int, session: GameSession, dice: random.Random) -> None:
+async def one_round(caller: Caller, which: int, session: GameSession, rng: random.Random) -> None:
     """A bet that is won back to the cent or taken back: in the end nothing has moved."""
     bet, round_id = new_id(), new_id()
     debit = session.debit_content(transaction_id=bet, round_id=round_id)
     (await caller.ask(which, "debit", debit)).must_be_ok()
-    if dice.random() < 0.5:
+    if rng.random() < 0.5:
         credit = session.credit_content(1000, round_id=round_id, related=bet)
         (await caller.ask(which + 1, "credit", credit)).must_be_ok()
     else:
@@ -111,12 +111,12 @@ async def test_a_bet_and_its_rollback_at_two_processes_at_once_end_in_one_of_two
     sessions = [pair.faulty.stack.session() for _ in range(RACERS)]
     started = time.monotonic()
 
-    async def race(caller: Caller, session: GameSession, dice: random.Random) -> str:
+    async def race(caller: Caller, session: GameSession, rng: random.Random) -> str:
         bet, round_id = new_id(), new_id()
         debit = session.debit_content(transaction_id=bet, round_id=round_id)
         rollback = session.rollback_content(bet, round_id=round_id)
-        which, late = dice.randrange(2), dice.choice(HEAD_STARTS_SECONDS)
-        starts = [late, 0.0] if dice.random() < 0.5 else [0.0, late]
+        which, late = rng.randrange(2), rng.choice(HEAD_STARTS_SECONDS)
+        starts = [late, 0.0] if rng.random() < 0.5 else [0.0, late]
         gate = asyncio.Event()
 
         async def go(at: int, endpoint: str, content: JsonObject, after_seconds: float) -> Answer:
@@ -134,11 +134,11 @@ async def test_a_bet_and_its_rollback_at_two_processes_at_once_end_in_one_of_two
         return end_of(*await asyncio.gather(*tasks))
 
     async def racer(number: int, caller: Caller) -> list[str]:
-        dice, ends = random.Random(f"{seed}/{number}"), list[str]()
+        rng, ends = random.Random(f"{seed}/{number}"), list[str]()
         while len(ends) < RACES_MAX // RACERS and time.monotonic() < started + RACE_SECONDS_MAX:
             if time.monotonic() > started + RACE_SECONDS and len(ends) > RACES_MIN // RACERS:
                 break
-            ends.append(await race(caller, sessions[number], dice))
+            ends.append(await race(caller, sessions[number], rng))
         return ends
 
     first, second = clients_of(pair.peers)

@@ -1,4 +1,4 @@
-"""Bits that flip on the wire, and peers that talk nonsense: none of it is believed, and none of it costs money."""
+"""Flipped bits and nonsense answers on the wire are rejected and move no money."""
 
 import random
 import socket
@@ -24,7 +24,7 @@ FLIPS = [(part, at, bit) for part in ("head", "body") for at, bit in ((0.03, 0),
 
 
 def raw_exchange(port: int, raw: bytes) -> bytes:
-    """What comes back for these very bytes; nothing where the other side waits for more or hangs up."""
+    """The answer to these bytes; empty when the service waits for more or closes the connection."""
     said = b""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=SOCKET_SECONDS) as connection:
@@ -41,7 +41,7 @@ def raw_exchange(port: int, raw: bytes) -> bytes:
 def test_a_request_with_a_flipped_bit_is_refused_or_is_the_same_request(faulty: FaultyStack) -> None:
     """Row B10. Never a 500, and whatever is accepted is the one bet that was signed."""
     seed = random.randrange(2**32)
-    dice, session = random.Random(seed), faulty.stack.session()
+    rng, session = random.Random(seed), faulty.stack.session()
     statuses: set[int] = set()
     sent_ids = set()
     for _ in range(SPOILT_REQUESTS):
@@ -49,7 +49,7 @@ def test_a_request_with_a_flipped_bit_is_refused_or_is_the_same_request(faulty: 
         sent_ids.add(content["transactionId"])
         request = faulty.stack.wallet.signer.prepare("POST", "/casino/debit", content).request
         message = as_message(request)
-        spoilt = Corruption(dice.choice(["head", "body"]), dice.random(), dice.randrange(8))
+        spoilt = Corruption(rng.choice(["head", "body"]), rng.random(), rng.randrange(8))
         said = raw_exchange(faulty.stack.casino_process.port, spoilt.of(message, keep_alive=False))
         if said:
             statuses.add(int(said.split(b" ", 2)[1]))

@@ -59,12 +59,12 @@ class Hostile:
 
     streams: Streams
     port: int
-    dice: random.Random
+    rng: random.Random
     counts: Counter[str] = field(default_factory=Counter)
 
     def turn(self) -> None:
         """One connection. Fails when an answer is wrong."""
-        if self.dice.random() < SPOILT_SHARE:
+        if self.rng.random() < SPOILT_SHARE:
             self._send_spoilt()
         else:
             self._send_good()
@@ -116,7 +116,7 @@ class Hostile:
                 pieces = self.streams.pieces(data)
                 for piece in pieces:
                     raw.sendall(piece)
-                    if len(pieces) < 10 and self.dice.random() < 0.5:
+                    if len(pieces) < 10 and self.rng.random() < 0.5:
                         time.sleep(PAUSE_SECONDS)
                 raw.shutdown(socket.SHUT_WR)
             except OSError:

@@ -52,7 +52,7 @@ class Sent:
 class Streams:
     """Draws streams for one service."""
 
-    dice: random.Random
+    rng: random.Random
     name: str
     peer: Peer
     session: GameSession
@@ -65,37 +65,37 @@ class Streams:
 
     def good(self) -> tuple[bytes, list[Sent]]:
         """Good requests one behind the other, and what they are answered with, in this order."""
-        count = self.dice.randint(1, REQUESTS_MAX)
+        count = self.rng.randint(1, REQUESTS_MAX)
         drawn = [self._request(is_last=number == count - 1) for number in range(count)]
         return b"".join(data for data, _ in drawn), [sent for _, sent in drawn]
 
     def spoilt(self) -> bytes:
         """Good requests with some bytes of them changed, lost, doubled, moved, or put in between."""
         placed = set(self.placed_bets)
-        data = bytearray(self.good()[0] + (self.good()[0] if self.dice.random() < 0.3 else b""))
+        data = bytearray(self.good()[0] + (self.good()[0] if self.rng.random() < 0.3 else b""))
         self.placed_bets = placed  # whether these are placed, nobody knows
         self.signed_bets |= self.hidden_bets  # what was hidden in a body may be a request now
         self.hidden_bets.clear()
-        for _ in range(self.dice.randint(1, SPOILINGS_MAX)):
+        for _ in range(self.rng.randint(1, SPOILINGS_MAX)):
             self._spoil(data)
         return bytes(data)
 
     def pieces(self, data: bytes) -> list[bytes]:
         """The data as packets: in one, in a few, or byte by byte."""
-        way = self.dice.random()
+        way = self.rng.random()
         if way < 0.3:
             return [data]
         if way < 0.4 and len(data) < 3_000:
             return [data[place : place + 1] for place in range(len(data))]
-        places = sorted(self.dice.randrange(len(data) + 1) for _ in range(self.dice.randint(1, 8)))
+        places = sorted(self.rng.randrange(len(data) + 1) for _ in range(self.rng.randint(1, 8)))
         return [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True) if start < end]
 
     def _spoil(self, data: bytearray) -> None:
-        place, end = sorted(self.dice.randrange(len(data) + 1) for _ in range(2))
+        place, end = sorted(self.rng.randrange(len(data) + 1) for _ in range(2))
         end = min(end, place + 200)
-        match self.dice.randrange(6):
+        match self.rng.randrange(6):
             case 0 if place < len(data):
-                data[place] = self.dice.randrange(256)
+                data[place] = self.rng.randrange(256)
             case 1:
                 del data[place:end]
             case 2:
@@ -103,19 +103,19 @@ class Streams:
             case 3:
                 del data[place:]
             case 4 if place < len(data):
-                data[place] ^= 1 << self.dice.randrange(8)
+                data[place] ^= 1 << self.rng.randrange(8)
             case _:
-                data[place:place] = self.dice.choice(TOKENS)
+                data[place:place] = self.rng.choice(TOKENS)
 
     def _request(self, *, is_last: bool) -> tuple[bytes, Sent]:
-        kind = self.dice.choice(KINDS)
+        kind = self.rng.choice(KINDS)
         request_id = f"fuzz-{new_id()}"
         if kind in ("health", "nowhere", "head"):
             path = "/nowhere" if kind == "nowhere" else "/health/live"
             method = "HEAD" if kind == "head" else "GET"
             status = {"health": 200, "nowhere": 404, "head": 0}[kind]
             sent = Sent(request_id, status, "not_found" if kind == "nowhere" else None, to_head=kind == "head")
-            body = self._hidden() if self.dice.random() < 0.1 else b""
+            body = self._hidden() if self.rng.random() < 0.1 else b""
             return self._framed(f"{method} {path}", [], body, request_id=request_id, is_last=is_last), sent
         signed, verdict = self._signed_call()
         if kind != "signed":
@@ -148,11 +148,11 @@ class Streams:
     def _signed_call(self) -> tuple[Signed, tuple[int, str | None]]:
         signer = Signer(self.peer)
         if self.name == "provider":
-            return signer.prepare("POST", "/provider/launch", {"x": "y" * self.dice.randrange(40)}), (
+            return signer.prepare("POST", "/provider/launch", {"x": "y" * self.rng.randrange(40)}), (
                 400,
                 "invalid_field",
             )
-        if self.dice.random() < 0.5:
+        if self.rng.random() < 0.5:
             return signer.prepare("POST", "/casino/getBalance", self.session.who()), (200, None)
         bet = new_id()
         self.signed_bets.add(bet)
@@ -175,34 +175,34 @@ class Streams:
         return "\r\n".join([*lines, "", ""]).encode() + signed.request.content
 
     def _framed(self, line: str, fields: list[str], body: bytes, *, request_id: str, is_last: bool) -> bytes:
-        version, offer = "1.1", list(self.dice.choice(OFFERS))
-        is_chunked = self.dice.random() < 0.5
+        version, offer = "1.1", list(self.rng.choice(OFFERS))
+        is_chunked = self.rng.random() < 0.5
         lines = ["Host: x", "Content-Type: application/json", f"X-Request-Id: {request_id}", *fields, *offer]
-        if is_last and self.dice.random() < 0.2:
+        if is_last and self.rng.random() < 0.2:
             lines.append("Connection: close")
-        if is_last and self.dice.random() < 0.1 and not is_chunked:
+        if is_last and self.rng.random() < 0.1 and not is_chunked:
             version = "1.0"
-        if is_last and body and self.dice.random() < 0.2:
+        if is_last and body and self.rng.random() < 0.2:
             lines.append("Expect: 100-continue")
         if is_chunked:
-            lines.append(self.dice.choice(["Transfer-Encoding: chunked", "transfer-encoding: Chunked"]))
-        elif body or self.dice.random() < 0.5:
-            lines.append(f"Content-Length: {'0' * self.dice.randrange(3)}{len(body)}")
-        self.dice.shuffle(lines)
+            lines.append(self.rng.choice(["Transfer-Encoding: chunked", "transfer-encoding: Chunked"]))
+        elif body or self.rng.random() < 0.5:
+            lines.append(f"Content-Length: {'0' * self.rng.randrange(3)}{len(body)}")
+        self.rng.shuffle(lines)
         head = "\r\n".join([f"{line} HTTP/{version}", *(self._respelt(each) for each in lines), "", ""]).encode()
-        return b"\r\n" * self.dice.randrange(2) + head + (self._chunked(body) if is_chunked else body)
+        return b"\r\n" * self.rng.randrange(2) + head + (self._chunked(body) if is_chunked else body)
 
     def _respelt(self, line: str) -> str:
         name, _, value = line.partition(": ")
-        spelt = self.dice.choice([name, name.lower(), name.upper(), name.title()])
-        return f"{spelt}:{self.dice.choice([' ', '', '  ', chr(9)])}{value}{self.dice.choice(['', '', ' '])}"
+        spelt = self.rng.choice([name, name.lower(), name.upper(), name.title()])
+        return f"{spelt}:{self.rng.choice([' ', '', '  ', chr(9)])}{value}{self.rng.choice(['', '', ' '])}"
 
     def _chunked(self, body: bytes) -> bytes:
         data = b""
         while body:
-            size = self.dice.randint(1, len(body))
-            extension = self.dice.choice([b"", b"", b";a", b";a=b", b';a="b c"'])
-            data += b"%s%x%s\r\n%s\r\n" % (b"0" * self.dice.randrange(3), size, extension, body[:size])
+            size = self.rng.randint(1, len(body))
+            extension = self.rng.choice([b"", b"", b";a", b";a=b", b';a="b c"'])
+            data += b"%s%x%s\r\n%s\r\n" % (b"0" * self.rng.randrange(3), size, extension, body[:size])
             body = body[size:]
-        trailers = self.dice.sample([*TRAILERS, f"{self.peer.header_name}: t=1"], self.dice.randrange(4))
+        trailers = self.rng.sample([*TRAILERS, f"{self.peer.header_name}: t=1"], self.rng.randrange(4))
         return data + b"0\r\n" + b"".join(f"{each}\r\n".encode() for each in trailers) + b"\r\n"

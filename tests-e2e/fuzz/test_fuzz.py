@@ -74,12 +74,10 @@ def fuzzed(start_stack: StartStack) -> Stack:
 
 @pytest.mark.timeout(SECONDS * 3 + 240)
 def test_odd_bytes_change_nothing_for_anybody_else(fuzzed: Stack) -> None:
-    dice = random.Random(SEED)
+    rng = random.Random(SEED)
     session = fuzzed.session(balance_minor=RICH_MINOR)
     peers = {"casino": fuzzed.casino, "provider": fuzzed.provider}
-    hostiles = [
-        Hostile(Streams(dice, name, peers[name], session), fuzzed.services[name].port, dice) for name in SERVICES
-    ]
+    hostiles = [Hostile(Streams(rng, name, peers[name], session), fuzzed.services[name].port, rng) for name in SERVICES]
     bystander = Bystander(fuzzed, fuzzed.session())
     beside = threading.Thread(target=bystander.run, daemon=True)
     beside.start()

@@ -29,7 +29,7 @@ _ages = itertools.count(10)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one saboteur fared. `late`: it was not one of the named files that caught it."""
+    """The verdict on one saboteur. `late`: a test outside the named files caught it."""
 
     saboteur: Saboteur
     verdict: Verdict

@@ -1,7 +1,7 @@
 """Runs tests in a copy of the repository and says which one failed, and how.
 
-Owns what counts: a saboteur is caught by a test that fails while it runs or when its fixtures look at what it left.
-A copy that cannot be set up, imported or collected proves nothing, because then no test has judged anything.
+A saboteur is caught when a test fails while it runs or in the checks of its fixtures.
+A copy that cannot be set up, imported or collected does not count, because no test has run.
 """
 
 import os

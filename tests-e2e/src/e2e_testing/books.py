@@ -1,7 +1,7 @@
-"""The casino's books, read by SQL: an independent second opinion on protocol.md section 4 (12).
+"""Checks the casino's books by SQL of its own against protocol.md section 4 (12).
 
-Only reads. The rules below must never use a function or a view of the casino: those are what is being checked.
-The casino's own view of what is wrong is asked as well, as a first opinion.
+Only reads. The rules below use no function and no view of the casino, because those are being checked.
+The casino's own view of invalid rows is asked too.
 Every statement finds rows that break its rule, among the wallets `%(wallets)s` or, where that is null, among all.
 """
 

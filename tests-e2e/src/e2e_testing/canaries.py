@@ -32,7 +32,7 @@ class Canaries:
         return self.keep(name, secrets.token_hex(24))
 
     def keep(self, name: str, value: str) -> str:
-        """A secret that somebody else made up."""
+        """Add a secret that a service made."""
         self.everywhere[name] = value
         return value
 

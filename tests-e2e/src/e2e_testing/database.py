@@ -1,7 +1,7 @@
-"""The suite's own access to Postgres: databases to break, and the few facts that no endpoint can set.
+"""The suite's own access to Postgres: databases to break, and the few values that no endpoint can set.
 
 Connects as the server's administrator, never through the services. Statements here are the only place of the suite,
-besides books.py, that knows a table's name.
+besides books.py, that name a table.
 """
 
 import threading

@@ -146,12 +146,12 @@ def resign(secret: str, request: Message, changed: Message) -> Message:
 
 
 def same_bytes(request: Message) -> Message:
-    """A copy with the nonce of the first: what a network does that delivers twice, or somebody who recorded it."""
+    """A copy with the nonce of the first: a network that delivers twice, or a replay of a recorded request."""
     return request
 
 
 def signed_anew(secret: str) -> Copies:
-    """A copy that the provider might have signed: the same transaction under a nonce of its own."""
+    """A copy signed as the provider signs: the same transaction under a new nonce."""
 
     def sign(request: Message) -> Message:
         timestamp, nonce = int(time.time()), secrets.token_hex(16)
@@ -165,12 +165,12 @@ def signed_anew(secret: str) -> Copies:
 
 
 def says(status: int, content: object, **fields: str) -> Rewrites:
-    """Another answer in place of the wallet's, unsigned: somebody between the services spoke."""
+    """Another answer in place of the wallet's, unsigned, as from a third party on the network."""
     return lambda call, upstream: answer(status, content, **fields)
 
 
 def says_signed(secret: str, status: int, content: object, **fields: str) -> Rewrites:
-    """Another answer in place of the wallet's, well signed: the wallet itself spoke."""
+    """Another answer in place of the wallet's, correctly signed, as from the wallet itself."""
     return lambda call, upstream: resign(secret, call.request, answer(status, content, **fields))
 
 

@@ -74,7 +74,7 @@ def kill_one_backend(server: Postgres, *, choose: Callable[[list[int]], int] = m
 
 @contextmanager
 def frozen_processes(pids: Sequence[int]) -> Iterator[None]:
-    """SIGSTOP inside the block, SIGCONT after it, whatever happens: the sockets stay open and nobody answers."""
+    """SIGSTOP inside the block, SIGCONT after it, also after an error: the sockets stay open and no process answers."""
     try:
         for pid in pids:
             _send(pid, signal.SIGSTOP)

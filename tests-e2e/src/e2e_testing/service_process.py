@@ -1,6 +1,6 @@
 """One service as a real operating-system process: start, wait until ready, stop, kill -9, restart, show its log.
 
-Must never reach into the service: a command line, an environment, a port, a log file and signals are all there is.
+Uses only a command line, an environment, ports, a log file and signals.
 """
 
 import os
@@ -123,9 +123,9 @@ class ServiceProcess:
             return False
 
     def kill_9(self) -> None:
-        """The crash: no handler runs, nothing is flushed. Returns when nobody listens on its ports any more.
+        """Kill without a handler or a flush. Returns when no process listens on the ports any more.
 
-        Workers outlive their killed supervisor for a moment, and answer: a restart would take that for its own.
+        Workers outlive a killed supervisor for a moment: a restart would take their answers for its own.
         """
         self._end(signal.SIGKILL)
         wait_until(

@@ -1,6 +1,6 @@
 """An independent signing client of the wire contract, written from docs/protocol.md section 2 alone.
 
-Must never import the project's own signing library: two readings of the contract have to agree.
+Does not import shared_signing: two implementations of the contract must agree.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Generates the ways in which somebody could write a request for a route, other than the right one.
+"""Generates spellings of the request for a route, the right one and thousands of others.
 
     for asked in spellings("/items", ["POST"]): ...
 

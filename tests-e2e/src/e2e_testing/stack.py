@@ -1,6 +1,6 @@
 """A running stack under test: either processes and a database of the suite's own, or a compose stack at two URLs.
 
-Must never import a service: commands, URLs, secrets and SQL are all it knows.
+Uses commands, URLs, secrets and SQL, and imports no service.
 """
 
 import os
@@ -33,7 +33,7 @@ CRASH_GAME_ID = "2"
 OPENING_BALANCE_MINOR = 1_000_000
 RATE_LIMITED_TRIES_MAX = 5
 NO_CLIENT_LIMIT = {"CASINO_CLIENT_BURST": "1000000"}
-"""Tests launch as often as they like; those of the limit set it back. A stack that somebody else runs has it."""
+"""No limit on launches; tests of the limit set it again. A compose stack keeps its own limit."""
 
 Environment = Mapping[str, str]
 
@@ -59,7 +59,7 @@ def migrate_and_seed(database: Database) -> None:
 
 @dataclass(slots=True)
 class Stack:
-    """What tests talk to. `services` and `database` are empty for a stack that somebody else runs."""
+    """A running casino and provider. `services` and `database` are empty for a compose stack."""
 
     casino: Peer
     provider: Peer
@@ -110,7 +110,7 @@ class Stack:
     # Players and sessions
 
     def open_player(self, balance_minor: int = OPENING_BALANCE_MINOR) -> str:
-        """A player nobody has touched; on a stack that is not ours, one of the two demo players in turn."""
+        """The id of a new player; on a compose stack, one of the two demo players in turn."""
         if self.database is None:
             self.demo_players_given += 1
             return str(1 + self.demo_players_given % 2)
@@ -128,7 +128,7 @@ class Stack:
         return self.as_player("simulateRound", {"userId": user_id, "gameId": game_id})
 
     def as_player(self, endpoint: str, content: Mapping[str, object], headers: Mapping[str, str] = {}) -> Answer:
-        """A call of a client endpoint: no signature on it, none on the answer. Waits when it is told to."""
+        """A call of a client endpoint, without signatures. Repeats a rate-limited call after its `retry-after`."""
         for _ in range(RATE_LIMITED_TRIES_MAX):
             response = self.client.post(
                 f"{self.casino.base_url}/casino/{endpoint}", json=dict(content), headers=headers

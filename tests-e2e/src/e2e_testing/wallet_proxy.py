@@ -197,7 +197,7 @@ class WalletProxy:
         return False
 
     def _leave_behind(self, work: Coroutine[Any, Any, object]) -> None:
-        """Something that goes on although nobody waits for it."""
+        """Run the work as a task that no caller awaits."""
         task = asyncio.get_running_loop().create_task(work)
         self._left_behind.add(task)
         task.add_done_callback(self._left_behind.discard)
