@@ -89,6 +89,23 @@ def test_curl_posts_a_signed_body_and_gets_with_a_signed_query(stack: Stack, ses
     assert (page.returncode, json.loads(page.stdout).keys()) == (0, {"transactions", "next"})
 
 
+def test_an_unsigned_answer_to_a_get_is_shown_and_asks_for_no_repeated_transaction(stack: Stack) -> None:
+    finished = run_curl(stack, "GET", "/casino/nothing")
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert "404" in finished.stderr
+    assert "not_found" in finished.stderr, "the body is shown"
+    assert "transactionId" not in finished.stderr
+
+
+@pytest.mark.parametrize("example", ["sh signed_call.sh", "python3 signing_client_15_lines.py"])
+def test_an_example_without_arguments_says_its_usage(example: str) -> None:
+    runner, script = example.split()
+    finished = run([runner, str(EXAMPLES / script)], secret="one-secret")
+    assert (finished.returncode != 0, finished.stdout) == (True, "")
+    assert "Usage: " in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
 def test_curl_shows_a_signed_refusal(stack: Stack) -> None:
     finished = run_curl(stack, "POST", BALANCE, '{"userId":"1"}')
     assert (finished.returncode, json.loads(finished.stdout)["code"]) == (1, "invalid_field")

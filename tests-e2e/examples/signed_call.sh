@@ -7,6 +7,10 @@
 # CLOCK_OFFSET=<seconds> is added to this machine's time. KEY_ID=<id> names another key than main.
 set -eu
 
+if [ $# -lt 3 ]; then
+    echo "Usage: CASINO_SECRET=... signed_call.sh WALLET METHOD TARGET [BODY], such as http://127.0.0.1:8000 GET /casino/transactions" >&2
+    exit 2
+fi
 if [ -z "${CASINO_SECRET:-}" ]; then # without it no answer can be believed
     echo "Set CASINO_SECRET to the secret that the operator gave you." >&2
     exit 2
@@ -17,6 +21,10 @@ mac() { openssl dgst -sha256 -hmac "$CASINO_SECRET" -r | cut -d' ' -f1; }
 member() { sed -n "s/.*\"$1\": *\"\{0,1\}\([a-zA-Z0-9_]*\).*/\1/p" "$answer"; }
 
 wallet=$1 method=$2 target=$3 body=${4:-} key=${KEY_ID:-main}
+case $method in # only a call that moves money has an outcome and a transactionId
+GET) unknown="Nothing can be concluded from it. A GET changes nothing: ask again." ;;
+*) unknown="The outcome is unknown. Repeat the same transactionId." ;;
+esac
 t=$(($(date +%s) + ${CLOCK_OFFSET:-0})) n=$(openssl rand -hex 16)
 v1=$(printf 'v1\n%s\n%s\n%s\n%s\n%s' "$t" "$n" "$method" "$target" "$(printf %s "$body" | sha256)" | mac)
 
@@ -25,7 +33,7 @@ trap 'rm -f "$answer" "$head"' EXIT
 if [ -n "$body" ]; then set -- --data-binary "$body" -H 'content-type: application/json'; else set --; fi
 status=$(curl -sS --max-time 8 -o "$answer" -D "$head" -w '%{http_code}' -X "$method" "$wallet$target" "$@" \
     -H "x-casino-signature: t=$t,n=$n,k=$key,v1=$v1") || {
-    echo "No answer: the outcome is unknown. Repeat the call with the same transactionId." >&2
+    echo "No answer. $unknown" >&2
     exit 2
 }
 
@@ -46,11 +54,12 @@ if [ "$status" = 401 ]; then
         ;;
     nonce_replay) echo "This nonce was used before: a request was sent twice. Sign each attempt anew." >&2 ;;
     esac
-    echo "Sign anew once. After a second 401 the outcome is unknown." >&2
+    echo "Sign anew once. After a second 401: $unknown" >&2
     exit 2
 fi
 if [ "$signed" = no ]; then
-    echo "This $status is not signed by the wallet: the outcome is unknown. Repeat the same transactionId." >&2
+    echo "This $status is not signed by the wallet. $unknown" >&2
+    [ "$method" != GET ] || cat "$answer" >&2
     exit 2
 fi
 cat "$answer"

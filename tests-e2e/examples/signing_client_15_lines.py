@@ -10,8 +10,8 @@ def mac(*lines: str) -> str:
     return hmac.new(secret.encode(), "\n".join(lines).encode(), hashlib.sha256).hexdigest()
 
 
-secret, wallet, who = os.environ.get("CASINO_SECRET") or sys.exit("Set CASINO_SECRET."), sys.argv[1], sys.argv[2:]
-path, t, n = "/casino/getBalance", str(int(time.time())), secrets.token_hex(16)
+secret, path = os.environ.get("CASINO_SECRET") or sys.exit("Set CASINO_SECRET."), "/casino/getBalance"
+t, n, (wallet, *who) = str(int(time.time())), secrets.token_hex(16), sys.argv[1:] if sys.argv[3:] else sys.exit(__doc__)
 body = json.dumps(dict(zip(("sessionToken", "userId"), who, strict=True))).encode()
 v1 = mac("v1", t, n, "POST", path, hashlib.sha256(body).hexdigest())
 headers = {"content-type": "application/json", "x-casino-signature": f"t={t},n={n},k=main,v1={v1}"}

@@ -155,6 +155,17 @@ async def test_another_media_type_is_refused(service: Service) -> None:
         assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type"), content_type
 
 
+async def test_a_client_that_declares_another_charset_than_utf_8_is_refused(service: Service) -> None:
+    body = {"userId": "1", "gameId": "1"}
+    for charset, status in (
+        ("iso-8859-1", 415), ("utf-16", 415), ('"latin1"', 415), ("", 415),
+        ("UTF-8", 201), ('"utf-8"', 201), ("utf8", 201),
+    ):  # fmt: skip
+        headers = {"content-type": f"application/json; charset={charset}"}
+        response = await service.anybody.post("/casino/launchGame", content=msgspec.json.encode(body), headers=headers)
+        assert response.status_code == status, charset
+
+
 async def test_another_method_is_not_allowed_and_the_answer_is_signed(service: Service) -> None:
     for method in ("GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
         response = await service.signed.request(method, "/casino/debit")

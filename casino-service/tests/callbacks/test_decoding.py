@@ -96,6 +96,29 @@ def test_a_key_that_comes_twice_is_malformed_at_any_depth(body: bytes) -> None:
     assert code_of(body) == "malformed_json"
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"secret-name":1,"a":"secret-value","secret-name":2}', "secret-name"),
+        (b'{"a":{"inner":1,"inner":"secret-value"}}', "inner"),
+        (b'{"secret-value" 1}', "16"),
+        (b'{"a":"\xff"}', "UTF-8"),
+        (b'["secret-value"]', "object"),
+    ],
+)
+def test_the_log_gets_the_doubled_key_or_the_position_and_no_value(body: bytes, told: str) -> None:
+    with pytest.raises(Refused) as caught:
+        decoding.decode_object(body)
+    assert told in str(caught.value.why)
+    assert "secret-value" not in str(caught.value.why)
+
+
+def test_a_long_doubled_key_is_cut_for_the_log() -> None:
+    with pytest.raises(Refused) as caught:
+        decoding.decode_object(b'{"%b":1,"%b":2}' % ((b"k" * 10_000,) * 2))
+    assert len(str(caught.value.why)) < 200
+
+
 @pytest.mark.parametrize("body", [b"{}", b' {"a" : 1 } ', b'{"a":"b:c:d"}', b'{"a:":1,"b":{"a:":2}}', b'{"a":{"a":1}}'])
 def test_colons_in_texts_and_equal_keys_in_different_objects_are_fine(body: bytes) -> None:
     assert code_of(body) is None

@@ -41,6 +41,7 @@ async def test_the_first_page_needs_no_parameters_and_has_a_hundred_rows(service
 OUT_OF_BOUNDS = [
     ("after=-1", "after"), ("after=x", "after"), ("after=1.0", "after"), ("after=+1", "after"),
     ("after=9223372036854775808", "after"), ("after=" + "9" * 5_000, "after"), ("after=%D9%A1", "after"),
+    ("after=", "after"), ("limit=", "limit"), ("after=00", "after"), ("limit=05", "limit"),
     ("after=0&after=1", "after"), ("limit=5&limit=6", "limit"),
     ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=-5", "limit"), ("limit=ten", "limit"),
     ("after=0&unknown=1", "unknown"), ("After=0", "After"), ("cursor=7", "cursor"), ("userId=1", "userId"),
@@ -56,7 +57,7 @@ async def named_field(service: Service, path: str) -> str:
 
 async def test_a_parameter_out_of_bounds_is_named_and_one_at_its_bound_accepted(service: Service) -> None:
     assert [(query, await named_field(service, f"{FEED}?{query}")) for query, _ in OUT_OF_BOUNDS] == OUT_OF_BOUNDS
-    for query in ("limit=1000", "after=9223372036854775807", "after=&limit="):
+    for query in ("limit=1000", "after=9223372036854775807"):
         assert (await service.get(f"{FEED}?{query}")).status_code == 200, query
 
 

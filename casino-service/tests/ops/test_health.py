@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import psycopg
 import pytest
 from psycopg import sql
+from structlog.typing import EventDict
 
 from casino.ops import health
 from casino.sql.schema import SCHEMA, database_for
@@ -57,6 +59,23 @@ async def test_an_empty_database_wants_migrations(postgres_server: PostgresServe
     finally:
         tenant.close()
         drop_database(postgres_server, name)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"tenant_id": "NOBODY"}, {"CASINO_TENANT=NOBODY"}),
+        ({"ledger_id": 32_767}, {"CASINO_LEDGER=32767"}),
+        ({"ledger_id": 32_767, "tenant_id": "NOBODY"}, {"CASINO_LEDGER=32767", "CASINO_TENANT=NOBODY"}),
+    ],
+)
+async def test_the_log_names_the_setting_that_the_database_does_not_know(
+    tenant: Tenant, wrong: dict[str, str | int], named: set[str], logged: list[EventDict]
+) -> None:
+    async with serving(tenant, **wrong):
+        pass
+    (changed,) = [event for event in logged if event["event"] == "readiness_changed"]
+    assert set(re.findall(r"CASINO_\w+=\w+", changed["why"])) == named
 
 
 @pytest.mark.parametrize("wrong", [{"tenant_id": "NOBODY"}, {"ledger_id": 32_767}, {"ledger_id": 1}])

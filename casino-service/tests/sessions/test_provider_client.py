@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.typing import EventDict
 
 from casino.sessions import provider_client
 from casino.sessions.provider_client import ANSWER_MAX_BYTES, SIGNATURE_HEADER, ProviderClient, ProviderUnreachable
@@ -217,6 +219,19 @@ async def reason_over_tls(behave: Behaviour, issuer: Issuer, ca_file: Path | Non
         finally:
             await client.close()
     return str(caught.value)
+
+
+async def test_a_provider_that_is_not_there_is_named_in_the_log_with_the_cause(logged: list[EventDict]) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        client = ProviderClient(f"http://{address}", PROVIDER_RING)
+        try:
+            assert await reason(client) == "NotSent"
+        finally:
+            await client.close()
+    (failed,) = [event for event in logged if event["event"] == "provider_call_failed"]
+    assert (failed["address"], failed["why"]) == (address, "connection refused")
 
 
 async def test_a_provider_with_a_certificate_of_the_authority_is_called(issuer: Issuer) -> None:

@@ -88,12 +88,12 @@ def closed_port() -> int:
 
 
 async def test_a_refused_connection_is_known_not_to_have_been_sent() -> None:
-    with pytest.raises(NotSent):
+    with pytest.raises(NotSent, match=r"^connection refused$"):
         await post(f"http://127.0.0.1:{closed_port()}")
 
 
 async def test_a_host_that_does_not_exist_is_known_not_to_have_been_sent() -> None:
-    with pytest.raises(NotSent):
+    with pytest.raises(NotSent, match=r"^name not resolved$"):
         await post("http://no-such-host.invalid:80", connect_seconds=CONNECT_SECONDS)
 
 
@@ -106,7 +106,7 @@ async def test_a_host_that_does_not_take_connections_is_given_up_within_the_conn
             each.setblocking(False)
             each.connect_ex(full.getsockname())
         started = time.monotonic()
-        with pytest.raises(NotSent):
+        with pytest.raises(NotSent, match=r"^timed out$"):
             await post(f"http://127.0.0.1:{full.getsockname()[1]}", connect_seconds=CONNECT_SECONDS)
         assert CONNECT_SECONDS * 0.9 < time.monotonic() - started < CALL_SECONDS
         for each in waiting:

@@ -66,7 +66,7 @@ async def test_with_a_file_of_authorities_the_systems_are_not_believed(believed_
     with peer(GOOD, issuer) as port:
         # A service removes this variable at its start. Here it sets the system's authorities.
         assert (await post(f"https://127.0.0.1:{port}", None)).content == b"ok"
-        with pytest.raises(NotSent):
+        with pytest.raises(NotSent, match=r"^TLS$"):
             await post(f"https://127.0.0.1:{port}", Authority().write(issuer.directory / "private.pem"))
 
 

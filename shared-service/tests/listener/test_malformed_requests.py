@@ -3,8 +3,12 @@
 import json
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
+from shared_service.listener import refusing
 from shared_service.listener.heads import SENTENCE
+from shared_service.run.bounded_log import BoundedLog
 from shared_service_testing.echoing import Echo
 
 HOST = b"host: x\r\n"
@@ -50,6 +54,8 @@ MALFORMED = {
     "two names in Host": b"GET /p HTTP/1.1\r\nhost: a, b\r\n\r\n",
     "two ports in Host": b"GET /p HTTP/1.1\r\nhost: a:1:2\r\n\r\n",
     "a port of letters in Host": b"GET /p HTTP/1.1\r\nhost: a:b\r\n\r\n",
+    "a port above the largest in Host": b"GET /p HTTP/1.1\r\nhost: a:65536\r\n\r\n",
+    "a port of thousands of digits in Host": b"GET /p HTTP/1.1\r\nhost: a:" + b"9" * 5_000 + b"\r\n\r\n",
     "half an address in Host": b"GET /p HTTP/1.1\r\nhost: [::1\r\n\r\n",
     "an address without brackets in Host": b"GET /p HTTP/1.1\r\nhost: ::1\r\n\r\n",
     "a bad Host in HTTP/1.0": b"GET /p HTTP/1.0\r\nhost: a b\r\n\r\n",
@@ -130,6 +136,33 @@ def test_it_is_answered_behind_the_answers_that_are_owed(echo: Echo, what: str) 
     )
     assert [answer.status for answer in answers] == [200, 200, 400], answers
     assert [answer.content["target"] for answer in answers[:2]] == ["/first", "/second"]
+
+
+@pytest.mark.parametrize("host", [b"a:65535", b"a:", b"a:" + b"0" * 5_000 + b"80"])
+def test_a_port_up_to_the_largest_is_served(echo: Echo, host: bytes) -> None:
+    assert [answer.status for answer in echo.ask(b"GET /p HTTP/1.1\r\nhost: " + host + b"\r\n\r\n")] == [200]
+
+
+def test_the_log_says_why_and_which_other_protocol_it_was(echo: Echo, monkeypatch: pytest.MonkeyPatch) -> None:
+    hinted = {"the preface of HTTP/2": "HTTP/2", "a TLS hello": "TLS", "no Host": None}
+    for what, word in hinted.items():
+        monkeypatch.setattr(refusing, "log", BoundedLog(structlog.get_logger()))  # no line is left out
+        with capture_logs() as logged:
+            echo.ask(MALFORMED[what])
+        (refused,) = [event for event in logged if event["event"] == "request_refused"]
+        assert refused["why"], what
+        assert word in refused["hint"] if word else "hint" not in refused, what
+
+
+def test_a_body_that_begins_like_a_tls_hello_gets_no_hint(echo: Echo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusing, "log", BoundedLog(structlog.get_logger()))
+    with capture_logs() as logged, echo.connected() as wire:
+        wire.send(POST + b"content-length: 1\r\n\r\nx")
+        wire.answer()
+        wire.send(b"\x16\x03\x01")
+        wire.answers_to_the_end()
+    (refused,) = [event for event in logged if event["event"] == "request_refused"]
+    assert "hint" not in refused
 
 
 @pytest.mark.parametrize("what", [name for name, data in MALFORMED.items() if len(data) < 1000])

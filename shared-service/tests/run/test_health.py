@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from shared_service.run.health import FRESH_SECONDS, NOT_LOOKED, OUTDATED, Readiness
 
@@ -21,6 +25,12 @@ class Dependency:
 
     def monotonic(self) -> float:
         return self.now
+
+
+@pytest.fixture
+def logged() -> Iterator[list[EventDict]]:
+    with capture_logs() as events:
+        yield events
 
 
 @pytest.fixture
@@ -44,6 +54,19 @@ async def test_a_look_is_what_is_told_until_the_next(readiness: Readiness, depen
         dependency.missing = "something else"
         assert [readiness.missing for _ in range(300)] == [missing] * 300
     assert dependency.looks == 4
+
+
+async def test_a_change_is_logged_once_with_its_explanation(dependency: Dependency, logged: list[EventDict]) -> None:
+    async def explain(missing: str) -> str | None:
+        return f"X_TENANT is wrong: {missing}" if missing == "tenant" else None
+
+    readiness = Readiness(dependency.look, demo=False, explain=explain, monotonic=dependency.monotonic)
+    for missing in ("tenant", "tenant", "database", None):
+        dependency.missing = missing
+        await readiness.step()
+    assert [(event["missing"], event.get("why")) for event in logged] == [
+        ("tenant", "X_TENANT is wrong: tenant"), ("database", None), (None, None),
+    ]  # fmt: skip
 
 
 async def test_an_old_look_says_nothing(readiness: Readiness, dependency: Dependency) -> None:

@@ -76,9 +76,10 @@ def _only(query: QueryParams, name: str) -> str | None:
 
 def _number(query: QueryParams, name: str, *, default: int, least: int, most: int) -> int:
     text = _only(query, name)
-    if not text:
+    if text is None:
         return default
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(CURSOR_MAX)) and least <= int(text) <= most):
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(CURSOR_MAX)) and str(int(text)) == text
+    if not (is_number and least <= int(text) <= most):
         raise Refused("invalid_field", field=name)
     return int(text)
 

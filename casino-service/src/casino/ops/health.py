@@ -16,6 +16,11 @@ FIND_TENANT: Final = """
     select extract(epoch from casino.clock())::float8 from casino.ledgers
     where ledger_id = %s::integer and tenant_id = %s::text
 """
+WHICH_IS_KNOWN: Final = """
+    select
+        exists (select from casino.ledgers where tenant_id = %s::text),
+        exists (select from casino.ledgers where ledger_id = %s::integer)
+"""
 CLOCK_AHEAD_MAX_SECONDS: Final = 120
 CLOCK_BEHIND_MAX_SECONDS: Final = 360
 """With a larger difference from the database's time, no nonce can be stored: every request would be a replay."""
@@ -40,3 +45,18 @@ async def find_missing(database: Database, expected_revision: str, settings: Set
         return "tenant"
     is_near = -CLOCK_BEHIND_MAX_SECONDS <= time.time() - known[0][0] <= CLOCK_AHEAD_MAX_SECONDS
     return None if is_near else "clock"
+
+
+async def why_missing(database: Database, settings: Settings, missing: str) -> str | None:
+    """Returns for `tenant` which setting the database does not know, else None."""
+    if missing != "tenant":
+        return None
+    try:
+        rows = await database.call(WHICH_IS_KNOWN, [settings.tenant_id, settings.ledger_id])
+    except (Overloaded, OutcomeUnknown, psycopg.Error):
+        return None
+    tenant, ledger = f"CASINO_TENANT={settings.tenant_id}", f"CASINO_LEDGER={settings.ledger_id}"
+    unknown = [name for name, is_known in zip((tenant, ledger), rows[0], strict=True) if not is_known]
+    if unknown:
+        return f"the database does not know {' and '.join(unknown)}"
+    return f"{ledger} is another tenant's, not {tenant}'s"

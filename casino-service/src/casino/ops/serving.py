@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from casino.ops.health import find_missing
+from casino.ops.health import find_missing, why_missing
 from casino.ops.metrics import Metrics
 from casino.settings import Settings
 from casino.sql.schema import SCHEMA
@@ -17,7 +17,11 @@ from shared_service.run.loops import BackgroundLoop
 
 def readiness_of(settings: Settings, database: Database) -> Readiness:
     """Builds readiness. `database` is a pool that no request uses."""
-    return Readiness(partial(find_missing, database, SCHEMA.newest_revision(), settings), demo=settings.demo)
+    return Readiness(
+        partial(find_missing, database, SCHEMA.newest_revision(), settings),
+        demo=settings.demo,
+        explain=partial(why_missing, database, settings),
+    )
 
 
 def routes(readiness: Readiness, metrics: Metrics) -> list[Route]:

@@ -17,7 +17,7 @@ import structlog
 
 from casino.errors import Refused
 from shared_service.http import decoding
-from shared_service.http.transport import create_http_client
+from shared_service.http.transport import NotSent, create_http_client
 from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer, clock_correction
@@ -108,7 +108,10 @@ class ProviderClient:
                     if is_launch or correction_seconds:
                         answer = await self._client.send(request, auth=self._signed(correction_seconds))
         except (httpx.HTTPError, NoLiveKey, OSError) as error:
-            log.warning("provider_call_failed", path=path, error_type=type(error).__name__)
+            log.warning(
+                "provider_call_failed", path=path, error_type=type(error).__name__,
+                address=self._client.base_url.netloc.decode(), why=str(error) if isinstance(error, NotSent) else None,
+            )  # fmt: skip
             raise ProviderUnreachable(type(error).__name__) from error
         if answer.extensions["signature"] != "good" or answer.status_code != httpx.codes.OK:
             raise _refusal(path, answer, is_launch=is_launch)

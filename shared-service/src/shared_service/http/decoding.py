@@ -16,6 +16,8 @@ from shared_service.http.errors import Refused
 
 IDENTIFIER_MAX_CHARACTERS: Final = 128
 TEXT_MAX_CHARACTERS: Final = 256
+KEY_MAX_CHARACTERS: Final = 64
+"""The name of a doubled key is cut to this length in the log."""
 
 _decode = msgspec.json.Decoder(type=dict[str, Any]).decode
 
@@ -26,8 +28,8 @@ def decode_object(body: bytes) -> dict[str, Any]:
         content = _decode(body)
     except msgspec.ValidationError:  # not an object, or a number too large for the decoder
         return _decode_any_number(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last: very deep nesting
-        raise Refused("malformed_json") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the last: very deep nesting
+        raise Refused("malformed_json", why=_why(error)) from None
     # The decoder accepts a key twice. With as many colons as keys there is none twice; with more, decode again. (There
     # are also colons in texts and nested objects.)
     if body.count(b":") != len(content):
@@ -44,26 +46,35 @@ def _decode_any_number(body: bytes) -> dict[str, Any]:
         content = json.loads(
             body.decode(), object_pairs_hook=_unique, parse_int=_whole_number, parse_constant=_no_constant
         )
-    except (ValueError, RecursionError):
-        raise Refused("malformed_json") from None
+    except (ValueError, RecursionError) as error:
+        raise Refused("malformed_json", why=_why(error)) from None
     if not isinstance(content, dict):
-        raise Refused("malformed_json")
+        raise Refused("malformed_json", why="not an object")
     return content
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise Refused("malformed_json")
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in members if names.count(name) > 1)
+        raise Refused("malformed_json", why=f"a key comes twice: {doubled[:KEY_MAX_CHARACTERS]}")
     return members
+
+
+def _why(error: Exception) -> str:
+    """The cause, for the log. The decoders' messages name the position, and quote nothing of the body."""
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"  # its position counts from the text, not from the body
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _whole_number(text: str) -> int | float:
     return int(text) if len(text) <= IDENTIFIER_MAX_CHARACTERS else math.inf
 
 
-def _no_constant(_: str) -> NoReturn:
-    raise Refused("malformed_json")
+def _no_constant(name: str) -> NoReturn:
+    raise Refused("malformed_json", why=f"{name} is no JSON")
 
 
 def identifier(content: dict[str, Any], name: str) -> str:

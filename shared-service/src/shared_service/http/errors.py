@@ -40,7 +40,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a defect
         retry_after_seconds: int | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
-        """`why` is a fixed word for the log. The answer does not contain it."""
+        """`why` is a short cause for the log, without a value of the request. The answer does not contain it."""
         super().__init__(code)
         self.code = code
         self.field = field

@@ -25,6 +25,7 @@ refusals_of_strangers: Final = BoundedLog(log)
 refusals_of_peers: Final = BoundedLog(log, lines_max=100)
 
 BODY_MAX_BYTES: Final = 65_536
+UTF_8: Final = (b"utf-8", b"utf8")
 REQUEST_ID_HEADER: Final = b"x-request-id"
 OK: Final = "ok"
 """The outcome of an answer with a status below 400."""
@@ -77,12 +78,13 @@ def deadline(scope: Scope) -> float:
 async def read_json_body(scope: Scope, receive: Receive) -> bytes:
     """Read the whole body of a JSON request.
 
-    Raises ClientGone, Refused(body_too_large), and Refused(unsupported_media_type) for any other or an encoded body.
+    Raises ClientGone, Refused(body_too_large), and Refused(unsupported_media_type) for any other or an encoded body,
+    and for another charset than UTF-8.
     """
     code = refused_by_head(scope["headers"], BODY_MAX_BYTES)
     if code is not None:
         raise Refused(code)
-    _require_json(scope)
+    _require_utf8(_require_json(scope))
     body = await read_body(receive, BODY_MAX_BYTES)
     if body is None:
         raise ClientGone
@@ -97,13 +99,23 @@ def json_body(scope: Scope) -> bytes:
     return cast("bytes", scope["state"]["body"])
 
 
-def _require_json(scope: Scope) -> None:
+def _require_json(scope: Scope) -> bytes:
+    """Returns the parameters of the content type."""
     content_type = b""
     for name, value in scope["headers"]:
         if name == b"content-type":
             content_type = value
-    if content_type.split(b";", 1)[0].strip().lower() != b"application/json":
+    media_type, _, parameters = content_type.partition(b";")
+    if media_type.strip().lower() != b"application/json":
         raise Refused(UNSUPPORTED_MEDIA_TYPE)
+    return parameters
+
+
+def _require_utf8(parameters: bytes) -> None:
+    for parameter in parameters.split(b";"):
+        name, _, value = parameter.partition(b"=")
+        if name.strip().lower() == b"charset" and value.strip(b' \t"').lower() not in UTF_8:
+            raise Refused(UNSUPPORTED_MEDIA_TYPE)
 
 
 class RequestContext:

@@ -7,6 +7,7 @@ Why aiohttp: it has its own error class for a connection that was never made. Of
 reports a cut connection as a failed connect, the other a failed connect as a time-out.
 """
 
+import errno
 import ssl
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,10 @@ IDLE_SECONDS: Final = 4.0  # well below the server's ten, so that the client clo
 
 
 class NotSent(httpx.ConnectError):
-    """Nothing of the request was sent, because no connection was made. No other case raises this."""
+    """Nothing of the request was sent, because no connection was made. No other case raises this.
+
+    The text is the cause in fixed words.
+    """
 
 
 class AnswerRefused(httpx.TransportError):
@@ -72,7 +76,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 body = await _read_bounded(answer.content, request, self._answer_max_bytes)
                 return httpx.Response(answer.status, headers=answer.raw_headers, content=body)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSent(type(error).__name__, request=request) from error
+            raise NotSent(_why_not_connected(error), request=request) from error
         except TimeoutError as error:
             raise httpx.ReadTimeout("deadline", request=request) from error
         except aiohttp.ClientError as error:
@@ -95,6 +99,16 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             trust_env=False,
         )
         return self._session
+
+
+def _why_not_connected(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> str:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "timed out"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "name not resolved"
+    if isinstance(error, aiohttp.ClientConnectorSSLError | aiohttp.ClientConnectorCertificateError):
+        return "TLS"
+    return "connection refused" if error.errno == errno.ECONNREFUSED else "no connection"
 
 
 async def _read_bounded(content: aiohttp.StreamReader, request: httpx.Request, most_bytes: int) -> bytes:

@@ -19,8 +19,14 @@ _BODY: Final = b'{"error":"%s","code":"%s","requestId":"%%s"}' % (SENTENCE.encod
 NO_TRAILERS: Final = frozenset({b"connection", b"proxy-connection"})
 """In a trailer these are refused: the parser obeys them there too, and would stop reading the connection."""
 VERSIONS: Final = frozenset({"1.0", "1.1"})
-HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]*)?")
+HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[\w.~!$&'()*+,;=%-]*)(?::(?P<port>[0-9]*))?")
 """An address or a name, with or without a port. RFC 9112 allows an empty value."""
+PORT_MAX: Final = 65_535
+OTHER_PROTOCOLS: Final = (
+    (b"PRI * HTTP/2", "an HTTP/2 client: this service speaks HTTP/1.1"),
+    (b"\x16", "a TLS client on a listener without TLS"),
+)
+"""The first bytes of a connection, and what they mean."""
 ORIGIN_FORM: Final = re.compile(rb"/[!-\"$-~]*")
 """A path with its query, in printable ASCII and without a fragment."""
 
@@ -38,13 +44,21 @@ def fault_of_head(*, version: str, method: bytes, target: bytes, headers: Sequen
     for name, value in headers:
         if name == b"host":
             hosts += 1
-            if HOST.fullmatch(value) is None:
+            if not _is_host(value):
                 return "Host"
         elif name == b"transfer-encoding" and (value.strip().lower() != b"chunked" or version == "1.0"):
             return "transfer coding"
     if hosts != 1 and (hosts or version == "1.1"):
         return "Host"
     return None
+
+
+def _is_host(value: bytes) -> bool:
+    found = HOST.fullmatch(value)
+    if found is None:
+        return False
+    port = (found["port"] or b"").lstrip(b"0") or b"0"
+    return len(port) <= len(str(PORT_MAX)) and int(port) <= PORT_MAX
 
 
 def malformed_answer(request_id: str) -> Answer:
@@ -64,6 +78,11 @@ def reason_of(error: Exception) -> str:
     if cause is None or isinstance(cause, Malformed):
         return str(cause or error)
     return type(cause).__name__  # a defect in a callback
+
+
+def hint_of(first: bytes) -> str | None:
+    """Returns which other protocol the first bytes of a connection belong to, or None."""
+    return next((hint for start, hint in OTHER_PROTOCOLS if first.startswith(start)), None)
 
 
 def bytes_of_answer(answer: Answer, more_headers: Iterable[Header], *, to_head: bool = False) -> bytes:

@@ -44,12 +44,13 @@ class Refusing:
         """The peer's address, for the log."""
         return self.client[0] if self.client else None
 
-    def _refuse(self, reason: str) -> None:
-        """Answer a malformed request with 400, after the answers to earlier requests."""
+    def _refuse(self, why: str, *, hint: str | None = None) -> None:
+        """Answer a malformed request with 400, after the answers to earlier requests. `hint` is for the log."""
         if self.transport.is_closing():
             return
         request_id = secrets.token_hex(16)
-        log.info("request_refused", code=heads.MALFORMED, reason=reason, peer=self.peer, request_id=request_id)
+        hints = {} if hint is None else {"hint": hint}
+        log.info("request_refused", code=heads.MALFORMED, why=why, **hints, peer=self.peer, request_id=request_id)
         self.refusal = heads.malformed_answer(request_id)
         cycle = self.cycle
         if self.head_is_whole:  # the body of the newest request is malformed

@@ -102,7 +102,9 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
             if isinstance(error.__context__, TooFarAhead):
                 self.end("an end of requests")
             else:
-                self._refuse(heads.reason_of(error))
+                # Only the first bytes of a connection show another protocol. Later ones may be a body.
+                hint = heads.hint_of(data) if self.cycle is None else None
+                self._refuse(heads.reason_of(error), hint=hint)
             return
         if self.overhead_bytes > OVERHEAD_BYTES_MAX:
             self._refuse("size of what is no body")

@@ -25,13 +25,15 @@ from psycopg.abc import PQGen, Query
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
+from shared_service.postgres.away import why_away
+from shared_service.postgres.outage import Outage
 from shared_service.postgres.sessions import DatabaseUnfit, unfit_server
 
 RV = TypeVar("RV")
 
 CONNECT_TIMEOUT_SECONDS: Final = 2
 RECONNECT_SECONDS: Final = 0.5
-"""The longest pause between two attempts to connect. Short, so that a database that is back is used soon."""
+"""How soon the pool asks for a connection again after a failure. Whether it then tries, `Outage` decides."""
 SILENCE_MARGIN_SECONDS: Final = 1.0
 """How much longer than the server's statement time-out the client waits for an answer."""
 DEAD_PEER: Final = {
@@ -109,18 +111,21 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
     """A pool of working connections to the newest primary.
 
     `refused_if` is a statement that returns null, or why this database must not be used. Each new connection runs it.
+    `variable` holds the address, for the log.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        variable: str,
         silence_seconds: float,
         kwargs: dict[str, Any],
         refused_if: Query | None = None,
         **options: Any,
     ) -> None:
         self._silence_seconds = silence_seconds
+        self._outage = Outage(variable)
         self._newest_timeline = 0
         self._refused_if = refused_if
         self.refusal: str | None = None
@@ -143,6 +148,18 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
             await connection.close()
             await self.putconn(connection)
         return await super().getconn(timeout)
+
+    async def _connect(self, timeout: float | None = None) -> WatchedConnection:
+        """As the pool's, with a pause after failures. Raises NotTried besides."""
+        self._outage.begin_attempt()
+        try:
+            connection = await super()._connect(timeout)
+        except psycopg.Error as error:
+            is_own = isinstance(error, DatabaseUnfit | StalePrimary | DatabaseRefused)
+            self._outage.failed(str(error) if is_own else why_away(str(error)) or type(error).__name__)
+            raise
+        self._outage.ended()
+        return connection
 
     async def _admit(self, connection: WatchedConnection) -> None:
         connection.silence_seconds = self._silence_seconds

@@ -68,6 +68,7 @@ class Database:
         )
         self._pool = Pool(
             url,
+            variable=sessions.variable_of(schema.app_role, schema.name),
             silence_seconds=statement_timeout_ms / 1000 + SILENCE_MARGIN_SECONDS,
             kwargs={"autocommit": True, "prepare_threshold": 0, **session},
             min_size=min(2, size_max),

@@ -131,7 +131,7 @@ def connect(
         return psycopg.connect(url, autocommit=True, connect_timeout=connect_timeout, **given)
     except psycopg.OperationalError as error:
         whom = "cannot connect" if role == NO_ROLE else f"cannot connect as {role}"
-        variable = _variable(role, _service(application_name))
+        variable = variable_of(role, _service(application_name))
         raise CannotConnect(f"{whom}: {why_away(str(error)) or type(error).__name__}; look at {variable}") from None
 
 
@@ -238,7 +238,8 @@ def _service(application_name: str) -> str:
     return application_name.partition("-")[0]
 
 
-def _variable(role: str, service: str) -> str:
+def variable_of(role: str, service: str) -> str:
+    """Returns the name of the variable that holds the address for a connection in this role."""
     own = f"{service.upper()}_DATABASE_URL"
     return own if role == f"{service}_app" else f"{service.upper()}_OWNER_DATABASE_URL, or {own} where it is not set"
 

@@ -31,11 +31,16 @@ class Readiness:
         look: Callable[[], Awaitable[str | None]],
         *,
         demo: bool,
+        explain: Callable[[str], Awaitable[str | None]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`look` checks what the service needs: returns what is missing, or None."""
+        """`look` checks what the service needs: returns what is missing, or None.
+
+        `explain` is called when that changes, and returns a sentence for the log, or None.
+        """
         self._look = look
         self._demo = demo
+        self._explain = explain
         self._monotonic = monotonic
         self._missing: str | None = NOT_LOOKED
         self._looked_at = monotonic()
@@ -44,8 +49,15 @@ class Readiness:
         """Check once. The step of a loop."""
         missing = await self._look()
         if missing != self._missing:
-            (log.info if missing is None else log.warning)("readiness_changed", missing=missing)
+            await self._log_change(missing)
         self._missing, self._looked_at = missing, self._monotonic()
+
+    async def _log_change(self, missing: str | None) -> None:
+        if missing is None:
+            log.info("readiness_changed", missing=None)
+            return
+        why = None if self._explain is None else await self._explain(missing)
+        log.warning("readiness_changed", missing=missing, **({} if why is None else {"why": why}))
 
     @property
     def missing(self) -> str | None:

@@ -54,6 +54,8 @@ def configure_logging(*, log_format: str, level: str, service: str, stream: Text
     logging.basicConfig(handlers=[handler], level=max(number, logging.INFO), force=True)
     # httpx logs every URL at INFO, and a query string may contain anything.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # The pool logs the driver's message, which quotes the address, at each attempt. See shared_service.postgres.outage.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     for name in UVICORN_LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers.clear()
