@@ -5,20 +5,16 @@ Pitfall 25: an outage that nobody is told of. The rules are played by promtool o
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from e2e_testing.books import require_sound_books
-from e2e_testing.database import Database, create_database, drop_database
 from e2e_testing.game_session import new_id
 from e2e_testing.recording import RULES, Recording
 from e2e_testing.service_process import run_command
-from e2e_testing.stack import Stack, own_stack
+from e2e_testing.stack import Stack, StartStack
 from local_stack.certificates import Authority
-from local_stack.testing import PostgresServer
 
 EAGER_PROVIDER = {
     "PROVIDER_OUTBOX_INTERVAL_SECONDS": "0.1",
@@ -33,35 +29,28 @@ MEND_WALLET = "alter function casino.gone(integer, jsonb) rename to execute_wall
 
 
 @pytest.fixture(scope="module")
-def watched(
-    server: PostgresServer, template: Database, tmp_path_factory: pytest.TempPathFactory, live_stacks: list[Stack]
-) -> Iterator[Stack]:
-    """One stack for all faults: a recording begins where the one before has ended."""
-    database = create_database(server.url(), template=template)
-    running = own_stack(
-        database, tmp_path_factory.mktemp("watched"), provider_settings=EAGER_PROVIDER, authority=Authority()
-    )
-    live_stacks.append(running)
-    yield running
-    live_stacks.remove(running)
-    running.close()
-    require_sound_books(database)
-    drop_database(server.url(), database)
+def watched(start_module_stack: StartStack) -> Stack:
+    """One stack for nearly all faults: a recording begins where the one before has ended."""
+    return start_module_stack(provider_settings=EAGER_PROVIDER, authority=Authority())
 
 
-@pytest.fixture
-def recording(watched: Stack) -> Recording:
+def recording_of(stack: Stack) -> Recording:
     """A recording whose first scrape is of a calm stack."""
-    started = Recording(watched)
+    started = Recording(stack)
     started.until(
         lambda seen: (
-            wallet_health(watched).json()["status"] != "down"
+            wallet_health(stack).json()["status"] != "down"
             and seen.value("provider_books_readable") == 1
             and abs(seen.value("casino_peer_clock_skew_seconds")) < 30
             and seen.value("provider_pending_transactions") == seen.value("provider_reconciliation_differences") == 0
         )
     )
     return started
+
+
+@pytest.fixture
+def recording(watched: Stack) -> Recording:
+    return recording_of(watched)
 
 
 def wallet_health(stack: Stack) -> httpx.Response:
@@ -142,8 +131,10 @@ def test_a_clock_that_is_off_raises_its_alarm_before_anything_is_refused(recordi
     session.balance()
 
 
-def test_a_planted_drift_raises_its_alarm_once_reconciliation_found_it(recording: Recording, tmp_path: Path) -> None:
-    stack = recording.stack
+def test_a_planted_drift_raises_its_alarm_once_reconciliation_found_it(start_stack: StartStack, tmp_path: Path) -> None:
+    """On a stack of its own: other tests send bets past the provider, which reconciliation reports as differences."""
+    stack = start_stack(provider_settings=EAGER_PROVIDER, authority=Authority())
+    recording = recording_of(stack)
     play(stack)
     one = stack.books.rows("select transaction_id from provider.wallet_transactions where kind = 'credit' limit 1")[0]
     drift = "update provider.wallet_transactions set amount_minor = amount_minor + %(by)s where transaction_id = %(id)s"
