@@ -157,6 +157,15 @@ def test_every_yes_is_demo_mode(value: str) -> None:
     assert read(CASINO_DEMO=value, CASINO_SECRET=None).demo
 
 
+@pytest.mark.parametrize(("own", "others"), [("1", "0"), ("0", "1")])
+def test_demo_flags_that_contradict_each_other_are_refused(own: str, others: str) -> None:
+    assert "CASINO_DEMO and PROVIDER_DEMO" in refusal(CASINO_DEMO=own, PROVIDER_DEMO=others)
+
+
+def test_the_providers_demo_flag_alone_does_not_open_the_casino() -> None:
+    assert not read(CASINO_DEMO=None, PROVIDER_DEMO="1").demo
+
+
 @pytest.mark.parametrize("value", ["11", "y", "enabled", "2", "\u0661"])
 def test_what_is_neither_yes_nor_no_is_refused(value: str) -> None:
     assert "CASINO_DEMO" in refusal(CASINO_DEMO=value)

@@ -168,6 +168,8 @@ CONTRADICTIONS = [
     ("provider", "PROVIDER_PORT", {"PROVIDER_PORT": "9000", "PROVIDER_OPS_PORT": "9000"}),
     ("provider", "PROVIDER_DEMO", {"PROVIDER_DEMO": "0", "CASINO_DEMO": "yes"}),
     ("provider", "PROVIDER_DEMO", {"PROVIDER_DEMO": "on", "CASINO_DEMO": "off"}),
+    ("casino", "CASINO_DEMO", {"PROVIDER_DEMO": "0", "CASINO_DEMO": "yes"}),
+    ("casino", "CASINO_DEMO", {"PROVIDER_DEMO": "on", "CASINO_DEMO": "off"}),
     ("casino", "CASINO_TLS_CERT_FILE", {"CASINO_TLS_CERT_FILE": "/a"}),
     ("casino", "CASINO_TLS_KEY_FILE", {"CASINO_TLS_KEY_FILE": "/a"}),
     ("provider", "PROVIDER_TLS_CERT_FILE", {"PROVIDER_TLS_CERT_FILE": "/a", "PROVIDER_TLS_KEY_FILE": "/b"}),

@@ -120,7 +120,7 @@ class CommandSettings:
         settings = cls(
             database_url=reader.database("CASINO_DATABASE_URL"),
             owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL"),
-            demo=reader.flag("CASINO_DEMO") or False,
+            demo=_demo(reader),
             tenant_id=_tenant_id(reader),
             ledger_id=_ledger_id(reader),
             log_format=reader.choice("LOG_FORMAT", log.FORMATS),
@@ -143,7 +143,7 @@ class CommandSettings:
 
 def read(reader: Reader) -> Settings:
     """Reads all settings. Does not raise for a wrong value: the caller calls `reader.check()`."""
-    demo = reader.flag("CASINO_DEMO") or False
+    demo = _demo(reader)
     database_url = reader.required("CASINO_DATABASE_URL", reader.database("CASINO_DATABASE_URL"))
     token_keys = _token_keys(reader, demo=demo)
     casino, provider = read_directions(
@@ -184,6 +184,12 @@ def read(reader: Reader) -> Settings:
     )
     reader.warn_of_unknown(("CASINO_", "PROVIDER_"), PROVIDER_VARIABLES)
     return replace(settings, notes=tuple(reader.notes))
+
+
+def _demo(reader: Reader) -> bool:
+    """Demo mode. PROVIDER_DEMO is the provider's, but the casino must not start open beside a provider that is not."""
+    own, _ = reader.demo_flags("CASINO_DEMO", "PROVIDER_DEMO")
+    return own or False
 
 
 def _token_keys(reader: Reader, *, demo: bool) -> tuple[Key, ...]:

@@ -111,9 +111,12 @@ class Model:
         code = self.refusal(command, session, wallet)
         if code is None:
             return self.book(command, session, wallet)
-        bounds = {"stake_too_low": session.stake_min_minor, "stake_too_high": session.stake_max_minor}
-        bound = str(bounds[code]) if code in bounds else None
-        answer = Answer(code, bound, request_id=command.request_id)
+        details = {
+            "stake_too_low": str(session.stake_min_minor),
+            "stake_too_high": str(session.stake_max_minor),
+            "idempotency_mismatch": "endpoint",  # a tombstone keeps the id for a bet
+        }
+        answer = Answer(code, details.get(code), request_id=command.request_id)
         if code == "insufficient_balance" or code in GATES:  # the codes of 402 and 403
             wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, 0, answer)
         return answer
@@ -158,11 +161,10 @@ class Model:
 
     def refusal(self, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
         """The first refusal that applies, in the protocol's order."""
-        if command.kind == "debit":
-            if command.transaction_id in wallet.tombstones:
-                return "transaction_rolled_back"
-            if not self.alive(session):
-                return "session_expired"
+        if command.transaction_id in wallet.tombstones:
+            return "transaction_rolled_back" if command.kind == "debit" else "idempotency_mismatch"
+        if command.kind == "debit" and not self.alive(session):
+            return "session_expired"
         if command.currency not in (None, wallet.currency):
             return "currency_mismatch"
         owner = wallet.session_of_round(command.round_id)

@@ -96,7 +96,7 @@ def do(url: str, tampering: Tampering) -> None:
 
 def look(url: str, *heads: RecordedHead, ledger_id: int = 1) -> Examination:
     with books_at_one_moment(url) as books:
-        return examine(books, ledger_id, [list(heads)] if heads else [], NoProgress())
+        return examine(books, ledger_id, [list(heads)] if heads else None, NoProgress())
 
 
 def said(examination: Examination) -> set[tuple[Any, ...]]:
@@ -124,7 +124,7 @@ def test_every_trace_of_a_tampering_is_found_and_nothing_else(
     """By the check, and by the view that tests and operators read."""
     tampering = TAMPERINGS[name]
     tamper(shared, tampering)
-    assert said(examine(shared, 1, [], NoProgress())) == tampering.found
+    assert said(examine(shared, 1, None, NoProgress())) == tampering.found
     assert said(examine(shared, 1, [heads], NoProgress())) == tampering.found | tampering.found_by_head
     assert {row["rule"]: row["rows"] for row in shared.execute(VIEW)} == {rule: n for rule, *_, n in tampering.found}
     assert tampering.found | tampering.found_by_head, "nothing finds it"
@@ -213,8 +213,25 @@ def test_a_head_of_a_player_who_is_not_there_is_a_finding_and_one_of_another_cas
 ) -> None:
     unknown = RecordedHead("nobody", 1, "00" * 32, "t")
     assert said(look(sound_books, unknown)) == {("recorded_head_is_in_the_chain", "nobody", "t", 1)}
-    result = run(sound_books, "--heads", written(tmp_path, [unknown], casinoCode="ANOTHER"))
-    assert result.exit_code == 0
+    others = Path(written(tmp_path, [unknown], casinoCode="ANOTHER")).read_text()
+    path = Path(written(tmp_path, heads))
+    path.write_text(path.read_text() + others)
+    result = run(sound_books, "--heads", str(path))
+    assert (result.exit_code, "2 recorded heads (1 of other casinos" in result.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("of", ["nobody", "blank lines", "another casino"])
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_file_without_a_head_of_this_casino_ends_the_check_without_a_verdict(
+    sound_books: str, heads: list[RecordedHead], tmp_path: Path, of: str, as_json: tuple[str, ...]
+) -> None:
+    """A `provider heads` that fails leaves an empty file: nothing was compared, so nothing may be called whole."""
+    path = Path(written(tmp_path, heads, casinoCode="ANOTHER"))
+    if of != "another casino":
+        path.write_text("" if of == "nobody" else "\n \n")
+    result = run(sound_books, "--heads", str(path), *as_json)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no recorded heads of this casino" in result.stderr
 
 
 def test_an_old_head_is_in_the_chain_for_ever(sound_books: str) -> None:
@@ -249,7 +266,7 @@ def test_what_is_booked_during_the_look_is_not_seen_by_half(books: str) -> None:
     """One snapshot: a transaction that commits between two pages must not look like a difference."""
     with books_at_one_moment(books) as reader, psycopg.connect(books, autocommit=True) as writer:
         writer.execute("update casino.wallets set balance_minor = 0")
-        assert said(examine(reader, 1, [], NoProgress())) == set()
+        assert said(examine(reader, 1, None, NoProgress())) == set()
     assert said(look(books)) == {("balance_is_sum_of_postings", "1", None, 2)}
 
 

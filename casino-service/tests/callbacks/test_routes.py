@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from casino_testing.edge import Service, bet, payout, rollback
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
@@ -148,3 +149,68 @@ async def test_the_session_lives_on_through_balance_questions_and_ends_with_its_
     assert (await service.post("debit", bet(token))).json()["code"] == "session_expired"
     assert (await service.post("getBalance", {"sessionToken": token, "userId": "1"})).status_code == 404
     assert (await service.post("credit", payout(token, content["transactionId"]))).status_code == 200
+
+
+async def test_a_rollback_that_names_its_own_id_is_refused_with_the_field(service: Service, tenant: Tenant) -> None:
+    token = await service.launch()
+    before = tenant.money_rows()
+    response = await service.post("rollback", rollback(token, "same", transactionId="same"))
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_field")
+    assert response.json()["field"] == "originalTransactionId"
+    assert tenant.money_rows() == before
+
+
+@pytest.mark.parametrize("kind", ["credit", "rollback"])
+async def test_a_tombstoned_id_is_looked_up_as_cancelled_whatever_came_under_it(service: Service, kind: str) -> None:
+    token = await service.launch()
+    await service.post("debit", bet(token))
+    late = bet(token)
+    await service.post("rollback", rollback(token, late["transactionId"]))
+    taking = {"transactionId": late["transactionId"]}
+    other = payout(token, "never seen", **taking) if kind == "credit" else rollback(token, "never seen", **taking)
+    response = await service.post(kind, other)
+    assert (response.status_code, response.json()["code"], response.json()["field"]) == (
+        422, "idempotency_mismatch", "endpoint",
+    )  # fmt: skip
+    assert (await service.post("debit", late)).json()["code"] == "transaction_rolled_back"
+    found = (await service.get(f"/casino/transactions/{late['transactionId']}?userId=1")).json()
+    assert (found["type"], found["state"]) == ("debit", "cancelled")
+
+
+@pytest.mark.parametrize("endpoint", ["debit", "credit", "rollback", "getBalance"])
+async def test_a_parameter_that_no_post_has_is_refused_by_name_and_books_nothing(
+    service: Service, tenant: Tenant, endpoint: str
+) -> None:
+    token = await service.launch()
+    placed = bet(token)
+    await service.post("debit", placed)
+    content = {
+        "debit": bet(token),
+        "credit": payout(token, placed["transactionId"]),
+        "rollback": rollback(token, placed["transactionId"]),
+        "getBalance": {"sessionToken": token, "userId": "1"},
+    }[endpoint]
+    before = tenant.money_rows()
+    response = await service.post(f"{endpoint}?x=1", content)
+    assert (response.status_code, response.json()["code"], response.json()["field"]) == (400, "invalid_field", "x")
+    assert tenant.money_rows() == before
+    assert (await service.post(endpoint, content)).status_code == 200
+
+
+@pytest.mark.parametrize("endpoint", ["launchGame", "simulateRound"])
+async def test_a_parameter_that_a_client_endpoint_does_not_have_is_refused_by_name(
+    service: Service, endpoint: str
+) -> None:
+    response = await service.anybody.post(f"/casino/{endpoint}?userId=2", json={"userId": "1", "gameId": "1"})
+    assert (response.status_code, response.json()["code"], response.json()["field"]) == (400, "invalid_field", "userId")
+
+
+async def test_authentication_and_the_path_come_before_the_parameters(service: Service) -> None:
+    unsigned = await service.anybody.post("/casino/debit?x=1", json={})
+    assert (unsigned.status_code, unsigned.json()["code"]) == (401, "signature_missing")
+    assert (await service.anybody.get("/casino/nothing?x=1")).status_code == 404
+    assert (await service.anybody.get("/casino/launchGame?x=1")).status_code == 405
+
+
+async def test_a_probe_may_add_parameters(service: Service) -> None:
+    assert (await service.anybody.get("/health/live?x=1")).status_code == 200

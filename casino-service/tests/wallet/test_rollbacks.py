@@ -182,9 +182,31 @@ def test_a_bet_refused_without_a_trace_is_buried_by_its_rollback(wallet: Wallet)
     assert wallet.refuse(good) == "transaction_rolled_back"
 
 
-def test_a_rollback_may_name_its_own_id_and_buries_it(wallet: Wallet) -> None:
+@pytest.mark.parametrize("kind", ["credit", "rollback", "rollback of itself"])
+def test_an_id_that_a_tombstone_names_stays_that_of_a_bet(wallet: Wallet, tenant: Tenant, kind: str) -> None:
     session = wallet.open_session()
-    assert wallet.accept(session.rollback("same", transaction_id="same")).tombstone
+    wallet.bet(session)
+    late = session.debit()
+    wallet.accept(session.rollback(late.transaction_id))
+    before = tenant.money_rows()
+    original = late.transaction_id if kind == "rollback of itself" else "never seen"
+    other = (
+        session.credit(10, transaction_id=late.transaction_id)
+        if kind == "credit"
+        else session.rollback(original, transaction_id=late.transaction_id)
+    )
+    for _ in range(2):
+        outcome = wallet.run(other)
+        assert (outcome.code, outcome.detail, outcome.replay) == ("idempotency_mismatch", "endpoint", False)
+        assert wallet.refuse(late) == "transaction_rolled_back"
+    assert tenant.money_rows() == before
+
+
+def test_a_recorded_rollback_that_names_its_own_id_keeps_it(wallet: Wallet) -> None:
+    session = wallet.open_session()
+    undo = session.rollback("same", transaction_id="same")
+    assert wallet.accept(undo).tombstone
+    assert wallet.run(undo).replay
     outcome = wallet.run(session.debit(transaction_id="same"))
     assert (outcome.code, outcome.detail) == ("idempotency_mismatch", "endpoint")
 

@@ -94,7 +94,8 @@ class Settings:
 
 def read(reader: Reader) -> Settings:
     """The settings. The reader collects the faults; the caller calls `reader.check()`."""
-    demo = _demo(reader)
+    own, shared = reader.demo_flags("PROVIDER_DEMO", "CASINO_DEMO")
+    demo = own or shared or False  # either variable switches it on
     sealing_key = reader.secret("PROVIDER_SEALING_KEY")
     casino, provider = read_directions(
         reader,
@@ -147,11 +148,3 @@ def owner_database_url(environment: Mapping[str, str] | None = None) -> str:
     url = owners or reader.required("PROVIDER_DATABASE_URL", own)
     reader.check()
     return url
-
-
-def _demo(reader: Reader) -> bool:
-    """Demo mode: either variable switches it on; contradictory values are refused."""
-    own, shared = reader.flag("PROVIDER_DEMO"), reader.flag("CASINO_DEMO")
-    if None not in (own, shared) and own != shared:
-        reader.refuse("PROVIDER_DEMO", "and CASINO_DEMO contradict each other: set one")
-    return own or shared or False

@@ -143,3 +143,13 @@ async def test_the_casino_that_may_launch_is_the_one_of_the_settings(database_ur
         own, other = [await provider.client.post("/provider/launch", json=body) for body in bodies]
     assert own.status_code == 200
     assert (other.status_code, other.json()["code"]) == (404, "not_found")
+
+
+async def test_a_parameter_that_no_endpoint_has_is_refused_by_name_and_stores_nothing(
+    database_url: str, owner_url: str, wallet: FakeWallet
+) -> None:
+    async with serving(database_url, wallet) as provider:
+        for path in ("/provider/launch", "/provider/simulate"):
+            answer = await provider.client.post(f"{path}?x=1", json=fresh_launch())
+            assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "invalid_field", "x")
+    assert rows(owner_url, "select count(*) from provider.game_sessions") == [{"count": 0}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared_service.http.routing import NO_ROUTE, OPS, PUBLIC, SIGNED, Route, RouteTable, route
+from shared_service.http.errors import Refused
+from shared_service.http.routing import ANY_QUERY, NO_ROUTE, OPS, PUBLIC, SIGNED, Dispatch, Route, RouteTable, route
 
 
 async def answer(_request: Request) -> Response:
@@ -117,3 +119,49 @@ def test_every_letter_encoded_or_in_another_case_is_another_path() -> None:
             spelling = path[:at] + other + path[at + 1 :]
             assert find(spelling)[0] is NO_ROUTE or spelling == path
     assert all(find(path + bytes([byte]))[0] is NO_ROUTE for byte in range(256))
+
+
+async def dispatch(to: Route, query_string: bytes) -> int:
+    """Returns the status of the endpoint's answer."""
+    statuses: list[int] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "method": "POST", "headers": [], "query_string": query_string, "state": {"route": to}}
+    await Dispatch(to.endpoint)(scope, receive, send)
+    return statuses[0]
+
+
+NO_QUERY = route("POST", "/items", answer, access=PUBLIC)
+ONE_PARAMETER = route("POST", "/items", answer, access=PUBLIC, query=("page",))
+PROBED = route("POST", "/items", answer, access=PUBLIC, query=ANY_QUERY)
+
+
+@pytest.mark.parametrize(
+    ("to", "query_string"),
+    [
+        *((NO_QUERY, query) for query in (b"", b"&")), *((ONE_PARAMETER, query) for query in (b"", b"page=1", b"page")),
+        *((PROBED, query) for query in (b"", b"x=1", b"x=1&x=2")),
+    ],
+)  # fmt: skip
+async def test_parameters_of_the_route_reach_its_endpoint(to: Route, query_string: bytes) -> None:
+    assert await dispatch(to, query_string) == 200
+
+
+@pytest.mark.parametrize(
+    ("to", "query_string", "field"),
+    [
+        (NO_QUERY, b"x=1", "x"), (NO_QUERY, b"x", "x"), (NO_QUERY, b"=1", ""), (NO_QUERY, b"a%20b=", "a b"),
+        (NO_QUERY, b"x" * 65, "x" * 64), (ONE_PARAMETER, b"Page=1", "Page"), (ONE_PARAMETER, b"page=1&x=1", "x"),
+        (ONE_PARAMETER, b"page=1&page=1", "page"),
+    ],
+)  # fmt: skip
+async def test_another_or_a_repeated_parameter_is_refused_by_name(to: Route, query_string: bytes, field: str) -> None:
+    with pytest.raises(Refused) as refused:
+        await dispatch(to, query_string)
+    assert (refused.value.code, refused.value.field) == ("invalid_field", field)

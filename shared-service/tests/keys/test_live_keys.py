@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +80,13 @@ def test_a_file_is_taken_over_when_its_content_changes(tmp_path: Path) -> None:
     keys = live_keys(write(tmp_path / "keys.json"))
     keys.apply([])
     write(tmp_path / "keys.json", {"id": "k2", "secret": SECOND})
-    assert keys.reread_files() == []
+    assert keys.reread_files(NOW) == []
     assert keys.ids() == ["k2", "main"]
     assert live_ids(keys) == ("main",), "not before it is known which of its keys are revoked"
     keys.apply([("casino", "k2")])
     assert live_ids(keys) == ("main",), "an id that was revoked stays revoked, whatever secret it is given"
     write(tmp_path / "keys.json", {"id": "main", "notAfter": "2020-01-01T00:00:00Z"}, {"id": "k3", "secret": SECOND})
-    keys.reread_files()
+    keys.reread_files(NOW)
     keys.apply([("casino", "k2")])
     assert live_ids(keys) == ("k3",)
 
@@ -110,18 +111,18 @@ def test_a_file_that_start_up_would_refuse_changes_nothing_and_is_told_of_once(
 ) -> None:
     file = write(tmp_path / "keys.json", {"id": "k2", "secret": SECOND})
     keys = live_keys(file)
-    assert keys.reread_files() == []
+    assert keys.reread_files(NOW) == []
     keys.apply([])
     file.path.write_bytes(content)
-    (refused,) = keys.reread_files()
+    (refused,) = keys.reread_files(NOW)
     assert refused.direction == "casino"
     assert why in refused.why
     assert "canary" not in refused.why
-    assert keys.reread_files() == []
+    assert keys.reread_files(NOW) == []
     keys.apply([])
     assert live_ids(keys) == ("main", "k2")
     write(file.path, {"id": "k3", "secret": THIRD})
-    assert keys.reread_files() == []
+    assert keys.reread_files(NOW) == []
     keys.apply([])
     assert live_ids(keys) == ("main", "k3"), "it recovers by itself"
 
@@ -140,9 +141,9 @@ def test_one_direction_may_have_a_file_and_the_other_none(tmp_path: Path, direct
     file = KeyFile(tmp_path / "keys.json", MAINS[direction])
     file.path.write_text("[]")
     keys = keys_with_files(**{direction: file})
-    assert keys.reread_files() == []
+    assert keys.reread_files(NOW) == []
     file.path.write_text(K2)
-    assert keys.reread_files() == []
+    assert keys.reread_files(NOW) == []
     keys.apply([])
     assert keys.live_ids(NOW) == ONLY_MAIN | {direction: ("main", "k2")}
 
@@ -153,9 +154,9 @@ def test_one_file_changes_and_the_other_stays(tmp_path: Path, direction: str) ->
     for file in files.values():
         file.path.write_text("[]")
     keys = keys_with_files(**files)
-    assert keys.reread_files() == []
+    assert keys.reread_files(NOW) == []
     files[direction].path.write_text(K2)
-    assert keys.reread_files() == []
+    assert keys.reread_files(NOW) == []
     keys.apply([])
     assert keys.live_ids(NOW) == ONLY_MAIN | {direction: ("main", "k2")}
 
@@ -166,7 +167,7 @@ def test_one_file_is_broken_and_the_other_is_taken_over_all_the_same(tmp_path: P
     for name, file in files.items():
         file.path.write_text(K2 if name == direction else "")
     keys = keys_with_files(**files)
-    (refused,) = keys.reread_files()
+    (refused,) = keys.reread_files(NOW)
     assert refused.direction != direction
     keys.apply([])
     assert keys.live_ids(NOW) == ONLY_MAIN | {direction: ("main", "k2")}
@@ -175,23 +176,23 @@ def test_one_file_is_broken_and_the_other_is_taken_over_all_the_same(tmp_path: P
 def test_a_file_that_breaks_again_after_it_was_whole_is_told_of_again(tmp_path: Path) -> None:
     file = write(tmp_path / "keys.json")
     keys = live_keys(file)
-    keys.reread_files()
+    keys.reread_files(NOW)
     for _ in range(2):
         file.path.write_bytes(b"")
-        assert len(keys.reread_files()) == 1
+        assert len(keys.reread_files(NOW)) == 1
         write(file.path)
-        assert keys.reread_files() == []
+        assert keys.reread_files(NOW) == []
 
 
 def test_a_missing_file_is_told_of_once(tmp_path: Path) -> None:
     keys = live_keys(KeyFile(tmp_path / "none.json", MAIN))
-    assert [refused.why for refused in keys.reread_files()] == ["the file cannot be read (FileNotFoundError)"]
-    assert keys.reread_files() == []
+    assert [refused.why for refused in keys.reread_files(NOW)] == ["the file cannot be read (FileNotFoundError)"]
+    assert keys.reread_files(NOW) == []
 
 
 def test_in_demo_mode_a_file_may_hold_a_short_secret(tmp_path: Path) -> None:
     keys = live_keys(write(tmp_path / "keys.json", {"id": "k2", "secret": "short"}), strict=False)
-    assert keys.reread_files() == []
+    assert keys.reread_files(NOW) == []
     keys.apply([])
     assert live_ids(keys) == ("main", "k2")
 
@@ -203,7 +204,7 @@ def test_a_file_shows_no_secret() -> None:
 def test_a_key_may_not_have_a_secret_that_serves_another_purpose(tmp_path: Path) -> None:
     file = write(tmp_path / "keys.json", {"id": "k2", "secret": SECOND})
     keys = live_keys(file, others=[("CASINO_ACCESS_TOKEN_SECRET", SECOND.encode())])
-    (refused,) = keys.reread_files()
+    (refused,) = keys.reread_files(NOW)
     assert refused.why == (
         "CASINO_KEYS_FILE, key k2, and CASINO_ACCESS_TOKEN_SECRET must differ: every secret has one purpose"
     )
@@ -214,3 +215,27 @@ def test_a_key_may_not_have_a_secret_that_serves_another_purpose(tmp_path: Path)
 def test_main_needs_a_secret_in_a_file_too(tmp_path: Path) -> None:
     with pytest.raises(KeyConfigurationError, match="main"):
         KeyFile(tmp_path, "").parse(b"[]")
+
+
+def test_a_file_that_leaves_no_live_key_changes_nothing_and_is_told_of_once(tmp_path: Path) -> None:
+    ended = "2020-01-01T00:00:00Z"
+    keys = live_keys(write(tmp_path / "keys.json", {"id": "k2", "secret": SECOND}))
+    assert keys.reread_files(NOW) == []
+    keys.apply([])
+    write(tmp_path / "keys.json", {"id": "main", "notAfter": ended}, {"id": "k2", "secret": SECOND, "notAfter": ended})
+    (refused,) = keys.reread_files(NOW)
+    assert (refused.direction, "no live key" in refused.why) == ("casino", True)
+    assert keys.reread_files(NOW) == []
+    keys.apply([])
+    assert live_ids(keys) == ("main", "k2")
+
+
+def test_keys_of_a_file_still_end_by_time(tmp_path: Path) -> None:
+    end = NOW + 60
+    entries = {"id": "main", "notAfter": datetime.fromtimestamp(end, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    keys = live_keys(write(tmp_path / "keys.json", entries))
+    assert keys.reread_files(NOW) == []
+    keys.apply([])
+    assert live_ids(keys) == ("main",)
+    assert keys.reread_files(end) == []
+    assert keys.live_ids(end)["casino"] == ()

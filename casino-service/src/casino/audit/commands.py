@@ -46,7 +46,7 @@ def check_ledger_command(
     """
     from casino.audit import printing  # noqa: PLC0415 - a serving process does not need rich
 
-    heads = batches_of_heads(heads_file) if heads_file is not None else iter(())
+    heads = batches_of_heads(heads_file) if heads_file is not None else None
     url, ledger = _books(database, ledger_id)
     try:
         with books_at_one_moment(url) as books, printing.Bar() as bar:

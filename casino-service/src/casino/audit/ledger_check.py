@@ -60,16 +60,21 @@ class Watcher(Protocol):
     def advances(self, transactions: int, found: int) -> None: ...
 
 
-def examine(books: Books, ledger_id: int, heads: Iterable[list[RecordedHead]], watcher: Watcher) -> Examination:
-    """Check a whole ledger. Raises CannotRead."""
+def examine(books: Books, ledger_id: int, heads: Iterable[list[RecordedHead]] | None, watcher: Watcher) -> Examination:
+    """Check a whole ledger, and compare it with the heads unless they are None.
+
+    Raises CannotRead, also when no head is of this casino: a comparison with nothing must not look like a success.
+    """
     ledger = books.execute(queries.LEDGER, [ledger_id]).fetchone()
     if ledger is None:
         raise CannotRead(f"there is no ledger {ledger_id}")
     examination = Examination(ledger_id, **ledger)
     watcher.expects(examination.transactions)
     # Heads first: they are checked fastest, and only they find a tail that was cut off.
-    for batch in heads:
+    for batch in heads or ():
         _hold_against_heads(books, examination, batch)
+    if heads is not None and not examination.heads:
+        raise CannotRead("the file of --heads holds no recorded heads of this casino: nothing was compared")
     for first, last, transactions in _pages(books, ledger_id):
         examination.take(books.execute(queries.WALLET_DIFFERENCES, [ledger_id, first, last]))
         watcher.advances(transactions, len(examination.findings))

@@ -62,11 +62,14 @@ def credit(content: dict[str, Any], request_id: str, arrival: Arrival) -> Wallet
 
 def rollback(content: dict[str, Any], request_id: str, arrival: Arrival) -> WalletCommand:
     """Takes a bet back. The amount is that of the recorded bet."""
-    return WalletCommand(
+    command = WalletCommand(
         kind="rollback",
         **_common(content, request_id, arrival),
         related_id=decoding.identifier(content, "originalTransactionId"),
     )
+    if command.related_id == command.transaction_id:  # no id can be both a bet's and its rollback's
+        raise Refused("invalid_field", field="originalTransactionId")
+    return command
 
 
 def balance_request(content: dict[str, Any]) -> BalanceRequest:

@@ -64,8 +64,8 @@ def routes(settings: Settings, queues: WalletQueues, database: Database, *, note
         route("POST", "/casino/credit", money(messages.credit), access=SIGNED),
         route("POST", "/casino/rollback", money(messages.rollback), access=SIGNED),
         route("POST", "/casino/getBalance", BalanceEndpoint(queues.balances), access=SIGNED),
-        route("GET", "/casino/transactions", get_page, access=SIGNED),
-        route("GET", "/casino/transactions/{transaction_id}", get_transaction, access=SIGNED),
+        route("GET", "/casino/transactions", get_page, access=SIGNED, query=("after", "limit")),
+        route("GET", "/casino/transactions/{transaction_id}", get_transaction, access=SIGNED, query=("userId",)),
     ]
 
 

@@ -18,7 +18,7 @@ from provider.settings import Settings
 from provider.sql.schema import SCHEMA
 from provider.wallet_client.health import STEP_SECONDS, HealthReport, Status, WalletHealth
 from provider.wire import json_answer
-from shared_service.http.routing import OPS, Route, route
+from shared_service.http.routing import ANY_QUERY, OPS, Route, route
 from shared_service.metrics.scrape import Scrape
 from shared_service.postgres.database import DATABASE_AWAY, Database
 from shared_service.run import health
@@ -43,7 +43,11 @@ def routes(readiness: health.Readiness, wallet: Callable[[], HealthReport], scra
         answer.status_code = 503 if report.status is Status.DOWN else 200
         return answer
 
-    return [*readiness.routes(), route("GET", "/health/wallet", get_wallet, access=OPS), *scrape.routes()]
+    return [
+        *readiness.routes(),
+        route("GET", "/health/wallet", get_wallet, access=OPS, query=ANY_QUERY),
+        *scrape.routes(),
+    ]
 
 
 def loops(

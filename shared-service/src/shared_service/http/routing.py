@@ -1,7 +1,7 @@
 """Finds a request's route once, from its raw path. Every route says who may call it.
 
 A path must match exactly. With an empty segment, a dot segment, another case, an encoded letter or a further slash it
-is another path. A path without a route is 404. Nothing is redirected.
+is another path. A path without a route is 404. Nothing is redirected. A query has only parameters of its route.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import request_response
@@ -37,6 +38,11 @@ _RAW_SEGMENT: Final = re.compile(rb"(?:[!$&-.0-;=@A-Z_a-z~]|%[0-9A-Fa-f]{2})+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DOT_SEGMENTS: Final = (b".", b"..")
 
+ANY_QUERY: Final = None
+"""The `query` of routes for probes and scrapers, which may add parameters of their own."""
+FIELD_MAX_CHARACTERS: Final = 64
+"""The name of a refused parameter is cut to this length in the answer."""
+
 
 class Share:
     """A bound on the requests of some routes that may run at once."""
@@ -54,6 +60,7 @@ class Route:
 
     `access` says who may call it: `public`, `ops`, or a name for which the service has a guard.
     `yields` routes are refused first when the service is nearly full. `share` bounds how many requests run at once.
+    `query` has the names of the query's parameters, or is `ANY_QUERY`.
     """
 
     path: str
@@ -63,6 +70,7 @@ class Route:
     on_ops: bool = False
     yields: bool = False
     share: Share | None = None
+    query: frozenset[str] | None = frozenset()
 
 
 def route(
@@ -74,6 +82,7 @@ def route(
     on_ops: bool = False,
     yields: bool = False,
     share: Share | None = None,
+    query: Collection[str] | None = (),
 ) -> Route:
     """A route: `route("POST", "/items/{item_id}", add_item, access="signed")`.
 
@@ -85,7 +94,8 @@ def route(
     is_function = inspect.isroutine(endpoint)
     application = cast("ASGIApp", request_response(cast("Any", endpoint)) if is_function else endpoint)
     methods = frozenset({method, "HEAD"} if method == "GET" else {method})
-    return Route(path, application, access, methods, on_ops or access == OPS, yields, share)
+    known = ANY_QUERY if query is None else frozenset(query)
+    return Route(path, application, access, methods, on_ops or access == OPS, yields, share, known)
 
 
 class _Node:
@@ -124,7 +134,7 @@ class RouteTable:
         first = next(iter(methods.values()))
         if any(each.access != first.access or each.on_ops != first.on_ops for each in methods.values()):
             raise ValueError(f"{path} has methods with different access")
-        methods[""] = Route(path, _MethodNotAllowed(methods), first.access, frozenset(), first.on_ops)
+        methods[""] = Route(path, _MethodNotAllowed(methods), first.access, frozenset(), first.on_ops, query=ANY_QUERY)
         if "{" not in path:
             self._exact[path.encode()] = methods
             return
@@ -193,7 +203,7 @@ async def _not_found(_scope: Scope, _receive: Receive, _send: Send) -> None:
     raise Refused("not_found")
 
 
-NO_ROUTE: Final = Route(ELSEWHERE, _not_found, PUBLIC, frozenset(), on_ops=True)
+NO_ROUTE: Final = Route(ELSEWHERE, _not_found, PUBLIC, frozenset(), on_ops=True, query=ANY_QUERY)
 """Answers requests without a route: 404."""
 
 
@@ -239,11 +249,27 @@ class FindRoute:
 
 
 class Dispatch:
-    """The innermost middleware: calls the endpoint of the route, instead of Starlette's router."""
+    """The innermost middleware: calls the endpoint of the route, instead of Starlette's router.
+
+    Raises Refused(invalid_field) for a query parameter that the route does not have or that comes twice.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
-        await (route_of(scope).endpoint if scope["type"] == "http" else self._app)(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        found = route_of(scope)
+        if scope["query_string"] and found.query is not ANY_QUERY:
+            _require_known(QueryParams(scope["query_string"]), found.query)
+        await found.endpoint(scope, receive, send)
+
+
+def _require_known(query: QueryParams, names: Collection[str]) -> None:
+    """A misspelled or repeated parameter must not be ignored."""
+    for name in query:
+        if name not in names or len(query.getlist(name)) > 1:
+            raise Refused("invalid_field", field=name[:FIELD_MAX_CHARACTERS])

@@ -102,10 +102,10 @@ class LiveKeys:
         """The ids of all configured keys. Only their revocations need to be read."""
         return sorted({key.key_id for side in self._sides.values() for key in side.keys})
 
-    def reread_files(self) -> list[FileRefused]:
-        """Read changed files. The next `apply` puts their keys into force.
+    def reread_files(self, now: float) -> list[FileRefused]:
+        """Read changed files. The next `apply` puts their keys into force. `now` is in unix seconds.
 
-        A file that start-up would refuse changes nothing, and is returned once.
+        A file that start-up would refuse changes nothing, and is returned once. So is one whose keys have all ended.
         """
         refused: list[FileRefused] = []
         changed: dict[str, tuple[bytes, tuple[Key, ...]]] = {}
@@ -120,6 +120,7 @@ class LiveKeys:
                     continue
                 keys = side.file.parse(content)
                 _refuse(secret_problems(_named(direction, keys), strict=self._strict))
+                _refuse_ended(keys, now)
                 changed[direction] = (content, keys)
             except KeyConfigurationError as error:
                 refused += self._complain(direction, content, str(error))
@@ -158,6 +159,11 @@ class LiveKeys:
 
 def _named(direction: str, keys: Sequence[Key]) -> list[NamedSecret]:
     return named_keys(direction.upper(), keys, file=True)
+
+
+def _refuse_ended(keys: Sequence[Key], now: float) -> None:
+    if not any(key.is_live(now) for key in keys):
+        raise KeyConfigurationError("the file leaves no live key: every key has ended")
 
 
 def _refuse(problems: Sequence[str]) -> None:

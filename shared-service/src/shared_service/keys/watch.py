@@ -75,7 +75,7 @@ class KeyWatch:
 
     async def step(self) -> None:
         """Read files and revocations once, and put them into force."""
-        for refused in self.keys.reread_files():
+        for refused in self.keys.reread_files(self._clock()):
             log.error("key_file_refused", direction=refused.direction, why=refused.why)
         try:
             rows = await self._database.call(self._read_revocations, (self.keys.ids(),))

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared_service.http.routing import OPS, Route, route
+from shared_service.http.routing import ANY_QUERY, OPS, Route, route
 
 PATH: Final = "/metrics"
 FRESH_SECONDS: Final = 1.0
@@ -39,7 +39,7 @@ class Scrape:
 
     def routes(self) -> list[Route]:
         """GET /metrics, on the operations listener."""
-        return [route("GET", PATH, self._get, access=OPS)]
+        return [route("GET", PATH, self._get, access=OPS, query=ANY_QUERY)]
 
     async def _get(self, _request: Request) -> Response:
         return Response(await self.page(), media_type=CONTENT_TYPE_LATEST)

@@ -10,7 +10,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from shared_service.http.routing import PUBLIC, Route, route
+from shared_service.http.routing import ANY_QUERY, PUBLIC, Route, route
 from shared_service.run.loops import BackgroundLoop
 
 log = structlog.get_logger()
@@ -69,8 +69,8 @@ class Readiness:
     def routes(self) -> list[Route]:
         """GET /health/live and /health/ready, on both listeners."""
         return [
-            route("GET", "/health/live", self._get_live, access=PUBLIC, on_ops=True),
-            route("GET", "/health/ready", self._get_ready, access=PUBLIC, on_ops=True),
+            route("GET", "/health/live", self._get_live, access=PUBLIC, on_ops=True, query=ANY_QUERY),
+            route("GET", "/health/ready", self._get_ready, access=PUBLIC, on_ops=True, query=ANY_QUERY),
         ]
 
     def loops(self) -> list[BackgroundLoop]:

@@ -92,6 +92,13 @@ class Reader:
         """A yes or no as True or False; None when it is not set."""
         return self._judged(name, values.checked_flag, None)
 
+    def demo_flags(self, own: str, others: str) -> tuple[bool | None, bool | None]:
+        """The demo flags of this service and of the other one. Two that contradict each other are refused."""
+        found = self.flag(own), self.flag(others)
+        if None not in found and found[0] != found[1]:
+            self.refuse(own, f"and {others} contradict each other: set one")
+        return found
+
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         """One of the words, in any case; the first is the default."""
         value = (self.text(name) or allowed[0]).lower()

@@ -39,7 +39,9 @@ begin atomic
         first.balance_after_minor as first_balance_minor,
         case when first.answered_with_head then casino.head(first.sequence_no, first.entry_hash) end as first_head,
         case
-            when first.kind <> command.kind then 'endpoint'
+            -- A tombstone stands for a bet. A transaction that was recorded under its id comes first.
+            when coalesce(first.kind, case when stone.transaction_id is not null then 'debit' end) <> command.kind
+                then 'endpoint'
             when first.session_id is distinct from session.session_id then 'sessionToken'
             when first.round_id is distinct from command."roundId" then 'roundId'
             when command.kind <> 'rollback' and first.amount_minor <> coalesce(command.amount, 0) then 'amount'

@@ -12,6 +12,8 @@ begin atomic
         when p_seen.first_state is not null
             then case when p_seen.differing_field is null then p_seen.first_code else 'idempotency_mismatch' end
         when p_seen.kind = 'debit' and p_seen.entombed then 'transaction_rolled_back'
+        -- The id is a bet's, although the bet never came.
+        when p_seen.kind <> 'debit' and p_seen.entombed then 'idempotency_mismatch'
         when p_seen.kind = 'debit' and not p_seen.session_alive then 'session_expired'
         when p_seen.currency <> p_seen.session_currency then 'currency_mismatch'
         when p_seen.round_session_id <> p_seen.session_id then 'round_mismatch'
