@@ -52,6 +52,13 @@ def test_a_port_that_is_none_is_refused_by_name(word: str) -> None:
         from_environment({"PROVIDER_PORT": word})
 
 
+@pytest.mark.parametrize("character", ["\n", "\x1b", "\x7f"])
+def test_a_state_folder_with_a_control_character_is_refused_by_name(character: str) -> None:
+    with pytest.raises(BadSettingError, match="STACK_STATE_DIR") as refused:
+        from_environment({"STACK_STATE_DIR": f"/state{character}x"})
+    assert str(refused.value).isprintable()
+
+
 def test_one_port_for_both_services_is_refused() -> None:
     with pytest.raises(BadSettingError, match="port 8100 is chosen twice"):
         from_environment({"CASINO_PORT": "8100"})

@@ -74,7 +74,7 @@ def test_it_says_what_it_did_and_a_second_time_that_there_was_nothing_to_do(sche
         "created role orders_app",
         "created schema orders",
         "took the right to temporary objects away",
-        "migrated nothing to 0001",
+        "migrated from an empty database to 0001",
         "applied functions/clock.sql",
         "applied grants.sql",
     }

@@ -96,7 +96,7 @@ def _advice(casino_url: str, error: httpx.TransportError) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return "set PROVIDER_CA_FILE to the file of the authority that issued its certificate"
     if isinstance(error, httpx.ConnectError | httpx.TimeoutException):
-        return "start one with: make serve"
+        return "start one with: make serve; for one that runs elsewhere set CASINO_PORT or CASINO_URL"
     other = "http" if casino_url.startswith("https:") else "https"
     return f"perhaps it uses {other}: set CASINO_URL, and for a private authority PROVIDER_CA_FILE"
 

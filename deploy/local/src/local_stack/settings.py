@@ -92,6 +92,8 @@ def from_environment(environ: Mapping[str, str]) -> StackSettings:
     if twice := [port for port in chosen if chosen.count(port) > 1]:
         raise BadSettingError(f"port {twice[0]} is chosen twice: see CASINO_PORT, PROVIDER_PORT and their _OPS_PORT")
     wanted = Path(environ.get("STACK_STATE_DIR", DEFAULT_STATE_DIR).strip())
+    if any(character < " " or character == "\x7f" for character in str(wanted)):
+        raise BadSettingError(f"STACK_STATE_DIR={str(wanted)!r} has a control character: name another folder")
     try:
         state_dir = wanted.resolve()
     except (OSError, RuntimeError) as error:  # such as a symbolic link to itself

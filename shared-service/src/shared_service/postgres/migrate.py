@@ -66,7 +66,7 @@ def migrate(schema: Schema, url: str) -> list[str]:
             return [*done, _newer(before, schema)]
         _retry_while_in_use(lambda: _run_migrations(connection, schema))
         if before != schema.newest_revision():
-            done.append(f"migrated {before or 'nothing'} to {schema.newest_revision()}")
+            done.append(f"migrated {before or 'from an empty database'} to {schema.newest_revision()}")
         done += _retry_while_in_use(lambda: _apply_changed_sql(connection, schema))
         left = connection.execute(sql.SQL(schema.left_to_do)).fetchall() if schema.left_to_do else []
         return done + [sentence for (sentence,) in left]

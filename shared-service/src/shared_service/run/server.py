@@ -38,12 +38,12 @@ def serve(
     try:
         raise_file_limit(settings.connections_max)
     except TooFewFiles as error:
-        sys.exit(f"{prefix}_CONNECTIONS_MAX is too large: {error}")
+        sys.exit(f"{prefix.lower()}: {prefix}_CONNECTIONS_MAX is too large: {error}")
     try:
         public = _listen(f"{prefix}_HOST and {prefix}_PORT", (settings.host, settings.port))
         ops = _listen(f"{prefix}_OPS_HOST and {prefix}_OPS_PORT", (settings.ops_host, settings.ops_port))
     except CannotListen as error:
-        sys.exit(str(error))
+        sys.exit(f"{prefix.lower()}: {error}")
     os.environ[f"{prefix}_OPS_HOST"], os.environ[f"{prefix}_OPS_PORT"] = map(str, ops.getsockname()[:2])
     config = uvicorn.Config(
         application,
