@@ -24,8 +24,9 @@ from casino.sql.schema import SCHEMA, database_for
 from casino.wallet import serving as wallet
 from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
+from shared_service.http.dispatch import Dispatch
 from shared_service.http.exchange import RenderErrors, RequestContext
-from shared_service.http.routing import SIGNED, Dispatch, FindRoute, RouteTable
+from shared_service.http.routing import SIGNED, FindRoute, RouteTable
 from shared_service.keys.watch import KeyWatch
 from shared_service.listener.listeners import listeners_of
 from shared_service.postgres.database import Overloaded
@@ -95,8 +96,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         async with AsyncExitStack() as stack:
             for each in (database, general, reading, watching):
-                await each.open()
-                stack.push_async_callback(each.close)
+                await stack.enter_async_context(each)
             await asyncio.gather(keys.start(), readiness.step())
             stack.push_async_callback(keys.stop)
             stack.push_async_callback(sessions.close, launcher)

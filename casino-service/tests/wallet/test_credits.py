@@ -124,11 +124,12 @@ def test_a_round_with_one_live_bet_is_paid_although_another_was_rolled_back(wall
     wallet.accept(session.credit(10, related_id=live.transaction_id))
 
 
-def test_a_credit_under_a_buried_id_is_not_the_dead_bet(wallet: Wallet) -> None:
+def test_a_credit_cannot_take_the_id_of_a_bet_that_was_rolled_back_before_it_arrived(wallet: Wallet) -> None:
     session = wallet.open_session()
     wallet.bet(session)
     wallet.accept(session.rollback("never seen"))
-    wallet.accept(session.credit(10, transaction_id="never seen"))
+    assert wallet.refuse(session.credit(10, transaction_id="never seen")) == "idempotency_mismatch"
+    assert wallet.refuse(session.debit(10, transaction_id="never seen")) == "transaction_rolled_back"
 
 
 def test_a_round_pays_up_to_the_games_cap_and_not_more(wallet: Wallet, tenant: Tenant) -> None:

@@ -26,8 +26,9 @@ from provider.wallet_client.client import WalletClient, http_client_for
 from provider.wallet_client.health import WalletHealth
 from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
+from shared_service.http.dispatch import Dispatch
 from shared_service.http.exchange import RenderErrors, RequestContext
-from shared_service.http.routing import SIGNED, Dispatch, FindRoute, RouteTable
+from shared_service.http.routing import SIGNED, FindRoute, RouteTable
 from shared_service.listener.listeners import listeners_of
 from shared_service.metrics.scrape import Scrape
 from shared_service.postgres.database import Overloaded

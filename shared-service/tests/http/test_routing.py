@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared_service.http.dispatch import Dispatch
 from shared_service.http.errors import Refused
-from shared_service.http.routing import ANY_QUERY, NO_ROUTE, OPS, PUBLIC, SIGNED, Dispatch, Route, RouteTable, route
+from shared_service.http.routing import ANY_QUERY, NO_ROUTE, OPS, PUBLIC, SIGNED, Route, RouteTable, route
 
 
 async def answer(_request: Request) -> Response:

@@ -1,7 +1,7 @@
 """Finds a request's route once, from its raw path. Every route says who may call it.
 
 A path must match exactly. With an empty segment, a dot segment, another case, an encoded letter or a further slash it
-is another path. A path without a route is 404. Nothing is redirected. A query has only parameters of its route.
+is another path. A path without a route is 404. Nothing is redirected.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import request_response
@@ -40,8 +39,6 @@ _DOT_SEGMENTS: Final = (b".", b"..")
 
 ANY_QUERY: Final = None
 """The `query` of routes for probes and scrapers, which may add parameters of their own."""
-FIELD_MAX_CHARACTERS: Final = 64
-"""The name of a refused parameter is cut to this length in the answer."""
 
 
 class Share:
@@ -246,30 +243,3 @@ class FindRoute:
             on_ops = self._ops.is_at(scope.get("server"))
             scope.setdefault("state", {})["route"] = self._table.find(scope, on_ops=on_ops)
         await self._app(scope, receive, send)
-
-
-class Dispatch:
-    """The innermost middleware: calls the endpoint of the route, instead of Starlette's router.
-
-    Raises Refused(invalid_field) for a query parameter that the route does not have or that comes twice.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection scope."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        found = route_of(scope)
-        if scope["query_string"] and found.query is not ANY_QUERY:
-            _require_known(QueryParams(scope["query_string"]), found.query)
-        await found.endpoint(scope, receive, send)
-
-
-def _require_known(query: QueryParams, names: Collection[str]) -> None:
-    """A misspelled or repeated parameter must not be ignored."""
-    for name in query:
-        if name not in names or len(query.getlist(name)) > 1:
-            raise Refused("invalid_field", field=name[:FIELD_MAX_CHARACTERS])

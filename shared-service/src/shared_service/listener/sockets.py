@@ -44,8 +44,7 @@ class TooFarAhead(Exception):  # noqa: N818 - an event, not a defect
 class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
     """Waits at most uvicorn's `timeout_keep_alive` for its peer, for whatever it waits.
 
-    A malformed request is answered with 400, after the answers to earlier requests. Offers to upgrade and trailers are
-    ignored.
+    Answers a malformed request with 400, after the earlier answers. Ignores trailers and offers to upgrade.
     """
 
     slot: ConnectionSlot | None = None  # with TLS it is taken before the handshake
@@ -102,9 +101,8 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
             if isinstance(error.__context__, TooFarAhead):
                 self.end("an end of requests")
             else:
-                # Only the first bytes of a connection show another protocol. Later ones may be a body.
-                hint = heads.hint_of(data) if self.cycle is None else None
-                self._refuse(heads.reason_of(error), hint=hint)
+                # The first bytes of a connection show another protocol. Later ones may be a body.
+                self._refuse(heads.reason_of(error), hint=heads.hint_of(data) if self.cycle is None else None)
             return
         if self.overhead_bytes > OVERHEAD_BYTES_MAX:
             self._refuse("size of what is no body")
