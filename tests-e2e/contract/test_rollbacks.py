@@ -48,7 +48,9 @@ def test_a_refused_rollback_says_why_and_moves_nothing(session: GameSession) -> 
     bet_id = open_bet.transaction_id
     assert session.rollback(bet_id, round_id=bet.round_id).verdict == (400, "round_mismatch")
     under_its_own_id = session.rollback(bet_id, round_id=open_bet.round_id, transaction_id=bet_id)
-    assert under_its_own_id.verdict == (422, "idempotency_mismatch")
+    assert under_its_own_id.verdict == (400, "invalid_field")
+    under_a_taken_id = session.rollback(bet_id, round_id=open_bet.round_id, transaction_id=paid)
+    assert under_a_taken_id.verdict == (422, "idempotency_mismatch")
     assert session.balance() == before
 
 

@@ -11,7 +11,7 @@ from faults.backup_commands import PAGE, printed_commands
 from faults.restore_drill import run_drill
 from local_stack.testing import PostgresServer
 
-SECTION = re.compile(r"^## Backup and restore\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## Backup and restore\n(.*?)(?:^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
 def test_every_command_about_backups_on_the_page_is_drilled() -> None:

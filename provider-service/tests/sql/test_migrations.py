@@ -37,7 +37,7 @@ def test_the_expected_version_is_alembics_head() -> None:
 
 def test_a_second_migration_finds_nothing_to_do(empty_url: str) -> None:
     first = migrate(SCHEMA, empty_url)
-    assert f"migrated nothing to {SCHEMA.newest_revision()}" in first
+    assert any(SCHEMA.newest_revision() in line for line in first)
     assert migrate(SCHEMA, empty_url) == []
 
 
