@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,8 @@ from shared_service.run.server import PROTOCOL
 PATIENCE_SECONDS = 30.0
 """Only stops a test that hangs."""
 SOCKET_SECONDS = 2
+PACKET_SECONDS = 0.001
+"""Between two packets: sent at once, the server reads them as one."""
 
 
 @dataclass
@@ -47,6 +50,7 @@ class Wire:
             self.raw.sendall(data)
         else:
             self.raw.sendall(data[:split_at])
+            time.sleep(PACKET_SECONDS)
             self.raw.sendall(data[split_at:])
         return self
 

@@ -187,3 +187,12 @@ def test_another_protocol_is_refused_wherever_the_packets_end_behind_a_body(echo
         with echo.connected() as wire:
             wire.send(data, split_at=split_at)
             assert [answer.status for answer in wire.answers_to_the_end()] == [200, 400], split_at
+
+
+def test_an_empty_line_in_front_of_a_request_is_ignored_wherever_the_packets_end(echo: Echo) -> None:
+    chunked = POST + b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-trailer: 1\r\n\r\n"
+    data = b"\r\n" + chunked + b"\r\n" + chunked + b"\r\nGET /p HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    for split_at in range(1, len(data)):
+        with echo.connected() as wire:
+            wire.send(data, split_at=split_at)
+            assert [answer.status for answer in wire.answers_to_the_end()] == [200, 200, 200], split_at

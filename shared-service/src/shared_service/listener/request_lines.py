@@ -62,8 +62,9 @@ class RequestLines:
         if not is_in_body:
             if has_begun or self._is_exact:
                 left = self._read[self._from :]
-                self._kept += left
             else:
+                left = b"\r" if self._read.endswith(b"\r") else b""  # half of an empty line behind a body of chunks
                 self._is_exact = True
+        self._kept += left
         self._read = b""
         return len(left)
