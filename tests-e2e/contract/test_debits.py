@@ -35,23 +35,29 @@ def test_the_smallest_and_the_largest_stake_are_accepted(session: GameSession, a
     assert session.debit(amount).status == 200
 
 
+@pytest.mark.provokes("insufficient_balance")
+def test_a_stake_above_the_balance_is_refused(stack: Stack) -> None:
+    poor = stack.session(balance_minor=STAKE_MIN - 1)
+    assert poor.debit(STAKE_MIN).verdict == (402, "insufficient_balance")
+    assert poor.balance() == STAKE_MIN - 1
+
+
 @pytest.mark.provokes(
     "currency_mismatch", "stake_too_low", "stake_too_high", "round_mismatch", "round_has_payout",
-    "insufficient_balance", "session_player_mismatch", "session_not_found",
+    "session_player_mismatch", "session_not_found",
 )  # fmt: skip
 def test_a_refused_debit_says_why_and_moves_nothing(stack: Stack, session: GameSession) -> None:
     """Pitfalls 4 and 19."""
-    poor, other = stack.session(balance_minor=STAKE_MIN - 1), stack.session(session.user_id)
+    another, other = stack.session(), stack.session(session.user_id)
     elsewhere, paid = other.bet(), session.bet()
     session.credit(0, round_id=paid.round_id, related=paid.transaction_id).must_be_ok()
-    before = session.balance(), poor.balance()
+    before = session.balance(), another.balance()
     assert session.debit(currency="EUR").verdict == (400, "currency_mismatch")
     assert session.debit(STAKE_MIN - 1).verdict == (400, "stake_too_low")
     assert session.debit(STAKE_MAX + 1).verdict == (400, "stake_too_high")
     assert session.debit(round_id=elsewhere.round_id).verdict == (400, "round_mismatch")
     assert session.debit(round_id=paid.round_id).verdict == (400, "round_has_payout")
-    assert poor.debit(STAKE_MIN).verdict == (402, "insufficient_balance")
     content = session.debit_content()
-    assert session.post("debit", content | {"userId": poor.user_id}).verdict == (403, "session_player_mismatch")
+    assert session.post("debit", content | {"userId": another.user_id}).verdict == (403, "session_player_mismatch")
     assert session.post("debit", content | {"sessionToken": "0" * 64}).verdict == (404, "session_not_found")
-    assert (session.balance(), poor.balance()) == before
+    assert (session.balance(), another.balance()) == before
