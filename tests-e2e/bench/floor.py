@@ -4,7 +4,7 @@
     python -m bench.floor starlette PORT  an empty Starlette endpoint under one uvicorn worker
     python -m bench.floor wallet PORT     a wallet that agrees to everything and signs its answers
 
-They must never touch a database or import a service.
+They use no database and no code of the services.
 """
 
 import asyncio

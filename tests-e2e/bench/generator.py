@@ -2,8 +2,7 @@
 
 One process, uvloop, one `asyncio.Protocol` per connection, one request in flight on each. It shares two cores with the
 service and with Postgres, so it does nothing while the clock runs that could be done before: requests arrive built and
-signed, answers are read only as far as their status and length. It must never send to an address outside this machine,
-and never run without a bound in count and in time.
+signed, answers are read only as far as their status and length. It sends to the loopback only.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The ledger's growth: the same debits with few and with millions of transactions in the books.
 
-Each round of the small side gets a fresh copy, for its own debits would soon make it a large one. It must never count
-a round without warming its service and its database first.
+Each round of the small side gets a fresh copy, because its own debits would soon make it a large one.
+Service and database are warmed up before each round.
 """
 
 from typing import Final

@@ -1,7 +1,4 @@
-"""What a figure is worth nothing without: the machine and the versions it was measured with.
-
-It must never tell a host name, an account or a path.
-"""
+"""Describes the machine and the versions of a measurement, without a host name, an account or a path."""
 
 import os
 import platform

@@ -1,7 +1,7 @@
 """Samples, medians and targets: how the bench turns rounds into figures.
 
-It owns the interleaving of rounds (A B C, C B A, …), so that a machine that grows slower or faster during the run does
-so for every side of a ratio. It must never measure anything by itself.
+Rounds are interleaved (A B C, C B A, …). A machine that grows slower or faster during the run then does so for every
+side of a ratio.
 """
 
 import statistics

@@ -1,7 +1,7 @@
 """Overload: the same wallet at its capacity and at twice of it, with requests that arrive whether or not it keeps up.
 
-Row D3. It owns what counts: accepted bets per second. It must never report a round in which a request was neither
-accepted nor refused with 503, or in which the ledger holds anything but the accepted bets.
+Row D3. The figure is accepted bets per second. A round fails when a request was neither accepted nor refused with 503,
+or when the ledger does not hold exactly the accepted bets.
 """
 
 from typing import Final

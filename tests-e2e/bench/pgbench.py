@@ -1,7 +1,7 @@
 """The wallet's database function called by pgbench, without the service: one command per call and commit.
 
 The strongest form that pgbench has: prepared statements, one thread, and clients that keep to wallets of their own,
-so that none waits for another. It must never write anything that the service's own debits would not write.
+so that none waits for another. It writes the same rows as the service's own debits.
 """
 
 import os

@@ -1,8 +1,7 @@
 """Thousands of players with money and a live game session, loaded straight into the casino's database.
 
 Launching ten thousand games over HTTP would take longer than the benchmark. Wallets are opened and ledgers are filled
-by the casino's own functions, so the books are sound; only the sessions are plain rows. It must never be used by a
-test of how sessions are made.
+by the casino's own functions, so the books are sound. Only the sessions are plain rows.
 """
 
 import hashlib

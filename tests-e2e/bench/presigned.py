@@ -1,7 +1,7 @@
 """Requests built and signed before a round, straight from section 2 of the protocol.
 
-It owns the bytes of the bench's requests. It signs on its own, with hashlib and hmac, and must never import
-`shared_signing`: a wallet that accepts these requests agrees with the written contract, not with its own library.
+Signs with hashlib and hmac, without `shared_signing`: a wallet that accepts these requests agrees with the written
+contract, not with its own library.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """The table of a run: on the terminal with rich, and as docs/benchmarks.md after a full run.
 
-It owns words and layout only. It must never round a missed target into a met one.
+A target's verdict comes from the exact value, not from the rounded one.
 """
 
 from collections.abc import Sequence

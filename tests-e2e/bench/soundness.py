@@ -1,6 +1,6 @@
 """The invariants that a benchmark's books must still hold after millions of debits, as few whole-table reads.
 
-The full list is the end-to-end suite's `books.py`, which takes minutes on millions of rows. It must never write.
+The full list is the end-to-end suite's `books.py`, which takes minutes on millions of rows.
 """
 
 from typing import Final

@@ -1,7 +1,6 @@
 """The wallet's rows: signed debits at three depths, pgbench on the same function, grouping off, a hot wallet, reads.
 
-All of them are measured in turn, round by round, on one database and one Postgres. It must never start
-two loads at once.
+All of them are measured in turn, round by round, on one database and one Postgres. Only one load runs at a time.
 """
 
 from typing import Final

@@ -94,24 +94,26 @@ async def late_bet(service: Service) -> httpx.Response:
     return await service.post("debit", content)
 
 
-@provokes("round_has_payout", AT_THE_WALLET)
-async def rollback_of_a_paid_bet(service: Service) -> httpx.Response:
+async def paid_round(service: Service) -> tuple[str, str, str]:
+    """The session's token, and the ids of a bet and of its payout."""
     token = await service.launch()
     content = bet(token)
     await service.post("debit", content)
     win = payout(token, content["transactionId"])
     await service.post("credit", win)
-    return await service.post("rollback", rollback(token, content["transactionId"]))
+    return token, content["transactionId"], win["transactionId"]
+
+
+@provokes("round_has_payout", AT_THE_WALLET)
+async def rollback_of_a_paid_bet(service: Service) -> httpx.Response:
+    token, bet_id, _ = await paid_round(service)
+    return await service.post("rollback", rollback(token, bet_id))
 
 
 @provokes("not_a_bet", AT_THE_WALLET)
 async def rollback_of_a_win(service: Service) -> httpx.Response:
-    token = await service.launch()
-    content = bet(token)
-    await service.post("debit", content)
-    win = payout(token, content["transactionId"])
-    await service.post("credit", win)
-    return await service.post("rollback", rollback(token, win["transactionId"]))
+    token, _, win_id = await paid_round(service)
+    return await service.post("rollback", rollback(token, win_id))
 
 
 @provokes("win_cap_exceeded", AT_THE_WALLET)
