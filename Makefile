@@ -24,16 +24,16 @@ help: ## show this list
 	@deploy/set-up.sh complete "$(PYTHON)"
 
 .PHONY: demo
-demo: .venv/.runtime ## start everything, play the scripted round, show it as a table, stop
-	@exec $(BIN)/python -m local_stack demo --parent $$PPID
+demo: .venv/.runtime ## start everything, play the scripted round, show it as a table, stop; PEERS=2
+	@exec $(BIN)/python -m local_stack demo --parent $$PPID $(if $(PEERS),--peers "$(PEERS)")
 
 .PHONY: serve
-serve: .venv/.runtime ## start everything and stay in the foreground until Ctrl-C
-	@exec $(BIN)/python -m local_stack serve --parent $$PPID
+serve: .venv/.runtime ## start everything and stay in the foreground until Ctrl-C; PEERS=2: two casinos, two providers
+	@exec $(BIN)/python -m local_stack serve --parent $$PPID $(if $(PEERS),--peers "$(PEERS)")
 
 .PHONY: simulate
-simulate: .venv/.runtime ## play the scripted round against a running stack
-	@exec $(BIN)/python -m local_stack simulate
+simulate: .venv/.runtime ## play the scripted round against a running stack; PEER=2: the second casino; GAME=3
+	@exec $(BIN)/python -m local_stack simulate $(if $(PEER),--peer "$(PEER)") $(if $(GAME),--game "$(GAME)")
 
 .PHONY: test
 test: .venv/.complete ## unit, integration and end-to-end tests on the embedded PostgreSQL

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.settings import BadSettingError, from_environment, hermetic
+from local_stack.peers import peers_of
+from local_stack.settings import DEMO_SECRETS, DEMO_SECRETS_2, BadSettingError, from_environment, hermetic, two_pairs
 
 
 def test_without_any_variable_the_stack_is_the_documented_demo() -> None:
@@ -69,6 +70,47 @@ def test_the_demo_takes_nothing_of_the_stack_from_the_environment(
 ) -> None:
     monkeypatch.setenv("CASINO_DATABASE_URL", "postgresql://production")
     monkeypatch.setenv("CASINO_SECRET", "x" * 32)
-    settings = hermetic(tmp_path)
+    (settings,) = hermetic(tmp_path)
     assert settings.given_database_url("casino") is None
     assert settings.base["CASINO_SECRET"] == "casino-secret"
+
+
+def test_the_second_pair_has_ports_secrets_and_files_of_its_own() -> None:
+    first, second = two_pairs(from_environment({"CASINO_SECRET": "x" * 32, "STACK_STATE_DIR": "/state"}), {})
+    assert (dict(second.ports), dict(second.ops_ports)) == (
+        {"casino": 8010, "provider": 8110}, {"casino": 8011, "provider": 8111},
+    )  # fmt: skip
+    assert second.base["PROVIDER_URL"] == "http://127.0.0.1:8110"
+    for service in ("casino", "provider"):
+        seen = [pair.environment(service, database_url="") for pair in (first, second)]
+        differing = {name for name in seen[0] if seen[0][name] != seen[1][name]}
+        files = {f"{service.upper()}_{'PROVIDERS' if service == 'casino' else 'CASINOS'}_FILE"}
+        files |= {"CASINO_KEYS_FILE", "PROVIDER_KEYS_FILE"}
+        assert differing - {f"{name.upper()}_{kind}" for name in ("casino", "provider") for kind in (
+            "PORT", "OPS_PORT", "URL", "SECRET")} == files  # fmt: skip
+
+
+def test_every_service_of_two_pairs_knows_both_peers_under_keys_that_are_never_shared() -> None:
+    urls = {(service, pair): f"http://{service}-{pair}" for service in ("casino", "provider") for pair in (1, 2)}
+    [studio], [casino] = peers_of("casino", 1, urls), peers_of("provider", 2, urls)
+    assert (studio["url"], casino["url"]) == ("http://provider-2", "http://casino-1")
+    assert (studio["keys"], studio["casinoCode"]) == (casino["keys"], casino["id"]), "what one says, the other says"
+    entries = [*peers_of("casino", 1, urls), *peers_of("casino", 2, urls)]
+    keys = [key for entry in entries for direction in entry["keys"].values() for key in direction]
+    published = [*DEMO_SECRETS.values(), *DEMO_SECRETS_2.values(), *(key["secret"] for key in keys)]
+    assert len(set(published)) == 8
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"CASINO_DEMO": "0"},
+        {"CASINO_DATABASE_URL": "postgresql://c"},
+        {"PROVIDER_CASINOS_FILE": "/peers.json"},
+        {"CASINO_2_PORT": "8100"},
+    ],
+    ids=str,
+)
+def test_two_pairs_are_refused_where_they_would_not_work(environ: dict[str, str]) -> None:
+    with pytest.raises(BadSettingError, match=next(iter(environ))):
+        two_pairs(from_environment(environ), environ)

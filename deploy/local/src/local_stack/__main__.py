@@ -25,8 +25,16 @@ from local_stack.child import last_lines
 from local_stack.cluster import remove_cluster
 from local_stack.environment_files import environment_file
 from local_stack.log_follower import LogFollower
+from local_stack.peers import GAMES
 from local_stack.round_table import print_verdict
-from local_stack.scripted_round import DEMO_START_MINOR, RoundNotPlayedError, judge, play_round
+from local_stack.scripted_round import (
+    DEMO_START_MINOR,
+    GAME_ID,
+    NET_PROFIT_MINOR,
+    RoundNotPlayedError,
+    judge,
+    play_round,
+)
 from local_stack.settings import (
     CASINO,
     PROVIDER,
@@ -36,8 +44,9 @@ from local_stack.settings import (
     from_environment,
     hermetic,
     service_url,
+    two_pairs,
 )
-from local_stack.stack import RunningStack, running_stack
+from local_stack.stack import Pairs, RunningStack, running_stack
 
 TABLE_COLUMNS_MIN = 128
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,6 +54,9 @@ PARENT_POLL_SECONDS = 0.2
 
 parent_option = click.option(
     "--parent", type=int, help="Stop when the process with this id is no longer the parent of this one."
+)
+peers_option = click.option(
+    "--peers", type=click.IntRange(1, 2), default=1, help="2: two casinos and two providers that know each other."
 )
 
 
@@ -109,13 +121,16 @@ def main() -> None:
 
 @main.command()
 @parent_option
-def serve(parent: int | None) -> None:
-    """Start PostgreSQL and both services and stay in the foreground until Ctrl-C."""
+@peers_option
+def serve(parent: int | None, peers: int) -> None:
+    """Start PostgreSQL and the services and stay in the foreground until Ctrl-C."""
     console = terminal()
-    settings = from_environment(os.environ)
-    logs = {name: settings.state_dir / "logs" / f"{name}.log" for name in SERVICES}
+    first = from_environment(os.environ)
+    pairs = (first,) if peers == 1 else two_pairs(first, os.environ)
+    names = [settings.name_of(service) for settings in pairs for service in SERVICES]
+    logs = {name: first.state_dir / "logs" / f"{name}.log" for name in names}
     try:
-        with stoppable(parent), LogFollower(console, logs), running_stack(settings, Progress(console)) as stack:
+        with stoppable(parent), LogFollower(console, logs), running_stack(pairs, Progress(console)) as stack:
             _print_addresses(console, stack)
             stack.watch()
     except StopRequested:
@@ -123,24 +138,38 @@ def serve(parent: int | None) -> None:
 
 
 def _print_addresses(console: Console, stack: RunningStack) -> None:
-    settings = stack.settings
-    lines = {
-        "casino": settings.url(CASINO),
-        "provider": settings.url(PROVIDER),
-        "metrics": " ".join(f"{settings.ops_url(service)}/metrics" for service in SERVICES),
-        "health": f"{settings.ops_url(PROVIDER)}/health/wallet",
-        "PostgreSQL": f"127.0.0.1:{stack.postgres.port}" if stack.postgres else "as given in the environment",
-        "state": str(settings.state_dir),
-        "logs": str(settings.state_dir / "logs"),
-        **{f"{service} …": _command_line(settings, service) for service in SERVICES},
-    }
-    for name, value in lines.items():
-        console.print(Text(f"{name:>12}  {value}"), soft_wrap=True)
-    if published := settings.demo_secrets():
+    first = stack.pairs[0]
+    for settings in stack.pairs:
+        _print_lines(console, _addresses(settings))
+    _print_lines(
+        console,
+        {
+            "PostgreSQL": f"127.0.0.1:{stack.postgres.port}" if stack.postgres else "as given in the environment",
+            "state": str(first.state_dir),
+            "logs": str(first.state_dir / "logs"),
+        },
+    )
+    if published := {name: secret for settings in stack.pairs for name, secret in settings.demo_secrets().items()}:
         pairs = " and ".join(f"{name}={secret}" for name, secret in published.items())
         console.print(Text(f"published demo secrets are in use: {pairs}", style="yellow"), soft_wrap=True)
-    play = "play a round with `make simulate`" if settings.is_demo else "rounds are simulated in demo mode only"
-    console.print(Text(f"ready: {play}, stop with Ctrl-C", style="bold green"))
+    play = "play a round with `make simulate`" if first.is_demo else "rounds are simulated in demo mode only"
+    if len(stack.pairs) > 1:
+        play += f", or at the second casino, or of the other studio: `make simulate PEER=2 GAME={GAMES[0][0]}`"
+    console.print(Text(f"ready: {play}, stop with Ctrl-C", style="bold green"), soft_wrap=True)
+
+
+def _addresses(settings: StackSettings) -> dict[str, str]:
+    return {
+        **{settings.name_of(service): settings.url(service) for service in SERVICES},
+        "metrics": " ".join(f"{settings.ops_url(service)}/metrics" for service in SERVICES),
+        "health": f"{settings.ops_url(PROVIDER)}/health/wallet",
+        **{f"{settings.name_of(service)} …": _command_line(settings, service) for service in SERVICES},
+    }
+
+
+def _print_lines(console: Console, lines: dict[str, str]) -> None:
+    for name, value in lines.items():
+        console.print(Text(f"{name:>12}  {value}"), soft_wrap=True)
 
 
 def _command_line(settings: StackSettings, service: str) -> str:
@@ -152,37 +181,49 @@ def _command_line(settings: StackSettings, service: str) -> str:
 
 @main.command()
 @parent_option
-def demo(parent: int | None) -> None:
+@peers_option
+def demo(parent: int | None, peers: int) -> None:
     """Start everything in a temporary folder, play the scripted round, show it and stop."""
     console = terminal()
     try:
         with stoppable(parent), temporary_state() as state_dir:
-            passed = _play_demo(console, hermetic(state_dir))
+            passed = _play_demo(console, hermetic(state_dir, pairs=peers))
     except StopRequested:
         console.print("stopped before the round was played")
         sys.exit(130)
     sys.exit(0 if passed else 1)
 
 
-def _play_demo(console: Console, settings: StackSettings) -> bool:
+def _play_demo(console: Console, pairs: Pairs) -> bool:
+    """Play one round; with two pairs, a round of each studio at each casino."""
     progress = Progress(console)
-    with running_stack(settings, progress) as stack:
-        progress("playing the scripted round over signed HTTP")
-        verdict = judge(play_round(stack.settings.url(CASINO)), start_minor=DEMO_START_MINOR)
-    print_verdict(console, verdict)
-    if not verdict.passed:  # the logs are deleted with their folder
+    games = [GAME_ID] if len(pairs) == 1 else [GAME_ID, GAMES[0][0]]
+    with running_stack(pairs, progress) as stack:
+        verdicts = []
+        for settings in stack.pairs:
+            for played, game_id in enumerate(games):
+                progress(f"playing the scripted round of game {game_id} at {settings.name_of(CASINO)} over signed HTTP")
+                report = play_round(settings.url(CASINO), game_id=game_id)
+                verdicts.append(judge(report, start_minor=DEMO_START_MINOR + played * NET_PROFIT_MINOR))
+    for verdict in verdicts:
+        print_verdict(console, verdict)
+    passed = all(verdict.passed for verdict in verdicts)
+    if not passed:  # the logs are deleted with their folder
         for service in stack.services:
             console.print(
                 Text(f"\nthe end of {service.log_path.name}:\n{last_lines(service.log_path)}"), soft_wrap=True
             )
-    return verdict.passed
+    return passed
 
 
 @main.command()
-def simulate() -> None:
+@click.option("--peer", type=click.IntRange(1, 2), default=1, help="2: the second casino, of `serve --peers 2`.")
+@click.option("--game", default=GAME_ID, help="The game's id at that casino, which says the studio.")
+def simulate(peer: int, game: str) -> None:
     """Play the scripted round against a running stack, at CASINO_URL or CASINO_HOST and CASINO_PORT."""
-    casino_url = os.environ.get("CASINO_URL") or service_url(os.environ, CASINO)
-    verdict = judge(play_round(casino_url.rstrip("/"), ca_file=authorities(os.environ)))
+    given = os.environ.get("CASINO_URL") if peer == 1 else None
+    casino_url = given or service_url(os.environ, CASINO, pair=peer)
+    verdict = judge(play_round(casino_url.rstrip("/"), game_id=game, ca_file=authorities(os.environ)))
     print_verdict(terminal(), verdict)
     sys.exit(0 if verdict.passed else 1)
 

@@ -1,7 +1,7 @@
-"""Creates the stack's database in the embedded cluster: one schema and two logins for each service.
+"""Creates the stack's databases in the embedded cluster: one schema and two logins for each service.
 
 A service's login may take only its application role, its migrator only the owner role of its schema. No login can see
-the other service's schema. The services' migrations create the tables.
+the other service's schema, or the database of another pair. The services' migrations create the tables.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,17 @@ class ServiceUrls:
     owner_database_url: str
 
 
-def prepare_database(server: Postgres, services: tuple[str, ...]) -> dict[str, ServiceUrls]:
+def prepare_database(server: Postgres, services: tuple[str, ...], *, pair: int = 1) -> dict[str, ServiceUrls]:
     """Create what is missing, and set the passwords of all logins to those in the state folder.
+
+    The first pair has the database `stack` and logins such as casino_login, the second `stack_2` and casino_2_login.
 
     Raises DataLostError when the superuser's password in the state folder is wrong.
     """
+    suffix = "" if pair == 1 else f"_{pair}"
+    database = DATABASE + suffix
     try:
-        _make_database(server)
+        _make_database(server, database)
     except psycopg.OperationalError as error:
         if "password authentication failed" not in str(error):
             raise
@@ -37,21 +41,22 @@ def prepare_database(server: Postgres, services: tuple[str, ...]) -> dict[str, S
             f"the database of this stack has another password than {server.passwords.file(SUPERUSER)}: "
             f"put the right one back, or remove {server.state_dir} for a new database"
         ) from None
-    with psycopg.connect(server.url(DATABASE)) as connection:
-        connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(DATABASE)))
+    with psycopg.connect(server.url(database)) as connection:
+        connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(database)))
         connection.execute("revoke all on schema public from public")
-        return {service: _prepare_service(connection, server, service) for service in services}
+        return {service: _prepare_service(connection, server, service, suffix=suffix) for service in services}
 
 
-def _make_database(server: Postgres) -> None:
+def _make_database(server: Postgres, database: str) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        if connection.execute("select from pg_database where datname = %s", (DATABASE,)).fetchone() is None:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+        if connection.execute("select from pg_database where datname = %s", (database,)).fetchone() is None:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
 
 
-def _prepare_service(connection: psycopg.Connection, server: Postgres, service: str) -> ServiceUrls:
-    owner, app = f"{service}_owner", f"{service}_app"
-    migrator, login = f"{service}_migrator", f"{service}_login"
+def _prepare_service(connection: psycopg.Connection, server: Postgres, service: str, *, suffix: str) -> ServiceUrls:
+    """The roles are those of every database of the cluster; the logins are this pair's own."""
+    owner, app, database = f"{service}_owner", f"{service}_app", DATABASE + suffix
+    migrator, login = f"{service}{suffix}_migrator", f"{service}{suffix}_login"
     for role in (owner, app):
         _ensure_role(connection, role)
     for user, may_become in ((migrator, owner), (login, app)):
@@ -60,10 +65,10 @@ def _prepare_service(connection: psycopg.Connection, server: Postgres, service: 
         connection.execute(statement.format(sql.Identifier(user), sql.Literal(server.passwords.of(user))))
         connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(may_become), sql.Identifier(user)))
         statement = sql.SQL("grant connect on database {} to {}")
-        connection.execute(statement.format(sql.Identifier(DATABASE), sql.Identifier(user)))
+        connection.execute(statement.format(sql.Identifier(database), sql.Identifier(user)))
     statement = sql.SQL("create schema if not exists {} authorization {}")
     connection.execute(statement.format(sql.Identifier(service), sql.Identifier(owner)))
-    return ServiceUrls(server.url(DATABASE, login), server.url(DATABASE, migrator))
+    return ServiceUrls(server.url(database, login), server.url(database, migrator))
 
 
 def _ensure_role(connection: psycopg.Connection, role: str) -> None:

@@ -5,6 +5,7 @@ Services write to files, not to a pipe, so a stopped terminal cannot block them.
 
 import threading
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -14,7 +15,7 @@ from rich.text import Text
 
 POLL_SECONDS = 0.1
 CHUNK_BYTES = 65_536
-STYLES = ("cyan", "magenta", "yellow")
+STYLES = ("cyan", "magenta", "yellow", "green")
 
 
 class LogFollower:
@@ -44,7 +45,7 @@ class LogFollower:
         self._show_new_lines()
 
     def _show_new_lines(self) -> None:
-        for style, (name, path) in zip(STYLES, self._paths.items(), strict=False):
+        for style, (name, path) in zip(cycle(STYLES), self._paths.items(), strict=False):
             if path.exists():
                 if path.stat().st_size < self._offsets[name]:  # renamed and started anew
                     self._offsets[name] = 0

@@ -68,8 +68,8 @@ class RoundNotPlayedError(RuntimeError):
     """The casino did not answer, or not with a report."""
 
 
-def play_round(casino_url: str, *, ca_file: Path | None = None) -> Mapping[str, Any]:
-    """Request a scripted round and return its report. Raises RoundNotPlayedError."""
+def play_round(casino_url: str, *, game_id: str = GAME_ID, ca_file: Path | None = None) -> Mapping[str, Any]:
+    """Request a scripted round of the game and return its report. Raises RoundNotPlayedError."""
     try:
         verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
     except OSError as error:
@@ -77,7 +77,7 @@ def play_round(casino_url: str, *, ca_file: Path | None = None) -> Mapping[str, 
     try:
         answer = httpx.post(
             f"{casino_url}/casino/simulateRound",
-            json={"userId": USER_ID, "gameId": GAME_ID},
+            json={"userId": USER_ID, "gameId": game_id},
             timeout=ROUND_TIMEOUT_SECONDS,
             trust_env=False,
             verify=verify,

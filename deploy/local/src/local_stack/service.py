@@ -55,7 +55,7 @@ class Service:
     """A serving service."""
 
     def __init__(self, name: str, url: str, *, environment: Mapping[str, str], log_path: Path) -> None:
-        self.name = name
+        self.name = log_path.stem
         self.url = url
         self.log_path = log_path
         # The service gets SIGKILL when this process is killed; a crash loses no committed data.

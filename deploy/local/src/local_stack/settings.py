@@ -1,11 +1,11 @@
 """Reads the stack's settings from the environment, and builds the environment of each service.
 
-No service gets the other service's database URL.
+A stack has one pair of a casino and a provider, or two. No service gets the database URL of another.
 """
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local_stack.ports import HOST, free_port
@@ -14,7 +14,10 @@ CASINO, PROVIDER = "casino", "provider"
 SERVICES = (CASINO, PROVIDER)
 DEFAULT_PORTS = {CASINO: 8000, PROVIDER: 8100}
 DEFAULT_OPS_PORTS = {CASINO: 8001, PROVIDER: 8101}
+PORTS_BETWEEN_PAIRS = 10
 DEMO_SECRETS = {CASINO: "casino-secret", PROVIDER: "provider-secret"}
+DEMO_SECRETS_2 = {CASINO: "casino-2-secret", PROVIDER: "provider-2-secret"}
+PEERS_FILES = {CASINO: "CASINO_PROVIDERS_FILE", PROVIDER: "PROVIDER_CASINOS_FILE"}
 DEFAULT_STATE_DIR = ".state"
 DEMO_FLAG = "CASINO_DEMO"
 YES = frozenset({"1", "true", "yes", "on"})
@@ -28,13 +31,15 @@ class BadSettingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """The settings of one stack."""
+    """The settings of one pair of a casino and a provider. `number` is 2 for the second pair of `--peers 2`."""
 
     state_dir: Path
     hosts: Mapping[str, str]
     ports: Mapping[str, int]
     ops_ports: Mapping[str, int]
     base: Mapping[str, str]  # the variables of both services
+    number: int = 1
+    has_peers: bool = False  # the other pair runs, too
 
     @property
     def is_demo(self) -> bool:
@@ -43,8 +48,13 @@ class StackSettings:
 
     def demo_secrets(self) -> dict[str, str]:
         """The variables that hold a published demo secret, and their values."""
-        secrets = {f"{service.upper()}_SECRET": DEMO_SECRETS[service] for service in SERVICES}
+        published = DEMO_SECRETS if self.number == 1 else DEMO_SECRETS_2
+        secrets = {f"{service.upper()}_SECRET": published[service] for service in SERVICES}
         return {name: secret for name, secret in secrets.items() if self.base.get(name) == secret}
+
+    def name_of(self, service: str) -> str:
+        """The name of the service's files and log lines: casino, or casino-2."""
+        return service if self.number == 1 else f"{service}-{self.number}"
 
     def url(self, service: str) -> str:
         return _url(self.base, service, self.hosts[service], self.ports[service])
@@ -70,15 +80,25 @@ class StackSettings:
         environment[f"{service.upper()}_DATABASE_URL"] = database_url
         if owner_database_url:
             environment[f"{service.upper()}_OWNER_DATABASE_URL"] = owner_database_url
-        return environment | {name: str(path) for name, path in self.key_files(service).items()}
+        return environment | {
+            name: str(path) for name, path in {**self.key_files(service), **self.peers_file(service)}.items()
+        }
 
     def key_files(self, service: str) -> dict[str, Path]:
         """A service's files of further keys by their variables, without the directions whose keys are given."""
         directions = [
             side for side in SERVICES if not self.base.keys() & {f"{side.upper()}_KEYS", f"{side.upper()}_KEYS_FILE"}
         ]
-        folder = self.state_dir / "keys" / service
+        folder = self.state_dir / "keys" / self.name_of(service)
         return {f"{side.upper()}_KEYS_FILE": folder / f"{side}.json" for side in directions}
+
+    def peers_file(self, service: str) -> dict[str, Path]:
+        """A service's file of further peers by its variable; empty when the environment names the file."""
+        name = PEERS_FILES[service]
+        if name in self.base:
+            return {}
+        folder = "two-peers" if self.has_peers else "peers"
+        return {name: self.state_dir / folder / f"{self.name_of(service)}.json"}
 
 
 def from_environment(environ: Mapping[str, str]) -> StackSettings:
@@ -102,6 +122,32 @@ def from_environment(environ: Mapping[str, str]) -> StackSettings:
     return StackSettings(state_dir, hosts, ports, ops_ports, _base(environ, hosts, ports, ops_ports))
 
 
+def two_pairs(first: StackSettings, environ: Mapping[str, str]) -> tuple[StackSettings, StackSettings]:
+    """The settings of both pairs of `serve --peers 2`, for the demo only. Raises BadSettingError."""
+    if not first.is_demo:
+        raise BadSettingError(f"two pairs run in demo mode only, with published secrets: unset {DEMO_FLAG}, or PEERS")
+    own = [name for name in first.base if name.endswith("_DATABASE_URL") or name in PEERS_FILES.values()]
+    if own:
+        raise BadSettingError(f"two pairs make their databases and their files of peers: unset {', '.join(own)}")
+    ports, ops_ports = (
+        {
+            service: _port(environ, f"{service.upper()}_2{kind}_PORT", defaults[service] + PORTS_BETWEEN_PAIRS)
+            for service in SERVICES
+        }
+        for kind, defaults in (("", DEFAULT_PORTS), ("_OPS", DEFAULT_OPS_PORTS))
+    )
+    chosen = [*first.ports.values(), *first.ops_ports.values(), *ports.values(), *ops_ports.values()]
+    if twice := [port for port in chosen if chosen.count(port) > 1]:
+        raise BadSettingError(f"port {twice[0]} is chosen twice: see CASINO_2_PORT, PROVIDER_2_PORT and _2_OPS_PORT")
+    made = {f"{service.upper()}_{kind}" for service in SERVICES for kind in ("URL", "SECRET", "SECRET_FILE", "KEYS")}
+    made |= {f"{service.upper()}_KEYS_FILE" for service in SERVICES}
+    common = {name: value for name, value in first.base.items() if name not in made}
+    secrets = {f"{service.upper()}_SECRET": DEMO_SECRETS_2[service] for service in SERVICES}
+    base = _base(common | secrets, first.hosts, ports, ops_ports)
+    second = StackSettings(first.state_dir, first.hosts, ports, ops_ports, base, number=2, has_peers=True)
+    return replace(first, has_peers=True), second
+
+
 def _with_databases_from_files(environ: dict[str, str]) -> dict[str, str]:
     for name in [f"{service.upper()}{middle}_DATABASE_URL" for service in SERVICES for middle in ("", "_OWNER")]:
         path = environ.pop(f"{name}_FILE", None)
@@ -112,20 +158,24 @@ def _with_databases_from_files(environ: dict[str, str]) -> dict[str, str]:
     return environ
 
 
-def hermetic(state_dir: Path) -> StackSettings:
-    """The settings for `demo`: free ports, demo secrets and its own database, independent of the environment."""
+def hermetic(state_dir: Path, *, pairs: int = 1) -> tuple[StackSettings, ...]:
+    """The settings for `demo`: free ports, demo secrets and its own databases, independent of the environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("CASINO_", "PROVIDER_"))}
     ports = {service: free_port() for service in SERVICES}
     ops_ports = {service: free_port() for service in SERVICES}
     hosts = dict.fromkeys(SERVICES, HOST)
-    return StackSettings(state_dir.resolve(), hosts, ports, ops_ports, _base(environ, hosts, ports, ops_ports))
+    first = StackSettings(state_dir.resolve(), hosts, ports, ops_ports, _base(environ, hosts, ports, ops_ports))
+    if pairs == 1:
+        return (first,)
+    names = [f"{service.upper()}_2{kind}_PORT" for service in SERVICES for kind in ("", "_OPS")]
+    return two_pairs(first, {name: str(free_port()) for name in names})
 
 
-def service_url(environ: Mapping[str, str], service: str) -> str:
-    """The URL for requests to a service on this machine."""
-    return _url(
-        environ, service, _host(environ, service), _port(environ, f"{service.upper()}_PORT", DEFAULT_PORTS[service])
-    )
+def service_url(environ: Mapping[str, str], service: str, *, pair: int = 1) -> str:
+    """The URL for requests to a service of this pair on this machine."""
+    name = f"{service.upper()}_PORT" if pair == 1 else f"{service.upper()}_{pair}_PORT"
+    port = _port(environ, name, DEFAULT_PORTS[service] + PORTS_BETWEEN_PAIRS * (pair - 1))
+    return _url(environ, service, _host(environ, service), port)
 
 
 def authorities(environ: Mapping[str, str]) -> Path | None:
@@ -152,7 +202,8 @@ def _host(environ: Mapping[str, str], service: str, name: str = "HOST") -> str:
 def _base(
     environ: Mapping[str, str], hosts: Mapping[str, str], ports: Mapping[str, int], ops_ports: Mapping[str, int]
 ) -> dict[str, str]:
-    base = {"LOG_FORMAT": "console", "NO_COLOR": "1", **environ, "PYTHONUNBUFFERED": "1"}
+    of_one = {name: value for name, value in environ.items() if not name.startswith(("CASINO_2_", "PROVIDER_2_"))}
+    base = {"LOG_FORMAT": "console", "NO_COLOR": "1", **of_one, "PYTHONUNBUFFERED": "1"}
     base.setdefault(DEMO_FLAG, "1")
     for service in SERVICES:
         base[f"{service.upper()}_PORT"] = str(ports[service])

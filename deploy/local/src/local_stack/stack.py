@@ -1,6 +1,7 @@
-"""Starts the whole stack: database, logins, migrations, demo data, both services; and stops it in reverse order.
+"""Starts the whole stack: databases, logins, migrations, demo data, services; and stops it in reverse order.
 
-It holds the state folder's lock. When a step fails, it stops what it has started.
+It has one pair of a casino and a provider, or two pairs that know each other. It holds the state folder's lock. When a
+step fails, it stops what it has started.
 """
 
 import fcntl
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from local_stack.databases import ServiceUrls, prepare_database
-from local_stack.environment_files import make_key_files, write_environment
+from local_stack.environment_files import make_key_files, write_environment, write_peers
 from local_stack.ports import is_taken
 from local_stack.postgres import Postgres
 from local_stack.service import Command, Service, ServiceFailedError
@@ -23,9 +24,13 @@ WATCH_SECONDS = 0.2
 Announce = Callable[[str], None]
 
 
+Pairs = tuple[StackSettings, ...]
+"""The settings of each pair."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    settings: StackSettings
+    pairs: Pairs
     postgres: Postgres | None
     services: tuple[Service, ...]
 
@@ -40,32 +45,49 @@ class RunningStack:
 
 
 @contextmanager
-def running_stack(settings: StackSettings, announce: Announce) -> Iterator[RunningStack]:
+def running_stack(pairs: Pairs, announce: Announce) -> Iterator[RunningStack]:
     """Context manager: the stack is ready in the block and stopped after it. `announce`: prints a step."""
-    log_dir = settings.state_dir / "logs"
+    state_dir = pairs[0].state_dir
+    log_dir = state_dir / "logs"
     try:
         log_dir.mkdir(parents=True, exist_ok=True)
-        lock = (settings.state_dir / "lock").open("a")
+        lock = (state_dir / "lock").open("a")
     except OSError as error:
         raise BadSettingError(
-            f"the state folder {settings.state_dir} cannot be used ({error.strerror}): set STACK_STATE_DIR"
+            f"the state folder {state_dir} cannot be used ({error.strerror}): set STACK_STATE_DIR"
         ) from error
     with lock, ExitStack() as down:
-        _take(lock, settings.state_dir)
-        for service in SERVICES:
-            _require_free(service, settings)
-            make_key_files(settings, service)
-        postgres, urls = _databases(settings, announce, down)
-        announce("migrating both schemas and loading the demo data")
-        _migrate(settings, urls, log_dir, down)
-        announce("starting casino and provider")
-        services = tuple(_start(settings, urls, log_dir, down))
+        _take(lock, state_dir)
+        for settings in pairs:
+            for service in SERVICES:
+                _require_free(service, settings)
+                make_key_files(settings, service)
+        if len(pairs) > 1:
+            _introduce(pairs)
+        postgres, urls = _databases(pairs, announce, down)
+        announce("migrating all schemas and loading the demo data")
+        _migrate(pairs, urls, log_dir, down)
+        announce(f"starting {' and '.join(settings.name_of(name) for settings in pairs for name in SERVICES)}")
+        services = tuple(_start(pairs, urls, log_dir, down))
         for running in services:
             running.wait_until_ready()
-        for service in SERVICES:
-            write_environment(settings, service, urls[service])
-        yield RunningStack(settings, postgres, services)
+        for settings, urls_of_pair in zip(pairs, urls, strict=True):
+            for service in SERVICES:
+                write_environment(settings, service, urls_of_pair[service])
+        yield RunningStack(pairs, postgres, services)
         announce("stopping")
+
+
+def _introduce(pairs: Pairs) -> None:
+    """Write each service's file of peers, which names the other pair's service."""
+    urls = {
+        (service, settings.number): settings.base[f"{service.upper()}_URL"]
+        for settings in pairs
+        for service in SERVICES
+    }
+    for settings in pairs:
+        for service in SERVICES:
+            write_peers(settings, service, urls)
 
 
 def _take(lock: IO[str], state_dir: Path) -> None:
@@ -88,45 +110,62 @@ def _require_free(service: str, settings: StackSettings) -> None:
 
 
 def _databases(
-    settings: StackSettings, announce: Announce, down: ExitStack
-) -> tuple[Postgres | None, dict[str, ServiceUrls]]:
-    """The given URLs, and the embedded server's for a service without one."""
-    given = {
+    pairs: Pairs, announce: Announce, down: ExitStack
+) -> tuple[Postgres | None, list[dict[str, ServiceUrls]]]:
+    """For each pair the given URLs, and the embedded server's for a service without one."""
+    given = [_given_databases(settings) for settings in pairs]
+    missing = [tuple(service for service in SERVICES if service not in urls) for urls in given]
+    if not any(missing):
+        announce("using the databases given in the environment")
+        return None, given
+    announce("starting PostgreSQL")
+    postgres = Postgres(pairs[0].state_dir)
+    down.callback(postgres.stop)
+    postgres.start()
+    return postgres, [
+        {**urls, **prepare_database(postgres, services, pair=settings.number)}
+        for settings, urls, services in zip(pairs, given, missing, strict=True)
+    ]
+
+
+def _given_databases(settings: StackSettings) -> dict[str, ServiceUrls]:
+    return {
         service: ServiceUrls(url, settings.given_database_url(service, owner=True) or url)
         for service in SERVICES
         if (url := settings.given_database_url(service))
     }
-    missing = tuple(service for service in SERVICES if service not in given)
-    if not missing:
-        announce("using the databases given in the environment")
-        return None, given
-    announce("starting PostgreSQL")
-    postgres = Postgres(settings.state_dir)
-    down.callback(postgres.stop)
-    postgres.start()
-    return postgres, {**given, **prepare_database(postgres, missing)}
 
 
-def _migrate(settings: StackSettings, urls: dict[str, ServiceUrls], log_dir: Path, down: ExitStack) -> None:
-    def command(service: str, word: str) -> Command:
-        own = urls[service]
+def _migrate(pairs: Pairs, urls: list[dict[str, ServiceUrls]], log_dir: Path, down: ExitStack) -> None:
+    def command(settings: StackSettings, of_pair: dict[str, ServiceUrls], *, service: str, word: str) -> Command:
+        own = of_pair[service]
         environment = settings.environment(
             service, database_url=own.database_url, owner_database_url=own.owner_database_url
         )
-        running = Command(service, word, environment=environment, log_path=log_dir / f"{service}-{word}.log")
+        log_path = log_dir / f"{settings.name_of(service)}-{word}.log"
+        running = Command(service, word, environment=environment, log_path=log_path)
         down.callback(running.stop)
         return running
 
-    migrations = [command(service, "migrate") for service in SERVICES]
-    for migration in migrations:
-        migration.wait()
-    command(CASINO, "seed-demo").wait()
+    def commands(*words: tuple[str, str]) -> list[Command]:
+        return [
+            command(settings, of_pair, service=service, word=word)
+            for settings, of_pair in zip(pairs, urls, strict=True)
+            for service, word in words
+        ]
+
+    for running in commands(*((service, "migrate") for service in SERVICES)):
+        running.wait()
+    for running in commands((CASINO, "seed-demo")):
+        running.wait()
 
 
-def _start(settings: StackSettings, urls: dict[str, ServiceUrls], log_dir: Path, down: ExitStack) -> Iterator[Service]:
-    """Start the casino, then the provider. The provider stops first, so its last calls still reach the wallet."""
+def _start(pairs: Pairs, urls: list[dict[str, ServiceUrls]], log_dir: Path, down: ExitStack) -> Iterator[Service]:
+    """Start casinos, then providers. A provider stops first, so its last calls still reach the wallets."""
     for name in (CASINO, PROVIDER):
-        environment = settings.environment(name, database_url=urls[name].database_url)
-        service = Service(name, settings.url(name), environment=environment, log_path=log_dir / f"{name}.log")
-        down.callback(service.stop)
-        yield service
+        for settings, of_pair in zip(pairs, urls, strict=True):
+            environment = settings.environment(name, database_url=of_pair[name].database_url)
+            log_path = log_dir / f"{settings.name_of(name)}.log"
+            service = Service(name, settings.url(name), environment=environment, log_path=log_path)
+            down.callback(service.stop)
+            yield service

@@ -56,23 +56,28 @@ class Serving:
 
 def run_command(command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "local_stack", command],
+        [sys.executable, "-m", "local_stack", *command.split()],
         env=environment, capture_output=True, text=True, timeout=READY_SECONDS, check=False,
     )  # fmt: skip
 
 
 def free_ports() -> dict[str, str]:
-    return {f"{service}{kind}_PORT": str(free_port()) for service in ("CASINO", "PROVIDER") for kind in ("", "_OPS")}
+    """A port for each listener of both pairs."""
+    kinds = ("", "_OPS", "_2", "_2_OPS")
+    return {f"{service}{kind}_PORT": str(free_port()) for service in ("CASINO", "PROVIDER") for kind in kinds}
 
 
 @contextmanager
-def serving(state_dir: Path, **settings: str) -> Iterator[Serving]:
+def serving(state_dir: Path, *, peers: int = 1, **settings: str) -> Iterator[Serving]:
     """Context manager: a ready stack on free ports. It is killed after the block if it still runs."""
     environment = clean_environment() | free_ports() | {"STACK_STATE_DIR": str(state_dir)} | settings
     output_path = state_dir.with_name(f"{state_dir.name}-output.txt")
     with output_path.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local_stack", "serve"], env=environment, stdout=output, stderr=output
+            [sys.executable, "-m", "local_stack", "serve", "--peers", str(peers)],
+            env=environment,
+            stdout=output,
+            stderr=output,
         )
     running = Serving(process, output_path, environment)
     try:

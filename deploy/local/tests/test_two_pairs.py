@@ -1,0 +1,30 @@
+"""`serve --peers 2`: two casinos and two providers that know each other, each service with data of its own."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from local_stack.databases import DATABASE
+from local_stack.postgres import Postgres
+from local_stack_testing.serving import serving
+
+
+def test_both_casinos_play_and_each_keeps_books_of_its_own(tmp_path: Path) -> None:
+    with serving(tmp_path / "state", peers=2) as stack:
+        for casino, final in (("1", "1,001,000"), ("2", "1,001,000"), ("2", "1,002,000")):
+            played = stack.run(f"simulate --peer {casino}")
+            assert played.returncode == 0, played.stdout + played.stderr
+            assert played.stdout.splitlines()[-1] == f"PASSED  final balance {final} USD"
+        for name in ("casino", "provider", "casino-2", "provider-2"):
+            assert (tmp_path / "state" / f"{name}.env").exists()
+            assert f"{name:<10} | " in stack.output
+        assert stack.stop() == 0, stack.output
+    with Postgres(tmp_path / "state") as server:
+        for pair, other in (("", "_2"), ("_2", "")):
+            for service in ("casino", "provider"):
+                login = f"{service}{pair}_login"
+                with psycopg.connect(server.url(f"{DATABASE}{pair}", login)):
+                    pass
+                with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                    psycopg.connect(server.url(f"{DATABASE}{other}", login))
