@@ -6,11 +6,13 @@ from typing import Final
 import click
 
 from bench.client_rows import measure_client
+from bench.cost_rows import measure_cost
 from bench.floor_rows import measure_floor
 from bench.ledger_rows import measure_ledger_size
 from bench.machine import describe_machine
 from bench.measurements import FULL, QUICK, Outcome, Progress, Size
 from bench.overload_rows import measure_overload
+from bench.peer_rows import measure_peers
 from bench.report import Report, write_page
 from bench.round_rows import measure_memory, measure_rounds
 from bench.services import BenchServices, Books
@@ -22,7 +24,9 @@ GroupWithBooks = Callable[..., Outcome]
 GROUPS_ALONE: Final[dict[str, Callable[..., Outcome]]] = {"floor": measure_floor, "client": measure_client}
 GROUPS_WITH_BOOKS: Final[dict[str, GroupWithBooks]] = {
     "wallet": measure_wallet,
+    "peers": measure_peers,
     "rounds": measure_rounds,
+    "cost": measure_cost,
     "memory": measure_memory,
     "ledger": measure_ledger_size,
     "overload": measure_overload,

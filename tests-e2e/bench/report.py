@@ -50,6 +50,17 @@ _MEANINGS: Final = """## What the rows mean
   wallets of their own. Its latency is a mean.
 - **Grouping off**: the same service with `CASINO_GROUP_COMMIT_MAX=1`, and with `CASINO_GROUP_COMMIT_LANES=4`, which
   serves it best.
+- **Two casino processes on one ledger**: two processes with a port each, on one database; every player bets at both.
+- **An endpoint that does nothing**: `GET /health/live` of a casino process that serves: all of the server's own layers,
+  no signature, no database.
+- **A plain ledger in SQL**: what many wallets are: a checked balance, a unique transaction id, two postings. One
+  statement and one commit for each debit, by pgbench on the same Postgres. It has no session, nonce, signature, hash
+  chain or feed, and no HTTP.
+- **One small durable commit**: pgbench inserts one row of one column into a table without an index. Nothing that
+  commits each debit by itself can be faster on this machine; a batch shares one commit.
+- **Cost**: what is done for each second that the service's processes and Postgres spend on a core together (the load
+  generator's time is not in it), and for each gigabyte (10^9 bytes) of WAL. No checkpoint falls into a round, so
+  pages that a checkpoint makes Postgres log whole are not in it.
 - **One hot wallet**: all commands on one player. A batch takes one command per wallet, so this is the speed of one
   commit after another.
 - **Few and many transactions**: the same debits on a small ledger and on one that the wallet's own function has filled;

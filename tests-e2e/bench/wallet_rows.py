@@ -7,7 +7,7 @@ from typing import Final
 
 from bench.loads import WalletUnderLoad
 from bench.measurements import Measurement, Outcome, Progress, Size, interleave, ratio_of
-from bench.pgbench import CLIENTS, run_pgbench
+from bench.pgbench import CLIENTS, run_pgbench, wallet_function
 from bench.services import ONE_COMMAND_PER_COMMIT, BenchServices, Books
 from bench.soundness import require_sound_ledger
 
@@ -32,8 +32,7 @@ def measure_wallet(services: BenchServices, template: Books, *, size: Size, prog
             measure=lambda: run_pgbench(
                 services.postgres.bin_dir,
                 books.database.url,
-                ledger_id=books.ledger_id,
-                player_count=len(books.players),
+                wallet_function(ledger_id=books.ledger_id, player_count=len(books.players)),
                 seconds=size.round_seconds,
             ),
         ),
