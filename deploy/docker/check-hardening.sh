@@ -10,7 +10,7 @@ expect() { # <what> <expected> <actual>
 }
 
 echo "hardening of the running containers"
-for service in casino provider casino-tls provider-tls; do
+for service in casino provider casino-2 provider-2 casino-tls provider-tls; do
   container=$("${compose[@]}" ps --quiet "$service")
   inspect() { docker inspect --format "$1" "$container"; }
   expect "$service runs as an ordinary user" 10001 "$("${compose[@]}" exec -T "$service" id -u)"
@@ -47,5 +47,10 @@ for pair in casino:provider provider:casino; do
   expect "$own cannot see the schema of $other" f "$(query "$own" "${own}_app" "select has_schema_privilege('$other', 'usage')")"
   expect "$own cannot become the owner of its schema" "ERROR:  permission denied to set role \"${own}_owner\"" \
     "$(query "$own" "${own}_app" "set role ${own}_owner")"
+done
+for service in casino provider; do
+  expect "${service}_2_login cannot connect to the first pair's database" 'permission denied for database "stack"' \
+    "$("${compose[@]}" exec -T -e PGPASSWORD=demo-only-2 postgres psql -h 127.0.0.1 -U "${service}_2_login" -d stack -Atc 'select 1' 2>&1 |
+      grep -o 'permission denied for database "[^"]*"' | head -1 || true)"
 done
 [ "$failures" = 0 ]

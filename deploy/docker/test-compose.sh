@@ -8,7 +8,8 @@ export COMPOSE_PROJECT_NAME=casino-stack-test CASINO_DEMO=1
 export CASINO_PORT=${TEST_CASINO_PORT:-18000} PROVIDER_PORT=${TEST_PROVIDER_PORT:-18100}
 unset CASINO_SECRET PROVIDER_SECRET CASINO_KEYS PROVIDER_KEYS CASINO_URL PROVIDER_URL
 export CASINO_TLS_PORT=${TEST_CASINO_TLS_PORT:-18443} PROVIDER_TLS_PORT=${TEST_PROVIDER_TLS_PORT:-18543}
-compose=(docker compose --profile tls --ansi never --progress quiet --env-file /dev/null)
+export CASINO_2_PORT=${TEST_CASINO_2_PORT:-18010} PROVIDER_2_PORT=${TEST_PROVIDER_2_PORT:-18110}
+compose=(docker compose --profile tls --profile two-peers --ansi never --progress quiet --env-file /dev/null)
 
 down() { "${compose[@]}" down --volumes --timeout 20; }
 show_logs() { "${compose[@]}" logs --no-color --tail 40 "$@" | sed 's/\x1b\[[0-9]*K//' | cut -c1-400; }
@@ -23,7 +24,7 @@ fi
 "${compose[@]}" ps --all --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
 
 export CASINO_URL=http://127.0.0.1:$CASINO_PORT PROVIDER_URL=http://127.0.0.1:$PROVIDER_PORT
-"$BIN/python" -m local_stack simulate
+for peer in 1 2; do "$BIN/python" -m local_stack simulate --peer "$peer"; done
 deploy/docker/check-hardening.sh "${compose[@]}"
 deploy/docker/test-tls.sh "${compose[@]}"
 # These folders start stacks of their own, so they are not run against this one.

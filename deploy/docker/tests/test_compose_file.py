@@ -12,6 +12,8 @@ import pytest
 
 import casino.settings
 import provider.settings
+from local_stack.peers import peers_of
+from local_stack.settings import DEMO_SECRETS_2
 from shared_service.settings.reader import Reader
 
 ROOT = Path(__file__).parents[3]
@@ -53,10 +55,33 @@ def test_each_service_gets_key_files_of_its_own() -> None:
     for service in ("casino", "provider"):
         environment = found[service]["environment"]
         assert (environment["CASINO_KEYS"], environment["PROVIDER_KEYS"]) == ("", ""), "a setting and its file exclude"
-        [folder] = found[service]["volumes"]
+        [folder] = [each for each in found[service]["volumes"] if each["target"] == "/keys"]
         assert folder["source"] == f"/etc/keys/{service}"
         for direction in ("CASINO", "PROVIDER"):
             assert environment[f"{direction}_KEYS_FILE"] == f"{folder['target']}/{direction.lower()}.json"
+
+
+@pytest.mark.parametrize("pair", [1, 2])
+@pytest.mark.parametrize("service", ["casino", "provider"])
+def test_the_files_of_the_profile_two_peers_are_those_of_the_local_stack(service: str, pair: int) -> None:
+    ports = {"casino": 8000, "provider": 8100}
+    urls = {(each, n): f"http://{each}{'-2' * (n - 1)}:{port}" for each, port in ports.items() for n in (1, 2)}
+    file = ROOT / "deploy" / "docker" / "two-peers" / f"{service}{'-2' * (pair - 1)}.json"
+    assert json.loads(file.read_text()) == peers_of(service, pair, urls)
+
+
+def test_the_second_pair_differs_from_the_first_in_nothing_but_its_data_and_its_peers() -> None:
+    found = services(COMPOSE_PROFILES="two-peers")
+    for service in ("casino", "provider"):
+        first, second = (found[name]["environment"] for name in (service, f"{service}-2"))
+        differing = {name for name in first if first[name] != second[name]}
+        peers = "CASINO_PROVIDERS_FILE" if service == "casino" else "PROVIDER_CASINOS_FILE"
+        assert differing == {
+            f"{service.upper()}_DATABASE_URL", peers, "CASINO_SECRET", "PROVIDER_SECRET", "CASINO_URL", "PROVIDER_URL",
+        }  # fmt: skip
+        assert {name: second[name] for name in ("CASINO_SECRET", "PROVIDER_SECRET")} == {
+            f"{name.upper()}_SECRET": secret for name, secret in DEMO_SECRETS_2.items()
+        }
 
 
 NOT_FROM_THE_ENVIRONMENT = {
