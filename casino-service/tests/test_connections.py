@@ -10,6 +10,7 @@ from structlog.typing import EventDict
 
 from casino.sql.schema import APPLICATION_NAME
 from casino_testing.processes import WAIT_SECONDS_MAX, Wire, databases, held_transaction, until_waiting
+from casino_testing.service import login_url
 from casino_testing.tenant import Tenant
 from shared_service.postgres.connections import SILENCE_MARGIN_SECONDS
 from shared_service.postgres.database import OutcomeUnknown, Overloaded
@@ -75,7 +76,7 @@ async def test_a_server_that_became_read_only_is_left_for_another_connection(ten
 
 
 async def test_a_list_of_hosts_is_gone_through_until_one_takes_writes(tenant: Tenant) -> None:
-    parts = conninfo_to_dict(tenant.url)
+    parts = conninfo_to_dict(login_url(tenant.url))
     parts |= {"host": "127.0.0.1,127.0.0.1", "port": f"1,{parts['port']}"}
     async with databases(tenant, 1, database_url=make_conninfo(**parts)) as (database,):
         assert await database.call("select 1") == [(1,)]

@@ -21,6 +21,7 @@ from casino_testing.edge import serving
 from casino_testing.processes import WAIT_SECONDS_MAX, Wire, until_waiting
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
+from local_stack.testing import database_urls
 from shared_service.keys.watch import POLL_SECONDS, KeyWatch
 from shared_service_testing.waiting import until
 from shared_signing.keys import Key
@@ -122,7 +123,7 @@ async def test_a_flood_that_holds_every_connection_does_not_keep_a_key_alive(dem
 def run_command(own_database: str) -> Callable[..., tuple[int, str]]:
     """Runs a command of the casino as a person would."""
     environment = {
-        "CASINO_DATABASE_URL": own_database,
+        **database_urls("casino", own_database),
         "CASINO_SECRET": "canary-0c5e1a94f7d2836b98e0a7d3c41f6b25",
         "CASINO_KEYS": json.dumps([{"id": "k2", "secret": "canary-39a6d1f05c7be824f21c8b50e96d73a4"}]),
         "PROVIDER_SECRET": "canary-7b20f9d6e8a1435c6d93b0f8215ea47c",

@@ -24,8 +24,11 @@ INSTALL = [
     "set-win-cap 1 5",
     "add-player 3 Ada --currency EUR",
 ]
-NEED_THE_OWNER = ["migrate", "after-restore", "seed-demo", "revoke-key --list", "revoke-tokens 1", *INSTALL]
-READ = ["keys", "check-ledger", "transaction x"]
+NEED_THE_OWNER = [
+    *("migrate", "after-restore", "seed-demo", "revoke-key --list", "revoke-tokens 1", "check-ledger", "transaction x"),
+    *INSTALL,
+]
+READ = ["keys"]
 NEED_THE_SCHEMA = [*NEED_THE_OWNER[1:], *READ]
 COULD_NOT_LOOK = ("check-ledger", "transaction")
 TABLES = {"key_revocations": "keys", "access_token_revocations": "revoke-tokens 1", "games": "seed-demo"}

@@ -43,7 +43,7 @@ def test_good_settings_are_read_and_everything_else_has_a_default() -> None:
     settings = read()
     assert [(key.key_id, key.secret) for key in settings.casino_keys] == [("main", CASINO_SECRET.encode())]
     assert [(key.key_id, key.secret) for key in settings.provider_keys] == [("main", PROVIDER_SECRET.encode())]
-    assert settings.database_url == settings.owner_database_url == GOOD["CASINO_DATABASE_URL"]
+    assert (settings.database_url, settings.owner_database_url) == (GOOD["CASINO_DATABASE_URL"], None)
     assert (settings.listeners.host, settings.listeners.port, settings.demo) == ("127.0.0.1", 8000, False)
     assert (settings.tenant_id, settings.ledger_id) == ("JAQPOT", 1)
 
@@ -236,11 +236,15 @@ def test_the_command_says_what_is_missing_and_does_not_start(name: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["migrate", "seed-demo"])
-def test_migrations_need_a_database_and_no_secret(command: str) -> None:
+def test_migrations_need_the_owners_login_and_no_secret(command: str) -> None:
+    """The application's login does not take its place. The sentence says how the other one is made."""
     nothing: dict[str, str | None] = dict.fromkeys([*GOOD, "CASINO_OWNER_DATABASE_URL"])
-    result = CliRunner().invoke(main, [command], env=nothing)
-    assert result.exit_code == 1
-    assert "CASINO_OWNER_DATABASE_URL" in result.output + str(result.exception)
+    for environment in (nothing, nothing | {"CASINO_DATABASE_URL": GOOD["CASINO_DATABASE_URL"]}):
+        result = CliRunner().invoke(main, [command], env=environment)
+        said = result.output + str(result.exception)
+        assert result.exit_code == 1
+        assert "CASINO_OWNER_DATABASE_URL is missing" in said
+        assert "create role casino_migrator login" in said
 
 
 @pytest.mark.parametrize("word", ["0", ""])

@@ -99,7 +99,7 @@ def test_a_migration_without_a_database_address_says_so() -> None:
     ended = run("migrate")
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
-    assert "PROVIDER_DATABASE_URL" in ended.stderr
+    assert "PROVIDER_OWNER_DATABASE_URL" in ended.stderr
 
 
 def test_the_migration_command_is_idempotent(owner_url: str) -> None:

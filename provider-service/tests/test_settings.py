@@ -104,12 +104,14 @@ def test_a_setting_out_of_its_bounds_is_refused_by_name(name: str, value: str) -
     assert named_in(problems_of(**{name: value})) == [{name}]
 
 
-def test_migrations_use_the_owners_login_when_there_is_one() -> None:
+def test_migrations_need_the_owners_login_and_say_how_it_is_made() -> None:
     own, owners = "postgresql://app@db.test/a", "postgresql://owner@db.test/b"
     assert owner_database_url({"PROVIDER_DATABASE_URL": own, "PROVIDER_OWNER_DATABASE_URL": owners}) == owners
-    assert owner_database_url({"PROVIDER_DATABASE_URL": own}) == own
-    with pytest.raises(SettingsRefused, match="PROVIDER_DATABASE_URL"):
-        owner_database_url({})
+    for missing in ({}, {"PROVIDER_DATABASE_URL": own}):
+        with pytest.raises(
+            SettingsRefused, match=r"^PROVIDER_OWNER_DATABASE_URL is missing.*create role provider_migrator"
+        ):
+            owner_database_url(missing)
 
 
 def test_the_time_of_the_nightly_reconciliation_is_a_time_in_utc_or_off() -> None:

@@ -307,7 +307,11 @@ def test_settings_and_keys_show_no_secret_of_themselves(package: str) -> None:
         {"CASINO_KEYS": '{"CANARY": "CANARY"}'},
         {"CASINO_SECRET": "CANARY", "PROVIDER_SECRET": "CANARY"},
         {"PROVIDER_SECRET": ""},
-        {"CASINO_DATABASE_URL": "CANARY", "PROVIDER_DATABASE_URL": "CANARY"},
+        {
+            f"{side}_{kind}": "CANARY"
+            for side in ("CASINO", "PROVIDER")
+            for kind in ("DATABASE_URL", "OWNER_DATABASE_URL")
+        },
     ],
     ids=["half a list", "a bad id", "an object", "one secret for both", "a missing one", "a bad address"],
 )

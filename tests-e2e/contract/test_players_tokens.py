@@ -118,7 +118,9 @@ def test_all_tokens_of_a_player_end_at_once_in_every_process(two: tuple[Stack, S
     for stack in two:
         assert launch(stack, f"Bearer {used}") == OPENED
     given = two[0].casino_process.environment
-    told = run_command("casino", f"revoke-tokens {player}", {name: given[name] for name in ("CASINO_DATABASE_URL",)})
+    told = run_command(
+        "casino", f"revoke-tokens {player}", {name: given[name] for name in ("CASINO_OWNER_DATABASE_URL",)}
+    )
     assert told.returncode == 0, told.stderr
     closed = "select from casino.game_sessions where player_id = %(player)s and closed_at is not null"
     assert len(two[0].books.rows(closed, player=player)) == 2

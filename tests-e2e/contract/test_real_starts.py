@@ -73,7 +73,11 @@ def test_it_serves_with_secrets_and_addresses_from_files_and_notes_what_it_ignor
 ) -> None:
     upper = service.upper()
     given = environment(scratch) | {"CASINO_DEMO": "off", "LOG_FORMAT": " JSON ", f"{upper}_HOST": " 127.0.0.1 "}
-    values = {"CASINO_SECRET": STRONG, "PROVIDER_SECRET": OTHER, f"{upper}_DATABASE_URL": scratch.url}
+    values = {
+        "CASINO_SECRET": STRONG,
+        "PROVIDER_SECRET": OTHER,
+        f"{upper}_DATABASE_URL": given[f"{upper}_DATABASE_URL"],
+    }
     values["CASINO_ACCESS_TOKEN_SECRET" if service == "casino" else "PROVIDER_SEALING_KEY"] = THIRD
     for name, value in values.items():
         (tmp_path / name).write_text(f"{value}\n")

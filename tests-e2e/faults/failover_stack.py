@@ -29,6 +29,7 @@ from faults.postgres_standby import (
 )
 from faults.switch import Switch
 from local_stack.postgres import Postgres
+from local_stack.testing import database_urls
 
 PLAYERS = 8
 JOIN_SECONDS_MAX = 120.0
@@ -85,13 +86,13 @@ def failover_stack(*, synchronous: bool) -> Iterator[FailoverStack]:
             environment = demo_environment(casino, casino_url="http://127.0.0.1:1", provider_url="http://127.0.0.1:1")
             run_command_or_fail("casino", "migrate", environment)
             run_command_or_fail("casino", "seed-demo", environment)
-            run_command_or_fail("provider", "migrate", environment | {"PROVIDER_DATABASE_URL": provider.url})
+            run_command_or_fail("provider", "migrate", environment | database_urls("provider", provider.url))
             with running_standby(primary, work / "standby") as standby:
                 if synchronous:
                     synchronise(primary)
                 switch.point_to(primary.port)
                 switched = Database(casino.url.replace(f":{primary.port}/", f":{switch.port}/"))
-                settings = FAST_PROVIDER | {"PROVIDER_DATABASE_URL": provider.url}
+                settings = FAST_PROVIDER | database_urls("provider", provider.url)
                 stack = own_stack(switched, work, provider_settings=settings)
                 try:
                     yield FailoverStack(primary, standby, switch, stack, provider, casino.name, work)

@@ -21,6 +21,7 @@ from faults.postgres_standby import wait_for_answer
 from local_stack.account import server_account
 from local_stack.cluster import give_to, place_cluster, remove_cluster
 from local_stack.postgres import Postgres
+from local_stack.testing import database_urls
 from shared_service_testing.waiting import wait_until
 
 PLAYERS = 4
@@ -71,7 +72,7 @@ class Drill:
     @contextmanager
     def services(self, casino: Postgres, provider: Postgres) -> Iterator[Stack]:
         """Both services, ready; the casino's and the provider's books may lie on different servers."""
-        settings = FAST_PROVIDER | {"PROVIDER_DATABASE_URL": books_url(provider, "provider")}
+        settings = FAST_PROVIDER | database_urls("provider", books_url(provider, "provider"))
         stack = own_stack(Database(books_url(casino, "casino")), self.work, provider_settings=settings)
         try:
             yield stack
@@ -162,7 +163,7 @@ def require_no_gap(stack: Stack, restored: list[str], cursors: list[str]) -> Non
 def service_environment(casino: Postgres, provider: Postgres) -> dict[str, str]:
     nobody = "http://127.0.0.1:1"
     own = demo_environment(Database(books_url(casino, "casino")), casino_url=nobody, provider_url=nobody)
-    return full_environment(own | {"PROVIDER_DATABASE_URL": books_url(provider, "provider")})
+    return full_environment(own | database_urls("provider", books_url(provider, "provider")))
 
 
 def _remove(server: Postgres) -> None:

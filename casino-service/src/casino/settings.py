@@ -13,7 +13,7 @@ from shared_service.run import log
 from shared_service.settings.keys import read_directions
 from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
-from shared_service.settings.values import Network
+from shared_service.settings.values import Network, owner_advice
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
 
 LISTENERS: Final = ListenerSettings(port=8000, ops_port=8001)
@@ -37,7 +37,7 @@ class Settings:
     """The operator's settings, and time limits that follow from the protocol and have no variable."""
 
     database_url: str = field(repr=False)
-    owner_database_url: str = field(repr=False)
+    owner_database_url: str | None = field(default=None, repr=False)
     provider_url: str = "http://127.0.0.1:8100"
     listeners: ListenerSettings = LISTENERS
     ca_file: Path | None = None
@@ -131,14 +131,10 @@ class CommandSettings:
 
     @property
     def owner_url(self) -> str:
-        """The database URL of the schema's owner, or the application's URL when the owner's is not set.
-
-        Raises SettingsRefused when neither is set.
-        """
-        url = self.owner_database_url or self.database_url
-        if url is None:
-            raise SettingsRefused("CASINO_OWNER_DATABASE_URL or CASINO_DATABASE_URL is missing")
-        return url
+        """The database URL of the schema's owner. Raises SettingsRefused when it is not set."""
+        if self.owner_database_url is None:
+            raise SettingsRefused(f"CASINO_OWNER_DATABASE_URL is missing: {owner_advice('casino')}")
+        return self.owner_database_url
 
 
 def read(reader: Reader) -> Settings:
@@ -156,7 +152,7 @@ def read(reader: Reader) -> Settings:
     provider_url = reader.service_url("PROVIDER_URL", "http://127.0.0.1:8100")
     settings = Settings(
         database_url=database_url,
-        owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL") or database_url,
+        owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL"),
         provider_url=provider_url,
         listeners=read_listeners(reader, "CASINO", default=LISTENERS),
         ca_file=reader.authorities("CASINO_CA_FILE"),

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from casino.sql.schema import APPLICATION_NAME, database_for
 from casino.wallet.commands import Ledger, WalletCommand, WalletOutcome
-from casino_testing.service import settings_of
+from casino_testing.service import login_url, settings_of
 from casino_testing.tenant import Tenant
 from shared_service.postgres.database import Database
 from shared_service.postgres.group_commit import GroupCommit
@@ -96,7 +96,7 @@ class Wire:
     """A TCP hop in front of Postgres that can lose the answers and be cut."""
 
     def __init__(self, url: str) -> None:
-        self._target = conninfo_to_dict(url)
+        self._target = conninfo_to_dict(login_url(url))
         self._writers: set[asyncio.StreamWriter] = set()
         self._hops: set[asyncio.Task[None]] = set()
         self.url = ""
@@ -105,7 +105,7 @@ class Wire:
     @classmethod
     @asynccontextmanager
     async def to(cls, url: str) -> AsyncIterator[Wire]:
-        """A wire to the database behind `url`; clients connect to `wire.url`."""
+        """A wire to the database behind a superuser's URL; the service's login connects to `wire.url`."""
         wire = cls(url)
         server = await asyncio.start_server(wire._connected, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]

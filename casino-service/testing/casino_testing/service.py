@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from casino.settings import DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET, Settings
 from casino_testing.tenant import Tenant
+from local_stack.testing import service_url
 from shared_signing.keys import parse_keys
 
 PROVIDER_URL: Final = "http://provider.test"
 
 
+def login_url(url: str) -> str:
+    """The URL with which the service serves the database of a superuser's URL."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=_login_at(parts.netloc)))
+
+
+@cache
+def _login_at(superuser: str) -> str:
+    return urlsplit(service_url(f"postgresql://{superuser}/postgres", "casino")).netloc
+
+
 def settings_of(tenant: Tenant, **changes: Any) -> Settings:
     """Settings of a service that serves this tenant."""
     chosen: dict[str, Any] = {
-        "database_url": tenant.url,
-        "owner_database_url": tenant.url,
+        "database_url": login_url(tenant.url),
         "provider_url": PROVIDER_URL,
         "demo": True,
         "casino_keys": tuple(parse_keys(DEMO_CASINO_SECRET, None)),

@@ -22,6 +22,7 @@ from casino_testing.processes import WAIT_SECONDS_MAX, book_in, held_transaction
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
+from local_stack.testing import database_urls
 from shared_service_testing.waiting import until
 
 OLDER_SERVER_POSITIONS = 10**9 << 12
@@ -211,7 +212,8 @@ def restored(own_database: str) -> Any:
 
 
 def run(tenant: Tenant, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "CASINO_DATABASE_URL": tenant.url, "CASINO_DEMO": "1", "CASINO_PORT": "0", **more}
+    urls = database_urls("casino", tenant.url)
+    environment = {**os.environ, **urls, "CASINO_DEMO": "1", "CASINO_PORT": "0", **more}
     command = [sys.executable, "-m", "casino", *words]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 

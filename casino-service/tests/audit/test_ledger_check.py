@@ -104,7 +104,7 @@ def said(examination: Examination) -> set[tuple[Any, ...]]:
 
 
 def run(url: str, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["check-ledger", *arguments], env={"CASINO_DATABASE_URL": url})
+    return CliRunner().invoke(main, ["check-ledger", *arguments], env={"CASINO_OWNER_DATABASE_URL": url})
 
 
 def written(folder: Path, heads: list[RecordedHead], **more: object) -> str:
@@ -296,12 +296,12 @@ def test_no_verdict_without_a_database_a_schema_a_ledger_or_a_file(
     assert "a-password" not in attempts[1].stderr
 
 
-def test_the_look_is_one_of_the_applications_role_and_cannot_write(sound_books: str) -> None:
+def test_the_look_is_one_at_the_whole_ledger_and_cannot_write(sound_books: str) -> None:
     """Row G8. What the check reads with may not change what it checks."""
     with books_at_one_moment(sound_books) as connection:
         row = connection.execute("select current_user as name").fetchone()
-        assert row == {"name": "casino_app"}
-        with pytest.raises(psycopg.Error):
+        assert row == {"name": "casino_owner"}
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             connection.execute("update casino.wallets set balance_minor = 0")
 
 

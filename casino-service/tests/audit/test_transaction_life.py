@@ -19,7 +19,7 @@ NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 
 def run(tenant: Tenant, *arguments: str) -> Result:
-    environment = {"CASINO_DATABASE_URL": tenant.url, "CASINO_LEDGER": str(tenant.ledger_id)}
+    environment = {"CASINO_OWNER_DATABASE_URL": tenant.url, "CASINO_LEDGER": str(tenant.ledger_id)}
     return CliRunner().invoke(main, ["transaction", *arguments], env=environment)
 
 
@@ -166,7 +166,7 @@ def test_an_id_that_was_never_seen_is_said_to_be_so(tenant: Tenant) -> None:
 
 
 def test_without_a_database_nothing_is_said_about_the_id() -> None:
-    result = CliRunner().invoke(main, ["transaction", "t"], env={"CASINO_DATABASE_URL": ""})
+    result = CliRunner().invoke(main, ["transaction", "t"], env={"CASINO_OWNER_DATABASE_URL": ""})
     assert (result.exit_code, result.stdout) == (2, "")
 
 

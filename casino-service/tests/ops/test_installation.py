@@ -28,7 +28,7 @@ def run_command(tenant: Tenant) -> RunCommand:
 
     def run(*arguments: str, **changes: str) -> tuple[int, str]:
         environment = {
-            "CASINO_DATABASE_URL": tenant.url,
+            "CASINO_OWNER_DATABASE_URL": tenant.url,
             "CASINO_TENANT": tenant.tenant_id,
             "CASINO_LEDGER": str(tenant.ledger_id),
             **changes,
@@ -54,7 +54,7 @@ async def test_a_migrated_database_becomes_ready_and_playable_by_commands_alone(
     empty_database: str, run_command: RunCommand
 ) -> None:
     """Without them `/health/ready` said `tenant` for good."""
-    own = {"CASINO_DATABASE_URL": empty_database, "CASINO_TENANT": "ACME", "CASINO_LEDGER": "7"}
+    own = {"CASINO_OWNER_DATABASE_URL": empty_database, "CASINO_TENANT": "ACME", "CASINO_LEDGER": "7"}
     status, said = run_command("create-tenant", **own)
     assert (status, said.count("\n"), "run `casino migrate`" in said) == (1, 1, True), said
     migrate(SCHEMA, empty_database)
@@ -77,7 +77,9 @@ async def test_a_migrated_database_becomes_ready_and_playable_by_commands_alone(
 
 def test_a_second_ledger_of_a_tenant_is_created_and_one_of_another_tenant_is_refused(own_database: str) -> None:
     def run(*arguments: str) -> tuple[int, str]:
-        result = CliRunner().invoke(main, ["create-tenant", *arguments], env={"CASINO_DATABASE_URL": own_database})
+        result = CliRunner().invoke(
+            main, ["create-tenant", *arguments], env={"CASINO_OWNER_DATABASE_URL": own_database}
+        )
         return result.exit_code, result.output
 
     assert run("JAQPOT", "--ledger", "2")[0] == 0
@@ -162,7 +164,7 @@ def test_commands_at_the_same_time_book_one_deposit(tenant: Tenant) -> None:
     def run(amount: int) -> None:
         gate.wait()
         environment = os.environ | {
-            "CASINO_DATABASE_URL": tenant.url, "CASINO_TENANT": tenant.tenant_id,
+            "CASINO_OWNER_DATABASE_URL": tenant.url, "CASINO_TENANT": tenant.tenant_id,
             "CASINO_LEDGER": str(tenant.ledger_id),
         }  # fmt: skip
         arguments = [sys.executable, "-m", "casino", *PLAYER[:-1], str(amount)]
@@ -210,9 +212,9 @@ def test_a_missing_tenant_or_database_is_one_sentence(run_command: RunCommand, a
     if arguments[0] in ("add-game", "add-player"):
         status, said = run_command(*arguments, CASINO_TENANT="NOBODY")
         assert (status, said.count("\n"), "casino create-tenant" in said) == (1, 1, True), said
-    status, said = run_command(*arguments, CASINO_DATABASE_URL="")
-    assert (status, said.count("\n"), "CASINO_DATABASE_URL" in said) == (1, 1, True), said
-    status, said = run_command(*arguments, CASINO_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")
+    status, said = run_command(*arguments, CASINO_OWNER_DATABASE_URL="")
+    assert (status, said.count("\n"), "CASINO_OWNER_DATABASE_URL" in said) == (1, 1, True), said
+    status, said = run_command(*arguments, CASINO_OWNER_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")
     assert (status, said.count("\n")) == (1, 1)
     assert "casino_owner" in said
     assert "canary" not in said

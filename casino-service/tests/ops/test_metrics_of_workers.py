@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from casino_testing.scrape import Scrape, read
+from casino_testing.service import login_url
 from casino_testing.tenant import Tenant
 from local_stack.ports import free_port
 from shared_service_testing.waiting import wait_until
@@ -68,7 +69,7 @@ def serving(tenant: Tenant, directory: Path) -> Iterator[Serving]:
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "TMPDIR": str(directory),
         "CASINO_DEMO": "1",
-        "CASINO_DATABASE_URL": tenant.url,
+        "CASINO_DATABASE_URL": login_url(tenant.url),
         "CASINO_PORT": str(free_port()),
         "CASINO_OPS_PORT": str(ops_port),
     }

@@ -27,6 +27,7 @@ from shared_service.postgres.migrate import migrate
 ROUNDS_AT_ONCE = 12
 FEW_ROUNDS = 2
 REASON = "ボーナス „Größe“ ✓ 𝄞"
+OWN, OWNERS = "CASINO_DATABASE_URL", "CASINO_OWNER_DATABASE_URL"
 ROLES = ("casino_app", "casino_owner")
 
 
@@ -57,10 +58,10 @@ async def everything_works(books: Tenant, address: str, *, rounds: int = ROUNDS_
     """The schema is made anew, rounds are played, the books are compared, and each answer is the right one."""
     books.sql("update casino.applied_sql_files set sha256 = 'of another release'")
     migrate(SCHEMA, address)
-    async with serving(books, database_url=address, owner_database_url=address) as service:
+    async with serving(books, database_url=address) as service:
         placed = await play(service, rounds)
         await shown(service, placed)
-    ended = CliRunner().invoke(main, ["check-ledger"], env={"CASINO_DATABASE_URL": address})
+    ended = CliRunner().invoke(main, ["check-ledger"], env={"CASINO_OWNER_DATABASE_URL": address})
     assert (ended.exit_code, ended.stdout) == (0, f"ledger 1: 2 wallets, {len(placed) + 2} transactions: whole\n")
     assert books.differences() == []
 
@@ -111,7 +112,7 @@ def test_a_database_that_cannot_hold_every_text_is_refused_with_a_sentence(
     with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
         connection.execute(f"create database {name} encoding '{encoding}' locale 'C' template template0")
     try:
-        environment = {"CASINO_DATABASE_URL": url, "CASINO_DEMO": "1"}
+        environment = {OWN: url, OWNERS: url, "CASINO_DEMO": "1"}
         for command in ("migrate", "seed-demo", "serve", "check-ledger", "keys", "after-restore"):
             refused_with_a_sentence(command, environment, f"is encoded in {encoding}")
     finally:
@@ -127,7 +128,7 @@ def test_a_setting_that_a_login_may_not_undo_is_named(
     case = Case("database", ((setting, value),))
     with made(postgres_server.url(), books.url, case, name=f"operator_{uuid.uuid4().hex[:8]}", roles=ROLES) as address:
         for command in ("migrate", "serve", "check-ledger"):
-            refused_with_a_sentence(command, {"CASINO_DATABASE_URL": address, "CASINO_DEMO": "1"}, setting)
+            refused_with_a_sentence(command, {OWN: address, OWNERS: address, "CASINO_DEMO": "1"}, setting)
 
 
 def test_a_login_that_may_not_become_the_application_is_told_what_to_grant(
@@ -136,7 +137,7 @@ def test_a_login_that_may_not_become_the_application_is_told_what_to_grant(
     name = "a 'stranger'"
     with made(postgres_server.url(), books.url, Case("login", ()), name=name, roles=()) as address:
         advice = f'grant casino_app to "{name}"'
-        refused_with_a_sentence("serve", {"CASINO_DATABASE_URL": address, "CASINO_DEMO": "1"}, advice)
+        refused_with_a_sentence("serve", {OWN: address, "CASINO_DEMO": "1"}, advice)
 
 
 def test_an_older_server_is_refused_with_a_sentence(books: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +145,7 @@ def test_an_older_server_is_refused_with_a_sentence(books: Tenant, monkeypatch: 
     monkeypatch.setattr(postgres_session, "SERVER_VERSION_MIN", 99_00_00)
     for command in ("migrate", "serve"):
         refused_with_a_sentence(
-            command, {"CASINO_DATABASE_URL": books.url, "CASINO_DEMO": "1"}, "17 or newer is needed"
+            command, {OWN: books.url, OWNERS: books.url, "CASINO_DEMO": "1"}, "17 or newer is needed"
         )
 
 

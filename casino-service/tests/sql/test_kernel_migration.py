@@ -17,7 +17,7 @@ import pytest
 
 from casino.sql.schema import SCHEMA
 from casino_testing.chain import entries, hashes_by_hand
-from casino_testing.service import settings_of
+from casino_testing.service import login_url, settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
 from local_stack.testing import PostgresServer, create_database, drop_database
@@ -104,7 +104,7 @@ def test_the_release_before_bets_through_the_migration_and_after_it(database_bef
     tenant = Tenant.demo(database_before)
     said: list[list[str | None]] = []
     with subprocess.Popen(
-        [sys.executable, "-c", BETTING, tenant.url],
+        [sys.executable, "-c", BETTING, login_url(tenant.url)],
         env=environment(release_before), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as betting:  # fmt: skip
         assert betting.stdout is not None

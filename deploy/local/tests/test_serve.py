@@ -18,6 +18,7 @@ from local_stack.certificates import Authority
 from local_stack.databases import DATABASE
 from local_stack.ports import free_port, is_taken
 from local_stack.postgres import Postgres
+from local_stack.testing import database_urls
 from local_stack_testing.serving import (
     READY_SECONDS,
     STOP_SECONDS,
@@ -172,7 +173,12 @@ def test_another_database_can_be_given_for_both_services(tmp_path: Path) -> None
     with Postgres(tmp_path / "elsewhere") as server:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("create database given")
-        given = {"CASINO_DATABASE_URL": server.url("given"), "PROVIDER_DATABASE_URL": server.url("given")}
+        given = database_urls("casino", server.url("given")) | database_urls("provider", server.url("given"))
+        half = {name: url for name, url in given.items() if "OWNER" not in name}
+        refused = run_command(
+            "serve", clean_environment() | free_ports() | half | {"STACK_STATE_DIR": str(tmp_path / "half")}
+        )
+        assert (refused.returncode, "CASINO_OWNER_DATABASE_URL" in refused.stderr) == (1, True)
         with serving(tmp_path / "state", **given) as stack:
             assert set(stack.children()) == {"casino", "provider"}
             assert stack.run("simulate").returncode == 0

@@ -141,10 +141,8 @@ def named_sealing_key(sealing_key: str | None) -> list[NamedSecret]:
 
 
 def owner_database_url(environment: Mapping[str, str] | None = None) -> str:
-    """The URL for migrations: the owner's, or the service's when one login does both."""
+    """The URL of the schema's owner, for migrations. Raises `SettingsRefused` when it is missing."""
     reader = Reader(environment)
-    owners = reader.database("PROVIDER_OWNER_DATABASE_URL")
-    own = reader.database("PROVIDER_DATABASE_URL")
-    url = owners or reader.required("PROVIDER_DATABASE_URL", own)
+    url = reader.owner_database("provider")
     reader.check()
     return url

@@ -62,7 +62,8 @@ def test_a_database_that_cannot_hold_every_text_is_refused_with_a_sentence(
     with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
         connection.execute(f"create database {name} encoding '{encoding}' locale 'C' template template0")
     try:
-        environment = {**SECRETS, "PROVIDER_DATABASE_URL": postgres_server.url(name)}
+        url = postgres_server.url(name)
+        environment = {**SECRETS, "PROVIDER_DATABASE_URL": url, "PROVIDER_OWNER_DATABASE_URL": url}
         for command in ("migrate", "serve", "recover-once", "reconcile", "heads", "keys"):
             ended = CliRunner().invoke(main, [command], env=environment)
             assert ended.exit_code in (1, 2), ended.output

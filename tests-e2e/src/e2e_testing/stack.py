@@ -22,6 +22,7 @@ from e2e_testing.service_process import ServiceProcess, run_command_or_fail
 from e2e_testing.signing_client import TIMEOUT_SECONDS, SigningClient
 from local_stack.certificates import Authority
 from local_stack.ports import free_port
+from local_stack.testing import database_urls
 
 TENANT = "JAQPOT"
 CURRENCY = "USD"
@@ -41,8 +42,8 @@ Environment = Mapping[str, str]
 
 def demo_environment(database: Database, *, casino_url: str, provider_url: str) -> dict[str, str]:
     return {
-        "CASINO_DATABASE_URL": database.url,
-        "PROVIDER_DATABASE_URL": database.url,
+        **database_urls("casino", database.url),
+        **database_urls("provider", database.url),
         "CASINO_URL": casino_url,
         "PROVIDER_URL": provider_url,
         "CASINO_SECRET": DEMO_CASINO_SECRET,

@@ -22,7 +22,7 @@ IS_NOT_WHOLE: Final = 1
 NEVER_SEEN: Final = 1
 COULD_NOT_CHECK: Final = 2
 
-database_option = click.option("--database", help="CASINO_DATABASE_URL unless given.")
+database_option = click.option("--database", help="CASINO_OWNER_DATABASE_URL unless given.")
 ledger_option = click.option("--ledger", "ledger_id", type=int, help="CASINO_LEDGER unless given, or 1.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -101,10 +101,14 @@ def _books(database: str | None, ledger_id: int | None) -> tuple[str, int]:
         settings = CommandSettings.from_environment()
     except SettingsRefused as error:
         _give_up(str(error))
-    url = database or settings.database_url
-    if url is None:
-        _give_up("CASINO_DATABASE_URL is missing")
-    return url, settings.ledger_id if ledger_id is None else ledger_id
+    return database or _owner_url(settings), settings.ledger_id if ledger_id is None else ledger_id
+
+
+def _owner_url(settings: CommandSettings) -> str:
+    try:
+        return settings.owner_url
+    except SettingsRefused as error:
+        _give_up(str(error))
 
 
 def _give_up(reason: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""One consistent, read-only view of the books for a command, as the application's role."""
+"""One consistent, read-only view of the whole ledger for a command, in the role of the schema's owner."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def books_at_one_moment(url: str) -> Iterator[Books]:
     try:
         connection: Books = postgres_session.connect(
             url,
-            role=SCHEMA.app_role,
+            role=SCHEMA.owner_role,
             application_name=APPLICATION_NAME,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             migrated=True,

@@ -129,11 +129,16 @@ def _databases(
 
 
 def _given_databases(settings: StackSettings) -> dict[str, ServiceUrls]:
-    return {
-        service: ServiceUrls(url, settings.given_database_url(service, owner=True) or url)
-        for service in SERVICES
-        if (url := settings.given_database_url(service))
-    }
+    given = {}
+    for service in SERVICES:
+        url, owner_url = settings.given_database_url(service), settings.given_database_url(service, owner=True)
+        if url and not owner_url:
+            raise BadSettingError(
+                f"{service.upper()}_DATABASE_URL is given without {service.upper()}_OWNER_DATABASE_URL: set both"
+            )
+        if url and owner_url:
+            given[service] = ServiceUrls(url, owner_url)
+    return given
 
 
 def _migrate(pairs: Pairs, urls: list[dict[str, ServiceUrls]], log_dir: Path, down: ExitStack) -> None:

@@ -11,8 +11,11 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -130,6 +133,27 @@ def deadlocks_in(connection: psycopg.Connection[Any], name: str) -> int:
         time.sleep(SESSION_LOOK_SECONDS)
     row = connection.execute("select deadlocks from pg_stat_database where datname = %s", (name,)).fetchone()
     return int(row[0]) if row else 0
+
+
+def service_url(url: str, service: str) -> str:
+    """The URL with which a service serves: a login that may take its application role and nothing else.
+
+    `url` is a superuser's. Makes the roles when they are missing.
+    """
+    parts = urlsplit(url)
+    role, login = f"{service}_app", f"{service}_test_login"
+    password = sha256(f"{login} {parts.password}".encode()).hexdigest()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name, options in ((role, ""), (login, f"login noinherit password '{password}' in role {role}")):
+            with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+                connection.execute(sql.SQL("create role {} {}").format(sql.Identifier(name), sql.SQL(options)))
+    return urlunsplit(parts._replace(netloc=f"{login}:{password}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def database_urls(service: str, url: str) -> dict[str, str]:
+    """A service's variables for both of its logins. `url` is a superuser's, who does the owner's part."""
+    name = service.upper()
+    return {f"{name}_DATABASE_URL": service_url(url, service), f"{name}_OWNER_DATABASE_URL": url}
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import httpx
 import psutil
 
 from local_stack.ports import free_port
+from local_stack.testing import database_urls
 from shared_service_testing.waiting import wait_until
 
 START_SECONDS = 150
@@ -44,7 +45,7 @@ class Started:
 
 def demo_settings(service: str, database_url: str) -> dict[str, str]:
     ops = {"CASINO_OPS_PORT": "0", "PROVIDER_OPS_PORT": "0"}
-    return ops | {"CASINO_DEMO": "1", f"{service.upper()}_DATABASE_URL": database_url}
+    return ops | {"CASINO_DEMO": "1"} | database_urls(service, database_url)
 
 
 def run_to_its_end(service: str, command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from shared_service.postgres.away import why_away
+from shared_service.settings.values import owner_advice
 
 SERVER_VERSION_MIN: Final = 17_00_00
 NO_ROLE: Final = "none"
@@ -172,14 +173,6 @@ def sentence(error: psycopg.Error, *, service: str) -> str:
     return f"the database refused it ({kind} {error.sqlstate}): {said}"
 
 
-def owner_advice(service: str) -> str:
-    """Returns what to set when a command needs the schema's owner."""
-    return (
-        f"set {service.upper()}_OWNER_DATABASE_URL to the owner's login"
-        f" (with compose: `docker compose run --rm --no-deps {service}-migrate {service} …`)"
-    )
-
-
 def _unfit(url: str, *, role: str, application_name: str, connect_timeout: int) -> DatabaseUnfit | None:
     # As the login itself, with settings that every version of Postgres knows.
     given = arguments(url, role=NO_ROLE, application_name=application_name)
@@ -240,8 +233,7 @@ def _service(application_name: str) -> str:
 
 def variable_of(role: str, service: str) -> str:
     """Returns the name of the variable that holds the address for a connection in this role."""
-    own = f"{service.upper()}_DATABASE_URL"
-    return own if role == f"{service}_app" else f"{service.upper()}_OWNER_DATABASE_URL, or {own} where it is not set"
+    return f"{service.upper()}_{'' if role == f'{service}_app' else 'OWNER_'}DATABASE_URL"
 
 
 def _escaped(value: str) -> str:

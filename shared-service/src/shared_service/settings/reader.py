@@ -67,6 +67,14 @@ class Reader:
             self.refuse(name, "is missing")
         return value or ""
 
+    def owner_database(self, service: str) -> str:
+        """The address of the schema's owner, for a command that needs it. No other address takes its place."""
+        name = f"{service.upper()}_OWNER_DATABASE_URL"
+        url = self.database(name)
+        if url is None and self._refused.isdisjoint({name, f"{name}_FILE"}):
+            self.refuse(name, f"is missing: {values.owner_advice(service)}")
+        return url or ""
+
     def warn_of_unknown(self, prefixes: tuple[str, ...], others: Collection[str] = ()) -> None:
         """Note variables with one of the prefixes that were not read. `others` belong to another program."""
         unknown = sorted(

@@ -230,3 +230,12 @@ def checked_authorities(text: str) -> Path:
     """The path of a file with certificates in PEM."""
     check_certificate(Path(text))
     return Path(text)
+
+
+def owner_advice(service: str) -> str:
+    """Returns what to set when a command needs the schema's owner, and who makes that login."""
+    return (
+        f"set {service.upper()}_OWNER_DATABASE_URL to a login that may become {service}_owner (an administrator makes"
+        f" it with `create role {service}_migrator login noinherit password '…' in role {service}_owner`; with compose:"
+        f" `docker compose run --rm --no-deps {service}-migrate {service} …`)"
+    )
