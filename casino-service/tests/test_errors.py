@@ -71,6 +71,7 @@ def test_a_remembered_refusal_has_the_same_bytes_in_every_release(code: str) -> 
     status, sentence = REMEMBERED[code]
     command = WalletCommand(
         kind="debit",
+        provider_id="main",
         token_hash="",
         player_id="1",
         transaction_id="t",
@@ -105,6 +106,7 @@ ACCEPTED: list[tuple[dict[str, Any], bytes]] = [
 def test_an_acceptance_has_the_same_bytes_in_every_release(flags: dict[str, Any], body: bytes) -> None:
     command = WalletCommand(
         kind="rollback",
+        provider_id="main",
         token_hash="",
         player_id="1",
         transaction_id="t",

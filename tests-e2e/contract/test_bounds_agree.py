@@ -100,7 +100,7 @@ def test_every_acceptance_that_the_wallet_may_give_is_read(
     ids: tuple[str, str], currency: str, balance: int, sequence: int, tombstone: bool
 ) -> None:
     transaction_id, user_id = ids
-    command = WalletCommand("rollback", "", user_id, transaction_id, "r", "q", "main")
+    command = WalletCommand("rollback", "main", "", user_id, transaction_id, "r", "q", "main")
     head = f"{sequence}:{HASH}"
     outcome = WalletOutcome(None, None, False, balance, currency, tombstone, False, "q", head)
     _, _, body = casino_messages.render_outcome(command, outcome)

@@ -13,7 +13,7 @@ from threading import Thread
 
 import pytest
 
-from e2e_testing.game_session import GameSession
+from e2e_testing.game_session import GameSession, JsonObject
 from e2e_testing.stack import Stack
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -65,8 +65,8 @@ def liar() -> Iterator[str]:
         thread.join()
 
 
-def expected_balance(session: GameSession) -> dict[str, str]:
-    return {"userId": session.user_id, "balance": str(session.balance()), "currency": "USD"}
+def expected_balance(session: GameSession) -> JsonObject:
+    return session.get_balance().must_be_ok().content
 
 
 def test_fifteen_lines_of_python_ask_for_a_balance(stack: Stack, session: GameSession) -> None:

@@ -25,11 +25,11 @@ def test_a_replay_has_the_head_of_the_first_answer(session: GameSession) -> None
     assert (again.is_replay, again.body) == (True, first.body)
 
 
-def test_refusals_and_balances_have_no_head(session: GameSession) -> None:
+def test_a_balance_has_the_newest_head_and_a_refusal_none(session: GameSession) -> None:
     """A recorded refusal takes no number: nothing moved."""
     before = session.debit(1000).must_be_ok().head
     too_small = session.debit(1)
     assert too_small.verdict == (400, "stake_too_low")
     assert "head" not in too_small.content
-    assert "head" not in session.get_balance().must_be_ok().content
+    assert session.get_balance().must_be_ok().head == before
     assert session.debit(1000).must_be_ok().head[0] == before[0] + 1

@@ -20,7 +20,7 @@ PAGE_MAX = 1000
 PAGES_MAX = 200
 VISIBLE_SECONDS = 60.0
 COMMON_FIELDS = {
-    "transactionId", "userId", "roundId", "type", "amount", "currency", "state", "balanceAfter", "at",
+    "transactionId", "userId", "roundId", "type", "amount", "currency", "state", "balanceAfter", "at", "head",
 }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_the_feed_tells_each_transaction_as_the_contract_says(stack: Stack, sess
     start, bet, win, back = session.balance(), session.bet(), new_id(), new_id()
     undone = session.bet(round_id=bet.round_id)
     session.rollback(undone.transaction_id, round_id=bet.round_id, transaction_id=back).must_be_ok()
-    session.credit(2500, round_id=bet.round_id, related=bet.transaction_id, transaction_id=win).must_be_ok()
+    paid = session.credit(2500, round_id=bet.round_id, related=bet.transaction_id, transaction_id=win).must_be_ok()
     ids = [bet.transaction_id, undone.transaction_id, back, win]
     rows = [row for row in of_player(stack, session, ids=set(ids)) if row["transactionId"] in ids]
     assert [row["transactionId"] for row in rows] == ids, "in commit order"
@@ -83,6 +83,7 @@ def test_the_feed_tells_each_transaction_as_the_contract_says(stack: Stack, sess
         bet.transaction_id,
     )
     assert {(row["roundId"], row["currency"]) for row in rows} == {(bet.round_id, "USD")}
+    assert rows[3]["head"] == paid.content["head"]
 
 
 def test_a_tombstone_is_in_the_feed_with_amount_zero(stack: Stack, session: GameSession) -> None:

@@ -37,4 +37,6 @@ def details(row: Row) -> dict[str, str]:
     """What formula 2 hashes besides."""
     at = row["recorded_at"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     found = {"recordedAt": at, "requestId": row["request_id"], "signedBy": row["signed_by"]}
+    if row["provider_id"] != "main":
+        found["provider"] = row["provider_id"]
     return {name: value for name, value in found.items() if value is not None}

@@ -87,6 +87,7 @@ class Bet:
         related = {CREDIT: self.id_of(DEBIT) if self.names_bet else None, DEBIT: None}
         return WalletCommand(
             kind=KIND_OF[letter],
+            provider_id="main",
             token_hash=self.token_hash,
             player_id=self.player_id,
             transaction_id=self.id_of(letter),

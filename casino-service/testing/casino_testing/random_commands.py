@@ -84,7 +84,11 @@ class RandomCommands(RuleBasedStateMachine):
 
     def build(self, draft: Draft, number: int) -> WalletCommand:
         session = self.sessions[number]
-        common = {"token_hash": token_hash(session.token), "player_id": session.player_id}
+        common = {
+            "provider_id": session.provider_id,
+            "token_hash": token_hash(session.token),
+            "player_id": session.player_id,
+        }
         return WalletCommand(**{**common, "request_id": new_id("request"), "signed_by": SIGNER, **draft})  # type: ignore[arg-type]
 
     def execute(self, *commands: WalletCommand) -> None:
@@ -190,7 +194,9 @@ class RandomCommands(RuleBasedStateMachine):
     @rule(number=session_numbers)
     def a_balance_is_asked_for(self, number: int) -> None:
         session, mirrored = self.sessions[number], self.mirrored(number)
-        question = BalanceRequest(token_hash=mirrored.token_hash, player_id=session.player_id)
+        question = BalanceRequest(
+            provider_id=session.provider_id, token_hash=mirrored.token_hash, player_id=session.player_id
+        )
         (balance,) = self.wallet.balances([question])
         if self.model.alive(mirrored):
             assert balance.balance_minor == self.model.wallets[session.player_id].balance_minor

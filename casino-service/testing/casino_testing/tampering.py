@@ -59,7 +59,9 @@ SET_UP: Final = """
                     v_entry.kind, v_entry.session_id, v_entry.round_id, v_entry.amount_minor, v_entry.currency,
                     v_entry.related_transaction_id, v_entry.balance_after_minor, v_entry.tombstone,
                     v_entry.already_rolled_back,
-                    casino.entry_details(v_entry.recorded_at, v_entry.request_id, v_entry.signed_by));
+                    casino.entry_details(
+                        v_entry.recorded_at, v_entry.request_id, v_entry.signed_by, v_entry.provider_id
+                    ));
                 update casino.transactions set entry_hash = v_hash
                 where wallet_id = v_entry.wallet_id and transaction_id = v_entry.transaction_id;
             end if;
@@ -102,7 +104,7 @@ HASH_AN_EDITED_BET_ANEW: Final = """
         (select entry_hash from casino.transactions where sequence_no = 1 and wallet_id = entry.wallet_id),
         ledger_id, wallet_id, sequence_no, transaction_id, kind, null, round_id, amount_minor, currency,
         related_transaction_id, balance_after_minor, tombstone, already_rolled_back,
-        casino.entry_details(recorded_at, request_id, signed_by)
+        casino.entry_details(recorded_at, request_id, signed_by, provider_id)
     ) where transaction_id = 'bet'
 """
 INSERT_A_TWIN: Final = """

@@ -30,7 +30,7 @@ SWAP: Final = """
     from swapped where swapped.transaction_id = entry.transaction_id;
 """
 TAKE_A_POSITION_TWICE: Final = """
-    drop index casino.transactions_feed;
+    drop index casino.transactions_feed_of_provider;
 """ + MOVE.format(
     to="(select feed_position from casino.transactions where transaction_id = 'stone')", transaction="their bet"
 )

@@ -113,6 +113,24 @@ class Tenant:
         statement = sql.SQL("update casino.games set {} where tenant_id = %s and game_id = %s").format(assignments)
         self._connection.execute(statement, [*columns.values(), self.tenant_id, game_id])
 
+    def provider_of(self, game_id: str) -> str:
+        """The provider of a game; `main` for a game that there is not."""
+        found = self.sql(
+            "select provider_id from casino.games where tenant_id = %s and game_id = %s", self.tenant_id, game_id
+        )
+        return str(found[0]["provider_id"]) if found else "main"
+
+    def add_games_of(self, provider_id: str) -> tuple[str, str]:
+        """Two more games, as those of the demo, of another provider. Returns their ids."""
+        self.sql(
+            "insert into casino.games (tenant_id, game_id, game_code, display_name, stake_min_minor, stake_max_minor,"
+            " provider_id) select tenant_id, (game_id::integer + 2)::text, left(game_code, -1) || '2', display_name,"
+            " stake_min_minor, stake_max_minor, %s from casino.games where tenant_id = %s and game_id in ('1', '2')"
+            " on conflict do nothing",
+            provider_id, self.tenant_id,
+        )  # fmt: skip
+        return "3", "4"
+
     def _update(self, table: str, key: str, value: object, columns: Mapping[str, Any]) -> None:
         assignments = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in columns)
         statement = sql.SQL("update casino.{} set {} where ledger_id = %s and {} = %s returning 1").format(

@@ -38,6 +38,7 @@ class Session:
     session_id: uuid.UUID
     token: str
     player_id: str
+    provider_id: str = "main"
 
     def debit(self, amount: int = STAKE_MINOR, **fields: Any) -> WalletCommand:
         """A bet, not yet sent."""
@@ -54,6 +55,7 @@ class Session:
     def _command(self, kind: Kind, fields: dict[str, Any]) -> WalletCommand:
         number = new_id(kind)
         common = {
+            "provider_id": self.provider_id,
             "token_hash": token_hash(self.token),
             "player_id": self.player_id,
             "transaction_id": number,
@@ -94,8 +96,8 @@ class Wallet:
         self.wait(self.database.call(SET_CLOCK, [text]))
 
     def open_session(self, player_id: str = "1", *, game_id: str = SLOTS) -> Session:
-        """A new game session."""
-        session = Session(uuid.uuid4(), new_id("token"), player_id)
+        """A new game session, of the game's provider."""
+        session = Session(uuid.uuid4(), new_id("token"), player_id, self.tenant.provider_of(game_id))
         wanted = {
             "ledger_id": self.tenant.ledger_id,
             "tenant_id": self.tenant.tenant_id,

@@ -42,7 +42,8 @@ async def test_a_bet_its_payout_and_a_rollback_answer_as_the_protocol_says(servi
     win = payout(token, first["transactionId"], endRound=True)
     assert (await service.post("credit", win)).json()["balance"] == "1001000"
     balance = await service.post("getBalance", {"sessionToken": token, "userId": "1"})
-    assert balance.content == b'{"userId":"1","balance":"1001000","currency":"USD"}'
+    head = tenant.head(win["transactionId"])
+    assert balance.content == rendered({"userId": "1", "balance": "1001000", "currency": "USD", "head": head})
 
 
 async def test_a_retry_is_the_first_answer_byte_for_byte_with_a_header_that_says_so(service: Service) -> None:

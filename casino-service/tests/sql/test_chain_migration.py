@@ -19,7 +19,7 @@ from local_stack.testing import PostgresServer, create_database, drop_database
 from shared_service.postgres.migrate import migrate
 
 WITHOUT_THE_CHAIN = """
-    drop view casino.ledger_differences;
+    drop view casino.ledger_differences, casino.transaction_feed, casino.provider_feed;
     drop function casino.wallet_differences, casino.ledger_wide_differences, casino.entry_hash,
         casino.read_wallet_commands, casino.head;
     alter table casino.transactions drop column entry_hash, drop column answered_with_head, drop column signed_by,

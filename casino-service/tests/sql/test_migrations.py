@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -90,6 +91,26 @@ def test_two_migrations_at_once_wait_for_each_other(empty_database: str) -> None
     assert [code for _, code in ended] == [0, 0], ended
     assert sum(SCHEMA.newest_revision() in output for output, _ in ended) == 1, "one of them found nothing to do"
     assert ask(empty_database, "select version_num from casino.alembic_version") == [(SCHEMA.newest_revision(),)]
+
+
+@pytest.mark.parametrize("taken", range(1, len(SCHEMA.last_steps)))
+def test_the_last_steps_may_be_interrupted_and_begun_again(empty_database: str, taken: int) -> None:
+    """A release whose migration ended after some of them: the next run takes those that are left."""
+    migrate(replace(SCHEMA, last_steps=SCHEMA.last_steps[:taken]), empty_database)
+    done = migrate(SCHEMA, empty_database)
+    assert done == [step.name for step in SCHEMA.last_steps[taken:]]
+    assert migrate(SCHEMA, empty_database) == []
+
+
+def test_an_index_that_was_not_finished_is_built_again(empty_database: str) -> None:
+    migrate(replace(SCHEMA, last_steps=()), empty_database)
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("create index transactions_of_provider on casino.transactions (tenant_id)")
+        connection.execute(
+            "update pg_index set indisvalid = false where indexrelid = 'casino.transactions_of_provider'::regclass"
+        )
+    migrate(SCHEMA, empty_database)
+    assert ask(empty_database, "select count(*) from pg_index where not indisvalid") == [(0,)]
 
 
 def test_functions_are_applied_again_when_their_files_changed_and_only_then(own_database: str) -> None:

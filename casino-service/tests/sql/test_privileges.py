@@ -19,6 +19,7 @@ RELATIONS = """
 """
 CALLABLE = {
     *("clock", "feed_position", "feed_horizon", "execute_wallet_commands", "get_balances", "open_session"),
+    *("read_balances", "newest_feed_position"),
     *(
         "close_expired_sessions",
         "entry_hash",

@@ -153,10 +153,11 @@ def test_every_function_looks_names_up_in_the_system_alone_or_was_bound_to_them_
         "select casino.entry_hash(entry_hash, ledger_id, wallet_id, sequence_no, transaction_id, kind, session_id,"
         " round_id, amount_minor, currency, related_transaction_id, balance_after_minor, tombstone,"
         " already_rolled_back) from casino.transactions",
-        "select casino.entry_details(recorded_at, request_id, signed_by) from casino.transactions",
+        "select casino.entry_details(recorded_at, request_id, signed_by, provider_id) from casino.transactions",
         "select casino.entry_hash_2(entry_hash, ledger_id, wallet_id, sequence_no, transaction_id, kind, session_id,"
         " round_id, amount_minor, currency, related_transaction_id, balance_after_minor, tombstone,"
-        " already_rolled_back, casino.entry_details(recorded_at, request_id, signed_by)) from casino.transactions",
+        " already_rolled_back, casino.entry_details(recorded_at, request_id, signed_by, provider_id))"
+        " from casino.transactions",
         "select casino.win_cap(win_cap_minor, stake_max_minor) from casino.games",
         "select * from casino.wallet_differences(1, 1, 2)",
         "select * from casino.ledger_wide_differences(1)",

@@ -114,7 +114,7 @@ def test_an_entry_without_hash_or_number_is_refused_by_the_database(
 
 VECTOR = (
     "casino.entry_hash_2(sha256('hi'), 1, 7, 2, 't-1', 'debit', '0190b6a0-0000-7000-8000-000000000001', 'r-1', 1000,"
-    " 'USD', null, 999000, false, false, casino.entry_details('2026-01-31 23:59:59.000001+00', 'q-1', 'main'))"
+    " 'USD', null, 999000, false, false, casino.entry_details('2026-01-31 23:59:59.000001+00', 'q-1', 'main', 'main'))"
 )
 
 
@@ -138,12 +138,13 @@ TIMES = st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 30), timezones=st.
 
 
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(at=TIMES, request_id=ODD_TEXTS, signer=st.none() | ODD_TEXTS)
+@given(at=TIMES, request_id=ODD_TEXTS, signer=st.none() | ODD_TEXTS, provider=st.sampled_from(["main", "acme"]))
 def test_evidence_of_any_content_has_the_bytes_of_pythons_json(
-    tenant: Tenant, at: datetime, request_id: str, signer: str | None
+    tenant: Tenant, at: datetime, request_id: str, signer: str | None, provider: str
 ) -> None:
-    row = {"recorded_at": at, "request_id": request_id, "signed_by": signer}
+    row = {"recorded_at": at, "request_id": request_id, "signed_by": signer, "provider_id": provider}
     (found,) = tenant.sql(
-        "select casino.entry_details(%(recorded_at)s, %(request_id)s, %(signed_by)s)::text as json", row
+        "select casino.entry_details(%(recorded_at)s, %(request_id)s, %(signed_by)s, %(provider_id)s)::text as json",
+        row,
     )
     assert found["json"] == json.dumps(details(row), ensure_ascii=False)

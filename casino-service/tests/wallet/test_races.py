@@ -160,7 +160,7 @@ def test_a_balance_is_read_although_a_money_command_holds_wallet_and_session(wal
     with held_transaction(tenant) as holder:
         for table in ("wallets", "game_sessions"):
             holder.execute(f"select 1 from casino.{table} where ledger_id = %s for update", [tenant.ledger_id])
-        question = BalanceRequest(token_hash=token_hash(session.token), player_id="1")
+        question = BalanceRequest(provider_id="main", token_hash=token_hash(session.token), player_id="1")
         (balance,) = wallet.wait(asyncio.wait_for(wallet.ledger.get_balances([question]), timeout=WAIT_SECONDS_MAX))
     assert balance is not None
     assert balance.balance_minor == OPENING_BALANCE_MINOR

@@ -111,6 +111,7 @@ OF_DEBITS = [
     CURRENCY,
     ROUND_MISMATCH,
     Condition("round_has_payout", history=round_paid),
+    Condition("provider_draining", fields={"draining": True}),
     Condition("player_excluded", state=set_wallet(excluded_until=LATER)),
     Condition("wallet_blocked", state=set_wallet(blocked_at=LONG_AGO)),
     Condition("limit_exceeded", state=set_session(loss_limit_minor=0)),

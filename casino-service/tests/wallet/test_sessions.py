@@ -23,7 +23,9 @@ def expiry(tenant: Tenant, session: Session) -> datetime:
 
 
 def question(session: Session) -> BalanceRequest:
-    return BalanceRequest(token_hash=token_hash(session.token), player_id=session.player_id)
+    return BalanceRequest(
+        provider_id=session.provider_id, token_hash=token_hash(session.token), player_id=session.player_id
+    )
 
 
 def test_a_session_lives_half_an_hour_to_the_second(wallet: Wallet, tenant: Tenant) -> None:
@@ -81,7 +83,8 @@ def test_a_balance_is_read_and_extends_the_session(wallet: Wallet, tenant: Tenan
     wallet.set_clock(NOW)
     session = wallet.open_session()
     wallet.set_clock(NOW + timedelta(minutes=29))
-    assert wallet.balances([question(session)]) == [Balance(None, OPENING_BALANCE_MINOR, "USD")]
+    (first,) = wallet.balances([question(session)])
+    assert first == Balance(None, OPENING_BALANCE_MINOR, "USD", wallet_head(tenant))
     assert expiry(tenant, session) == NOW + timedelta(minutes=29) + LIFE
 
 
@@ -94,6 +97,29 @@ def test_a_balance_asked_twice_within_a_second_writes_once(wallet: Wallet, tenan
     wallet.set_clock(NOW + SECOND + timedelta(milliseconds=1))
     wallet.balances([question(session)])
     assert expiry(tenant, session) == NOW + SECOND + timedelta(milliseconds=1) + LIFE
+
+
+def wallet_head(tenant: Tenant) -> str:
+    """The head of the wallet's newest entry, of whatever kind."""
+    row = tenant.wallet()
+    return f"{row['sequence_no']}:{row['head_hash'].hex()}"
+
+
+def test_a_balance_has_the_head_of_the_newest_entry_of_any_kind(wallet: Wallet, tenant: Tenant) -> None:
+    """Here a bet, then a deposit, which no provider's feed shows; none in a wallet without an entry."""
+    session = wallet.open_session()
+    booked = wallet.accept(session.debit())
+    (after_the_bet,) = wallet.balances([question(session)])
+    assert after_the_bet.head == booked.head
+    tenant.sql(
+        "select casino.move_house_money(%s, 'deposit', %s, 'gift', 1, null, 'request')",
+        tenant.ledger_id, tenant.wallet()["wallet_id"],
+    )  # fmt: skip
+    (after_the_deposit,) = wallet.balances([question(session)])
+    assert after_the_deposit.head == wallet_head(tenant) != booked.head
+    tenant.open_player("new", balance_minor=0)
+    (of_nothing,) = wallet.balances([question(wallet.open_session("new"))])
+    assert (of_nothing.balance_minor, of_nothing.head) == (0, None)
 
 
 @pytest.mark.parametrize("column", ["expires_at", "closed_at"])
@@ -112,9 +138,9 @@ def test_a_batch_of_questions_is_answered_in_its_order(wallet: Wallet, tenant: T
     tenant.set_session(ended.session_id, closed_at=datetime.now(UTC))
     questions = [
         question(second),
-        BalanceRequest(token_hash="00" * 32, player_id="1"),
+        BalanceRequest(provider_id="main", token_hash="00" * 32, player_id="1"),
         question(first),
-        BalanceRequest(token_hash=token_hash(first.token), player_id="2"),
+        BalanceRequest(provider_id="main", token_hash=token_hash(first.token), player_id="2"),
         question(ended),
         question(second),
     ]

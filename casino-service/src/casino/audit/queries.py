@@ -29,9 +29,11 @@ _FIRST_OF_EACH_RULE: Final = """
     from casino.{source} as found
     left join casino.wallets as wallet
         on wallet.ledger_id = found.o_ledger_id and wallet.wallet_id = found.o_wallet_id
-    left join casino.transactions as entry
-        on entry.ledger_id = found.o_ledger_id and entry.wallet_id = found.o_wallet_id
-        and entry.transaction_id = found.o_transaction_id
+    left join lateral (
+        select min(entry.sequence_no) as sequence_no from casino.transactions as entry
+        where entry.ledger_id = found.o_ledger_id and entry.wallet_id = found.o_wallet_id
+            and entry.transaction_id = found.o_transaction_id
+    ) as entry on true
     order by found.o_rule, found.o_wallet_id, entry.sequence_no, found.o_transaction_id
 """
 WALLET_DIFFERENCES: Final = _FIRST_OF_EACH_RULE.format(source="wallet_differences(%s::integer, %s::bigint, %s::bigint)")
@@ -50,9 +52,13 @@ HEAD_DIFFERENCES: Final = """
         with ordinality as head (user_id, sequence_no, entry_hash, transaction_id, place)
     left join casino.wallets as wallet
         on wallet.ledger_id = %(ledger_id)s and wallet.tenant_id = %(tenant_id)s and wallet.player_id = head.user_id
-    left join casino.transactions as entry
-        on entry.ledger_id = wallet.ledger_id and entry.wallet_id = wallet.wallet_id
-        and entry.transaction_id = head.transaction_id
+    left join lateral ( -- the entry of another provider may have the id, too
+        select entry.sequence_no, entry.entry_hash from casino.transactions as entry
+        where entry.ledger_id = wallet.ledger_id and entry.wallet_id = wallet.wallet_id
+            and entry.transaction_id = head.transaction_id
+        order by entry.sequence_no is distinct from head.sequence_no, entry.sequence_no
+        limit 1
+    ) as entry on true
     where (entry.sequence_no, entry.entry_hash) is distinct from (head.sequence_no, decode(head.entry_hash, 'hex'))
     order by head.place
 """
@@ -68,14 +74,16 @@ ENTRY: Final = """
     join casino.transactions as entry
         on entry.ledger_id = wallet.ledger_id and entry.wallet_id = wallet.wallet_id
         and entry.transaction_id = %(transaction_id)s
-    left join casino.transaction_feed as feed
-        on feed.ledger_id = entry.ledger_id and feed.feed_position = entry.feed_position
+    left join casino.provider_feed as feed
+        on feed.ledger_id = entry.ledger_id and feed.provider_id = entry.provider_id
+        and feed.feed_position = entry.feed_position
     left join casino.game_sessions as session
         on session.ledger_id = entry.ledger_id and session.session_id = entry.session_id
     left join casino.rounds as round
         on round.ledger_id = entry.ledger_id and round.wallet_id = entry.wallet_id and round.round_id = entry.round_id
+        and round.provider_id = entry.provider_id
     where wallet.ledger_id = %(ledger_id)s and (%(player_id)s::text is null or wallet.player_id = %(player_id)s::text)
-    order by wallet.player_id
+    order by wallet.player_id, entry.provider_id
 """
 
 TOMBSTONES: Final = """
@@ -91,6 +99,7 @@ TOMBSTONES: Final = """
 POSTINGS: Final = """
     select account, amount_minor, currency from casino.postings
     where ledger_id = %(ledger_id)s and wallet_id = %(wallet_id)s and transaction_id = %(transaction_id)s
+        and provider_id = %(provider_id)s
     order by account desc
 """
 
@@ -100,15 +109,17 @@ FOLLOWERS: Final = """
         kind, transaction_id, amount_minor, tombstone, already_rolled_back, request_id, signed_by, recorded_at,
         sequence_no, related_transaction_id is not distinct from %(transaction_id)s::text as names_it
     from casino.transactions
-    where ledger_id = %(ledger_id)s and wallet_id = %(wallet_id)s and sequence_no is not null and (
-        related_transaction_id = %(transaction_id)s::text
-        or (kind = 'credit' and round_id = %(round_id)s::text and %(kind)s::text = 'debit')
-    )
+    where ledger_id = %(ledger_id)s and wallet_id = %(wallet_id)s and provider_id = %(provider_id)s
+        and sequence_no is not null and (
+            related_transaction_id = %(transaction_id)s::text
+            or (kind = 'credit' and round_id = %(round_id)s::text and %(kind)s::text = 'debit')
+        )
     order by sequence_no
 """
 
 ATTEMPTS: Final = """
     select attempt, times, first_at, last_at, last_request_id, last_refusal from casino.attempts
     where ledger_id = %(ledger_id)s and wallet_id = %(wallet_id)s and transaction_id = %(transaction_id)s
+        and provider_id = %(provider_id)s
     order by attempt
 """

@@ -14,9 +14,9 @@ Life = dict[str, Any]
 def lives_of(books: Books, ledger_id: int, transaction_id: str, player_id: str | None) -> list[Life]:
     """Returns the transactions with this id and the tombstones for it, of one player or all. Empty if never seen."""
     wanted = {"ledger_id": ledger_id, "transaction_id": transaction_id, "player_id": player_id}
-    stones = {row["wallet_id"]: row for row in books.execute(queries.TOMBSTONES, wanted)}
+    stones = {(row["wallet_id"], row["provider_id"]): row for row in books.execute(queries.TOMBSTONES, wanted)}
     entries = books.execute(queries.ENTRY, wanted).fetchall()
-    lives = [_life(books, entry, stones.pop(entry["wallet_id"], None)) for entry in entries]
+    lives = [_life(books, entry, stones.pop((entry["wallet_id"], entry["provider_id"]), None)) for entry in entries]
     return lives + [_life_of_a_stone(books, stone) for stone in stones.values()]
 
 
@@ -25,6 +25,7 @@ def _life(books: Books, entry: Row, stone: Row | None) -> Life:
     return {
         "transactionId": entry["transaction_id"],
         "userId": entry["player_id"],
+        "provider": entry["provider_id"],
         "kind": entry["kind"],
         "amount": entry["amount_minor"],
         "currency": entry["currency"],
@@ -58,6 +59,7 @@ def _life_of_a_stone(books: Books, stone: Row) -> Life:
     return {
         "transactionId": stone["transaction_id"],
         "userId": stone["player_id"],
+        "provider": stone["provider_id"],
         "kind": "debit",
         "state": "cancelled",
         "round": {"id": stone["round_id"]},

@@ -10,6 +10,7 @@ import msgspec
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from casino.callbacks.messages import MAIN_PEER
 from casino.errors import Refused
 from casino.wallet import queries
 from shared_service.http import decoding
@@ -35,7 +36,7 @@ class Feed:
         """One page in commit order. `next` is the cursor for the next page; an empty page has one too."""
         after = _number(query, "after", default=0, least=0, most=CURSOR_MAX)
         limit = _number(query, "limit", default=PAGE_DEFAULT, least=1, most=PAGE_MAX)
-        wanted = {"ledger_id": self.ledger_id, "after": after, "limit": limit}
+        wanted = {"ledger_id": self.ledger_id, "provider_id": MAIN_PEER, "after": after, "limit": limit}
         rows = await self.database.call(queries.FEED_PAGE, wanted)
         newest = rows[-1][0] if rows else after
         return _json({"transactions": [_render(row) for row in rows], "next": str(newest)})
@@ -45,6 +46,7 @@ class Feed:
         wanted = {
             "ledger_id": self.ledger_id,
             "tenant_id": self.tenant_id,
+            "provider_id": MAIN_PEER,
             "player_id": decoding.identifier({"userId": query.get("userId")}, "userId"),
             "transaction_id": decoding.identifier({"transactionId": transaction_id}, "transactionId"),
         }
@@ -66,7 +68,9 @@ def _number(query: QueryParams, name: str, *, default: int, least: int, most: in
 
 
 def _render(row: tuple[Any, ...]) -> dict[str, Any]:
-    _, transaction_id, player_id, round_id, kind, amount_minor, currency, state, balance_after, related_id, at = row
+    (
+        _, transaction_id, player_id, round_id, kind, amount_minor, currency, state, balance_after, related_id, at, head
+    ) = row  # fmt: skip
     content = {
         "transactionId": transaction_id,
         "userId": player_id,
@@ -80,6 +84,8 @@ def _render(row: tuple[Any, ...]) -> dict[str, Any]:
     }
     if related_id is not None:
         content[_RELATION[kind]] = related_id
+    if head is not None:
+        content["head"] = head
     return content
 
 

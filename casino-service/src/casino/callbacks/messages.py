@@ -16,6 +16,7 @@ from shared_service.http import decoding
 
 DEBIT_LEAST_MINOR: Final = 1
 CREDIT_LEAST_MINOR: Final = 0
+MAIN_PEER: Final = "main"
 REPLAY_HEADER: Final = (b"idempotent-replay", b"true")
 
 log = structlog.get_logger()
@@ -75,6 +76,7 @@ def rollback(content: dict[str, Any], request_id: str, arrival: Arrival) -> Wall
 def balance_request(content: dict[str, Any]) -> BalanceRequest:
     """A request for a session's balance."""
     return BalanceRequest(
+        provider_id=MAIN_PEER,
         token_hash=token_hash(decoding.identifier(content, "sessionToken")),
         player_id=decoding.identifier(content, "userId"),
     )
@@ -83,6 +85,7 @@ def balance_request(content: dict[str, Any]) -> BalanceRequest:
 def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[str, Any]:
     return {
         "signed_by": signer_of(arrival),
+        "provider_id": MAIN_PEER,
         "token_hash": token_hash(decoding.identifier(content, "sessionToken")),
         "player_id": decoding.identifier(content, "userId"),
         "transaction_id": decoding.identifier(content, "transactionId"),
@@ -130,4 +133,6 @@ def render_balance(request: BalanceRequest, balance: Balance, request_id: str) -
     if balance.code is not None:
         return errors.render(balance.code, request_id)
     content = {"userId": request.player_id, "balance": str(balance.balance_minor), "currency": balance.currency}
+    if balance.head is not None:
+        content["head"] = balance.head
     return 200, list(errors.JSON_HEADERS), _encode(content)

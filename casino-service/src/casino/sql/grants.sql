@@ -9,7 +9,7 @@ grant execute on function
     casino.entry_hash(
         bytea, integer, bigint, bigint, text, text, uuid, text, bigint, text, text, bigint, boolean, boolean
     ),
-    casino.entry_details(timestamptz, text, text),
+    casino.entry_details(timestamptz, text, text, text),
     casino.entry_hash_2(
         bytea, integer, bigint, bigint, text, text, uuid, text, bigint, text, text, bigint, boolean, boolean, json
     ),
@@ -19,8 +19,10 @@ grant execute on function
     casino.ledger_wide_differences(integer),
     casino.feed_position(xid8, integer, bigint),
     casino.feed_horizon(integer),
+    casino.newest_feed_position(integer),
     casino.restore_unfinished(integer),
     casino.execute_wallet_commands(integer, jsonb),
+    casino.read_balances(integer, jsonb),
     casino.get_balances(integer, jsonb),
     casino.open_session(integer, text, text, text, uuid, bytea, text, inet),
     casino.bind_provider_session(integer, uuid, text, bytea),

@@ -8,6 +8,7 @@ from typing import Final
 from psycopg import sql
 
 from casino.settings import Settings
+from casino.sql.last_steps import LAST_STEPS
 from shared_service.postgres.database import Database
 from shared_service.postgres.schema import Schema
 
@@ -15,6 +16,7 @@ SCHEMA: Final = Schema(
     "casino",
     Path(__file__).parent,
     functions_last="audit",
+    last_steps=LAST_STEPS,
     left_to_do="select restore_unfinished from casino.ledgers, casino.restore_unfinished(ledger_id)"
     " where restore_unfinished is not null",
 )

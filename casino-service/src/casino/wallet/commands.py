@@ -21,17 +21,21 @@ Kind = Literal["debit", "credit", "rollback"]
 class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One debit, credit or rollback of a provider. `amount` is in minor units.
 
-    `signed_by` is the id of the key that signed it; without it nothing is booked. `clock_skew_seconds` is how far the
-    signer's clock is behind this one. `received_us` is the time of arrival in microseconds since 1970.
+    `provider_id` is the peer whose key signed it: another peer's sessions, rounds and transactions do not exist for it.
+    `draining`: the peer gets no new bets. `signed_by` is the id of the key; without it nothing is booked.
+    `clock_skew_seconds` is how far the signer's clock is behind this one. `received_us` is the time of arrival in
+    microseconds since 1970.
     """
 
     kind: Kind
+    provider_id: str
     token_hash: str
     player_id: str
     transaction_id: str
     round_id: str
     request_id: str
     signed_by: str
+    draining: bool = False
     amount: int = 0
     currency: str | None = None
     related_id: str | None = None
@@ -63,6 +67,7 @@ class WalletOutcome:
 class BalanceRequest(msgspec.Struct, frozen=True, rename="camel"):
     """A provider's request for a session's balance."""
 
+    provider_id: str
     token_hash: str
     player_id: str
 
@@ -74,6 +79,8 @@ class Balance:
     code: str | None
     balance_minor: int | None
     currency: str | None
+    head: str | None
+    """That of the wallet's newest entry; None before the first."""
 
 
 BUSY: Final = "busy"

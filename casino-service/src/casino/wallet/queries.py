@@ -12,16 +12,16 @@ EXECUTE_WALLET_COMMANDS: Final = """
 """
 
 GET_BALANCES: Final = """
-    select o_code, o_balance_minor, o_currency from casino.get_balances(%s::integer, %s::jsonb)
+    select o_code, o_balance_minor, o_currency, o_head from casino.read_balances(%s::integer, %s::jsonb)
 """
 
 FEED_PAGE: Final = """
     select
         feed_position, transaction_id, player_id, round_id, kind, amount_minor, currency, state, balance_after_minor,
-        related_transaction_id, recorded_at
-    from casino.transaction_feed
+        related_transaction_id, recorded_at, head
+    from casino.provider_feed
     where
-        ledger_id = %(ledger_id)s and feed_position > %(after)s
+        ledger_id = %(ledger_id)s and provider_id = %(provider_id)s and feed_position > %(after)s
         and feed_position < casino.feed_horizon(%(ledger_id)s)
     order by feed_position
     limit %(limit)s
@@ -30,13 +30,12 @@ FEED_PAGE: Final = """
 FIND_TRANSACTION: Final = """
     select
         feed.feed_position, feed.transaction_id, feed.player_id, feed.round_id, feed.kind, feed.amount_minor,
-        feed.currency, feed.state, feed.balance_after_minor, feed.related_transaction_id, feed.recorded_at
+        feed.currency, feed.state, feed.balance_after_minor, feed.related_transaction_id, feed.recorded_at,
+        feed.head
     from casino.wallets as wallet
-    join casino.transactions as entry
-        on entry.ledger_id = wallet.ledger_id and entry.wallet_id = wallet.wallet_id
-        and entry.transaction_id = %(transaction_id)s
-    join casino.transaction_feed as feed
-        on feed.ledger_id = entry.ledger_id and feed.feed_position = entry.feed_position
+    join casino.provider_feed as feed
+        on feed.ledger_id = wallet.ledger_id and feed.wallet_id = wallet.wallet_id
+        and feed.transaction_id = %(transaction_id)s and feed.provider_id = %(provider_id)s
     where wallet.ledger_id = %(ledger_id)s and wallet.tenant_id = %(tenant_id)s and wallet.player_id = %(player_id)s
 """
 
@@ -47,7 +46,7 @@ FIND_TOMBSTONE: Final = """
     from casino.wallets as wallet
     join casino.tombstones as stone
         on stone.ledger_id = wallet.ledger_id and stone.wallet_id = wallet.wallet_id
-        and stone.transaction_id = %(transaction_id)s
+        and stone.transaction_id = %(transaction_id)s and stone.provider_id = %(provider_id)s
     where wallet.ledger_id = %(ledger_id)s and wallet.tenant_id = %(tenant_id)s and wallet.player_id = %(player_id)s
 """
 

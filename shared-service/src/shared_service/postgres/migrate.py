@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,7 +23,7 @@ from psycopg import sql
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from shared_service.postgres import sessions
-from shared_service.postgres.schema import Schema
+from shared_service.postgres.schema import LastStep, Schema
 
 PATIENCE_SECONDS: Final = 60.0
 """How long to wait for another migration, and how long to retry while tables are in use."""
@@ -68,6 +69,8 @@ def migrate(schema: Schema, url: str) -> list[str]:
         if before != schema.newest_revision():
             done.append(f"migrated {before or 'from an empty database'} to {schema.newest_revision()}")
         done += _retry_while_in_use(lambda: _apply_changed_sql(connection, schema))
+        for step in schema.last_steps:
+            done += _retry_while_in_use(partial(_take, connection, step))
         left = connection.execute(sql.SQL(schema.left_to_do)).fetchall() if schema.left_to_do else []
         return done + [sentence for (sentence,) in left]
 
@@ -230,3 +233,13 @@ def _apply_changed_sql(connection: Connection, schema: Schema) -> list[str]:
         for file in files:
             connection.execute(insert, (file.path, file.sha256))
     return [f"applied {file.path}" for file in files if applied.get(file.path) != file.sha256]
+
+
+def _take(connection: Connection, step: LastStep) -> list[str]:
+    """Take a step unless it was taken before."""
+    if connection.execute(step.done.encode()).fetchone() == (True,):
+        return []
+    with connection.transaction() if step.in_one_transaction else contextlib.nullcontext():
+        for statement in step.statements:
+            connection.execute(statement.encode())
+    return [step.name]

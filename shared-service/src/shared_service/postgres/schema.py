@@ -21,6 +21,19 @@ class SqlFile:
 
 
 @dataclass(frozen=True, slots=True)
+class LastStep:
+    """Something that `migrate` does after the functions were applied, because the functions before them forbid it.
+
+    `name` is a sentence for when it was done. `done` is a query that answers true when there is nothing to do.
+    """
+
+    name: str
+    done: str
+    statements: tuple[str, ...]
+    in_one_transaction: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """The schema of one service. `name` is the service's name, as on the command line."""
 
@@ -29,6 +42,7 @@ class Schema:
     """Holds `migrations/`, `functions/`, `grants.sql`, and `views/` if there are any."""
     functions_last: str | None = None
     """A folder of functions that must be created after the others."""
+    last_steps: tuple[LastStep, ...] = ()
     left_to_do: str | None = None
     """A query whose rows are sentences: the remaining work for an administrator after a migration."""
 

@@ -1,26 +1,7 @@
--- What reconciliation reads: every entry that came by wire (debit, credit, rollback), with the state that it has now.
--- A committed debit is settled once its round has a payout: from then on nothing can reverse it.
-drop view if exists casino.transaction_feed;
+-- The feed of the provider `main`, for processes of the release before, which know no other. The next release drops it.
 create view casino.transaction_feed as
 select
-    entry.ledger_id,
-    entry.feed_position,
-    entry.transaction_id,
-    wallet.tenant_id,
-    wallet.player_id,
-    entry.round_id,
-    entry.kind,
-    entry.amount_minor,
-    entry.currency,
-    case
-        when entry.kind = 'debit' and entry.state = 'committed' and round.credits > 0 then 'settled'
-        else entry.state
-    end as state,
-    entry.balance_after_minor,
-    entry.related_transaction_id,
-    entry.recorded_at
-from casino.transactions as entry
-join casino.wallets as wallet on wallet.ledger_id = entry.ledger_id and wallet.wallet_id = entry.wallet_id
-left join casino.rounds as round
-    on round.ledger_id = entry.ledger_id and round.wallet_id = entry.wallet_id and round.round_id = entry.round_id
-where entry.feed_position is not null;
+    ledger_id, feed_position, transaction_id, tenant_id, player_id, round_id, kind, amount_minor, currency, state,
+    balance_after_minor, related_transaction_id, recorded_at
+from casino.provider_feed
+where provider_id = 'main';

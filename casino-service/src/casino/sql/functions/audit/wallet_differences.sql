@@ -43,7 +43,7 @@ begin atomic
     union all
     select 'postings_of_transaction_sum_to_zero', p_ledger_id, wallet_id, transaction_id, '0', sum(amount_minor)::text
     from posting
-    group by wallet_id, transaction_id
+    group by wallet_id, transaction_id, provider_id
     having sum(amount_minor) <> 0
     union all
     -- The newest entry of each chain, and what its wallet says of it.
@@ -97,7 +97,7 @@ begin atomic
                 walked.kind, walked.session_id, walked.round_id, walked.amount_minor, walked.currency,
                 walked.related_transaction_id, walked.balance_after_minor, walked.tombstone,
                 walked.already_rolled_back,
-                casino.entry_details(walked.recorded_at, walked.request_id, walked.signed_by)
+                casino.entry_details(walked.recorded_at, walked.request_id, walked.signed_by, walked.provider_id)
             )
         end as entry_hash
     ) as due
@@ -148,9 +148,9 @@ begin atomic
         coalesce(moved.amount_minor || ' ' || moved.currency, 'no posting')
     from entry as said
     full join (
-        select wallet_id, transaction_id, currency, sum(amount_minor) as amount_minor
-        from posting where account = 'wallet' group by 1, 2, 3
-    ) as moved using (wallet_id, transaction_id)
+        select wallet_id, transaction_id, provider_id, currency, sum(amount_minor) as amount_minor
+        from posting where account = 'wallet' group by 1, 2, 3, 4
+    ) as moved using (wallet_id, transaction_id, provider_id)
     where coalesce(said.delta_minor, 0) <> coalesce(moved.amount_minor, 0) or said.currency <> moved.currency
     union all
     -- The other side, entry by entry, on the accounts that its kind may touch, taken together; on no other account.
@@ -160,17 +160,18 @@ begin atomic
     from entry as due
     full join (
         select
-            posting.wallet_id, posting.transaction_id, posting.currency, sum(posting.amount_minor) as amount_minor,
+            posting.wallet_id, posting.transaction_id, posting.provider_id, posting.currency,
+            sum(posting.amount_minor) as amount_minor,
             case when posting.account = any (kind.accounts) then array_to_string(kind.accounts, ', ')
                 else posting.account end as accounts
         from posting
         left join casino.transactions as entry
             on entry.ledger_id = p_ledger_id and entry.wallet_id = posting.wallet_id
-            and entry.transaction_id = posting.transaction_id
+            and entry.transaction_id = posting.transaction_id and entry.provider_id = posting.provider_id
         left join casino.entry_kinds as kind on kind.entry_kind = entry.kind
         where posting.account <> 'wallet'
-        group by 1, 2, 3, 5
-    ) as moved using (wallet_id, transaction_id, accounts)
+        group by 1, 2, 3, 4, 6
+    ) as moved using (wallet_id, transaction_id, provider_id, accounts)
     where - coalesce(due.delta_minor, 0) <> coalesce(moved.amount_minor, 0) or due.currency <> moved.currency
     union all
     -- A bet and what was rolled back for it, seen as one group: the bet itself, and the rollbacks that name it.
@@ -179,14 +180,14 @@ begin atomic
         returned_minor || ' returned by ' || rollbacks
     from (
         select
-            wallet_id, case kind when 'debit' then transaction_id else related_transaction_id end as bet_id,
+            wallet_id, case kind when 'debit' then transaction_id else related_transaction_id end as bet_id, provider_id,
             max(state) filter (where kind = 'debit') as state,
             coalesce(sum(amount_minor) filter (where kind = 'debit'), 0) as amount_minor,
             coalesce(sum(amount_minor) filter (where kind = 'rollback'), 0) as returned_minor,
             count(*) filter (where kind = 'rollback' and amount_minor > 0) as rollbacks
         from entry
         where kind in ('debit', 'rollback')
-        group by 1, 2
+        group by 1, 2, 3
     ) as bet
     where returned_minor <> case when state = 'rolled_back' then amount_minor else 0 end
         or rollbacks <> (coalesce(state, '') = 'rolled_back')::integer
@@ -195,7 +196,7 @@ begin atomic
         coalesce(booked.counts, '0 live debits, 0 credits, 0 staked, 0 paid'), coalesce(round.counts, 'no round')
     from (
         select
-            wallet_id, round_id,
+            wallet_id, round_id, provider_id,
             live_debits || ' live debits, ' || credits || ' credits, ' || staked_minor || ' staked, ' || paid_minor
             || ' paid' as counts
         from casino.rounds
@@ -203,33 +204,33 @@ begin atomic
     ) as round
     full join (
         select
-            wallet_id, round_id,
+            wallet_id, round_id, provider_id,
             count(*) filter (where kind = 'debit') || ' live debits, ' || count(*) filter (where kind = 'credit')
             || ' credits, ' || coalesce(sum(amount_minor) filter (where kind = 'debit'), 0) || ' staked, '
             || coalesce(sum(amount_minor) filter (where kind = 'credit'), 0) || ' paid' as counts
         from entry
         where state = 'committed' and kind in ('debit', 'credit')
-        group by 1, 2
-    ) as booked using (wallet_id, round_id)
+        group by 1, 2, 3
+    ) as booked using (wallet_id, round_id, provider_id)
     where coalesce(booked.counts, '0 live debits, 0 credits, 0 staked, 0 paid') <> coalesce(round.counts, 'no round')
     union all
     select 'tombstoned_bet_never_moved_money', p_ledger_id, wallet_id, transaction_id, 'no such debit', entry.state
     from entry
-    join casino.tombstones as stone using (ledger_id, wallet_id, transaction_id)
+    join casino.tombstones as stone using (ledger_id, wallet_id, transaction_id, provider_id)
     where entry.kind = 'debit' and entry.state <> 'refused'
     union all
     select 'tombstone_stands_with_its_rollback', p_ledger_id, wallet_id, transaction_id,
         coalesce(entombed.rollback_id, 'no tombstone'), coalesce(stone.rollback_transaction_id, 'no tombstone')
     from (
-        select wallet_id, transaction_id, rollback_transaction_id
+        select wallet_id, transaction_id, provider_id, rollback_transaction_id
         from casino.tombstones
         where ledger_id = p_ledger_id and wallet_id between p_first_wallet_id and p_last_wallet_id
     ) as stone
     full join (
-        select wallet_id, related_transaction_id as transaction_id, transaction_id as rollback_id
+        select wallet_id, related_transaction_id as transaction_id, provider_id, transaction_id as rollback_id
         from entry
         where kind = 'rollback' and tombstone and not already_rolled_back
-    ) as entombed using (wallet_id, transaction_id)
+    ) as entombed using (wallet_id, transaction_id, provider_id)
     where entombed.rollback_id is distinct from stone.rollback_transaction_id
     union all
     select 'payout_has_a_live_bet', p_ledger_id, credit.wallet_id, credit.transaction_id, 'a debit of its round', 'none'
@@ -237,6 +238,7 @@ begin atomic
     where credit.kind = 'credit' and not exists (
         select 1 from entry as bet
         where bet.wallet_id = credit.wallet_id and bet.round_id = credit.round_id
+            and bet.provider_id = credit.provider_id
             and bet.kind = 'debit' and bet.state = 'committed'
             and bet.transaction_id = coalesce(credit.related_transaction_id, bet.transaction_id)
     )

@@ -40,7 +40,7 @@ begin
                     wallet.head_hash, wallet.ledger_id, wallet.wallet_id, wallet.sequence_no + 1, entry.transaction_id,
                     entry.kind, entry.session_id, entry.round_id, abs(entry.delta_minor), entry.currency,
                     entry.related_transaction_id, wallet.balance_minor + entry.delta_minor, entry.tombstone,
-                    entry.already_rolled_back, casino.entry_details(p_now, entry.request_id, entry.signed_by)
+                    entry.already_rolled_back, casino.entry_details(p_now, entry.request_id, entry.signed_by, entry.provider_id)
                 )
             from unnest(p_entries) as entry
             join rule on rule.entry_kind = entry.kind

@@ -2,11 +2,14 @@
 -- Outcome: a JSON object, its bytes as Python's json.dumps(..., ensure_ascii=False) writes them, members in this order:
 --   recordedAt  UTC with six digits of a second, as in 2026-01-31T23:59:59.000001Z;
 --   requestId;
---   signedBy    left out when it is null: a deposit comes by no request.
+--   signedBy    left out when it is null: a deposit comes by no request;
+--   provider    the peer whose session it is, left out for main: before revision 0013 there was no other.
 --   Null for a time that has no such form (before the year 1, after 9999, infinity): no such entry was ever hashed.
 -- A later member goes to the end and is left out when it is null: entries from before it keep their bytes, and so the hash.
 -- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
-create or replace function casino.entry_details(p_recorded_at timestamptz, p_request_id text, p_signed_by text)
+create or replace function casino.entry_details(
+    p_recorded_at timestamptz, p_request_id text, p_signed_by text, p_provider_id text
+)
 returns json
 language sql stable parallel safe
 begin atomic
@@ -19,6 +22,7 @@ begin atomic
         end
         || '", "requestId": ' || to_json(p_request_id)::text
         || coalesce(', "signedBy": ' || to_json(p_signed_by)::text, '')
+        || coalesce(', "provider": ' || to_json(nullif(p_provider_id, 'main'))::text, '')
         || '}'
     )::json;
 end;

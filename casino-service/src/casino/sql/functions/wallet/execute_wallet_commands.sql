@@ -30,10 +30,10 @@ declare
 begin
     -- A statement of its own: the next one's snapshot then sees what the wallets' last holders committed.
     select casino.lock_wallets(p_ledger_id, array_agg(session.wallet_id)) into v_locked_wallet_ids
-    from jsonb_to_recordset(p_commands) as command ("tokenHash" text, "playerId" text)
+    from jsonb_to_recordset(p_commands) as command ("tokenHash" text, "playerId" text, "providerId" text)
     join casino.game_sessions as session
         on session.ledger_id = p_ledger_id and session.token_hash = decode(command."tokenHash", 'hex')
-        and session.player_id = command."playerId";
+        and session.player_id = command."playerId" and session.provider_id = coalesce(command."providerId", 'main');
 
     v_judged := casino.judge_batch(p_ledger_id, p_commands, v_locked_wallet_ids, v_now);
 

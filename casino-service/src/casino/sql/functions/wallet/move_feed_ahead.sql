@@ -22,9 +22,7 @@ begin
     from casino.ledgers
     where ledger_id = p_ledger_id
     for no key update;
-    select coalesce(max(feed_position), 0) into o_newest_position
-    from casino.transactions
-    where ledger_id = p_ledger_id;
+    o_newest_position := coalesce(casino.newest_feed_position(p_ledger_id), 0);
     v_oldest := pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot());
     v_next := pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot());
 

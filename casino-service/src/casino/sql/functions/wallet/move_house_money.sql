@@ -22,7 +22,7 @@ begin
     perform casino.hold_wallets(p_ledger_id, array[p_wallet_id]);
     select * into v_wallet from casino.wallets where ledger_id = p_ledger_id and wallet_id = p_wallet_id;
     select * into v_first from casino.transactions
-    where ledger_id = p_ledger_id and wallet_id = p_wallet_id and transaction_id = v_entry_id;
+    where ledger_id = p_ledger_id and wallet_id = p_wallet_id and transaction_id = v_entry_id and provider_id = 'main';
     v_entry := casino.house_entry(
         p_wallet_id, p_kind, v_entry_id, p_amount_minor, v_wallet.currency, p_reason, p_request_id
     );

@@ -15,7 +15,7 @@ as $$
         last_request_id, last_refusal
     )
     select
-        p_ledger_id, wallet_id, named.transaction_id, named.attempt, min(tenant_id), min(provider_id), count(*),
+        p_ledger_id, wallet_id, named.transaction_id, named.attempt, min(tenant_id), provider_id, count(*),
         p_now, p_now,
         (array_agg(request_id order by place desc))[1],
         (array_agg(case when not replay then coalesce(field, code) end order by place desc))[1]
@@ -30,8 +30,8 @@ as $$
         select related_id, 'refused_rollback' where kind = 'rollback' and code in ('round_has_payout', 'not_a_bet')
     ) as named
     where wallet_id is not null
-    group by wallet_id, named.transaction_id, named.attempt
-    on conflict (ledger_id, wallet_id, transaction_id, attempt) do update
+    group by wallet_id, provider_id, named.transaction_id, named.attempt
+    on conflict (ledger_id, wallet_id, transaction_id, provider_id, attempt) do update
     set
         times = noted.times + excluded.times, last_at = excluded.last_at, last_request_id = excluded.last_request_id,
         last_refusal = excluded.last_refusal;

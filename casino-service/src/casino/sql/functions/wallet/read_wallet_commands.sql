@@ -1,10 +1,8 @@
 -- Purpose: read what the judgement of a batch of wallet commands depends on. The caller has locked the wallets.
--- Input: a JSON array of {kind, tokenHash (hex), playerId, transactionId, roundId, amount, currency, relatedId, endRound,
---   reason, requestId, signedBy, clockSkewSeconds, receivedUs}; what is null may be left out. relatedId is the debit that a
---   credit answers or that a rollback reverses.
+-- Input: a JSON array of the objects below; what is null may be left out. relatedId: the debit that a credit answers or that
+--   a rollback reverses. providerId: the peer whose key signed, for whom no other's sessions, rounds and transactions are there.
 -- Outcome: one row per command, by its place in the array from 0. wallet_id is null where another transaction holds the wallet.
--- Each `lateral ... limit 1` is a look-up by key that the planner cannot turn around: a plan that was made while a table was
--- small must stay right when it holds millions. 9223372036854775807 is where casino.capped_sum stops.
+-- Each `lateral ... limit 1` stays a look-up by key when a table has grown. casino.capped_sum stops at 9223372036854775807.
 -- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
 create or replace function casino.read_wallet_commands(
     p_ledger_id integer, p_commands jsonb, p_locked_wallet_ids bigint[], p_now timestamptz
@@ -51,20 +49,22 @@ begin atomic
         end as differing_field,
         bet.ctid as bet_row, bet.kind as bet_kind, bet.session_id as bet_session_id, bet.round_id as bet_round_id,
         bet.amount_minor as bet_amount_minor, coalesce(bet.state, 'unseen') as bet_state,
-        stone.transaction_id is not null as entombed, bet_stone.transaction_id is not null as bet_entombed
+        stone.transaction_id is not null as entombed, bet_stone.transaction_id is not null as bet_entombed,
+        coalesce(command.draining, false) as draining
     from rows from (
         jsonb_to_recordset(p_commands) as (
             kind text, "tokenHash" text, "playerId" text, "transactionId" text, "roundId" text, amount bigint,
             currency text, "relatedId" text, "endRound" boolean, reason text, "requestId" text,
-            "signedBy" text, "clockSkewSeconds" integer, "receivedUs" bigint
+            "signedBy" text, "clockSkewSeconds" integer, "receivedUs" bigint, "providerId" text, draining boolean
         )
     ) with ordinality as command (
         kind, "tokenHash", "playerId", "transactionId", "roundId", amount, currency, "relatedId", "endRound",
-        reason, "requestId", "signedBy", "clockSkewSeconds", "receivedUs", place
+        reason, "requestId", "signedBy", "clockSkewSeconds", "receivedUs", "providerId", draining, place
     )
     left join lateral (
         select * from casino.game_sessions
-        where ledger_id = p_ledger_id and token_hash = decode(command."tokenHash", 'hex') limit 1
+        where ledger_id = p_ledger_id and token_hash = decode(command."tokenHash", 'hex')
+            and provider_id = coalesce(command."providerId", 'main') limit 1
     ) as session on true
     left join lateral (
         select ctid, * from casino.wallets
@@ -73,23 +73,28 @@ begin atomic
     ) as wallet on true
     left join lateral (
         select * from casino.transactions
-        where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."transactionId" limit 1
+        where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."transactionId"
+            and provider_id = session.provider_id limit 1
     ) as first on true
     left join lateral (
         select ctid, * from casino.rounds
-        where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and round_id = command."roundId" limit 1
+        where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and round_id = command."roundId"
+            and provider_id = session.provider_id limit 1
     ) as round on true
     left join lateral (
         select ctid, * from casino.transactions
-        where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."relatedId" limit 1
+        where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."relatedId"
+            and provider_id = session.provider_id limit 1
     ) as bet on true
     left join lateral (
         select * from casino.tombstones
-        where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."transactionId" limit 1
+        where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."transactionId"
+            and provider_id = session.provider_id limit 1
     ) as stone on true
     left join lateral (
         select * from casino.tombstones
-        where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."relatedId" limit 1
+        where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."relatedId"
+            and provider_id = session.provider_id limit 1
     ) as bet_stone on true
     offset 0; -- a fence: casino.refusal_of is inlined for columns, not for expressions
 end;

@@ -19,6 +19,7 @@ begin atomic
         when p_seen.round_session_id <> p_seen.session_id then 'round_mismatch'
         when p_seen.kind = 'debit' then case
             when p_seen.credits > 0 then 'round_has_payout'
+            when p_seen.draining then 'provider_draining'
             when p_seen.excluded then 'player_excluded'
             when p_seen.blocked then 'wallet_blocked'
             when p_seen.over_loss_limit then 'limit_exceeded'

@@ -11,8 +11,7 @@ as $$
         'the database was restored: its feed is ahead of the server''s transaction numbers. Run `casino after-restore`'
     from casino.ledgers as ledger
     where ledger.ledger_id = p_ledger_id
-        and (select max(entry.feed_position) from casino.transactions as entry where entry.ledger_id = p_ledger_id)
-        >= casino.feed_position(
+        and casino.newest_feed_position(p_ledger_id) >= casino.feed_position(
             pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()), 0, ledger.feed_offset
         );
 $$;

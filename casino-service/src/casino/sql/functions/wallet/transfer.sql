@@ -26,9 +26,9 @@ begin
     select * into v_from from casino.wallets where ledger_id = p_ledger_id and wallet_id = p_from_wallet_id;
     select * into v_to from casino.wallets where ledger_id = p_ledger_id and wallet_id = p_to_wallet_id;
     select * into v_from_first from casino.transactions
-    where ledger_id = p_ledger_id and wallet_id = p_from_wallet_id and transaction_id = v_entry_id;
+    where ledger_id = p_ledger_id and wallet_id = p_from_wallet_id and transaction_id = v_entry_id and provider_id = 'main';
     select * into v_to_first from casino.transactions
-    where ledger_id = p_ledger_id and wallet_id = p_to_wallet_id and transaction_id = v_entry_id;
+    where ledger_id = p_ledger_id and wallet_id = p_to_wallet_id and transaction_id = v_entry_id and provider_id = 'main';
     v_out := casino.house_entry(
         p_from_wallet_id, 'transfer_out', v_entry_id, p_amount_minor, v_from.currency, p_reason, p_request_id
     );

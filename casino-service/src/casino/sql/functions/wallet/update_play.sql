@@ -41,7 +41,7 @@ begin
         select p_ledger_id, wallet_id, round_id, tenant_id, provider_id, session_id, 1, amount_minor, p_now
         from unnest(p_judged)
         where outcome = 'committed' and kind = 'debit'
-        on conflict (ledger_id, wallet_id, round_id) do update
+        on conflict (ledger_id, wallet_id, round_id, provider_id) do update
         set live_debits = round.live_debits + 1, staked_minor = round.staked_minor + excluded.staked_minor;
     end if;
 
@@ -73,7 +73,7 @@ begin
         select p_ledger_id, wallet_id, related_id, tenant_id, provider_id, transaction_id, round_id, p_now
         from unnest(p_judged)
         where outcome = 'committed' and tombstone
-        on conflict (ledger_id, wallet_id, transaction_id) do nothing;
+        on conflict (ledger_id, wallet_id, transaction_id, provider_id) do nothing;
     end if;
 end;
 $$;
