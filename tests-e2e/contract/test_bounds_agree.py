@@ -70,7 +70,8 @@ def test_every_row_that_the_wallet_may_hold_is_read_from_its_feed(
 ) -> None:
     transaction_id, user_id, round_id, related_id = ids
     related = None if kind == "debit" else related_id
-    row = (position, transaction_id, user_id, round_id, kind, amount, currency, state, balance, related, AT)
+    head = None if state == "refused" else f"{2**63 - 1}:{'f' * 64}"
+    row = (position, transaction_id, user_id, round_id, kind, amount, currency, state, balance, related, AT, head)
     page = casino_feed._json({"transactions": [casino_feed._render(row)], "next": str(position)})
     (read,) = feed._decoded(bytes(page.body))["transactions"]
     told = transactions.read_theirs(read)
