@@ -9,7 +9,11 @@ PYTHON ?=
 BIN := .venv/bin
 PACKAGES := shared-signing shared-service casino-service provider-service deploy/local
 TEST_PACKAGES := tests-e2e
-RUN_SUITES := deploy/run-suites.sh $(BIN)/python
+RUN_SUITES := $(BIN)/python deploy/run_suites.py
+# Long suites first, in parts: the longest run is what everybody waits for.
+STACK_SUITES := tests-e2e/contract:3 casino-service:2 provider-service:2 tests-e2e/bench+tests-e2e/fuzz+tests-e2e/saboteurs
+# Faults and chaos need the server's processes and files, which a container does not give.
+SUITES := tests-e2e/faults+tests-e2e/chaos:2 $(STACK_SUITES) deploy shared-service shared-signing
 SOURCES := $(PACKAGES:%=%/src)
 
 .PHONY: help
@@ -37,12 +41,12 @@ simulate: .venv/.runtime ## play the scripted round against a running stack; PEE
 
 .PHONY: test
 test: .venv/.complete ## unit, integration and end-to-end tests on the embedded PostgreSQL
-	TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) shared-signing shared-service casino-service provider-service deploy
+	TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) $(SUITES)
 
 .PHONY: test-fast
 test-fast: .venv/.complete ## the tests of one file and one rule that need no database: an answer while you work
-	PYTEST_ADDOPTS='-q -m "not postgres and not slow"' WITHOUT_E2E=1 \
-		$(RUN_SUITES) shared-signing shared-service casino-service provider-service
+	PYTEST_ADDOPTS='-q -m "not postgres and not slow"' \
+		$(RUN_SUITES) casino-service provider-service shared-service shared-signing
 
 # What a container's server could do otherwise than the embedded one: start empty, keep roles apart, lock, commit.
 CONTAINER_SAMPLE := $(foreach part,sql/test_migrations sql/test_privileges wallet/test_races callbacks/test_nonces wallet/test_lost_answers,casino-service/tests/$(part).py) \
@@ -51,8 +55,8 @@ CONTAINER_SAMPLE := $(foreach part,sql/test_migrations sql/test_privileges walle
 
 .PHONY: test-docker
 test-docker: .venv/.complete ## the same on containers, then end to end against docker compose; SAMPLE=1: less on containers
-	TEST_POSTGRES=testcontainers E2E_TARGET=own WITHOUT_FAULTS=1 \
-		$(if $(SAMPLE),$(BIN)/python -m pytest $(CONTAINER_SAMPLE),$(RUN_SUITES) casino-service provider-service)
+	TEST_POSTGRES=testcontainers E2E_TARGET=own \
+		$(if $(SAMPLE),$(BIN)/python -m pytest $(CONTAINER_SAMPLE),$(RUN_SUITES) $(STACK_SUITES))
 	@$(MAKE) test-compose
 
 .PHONY: test-compose
@@ -107,7 +111,7 @@ restore-drill: .venv/.complete ## back up, lose the servers, restore in every wa
 
 .PHONY: nightly
 nightly: .venv/.complete ## everything that CI samples, whole: generators, fuzz, saboteurs, chaos, restores; hours
-	NIGHTLY=1 TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) shared-signing shared-service casino-service provider-service deploy
+	NIGHTLY=1 TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) $(SUITES)
 	@$(MAKE) test-17
 	@$(MAKE) fuzz SECONDS=600
 	@$(MAKE) restore-drill

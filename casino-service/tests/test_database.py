@@ -45,7 +45,6 @@ async def asleep(tenant: Tenant, database: Database, seconds: float) -> AsyncIte
         ("search_path", "pg_catalog,pg_temp"),
         ("TimeZone", "UTC"),
         ("synchronous_commit", "on"),
-        ("fsync", "on"),
         ("transaction_isolation", "read committed"),
         ("statement_timeout", "30s"),
         ("lock_timeout", "20s"),
