@@ -16,6 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 # Codes of other services, or of features that the casino does not have yet.
 NOT_OURS = {
     *("round_not_found", "operator_unreachable", "operator_rejected", "operator_bad_response"),
+    *("bonus_ack_required", "session_time_limit", "play_stopped", "provider_draining", "casino_draining"),
 }
 OURS_ALONE = {"access_token_missing", "access_token_invalid"}
 

@@ -29,12 +29,12 @@ PATIENCE_SECONDS = 60.0
 OFTEN = 10_000
 
 
-def require_shed(answer: httpx.Response) -> None:
-    """Refused before any work: as JSON, with the time to wait, unsigned because nothing was looked at."""
+def require_shed(answer: httpx.Response, signature: str = "missing") -> None:
+    """Refused before any work: as JSON, with the time to wait. Unsigned where nothing was looked at."""
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
     assert int(answer.headers["retry-after"]) >= 1
     assert answer.json()["requestId"] == answer.headers["x-request-id"]
-    assert answer.extensions["signature"] == "missing"
+    assert answer.extensions["signature"] == signature
 
 
 async def reached(wallet: FakeWallet) -> None:
@@ -50,7 +50,7 @@ async def test_a_round_beyond_the_bound_is_refused_before_any_work_and_the_next_
         playing = asyncio.create_task(provider.simulate(held))
         await reached(wallet)
         for _ in range(5):
-            require_shed(await provider.client.post("/provider/simulate", json=refused))
+            require_shed(await provider.client.post("/provider/simulate", json=refused), "good")
         assert (await provider.client.post("/provider/launch", json=fresh_launch())).status_code == 200
         wallet.forget_plans()
         await playing

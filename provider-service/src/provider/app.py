@@ -19,11 +19,10 @@ from provider.outbox import serving as outbox
 from provider.reconciliation import serving as reconciliation
 from provider.rounds import serving as rounds
 from provider.sessions import serving as sessions
-from provider.sessions.sealing import key_watch_for, log_broken_seals, sealer_for
+from provider.sessions.peers import peers_of
+from provider.sessions.sealing import log_broken_seals
 from provider.settings import Settings
 from provider.sql.schema import database_for
-from provider.wallet_client.client import WalletClient, http_client_for
-from provider.wallet_client.health import WalletHealth
 from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
 from shared_service.http.dispatch import Dispatch
@@ -45,33 +44,33 @@ CODES_BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {Overloaded: "overloa
 
 def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> Starlette:
     """Build the application. Connections and loops start with its lifespan."""
-    pool, recovery_pool, readiness_pool = (
-        database_for(settings, size_max=most) for most in (None, outbox.RECOVERY_POOL_MAX, 1)
+    pool, recovery_pool, reconciling_pool, readiness_pool = (
+        database_for(settings, size_max=most)
+        for most in (None, outbox.RECOVERY_POOL_MAX, reconciliation.RECONCILIATION_POOL_MAX, 1)
     )
-    sealer, http, metrics = sealer_for(settings), http_client_for(settings), Metrics(demo=settings.demo)
-    keys, health = key_watch_for(settings, sealer, clock=clock), WalletHealth(http, clock=clock)
-    casino_ring, own_ring = keys.keys.ring("casino"), keys.keys.ring("provider")
-    observers = (metrics.observe_call, health.observe)
-    wallet = WalletClient(http, casino_ring, call_seconds=settings.call_seconds, clock=clock, observers=observers)
-    money = outbox.money_calls(settings, pool, recovery_pool, wallet, sealer)
-    nightly = reconciliation.nightly_reconciliation(settings, pool, key_ring=casino_ring, sealer=sealer, clock=clock)
+    metrics = Metrics(demo=settings.demo)
+    peers = peers_of(settings, clock=clock, observe=metrics.observe_call)
+    casinos, wallets, sealer = peers.casinos, peers.wallets, peers.sealer
+    own_ring = peers.keys.keys.ring("provider")
+    money = outbox.money_calls(settings, pool, recovery_pool, peers=peers)
+    nights = reconciliation.nights_of(settings, reconciling_pool, casinos, sealer=sealer, clock=clock)
     nonces, readiness = PostgresNonceStore(pool), ops.readiness_of(settings, readiness_pool)
-    metrics.watch_pools({"rounds": pool, "recovery": recovery_pool})
-    scrape = Scrape(metrics.scrape_of(BacklogReader(pool), health=health.report))
+    metrics.watch_pools({"rounds": pool, "recovery": recovery_pool, "reconciliation": reconciling_pool})
+    scrape = Scrape(metrics.scrape_of(BacklogReader(pool, casinos.called), health=wallets.reports))
     listeners = listeners_of(settings.listeners, metrics.note_certificate)
     observe = metrics.observe
     admission = Admission(settings.requests_max, errors=ERRORS, observe=observe)
     routes = [
-        *sessions.routes(settings, pool, sealer),
-        *rounds.routes(settings, pool, sealer, money, wallet),
-        *ops.routes(readiness, health.report, scrape),
+        *sessions.routes(casinos, pool, sealer),
+        *rounds.routes(settings, pool, sealer, money, casinos),
+        *ops.routes(readiness, wallets.reports, scrape),
     ]
     loops = [
-        *ops.loops(settings, readiness, nonces, health),
+        *ops.loops(settings, readiness, nonces, wallets),
         *listeners.loops(),
         *outbox.loops(settings, money),
         *sessions.loops(pool),
-        *reconciliation.loops(nightly),
+        *reconciliation.loops(nights),
     ]
     metrics.name_endpoints(routes)
     table = RouteTable(routes, accesses=(SIGNED,))
@@ -91,16 +90,16 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         async with AsyncExitStack() as stack:
             # The pools fill in the background: without its database the provider starts and is not ready.
-            for each in (pool, recovery_pool, readiness_pool):
+            for each in (pool, recovery_pool, reconciling_pool, readiness_pool):
                 await each.open()
                 stack.push_async_callback(each.close)
-            await asyncio.gather(keys.start(), readiness.step())
-            stack.push_async_callback(keys.stop)
+            await asyncio.gather(peers.keys.start(), readiness.step())
+            stack.push_async_callback(peers.keys.stop)
             await log_broken_seals(pool, sealer)
-            stack.push_async_callback(wallet.aclose)
+            stack.push_async_callback(wallets.aclose)
             stack.push_async_callback(outbox.close, settings, money)
             await stack.enter_async_context(running(loops))
-            stack.push_async_callback(reconciliation.close, nightly)
+            stack.push_async_callback(reconciliation.close, nights)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)
             yield listeners.state(early_answer(table, admission))
             log.info("provider_stopping")

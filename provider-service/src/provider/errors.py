@@ -17,6 +17,7 @@ LAUNCHES_ANEW: Final = "launches anew"
 ENDS_THE_GAME: Final = "ends or pauses the game"
 RETRIES_SOON: Final = "retries the same id after 100 ms"
 ALARMS: Final = "never retries; alarms"
+SHOWS_MAINTENANCE: Final = "shows maintenance"
 WAITS: Final = "waits as told, same id"
 UNKNOWN: Final = "outcome unknown"
 
@@ -41,6 +42,9 @@ _ROWS: Final = (
     ErrorKind("body_too_large", 413, NEVER, "The body is larger than 64 KiB."),
     ErrorKind("unsupported_media_type", 415, NEVER, "The body must be plain, uncompressed JSON."),
     ErrorKind("idempotency_mismatch", 422, ALARMS, "This session was launched with other content."),
+    ErrorKind(
+        "casino_draining", 423, SHOWS_MAINTENANCE, "This studio takes no new session and no new bet of the casino."
+    ),
     ErrorKind("internal", 500, UNKNOWN, "Something went wrong here."),
     ErrorKind("overloaded", 503, WAITS, "Too much is going on. Nothing was done.", retry_after_seconds=1),
 )

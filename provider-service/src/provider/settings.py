@@ -74,6 +74,10 @@ class Settings:
             Direction("provider", self.provider_keys, self.provider_keys_file),
         )
 
+    def casino_codes(self) -> list[str]:
+        """The codes of all configured casinos, also of those that are off. The environment's comes first."""
+        return [self.casino_code]
+
     def live_keys(self) -> LiveKeys:
         """The key rings of a process that starts with these settings."""
         return LiveKeys(self.directions(), others=named_sealing_key(self.sealing_key), strict=not self.demo)

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from provider.casinos.registry import Casino
 from provider.reconciliation.queries import ReconciliationBooks
 from provider.reconciliation.report import report_of
 from provider.reconciliation.run import Progress
@@ -24,11 +25,11 @@ async def reconciled(database_url: str, wallet: FakeWallet, *, heals: bool = Tru
     """One run; returns its report."""
     settings = settings_for(database_url, wallet.url, **changed)
     async with database_for(settings) as pool:
-        books = ReconciliationBooks(pool)
+        books = ReconciliationBooks(pool, settings.casino_code)
         run_id = await books.begin("test", heals=heals, scheduled_for=None)
         assert run_id is not None, "another run is under way"
-        ring, sealer = KeyRing(settings.casino_keys), sealer_for(settings)
-        status = await reconcile(settings, pool, Progress(run_id), key_ring=ring, sealer=sealer, heals=heals)
+        casino, sealer = Casino(settings.casino_code, wallet.url, KeyRing(settings.casino_keys)), sealer_for(settings)
+        status = await reconcile(settings, pool, Progress(run_id), casino=casino, sealer=sealer, heals=heals)
         return await report_of(books, run_id, exit_status=status)
 
 
@@ -53,7 +54,7 @@ def transaction_of(owner_url: str, kind: str, state: str = "committed") -> dict[
 async def with_books(database_url: str, work: Callable[[ReconciliationBooks, Database], Awaitable[Any]]) -> Any:
     """Work with runs, without a wallet."""
     async with database_for(settings_for(database_url, "http://unused")) as pool:
-        return await work(ReconciliationBooks(pool), pool)
+        return await work(ReconciliationBooks(pool, "JAQPOT"), pool)
 
 
 def change(owner_url: str, statement: str, *values: Any) -> None:

@@ -14,6 +14,6 @@ async def test_of_each_player_the_newest_head_is_told_whatever_order_the_answers
     for sequence in (2, 11, 9):
         await case.debit(replace(OK, head=Head(sequence, f"{sequence:064x}")))
     await case.debit(OK)
-    assert [(line["userId"], line["sequence"], line["hash"]) async for line in newest_heads(case.pool)] == [
+    assert [(line["userId"], line["sequence"], line["hash"]) async for line in newest_heads(case.pool, "JAQPOT")] == [
         ("1", 11, f"{11:064x}")
     ]

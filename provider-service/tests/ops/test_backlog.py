@@ -21,15 +21,19 @@ async def test_a_run_that_ends_in_the_future_is_none(
 ) -> None:
     """Red before: its age stayed 0, so that nobody was called when nothing was reconciled any more."""
     monkeypatch.setattr(backlog, "FRESH_SECONDS", 0.0)
-    schedule = "update provider.reconciliation_schedule set installed_at = now() + %s::interval"
+    schedule = (
+        "insert into provider.casinos (casino_code, known_since) values ('JAQPOT', now() + %s::interval)"
+        " on conflict (casino_code) do update set known_since = excluded.known_since"
+    )
     ended = (
         "insert into provider.reconciliation_runs"
-        " (ran_by, heals, started_at, lease_until, found, healed, ended_at, exit_status)"
-        " values ('test', false, now(), now(), %s, 0, now() + %s::interval, 1)"
+        " (casino_code, ran_by, heals, started_at, lease_until, found, healed, ended_at, exit_status)"
+        " values ('JAQPOT', 'test', false, now(), now(), %s, 0, now() + %s::interval, 1)"
     )
 
     async with serving(database_url, wallet) as provider:
         with psycopg.connect(owner_url, autocommit=True) as connection:
+            connection.execute("update provider.reconciliation_schedule set installed_at = 'infinity'")
             connection.execute(ended, (7, "1 year"))
             connection.execute(schedule, ("-3 hours",))
             installed = await scrape(provider.client)
@@ -51,7 +55,7 @@ async def test_books_that_cannot_be_read_show_no_old_numbers_and_are_a_warning(
     monkeypatch.setattr(backlog, "FRESH_SECONDS", 0.0)
 
     async with database_for(settings_for(database_url, "http://unused")) as pool:
-        reader = BacklogReader(pool)
+        reader = BacklogReader(pool, list)
         await reader.refresh()
         assert reader.backlog is not None
         assert reader.reconciled is not None

@@ -71,9 +71,10 @@ async def test_a_good_round_is_counted_call_by_call(database_url: str, wallet: F
     assert 0 < seen.value("provider_wallet_call_seconds_sum") < 600
     assert seen.value("provider_requests_total", endpoint="/provider/simulate", code=OK) == 1
     assert seen.value("provider_request_seconds_count", endpoint="/provider/launch") == 1
-    assert seen.value("provider_wallet_health", state="healthy") == 1
+    assert seen.label_values("peer") == {"JAQPOT"}
+    assert seen.value("provider_wallet_health", peer="JAQPOT", state="healthy") == 1
     assert seen.value("provider_books_readable") == 1
-    assert seen.label_values("pool") == {"rounds", "recovery"}
+    assert seen.label_values("pool") == {"rounds", "recovery", "reconciliation"}
     assert seen.value("provider_pool_connections", state="open") >= 2
 
 
@@ -257,7 +258,7 @@ class NoBooks(BacklogReader):
     """Books that never answer."""
 
     def __init__(self) -> None:
-        super().__init__(cast("Database", None))
+        super().__init__(cast("Database", None), list)
 
     async def refresh(self) -> None:
         """Nothing is known of them."""
@@ -267,9 +268,9 @@ async def test_what_calls_change_is_read_on_the_loop_that_they_end_on() -> None:
     """A page is made in a thread: counts of calls that change there under way were an internal error now and then."""
     threads = []
 
-    def health() -> HealthReport:
+    def health() -> dict[str, HealthReport]:
         threads.append(threading.get_ident())
-        return HealthReport(Status.DEGRADED, since=0.0, error_rate=0.06, calls=100)
+        return {"JAQPOT": HealthReport(Status.DEGRADED, since=0.0, error_rate=0.06, calls=100)}
 
     seen = read((await Metrics().scrape_of(NoBooks(), health=health)()).decode())
     assert seen.value("provider_wallet_health", state="degraded") == 1

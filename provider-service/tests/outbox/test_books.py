@@ -30,7 +30,7 @@ async def test_a_session_with_a_bet_in_flight_takes_no_other(case: RoundCase) ->
 async def test_a_session_with_a_bet_in_doubt_takes_no_other_until_its_rollback_has_ended(case: RoundCase) -> None:
     await case.debit(LOST)
     first = await refusal_of(case.debit())
-    due = (await case.books.claim_due(10))[0]
+    due = (await case.books.claim_due({"JAQPOT": 10}))[0]
     await case.books.write_outcome(due.opened("token", fresh_request_id="r"), called(OK))
     assert (first, await case.state_of(await case.debit(OK))) == ("session_busy", "committed")
 
@@ -55,7 +55,7 @@ async def test_no_payout_is_written_while_a_bet_of_the_round_is_in_doubt(case: R
 @pytest.mark.parametrize("outcome", [NO_MONEY, LOST], ids=["refused", "in doubt"])
 async def test_a_payout_answers_a_live_bet(case: RoundCase, outcome: Any) -> None:
     bet = await case.debit(outcome)
-    due = await case.books.claim_due(10)
+    due = await case.books.claim_due({"JAQPOT": 10})
     for call in due:
         await case.books.write_outcome(call.opened("token", fresh_request_id="r"), called(OK))
     assert (
@@ -82,7 +82,7 @@ async def test_a_late_acceptance_does_not_revive_a_bet_that_was_given_up(case: R
 
 async def test_a_late_unknown_does_not_reopen_a_bet_that_has_ended(case: RoundCase) -> None:
     bet = await case.debit(OK)
-    assert (await case.books.write_outcome(bet, called(LOST)), len(await case.books.claim_due(10))) == (
+    assert (await case.books.write_outcome(bet, called(LOST)), len(await case.books.claim_due({"JAQPOT": 10}))) == (
         Recorded("committed", False),
         0,
     )
@@ -168,7 +168,7 @@ async def test_a_rollback_is_written_down_once(case: RoundCase) -> None:
 async def test_two_claims_never_get_the_same_row(case: RoundCase) -> None:
     async with case.pool.connection() as connection:
         await plant_rollbacks(connection, case, 60)
-    claims = await asyncio.gather(*(case.books.claim_due(10) for _ in range(8)))
+    claims = await asyncio.gather(*(case.books.claim_due({"JAQPOT": 10}) for _ in range(8)))
     ids = [call.transaction_id for claim in claims for call in claim]
     assert (len(ids), len(set(ids))) == (60, 60)
 
@@ -185,13 +185,13 @@ async def plant_rollbacks(connection: psycopg.AsyncConnection[Any], case: RoundC
 
 async def test_a_claimed_row_comes_back_when_its_lease_ends(case: RoundCase, owner_url: str) -> None:
     await case.debit(LOST)
-    first = len(await case.books.claim_due(10))
-    leased = len(await case.books.claim_due(10))
+    first = len(await case.books.claim_due({"JAQPOT": 10}))
+    leased = len(await case.books.claim_due({"JAQPOT": 10}))
     (lease,) = rows(owner_url, "select due_at - clock_timestamp() as left from provider.wallet_transactions"
                     " where kind = 'rollback'")  # fmt: skip
     assert 0 < lease["left"].total_seconds() <= LEASE_SECONDS
     await case.end_leases()
-    assert (first, leased, len(await case.books.claim_due(10))) == (1, 0, 1)
+    assert (first, leased, len(await case.books.claim_due({"JAQPOT": 10}))) == (1, 0, 1)
 
 
 async def test_a_round_is_ended_once_and_by_its_payout_if_it_has_one(case: RoundCase) -> None:
@@ -225,7 +225,7 @@ async def test_an_abandoned_round_whose_payouts_are_answered_is_settled(case: Ro
 async def test_the_attempts_kept_for_one_transaction_are_bounded(case: RoundCase, owner_url: str) -> None:
     await case.debit(LOST)
     for _ in range(3):
-        due = (await case.books.claim_due(1))[0].opened("token", fresh_request_id="r")
+        due = (await case.books.claim_due({"JAQPOT": 1}))[0].opened("token", fresh_request_id="r")
         await case.books.write_outcome(due, called(LOST, attempts=ATTEMPTS_KEPT_MAX))
         await case.end_leases()
     kept = rows(owner_url, "select count(*) from provider.wallet_attempts as a join provider.wallet_transactions as t"

@@ -36,7 +36,7 @@ async def refusal_of(work: Any) -> str:
 async def test_a_bet_in_doubt_is_due_to_be_rolled_back_at_once(case: RoundCase) -> None:
     """Row B1. Pitfall 2. Not when its caller's lease has run out."""
     bet = await case.debit(LOST)
-    due = await case.books.claim_due(10)
+    due = await case.books.claim_due({"JAQPOT": 10})
     assert [call.original_transaction_id for call in due] == [bet.transaction_id]
     assert [(call.kind, call.transaction_id == rollback_id_of(bet.transaction_id)) for call in due] == [
         ("rollback", True)

@@ -73,7 +73,7 @@ async def test_a_bet_waits_for_its_own_session_alone(case: RoundCase) -> None:
     await sent(case, case.call("debit", round_id=await another_round(case)))  # it is in flight
     await case.debit(OK)
     await case.books.void_round(case.round_id, "test")
-    for due in await case.books.claim_due(10):
+    for due in await case.books.claim_due({"JAQPOT": 10}):
         await case.books.write_outcome(due.opened("token", fresh_request_id="r"), called(OK))
     opened = await case.books.open_round(uuid.uuid4(), case.session_id, kind="scripted", request_id="r")
     assert opened == "opened"

@@ -53,6 +53,7 @@ class Taking(NamedTuple):
 
 
 GIVE_UP = "select provider.give_up_expired_bets(10)"
+ROUTE = "select provider.route_due(10)"
 PLAYED_YESTERDAY = (
     "update provider.rounds set state = 'voided', ended_code = 'x', ended_at = now(), created_at = now() - interval"
     " '1 day'",
@@ -69,11 +70,15 @@ TAKING = {
     "end_abandoned_rounds": Taking(
         "select provider.end_abandoned_rounds(%s, 60)", "rounds", "round_id", "lease_until"
     ),
-    "claim_due": Taking(
-        "select count(*) from provider.claim_due(%s, 60)", "wallet_transactions", "transaction_id", "due_at", (GIVE_UP,)
+    "route_due": Taking(
+        "select provider.route_due(%s)", "wallet_transactions", "transaction_id", "due_at", (GIVE_UP,)
     ),
-    "hasten_due": Taking(
-        "select provider.hasten_due(%s)", "wallet_transactions", "transaction_id", "due_at",
+    "claim_due_of": Taking(
+        "select count(*) from provider.claim_due_of(array['JAQPOT'], array[%s], 60)",
+        "wallet_transactions", "transaction_id", "due_at", (GIVE_UP, ROUTE),
+    ),
+    "hasten_due_of": Taking(
+        "select provider.hasten_due_of('JAQPOT', %s)", "wallet_transactions", "transaction_id", "due_at",
         (GIVE_UP, WAITS_FOR_ITS_RETRY),
     ),
     "stop_stale_sessions": Taking(
@@ -134,9 +139,9 @@ async def test_only_what_waits_for_its_next_attempt_is_hastened(case: RoundCase,
     await case.books.write_intent(case.call("debit", round_id=await another_round(case)))
     with psycopg.connect(owner_url) as connection:
         connection.execute(LEASED, (waiting.transaction_id,))
-        row = connection.execute("select provider.hasten_due(10)").fetchone()
+        row = connection.execute("select provider.hasten_due_of('JAQPOT', 10)").fetchone()
     assert row is not None
-    due = await case.books.claim_due(10)
+    due = await case.books.claim_due({"JAQPOT": 10})
     assert (row[0], [call.transaction_id == waiting.transaction_id for call in due]) == (1, [True])
 
 
@@ -168,7 +173,7 @@ async def test_a_call_that_is_taken_over_is_the_call_that_was_written_down(case:
     written = paying(case, bet, end_round=True) if kind == "credit" else undoing(case, bet)
     await case.books.write_intent(written)
     await case.end_leases()
-    (due,) = await case.books.claim_due(10)
+    (due,) = await case.books.claim_due({"JAQPOT": 10})
     assert due.opened("token", fresh_request_id="another") == written
 
 

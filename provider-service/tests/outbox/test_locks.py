@@ -190,7 +190,7 @@ async def test_a_rollback_that_a_game_asks_for_locks_its_round_before_it_writes(
 
 async def test_a_run_that_begins_sees_the_one_before_it_even_if_that_has_ended(owner_url: str) -> None:
     """One run for each night, over any number of processes."""
-    begin = ("begin_run('test', true, 60, '2999-01-01', 3, 0)", ())
+    begin = ("begin_run_of('JAQPOT', 'test', true, 60, '2999-01-01', 3, 0)", ())
     end = "select provider.end_run(max(run_id), null) from provider.reconciliation_runs"
 
     connect = psycopg.AsyncConnection.connect

@@ -53,7 +53,7 @@ async def test_an_unknown_outcome_keeps_its_code_and_counts_and_waits_before_it_
     async with case.pool.connection() as connection:
         unknown = "select provider.record_unknown(%s, 'operator_unreachable', 3000, 1)"
         await connection.execute(unknown, (credit.transaction_id,))
-    transaction_id, due = credit.transaction_id, len(await case.books.claim_due(10))
+    transaction_id, due = credit.transaction_id, len(await case.books.claim_due({"JAQPOT": 10}))
     row = row_of(owner_url, transaction_id)
     assert due == 0
     assert row | {"state": "pending", "outcome_code": "operator_unreachable", "deliveries": 3, "attempts": 9,
@@ -75,7 +75,7 @@ async def test_a_bet_whose_caller_has_gone_says_so_and_its_rollback_too(case: Ro
         bet = await case.debit()
         assert await case.books.give_up_expired_bets(10) == 0, "its lease has not ended"
         await case.end_leases()
-        assert await case.books.claim_due(10) == [], "a bet is never sent again"
+        assert await case.books.claim_due({"JAQPOT": 10}) == [], "a bet is never sent again"
         assert await case.books.give_up_expired_bets(10) == 1
         return bet.transaction_id
 
@@ -186,7 +186,7 @@ async def test_a_rollback_of_a_payout_leaves_the_payout_as_it_is(case: RoundCase
 async def test_a_round_that_is_voided_gives_up_the_bet_in_flight_at_once(case: RoundCase, owner_url: str) -> None:
     bet = await case.debit()
     await case.books.void_round(case.round_id, "test")
-    (due,) = await case.books.claim_due(10)
+    (due,) = await case.books.claim_due({"JAQPOT": 10})
     assert due.original_transaction_id == bet.transaction_id
     result = bet.transaction_id
     assert row_of(owner_url, result)["in_doubt_at"] is not None

@@ -8,6 +8,7 @@ import uuid
 import psycopg
 import pytest
 
+from provider.casinos.registry import Casino
 from provider.reconciliation import feed, run
 from provider.reconciliation.queries import ReconciliationBooks
 from provider.reconciliation.run import Progress
@@ -92,11 +93,11 @@ async def test_a_run_that_was_overtaken_stops_and_says_so(
 
     settings = settings_for(database_url, wallet.url)
     async with database_for(settings) as pool:
-        run_id = await ReconciliationBooks(pool).begin("slow", heals=True, scheduled_for=None)
+        run_id = await ReconciliationBooks(pool, "JAQPOT").begin("slow", heals=True, scheduled_for=None)
         assert run_id is not None
         progress = Progress(run_id, lost=True)
-        ring, sealer = KeyRing(settings.casino_keys), sealer_for(settings)
-        assert await reconcile(settings, pool, progress, key_ring=ring, sealer=sealer, heals=True) == 2
+        casino, sealer = Casino("JAQPOT", wallet.url, KeyRing(settings.casino_keys)), sealer_for(settings)
+        assert await reconcile(settings, pool, progress, casino=casino, sealer=sealer, heals=True) == 2
     told = rows(owner_url, "select exit_status, failure, found from provider.reconciliation_runs")
     assert told == [{"exit_status": 2, "failure": "interrupted", "found": 0}]
 

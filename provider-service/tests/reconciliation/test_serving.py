@@ -60,7 +60,7 @@ async def test_the_nightly_run_is_done_once_by_any_number_of_processes_and_caugh
     async def work(books: ReconciliationBooks, pool: Database) -> None:
         night = Night(books, processes=6)
         with psycopg.connect(owner_url, autocommit=True) as owner:  # whatever time of day it is in truth
-            owner.execute("update provider.reconciliation_schedule set installed_at = %s", (night.now,))
+            owner.execute("insert into provider.casinos values ('JAQPOT', %s)", (night.now,))
         await night.steps()
         assert night.ran == [], "what was due before the installation is not missed"
         night.now += dt.timedelta(days=1)
@@ -81,6 +81,8 @@ async def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_
 ) -> None:
     async def work(books: ReconciliationBooks, pool: Database) -> None:
         night = Night(books, processes=2)
+        with psycopg.connect(owner_url, autocommit=True) as owner:
+            owner.execute("insert into provider.casinos values ('JAQPOT', %s)", (night.now,))
         night.now, night.exit = night.now + dt.timedelta(days=1), "wallet_away"
         await night.steps()
         await night.steps()
@@ -95,19 +97,21 @@ async def test_a_nightly_run_that_could_not_finish_is_tried_again_later_and_not_
     await with_books(database_url, work)
 
 
-async def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(database_url: str) -> None:
+async def test_a_process_that_stops_ends_its_nightly_run_at_the_next_page(database_url: str, owner_url: str) -> None:
     async def work(books: ReconciliationBooks, pool: Database) -> None:
         stopped = list[bool]()
 
         async def run_until_stopped(progress: Progress) -> int:
-            await nightly.interrupt()
+            nightly.interrupt()
             stopped.append(progress.lost)
             return await books.end(progress.run_id, "interrupted")
 
+        with psycopg.connect(owner_url, autocommit=True) as owner:
+            owner.execute("insert into provider.casinos values ('JAQPOT', now())")
         tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=2)
         nightly = Nightly(books, run_until_stopped, at=AT, ran_by="p", clock=tomorrow.timestamp)
-        await nightly.interrupt()
-        assert await nightly.step() is False
+        nightly.interrupt()
+        await nightly.step()
         assert stopped == [True]
 
     await with_books(database_url, work)
@@ -128,7 +132,7 @@ async def test_a_serving_provider_catches_up_on_a_night_that_it_missed(
 ) -> None:
     await play(database_url, wallet)
     with psycopg.connect(owner_url, autocommit=True) as owner:
-        owner.execute("update provider.reconciliation_schedule set installed_at = now() - interval '3 days'")
+        owner.execute("insert into provider.casinos values ('JAQPOT', now() - interval '3 days')")
 
     async with serving(database_url, wallet, reconcile_at=AT), serving(database_url, wallet, reconcile_at=AT):
         ended = "select from provider.reconciliation_runs where ended_at is not null"

@@ -199,8 +199,12 @@ async def test_the_address_says_healthy_and_down_by_status_and_body(database_url
 
     with FakeWallet() as wallet:
         body = await wallet_health(wallet.url, 200)
-        assert (body["status"], body["errorRate"], body["calls"]) == ("healthy", 0.0, 0)
+        healthy = body["casinos"]["JAQPOT"]
+        assert (body["status"], healthy["errorRate"], healthy["calls"]) == ("healthy", 0.0, 0)
         body = await wallet_health("http://127.0.0.1:1", 503)
-    assert (body["status"], body["calls"]) == ("down", 0)
-    assert set(body) == {"status", "since", "errorRate", "calls"}
+    assert set(body) == {"status", "since", "casinos"}
+    assert list(body["casinos"]) == ["JAQPOT"]
+    assert set(body["casinos"]["JAQPOT"]) == {"status", "since", "errorRate", "calls"}
+    assert (body["status"], body["casinos"]["JAQPOT"]["calls"]) == ("down", 0)
+    assert body["since"] == body["casinos"]["JAQPOT"]["since"]
     assert body["since"].endswith("Z")

@@ -22,7 +22,7 @@ CODES_BY_STATUS: dict[int, tuple[str, ...]] = {
     402: ("insufficient_balance",),
     403: (
         "session_player_mismatch", "session_fingerprint_mismatch", "player_excluded", "wallet_blocked",
-        "limit_exceeded", "cooldown_active",
+        "limit_exceeded", "cooldown_active", "bonus_ack_required", "session_time_limit",
     ),
     404: (
         "session_not_found", "session_expired", "player_not_found", "game_not_found", "round_not_found", "not_found",
@@ -32,7 +32,7 @@ CODES_BY_STATUS: dict[int, tuple[str, ...]] = {
     413: ("body_too_large",),
     415: ("unsupported_media_type",),
     422: ("idempotency_mismatch",),
-    423: ("game_disabled",),
+    423: ("game_disabled", "provider_draining", "casino_draining", "play_stopped"),
     429: ("rate_limited",),
     500: ("internal",),
     502: (

@@ -32,27 +32,35 @@ _ATTEMPTS: Final = """
     from provider.wallet_attempts where transaction_id = %s order by attempt_id
 """
 _DIFFERENCES: Final = """
-    select run_id, kind, user_id, ours, theirs, proposed_repair, found_at, healed_at, healed_by
-    from provider.reconciliation_differences where transaction_id = %s order by difference_id desc limit %s
+    select d.run_id, r.casino_code, d.kind, d.user_id, d.ours, d.theirs, d.proposed_repair, d.found_at, d.healed_at,
+        d.healed_by
+    from provider.reconciliation_differences as d
+    join provider.reconciliation_runs as r on r.run_id = d.run_id
+    where d.transaction_id = %s and (%s::text is null or coalesce(r.casino_code, %s) = %s)
+    order by d.difference_id desc
+    limit %s
 """
 _HEADS: Final = """
-    select distinct on (s.casino_code, s.user_id)
+    select distinct on (s.user_id)
         s.user_id, s.casino_code, t.head_sequence, t.head_hash, t.transaction_id::text
     from provider.wallet_transactions as t
     join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
-    where t.head_sequence is not null
-    order by s.casino_code, s.user_id, t.head_sequence desc, t.answered_at desc
+    where t.head_sequence is not null and s.casino_code = %s
+    order by s.user_id, t.head_sequence desc, t.answered_at desc
 """
 
 
-async def life_of(pool: Database, text: str) -> dict[str, Any] | None:
-    """Everything about this id, ready for JSON; None when these books do not have it."""
+async def life_of(pool: Database, text: str, casino_code: str | None = None) -> dict[str, Any] | None:
+    """Everything about this id, ready for JSON; None when these books do not have it (for this casino)."""
     transaction_id = own_id(text.strip().lower())
     found = await _rows(pool, _BY_ID, transaction_id) if transaction_id is not None else []
-    differences = await _rows(pool, _DIFFERENCES, text if transaction_id is None else str(transaction_id), RELATED_MAX)
+    if casino_code is not None:
+        found = [row for row in found if row["casino_code"] == casino_code]
+    shown_id = text if transaction_id is None else str(transaction_id)
+    differences = await _rows(pool, _DIFFERENCES, shown_id, casino_code, casino_code, casino_code, RELATED_MAX)
     if not found and not differences:
         return None
-    life: dict[str, Any] = {"transactionId": text if transaction_id is None else str(transaction_id)}
+    life: dict[str, Any] = {"transactionId": shown_id}
     if found:
         life |= _transaction_members(found[0])
         life["attempts"] = await _attempts(pool, found[0]["transaction_id"])
@@ -65,17 +73,20 @@ async def life_of(pool: Database, text: str) -> dict[str, Any] | None:
     return life
 
 
-async def newest_heads(pool: Database) -> AsyncIterator[dict[str, Any]]:
-    """Yield each player's newest head from a signed answer, in the form that `casino check-ledger --heads` reads."""
+async def newest_heads(pool: Database, casino_code: str) -> AsyncIterator[dict[str, Any]]:
+    """Yield the newest head of each player of a casino from a signed answer.
+
+    In the form that `casino check-ledger --heads` reads.
+    """
     async with pool.connection() as connection, connection.transaction():
         await connection.execute(f"set local statement_timeout = {HEADS_READING_MS}")
         async with connection.cursor(name="newest_heads") as cursor:
             cursor.itersize = HEADS_PAGE_ROWS
-            await cursor.execute(_HEADS)
-            async for user_id, casino_code, sequence, head_hash, transaction_id in cursor:
+            await cursor.execute(_HEADS, (casino_code,))
+            async for user_id, code, sequence, head_hash, transaction_id in cursor:
                 yield {
                     "userId": user_id,
-                    "casinoCode": casino_code,
+                    "casinoCode": code,
                     "sequence": sequence,
                     "hash": head_hash,
                     "transactionId": transaction_id,

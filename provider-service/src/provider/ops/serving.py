@@ -4,7 +4,7 @@ Readiness does not depend on the wallet: without it the provider still has work 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -16,7 +16,8 @@ from starlette.responses import Response
 from provider.ops.nonces import CLOCK_OFF_MAX_SECONDS, PostgresNonceStore
 from provider.settings import Settings
 from provider.sql.schema import SCHEMA
-from provider.wallet_client.health import STEP_SECONDS, HealthReport, Status, WalletHealth
+from provider.wallet_client.health import STEP_SECONDS, HealthReport, Status
+from provider.wallet_client.wallets import Wallets
 from provider.wire import json_answer
 from shared_service.http.routing import ANY_QUERY, OPS, Route, route
 from shared_service.metrics.scrape import Scrape
@@ -32,15 +33,31 @@ def readiness_of(settings: Settings, pool: Database) -> health.Readiness:
     return health.Readiness(partial(find_missing, pool, SCHEMA.newest_revision()), demo=settings.demo)
 
 
-def routes(readiness: health.Readiness, wallet: Callable[[], HealthReport], scrape: Scrape) -> list[Route]:
+def routes(
+    readiness: health.Readiness, wallets: Callable[[], Mapping[str, HealthReport]], scrape: Scrape
+) -> list[Route]:
     """/health/live, /health/ready, /health/wallet and /metrics."""
 
     async def get_wallet(_: Request) -> Response:
-        report = wallet()
-        since = datetime.fromtimestamp(report.since, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        rate = round(report.error_rate, 4)
-        answer = json_answer({"status": report.status, "since": since, "errorRate": rate, "calls": report.calls})
-        answer.status_code = 503 if report.status is Status.DOWN else 200
+        reports = wallets()
+        status, since = worst_of(list(reports.values()))
+        answer = json_answer(
+            {
+                "status": status,
+                "since": _moment(since),
+                "casinos": {
+                    code: {
+                        "status": report.status,
+                        "since": _moment(report.since),
+                        "errorRate": round(report.error_rate, 4),
+                        "calls": report.calls,
+                    }
+                    for code, report in reports.items()
+                },
+            }
+        )
+        all_down = bool(reports) and all(report.status is Status.DOWN for report in reports.values())
+        answer.status_code = 503 if all_down else 200
         return answer
 
     return [
@@ -50,14 +67,26 @@ def routes(readiness: health.Readiness, wallet: Callable[[], HealthReport], scra
     ]
 
 
+def worst_of(reports: Sequence[HealthReport]) -> tuple[Status, float | None]:
+    """The worst state, and since when one of the wallets has it. Without a wallet: healthy, and no time."""
+    worst = max((report.status for report in reports), key=list(Status).index, default=Status.HEALTHY)
+    return worst, min((report.since for report in reports if report.status is worst), default=None)
+
+
+def _moment(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def loops(
-    settings: Settings, readiness: health.Readiness, nonces: PostgresNonceStore, wallet: WalletHealth
+    settings: Settings, readiness: health.Readiness, nonces: PostgresNonceStore, wallets: Wallets
 ) -> list[BackgroundLoop]:
-    """The loops that check readiness, probe the wallet and delete old nonces."""
+    """The loops that check readiness, probe the wallets and delete old nonces."""
     return [
         *readiness.loops(),
         BackgroundLoop("prune_nonces", nonces.prune, interval_seconds=settings.prune_interval_seconds),
-        BackgroundLoop("wallet_health", wallet.step, interval_seconds=STEP_SECONDS),
+        BackgroundLoop("wallet_health", wallets.step, interval_seconds=STEP_SECONDS),
     ]
 
 

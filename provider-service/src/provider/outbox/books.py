@@ -4,7 +4,7 @@ Each method is one call of one SQL function, so it is atomic, and holds a connec
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -50,9 +50,15 @@ _CLAIM: Final = """
     select o_transaction_id as transaction_id, o_kind as kind, o_reason as reason, o_round_id as round_id,
         o_amount_minor as amount_minor, o_currency as currency, o_related_transaction_id as related_transaction_id,
         o_original_transaction_id as original_transaction_id, o_end_round as end_round, o_request_id as request_id,
-        o_deliveries as deliveries, o_provider_session_id as provider_session_id, o_user_id as user_id,
-        o_token_sealed as token_sealed
-    from provider.claim_due(%s, %s)
+        o_deliveries as deliveries, o_provider_session_id as provider_session_id, o_casino_code as casino_code,
+        o_user_id as user_id, o_token_sealed as token_sealed
+    from provider.claim_due_of(%s::text[], %s::integer[], %s)
+"""
+_PENDING: Final = """
+    select count(*)
+    from provider.wallet_transactions as t
+    join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
+    where t.state = 'pending' and s.casino_code = any(%s)
 """
 
 
@@ -142,14 +148,16 @@ class Books:
         """End open rounds whose lease ended; returns how many were examined."""
         return int(await self._one("select provider.end_abandoned_rounds(%s, %s)", (limit, self._lease_seconds)))
 
-    async def claim_due(self, limit: int) -> list[DueCall]:
-        """Lease up to `limit` payouts and rollbacks that are due, and return them."""
+    async def claim_due(self, limits: Mapping[str, int]) -> list[DueCall]:
+        """Lease payouts and rollbacks that are due, and return them. `limits`: the most for each casino's code."""
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(DueCall)) as cursor:
-            return await (await cursor.execute(_CLAIM, (limit, self._lease_seconds))).fetchall()
+            return await (
+                await cursor.execute(_CLAIM, (list(limits), list(limits.values()), self._lease_seconds))
+            ).fetchall()
 
-    async def count_pending(self) -> int:
-        """The number of transactions without a known outcome."""
-        return int(await self._one("select count(*) from provider.wallet_transactions where state = 'pending'", ()))
+    async def count_pending(self, casino_codes: Collection[str]) -> int:
+        """The number of these casinos' transactions without a known outcome."""
+        return int(await self._one(_PENDING, (list(casino_codes),)))
 
     def _outcome_values(self, call: MoneyCall, outcome: Outcome) -> dict[str, Any]:
         if isinstance(outcome, Accepted):

@@ -65,6 +65,7 @@ class DueCall:
     end_round: bool
     request_id: str | None
     deliveries: int
+    casino_code: str
     user_id: str
     token_sealed: bytes = field(repr=False)
 

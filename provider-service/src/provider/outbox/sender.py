@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from provider.outbox.books import Books, Recorded
+from provider.outbox.books import Books, NotRecorded, Recorded
 from provider.outbox.calls import MoneyCall
 from provider.sessions.queries import stop_session
 from provider.wallet_client.client import WalletClient
@@ -41,16 +41,30 @@ class Delivered:
 
 
 class Sender:
-    """Sends the money calls of rounds and of the outbox. `wake` wakes the outbox when a rollback is due."""
+    """Sends the money calls of rounds and of the outbox to one casino's wallet.
 
-    def __init__(self, pool: Database, books: Books, wallet: WalletClient, *, wake: Callable[[], None]) -> None:
+    `may_bet` tells whether the casino takes new bets. `wake` wakes the outbox when a rollback is due.
+    """
+
+    def __init__(
+        self,
+        pool: Database,
+        books: Books,
+        wallet: WalletClient,
+        *,
+        may_bet: Callable[[], bool] = lambda: True,
+        wake: Callable[[], None],
+    ) -> None:
         self._pool = pool
         self._books = books
         self._wallet = wallet
+        self._may_bet = may_bet
         self._wake = wake
 
     async def send(self, call: MoneyCall) -> Delivered:
         """Record the intent, call the wallet, record the outcome. Raises `NotRecorded`: then nothing was sent."""
+        if call.kind == "debit" and not self._may_bet():
+            raise NotRecorded("casino_draining")
         await self._books.write_intent(call)
         return await self.deliver(call)
 

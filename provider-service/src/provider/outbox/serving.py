@@ -1,21 +1,23 @@
-"""Builds the outbox and the sender for a serving process, for reconciliation and for `provider recover-once`.
+"""Builds the outbox and the senders for a serving process, for reconciliation and for `provider recover-once`.
 
 The caller opens and closes the pools.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from provider.casinos.registry import Casino, Casinos
 from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books
 from provider.outbox.recovery import Outbox
 from provider.outbox.sender import Sender
-from provider.sessions.sealing import Sealer, key_watch_for, sealer_for
+from provider.sessions.peers import Peers, peers_of
+from provider.sessions.sealing import Sealer
 from provider.settings import Settings
 from provider.sql.schema import database_for
-from provider.wallet_client.client import WalletClient, http_client_for
+from provider.wallet_client.wallets import Wallets
 from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
 
@@ -23,45 +25,59 @@ RECOVERY_POOL_MAX: Final = 2
 """The outbox has connections of its own, so that bets cannot delay due payouts and rollbacks."""
 
 
-def books_and_sender(
-    settings: Settings, pool: Database, wallet: WalletClient, *, wake: Callable[[], None]
-) -> tuple[Books, Sender]:
-    """Build the books and the sender that uses them."""
-    books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
-    return books, Sender(pool, books, wallet, wake=wake)
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """Makes the sender of each casino. All senders use the same books."""
+
+    pool: Database
+    books: Books
+    casinos: Casinos
+    wallets: Wallets
+    wake: Callable[[], None]
+
+    def of(self, casino: Casino) -> Sender:
+        """The sender to this casino's wallet."""
+        return Sender(
+            self.pool,
+            self.books,
+            self.wallets.of(casino),
+            may_bet=lambda: self.casinos.may_bet(casino.code),
+            wake=self.wake,
+        )
+
+    def outbox(self, sealer: Sealer, called: Callable[[], Sequence[Casino]]) -> Outbox:
+        """The outbox for the casinos that `called` returns."""
+        return Outbox(self.books, called, self.of, sealer, wake=self.wake)
 
 
-def sender_and_outbox(
+def senders(
     settings: Settings,
     pool: Database,
-    wallet: WalletClient,
-    sealer: Sealer,
+    casinos: Casinos,
+    wallets: Wallets,
     *,
     wake: Callable[[], None] = lambda: None,
-) -> tuple[Sender, Outbox]:
-    """Build the sender and the outbox. A caller that runs steps until nothing is due needs no `wake`."""
-    books, sender = books_and_sender(settings, pool, wallet, wake=wake)
-    return sender, Outbox(books, sender, sealer, wake=wake)
+) -> Senders:
+    """Build the books and the senders. A caller that runs steps until nothing is due needs no `wake`."""
+    books = Books(pool, lease_seconds=settings.lease_seconds, backoff=Backoff(settings.retry_first_seconds))
+    return Senders(pool, books, casinos, wallets, wake)
 
 
 @dataclass(frozen=True, slots=True)
 class MoneyCalls:
     """The parts of a serving process that send money calls. Setting `due` wakes the outbox."""
 
-    books: Books
-    sender: Sender
+    senders: Senders
     outbox: Outbox
     due: asyncio.Event
 
 
-def money_calls(
-    settings: Settings, pool: Database, recovery_pool: Database, wallet: WalletClient, sealer: Sealer
-) -> MoneyCalls:
+def money_calls(settings: Settings, pool: Database, recovery_pool: Database, *, peers: Peers) -> MoneyCalls:
     """Build the parts for a serving process. The outbox uses `recovery_pool`, rounds use `pool`."""
     due = asyncio.Event()
-    books, sender = books_and_sender(settings, pool, wallet, wake=due.set)
-    _, outbox = sender_and_outbox(settings, recovery_pool, wallet, sealer, wake=due.set)
-    return MoneyCalls(books, sender, outbox, due)
+    of_rounds = senders(settings, pool, peers.casinos, peers.wallets, wake=due.set)
+    of_outbox = senders(settings, recovery_pool, peers.casinos, peers.wallets, wake=due.set)
+    return MoneyCalls(of_rounds, of_outbox.outbox(peers.sealer, peers.casinos.called), due)
 
 
 def loops(settings: Settings, money: MoneyCalls) -> list[BackgroundLoop]:
@@ -77,10 +93,6 @@ async def close(settings: Settings, money: MoneyCalls) -> None:
 
 async def recover(settings: Settings) -> int:
     """Run the outbox once, without a server; returns the number of transactions without a known outcome."""
-    http = http_client_for(settings)
-    sealer = sealer_for(settings)
-    key_watch = key_watch_for(settings, sealer)
-    wallet = WalletClient(http, key_watch.keys.ring("casino"), call_seconds=settings.call_seconds)
-    async with database_for(settings) as pool, http, key_watch.running():
-        _, outbox = sender_and_outbox(settings, pool, wallet, sealer)
+    async with database_for(settings) as pool, peers_of(settings).running() as peers:
+        outbox = senders(settings, pool, peers.casinos, peers.wallets).outbox(peers.sealer, peers.casinos.called)
         return await outbox.run_until_idle(timeout_seconds=settings.lease_seconds)

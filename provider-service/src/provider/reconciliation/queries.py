@@ -1,4 +1,7 @@
-"""The SQL of reconciliation: runs, differences, and these books' transactions for the comparison."""
+"""The SQL of reconciliation with one casino: runs, differences, and the transactions of these books to compare.
+
+A casino's feed may name any id. Every statement here reads and changes only transactions of that casino's sessions.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,26 +41,33 @@ _OURS: Final = """
         from provider.wallet_transactions as c
         where t.kind = 'debit' and c.round_id = t.round_id and c.kind = 'credit'
     ) as payout on true
-    where t.transaction_id = any(%s::uuid[])
+    where t.transaction_id = any(%(ids)s::uuid[]) and s.casino_code = %(casino)s
 """
 _MARK_SEEN: Final = """
-    insert into provider.reconciliation_seen (transaction_id) select unnest(%s::uuid[])
-    on conflict do nothing returning transaction_id
+    insert into provider.reconciliation_seen as seen (transaction_id, run_id)
+    select distinct id, %(run)s::bigint from unnest(%(ids)s::uuid[]) as id order by id
+    on conflict (transaction_id) do update set run_id = excluded.run_id
+    where seen.run_id is distinct from excluded.run_id
+    returning transaction_id
 """
+# A page holds rows of all casinos, so that the statement is as short for a casino with few of them.
 _UNSEEN: Final = """
-    select t.transaction_id, s.user_id, seen.transaction_id is null as unseen
+    select t.transaction_id, s.user_id, s.casino_code = %(casino)s and seen.transaction_id is null as unseen
     from provider.wallet_transactions as t
     join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
-    left join provider.reconciliation_seen as seen on seen.transaction_id = t.transaction_id
-    where t.transaction_id > %s and t.created_at <= %s
+    left join provider.reconciliation_seen as seen
+        on seen.transaction_id = t.transaction_id and seen.run_id = %(run)s
+    where t.transaction_id > %(after)s and t.created_at <= %(until)s
     order by t.transaction_id
-    limit %s
+    limit %(limit)s
 """
 _CONTRADICTIONS: Final = """
-    select t.transaction_id from provider.wallet_transactions as t
-    where t.difference_code is not null and t.transaction_id > %s
+    select t.transaction_id
+    from provider.wallet_transactions as t
+    join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
+    where t.difference_code is not null and s.casino_code = %(casino)s and t.transaction_id > %(after)s
     order by t.transaction_id
-    limit %s
+    limit %(limit)s
 """
 _REPORT: Final = """
     insert into provider.reconciliation_differences (
@@ -75,19 +85,26 @@ _DIFFERENCES: Final = """
 """
 _CALL: Final = """
     select t.transaction_id, t.kind, t.reason, t.round_id, t.amount_minor, t.currency, t.related_transaction_id,
-        t.original_transaction_id, t.end_round, t.request_id, t.deliveries, t.provider_session_id, s.user_id,
-        s.token_sealed
+        t.original_transaction_id, t.end_round, t.request_id, t.deliveries, t.provider_session_id, s.casino_code,
+        s.user_id, s.token_sealed
     from provider.wallet_transactions as t
     join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
-    where t.transaction_id = %s
+    where t.transaction_id = %(id)s and s.casino_code = %(casino)s
 """
 _UNPAID_ROUND: Final = """
     select r.provider_session_id
     from provider.rounds as r
     join provider.game_sessions as s on s.provider_session_id = r.provider_session_id
-    where r.round_id = %s and s.user_id = %s and not exists (
+    where r.round_id = %(round)s and s.user_id = %(user)s and s.casino_code = %(casino)s and not exists (
         select from provider.wallet_transactions as c
         where c.round_id = r.round_id and c.kind = 'credit' and c.state <> 'refused'
+    )
+"""
+_IS_ANOTHERS: Final = """
+    select exists (
+        select from provider.wallet_transactions as t
+        join provider.game_sessions as s on s.provider_session_id = t.provider_session_id
+        where t.transaction_id = %(id)s and s.casino_code <> %(casino)s
     )
 """
 _ACCEPTED: Final = "select o_applied from provider.record_acceptance(%s, %s, %s, %s, %s, %s)"
@@ -123,18 +140,19 @@ class Run:
 
 
 class ReconciliationBooks:
-    """Reads and writes runs and differences, and reads the transactions to compare."""
+    """Reads and writes the runs and differences of one casino, and reads its transactions."""
 
-    def __init__(self, pool: Database) -> None:
+    def __init__(self, pool: Database, casino_code: str) -> None:
         self._pool = pool
+        self._casino_code = casino_code
 
     async def begin(
         self, ran_by: str, *, heals: bool, scheduled_for: datetime | None, tries_max: int = 1, pause_seconds: float = 0
     ) -> int | None:
         """Begin a run; returns its id, or None when it may not begin now. `pause_seconds`: between two tries."""
-        begin = "select provider.begin_run(%s, %s, %s, %s, %s, %s)"
+        begin = "select provider.begin_run_of(%s, %s, %s, %s, %s, %s, %s)"
         run_id: int | None = await self._one(
-            begin, ran_by, heals, LEASE_SECONDS, scheduled_for, tries_max, pause_seconds
+            begin, self._casino_code, ran_by, heals, LEASE_SECONDS, scheduled_for, tries_max, pause_seconds
         )
         return run_id
 
@@ -162,31 +180,31 @@ class ReconciliationBooks:
 
     async def hasten_due(self, limit: int) -> int:
         """Make up to `limit` waiting payouts and rollbacks due now; returns how many."""
-        return int(await self._one("select provider.hasten_due(%s)", limit))
+        return int(await self._one("select provider.hasten_due_of(%s, %s)", self._casino_code, limit))
 
-    async def clear_seen(self) -> None:
-        """Forget which transactions the feed has shown: a new read of the feed begins."""
-        async with self._pool.connection() as connection:
-            await connection.execute("truncate provider.reconciliation_seen")
-
-    async def mark_seen(self, transaction_ids: Sequence[UUID]) -> set[UUID]:
-        """Record that the feed has shown these transactions; returns those that are new."""
-        rows = await self._rows(_MARK_SEEN, list(transaction_ids))
+    async def mark_seen(self, run_id: int, transaction_ids: Sequence[UUID]) -> set[UUID]:
+        """Record that a run's feed has shown these transactions; returns those that it had not shown before."""
+        rows = await self._rows(_MARK_SEEN, run=run_id, ids=list(transaction_ids))
         return {row[0] for row in rows}
 
     async def ours(self, transaction_ids: Sequence[UUID]) -> dict[UUID, Ours]:
         """The transactions with these ids, by id; unknown ids are left out."""
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Ours)) as cursor:
-            found = await (await cursor.execute(_OURS, (list(transaction_ids),))).fetchall()
+            values = {"ids": list(transaction_ids), "casino": self._casino_code}
+            found = await (await cursor.execute(_OURS, values)).fetchall()
         return {row.transaction_id: row for row in found}
 
-    async def unseen_page(self, after: UUID, until: datetime, limit: int) -> list[tuple[UUID, str, bool]]:
-        """Transactions created by `until`, in order of id: id, player, and whether the feed has not shown it."""
-        return [(row[0], row[1], row[2]) for row in await self._rows(_UNSEEN, after, until, limit)]
+    async def unseen_page(self, run_id: int, after: UUID, until: datetime, limit: int) -> list[tuple[UUID, str, bool]]:
+        """Transactions of all casinos created by `until`, in order of id: id, player, whether the feed lacks it.
+
+        Only a transaction of this casino can be lacking: one that the run's feed has not shown.
+        """
+        rows = await self._rows(_UNSEEN, run=run_id, after=after, until=until, limit=limit)
+        return [(row[0], row[1], row[2]) for row in rows]
 
     async def contradictions_page(self, after: UUID, limit: int) -> list[UUID]:
         """Ids of transactions whose outcome contradicts these books."""
-        return [row[0] for row in await self._rows(_CONTRADICTIONS, after, limit)]
+        return [row[0] for row in await self._rows(_CONTRADICTIONS, after=after, limit=limit)]
 
     async def report(
         self, run_id: int, kind: str, *, who: tuple[str, str], both: tuple[Ours | None, Theirs | Unreadable | None]
@@ -215,12 +233,17 @@ class ReconciliationBooks:
     async def call_of(self, transaction_id: UUID) -> DueCall | None:
         """The call of a transaction, for sending it again; None when the id is unknown."""
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(DueCall)) as cursor:
-            return await (await cursor.execute(_CALL, (transaction_id,))).fetchone()
+            values = {"id": transaction_id, "casino": self._casino_code}
+            return await (await cursor.execute(_CALL, values)).fetchone()
 
     async def unpaid_round_session(self, round_id: UUID, user_id: str) -> UUID | None:
         """The session of this player's round; None when the round is unknown or has a payout."""
-        rows = await self._rows(_UNPAID_ROUND, round_id, user_id)
+        rows = await self._rows(_UNPAID_ROUND, round=round_id, user=user_id)
         return rows[0][0] if rows else None
+
+    async def is_anothers(self, transaction_id: UUID) -> bool:
+        """Whether these books have this transaction for another casino."""
+        return bool((await self._rows(_IS_ANOTHERS, id=transaction_id))[0][0])
 
     async def settle(self, transaction_id: UUID, theirs: Theirs, *, tombstone: bool) -> bool:
         """Record the wallet's acceptance of a pending call; false when its outcome is known already."""
@@ -237,6 +260,8 @@ class ReconciliationBooks:
         rows = await self._rows(statement, *values)
         return rows[0][0]
 
-    async def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    async def _rows(self, statement: str, *values: Any, **named: Any) -> list[tuple[Any, ...]]:
+        """The rows of a statement. One with named parameters also gets the casino's code."""
+        given = values or {"casino": self._casino_code, **named}
         async with self._pool.connection() as connection:
-            return await (await connection.execute(statement, values)).fetchall()
+            return await (await connection.execute(statement, given)).fetchall()

@@ -126,6 +126,8 @@ class Healer:
         return remedy.value if remedy is not None and done else None
 
     async def _roll_back(self, bet_id: UUID, session_id: UUID, round_id: UUID) -> bool:
+        if await self._books.is_anothers(bet_id):  # its rollback's id belongs to the other casino's bet
+            return False
         session = await session_by_id(self._pool, session_id)
         token = None if session is None else self._token(session.token_sealed, bet_id)
         if session is None or token is None:

@@ -118,7 +118,6 @@ class Reconciliation:
     async def _read_feed(self, progress: Progress, page: Page) -> None:
         """Compare the feed up to the transactions that were created after the run began."""
         began = (await self._books.run(progress.run_id)).started_at
-        await self._books.clear_seen()
         cursors = {FIRST_CURSOR}
         for _ in range(PAGES_MAX):
             newest = await self._compare_page(progress, page.rows)
@@ -139,7 +138,7 @@ class Reconciliation:
         known = await self._books.ours([found for _, found in asked if found is not None])
         matched = [(row, found, None if found is None else known.get(found)) for row, found in asked]
         own = [ours.transaction_id for row, _, ours in matched if ours is not None and ours.user_id == row.user_id]
-        unseen = await self._books.mark_seen(own)
+        unseen = await self._books.mark_seen(progress.run_id, own)
         healer, suspects = self._healer, list[tuple[Theirs, UUID | None]]()
         for number, (row, transaction_id, ours) in enumerate(matched, start=1):
             progress.check()  # settling a row may take several calls
@@ -178,7 +177,7 @@ class Reconciliation:
         if owner is not None and owner.user_id != row.user_id:
             own = await self._examiner.look(transaction_id, owner.user_id)
             if own.theirs is None:
-                await self._books.mark_seen([transaction_id])
+                await self._books.mark_seen(progress.run_id, [transaction_id])
                 await self._report(progress, Examined(owner, row, (compare.PLAYER,)), owner.user_id, row.transaction_id)
                 return
         looked = await self._examiner.look(transaction_id, row.user_id, feed_row=row)
@@ -188,7 +187,7 @@ class Reconciliation:
         """Read both sides again for each transaction of these books that the feed has not shown."""
         progress.step = "books"
         began, after = (await self._books.run(progress.run_id)).started_at, NO_ID
-        while page := await self._books.unseen_page(after, began, OWN_PAGE_ROWS):
+        while page := await self._books.unseen_page(progress.run_id, after, began, OWN_PAGE_ROWS):
             after = page[-1][0]
             unseen = [(transaction_id, user_id) for transaction_id, user_id, lacking in page if lacking]
             known = await self._books.ours([transaction_id for transaction_id, _ in unseen])

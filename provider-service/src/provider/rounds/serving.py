@@ -1,7 +1,9 @@
 """Serves POST /provider/simulate in demo mode: plays the round that the body asks for."""
 
 import secrets
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -9,6 +11,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provider.casinos.registry import Casino, Casinos
 from provider.errors import Refused
 from provider.outbox.books import NotRecorded
 from provider.outbox.serving import MoneyCalls
@@ -18,10 +21,9 @@ from provider.rounds.scripted import ScriptedRound
 from provider.sessions.launch import OpenSession, open_session
 from provider.sessions.sealing import Sealer
 from provider.settings import Settings
-from provider.wallet_client.client import WalletClient
 from provider.wire import json_answer, read_request
 from shared_service.http.exchange import request_id
-from shared_service.http.routing import SIGNED, Route, Share, route
+from shared_service.http.routing import SIGNED, Route, route
 from shared_service.postgres.database import Database
 
 NINE_STEPS: Final = "nine_steps"
@@ -53,28 +55,42 @@ def read_round_request(members: Mapping[str, Any]) -> RoundRequest:
     return RoundRequest(script, seed)
 
 
-def routes(settings: Settings, pool: Database, sealer: Sealer, money: MoneyCalls, wallet: WalletClient) -> list[Route]:
+def routes(settings: Settings, pool: Database, sealer: Sealer, money: MoneyCalls, casinos: Casinos) -> list[Route]:
     """POST /provider/simulate in demo mode; no route otherwise, because a simulated round pays.
 
-    At most `rounds_max` rounds run at once. That is fewer than the wallet client's connections, so the outbox always
-    finds one.
+    At most `rounds_max` rounds of a casino run at once, so a casino that does not answer leaves the others' rounds
+    alone. That is fewer than the wallet client's connections, so the outbox always finds one.
     """
     if not settings.demo:
         return []
+    running = Counter[str]()
 
-    def begin(asked: RoundRequest, session: OpenSession, request_id: str) -> RoundPlay:
+    def begin(asked: RoundRequest, casino: Casino, session: OpenSession, request_id: str) -> RoundPlay:
+        books, sender, wallet = money.senders.books, money.senders.of(casino), money.senders.wallets.of(casino)
         if asked.script == MIXED:
-            return MixedRound(money.books, money.sender, wallet, session, seed=asked.seed, request_id=request_id)
-        return ScriptedRound(money.books, money.sender, wallet, session, request_id=request_id)
+            return MixedRound(books, sender, wallet, session, seed=asked.seed, request_id=request_id)
+        return ScriptedRound(books, sender, wallet, session, request_id=request_id)
+
+    @contextmanager
+    def one_of(casino: Casino) -> Iterator[None]:
+        """Count a round of this casino. Raises `overloaded` above the bound."""
+        if running[casino.code] >= settings.rounds_max:
+            raise Refused("overloaded")
+        running[casino.code] += 1
+        try:
+            yield
+        finally:
+            running[casino.code] -= 1
 
     async def post_simulate(request: Request) -> Response:
-        members = read_request(request)
+        members, casino = read_request(request), casinos.signer_of(request)
         asked = read_round_request(members)
-        session = await open_session(pool, sealer, own_casino=settings.casino_code, members=members)
-        playing = begin(asked, session, request_id(request.scope))
-        try:
-            return json_answer(await playing.play(seconds=settings.script_seconds))
-        except NotRecorded as refusal:
-            raise Refused(_REFUSALS[refusal.code]) from None
+        with one_of(casino):
+            session = await open_session(pool, sealer, signer=casino, members=members)
+            playing = begin(asked, casino, session, request_id(request.scope))
+            try:
+                return json_answer(await playing.play(seconds=settings.script_seconds))
+            except NotRecorded as refusal:
+                raise Refused(_REFUSALS[refusal.code]) from None
 
-    return [route("POST", "/provider/simulate", post_simulate, access=SIGNED, share=Share(settings.rounds_max))]
+    return [route("POST", "/provider/simulate", post_simulate, access=SIGNED)]

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from provider.casinos.registry import Casino, require_live
 from provider.errors import Refused
 from provider.sessions.catalogue import GAMES
 from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
@@ -41,8 +42,8 @@ class OpenSession:
     token: str = field(repr=False)
 
 
-def read_launch(members: dict[str, Any], own_casino: str) -> LaunchRequest:
-    """Read a launch from a body. Raises `invalid_field`, `not_found` or `game_not_found`."""
+def read_launch(members: dict[str, Any], signer: Casino) -> LaunchRequest:
+    """Read a launch that this casino signed. Raises as `_require_launchable` does, and `invalid_field`."""
     request = LaunchRequest(
         token=identifier(members, "sessionToken"),
         casino_session_id=identifier(members, "casinoSessionId"),
@@ -51,14 +52,15 @@ def read_launch(members: dict[str, Any], own_casino: str) -> LaunchRequest:
         currency=currency(members, "currency"),
         casino_code=identifier(members, "casinoCode"),
     )
-    _require_launchable(request.casino_code, request.game_code, own_casino)
+    _require_launchable(request.casino_code, request.game_code, signer)
     return request
 
 
-def _require_launchable(casino_code: str, game_code: str, own_casino: str) -> None:
-    """Raises `not_found` for another casino, `game_not_found` for an unknown game."""
-    if casino_code != own_casino:
+def _require_launchable(casino_code: str, game_code: str, signer: Casino) -> None:
+    """Raises `not_found` for a casino that did not sign, `casino_draining`, and `game_not_found`."""
+    if casino_code != signer.code:
         raise Refused("not_found", sentence="There is no such casino.")
+    require_live(signer)
     if game_code not in GAMES:
         raise Refused("game_not_found")
 
@@ -89,18 +91,18 @@ async def launch(pool: Database, sealer: Sealer, request: LaunchRequest) -> Game
     return stored
 
 
-async def open_session(pool: Database, sealer: Sealer, *, own_casino: str, members: dict[str, Any]) -> OpenSession:
-    """Find the open session that a body names. Raises `Refused` when any field does not match it."""
+async def open_session(pool: Database, sealer: Sealer, *, signer: Casino, members: dict[str, Any]) -> OpenSession:
+    """Find the open session of the signing casino that a body names. Raises `Refused` when a field does not match."""
     request_token = identifier(members, "sessionToken")
     text_id = identifier(members, "providerSessionId")
     user_id, game_code = identifier(members, "userId"), identifier(members, "gameId")
     asked_currency, casino_code = currency(members, "currency"), identifier(members, "casinoCode")
-    _require_launchable(casino_code, game_code, own_casino)
+    _require_launchable(casino_code, game_code, signer)
     try:
         stored = await session_by_id(pool, uuid.UUID(text_id))
     except ValueError:
         stored = None
-    if stored is None or stored.casino_code != casino_code or not _holds_token(sealer, stored, request_token):
+    if stored is None or stored.casino_code != signer.code or not _holds_token(sealer, stored, request_token):
         raise Refused("session_not_found")
     if stored.user_id != user_id:
         raise Refused("session_player_mismatch")

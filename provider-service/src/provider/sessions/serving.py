@@ -7,10 +7,10 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provider.casinos.registry import Casinos
 from provider.sessions.catalogue import GAMES
 from provider.sessions.launch import launch, read_launch
 from provider.sessions.sealing import Sealer
-from provider.settings import Settings
 from provider.wire import json_answer, read_request
 from shared_service.http.routing import SIGNED, Route, route
 from shared_service.postgres.database import Database
@@ -24,13 +24,16 @@ STALE_LOOK_SECONDS: Final = 300.0
 PAGE_MAX: Final = 500
 
 
-def routes(settings: Settings, pool: Database, sealer: Sealer) -> list[Route]:
+def routes(casinos: Casinos, pool: Database, sealer: Sealer) -> list[Route]:
     """POST /provider/launch."""
 
     async def post_launch(request: Request) -> Response:
-        session = await launch(pool, sealer, read_launch(read_request(request), settings.casino_code))
+        session = await launch(pool, sealer, read_launch(read_request(request), casinos.signer_of(request)))
         session_id = str(session.provider_session_id)
-        log.info("session_launched", session_id=session_id, user_id=session.user_id, game=session.game_code)
+        log.info(
+            "session_launched", session_id=session_id, casino_code=session.casino_code, user_id=session.user_id,
+            game=session.game_code,
+        )  # fmt: skip
         game = GAMES[session.game_code]
         return json_answer(
             {

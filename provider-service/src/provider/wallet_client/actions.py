@@ -39,6 +39,7 @@ _PLAYER_BARRED: Final = Action(403, Step.REFUSE, stops_session=True)
 _PLAYER_LIMITED: Final = Action(403, Step.REFUSE)
 _NO_SESSION: Final = Action(404, Step.REFUSE, stops_session=True, never_known=True)
 _NO_ROUND: Final = Action(404, Step.REFUSE, never_known=True)
+_CLOSED: Final = Action(423, Step.REFUSE)
 _GATEWAY: Final = Action(502, Step.UNKNOWN)
 # The signature does not cover the content type. A proxy may have changed it, so a 415 decides nothing about money.
 _MEDIA_TYPE: Final = Action(415, Step.UNKNOWN)
@@ -73,6 +74,8 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
         "wallet_blocked": _PLAYER_BARRED,
         "limit_exceeded": _PLAYER_LIMITED,
         "cooldown_active": _PLAYER_LIMITED,
+        "session_time_limit": _PLAYER_LIMITED,
+        "bonus_ack_required": _PLAYER_LIMITED,
         "session_not_found": _NO_SESSION,
         "session_expired": _NO_SESSION,
         "player_not_found": _NO_SESSION,
@@ -84,7 +87,10 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
         "body_too_large": Action(413, Step.REFUSE, alarms=True),
         "unsupported_media_type": _MEDIA_TYPE,
         "idempotency_mismatch": Action(422, Step.REFUSE, alarms=True),
-        "game_disabled": Action(423, Step.REFUSE),
+        "game_disabled": _CLOSED,
+        "provider_draining": _CLOSED,
+        "casino_draining": _CLOSED,
+        "play_stopped": _CLOSED,
         "rate_limited": Action(429, Step.RETRY),
         "internal": Action(500, Step.UNKNOWN),
         "provider_unreachable": _GATEWAY,
@@ -109,7 +115,7 @@ BY_STATUS: Final[Mapping[int, Action]] = MappingProxyType(
         413: Action(413, Step.REFUSE, alarms=True),
         415: _MEDIA_TYPE,
         422: Action(422, Step.REFUSE, alarms=True),
-        423: Action(423, Step.REFUSE),
+        423: _CLOSED,
         429: Action(429, Step.RETRY),
         503: Action(503, Step.RETRY),
     }

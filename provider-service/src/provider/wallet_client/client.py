@@ -50,10 +50,10 @@ CallObserver = Callable[[WalletCall, Called], None]
 """Called after every call with the call and its result."""
 
 
-def http_client_for(settings: Settings, *, answer_max_bytes: int = ANSWER_MAX_BYTES) -> httpx.AsyncClient:
-    """The HTTP client for the wallet in these settings. The caller closes it."""
+def http_client_for(settings: Settings, url: str, *, answer_max_bytes: int = ANSWER_MAX_BYTES) -> httpx.AsyncClient:
+    """The HTTP client for the wallet at this address. The caller closes it."""
     return create_http_client(
-        base_url=settings.casino_url,
+        base_url=url,
         call_seconds=settings.call_seconds,
         connect_seconds=settings.connect_seconds,
         answer_max_bytes=answer_max_bytes,

@@ -62,10 +62,12 @@ class WalletHealth:
         self,
         http: httpx.AsyncClient,
         *,
+        casino_code: str = "",
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
+        self._log = log.bind(casino_code=casino_code)
         self._clock = clock
         self._monotonic = monotonic
         self._seconds: deque[list[int]] = deque()  # [second, calls, errors] of each second with a call
@@ -105,7 +107,7 @@ class WalletHealth:
         error_rate = errors / calls if calls else 0.0
         status = self._judge(now, calls, error_rate)
         if status is not self._status:
-            say = log.info if status is Status.HEALTHY else log.warning
+            say = self._log.info if status is Status.HEALTHY else self._log.warning
             say(
                 "wallet_health_changed", status=status.value, before=self._status.value, error_rate=round(error_rate, 4)
             )

@@ -14,6 +14,7 @@ begin
         select t.transaction_id
         from provider.wallet_transactions as t
         where t.state = 'pending' and t.kind = 'debit' and t.due_at <= (select provider.clock())
+            and t.outbox_casino_code is null  -- so of every debit: the index leaves the outbox's own rows out
         order by t.due_at
         limit p_limit
         for no key update skip locked

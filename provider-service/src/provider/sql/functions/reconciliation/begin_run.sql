@@ -2,6 +2,8 @@
 -- Outcome: its id; null while another run is active. Also null when the nightly run for p_scheduled_for was done, was
 --   due before the installation, was tried p_tries_max times, or was tried less than p_pause_seconds ago.
 -- A run whose lease ended is ended as unfinished.
+-- For processes of the release before, which know one casino: null once these books have players of a second one. The next
+--   release drops it; begin_run_of replaces it.
 -- Locks: an advisory lock, so that a second caller sees the run that the first one began; then the active run.
 create or replace function provider.begin_run(
     p_ran_by text,
@@ -25,6 +27,10 @@ begin
     update provider.reconciliation_runs
     set ended_at = v_now, exit_status = 2, failure = 'abandoned'
     where ended_at is null and lease_until <= v_now;
+    if exists (select from provider.reconciliation_runs where ended_at is null)
+        or (select min(p.casino_code) is distinct from max(p.casino_code) from provider.players as p) then
+        return null;
+    end if;
     if p_scheduled_for is not null and (
         exists (select from provider.reconciliation_schedule where installed_at >= p_scheduled_for)
         or exists (

@@ -1,6 +1,7 @@
 -- Purpose: make payouts and rollbacks with an unknown outcome due now instead of after their pause. A call that another
 --   process sends at this moment may be sent twice; it has one id, so the wallet executes it once.
 -- Outcome: how many became due, at most p_limit.
+-- For processes of the release before. The next release drops it; hasten_due_of replaces it.
 -- Locks: the rows; locked rows are skipped.
 create or replace function provider.hasten_due(p_limit integer)
 returns integer

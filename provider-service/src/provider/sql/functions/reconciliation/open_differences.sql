@@ -1,4 +1,5 @@
 -- Purpose: the number of differences that the last complete run found and did not repair.
+-- For processes of the release before. The next release drops it.
 -- Outcome: their number; 0 before the first run. A run with an end in the future is ignored.
 create or replace function provider.open_differences()
 returns bigint

@@ -1,0 +1,50 @@
+"""What a process needs to speak with casinos: who they are, their keys, their wallets, and the seals of their tokens.
+
+A serving process and each command that calls a wallet build it the same way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from provider.casinos.registry import Casino, Casinos
+from provider.sessions.sealing import Sealer, key_watch_for, sealer_for
+from provider.settings import Settings
+from provider.wallet_client.wallets import PeerObserver, Wallets
+from shared_service.keys.watch import KeyWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The casinos of a process. The caller starts and stops the key watch, and closes the wallets."""
+
+    casinos: Casinos
+    wallets: Wallets
+    sealer: Sealer
+    keys: KeyWatch
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Peers]:
+        """For a command: run the key watch, and close the wallets at the end."""
+        async with self.keys.running():
+            try:
+                yield self
+            finally:
+                await self.wallets.aclose()
+
+
+def peers_of(
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    observe: PeerObserver = lambda _code, _call, _called: None,
+) -> Peers:
+    """Build it. `observe` is called after every call to a wallet."""
+    sealer = sealer_for(settings)
+    keys = key_watch_for(settings, sealer, clock=clock)
+    own = Casino(settings.casino_code, settings.casino_url, keys.keys.ring("casino"))
+    casinos = Casinos([own], lambda _key_id: own.code)
+    return Peers(casinos, Wallets(settings, casinos, clock=clock, observe=observe), sealer, keys)
