@@ -25,6 +25,7 @@ from provider.reconciliation import feed, transactions
 from provider.wallet_client import messages
 from provider.wallet_client.messages import WalletSession, money_call, read_answer
 from shared_service.http import decoding
+from shared_signing.nonces import HandlersNonce
 
 AMOUNT_MAX = 2**53 - 1
 BALANCE_MAX = 2**62
@@ -118,7 +119,10 @@ def test_every_call_that_the_provider_may_make_is_well_formed_to_the_casino(
 ) -> None:
     token, user_id, transaction_id, round_id, other = ids
     assume(other != transaction_id)  # the provider makes a new id for every call
-    session, arrival = WalletSession(user_id, currency, token), {"signed_by": "main"}
+    session, arrival = (
+        WalletSession(user_id, currency, token),
+        {"signed_by": "main", "nonce": HandlersNonce("n" * 16, 0)},
+    )
     common: dict[str, Any] = {"transaction_id": transaction_id, "round_id": round_id}
     money_ = {**common, "amount_minor": amount, "currency": currency}
     calls = {

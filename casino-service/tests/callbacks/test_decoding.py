@@ -14,6 +14,7 @@ from casino.callbacks import messages
 from casino.errors import Refused
 from casino.wallet.commands import WalletCommand
 from shared_service.http import decoding
+from shared_signing.nonces import HandlersNonce
 
 GOOD: dict[str, Any] = {
     "sessionToken": "s",
@@ -23,7 +24,7 @@ GOOD: dict[str, Any] = {
     "amount": 1000,
     "originalTransactionId": "o",
 }
-ARRIVAL = {"signed_by": "main"}
+ARRIVAL = {"signed_by": "main", "nonce": HandlersNonce("n" * 16, 0)}
 DECODERS = [messages.debit, messages.credit, messages.rollback]
 
 

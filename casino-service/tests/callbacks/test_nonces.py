@@ -138,8 +138,8 @@ async def unanswered_claim(
         yield wire, store, nonce, claim
 
 
-async def test_copies_of_a_claim_in_doubt_do_not_make_it_a_replay(tenant: Tenant, logged: list[EventDict]) -> None:
-    """The claim may be this very request's: it is asked to come again, however many copies were refused meanwhile."""
+async def test_a_claim_in_doubt_is_made_again_and_knows_its_own_nonce(tenant: Tenant, logged: list[EventDict]) -> None:
+    """The nonce is this very request's, however many copies were refused meanwhile."""
     async with unanswered_claim(tenant) as (wire, store, nonce, claim):
         wire.cut()
         await until(lambda: any(event["event"] == "batch_outcome_unknown" for event in logged))
@@ -147,8 +147,7 @@ async def test_copies_of_a_claim_in_doubt_do_not_make_it_a_replay(tenant: Tenant
         await until(copies[2].done)
         wire.loses_answers = False
         wire.cut()
-        with pytest.raises(NonceStoreOverloaded):
-            await claim
+        assert await claim
         assert await asyncio.gather(*copies) == [False] * 3
 
 

@@ -250,7 +250,7 @@ async def test_internal_errors_are_signed_and_say_that_the_outcome_is_unknown(ow
 async def test_a_nonce_that_cannot_be_claimed_is_an_answer_of_the_table_too(own_database: str) -> None:
     tenant = Tenant.demo(own_database)
     async with serving(tenant) as service:
-        tenant.sql("drop function casino.claim_nonces")
+        tenant.sql("drop function casino.take_nonces")
         response = await service.signed.post("/casino/debit", json=bet("a token"))
     tenant.close()
     assert response.status_code in (500, 503)

@@ -30,7 +30,7 @@ CALLABLE = {
         "wallet_differences",
         "ledger_wide_differences",
     ),
-    *("bind_provider_session", "close_session", "claim_nonces", "empty_old_nonce_drawer"),
+    *("bind_provider_session", "close_session", "take_nonces", "claim_nonces", "empty_old_nonce_drawer"),
     "restore_unfinished",
     *("enter_session", "check_access_token", "take_client_token", "prune_client_limits"),
 }

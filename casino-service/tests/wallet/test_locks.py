@@ -18,7 +18,11 @@ from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet
 
 NOW = "extract(epoch from casino.clock())::bigint"
-CLAIM = f"select claimed from casino.claim_nonces(%s, array_fill({NOW}, array[%s])) as claimed"
+CLAIM = f"""
+    select claimed from casino.take_nonces(
+        %(nonces)s, array_fill({NOW}, array[%(count)s]), array_fill(null::bigint, array[%(count)s])
+    ) as claimed
+"""
 LOCK = "select casino.lock_wallets(%s, %s::bigint[])"
 ENTER = "select o_code from casino.enter_session(%s, %s, '1', '1', %s, %s)"
 NO_WAIT = "set lock_timeout = '100ms'"
@@ -41,7 +45,7 @@ def held(tenant: Tenant) -> Iterator[HeldTransaction]:
 
 
 def claim(connection: HeldTransaction, *nonces: str) -> set[str]:
-    return {row[0] for row in connection.execute(CLAIM, [list(nonces), len(nonces)])}
+    return {row[0] for row in connection.execute(CLAIM, {"nonces": list(nonces), "count": len(nonces)})}
 
 
 def until_it_waits(tenant: Tenant, waiting: HeldTransaction, work: Callable[[], Any]) -> threading.Thread:

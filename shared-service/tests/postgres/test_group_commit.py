@@ -10,7 +10,7 @@ import pytest
 
 from shared_service.postgres import group_commit
 from shared_service.postgres.database import Overloaded
-from shared_service.postgres.group_commit import GroupCommit, KeyBusy
+from shared_service.postgres.group_commit import OVERLAP_FROM, GroupCommit, KeyBusy
 from shared_service_testing.backend import WAIT_SECONDS_MAX, Backend, Clock, Command, soon, turns
 from shared_service_testing.waiting import until
 
@@ -130,6 +130,24 @@ async def test_a_full_batch_opens_another_lane_at_once() -> None:
     futures += submit(group, ("b", 1), ("c", 1), ("d", 1))
     await turns()
     assert backend.batches == [[("a", 1)], [("b", 1), ("c", 1), ("d", 1)]]
+    backend.gate.set()
+    await asyncio.gather(*futures)
+
+
+@pytest.mark.parametrize(("waiting", "batches"), [(OVERLAP_FROM - 1, 1), (OVERLAP_FROM, 2), (3 * OVERLAP_FROM, 2)])
+async def test_another_lane_opens_at_once_when_enough_commands_wait(
+    monkeypatch: pytest.MonkeyPatch, waiting: int, batches: int
+) -> None:
+    """So Python and Postgres work at the same time. A few commands would make two small batches of one."""
+    monkeypatch.setattr(group_commit, "LANE_PATIENCE_SECONDS", WAIT_SECONDS_MAX)  # however slow the machine is
+    backend = Backend()
+    backend.gate.clear()
+    group = group_over(backend, lanes=2)
+    futures = submit(group, ("a", 1))
+    await turns()
+    futures += submit(group, *[(f"key {number}", 1) for number in range(waiting)])
+    await turns()
+    assert len(backend.batches) == batches
     backend.gate.set()
     await asyncio.gather(*futures)
 

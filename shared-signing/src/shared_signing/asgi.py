@@ -13,9 +13,17 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared_signing.asgi_messages import BODY_TOO_LARGE, Answer, read_body, refused_by_head, send_answer, with_body
-from shared_signing.keys import Key, KeysNotLoaded, NoLiveKey
-from shared_signing.nonces import NonceStoreOverloaded
+from shared_signing.asgi_messages import (
+    BODY_TOO_LARGE,
+    Answer,
+    AnswerBuffer,
+    read_body,
+    refused_by_head,
+    send_answer,
+    with_body,
+)
+from shared_signing.keys import KeysNotLoaded, NoLiveKey
+from shared_signing.nonces import HandlersNonce, NonceState, NonceStoreOverloaded
 from shared_signing.signer import Signer
 from shared_signing.verifier import Accepted, Refusal, Refused, Verifier
 
@@ -27,10 +35,7 @@ INTERNAL: Final = "internal"
 
 _NO_EXTRAS: Final[Mapping[str, Any]] = MappingProxyType({})
 _BODYLESS_STATUSES: Final = frozenset({204, 304})
-
-
-class AnswerTooLarge(RuntimeError):  # noqa: N818 - an outcome, named as the others are
-    """The application's answer is larger than `answer_body_max_bytes`. A signed answer is buffered as a whole."""
+_ERRORS_FROM: Final = 400
 
 
 class SignedEndpoints:
@@ -47,15 +52,20 @@ class SignedEndpoints:
     and `canonical_sha256` if its MAC is wrong.
     The state of an accepted request has `body`, `signed_by` (the key's id) and `clock_skew_seconds`. The application
     can also read the body with `receive`.
+    `handler_claims(scope)` says that the handler claims the nonce itself: its state also has `nonce`, a
+    `HandlersNonce`, unclaimed. Until the handler says that it has claimed it, no answer below 400 is sent. A copy of
+    such a request, while this process serves the first, is `nonce_replay`.
     """
 
     __slots__ = (
         "_answer_body_max_bytes",
         "_app",
         "_enter",
+        "_handler_claims",
         "_header_name",
         "_leave",
         "_max_body_bytes",
+        "_nonces_in_hand",
         "_on_clock",
         "_on_skew",
         "_refuse",
@@ -77,6 +87,7 @@ class SignedEndpoints:
         on_clock: Callable[[int], None] | None = None,
         enter: Callable[[Scope], bool] | None = None,
         leave: Callable[[Scope], None] | None = None,
+        handler_claims: Callable[[Scope], bool] = lambda _scope: False,
     ) -> None:
         self._app = app
         self._header_name = header_name.lower().encode("ascii")
@@ -89,6 +100,8 @@ class SignedEndpoints:
         self._on_clock = on_clock
         self._enter = enter
         self._leave = leave
+        self._handler_claims = handler_claims
+        self._nonces_in_hand: set[str] = set()  # those that handlers are claiming now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -126,50 +139,72 @@ class SignedEndpoints:
     ) -> None:
         # White space around a value is not part of it; some servers do not remove it.
         signatures = [value.strip(b" \t") for name, value in scope["headers"] if name == self._header_name]
+        handler_claims = self._handler_claims(scope)
         try:
             verdict = await self._verifier.verify_request(
-                signatures, method=scope["method"], target=_target(scope), body=body, before_nonce=enter
-            )
+                signatures, method=scope["method"], target=_target(scope), body=body, before_nonce=enter,
+                claims=not handler_claims,
+            )  # fmt: skip
         except (NonceStoreOverloaded, KeysNotLoaded, _NoCapacity):
             await send_answer(send, self._refuse(scope, OVERLOADED, _NO_EXTRAS))
             return
+        if handler_claims and isinstance(verdict, Accepted) and verdict.nonce in self._nonces_in_hand:
+            verdict = self._verifier.replay(verdict)
         if isinstance(verdict, Refused):
-            out_of_window = verdict.refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW
-            extras = {"serverTime": verdict.server_time} if out_of_window else _NO_EXTRAS
-            scope.setdefault("state", {}).update(
-                key_id=verdict.key_id, skew_seconds=verdict.skew_seconds, canonical_sha256=verdict.canonical_sha256
-            )
-            if verdict.skew_seconds is not None and self._on_clock is not None:
-                self._on_clock(verdict.skew_seconds)
-            answer = self._refuse(scope, verdict.refusal.value, extras)
-            if verdict.key is None:
-                await send_answer(send, answer)
-            else:
-                await _SignedAnswer(self, scope, nonce=verdict.nonce, key=verdict.key, send=send).finish(*answer)
+            await _SignedAnswer(self, scope, verdict, send=send).finish(*self._refusal(scope, verdict))
             return
         scope.setdefault("state", {})["body"] = body
-        await self._serve(scope, verdict, with_body(body, receive), send)
+        if not handler_claims:
+            await self._serve(scope, verdict, with_body(body, receive), send)
+            return
+        scope["state"]["nonce"] = nonce = HandlersNonce(verdict.nonce, verdict.timestamp)
+        self._nonces_in_hand.add(verdict.nonce)
+        try:
+            await self._serve(scope, verdict, with_body(body, receive), send, unclaimed=nonce)
+        finally:
+            self._nonces_in_hand.remove(verdict.nonce)
 
-    async def _serve(self, scope: Scope, accepted: Accepted, receive: Receive, send: Send) -> None:
-        """Call the application and sign its answer."""
+    def _refusal(self, scope: Scope, refused: Refused) -> Answer:
+        """Renders a verifier's refusal. Its state names no signer: a copied request may come from anybody."""
         state = scope.setdefault("state", {})
+        state.update(
+            key_id=refused.key_id, skew_seconds=refused.skew_seconds, canonical_sha256=refused.canonical_sha256
+        )
+        state.pop("signed_by", None)
+        if refused.skew_seconds is not None and self._on_clock is not None:
+            self._on_clock(refused.skew_seconds)
+        out_of_window = refused.refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW
+        extras = {"serverTime": refused.server_time} if out_of_window else _NO_EXTRAS
+        return self._refuse(scope, refused.refusal.value, extras)
+
+    async def _serve(
+        self,
+        scope: Scope,
+        accepted: Accepted,
+        receive: Receive,
+        send: Send,
+        *,
+        unclaimed: HandlersNonce | None = None,
+    ) -> None:
+        """Call the application and sign its answer."""
+        state = scope["state"]
         state["signed_by"] = accepted.key.key_id
         state["clock_skew_seconds"] = accepted.skew_seconds
         if self._on_clock is not None:
             self._on_clock(accepted.skew_seconds)
         if accepted.skew_is_worrying and self._on_skew is not None:
             self._on_skew(scope, accepted.key.key_id, accepted.skew_seconds)
-        answer = _SignedAnswer(self, scope, nonce=accepted.nonce, key=accepted.key, send=send)
+        answer = _SignedAnswer(self, scope, accepted, send=send, unclaimed=unclaimed)
         try:
             await self._app(scope, receive, answer.send)
         except Exception:
             if not answer.sent:
                 status, headers, body = self._refuse(scope, INTERNAL, _NO_EXTRAS)
                 # A server closes the connection after an error. The header stops the caller from using it again.
-                await answer.finish(status, [*headers, (b"connection", b"close")], body)
+                await answer.settle(status, [*headers, (b"connection", b"close")], body)
             raise
         if not answer.sent:
-            await answer.finish(*self._refuse(scope, INTERNAL, _NO_EXTRAS))
+            await answer.settle(*self._refuse(scope, INTERNAL, _NO_EXTRAS))
 
 
 class _NoCapacity(Exception):  # noqa: N818 - an outcome
@@ -179,47 +214,65 @@ class _NoCapacity(Exception):  # noqa: N818 - an outcome
 class _SignedAnswer:
     """Buffers one answer of the application until it is complete, then signs and sends it."""
 
-    __slots__ = ("_edge", "_held", "_key", "_nonce", "_scope", "_send", "_start", "sent")
+    __slots__ = ("_buffer", "_edge", "_scope", "_send", "_unclaimed", "_verdict", "sent")
 
-    def __init__(self, edge: SignedEndpoints, scope: Scope, *, nonce: str, key: Key, send: Send) -> None:
+    def __init__(
+        self,
+        edge: SignedEndpoints,
+        scope: Scope,
+        verdict: Accepted | Refused,
+        *,
+        send: Send,
+        unclaimed: HandlersNonce | None = None,
+    ) -> None:
         self._edge = edge
         self._scope = scope
-        self._nonce = nonce
-        self._key = key
+        self._verdict = verdict
         self._send = send
-        self._start: Message | None = None
-        self._held: bytearray | None = None
+        self._unclaimed = unclaimed
+        self._buffer = AnswerBuffer(edge._answer_body_max_bytes)
         self.sent = False
 
     async def send(self, message: Message) -> None:
-        """Receive one ASGI message of the application. Raises RuntimeError for one out of order."""
-        kind = message["type"]
-        if kind == "http.response.start" and self._start is None:
-            self._start = message
-        elif kind == "http.response.body" and self._start is not None and not self.sent:
-            body = self._complete_body(message.get("body", b""), message.get("more_body", False))
-            if body is not None:
-                await self.finish(self._start["status"], self._start.get("headers", ()), body)
-        else:
-            raise RuntimeError(f"a signed answer cannot take the message {kind} now")
+        """Receive one ASGI message of the application. Raises RuntimeError for one out of order.
 
-    def _complete_body(self, part: bytes, more: bool) -> bytes | None:
-        """Returns the whole body after its last part, else None. Raises AnswerTooLarge."""
-        held = self._held
-        size_bytes = len(part) if held is None else len(held) + len(part)
-        if size_bytes > self._edge._answer_body_max_bytes:
-            raise AnswerTooLarge(f"more than {self._edge._answer_body_max_bytes} bytes")
-        if held is None:
-            if not more:
-                return part  # the usual case: one piece, not copied
-            held = self._held = bytearray()
-        held += part
-        return None if more else bytes(held)
+        Raises RuntimeError for a success of a handler that has not claimed the nonce.
+        """
+        if self._is_unclaimed() and message.get("status", _ERRORS_FROM) < _ERRORS_FROM:
+            raise RuntimeError("the handler answers a request whose nonce it has not claimed")
+        answer = self._buffer.add(message)
+        if answer is not None:
+            await self.settle(*answer)
+
+    def _is_unclaimed(self) -> bool:
+        return self._unclaimed is not None and self._unclaimed.state is not NonceState.CLAIMED
+
+    async def settle(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Finish the application's answer. If the handler left its nonce open, claim it in the store first."""
+        nonce, verifier, accepted = self._unclaimed, self._edge._verifier, self._verdict
+        if nonce is not None and isinstance(accepted, Accepted):
+            try:
+                if nonce.state is NonceState.OPEN:
+                    fresh = isinstance(await verifier.claim(accepted), Accepted)
+                    nonce.state = NonceState.CLAIMED if fresh else NonceState.USED
+            except NonceStoreOverloaded:
+                self.sent = True
+                await send_answer(self._send, self._edge._refuse(self._scope, OVERLOADED, _NO_EXTRAS))
+                return
+            if nonce.state is NonceState.USED:
+                status, headers, body = self._edge._refusal(self._scope, verifier.replay(accepted))
+        await self.finish(status, headers, body)
 
     async def finish(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
-        """Sign and send a complete answer. Without a live key, send an unsigned `internal`: the outcome is unknown."""
+        """Sign and send a complete answer; send it unsigned if no live key signed the request.
+
+        Without a live key left, send an unsigned `internal`: the outcome is unknown.
+        """
         self.sent = True
-        edge = self._edge
+        edge, nonce, key = self._edge, self._verdict.nonce, self._verdict.key
+        if key is None:
+            await send_answer(self._send, (status, list(headers), body))
+            return
         own = edge._header_name
         signed = [header for header in headers if header[0] != own and header[0] != b"content-length"]
         framed = status not in _BODYLESS_STATUSES
@@ -228,7 +281,7 @@ class _SignedAnswer:
         if framed:
             signed.append((b"content-length", b"%d" % len(body)))
         try:
-            signature = edge._signer.sign_response(nonce=self._nonce, status=status, body=body, key=self._key)
+            signature = edge._signer.sign_response(nonce=nonce, status=status, body=body, key=key)
         except NoLiveKey:
             await send_answer(self._send, edge._refuse(self._scope, INTERNAL, _NO_EXTRAS))
             return

@@ -1,4 +1,4 @@
-"""Reads a whole ASGI request body within a bound, and sends a whole answer."""
+"""Reads a whole ASGI request body within a bound, buffers the messages of an answer, and sends a whole answer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,47 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 BODY_TOO_LARGE: Final = "body_too_large"
 UNSUPPORTED_MEDIA_TYPE: Final = "unsupported_media_type"
 _LENGTH_DIGITS_MAX: Final = 18
+
+
+class AnswerTooLarge(RuntimeError):  # noqa: N818 - an outcome, named as the others are
+    """The application's answer is larger than its bound. A signed answer is buffered as a whole."""
+
+
+class AnswerBuffer:
+    """Collects the ASGI messages of one answer."""
+
+    __slots__ = ("_bytes_max", "_held", "_is_complete", "_start")
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._start: Message | None = None
+        self._held: bytearray | None = None
+        self._is_complete = False
+
+    def add(self, message: Message) -> Answer | None:
+        """Returns the answer after its last message, else None.
+
+        Raises RuntimeError for a message out of order, and AnswerTooLarge.
+        """
+        kind = message["type"]
+        if kind == "http.response.start" and self._start is None:
+            self._start = message
+            return None
+        if kind != "http.response.body" or self._start is None or self._is_complete:
+            raise RuntimeError(f"a signed answer cannot take the message {kind} now")
+        part: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(part) + len(self._held or b"") > self._bytes_max:
+            raise AnswerTooLarge(f"more than {self._bytes_max} bytes")
+        if self._held is not None or more:
+            self._held = self._held or bytearray()
+            self._held += part
+        if more:
+            return None
+        self._is_complete = True
+        # The usual case is one piece: it is not copied.
+        body = part if self._held is None else bytes(self._held)
+        return self._start["status"], list(self._start.get("headers", ())), body
 
 
 def refused_by_head(headers: Iterable[tuple[bytes, bytes]], bytes_max: int) -> str | None:

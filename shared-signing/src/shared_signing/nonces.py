@@ -1,9 +1,13 @@
-"""The nonce store that a verifier needs, and one in memory, for a single process that may forget on restart."""
+"""The nonce store that a verifier needs, one in memory, and a nonce that a handler claims itself.
+
+The store in memory is for a single process that may forget on restart.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Final, Protocol
 
 NONCE_RETENTION_SECONDS: Final = 300
@@ -24,6 +28,30 @@ class NonceStore(Protocol):
         the signed one (unix seconds), within the window. Raises `NonceStoreOverloaded` when the store cannot answer.
         """
         ...
+
+
+class NonceState(Enum):
+    """What the handler of a request knows about its nonce."""
+
+    OPEN = auto()
+    """Not claimed. Before an error answer the middleware claims it in the store; a success is not sent."""
+    CLAIMED = auto()
+    """This request claimed it."""
+    USED = auto()
+    """Another request used it. The handler changed nothing, and the answer is `nonce_replay`."""
+    UNKNOWN = auto()
+    """Perhaps claimed, together with the handler's work. Only an error answer is sent."""
+
+
+class HandlersNonce:
+    """A nonce that the handler claims in the database transaction of its work. The handler sets `state`."""
+
+    __slots__ = ("nonce", "state", "timestamp")
+
+    def __init__(self, nonce: str, timestamp: int) -> None:
+        self.nonce = nonce
+        self.timestamp = timestamp
+        self.state = NonceState.OPEN
 
 
 class InMemoryNonceStore:

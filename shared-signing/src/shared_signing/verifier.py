@@ -35,12 +35,13 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The request is accepted. `key` signed it. `skew_seconds` is how far its timestamp is in the past."""
+    """The request is accepted. `key` signed it. `skew_seconds` is how far its `timestamp` is in the past."""
 
     nonce: str
     key: Key
     skew_seconds: int
     skew_is_worrying: bool
+    timestamp: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,15 @@ class Verifier:
         target: bytes,
         body: bytes,
         before_nonce: Callable[[], None] | None = None,
+        claims: bool = True,
     ) -> Accepted | Refused:
         """Check one request in the order of `Refusal`. The first failed check is the refusal.
 
         `header_values` are all values of the signature header, `target` is the raw path with its raw query, `body` the
         raw bytes as received. The timestamp is compared in whole seconds. `before_nonce` is called after all other
-        checks and before the nonce is claimed; if it raises, the nonce stays unused. Raises `KeysNotLoaded` before the
-        ring has its first keys, and `NonceStoreOverloaded` when the store cannot answer.
+        checks and before the nonce is claimed; if it raises, the nonce stays unused. Without `claims` the last check is
+        left to the caller (`claim`, or a handler that claims the nonce with its work). Raises `KeysNotLoaded` before
+        the ring has its first keys, and `NonceStoreOverloaded` when the store cannot answer.
         """
         if self._key_ring.awaiting:
             raise KeysNotLoaded
@@ -122,9 +125,20 @@ class Verifier:
             )  # fmt: skip
         if before_nonce is not None:
             before_nonce()
-        if not await self._nonces.claim(header.key_id, header.nonce, header.timestamp):
-            return Refused(Refusal.NONCE_REPLAY, server_time, header.nonce, key, key_id=key.key_id)
-        return Accepted(header.nonce, key, skew_seconds, abs(skew_seconds) > self._warn_skew_seconds)
+        is_worrying = abs(skew_seconds) > self._warn_skew_seconds
+        accepted = Accepted(header.nonce, key, skew_seconds, is_worrying, header.timestamp)
+        return await self.claim(accepted) if claims else accepted
+
+    async def claim(self, accepted: Accepted) -> Accepted | Refused:
+        """Claim the nonce in the store. Returns the refusal of a used one. Raises `NonceStoreOverloaded`."""
+        if await self._nonces.claim(accepted.key.key_id, accepted.nonce, accepted.timestamp):
+            return accepted
+        return self.replay(accepted)
+
+    def replay(self, accepted: Accepted) -> Refused:
+        """The refusal of a request whose nonce was used before."""
+        key = accepted.key
+        return Refused(Refusal.NONCE_REPLAY, int(self._clock()), accepted.nonce, key, key_id=key.key_id)
 
     def _authenticate(
         self, header_values: Sequence[bytes], now: float, *, method: str, target: bytes, body: bytes

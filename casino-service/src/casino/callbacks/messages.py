@@ -9,10 +9,12 @@ import msgspec
 import structlog
 
 from casino import errors
+from casino.callbacks.nonces import new_claim_id
 from casino.errors import Answer, Refused
 from casino.money import read_amount
 from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome, token_hash
 from shared_service.http import decoding
+from shared_signing.nonces import HandlersNonce
 
 DEBIT_LEAST_MINOR: Final = 1
 CREDIT_LEAST_MINOR: Final = 0
@@ -23,7 +25,7 @@ log = structlog.get_logger()
 
 _encode = msgspec.json.Encoder().encode
 Arrival = Mapping[str, Any]
-"""A request's state, set by the middleware: `signed_by`, `clock_skew_seconds`, `received_us`."""
+"""A request's state, set by the middleware: `signed_by`, `clock_skew_seconds`, `received_us`, `nonce` (unclaimed)."""
 Decode = Callable[[dict[str, Any], str, Arrival], WalletCommand]
 
 
@@ -83,8 +85,10 @@ def balance_request(content: dict[str, Any]) -> BalanceRequest:
 
 
 def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[str, Any]:
+    signer = signer_of(arrival)
+    nonce: HandlersNonce = arrival["nonce"]
     return {
-        "signed_by": signer_of(arrival),
+        "signed_by": signer,
         "provider_id": MAIN_PEER,
         "token_hash": token_hash(decoding.identifier(content, "sessionToken")),
         "player_id": decoding.identifier(content, "userId"),
@@ -94,6 +98,9 @@ def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[
         "request_id": request_id,
         "clock_skew_seconds": arrival.get("clock_skew_seconds"),
         "received_us": arrival.get("received_us"),
+        "nonce": nonce.nonce,
+        "signed_at": nonce.timestamp,
+        "claim_id": new_claim_id(),
     }
 
 

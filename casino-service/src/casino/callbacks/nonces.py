@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import secrets
 import time
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import psycopg
 import structlog
@@ -15,21 +18,28 @@ from shared_signing.nonces import NonceStoreOverloaded
 log = structlog.get_logger()
 
 # As joined text, because the driver writes arrays slowly. No nonce contains a comma.
-CLAIM_NONCES = """
-    select casino.claim_nonces(string_to_array(%s::text, ','), string_to_array(%s::text, ',')::bigint[])
+TAKE_NONCES = """
+    select casino.take_nonces(
+        string_to_array(%s::text, ','),
+        string_to_array(%s::text, ',')::bigint[],
+        string_to_array(%s::text, ',')::bigint[]
+    )
 """
 EMPTY_OLD_PARTITION = "select casino.empty_old_nonce_drawer()"
+CLAIM_ID_BITS: Final = 63
+
+_draw: Final = random.Random(secrets.token_bytes(32)).getrandbits  # noqa: S311 - unique, not secret
 
 
-class _Claim:
-    """The claim of one request. `in_doubt`: an attempt had an unknown outcome."""
+class _Claim(NamedTuple):
+    nonce: str
+    timestamp: int
+    claim_id: int
 
-    __slots__ = ("in_doubt", "nonce", "timestamp")
 
-    def __init__(self, nonce: str, timestamp: int) -> None:
-        self.nonce = nonce
-        self.timestamp = timestamp
-        self.in_doubt = False
+def new_claim_id() -> int:
+    """Returns a random id: a claim that is made twice with it, because the first answer was lost, is one claim."""
+    return _draw(CLAIM_ID_BITS)
 
 
 class DatabaseNonceStore:
@@ -46,18 +56,15 @@ class DatabaseNonceStore:
 
     async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:  # noqa: ARG002 - a nonce is never used again, under whichever key
         """See NonceStore.claim."""
-        claim = _Claim(nonce, timestamp)
+        claim = _Claim(nonce, timestamp, new_claim_id())
         deadline = time.monotonic() + self._budget_seconds
         try:
-            fresh = await self._claims.submit(claim, key=nonce, deadline=deadline)
+            return await self._claims.submit(claim, key=nonce, deadline=deadline)
         except KeyBusy:
             return False  # several copies of one request at the same moment: one of them claims the nonce
         except (Overloaded, OutcomeUnknown, psycopg.Error) as error:
             log.warning("nonce_not_claimed", error_type=type(error).__name__)
             raise NonceStoreOverloaded from error  # nothing was done: answered with 503
-        if claim.in_doubt and not fresh:
-            raise NonceStoreOverloaded  # perhaps this request claimed it, before the connection broke
-        return fresh
 
     @property
     def size(self) -> int:
@@ -74,13 +81,6 @@ class DatabaseNonceStore:
         await self._claims.close()
 
     async def _claim_batch(self, claims: Sequence[_Claim]) -> list[bool | None]:
-        nonces = [claim.nonce for claim in claims]
-        timestamps = [str(claim.timestamp) for claim in claims]
-        try:
-            rows = await self._database.call(CLAIM_NONCES, (",".join(nonces), ",".join(timestamps)))
-        except OutcomeUnknown:
-            for claim in claims:
-                claim.in_doubt = True
-            raise
-        fresh = {row[0] for row in rows}
-        return [nonce in fresh for nonce in nonces]
+        columns = [",".join(map(str, column)) for column in zip(*claims, strict=True)]
+        taken = {row[0] for row in await self._database.call(TAKE_NONCES, columns)}
+        return [claim.nonce in taken for claim in claims]

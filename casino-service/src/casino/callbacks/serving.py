@@ -15,16 +15,18 @@ from starlette.types import Receive, Scope, Send
 from casino.callbacks import messages
 from casino.callbacks.feed import Feed
 from casino.callbacks.nonces import DatabaseNonceStore
+from casino.errors import Refused
 from casino.settings import Settings
-from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
+from casino.wallet.commands import NONCE_REPLAY, Balance, BalanceRequest, WalletCommand, WalletOutcome
 from casino.wallet.serving import WalletQueues
 from shared_service.http import decoding
 from shared_service.http.exchange import deadline, json_body, request_id
 from shared_service.http.routing import SIGNED, Route, route
-from shared_service.postgres.database import Database
+from shared_service.postgres.database import Database, OutcomeUnknown
 from shared_service.postgres.group_commit import GroupCommit
 from shared_service.run.loops import BackgroundLoop
 from shared_signing.asgi_messages import send_answer
+from shared_signing.nonces import HandlersNonce, NonceState
 
 SIGNATURE_HEADER: Final = "x-casino-signature"
 PRUNE_SECONDS: Final = 60.0
@@ -60,9 +62,9 @@ def routes(settings: Settings, queues: WalletQueues, database: Database, *, note
 
     return [
         # Under load new bets are refused first, so that payouts and rollbacks get through.
-        route("POST", "/casino/debit", money(messages.debit), access=SIGNED, yields=True),
-        route("POST", "/casino/credit", money(messages.credit), access=SIGNED),
-        route("POST", "/casino/rollback", money(messages.rollback), access=SIGNED),
+        route("POST", "/casino/debit", money(messages.debit), access=SIGNED, claims_nonce=True, yields=True),
+        route("POST", "/casino/credit", money(messages.credit), access=SIGNED, claims_nonce=True),
+        route("POST", "/casino/rollback", money(messages.rollback), access=SIGNED, claims_nonce=True),
         route("POST", "/casino/getBalance", BalanceEndpoint(queues.balances), access=SIGNED),
         route("GET", "/casino/transactions", get_page, access=SIGNED, query=("after", "limit")),
         route("GET", "/casino/transactions/{transaction_id}", get_transaction, access=SIGNED, query=("userId",)),
@@ -80,7 +82,11 @@ async def close(nonces: DatabaseNonceStore) -> None:
 
 
 class MoneyEndpoint:
-    """Serves debit, credit or rollback. Plain ASGI, to save time per request."""
+    """Serves debit, credit or rollback. Plain ASGI, to save time per request.
+
+    The command claims the request's nonce when it is judged. A request that is refused before leaves its nonce open,
+    and the middleware claims it.
+    """
 
     def __init__(
         self, commands: GroupCommit[WalletCommand, WalletOutcome], decode: messages.Decode, note_outcome: NoteOutcome
@@ -94,7 +100,16 @@ class MoneyEndpoint:
         messages.signer_of(scope["state"])
         content = decoding.decode_object(json_body(scope))
         command = self._decode(content, request_id(scope), scope["state"])
-        outcome = await self._commands.submit(command, key=command.player_id, deadline=deadline(scope))
+        nonce: HandlersNonce = scope["state"]["nonce"]
+        try:
+            outcome = await self._commands.submit(command, key=command.player_id, deadline=deadline(scope))
+        except OutcomeUnknown:
+            nonce.state = NonceState.UNKNOWN
+            raise
+        if outcome.code == NONCE_REPLAY:
+            nonce.state = NonceState.USED
+            raise Refused(NONCE_REPLAY)
+        nonce.state = NonceState.CLAIMED
         if outcome.code is not None:
             scope["state"].update(
                 code=outcome.code, field=messages.differing_field(outcome), transaction_id=command.transaction_id

@@ -32,6 +32,7 @@ grant execute on function
     casino.check_access_token(text, bytea, bytea, timestamptz),
     casino.take_client_token(integer, text, text, integer, integer),
     casino.prune_client_limits(integer),
+    casino.take_nonces(text [], bigint [], bigint []),
     casino.claim_nonces(text [], bigint []),
     casino.empty_old_nonce_drawer()
 to casino_app;

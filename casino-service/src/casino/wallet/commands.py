@@ -25,6 +25,8 @@ class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     `draining`: the peer gets no new bets. `signed_by` is the id of the key; without it nothing is booked.
     `clock_skew_seconds` is how far the signer's clock is behind this one. `received_us` is the time of arrival in
     microseconds since 1970.
+    `nonce` is claimed when the command is judged; None: it is claimed already. `signed_at` is the signature's time in
+    unix seconds. `claim_id` is random: a second execution of the same command knows its own claim by it.
     """
 
     kind: Kind
@@ -43,6 +45,9 @@ class WalletCommand(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     reason: str | None = None
     clock_skew_seconds: int | None = None
     received_us: int | None = None
+    nonce: str | None = None
+    signed_at: int | None = None
+    claim_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,8 @@ class Balance:
 
 
 BUSY: Final = "busy"
+NONCE_REPLAY: Final = "nonce_replay"
+"""The code of a command whose nonce was used before. It was not judged."""
 _encoder = msgspec.json.Encoder()
 
 

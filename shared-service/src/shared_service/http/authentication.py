@@ -41,9 +41,14 @@ def signed_guard(
             on_clock=on_clock,
             enter=admission.enter,
             leave=admission.leave,
+            handler_claims=_handler_claims,
         )
 
     return guard
+
+
+def _handler_claims(scope: Scope) -> bool:
+    return route_of(scope).claims_nonce
 
 
 class Authenticate:

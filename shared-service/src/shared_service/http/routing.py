@@ -58,6 +58,7 @@ class Route:
     `access` says who may call it: `public`, `ops`, or a name for which the service has a guard.
     `yields` routes are refused first when the service is nearly full. `share` bounds how many requests run at once.
     `query` has the names of the query's parameters, or is `ANY_QUERY`.
+    With `claims_nonce` the endpoint of a signed route claims the request's nonce itself, with its work.
     """
 
     path: str
@@ -68,6 +69,7 @@ class Route:
     yields: bool = False
     share: Share | None = None
     query: frozenset[str] | None = frozenset()
+    claims_nonce: bool = False
 
 
 def route(
@@ -80,6 +82,7 @@ def route(
     yields: bool = False,
     share: Share | None = None,
     query: Collection[str] | None = (),
+    claims_nonce: bool = False,
 ) -> Route:
     """A route: `route("POST", "/items/{item_id}", add_item, access="signed")`.
 
@@ -92,7 +95,7 @@ def route(
     application = cast("ASGIApp", request_response(cast("Any", endpoint)) if is_function else endpoint)
     methods = frozenset({method, "HEAD"} if method == "GET" else {method})
     known = ANY_QUERY if query is None else frozenset(query)
-    return Route(path, application, access, methods, on_ops or access == OPS, yields, share, known)
+    return Route(path, application, access, methods, on_ops or access == OPS, yields, share, known, claims_nonce)
 
 
 class _Node:

@@ -1,8 +1,9 @@
 """Group commit: items that wait at the same moment are executed together, in one database transaction.
 
 No item waits for a timer. A single item is executed at once; under load, the items that arrive while a batch is in
-flight form the next one. A second lane opens only for a full batch, or when the batch in flight takes long (a slow
-disk, a backend that hangs). Two lanes that are always open would make smaller batches of the same items.
+flight form the next one. A second lane opens when enough items wait (`OVERLAP_FROM`), so that Python and Postgres work
+at the same time, or when the batch in flight takes long (a slow disk, a backend that hangs). Two lanes that are always
+open would make smaller batches of the same items.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ BUSY_PATIENCE_SECONDS: Final = 2.0
 """How long an item waits for a key that another process holds. Equals the database's lock time-out."""
 LANE_PATIENCE_SECONDS: Final = 0.01
 """After this time a batch counts as slow, and another lane may open. On a healthy disk no batch takes so long."""
+OVERLAP_FROM: Final = 24
+"""So many items open another lane while a batch is in flight; fewer wait for it, because small batches cost more."""
 RECONNECT_FIRST_SECONDS: Final = 0.02
 RECONNECT_MOST_SECONDS: Final = 0.5
 
@@ -74,6 +77,7 @@ class GroupCommit(Generic[I, O]):
     ) -> None:
         self._execute = execute
         self._batch_max = batch_max
+        self._overlap_from = min(batch_max, OVERLAP_FROM)
         self._lanes = lanes
         self._queue_max = queue_max
         self._key_queue_max = key_queue_max
@@ -130,7 +134,7 @@ class GroupCommit(Generic[I, O]):
     def _has_lane(self) -> bool:
         running = len(self._running)
         return running == len(self._slow) < self._lanes or (
-            running < self._lanes and len(self._ready) >= self._batch_max
+            running < self._lanes and len(self._ready) >= self._overlap_from
         )
 
     def _pump(self) -> None:

@@ -2,8 +2,9 @@
 -- Input: casino.read_wallet_commands. Outcomes: casino.judge_batch, one row per command. Refusals are outcomes, never
 --   exceptions: a refused command does not disturb its neighbours. A refusal that is remembered is booked as `refused` and
 --   answers the same for ever; no other refusal leaves a trace.
--- Steps: lock, judge, book (casino.book_entries), then what follows for the play (casino.update_play).
--- Lock order: casino.lock_wallets. Everything below a wallet (session, rounds, transactions) is written under its lock.
+-- Steps: hold wallets and nonces (casino.hold_commands), judge, book (casino.book_entries), then what follows for the play
+--   (casino.update_play). A used nonce refuses its command before everything else: `nonce_replay`.
+-- Lock order: casino.hold_commands. Everything below a wallet (session, rounds, transactions) is written under its lock.
 create or replace function casino.execute_wallet_commands(p_ledger_id integer, p_commands jsonb)
 returns table (
     o_place integer, o_outcome text, o_code text, o_field text, o_replay boolean, o_balance_minor bigint,
@@ -19,7 +20,8 @@ set enable_material = off
 as $$
 declare
     v_now constant timestamptz := casino.clock();
-    v_locked_wallet_ids bigint[];
+    v_wallet_ids bigint[];
+    v_replays integer[];
     v_judged casino.judgement[];
     v_entries casino.entry[];
     v_booked casino.booked_entry[];
@@ -28,14 +30,9 @@ declare
     v_has_refusal boolean;
     v_has_attempt boolean;
 begin
-    -- A statement of its own: the next one's snapshot then sees what the wallets' last holders committed.
-    select casino.lock_wallets(p_ledger_id, array_agg(session.wallet_id)) into v_locked_wallet_ids
-    from jsonb_to_recordset(p_commands) as command ("tokenHash" text, "playerId" text, "providerId" text)
-    join casino.game_sessions as session
-        on session.ledger_id = p_ledger_id and session.token_hash = decode(command."tokenHash", 'hex')
-        and session.player_id = command."playerId" and session.provider_id = coalesce(command."providerId", 'main');
+    select o_wallet_ids, o_replays into v_wallet_ids, v_replays from casino.hold_commands(p_ledger_id, p_commands);
 
-    v_judged := casino.judge_batch(p_ledger_id, p_commands, v_locked_wallet_ids, v_now);
+    v_judged := casino.judge_batch(p_ledger_id, p_commands, v_wallet_ids, v_now);
 
     select
         array_agg((
@@ -74,11 +71,16 @@ begin
 
     return query
     select
+        place, 'refused', 'nonce_replay', null, false, null::bigint, null, false, false, request_id, null
+    from unnest(v_judged)
+    where place = any (v_replays)
+    union all
+    select
         place, outcome, code, field, replay, case when outcome = 'replayed' then first_balance_minor end, currency,
         tombstone, already_rolled_back, coalesce(first_request_id, request_id),
         case when outcome = 'replayed' then first_head end
     from unnest(v_judged)
-    where outcome <> 'committed'
+    where outcome <> 'committed' and place <> all (v_replays)
     union all
     select
         place, 'committed', null, null, false, balance_after_minor, currency, tombstone, already_rolled_back,

@@ -1,0 +1,59 @@
+-- Purpose: take what the wallet commands of a batch need before they are judged: their wallets, then their nonces.
+-- Input: the commands (casino.read_wallet_commands), with nonce, signedAt (unix seconds) and claimId. A command without a nonce has
+--   none to claim: the nonce store did it.
+-- Outcome: o_wallet_ids, the wallets that are held and may be judged; o_replays, the places, from 0, of the commands whose nonce
+--   another request used. These must not be judged, so their wallets are not among the others.
+-- A wallet that another transaction holds is left out, never waited for. The nonce of its command stays free until it is judged.
+-- Lock order: casino.lock_wallets, then casino.take_nonces.
+create or replace function casino.hold_commands(
+    p_ledger_id integer, p_commands jsonb, out o_wallet_ids bigint[], out o_replays integer[]
+)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+as $$
+declare
+    v_wallet_ids bigint[]; -- for each command in order: the wallet of its session, or null
+    v_places integer[];
+    v_nonces text[];
+    v_timestamps bigint[];
+    v_claim_ids bigint[];
+    v_taken text[];
+begin
+    select array_agg(session.wallet_id order by command.place) into v_wallet_ids
+    from rows from (
+        jsonb_to_recordset(p_commands) as ("tokenHash" text, "playerId" text, "providerId" text)
+    ) with ordinality as command (token_hash, player_id, provider_id, place)
+    left join casino.game_sessions as session
+        on session.ledger_id = p_ledger_id and session.token_hash = decode(command.token_hash, 'hex')
+        and session.player_id = command.player_id and session.provider_id = coalesce(command.provider_id, 'main');
+
+    -- A statement of its own: the next one's snapshot then sees what the wallets' last holders committed.
+    o_wallet_ids := casino.lock_wallets(p_ledger_id, v_wallet_ids);
+
+    select array_agg(place), array_agg(nonce), array_agg(signed_at), array_agg(claim_id)
+    into v_places, v_nonces, v_timestamps, v_claim_ids
+    from (
+        select (command.place - 1)::integer as place, nonce, signed_at, claim_id, v_wallet_ids[place::integer] as wallet_id
+        from rows from (
+            jsonb_to_recordset(p_commands) as (nonce text, "signedAt" bigint, "claimId" bigint)
+        ) with ordinality as command (nonce, signed_at, claim_id, place)
+    ) as signed
+    where nonce is not null and (wallet_id is null or wallet_id = any (o_wallet_ids));
+
+    select array_agg(taken) into v_taken from casino.take_nonces(v_nonces, v_timestamps, v_claim_ids) as taken;
+    o_replays := array(
+        select place from unnest(v_places, v_nonces) as command (place, nonce)
+        where (command.nonce = any (v_taken)) is not true
+    );
+    if o_replays <> '{}' then
+        o_wallet_ids := array(
+            select unnest(o_wallet_ids) except select v_wallet_ids[place + 1] from unnest(o_replays) as place
+        );
+    end if;
+end;
+$$;
