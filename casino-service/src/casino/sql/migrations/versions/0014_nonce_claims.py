@@ -3,7 +3,7 @@
 from shared_service.postgres.migrate import run_sql_beside
 
 revision = "0014"
-down_revision = "0011"
+down_revision = "0013"
 
 
 def upgrade() -> None:
