@@ -44,14 +44,16 @@ async def test_a_request_that_holds_reaches_the_application_with_its_key_named(p
     answer = await send_to(peers.edge(wallet), headers=headers, body=b"{}")
     assert (answer.status, answer.body) == (200, b"got {}")
     assert peers.believes(answer, nonce)
-    assert wallet.states == [{"body": b"{}", "signed_by": "k2", "clock_skew_seconds": 0}]
+    assert wallet.states == [{"body": b"{}", "signed_by": "k2", "peer": "", "clock_skew_seconds": 0}]
 
 
 async def test_what_the_server_keeps_in_the_state_stays_there(peers: Any, send_to: Any) -> None:
     wallet = Wallet()
     headers, _ = peers.sign()
     await send_to(peers.edge(wallet), headers=headers, scope={"state": {"pool": 1}})
-    assert wallet.states == [{"pool": 1, "body": wallet.bodies[0], "signed_by": "k2", "clock_skew_seconds": 0}]
+    assert wallet.states == [
+        {"pool": 1, "body": wallet.bodies[0], "signed_by": "k2", "peer": "", "clock_skew_seconds": 0}
+    ]
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])

@@ -50,8 +50,8 @@ class SignedEndpoints:
     request with `overloaded`. `leave(scope)` gives the capacity back.
     The state of a refused request has `key_id` if it named a live key, `skew_seconds` if its time is out of the window,
     and `canonical_sha256` if its MAC is wrong.
-    The state of an accepted request has `body`, `signed_by` (the key's id) and `clock_skew_seconds`. The application
-    can also read the body with `receive`.
+    The state of an accepted request has `body`, `signed_by` (the key's id), `peer` (whose key it is) and
+    `clock_skew_seconds`. The application can also read the body with `receive`.
     `handler_claims(scope)` says that the handler claims the nonce itself: its state also has `nonce`, a
     `HandlersNonce`, unclaimed. Until the handler says that it has claimed it, no answer below 400 is sent. A copy of
     such a request, while this process serves the first, is `nonce_replay`.
@@ -189,6 +189,7 @@ class SignedEndpoints:
         """Call the application and sign its answer."""
         state = scope["state"]
         state["signed_by"] = accepted.key.key_id
+        state["peer"] = accepted.key.peer
         state["clock_skew_seconds"] = accepted.skew_seconds
         if self._on_clock is not None:
             self._on_clock(accepted.skew_seconds)

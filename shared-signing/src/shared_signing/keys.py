@@ -6,6 +6,7 @@ import hmac
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -31,11 +32,15 @@ class NoLiveKey(LookupError):  # noqa: N818 - a state, named as the others are
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One secret with its id. `not_after` is in unix seconds: from that instant the key neither signs nor verifies."""
+    """One secret with its id. `not_after` is in unix seconds: from that instant the key neither signs nor verifies.
+
+    `peer` is whose key it is, where a ring holds the keys of several peers.
+    """
 
     key_id: str
     secret: bytes = field(repr=False)
     not_after: float | None = None
+    peer: str = ""
     _started: hmac.HMAC = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -70,6 +75,7 @@ class KeysNotLoaded(Exception):  # noqa: N818 - a state, named as the others are
 class KeyRing:
     """The keys of one direction, oldest first: the newest live one signs, every live one verifies.
 
+    A ring may hold the keys of several peers. A key id is then unique over all of them.
     `replace` rotates at run time: each call, in any thread, uses either the old keys or the new ones. While a ring is
     `awaiting` its first keys, it signs and verifies nothing.
     """
@@ -101,10 +107,13 @@ class KeyRing:
         """All keys, live or not, oldest first."""
         return self._newest_first[::-1]
 
-    def signing_key(self, now: float) -> Key:
-        """Returns the newest key that is live at `now` (unix seconds). Raises `NoLiveKey`."""
+    def signing_key(self, now: float, *, peer: str | None = None) -> Key:
+        """Returns the newest key that is live at `now` (unix seconds), of this peer if one is named.
+
+        Raises `NoLiveKey`.
+        """
         for key in self._newest_first:
-            if key.is_live(now):
+            if key.is_live(now) and peer in (None, key.peer):
                 return key
         raise NoLiveKey("the keys are not loaded yet" if self.awaiting else "every key has ended")
 
@@ -194,7 +203,7 @@ def _encode(key_id: str, secret: str) -> bytes:
 
 def check_ring(keys: Sequence[Key]) -> None:
     """Check the rules between the keys of one direction. Raises `KeyConfigurationError`."""
-    if not 1 <= len(keys) <= KEYS_MAX:
+    if not keys or max(Counter(key.peer for key in keys).values()) > KEYS_MAX:
         raise KeyConfigurationError(f"a ring holds 1 to {KEYS_MAX} keys")
     if len({key.key_id for key in keys}) != len(keys):
         raise KeyConfigurationError("two keys have the same id")

@@ -63,11 +63,12 @@ class Signer:
     def sign_response(self, *, nonce: str, status: int, body: bytes, key: Key) -> str:
         """Returns the header value for the answer to the request with this nonce. `key` is the request's key.
 
-        If that key has ended or was revoked since, the newest live key signs. Raises `NoLiveKey` without one.
+        If that key has ended or was revoked since, the newest live key of the same peer signs. Raises `NoLiveKey`
+        without one.
         """
         now = self._clock()
         timestamp = int(now)
-        key = self._key_ring.verifying_key(key.key_id, now) or self._key_ring.signing_key(now)
+        key = self._key_ring.verifying_key(key.key_id, now) or self._key_ring.signing_key(now, peer=key.peer)
         mac = key.mac(response_bytes(timestamp=timestamp, nonce=nonce, status=status, body=body))
         return f"t={timestamp},n={nonce},k={key.key_id},v1={mac}"
 

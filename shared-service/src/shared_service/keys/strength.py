@@ -35,10 +35,13 @@ def secret_problems(secrets: Iterable[NamedSecret], *, strict: bool = True) -> l
     """
     named = list(secrets)
     problems = [f"{name} {why}" for name, secret in named if strict and (why := weakness(secret)) is not None]
+    same: dict[bytes, list[str]] = {}
+    for name, secret in named:
+        same.setdefault(hmac_equivalent(secret), []).append(name)
     return problems + [
         f"{one} and {other} must differ: every secret has one purpose"
-        for (one, secret), (other, same) in combinations(named, 2)
-        if hmac_equivalent(secret) == hmac_equivalent(same)
+        for names in same.values()
+        for one, other in combinations(names, 2)
     ]
 
 

@@ -7,14 +7,15 @@ While the database is unavailable, the last known state stays in force.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 import structlog
 
-from shared_service.keys.live_keys import LiveKeys
+from shared_service.keys.live_keys import FileRefused, LiveKeys
+from shared_service.keys.peers import Peer
 from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
 from shared_service.run.loops import BackgroundLoop
 
@@ -23,6 +24,9 @@ log = structlog.get_logger()
 POLL_SECONDS: Final = 0.5
 """At most 0.6 s with the loop's jitter. A revocation is in force everywhere within two seconds."""
 OWN_CLOCK_OFF_SECONDS: Final = 5.0
+
+LookAtPeers = Callable[[Sequence[Peer[Any]]], Awaitable[str | None]]
+"""Returns why the service refuses the peers of a file, or None. A database error means: ask again."""
 
 
 class KeyWatch:
@@ -36,9 +40,10 @@ class KeyWatch:
         schema: str,
         clock: Callable[[], float] = time.time,
         on_change: Callable[[float], object] = lambda _: None,
+        look_at_peers: LookAtPeers | None = None,
     ) -> None:
         """`database` is only for this watch; one connection is enough. `on_change(now)` is called after the live keys
-        changed, with the time in unix seconds."""
+        changed, with the time in unix seconds. `look_at_peers` is asked before peers of a changed file are used."""
         self.keys = keys
         self._database = database
         # At least one row, for the database's time, and at most one for each configured key.
@@ -48,10 +53,12 @@ class KeyWatch:
         """  # noqa: S608 - the schema's name is a constant of the service
         self._clock = clock
         self._on_change = on_change
+        self._look_at_peers = look_at_peers
         self._loop = BackgroundLoop("keys", self.step, interval_seconds=POLL_SECONDS)
         self._readable = True
         self._clock_is_off = False
         self._live: Mapping[str, tuple[str, ...]] | None = None
+        self._statuses: Mapping[str, str] = {}
 
     async def start(self) -> None:
         """Read the revocations before anything is served. Until that succeeds, the rings verify nothing."""
@@ -75,9 +82,9 @@ class KeyWatch:
 
     async def step(self) -> None:
         """Read files and revocations once, and put them into force."""
-        for refused in self.keys.reread_files(self._clock()):
-            log.error("key_file_refused", direction=refused.direction, why=refused.why)
+        self._tell_of_files(self.keys.reread_files(self._clock()))
         try:
+            await self._take_peers()
             rows = await self._database.call(self._read_revocations, (self.keys.ids(),))
         except (Overloaded, OutcomeUnknown, psycopg.Error) as error:
             if self._readable:
@@ -89,6 +96,21 @@ class KeyWatch:
         now = self._clock()
         self._compare_clocks(now - rows[0][0])
         self._tell_of_changes(now)
+        self._tell_of_peers()
+
+    async def _take_peers(self) -> None:
+        """Use the peers of a changed file, unless the service refuses them."""
+        if self.keys.offered is None:
+            return
+        why = None if self._look_at_peers is None else await self._look_at_peers(self.keys.offered)
+        if why is not None:
+            self._tell_of_files(self.keys.refuse_offer(why))
+            return
+        self.keys.take_offer()
+
+    def _tell_of_files(self, refusals: Sequence[FileRefused]) -> None:
+        for refused in refusals:
+            log.error("key_file_refused", direction=refused.direction, why=refused.why)
 
     def _tell_of_changes(self, now: float) -> None:
         live = self.keys.live_ids(now)
@@ -98,6 +120,12 @@ class KeyWatch:
         self._on_change(now)
         report = log.info if all(live.values()) else log.error
         report("live_keys_changed", **{name: list(ids) for name, ids in live.items()})
+
+    def _tell_of_peers(self) -> None:
+        statuses = {peer_id: peer.status.value for peer_id, peer in self.keys.peers.items()}
+        if statuses != self._statuses:
+            self._statuses = statuses
+            log.info("peers_changed", peers=statuses)
 
     def _compare_clocks(self, ahead_seconds: float) -> None:
         """Log when this machine's clock and the database's differ: one checks signatures, the other nonces."""

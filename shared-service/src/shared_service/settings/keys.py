@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
-from shared_service.keys.live_keys import Direction, KeyFile
+from shared_service.keys.live_keys import Direction, KeyFile, named_of_peers
+from shared_service.keys.peers import Peer, PeersFile, joined
 from shared_service.keys.strength import NamedSecret, named_keys, secret_problems
 from shared_service.settings.reader import LINE_CHARACTERS, Reader, SettingsRefused
 from shared_signing.keys import KeyConfigurationError, parse_keys
+
+D = TypeVar("D")
 
 
 def read_directions(
@@ -42,6 +46,32 @@ def _read(reader: Reader, name: str, demo_secret: str | None) -> Direction:
         reader.refuse(f"{side}_KEYS_FILE" if file else f"{side}_KEYS", f"is not usable: {error}")
         return Direction(name, ())
     return Direction(name, keys, file)
+
+
+def read_peers(
+    reader: Reader, name: str, file: PeersFile[D] | None, directions: Iterable[Direction], *, strict: bool,
+    others: Iterable[NamedSecret],
+) -> tuple[Peer[D], ...]:  # fmt: skip
+    """Read the file of peers that the variable `name` names, beside the keys that `read_directions` read.
+
+    No key id and no secret may come twice. The reader collects the problems.
+    """
+    if file is None:
+        return ()
+    try:
+        peers = file.parse(file.read())
+        named = []
+        for each in directions:
+            joined(file.main, each.keys, peers, each.name)
+            named += named_keys(each.name.upper(), each.keys, file=each.file is not None)
+    except KeyConfigurationError as error:
+        reader.refuse(name, f"is not usable: {error}")
+        return ()
+    weak = secret_problems(named_of_peers(peers), strict=strict)
+    twice = [] if weak else secret_problems([*named, *named_of_peers(peers), *others], strict=False)
+    if problems := weak or twice:
+        reader.refuse(name, f"is not usable: {problems[0]}")
+    return peers
 
 
 def refuse_ended(directions: Iterable[Direction], *, now: float) -> None:

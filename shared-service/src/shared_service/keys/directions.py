@@ -1,0 +1,52 @@
+"""The configured keys of one direction, from the environment and from a mounted file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from shared_signing.keys import Key, KeyConfigurationError, parse_keys
+
+KEYS_FILE_MAX_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A mounted file with the newer keys of one direction, as `parse_keys` reads them, and the secret of `main`."""
+
+    path: Path
+    main_secret: str = field(repr=False)
+
+    def read(self) -> bytes:
+        """Returns the file's present content. Raises `KeyConfigurationError`."""
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(KEYS_FILE_MAX_BYTES + 1)
+        except OSError as error:
+            raise KeyConfigurationError(f"the file cannot be read ({type(error).__name__})") from None
+        if len(content) > KEYS_FILE_MAX_BYTES:
+            raise KeyConfigurationError(f"the file is larger than {KEYS_FILE_MAX_BYTES} bytes")
+        return content
+
+    def parse(self, content: bytes) -> tuple[Key, ...]:
+        """Returns the keys in the content of a file, `main` first. Raises `KeyConfigurationError`.
+
+        Refuses an empty file, because a file is empty for a moment while it is written. `[]` means no further key.
+        """
+        if not content.strip():
+            raise KeyConfigurationError("the file is empty; without further keys it holds []")
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            raise KeyConfigurationError("the file is not UTF-8") from None
+        return tuple(parse_keys(self.main_secret, text))
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """The configured keys of one direction. Its name is the service that verifies the requests."""
+
+    name: str
+    keys: tuple[Key, ...] = field(repr=False)
+    file: KeyFile | None = None
