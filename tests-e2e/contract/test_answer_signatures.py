@@ -92,10 +92,3 @@ def test_keys_rotate_and_every_live_one_is_known(start_stack: StartStack) -> Non
     ended = stack.signing_client(replace(stack.casino, secret=secret_of("CASINO", "gone")), key_id="gone")
     refused = ended.send(ended.signer.prepare("POST", "/casino/getBalance", session.who()))
     assert (refused.verdict, refused.signature) == ((401, "unknown_key"), "missing")
-
-
-@pytest.mark.slow
-def test_a_service_that_has_only_the_old_key_is_still_understood(start_stack: StartStack) -> None:
-    """The casino was given the new keys first: the provider still signs with `main`."""
-    stack = start_stack(casino_settings=keys_of("CASINO"))
-    assert stack.simulate("1").content["passed"] is True

@@ -41,6 +41,12 @@ async def answered_after_a_wait(bet: Callable[[], Coroutine[None, None, tuple[An
     return answer
 
 
+@pytest.fixture(scope="module")
+def separate(start_module_stack: StartStack) -> Stack:
+    """A stack of this module's own, whose services are stopped and lose their database."""
+    return start_module_stack()
+
+
 @contextmanager
 def held_wallet(database: Database, session: GameSession) -> Iterator[None]:
     """Somebody else holds the wallet's row, as a long report or a stuck transaction would."""
@@ -161,9 +167,9 @@ def when_not_ready(stack: Stack, peer: Peer) -> httpx.Response:
 
 @pytest.mark.slow
 def test_without_its_database_a_service_is_alive_not_ready_and_recovers_by_itself(
-    start_stack: StartStack, server: object
+    separate: Stack, server: object
 ) -> None:
-    stack = start_stack()
+    stack = separate
     session = stack.session()
     start, content = session.balance(), session.debit_content()
     with lost_database(stack.books, server.url()):  # type: ignore[attr-defined]
@@ -183,8 +189,8 @@ def test_without_its_database_a_service_is_alive_not_ready_and_recovers_by_itsel
 
 @pytest.mark.provokes("internal")
 @pytest.mark.slow
-def test_a_defect_inside_is_a_signed_500_that_tells_nothing_and_moves_nothing(start_stack: StartStack) -> None:
-    stack = start_stack()
+def test_a_defect_inside_is_a_signed_500_that_tells_nothing_and_moves_nothing(separate: Stack) -> None:
+    stack = separate
     session = stack.session()
     start, content = session.balance(), session.debit_content()
     stack.books.rows("alter table casino.postings rename to postings_gone")
@@ -201,8 +207,8 @@ def test_a_defect_inside_is_a_signed_500_that_tells_nothing_and_moves_nothing(st
 
 @pytest.mark.anyio
 @pytest.mark.slow
-async def test_a_casino_that_is_told_to_stop_answers_what_it_has_begun(start_stack: StartStack) -> None:
-    stack = start_stack()
+async def test_a_casino_that_is_told_to_stop_answers_what_it_has_begun(separate: Stack) -> None:
+    stack = separate
     session = stack.session()
     casino, start = stack.casino_process, session.balance()
 

@@ -17,7 +17,7 @@ from shared_service_testing.waiting import wait_until
 
 BURST, PER_SECOND = 10, 5
 DEFAULT_LIMIT = {"CASINO_CLIENT_BURST": str(BURST), "CASINO_CLIENT_PER_SECOND": str(PER_SECOND)}
-PRESSURE_SECONDS = 4.0
+PRESSURE_SECONDS = 2.0
 CALLERS = 6
 
 

@@ -19,10 +19,10 @@ DEBIT = "/casino/debit"
 ROUND = "/casino/simulateRound"
 
 
-@pytest.fixture
-def full(start_stack: StartStack) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def full(start_module_stack: StartStack) -> Iterator[Stack]:
     """A casino in which every place that bets may take is taken: by rounds that a provider which hangs does not end."""
-    stack = start_stack(casino_settings={"CASINO_REQUESTS_MAX": str(CAPACITY)})
+    stack = start_module_stack(casino_settings={"CASINO_REQUESTS_MAX": str(CAPACITY)})
     sessions = [stack.session() for _ in range(BETS_PLACES)]
     agent = f"user-agent: {stack.client.headers['user-agent']}"
     with ExitStack() as rounds:

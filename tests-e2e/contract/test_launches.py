@@ -8,15 +8,6 @@ import pytest
 from e2e_testing.database import Database
 from e2e_testing.stack import Stack, StartStack
 
-LONG_CASINO_SECRET = "a-casino-secret-that-is-long-enough-to-start-with"
-LONG_PROVIDER_SECRET = "a-provider-secret-that-is-long-enough-to-start-with"
-OUTSIDE_DEMO_MODE = {
-    "CASINO_DEMO": "",
-    "CASINO_SECRET": LONG_CASINO_SECRET,
-    "PROVIDER_SECRET": LONG_PROVIDER_SECRET,
-    "CASINO_ACCESS_TOKEN_SECRET": "a-secret-for-access-tokens-that-is-long-enough-too",
-}
-
 
 def test_a_launch_answers_all_that_a_client_needs(stack: Stack) -> None:
     answer = stack.launch(stack.open_player())
@@ -127,17 +118,3 @@ def test_a_launch_that_the_provider_does_not_hear_of_leaves_no_open_session(star
     assert left_open == []
     stack.provider_process.restart()
     assert stack.launch(player).status == 201
-
-
-@pytest.mark.slow
-def test_outside_demo_mode_the_client_endpoints_are_closed(start_stack: StartStack) -> None:
-    """They need the player's access token, and nobody has one yet."""
-    stack = start_stack(casino_settings=OUTSIDE_DEMO_MODE, provider_settings=OUTSIDE_DEMO_MODE)
-    for endpoint in ("launchGame", "simulateRound"):
-        path = f"{stack.casino.base_url}/casino/{endpoint}"
-        for headers in ({}, {"authorization": "Bearer made-up"}):
-            response = stack.client.post(path, json={"userId": "1", "gameId": "1"}, headers=headers)
-            assert response.status_code in (401, 403, 404), f"{endpoint} is open: {response.text}"
-            assert response.json()["code"]
-    opened = stack.books.rows("select session_id from casino.game_sessions")
-    assert opened == []

@@ -59,11 +59,11 @@ def launch(stack: Stack, *authorizations: bytes | str, body: bytes = b'{"gameId"
     return int(head.split(b" ")[1]), json.loads(content).get("code")
 
 
-@pytest.fixture
-def two(start_stack: StartStack) -> tuple[Stack, Stack]:
+@pytest.fixture(scope="module")
+def two(start_module_stack: StartStack) -> tuple[Stack, Stack]:
     """Two casinos outside demo mode on one database."""
-    one = start_stack(casino_settings=OUTSIDE_DEMO_MODE, provider_settings=OUTSIDE_DEMO_MODE)
-    other = start_stack(like=one, casino_settings=OUTSIDE_DEMO_MODE, provider_settings=OUTSIDE_DEMO_MODE)
+    one = start_module_stack(casino_settings=OUTSIDE_DEMO_MODE, provider_settings=OUTSIDE_DEMO_MODE)
+    other = start_module_stack(like=one, casino_settings=OUTSIDE_DEMO_MODE, provider_settings=OUTSIDE_DEMO_MODE)
     return one, other
 
 
@@ -97,9 +97,12 @@ def test_one_token_in_one_spelling_is_let_in(two: tuple[Stack, Stack]) -> None:
     }.items():
         assert launch(stack, f"Bearer {bad}") == INVALID, name
     assert launch(stack) == launch(stack, "Basic YTpi") == MISSING
+    simulated = stack.client.post(f"{stack.casino.base_url}/casino/simulateRound", json={"userId": "1", "gameId": "1"})
+    assert simulated.status_code == 404, "there are simulated rounds in demo mode only"
     named = json.dumps({"gameId": "1", "userId": "somebody-else"}).encode()
     assert launch(stack, f"Bearer {token(player)}", body=named) == (403, "session_player_mismatch")
-    assert stack.books.rows("select from casino.game_sessions") == []
+    opened = "select from casino.game_sessions where player_id = %(player)s"
+    assert stack.books.rows(opened, player=player) == []
     assert launch(stack, f"Bearer {token(player)}") == OPENED
     rotated = token(player, secret=NEXT_SECRET, header={"alg": "HS256", "kid": "k2"})
     assert launch(stack, f"bearer   {rotated}") == OPENED

@@ -80,10 +80,10 @@ def mixed(stack: Stack, session: GameSession, request_id: str, seed: int) -> dic
     return report
 
 
-@pytest.fixture
-def traced(start_stack: StartStack) -> Stack:
+@pytest.fixture(scope="module")
+def traced(start_module_stack: StartStack) -> Stack:
     """A stack whose logs a machine can read."""
-    return start_stack(casino_settings=JSON_LOGS, provider_settings=JSON_LOGS)
+    return start_module_stack(casino_settings=JSON_LOGS, provider_settings=JSON_LOGS)
 
 
 def test_a_players_call_is_found_by_one_id_in_both_ledgers_and_both_logs(traced: Stack) -> None:

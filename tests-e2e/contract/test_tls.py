@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from e2e_testing.service_process import ServiceProcess
-from e2e_testing.stack import StartStack
+from e2e_testing.stack import Stack, StartStack
 from local_stack.certificates import Authority
 from shared_service_testing.waiting import wait_until
 
@@ -26,12 +26,23 @@ def shown_by(service: ServiceProcess, authority: Authority) -> str:
         return str(presented["subjectAltName"][0][1])
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+PROCESSES = {"casino": 2, "provider": 1}
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture(scope="module")
+def secured(start_module_stack: StartStack, authority: Authority) -> Stack:
+    return start_module_stack(authority=authority, casino_settings={"CASINO_WORKERS": str(PROCESSES["casino"])})
+
+
 def test_a_round_is_played_and_a_new_certificate_is_taken_by_every_process(
-    start_stack: StartStack, tmp_path: Path, workers: int
+    secured: Stack, authority: Authority, tmp_path: Path
 ) -> None:
-    authority = Authority()
-    stack = start_stack(authority=authority, casino_settings={"CASINO_WORKERS": str(workers)})
+    stack = secured
     assert stack.simulate(stack.open_player()).must_be_ok().content["passed"] is True
     kept = stack.session()
     for name, service in stack.services.items():
@@ -43,9 +54,8 @@ def test_a_round_is_played_and_a_new_certificate_is_taken_by_every_process(
         wait_until(lambda service=service: "certificate_refused" in service.log_tail(), service.log_tail)
         assert shown_by(service, authority) == "localhost"
         (files / "key.pem").write_bytes((tmp_path / name / "key.pem").read_bytes())
-        processes = workers if name == "casino" else 1
         wait_until(
-            lambda service=service, processes=processes: service.log_tail().count("certificate_changed") == processes,
+            lambda name=name, service=service: service.log_tail().count("certificate_changed") == PROCESSES[name],
             service.log_tail,
         )
         assert {shown_by(service, authority) for _ in range(10)} == {"127.0.0.1"}
@@ -61,9 +71,8 @@ def expiry_shown(service: ServiceProcess, name: str) -> float:
     return float(page.split(f"\n{name}_tls_certificate_expires_at_seconds ")[1].split("\n", 1)[0])
 
 
-def test_the_listener_for_operations_is_plain(start_stack: StartStack) -> None:
-    stack = start_stack(authority=Authority())
-    for name, service in stack.services.items():
+def test_the_listener_for_operations_is_plain(secured: Stack) -> None:
+    for name, service in secured.services.items():
         ready = httpx.get(f"{service.ops_url}/health/ready", timeout=PATIENCE_SECONDS, trust_env=False)
         assert (ready.status_code, ready.json()["status"]) == (200, "ready")
         with pytest.raises(httpx.TransportError):  # and the other one is not

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -55,11 +57,16 @@ SPOILT: dict[str, Fault] = {
     "another transaction": spoiling(transactionId="somebody-else"),
     "another status": spoiling(status="maybe"),
 }
-FAULTS = (
-    {f"{name} before the work": fault for name, fault in LOST.items()}
-    | {f"{name} after the work": after_work(fault) for name, fault in LOST.items()}
-    | SPOILT
-)
+
+
+def every_second(some: Mapping[str, Fault], others: Mapping[str, Fault]) -> dict[str, Fault]:
+    """The first, third, … of some and the second, fourth, … of the others: each kind of answer once."""
+    return dict([*some.items()][::2] + [*others.items()][1::2])
+
+
+BEFORE = {f"{name} before the work": fault for name, fault in LOST.items()}
+AFTER = {f"{name} after the work": after_work(fault) for name, fault in LOST.items()}
+FAULTS = SPOILT | (BEFORE | AFTER if os.environ.get("NIGHTLY") == "1" else every_second(BEFORE, AFTER))
 
 # Which call of the round meets the fault, and what the player has in the end, compared with the start.
 CALLS = {

@@ -146,13 +146,16 @@ class ServiceProcess:
         self.wait_until_ready()
 
     def log_tail(self) -> str:
-        """The lines written since `mark_log`, the last ones of them."""
+        """The last lines of `log_since_mark`."""
+        return "\n".join(self.log_since_mark().splitlines()[-LOG_TAIL_LINES:])
+
+    def log_since_mark(self) -> str:
+        """What was logged since `mark_log`, which is called before each test."""
         if not self.log_path.exists():
             return ""
         with self.log_path.open("rb") as log:
             log.seek(self.log_offset)
-            lines = log.read().decode(errors="replace").splitlines()
-        return "\n".join(lines[-LOG_TAIL_LINES:])
+            return log.read().decode(errors="replace")
 
     def mark_log(self) -> None:
         self.log_offset = self.log_path.stat().st_size if self.log_path.exists() else 0
