@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from provider.sessions.sealing import sealing_order
 from provider.settings import Settings, SettingsRefused, owner_database_url
-from provider_testing.settings import GOOD, OTHER, STRONG, THIRD, URL, named_in, problems_of
+from provider_testing.settings import FIFTH, FOURTH, GOOD, OTHER, STRONG, THIRD, URL, named_in, problems_of
 
 
 def test_good_settings_are_taken_with_the_defaults_of_the_protocol() -> None:
@@ -123,3 +126,60 @@ def test_the_time_of_the_nightly_reconciliation_is_a_time_in_utc_or_off() -> Non
 @pytest.mark.parametrize("wrong", ["24:00", "3:30", "03:60", "03:30:00", "night", "03:30Z", "0330", "٠3:30"])
 def test_a_time_that_is_none_is_refused(wrong: str) -> None:
     assert named_in(problems_of(PROVIDER_RECONCILE_AT=wrong)) == [{"PROVIDER_RECONCILE_AT"}]
+
+
+def casinos_at(path: Path, *entries: dict[str, Any]) -> str:
+    path.write_text(json.dumps(entries))
+    return str(path)
+
+
+def keys_of(casino: str = THIRD, provider: str = FOURTH, **ids: str) -> dict[str, Any]:
+    return {
+        "casino": [{"id": ids.get("casino", "acme-1"), "secret": casino}],
+        "provider": [{"id": ids.get("provider", "acme-p1"), "secret": provider}],
+    }
+
+
+ACME: dict[str, Any] = {"id": "ACME", "url": "https://casino.acme.example"}
+SEALED = {"PROVIDER_SEALING_KEY": FIFTH}
+
+
+def test_further_casinos_come_from_a_file(tmp_path: Path) -> None:
+    file = casinos_at(tmp_path / "casinos.json", ACME | {"keys": keys_of(), "embed": ["https://acme.example"]})
+    settings = Settings.from_environment(GOOD | SEALED | {"PROVIDER_CASINOS_FILE": file})
+    assert settings.casino_codes() == ["JAQPOT", "ACME"]
+    shown = settings.with_all_keys()
+    assert [key.key_id for key in shown.provider_keys] == ["main", "acme-p1"]
+    assert THIRD not in repr(shown)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"keys": keys_of(casino=STRONG)},
+        {"keys": keys_of(provider=FIFTH)},
+        {"keys": keys_of(casino="short")},
+        {"keys": keys_of(casino="main")},
+        {"keys": keys_of(), "embed": "https://acme.example"},
+        {"keys": keys_of(), "embed": ["https://acme.example/page"]},
+        {"keys": keys_of(), "status": "closed"},
+        {"keys": keys_of(), "games": []},
+    ],
+    ids=["no keys", "ours", "the seal", "weak", "id", "text", "no origin", "status", "unknown"],
+)
+def test_a_file_that_is_not_usable_refuses_the_start_by_name(tmp_path: Path, entry: dict[str, Any]) -> None:
+    file = casinos_at(tmp_path / "casinos.json", ACME | entry)
+    (found,) = problems_of(**SEALED, PROVIDER_CASINOS_FILE=file)
+    assert "PROVIDER_CASINOS_FILE" in found
+    assert THIRD not in found
+
+
+def test_further_casinos_need_a_sealing_key_outside_demo_mode(tmp_path: Path) -> None:
+    """Else the keys of one casino would seal the tokens of another."""
+    file = casinos_at(tmp_path / "casinos.json", ACME | {"keys": keys_of()})
+    (found,) = problems_of(PROVIDER_CASINOS_FILE=file)
+    assert named_in([found]) == [{"PROVIDER_CASINOS_FILE", "PROVIDER_SEALING_KEY"}]
+    Settings.from_environment(GOOD | {"PROVIDER_CASINOS_FILE": file, "PROVIDER_DEMO": "1"})
+    alone = casinos_at(tmp_path / "alone.json", {"id": "JAQPOT", "status": "draining"})
+    Settings.from_environment(GOOD | {"PROVIDER_CASINOS_FILE": alone})

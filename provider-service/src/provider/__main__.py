@@ -34,7 +34,7 @@ def main() -> None:
 
 main.add_command(migrate_command(SCHEMA, owner_database_url))
 for command in KeyCommands(
-    "provider", ("casino", "provider"), Settings.from_environment, owner_database_url
+    "provider", ("casino", "provider"), lambda: Settings.from_environment().with_all_keys(), owner_database_url
 ).commands():
     main.add_command(command)
 

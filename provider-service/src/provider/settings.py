@@ -4,24 +4,29 @@ No repr and no error shows a secret; tests/test_settings.py checks it.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
+from shared_service.keys.peers import Peer, PeersFile, joined
 from shared_service.keys.strength import NamedSecret
 from shared_service.run import log
-from shared_service.settings.keys import read_directions
+from shared_service.settings.keys import read_directions, read_peers
 from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
-from shared_signing.keys import Key
+from shared_signing.keys import Key, KeyConfigurationError
 
 __all__ = ["Settings", "SettingsRefused", "owner_database_url"]
 
 LISTENERS: Final = ListenerSettings(port=8100, ops_port=8101)
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 -- published: refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refused outside demo mode
+ORIGIN: Final = re.compile(r"https?://[0-9a-z.-]{1,253}(:[1-9][0-9]{0,4})?")
+Embed = tuple[str, ...]
+"""The origins of pages that may embed a game of this studio for a casino."""
 RECONCILE_AT: Final = dt.time(3, 30)
 _CASINO_NAMES: Final = """
     ACCESS_TOKEN_KEYS ACCESS_TOKEN_KEYS_FILE ACCESS_TOKEN_SECRET ACCESS_TOKEN_SECRET_FILE CA_FILE CLIENT_BURST
@@ -47,6 +52,8 @@ class Settings:
     provider_keys_file: KeyFile | None = None
     casino_url: str
     casino_code: str = "JAQPOT"
+    """The casino of the environment. Others are in `casinos_file`."""
+    casinos_file: PeersFile[Embed] | None = None
     listeners: ListenerSettings = LISTENERS
     ca_file: Path | None = None
     """A PEM file: certificates of the private authority that issued the casino's certificate."""
@@ -75,12 +82,32 @@ class Settings:
         )
 
     def casino_codes(self) -> list[str]:
-        """The codes of all configured casinos, also of those that are off. The environment's comes first."""
-        return [self.casino_code]
+        """The codes of all configured casinos, also of those that are off. The environment's comes first.
+
+        Raises `KeyConfigurationError` when the file has become unusable.
+        """
+        file = self.casinos_file
+        others = [] if file is None else [peer.peer_id for peer in file.parse(file.read())]
+        return list(dict.fromkeys([self.casino_code, *others]))
+
+    def with_all_keys(self) -> "Settings":
+        """The same with the keys of all casinos, for commands that show and revoke keys."""
+        file = self.casinos_file
+        if file is None:
+            return self
+        peers = file.parse(file.read())
+        casino, provider = (joined(file.main, each.keys, peers, each.name) for each in self.directions())
+        return replace(self, casino_keys=casino, provider_keys=provider)
 
     def live_keys(self) -> LiveKeys:
         """The key rings of a process that starts with these settings."""
-        return LiveKeys(self.directions(), others=named_sealing_key(self.sealing_key), strict=not self.demo)
+        return LiveKeys(
+            self.directions(),
+            others=named_sealing_key(self.sealing_key),
+            strict=not self.demo,
+            main=self.casino_code,
+            peers_file=self.casinos_file,
+        )
 
     @property
     def lease_seconds(self) -> float:
@@ -108,6 +135,15 @@ def read(reader: Reader) -> Settings:
         demo=demo,
         others=named_sealing_key(sealing_key),
     )
+    casino_url = reader.service_url("CASINO_URL", "http://127.0.0.1:8000")
+    casino_code = reader.identifier("CASINO_TENANT", "JAQPOT")
+    casinos_file = casinos_file_at(reader.path("PROVIDER_CASINOS_FILE"), casino_code, casino_url)
+    peers = read_peers(
+        reader, "PROVIDER_CASINOS_FILE", casinos_file, (casino, provider), strict=not demo,
+        others=named_sealing_key(sealing_key),
+    )  # fmt: skip
+    if (why := unsealed(peers, casino_code, sealing_key=sealing_key, demo=demo)) is not None:
+        reader.refuse("PROVIDER_CASINOS_FILE", why)
     settings = Settings(
         database_url=reader.required("PROVIDER_DATABASE_URL", reader.database("PROVIDER_DATABASE_URL")),
         owner_database_url=reader.database("PROVIDER_OWNER_DATABASE_URL"),
@@ -116,8 +152,9 @@ def read(reader: Reader) -> Settings:
         sealing_key=sealing_key,
         casino_keys_file=casino.file,
         provider_keys_file=provider.file,
-        casino_url=reader.service_url("CASINO_URL", "http://127.0.0.1:8000"),
-        casino_code=reader.identifier("CASINO_TENANT", "JAQPOT"),
+        casino_url=casino_url,
+        casino_code=casino_code,
+        casinos_file=casinos_file,
         listeners=read_listeners(reader, "PROVIDER", default=LISTENERS),
         ca_file=reader.authorities("PROVIDER_CA_FILE"),
         demo=demo,
@@ -137,6 +174,28 @@ def read(reader: Reader) -> Settings:
     )
     reader.warn_of_unknown(("CASINO_", "PROVIDER_"), CASINO_VARIABLES)
     return replace(settings, notes=tuple(reader.notes))
+
+
+def casinos_file_at(path: Path | None, casino_code: str, casino_url: str) -> PeersFile[Embed] | None:
+    """The file of casinos at this path, beside the environment's casino with this code and address."""
+    if path is None:
+        return None
+    directions = ("casino", "provider")
+    return PeersFile(path, casino_code, casino_url, directions, members=frozenset({"embed"}), details_of=_read_embed)
+
+
+def _read_embed(members: Mapping[str, Any]) -> Embed:
+    origins = members.get("embed", [])
+    if not isinstance(origins, list) or not all(isinstance(each, str) and ORIGIN.fullmatch(each) for each in origins):
+        raise KeyConfigurationError("embed must be a list of origins such as https://casino.example")
+    return tuple(origins)
+
+
+def unsealed(peers: Iterable[Peer[Embed]], own: str, *, sealing_key: str | None, demo: bool) -> str | None:
+    """Why these casinos need a sealing key, or None: the keys of one casino must not seal the tokens of another."""
+    if demo or sealing_key or all(peer.peer_id == own for peer in peers):
+        return None
+    return "with further casinos needs PROVIDER_SEALING_KEY"
 
 
 def named_sealing_key(sealing_key: str | None) -> list[NamedSecret]:

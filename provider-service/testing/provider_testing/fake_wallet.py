@@ -23,6 +23,7 @@ from shared_signing.signer import Signer
 from shared_signing.verifier import Accepted, Verifier
 
 CASINO_SECRET = b"casino-secret"
+MAIN = Key("main", CASINO_SECRET)
 HEADER = "x-casino-signature"
 BAD_SIGNATURE = f"t=1,n={'0' * 32},k=main,v1={'0' * 64}"
 
@@ -104,12 +105,14 @@ class Planned:
 class FakeWallet:
     """Starts on construction; `url` is where it listens. `reached` is set when a fault stalls."""
 
-    def __init__(self, *, model: WalletModel | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, *, model: WalletModel | None = None, clock: Callable[[], float] = time.time, key: Key = MAIN
+    ) -> None:
         self.model = model or WalletModel()
         self.calls: list[Call] = []
         self.reached = threading.Event()
         self.signs_refusals = True
-        self.ring = KeyRing([Key("main", CASINO_SECRET)])
+        self.ring = KeyRing([key])
         self.signer = Signer(self.ring, clock)
         self._verifier = Verifier(self.ring, InMemoryNonceStore(), clock=clock)
         self._plan: list[Planned] = []

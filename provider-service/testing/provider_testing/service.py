@@ -54,9 +54,11 @@ def fresh_launch(**changed: Any) -> dict[str, Any]:
     } | changed
 
 
-def signed_client(transport: httpx.AsyncBaseTransport | None = None, base_url: str = "http://p") -> httpx.AsyncClient:
-    """A client that signs as the casino does."""
-    ring = KeyRing([PROVIDER_KEY])
+def signed_client(
+    transport: httpx.AsyncBaseTransport | None = None, base_url: str = "http://p", *, key: Key = PROVIDER_KEY
+) -> httpx.AsyncClient:
+    """A client that signs as the casino with this key does."""
+    ring = KeyRing([key])
     auth = SignedAuth(Signer(ring), ring, "x-provider-signature")
     headers = {"content-type": "application/json"}
     return httpx.AsyncClient(
@@ -70,10 +72,15 @@ class Running:
 
     client: httpx.AsyncClient
     app: Any
+    casino_code: str = "JAQPOT"
+
+    def of(self, casino_code: str, key: Key) -> Running:
+        """The same provider, as another casino calls it."""
+        return Running(signed_client(httpx.ASGITransport(self.app), key=key), self.app, casino_code)
 
     async def launch(self, **changed: Any) -> dict[str, Any]:
         """Launch a session; returns the body that a simulation of it needs."""
-        asked = fresh_launch(**changed)
+        asked = fresh_launch(**{"casinoCode": self.casino_code} | changed)
         answer = await self.client.post("/provider/launch", json=asked)
         assert answer.status_code == 200, answer.text
         named = {name: asked[name] for name in ("sessionToken", "userId", "gameId", "currency", "casinoCode")}

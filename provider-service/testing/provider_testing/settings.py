@@ -12,6 +12,8 @@ from provider.settings import Settings, SettingsRefused
 STRONG = "0c5e1a94f7d2836b98e0a7d3c41f6b25"
 OTHER = "7b20f9d6e8a1435c6d93b0f8215ea47c"
 THIRD = "39a6d1f05c7be824f21c8b50e96d73a4"
+FOURTH = "c41d97e2b05a6f83d9127be4605f8ac3"
+FIFTH = "5f0b8d3197ce62a4e8d1436bf07a92c5"
 URL = "postgresql://somebody:a-database-password@db/provider"
 GOOD = {"PROVIDER_DATABASE_URL": URL, "CASINO_SECRET": STRONG, "PROVIDER_SECRET": OTHER}
 

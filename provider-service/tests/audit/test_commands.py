@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -159,3 +160,28 @@ def test_every_kind_of_difference_has_a_sentence(owner_url: str) -> None:
     assert CONTRADICTION in kinds
     for kind in set(kinds) - {"missing_here", "missing_there", "state"}:
         assert proposal(kind, None, None).endswith(".")
+
+
+async def test_with_several_casinos_a_command_says_which_one_it_needs(
+    database_url: str, owner_url: str, wallet: FakeWallet, tmp_path: Path
+) -> None:
+    await play(database_url, wallet)
+    file = tmp_path / "casinos.json"
+    keys = {side: [{"id": f"acme-{side}", "secret": f"acme-{side}-secret"}] for side in ("casino", "provider")}
+    file.write_text(json.dumps([{"id": "ACME", "url": "http://127.0.0.1:1", "status": "draining", "keys": keys}]))
+    several = {"PROVIDER_CASINOS_FILE": str(file)}
+    for words in (("reconcile",), ("heads",)):
+        ended = run(database_url, wallet.url, *words, **several)
+        assert (ended.returncode, "--casino; there are: JAQPOT, ACME" in ended.stderr) == (2, True)
+    assert run(database_url, wallet.url, "heads", "--casino", "NOBODY", **several).returncode == 2
+    ended = run(database_url, wallet.url, "reconcile", "--casino", "JAQPOT", "--json", **several)
+    assert (ended.returncode, json.loads(ended.stdout)["compared"]) == (0, 5)
+    away = run(database_url, wallet.url, "reconcile", "--casino", "ACME", "--json", **several)
+    assert (away.returncode, json.loads(away.stdout)["failure"]) == (2, "wallet_away")
+    runs = rows(owner_url, "select casino_code, exit_status from provider.reconciliation_runs order by run_id")
+    assert [tuple(each.values()) for each in runs] == [("JAQPOT", 0), ("ACME", 2)]
+    credit = str(transaction_of(owner_url, "credit")["transaction_id"])
+    found = [run(database_url, wallet.url, "transaction", credit, "--casino", code) for code in ("JAQPOT", "ACME")]
+    assert [ended.returncode for ended in found] == [0, 1]
+    shown = run(database_url, wallet.url, "keys", **several)
+    assert all(text in shown.stdout for text in ("acme-casino", "acme-provider")), shown.stdout + shown.stderr

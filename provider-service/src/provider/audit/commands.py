@@ -78,8 +78,7 @@ def transaction(transaction_id: str, casino_code: str | None, as_json: bool) -> 
 
 
 async def _reconcile(settings: Settings, casino_code: str, bar: Any, *, heals: bool) -> dict[str, Any]:
-    from provider.casinos.registry import Status  # noqa: PLC0415 -- refusals of the environment come before heavy imports
-    from provider.reconciliation.queries import ReconciliationBooks  # noqa: PLC0415
+    from provider.reconciliation.queries import ReconciliationBooks  # noqa: PLC0415 -- refusals of the environment come before heavy imports
     from provider.reconciliation.report import report_of, unfinished  # noqa: PLC0415
     from provider.reconciliation.run import Progress  # noqa: PLC0415
     from provider.reconciliation.serving import reconcile, this_process  # noqa: PLC0415
@@ -88,7 +87,7 @@ async def _reconcile(settings: Settings, casino_code: str, bar: Any, *, heals: b
     try:
         async with database_for(settings) as pool, peers_of(settings).running() as peers:
             casino = peers.casinos.of(casino_code)
-            if casino is None or casino.status is Status.OFF:
+            if casino is None:
                 return unfinished(f"the casino {casino_code} is off")
             books = ReconciliationBooks(pool, casino_code)
             run_id = await books.begin(this_process(), heals=heals, scheduled_for=None)

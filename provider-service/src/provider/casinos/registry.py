@@ -1,27 +1,19 @@
 """The casinos that this studio plays for: their codes, addresses, states and keys.
 
 A casino is live, draining (no launch and no new bet; all else goes on) or off (no signature of it holds, and it is not
-called). A casino that is gone is off: its rows stay.
+called). The first one is the environment's; the others come from `PROVIDER_CASINOS_FILE`, and may change at any moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from starlette.requests import Request
 
 from provider.errors import Refused
+from shared_service.keys.peers import Status
 from shared_signing.keys import KeyRing
-
-
-class Status(StrEnum):
-    """What a casino may do."""
-
-    LIVE = "live"
-    DRAINING = "draining"
-    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,39 +27,37 @@ class Casino:
 
 
 class Casinos:
-    """The casinos of a process. `replace` changes them at run time.
+    """The casinos of a process at each moment. `find` returns a casino by its code, `codes` the codes of all."""
 
-    `owner_of` returns the code of the casino whose requests a key signs, by the key's id.
-    """
-
-    def __init__(self, casinos: Iterable[Casino], owner_of: Callable[[str], str | None]) -> None:
-        self._owner_of = owner_of
-        self.replace(casinos)
-
-    def replace(self, casinos: Iterable[Casino]) -> None:
-        """Know these casinos from now on."""
-        self._by_code = {casino.code: casino for casino in casinos}
+    def __init__(self, find: Callable[[str], Casino | None], codes: Callable[[], Iterable[str]]) -> None:
+        self._find = find
+        self._codes = codes
 
     def of(self, code: str) -> Casino | None:
-        """The casino with this code; None for one that was never configured or is gone."""
-        return self._by_code.get(code)
+        """The casino with this code; None for one that is off."""
+        casino = self._find(code)
+        return None if casino is None or casino.status is Status.OFF else casino
 
     def may_bet(self, code: str) -> bool:
         """Whether new bets may be sent to this casino."""
-        casino = self._by_code.get(code)
+        casino = self.of(code)
         return casino is not None and casino.status is Status.LIVE
 
     def called(self) -> list[Casino]:
         """The casinos whose wallets may be called."""
-        return [casino for casino in self._by_code.values() if casino.status is not Status.OFF]
+        return [casino for code in self._codes() if (casino := self.of(code)) is not None]
 
     def signer_of(self, request: Request) -> Casino:
         """The casino whose key signed the request. Raises `unknown_key` when it has just been switched off."""
-        code = self._owner_of(request.scope["state"]["signed_by"])
-        casino = None if code is None else self._by_code.get(code)
-        if casino is None or casino.status is Status.OFF:
+        casino = self.of(request.scope["state"]["peer"])
+        if casino is None:
             raise Refused("unknown_key")
         return casino
+
+
+def only(casino: Casino) -> Casinos:
+    """One casino alone, for work that concerns no other."""
+    return Casinos({casino.code: casino}.get, lambda: [casino.code])
 
 
 def require_live(casino: Casino) -> None:

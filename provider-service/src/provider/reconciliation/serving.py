@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from provider.casinos.registry import Casino, Casinos
+from provider.casinos.registry import Casino, Casinos, only
 from provider.outbox.serving import senders
 from provider.reconciliation.feed import PAGE_MAX_BYTES, Feed
 from provider.reconciliation.queries import ReconciliationBooks
@@ -171,13 +171,13 @@ async def reconcile(
     http = http_client_for(settings, casino.url, answer_max_bytes=PAGE_MAX_BYTES)
     reader = WalletClient(http, casino.key_ring, call_seconds=settings.call_seconds, clock=clock)
     feed = Feed(reader, request_id=fresh_request_id())
-    only = Casinos([casino], lambda _key_id: None)
-    wallets = Wallets(settings, only, clock=clock)
+    alone = only(casino)
+    wallets = Wallets(settings, alone, clock=clock)
     try:
         healer = None
         if heals:
-            sending = senders(settings, pool, only, wallets)
-            outbox = sending.outbox(sealer, only.called)
+            sending = senders(settings, pool, alone, wallets)
+            outbox = sending.outbox(sealer, alone.called)
             healer = Healer(pool, books, feed, sender=sending.of(casino), outbox=outbox, sealer=sealer)
         return await Reconciliation(books, feed, healer).run(progress)
     finally:

@@ -44,7 +44,15 @@ def peers_of(
 ) -> Peers:
     """Build it. `observe` is called after every call to a wallet."""
     sealer = sealer_for(settings)
-    keys = key_watch_for(settings, sealer, clock=clock)
-    own = Casino(settings.casino_code, settings.casino_url, keys.keys.ring("casino"))
-    casinos = Casinos([own], lambda _key_id: own.code)
-    return Peers(casinos, Wallets(settings, casinos, clock=clock, observe=observe), sealer, keys)
+    watch = key_watch_for(settings, sealer, clock=clock)
+    keys, own = watch.keys, settings.casino_code
+
+    def find(code: str) -> Casino | None:
+        entry = keys.peers.get(code)
+        if entry is None and code != own:
+            return None
+        url = settings.casino_url if entry is None else entry.url
+        return Casino(code, url, keys.ring("casino", code), keys.status_of(code))
+
+    casinos = Casinos(find, lambda: dict.fromkeys([own, *keys.peers]))
+    return Peers(casinos, Wallets(settings, casinos, clock=clock, observe=observe), sealer, watch)

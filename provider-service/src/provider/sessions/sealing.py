@@ -14,8 +14,9 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from provider.settings import Settings
+from provider.settings import Embed, Settings, unsealed
 from provider.sql.schema import SCHEMA, database_for
+from shared_service.keys.peers import Peer
 from shared_service.keys.watch import KeyWatch
 from shared_service.postgres.database import DATABASE_AWAY, Database
 from shared_signing.keys import Key
@@ -53,7 +54,7 @@ def sealing_order(keys: Sequence[Key], sealing_key: str | None, *, now: float) -
 
 
 def sealer_for(settings: Settings) -> "Sealer":
-    """Build a sealer from the casino's keys and the sealing key.
+    """Build a sealer from the sealing key and the keys of the environment's casino.
 
     The sealing key is optional. With one, sessions survive a replacement of the casino's keys.
     """
@@ -93,9 +94,14 @@ def key_watch_for(settings: Settings, sealer: Sealer, *, clock: Callable[[], flo
     keys = settings.live_keys()
 
     def learn(now: float) -> None:
-        sealer.learn(sealing_order(keys.ring("casino").keys, settings.sealing_key, now=now))
+        own = keys.ring("casino", settings.casino_code)
+        sealer.learn(sealing_order(own.keys, settings.sealing_key, now=now))
 
-    return KeyWatch(keys, database_for(settings, size_max=1), schema=SCHEMA.name, clock=clock, on_change=learn)
+    async def look_at(peers: Sequence[Peer[Embed]]) -> str | None:
+        return unsealed(peers, settings.casino_code, sealing_key=settings.sealing_key, demo=settings.demo)
+
+    database = database_for(settings, size_max=1)
+    return KeyWatch(keys, database, schema=SCHEMA.name, clock=clock, on_change=learn, look_at_peers=look_at)
 
 
 def _fernet(secret: bytes) -> Fernet:
