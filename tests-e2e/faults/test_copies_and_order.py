@@ -1,5 +1,6 @@
 """Duplicated, late, overtaking and recorded messages, with two casino processes that take turns."""
 
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ from chaos.record import refusals_of_nonces, signed_answers
 from e2e_testing.both_books import require_agreement
 from e2e_testing.database import Database
 from e2e_testing.fault import Fault, Gate, same_bytes, signed_anew
+from e2e_testing.sampling import paired
 from e2e_testing.signing_client import Signer
 from e2e_testing.stack import DEMO_CASINO_SECRET
 from faults.faulty_stack import FaultyStack, step_of
@@ -37,11 +39,14 @@ def faulty(pair: TwoCasinos) -> Iterator[FaultyStack]:
     assert not any(findings.values()), findings
 
 
-@pytest.mark.parametrize("copies", [1, 12, 49])
-@pytest.mark.parametrize("endpoint", ["debit", "credit", "rollback"])
-@pytest.mark.parametrize("kind", ["the same nonce", "fresh nonces", "both"])
+ENDPOINTS = ("debit", "credit", "rollback")
+KINDS = ("the same nonce", "fresh nonces", "both")
+COPIES = paired(itertools.product(ENDPOINTS, KINDS), (1, 12, 49))
+
+
+@pytest.mark.parametrize(("endpoint", "kind", "copies"), [(*case, count) for case, count in COPIES])
 def test_copies_at_the_same_instant_at_different_processes_have_one_effect(
-    faulty: FaultyStack, endpoint: str, copies: int, kind: str
+    faulty: FaultyStack, endpoint: str, kind: str, copies: int
 ) -> None:
     """Row B2. Of copies with one nonce one is read; of copies with fresh ones all answer the same bytes."""
     session = faulty.stack.session()
@@ -115,8 +120,9 @@ def test_a_win_lands_after_the_session_expired_and_the_player_excluded_herself(f
     assert faulty.balance(session) == session.opening_balance_minor + 1000
 
 
-@pytest.mark.parametrize("age_seconds", [WINDOW_SECONDS + 1, HOUR_SECONDS, DAY_SECONDS])
-@pytest.mark.parametrize("endpoint", ["debit", "credit", "rollback"])
+@pytest.mark.parametrize(
+    ("endpoint", "age_seconds"), paired(ENDPOINTS, (WINDOW_SECONDS + 1, HOUR_SECONDS, DAY_SECONDS))
+)
 def test_a_message_that_is_late_by_minutes_or_a_day_is_stale_and_its_resigned_retry_resolves(
     pair: TwoCasinos, faulty: FaultyStack, endpoint: str, age_seconds: int
 ) -> None:

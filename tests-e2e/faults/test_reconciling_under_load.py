@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from e2e_testing.fault import Call, Fault
+from e2e_testing.sampling import IS_NIGHTLY
 from e2e_testing.service_process import full_environment
 from e2e_testing.stack import CURRENCY, TENANT
 from faults.faulty_stack import ROUND_SECONDS_MAX, FaultyStack
@@ -17,7 +18,7 @@ from faults.faulty_stack import ROUND_SECONDS_MAX, FaultyStack
 pytestmark = pytest.mark.slow
 
 PLAYERS = 4
-LOAD_SECONDS = 20.0
+LOAD_SECONDS = 20.0 if IS_NIGHTLY else 3.0
 LOAD_SECONDS_MAX = 120.0
 RUNS_MIN = 3
 COMMAND_SECONDS = 120.0

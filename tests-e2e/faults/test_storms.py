@@ -12,6 +12,7 @@ from e2e_testing.answers import Answer, Peer
 from e2e_testing.books import require_sound_books
 from e2e_testing.database import Database
 from e2e_testing.game_session import GameSession, JsonObject, new_id
+from e2e_testing.sampling import IS_NIGHTLY
 from e2e_testing.signing_client import ParallelSigningClient
 from faults.faulty_stack import FaultyStack
 from faults.two_casinos import TwoCasinos, two_casinos
@@ -24,7 +25,7 @@ CLIENTS = 50
 WALLETS = 3
 BETS_OF_EACH = 3
 RETRY_SECONDS = 0.02
-RACE_SECONDS = 18.0
+RACE_SECONDS = 18.0 if IS_NIGHTLY else 2.0
 RACE_SECONDS_MAX = 120.0
 RACES_MAX = 10_000
 RACES_MIN = 200

@@ -17,7 +17,7 @@ from e2e_testing.stack import Stack, StartStack
 from fuzz.hostile import Hostile
 from fuzz.streams import Streams
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "15"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "5"))
 SEED = int(os.environ.get("FUZZ_SEED", "20261128"))
 WARM_UP_TURNS = 30
 GROWTH_MEBIBYTES_MAX = 64
