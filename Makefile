@@ -101,6 +101,10 @@ REV ?= HEAD~1
 bench-against: .venv/.complete ## compare throughput with an earlier revision (REV); writes docs/benchmarks-against.md
 	exec $(BIN)/python -m bench.against $(REV)
 
+.PHONY: bench-round
+bench-round: .venv/.complete ## show the processor time of a nine-step round in each process; REV=…: beside an earlier revision
+	exec $(BIN)/python -m bench.round_cost $(if $(filter command line,$(origin REV)),$(REV))
+
 .PHONY: failover
 failover: .venv/.complete ## kill the primary under load, promote its standby, count every acknowledged answer
 	exec $(BIN)/python -m faults.failover

@@ -42,7 +42,7 @@ def compare(revision: str, *, size: Size, progress: Progress) -> Report:
     """Measure both sides in turn. Raises CalledProcessError when there is no such revision."""
     with ExitStack() as stack:
         source = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-against-")))
-        _unpack(revision, source)
+        unpack(revision, source)
         now = stack.enter_context(BenchServices(size.player_count))
         then = stack.enter_context(BenchServices(size.player_count, source=source))
         wallets = []
@@ -80,7 +80,8 @@ def _of_then(row: Measurement) -> Measurement:
     return replace(row, key=f"{THEN}{row.key}", what=f"then: {row.what}")
 
 
-def _unpack(revision: str, folder: Path) -> None:
+def unpack(revision: str, folder: Path) -> None:
+    """Write the tree of a revision into a folder. Raises CalledProcessError when there is no such revision."""
     archive = subprocess.run(
         ["git", "-C", str(ROOT), "archive", revision], check=True, capture_output=True, timeout=GIT_SECONDS
     )

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -34,14 +34,17 @@ class RoundCase:
     books: Books
     session_id: uuid.UUID
     round_id: uuid.UUID
+    other_sessions: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)
+    """The sessions of other rounds, by round."""
 
     def call(self, kind: Any, **members: Any) -> MoneyCall:
+        round_id = members.pop("round_id", self.round_id)
         return MoneyCall(
             transaction_id=members.pop("transaction_id", None) or uuid.uuid4(),
             kind=kind,
             reason=members.pop("reason", "test"),
-            provider_session_id=self.session_id,
-            round_id=members.pop("round_id", self.round_id),
+            provider_session_id=self.other_sessions.get(round_id, self.session_id),
+            round_id=round_id,
             wallet=WalletSession("1", "USD", "token"),
             request_id="r-1",
             amount_minor=members.pop("amount_minor", 1000),
@@ -108,6 +111,7 @@ NO_MONEY = Refused(402, "insufficient_balance", action_for(402, "insufficient_ba
 async def another_round(case: RoundCase) -> uuid.UUID:
     """A second open round, of another session."""
     made, session = uuid.uuid4(), uuid.uuid4()
+    case.other_sessions[made] = session
     async with case.pool.connection() as connection:
         await connection.execute(
             "insert into provider.game_sessions (provider_session_id, casino_code, casino_session_id, player_id,"
@@ -115,8 +119,14 @@ async def another_round(case: RoundCase) -> uuid.UUID:
             " currency, token_sealed from provider.game_sessions limit 1",
             (session, session.hex),
         )
-        await connection.execute("select provider.open_round(%s, %s, 'scripted', 'r', 60)", (made, session))
+    assert await case.books.open_round(made, session, kind="scripted", request_id="r") == "opened"
     return made
+
+
+def in_round(case: RoundCase, call: MoneyCall, round_id: uuid.UUID) -> MoneyCall:
+    """The same call in another round, and in that round's session."""
+    session_id = case.other_sessions.get(round_id, case.session_id)
+    return replace(call, round_id=round_id, provider_session_id=session_id)
 
 
 async def refusal_of(work: Awaitable[Any]) -> str:

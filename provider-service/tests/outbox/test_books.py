@@ -17,9 +17,6 @@ from provider.sessions.queries import stop_session
 from provider.wallet_client.messages import Head
 from provider_testing.round_case import LEASE_SECONDS, LOST, NO_MONEY, OK, RoundCase, called, refusal_of
 from provider_testing.service import rows
-from shared_service_testing.waiting import until
-
-WAITING = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 async def test_a_session_with_a_bet_in_flight_takes_no_other(case: RoundCase) -> None:
@@ -102,7 +99,6 @@ async def test_giving_up_a_bet_while_its_rollback_is_answered_does_not_deadlock(
         query = "select from provider.wallet_transactions where transaction_id = %s for no key update"
         await giving_up.execute(query, (bet.transaction_id,))
         answering = asyncio.create_task(case.books.write_outcome(rollback, called(OK)))
-        await until(lambda: rows(owner_url, WAITING))
         await giving_up.execute("select provider.give_up_bet(%s, 'test')", (bet.transaction_id,))
         await giving_up.commit()
         result = await answering

@@ -14,6 +14,7 @@ from provider_testing.round_case import (
     RoundCase,
     another_round,
     called,
+    in_round,
     paying,
     refusal_of,
     row_of,
@@ -27,7 +28,7 @@ async def test_a_rollback_returns_the_amount_of_a_bet_of_its_own_round_only(case
     bet = await case.debit(OK)
     same = undoing(case, bet)
     await case.books.write_intent(same)
-    other = dataclasses.replace(same, transaction_id=uuid.uuid4(), round_id=await another_round(case))
+    other = dataclasses.replace(in_round(case, same, await another_round(case)), transaction_id=uuid.uuid4())
     await case.books.write_intent(other)
     assert [row_of(owner_url, call.transaction_id)["amount_minor"] for call in (same, other)] == [1000, 0]
 
@@ -36,7 +37,7 @@ async def test_a_rollback_returns_the_amount_of_a_bet_of_its_own_round_only(case
 async def test_a_payout_answers_a_bet_of_its_own_round(case: RoundCase, kind: str) -> None:
     """Nor does it answer another payout or a rollback of the round."""
     bet = await case.debit(OK)
-    elsewhere = dataclasses.replace(paying(case, bet), round_id=await another_round(case))
+    elsewhere = in_round(case, paying(case, bet), await another_round(case))
     answered = paying(case, bet) if kind == "credit" else undoing(case, await case.debit(OK))
     await case.books.write_intent(answered)
     await case.books.write_outcome(answered, called(OK))
@@ -58,7 +59,7 @@ async def test_a_payout_waits_for_no_other_payout_and_for_no_other_round(case: R
 
 async def test_no_payout_is_written_for_a_round_that_never_was_or_has_ended(case: RoundCase) -> None:
     bet = await case.debit(OK)
-    nowhere = dataclasses.replace(paying(case, bet), round_id=uuid.uuid4())
+    nowhere = in_round(case, paying(case, bet), uuid.uuid4())
     refused = [await refusal_of(case.books.write_intent(nowhere))]
     await case.books.write_outcome(await sent(case, paying(case, bet, end_round=True)), called(OK))
     assert [*refused, await refusal_of(case.books.write_intent(paying(case, bet)))] == ["round_closed", "round_closed"]
@@ -69,7 +70,7 @@ async def test_a_bet_waits_for_its_own_session_alone(case: RoundCase) -> None:
     other = await another_round(case)
     elsewhere = await sent(case, case.call("debit", round_id=other))
     await case.books.write_outcome(elsewhere, called(OK))
-    await case.books.write_intent(dataclasses.replace(paying(case, elsewhere), round_id=other))
+    await case.books.write_intent(paying(case, elsewhere, round_id=other))
     await sent(case, case.call("debit", round_id=await another_round(case)))  # it is in flight
     await case.debit(OK)
     await case.books.void_round(case.round_id, "test")
@@ -83,7 +84,7 @@ async def test_a_bet_waits_for_its_own_session_alone(case: RoundCase) -> None:
 async def test_a_bet_waits_for_no_payout_of_an_earlier_round_of_its_session(case: RoundCase) -> None:
     await sent(case, paying(case, await case.debit(OK)))
     async with case.pool.connection() as connection:
-        settle = "select provider.settle_round(%s, 'test')"
+        settle = "select provider.settle_rounds(array[%s::uuid], 'test')"
         await connection.execute(settle, (case.round_id,))
     next_round = uuid.uuid4()
     opened = await case.books.open_round(next_round, case.session_id, kind="scripted", request_id="r")

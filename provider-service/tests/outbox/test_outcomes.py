@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from provider.outbox.backoff import Backoff
+from provider.outbox.books import Books
 from provider.outbox.calls import PROBE, rollback_id_of
 from provider.wallet_client.actions import action_for
 from provider.wallet_client.messages import Head
@@ -50,9 +52,8 @@ async def test_an_unknown_outcome_keeps_its_code_and_counts_and_waits_before_it_
     await case.books.write_intent(credit)
     for _ in range(2):
         await case.books.write_outcome(credit, called(LOST, attempts=4))
-    async with case.pool.connection() as connection:
-        unknown = "select provider.record_unknown(%s, 'operator_unreachable', 3000, 1)"
-        await connection.execute(unknown, (credit.transaction_id,))
+    patient = Books(case.pool, lease_seconds=60, backoff=Backoff(3000))
+    await patient.write_outcome(credit, called(LOST))
     transaction_id, due = credit.transaction_id, len(await case.books.claim_due({"JAQPOT": 10}))
     row = row_of(owner_url, transaction_id)
     assert due == 0

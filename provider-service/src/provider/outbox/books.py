@@ -1,51 +1,28 @@
 """Records intents and outcomes of wallet calls in `provider.wallet_transactions`.
 
-Each method is one call of one SQL function, so it is atomic, and holds a connection only for that statement.
+Each method is one call of one SQL function, so it is atomic. Intents and outcomes of many rounds share a commit.
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
 from psycopg.rows import class_row
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from provider.outbox.backoff import Backoff
 from provider.outbox.calls import PROBE, DueCall, MoneyCall, rollback_id_of
-from provider.wallet_client.outcomes import Accepted, Attempt, Called, Outcome, Refused, Unknown
+from provider.outbox.steps import Intent, Locks, Opening, Step, StepRecorder, StepResult
+from provider.wallet_client.outcomes import Accepted, Called, Unknown
 from shared_service.postgres.database import DATABASE_AWAY, Database
 
 ATTEMPTS_KEPT_MAX: Final = 100
-"""Attempts stored per transaction, so that an outage of a week does not fill the disk."""
+"""Attempts stored per transaction: see `provider.record_attempts`."""
 
 OUTCOME_WRITE_TRIES: Final = 4
 
-_INTENTS: Final = {
-    "debit": "select provider.record_debit(%(id)s, %(rollback_id)s, %(round)s, %(amount)s, %(reason)s, %(request)s,"
-    " %(lease)s)",
-    "credit": "select provider.record_credit(%(id)s, %(related)s, %(round)s, %(amount)s, %(end_round)s, %(reason)s,"
-    " %(request)s, %(lease)s)",
-    "rollback": "select provider.record_rollback(%(id)s, %(original)s, %(round)s, %(reason)s, %(request)s, %(lease)s)",
-}
-_RECORD_ATTEMPTS: Final = f"""
-    insert into provider.wallet_attempts (transaction_id, sent_at, elapsed_ms, status, code, signature, failure)
-    select t.transaction_id, provider.clock() - make_interval(secs => a.ago_seconds), a.elapsed_ms, a.status, a.code,
-        a.signature, a.failure
-    from provider.wallet_transactions as t
-    cross join jsonb_to_recordset(%(made)s::jsonb) as a (
-        ago_seconds double precision, elapsed_ms bigint, status bigint, code text, signature text, failure text
-    )
-    where t.transaction_id = %(id)s and t.attempts < {ATTEMPTS_KEPT_MAX}
-"""  # noqa: S608 -- a constant, no input
-_OUTCOMES: Final = {
-    Accepted: "provider.record_acceptance(%(id)s, %(balance)s, %(tombstone)s, %(tries)s, %(head_sequence)s,"
-    " %(head_hash)s)",
-    Refused: "provider.record_refusal(%(id)s, %(code_of_all)s, %(never_known)s, %(contradicts)s, %(tries)s)",
-    Unknown: "provider.record_unknown(%(id)s, %(code_of_all)s, %(pause)s, %(tries)s)",
-}
 _CLAIM: Final = """
     select o_transaction_id as transaction_id, o_kind as kind, o_reason as reason, o_round_id as round_id,
         o_amount_minor as amount_minor, o_currency as currency, o_related_transaction_id as related_transaction_id,
@@ -78,63 +55,67 @@ class Recorded:
     applied: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A call and how it ended. `repeated`: its outcome is known already, so only its attempts are recorded."""
+
+    call: MoneyCall
+    called: Called
+    repeated: bool = False
+
+
 class Books:
     """The provider's records of money calls."""
 
     def __init__(self, pool: Database, *, lease_seconds: float, backoff: Backoff) -> None:
         self._pool = pool
+        self._steps = StepRecorder(pool, lease_seconds)
         self._lease_seconds = lease_seconds
         self._backoff = backoff
 
-    async def write_intent(self, call: MoneyCall) -> None:
-        """Record a call before it is sent, and lease it to this process. Raises `NotRecorded`."""
-        values = {
-            "id": call.transaction_id,
-            "rollback_id": rollback_id_of(call.transaction_id),
-            "round": call.round_id,
-            "amount": call.amount_minor,
-            "reason": call.reason,
-            "request": call.request_id,
-            "lease": self._lease_seconds,
-            "related": call.related_transaction_id,
-            "original": call.original_transaction_id,
-            "end_round": call.end_round,
-        }
-        outcome = await self._one(_INTENTS[call.kind], values)
-        if outcome != "recorded":
-            raise NotRecorded(str(outcome))
+    async def record(self, answered: Answered | None = None, *, intent: MoneyCall | None = None) -> StepResult:
+        """Record how a call ended, and the next call of the same session, in one commit.
 
-    async def write_outcome(self, call: MoneyCall, called: Called) -> Recorded:
-        """Record how a call ended, and its attempts.
-
-        Retries while the database is unavailable; recording twice changes nothing. Raises one of `DATABASE_AWAY` when
-        it stays unavailable: then the lease ends, and recovery repeats the call.
+        An outcome is retried while the database is unavailable; recording it twice changes nothing. An intent whose
+        `answered` does not count is refused with `given_up`. Raises one of `DATABASE_AWAY` when the database stays
+        unavailable: then the leases end, and recovery finishes the calls.
         """
-        write = _OUTCOMES[type(called.outcome)]
-        statement = f"with recorded as ({_RECORD_ATTEMPTS}) select o_state, o_applied from {write}"  # noqa: S608 - constants
-        values = _attempt_values(call.transaction_id, called.attempts) | self._outcome_values(call, called.outcome)
+        step = self._step_of(answered, intent)
+        try:
+            return await self._steps.record(step)
+        except DATABASE_AWAY:
+            if answered is None:
+                raise
         retrying = AsyncRetrying(
             wait=wait_exponential_jitter(multiplier=0.05, max=0.5),
-            stop=stop_after_attempt(OUTCOME_WRITE_TRIES),
+            stop=stop_after_attempt(OUTCOME_WRITE_TRIES - 1),
             retry=retry_if_exception_type(DATABASE_AWAY),
             reraise=True,
         )
-        row: tuple[str, bool] = await retrying(self._row, statement, values)
-        return Recorded(*row)
+        result: StepResult = await retrying(self._steps.record, step)
+        return result
+
+    async def write_intent(self, call: MoneyCall) -> None:
+        """Record a call before it is sent, and lease it to this process. Raises `NotRecorded`."""
+        require_recorded(await self.record(intent=call))
+
+    async def write_outcome(self, call: MoneyCall, called: Called) -> Recorded:
+        """Record how a call ended, and its attempts: see `record`."""
+        return recorded_of(await self.record(Answered(call, called)))
 
     async def record_attempts(self, call: MoneyCall, called: Called) -> None:
         """Record only the attempts of a repeated call, whose outcome is known already."""
-        async with self._pool.connection() as connection:
-            await connection.execute(_RECORD_ATTEMPTS, _attempt_values(call.transaction_id, called.attempts))
+        await self.record(Answered(call, called, repeated=True))
 
     async def open_round(self, round_id: UUID, provider_session_id: UUID, *, kind: str, request_id: str) -> str:
         """Open a round; returns `opened` or the code of the reason against it."""
-        return str(
-            await self._one(
-                "select provider.open_round(%s, %s, %s, %s, %s)",
-                (round_id, provider_session_id, kind, request_id, self._lease_seconds),
-            )
-        )
+        locks = Locks(provider_session_id, True, round_id, [])
+        opening = Opening(provider_session_id, round_id, kind, request_id)
+        return str((await self._steps.record(Step(locks=locks, opening=opening))).opening)
+
+    async def close(self) -> None:
+        """Finish the waiting steps."""
+        await self._steps.close()
 
     async def void_round(self, round_id: UUID, code: str) -> str:
         """End a round without a payout; rollbacks of its bets are due at once. Returns the SQL function's outcome."""
@@ -159,16 +140,41 @@ class Books:
         """The number of these casinos' transactions without a known outcome."""
         return int(await self._one(_PENDING, (list(casino_codes),)))
 
-    def _outcome_values(self, call: MoneyCall, outcome: Outcome) -> dict[str, Any]:
+    def _step_of(self, answered: Answered | None, intent: MoneyCall | None) -> Step:
+        calls = [*([answered.call] if answered else ()), *([intent] if intent else ())]
+        locked = [call.original_transaction_id for call in calls if call.original_transaction_id is not None]
+        if answered is not None and not answered.repeated:
+            locked.append(answered.call.transaction_id)
+        is_bet = intent is not None and intent.kind == "debit"
+        step = Step(locks=Locks(calls[-1].provider_session_id, is_bet, calls[-1].round_id, locked))
+        if answered is not None:
+            step.attempts = _attempt_rows(answered)
+            if not answered.repeated:
+                step.outcome = self._outcome_row(answered.call, answered.called)
+        if intent is not None:
+            step.intent = _intent_row(intent)
+            if step.outcome is not None:
+                step.intent.after_id = step.outcome["transaction_id"]
+        return step
+
+    def _outcome_row(self, call: MoneyCall, called: Called) -> dict[str, Any]:
+        outcome = called.outcome
+        row = {
+            "session_id": call.provider_session_id,
+            "transaction_id": call.transaction_id,
+            "tries": len(called.attempts),
+        }
         if isinstance(outcome, Accepted):
-            return acceptance_values(outcome)
+            return row | {"verdict": "accepted", "code": "ok"} | acceptance_values(outcome)
         if isinstance(outcome, Unknown):
-            return {"code_of_all": outcome.code, "pause": self._backoff.pause_seconds(call.deliveries_before + 1)}
+            pause_seconds = self._backoff.pause_seconds(call.deliveries_before + 1)
+            return row | {"verdict": "unknown", "code": outcome.code, "pause_seconds": pause_seconds}
         # Refusing a debit is normal. Refusing a payout contradicts the books, and so does refusing a rollback, unless
         # the wallet never knew its session or a script expects the refusal.
         surprising = call.kind != "debit" and not (call.kind == "rollback" and outcome.action.never_known)
-        return {
-            "code_of_all": outcome.code,
+        return row | {
+            "verdict": "refused",
+            "code": outcome.code,
             "never_known": outcome.action.never_known,
             "contradicts": (outcome.action.alarms or surprising) and call.reason != PROBE,
         }
@@ -184,21 +190,51 @@ class Books:
         return tuple(row)
 
 
+def require_recorded(result: StepResult) -> None:
+    """Raises `NotRecorded` unless the intent of the step was recorded."""
+    if result.intent != "recorded":
+        raise NotRecorded(str(result.intent))
+
+
+def recorded_of(result: StepResult) -> Recorded:
+    """How the outcome of a step was recorded."""
+    if result.state is None:
+        raise RuntimeError("an outcome of a transaction that is not in the books")
+    return Recorded(result.state, result.applied)
+
+
 def acceptance_values(accepted: Accepted) -> dict[str, Any]:
-    """The acceptance as named parameters of `record_acceptance` and `record_repetition`."""
+    """The acceptance as named values of `record_outcomes` and `record_repetition`."""
     return {
-        "balance": accepted.balance_minor,
+        "balance_minor": accepted.balance_minor,
         "tombstone": accepted.tombstone,
         "head_sequence": None if accepted.head is None else accepted.head.sequence,
         "head_hash": None if accepted.head is None else accepted.head.hash,
     }
 
 
-def _attempt_values(transaction_id: UUID, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    # One JSON text: the driver needs longer to encode six arrays than Postgres needs for the insert.
+def _intent_row(call: MoneyCall) -> Intent:
+    return Intent(
+        session_id=call.provider_session_id,
+        kind=call.kind,
+        transaction_id=call.transaction_id,
+        round_id=call.round_id,
+        reason=call.reason,
+        request_id=call.request_id,
+        amount_minor=call.amount_minor,
+        end_round=call.end_round,
+        rollback_id=rollback_id_of(call.transaction_id) if call.kind == "debit" else None,
+        related_id=call.related_transaction_id,
+        original_id=call.original_transaction_id,
+    )
+
+
+def _attempt_rows(answered: Answered) -> list[dict[str, Any]]:
     now = time.monotonic()
-    made = [
+    return [
         {
+            "session_id": answered.call.provider_session_id,
+            "transaction_id": answered.call.transaction_id,
             "ago_seconds": now - attempt.started,
             "elapsed_ms": attempt.elapsed_ms,
             "status": attempt.status,
@@ -206,6 +242,5 @@ def _attempt_values(transaction_id: UUID, attempts: Sequence[Attempt]) -> dict[s
             "signature": attempt.signature,
             "failure": attempt.failure,
         }
-        for attempt in attempts
+        for attempt in answered.called.attempts
     ]
-    return {"id": transaction_id, "made": msgspec.json.encode(made).decode(), "tries": len(attempts)}

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from provider.outbox.books import Books, NotRecorded, Recorded
+from provider.outbox.books import Answered, Books, NotRecorded, Recorded
 from provider.outbox.calls import MoneyCall
 from provider.sessions.queries import stop_session
 from provider.wallet_client.client import WalletClient
@@ -63,25 +63,38 @@ class Sender:
 
     async def send(self, call: MoneyCall) -> Delivered:
         """Record the intent, call the wallet, record the outcome. Raises `NotRecorded`: then nothing was sent."""
-        if call.kind == "debit" and not self._may_bet():
-            raise NotRecorded("casino_draining")
+        self.require_allowed(call)
         await self._books.write_intent(call)
         return await self.deliver(call)
 
+    def require_allowed(self, call: MoneyCall) -> None:
+        """Raises `NotRecorded` for a bet at a casino that takes none."""
+        if call.kind == "debit" and not self._may_bet():
+            raise NotRecorded("casino_draining")
+
     async def deliver(self, call: MoneyCall) -> Delivered:
         """Call the wallet for a recorded intent, and record the outcome."""
-        called = await self._wallet.call(call.as_wallet_call(), call.wallet, request_id=call.request_id)
-        recorded = await self._books.write_outcome(call, called)
-        self._report(call, called, recorded)
-        if isinstance(called.outcome, Unknown) and call.kind == "debit":
+        answered = Answered(call, await self.call(call))
+        recorded = await self._books.write_outcome(call, answered.called)
+        await self.note(answered, recorded)
+        return Delivered(answered.called.outcome, recorded)
+
+    async def call(self, call: MoneyCall) -> Called:
+        """Call the wallet. Records nothing."""
+        return await self._wallet.call(call.as_wallet_call(), call.wallet, request_id=call.request_id)
+
+    async def note(self, answered: Answered, recorded: Recorded) -> None:
+        """Log a recorded outcome. Wake the outbox for a due rollback, stop the session when the wallet says so."""
+        call, outcome = answered.call, answered.called.outcome
+        self._report(call, answered.called, recorded)
+        if isinstance(outcome, Unknown) and call.kind == "debit":
             self._wake()
-        if isinstance(called.outcome, Refused) and called.outcome.action.stops_session:
-            await stop_session(self._pool, call.provider_session_id, called.outcome.code)
-        return Delivered(called.outcome, recorded)
+        if isinstance(outcome, Refused) and outcome.action.stops_session:
+            await stop_session(self._pool, call.provider_session_id, outcome.code)
 
     async def repeat(self, call: MoneyCall) -> Outcome:
         """Send a call whose outcome is known again; records the attempts only."""
-        called = await self._wallet.call(call.as_wallet_call(), call.wallet, request_id=call.request_id)
+        called = await self.call(call)
         await self._books.record_attempts(call, called)
         return called.outcome
 

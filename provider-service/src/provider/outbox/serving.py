@@ -87,8 +87,9 @@ def loops(settings: Settings, money: MoneyCalls) -> list[BackgroundLoop]:
 
 
 async def close(settings: Settings, money: MoneyCalls) -> None:
-    """Wait for running deliveries, at most `call_seconds`."""
+    """Wait for running deliveries, at most `call_seconds`, and for the steps that are being recorded."""
     await money.outbox.drain(timeout_seconds=settings.call_seconds)
+    await money.senders.books.close()
 
 
 async def recover(settings: Settings) -> int:

@@ -109,7 +109,7 @@ _IS_ANOTHERS: Final = """
 """
 _ACCEPTED: Final = "select o_applied from provider.record_acceptance(%s, %s, %s, %s, %s, %s)"
 _REPETITION: Final = (
-    "select provider.record_repetition(%(id)s, %(balance)s, %(tombstone)s, %(head_sequence)s, %(head_hash)s)"
+    "select provider.record_repetition(%(id)s, %(balance_minor)s, %(tombstone)s, %(head_sequence)s, %(head_hash)s)"
 )
 
 

@@ -45,4 +45,5 @@ class MixedRound(RoundPlay):
     async def _end_cancelled(self) -> None:
         """End a round whose bets were all rolled back: no payout ends it."""
         if self._drawn.cancelled:
+            await self._calls.finish()
             await self._sender.void_round(self._round_id, "cancelled")

@@ -15,6 +15,7 @@ import structlog
 from provider.outbox.books import Books, NotRecorded
 from provider.outbox.calls import MoneyCall, rollback_id_of
 from provider.outbox.sender import Sender
+from provider.outbox.sequence import CallSequence
 from provider.rounds.report import ReportBuilder, RoundReport
 from provider.rounds.script import ScriptStep
 from provider.sessions.launch import OpenSession
@@ -26,6 +27,7 @@ from shared_service.postgres.database import DATABASE_AWAY
 log = structlog.get_logger(__name__)
 
 SCRIPT_REASON = "script"
+GIVEN_UP = "The outbox gave a bet up before its answer was recorded."
 
 
 class RoundEnds(Exception):  # noqa: N818 - an outcome, named as the others are
@@ -53,6 +55,7 @@ class RoundPlay(ABC):
     ) -> None:
         self._books = books
         self._sender = sender
+        self._calls = CallSequence(books, sender)
         self._wallet = wallet
         self._request_id = request_id
         self._session_id = session.row.provider_session_id
@@ -68,7 +71,8 @@ class RoundPlay(ABC):
         if opened != "opened":
             raise NotRecorded(opened)
         try:
-            problem = await self._play_within(seconds)
+            ended_early = await self._play_within(seconds)
+            problem = await self._finish() or ended_early
             if problem is not None:
                 # No effect once a payout is recorded: then the payout ends the round, or the outbox does.
                 await self._sender.void_round(self._round_id, "script_failed")
@@ -89,6 +93,16 @@ class RoundPlay(ABC):
         except TimeoutError:
             self._report.add_timeout()
             return "The round ran out of time; bets without a payout are returned."
+        except NotRecorded:
+            return GIVEN_UP
+        return None
+
+    async def _finish(self) -> str | None:
+        """Record the last outcome; returns why it does not count, or None."""
+        try:
+            await self._calls.finish()
+        except NotRecorded:
+            return GIVEN_UP
         return None
 
     @abstractmethod
@@ -111,24 +125,24 @@ class RoundPlay(ABC):
     async def _send(self, number: int, call: MoneyCall, *, tombstone: bool = False) -> Accepted:
         """Play a step that the wallet must accept; `tombstone`: as a rollback of a bet it never saw."""
         try:
-            delivered = await self._sender.send(call)
+            outcome = await self._calls.send(call)
         except NotRecorded as refusal:
             self._report.add(number, call.as_wallet_call(), None, f"Not sent: {refusal.code}.")
             raise RoundEnds from None
-        accepted = delivered.accepted
+        accepted = outcome if isinstance(outcome, Accepted) else None
         self._report.balance_minor = None if accepted is None else accepted.balance_minor
-        problem = problem_of(delivered.outcome, self._report.expected_minor(number))
-        if accepted is None:
-            problem = problem or "The outbox gave the bet up before the answer came."
-        elif accepted.tombstone is not tombstone:
+        problem = problem_of(outcome, self._report.expected_minor(number))
+        if accepted is not None and accepted.tombstone is not tombstone:
             problem = problem or ("The wallet did not know the bet." if accepted.tombstone else "No tombstone.")
-        self._report.add(number, call.as_wallet_call(), delivered.outcome, problem)
+        self._report.add(number, call.as_wallet_call(), outcome, problem)
         if problem is not None or accepted is None:
             raise RoundEnds
         return accepted
 
     async def _look_up_balance(self) -> Outcome:
-        outcome = (await self._wallet.call(balance_call(), self._player, request_id=self._request_id)).outcome
+        # Meanwhile the outcome before is recorded: no lease ends because a look at the balance takes long.
+        async with self._calls.finishing():
+            outcome = (await self._wallet.call(balance_call(), self._player, request_id=self._request_id)).outcome
         self._report.balance_minor = outcome.balance_minor if isinstance(outcome, Accepted) else None
         return outcome
 

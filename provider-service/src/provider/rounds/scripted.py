@@ -42,7 +42,7 @@ class ScriptedRound(RoundPlay):
 
     async def _repeat(self, number: int, call: MoneyCall, first: Accepted) -> None:
         """Play a step that repeats a call: the answer must be the same, and the balance must not move."""
-        outcome = await self._sender.repeat(call)
+        outcome = await self._calls.repeat(call)
         problem = problem_of(outcome, first.balance_minor)
         if isinstance(outcome, Accepted):
             if outcome.body != first.body:
@@ -55,7 +55,7 @@ class ScriptedRound(RoundPlay):
     async def _probe(self, number: int, call: MoneyCall) -> None:
         """Play a step that the wallet must refuse with `REFUSAL_CODE` and `REFUSAL_SENTENCE`."""
         try:
-            outcome = (await self._sender.send(call)).outcome
+            outcome = await self._calls.send(call)
         except NotRecorded as refusal:
             self._report.add(number, call.as_wallet_call(), None, f"Not sent: {refusal.code}.")
             return

@@ -19,7 +19,7 @@ begin
     )
     select
         t.rollback_transaction_id, 'rollback', p_reason, t.provider_session_id, t.round_id, t.amount_minor, t.currency,
-        t.transaction_id, t.request_id, v_now
+        t.transaction_id, t.request_id, coalesce(t.in_doubt_at, v_now)
     from provider.wallet_transactions as t
     where t.transaction_id = p_transaction_id and t.state in ('pending', 'committed')
     on conflict (transaction_id) do nothing;

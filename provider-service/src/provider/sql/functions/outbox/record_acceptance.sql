@@ -1,9 +1,7 @@
--- Purpose: record that the wallet accepted a call.
--- Outcome: the transaction's state afterwards, and whether this call changed it. A debit that recovery gave up
---   meanwhile stays given up: its rollback is pending. A second answer changes nothing.
--- An accepted rollback also ends its bet. A payout that ends its round also settles the round's bets.
--- p_head_*: the head of the wallet's chain in the answer; null when the wallet keeps no chain.
--- Locks: provider.lock_around, the transaction, the bets that are settled.
+-- Purpose: record that the wallet accepted a call, as its feed tells. For reconciliation, which handles one at a time, and
+--   for processes of the release before.
+-- Outcome: see provider.record_outcomes.
+-- Locks: provider.lock_around, the transaction, the bets that are settled. Waits for them.
 create or replace function provider.record_acceptance(
     p_transaction_id uuid,
     p_balance_after_minor bigint,
@@ -18,30 +16,14 @@ returns record
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_transaction provider.wallet_transactions;
-    v_now timestamptz;
 begin
     perform provider.lock_around(p_transaction_id);
-    select t.* into strict v_transaction
-    from provider.wallet_transactions as t where t.transaction_id = p_transaction_id for no key update;
-    if v_transaction.state <> 'pending' or v_transaction.in_doubt_at is not null then
-        o_state := v_transaction.state;
-        o_applied := false;
-        return;
-    end if;
-    v_now := provider.clock();
-    update provider.wallet_transactions
-    set state = 'committed', due_at = null, outcome_code = 'ok', balance_after_minor = p_balance_after_minor,
-        tombstone = p_tombstone, deliveries = deliveries + 1, attempts = attempts + p_attempts, answered_at = v_now,
-        head_sequence = p_head_sequence, head_hash = p_head_hash
-    where transaction_id = p_transaction_id;
-    if v_transaction.kind = 'rollback' then
-        perform provider.take_back_bet(v_transaction.original_transaction_id, p_transaction_id);
-    elsif v_transaction.kind = 'credit' and v_transaction.end_round then
-        perform provider.settle_round(v_transaction.round_id, 'paid');
-    end if;
-    o_state := 'committed';
-    o_applied := true;
+    perform from provider.wallet_transactions as t where t.transaction_id = p_transaction_id for no key update;
+    select told.o_state, told.o_applied into strict o_state, o_applied
+    from provider.record_outcomes(jsonb_build_array(jsonb_build_object(
+        'session_id', gen_random_uuid(), 'transaction_id', p_transaction_id, 'verdict', 'accepted', 'code', 'ok',
+        'balance_minor', p_balance_after_minor, 'tombstone', p_tombstone, 'tries', p_attempts,
+        'head_sequence', p_head_sequence, 'head_hash', p_head_hash
+    )), '{}') as told;
 end;
 $$;

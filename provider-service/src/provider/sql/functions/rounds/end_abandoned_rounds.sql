@@ -29,7 +29,7 @@ begin
                 set lease_until = provider.clock() + make_interval(secs => p_lease_seconds)
                 where round_id = v_round_id;
             else
-                perform provider.settle_round(v_round_id, 'abandoned');
+                perform provider.settle_rounds(array[v_round_id], 'abandoned');
             end if;
         end if;
     end loop;

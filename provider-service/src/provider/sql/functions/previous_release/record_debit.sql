@@ -1,3 +1,4 @@
+-- Only for processes of the release before, which may run beside this one. Delete this folder in the next release.
 -- Purpose: record a bet before it is sent, and lease it and its round to the caller.
 -- Outcomes: 'recorded'; 'session_not_found'; 'session_stopped'; 'session_busy' (a bet or rollback of the session is
 --   pending); 'round_closed'; 'round_has_payout'.

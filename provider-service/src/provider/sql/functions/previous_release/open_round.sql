@@ -1,3 +1,4 @@
+-- Only for processes of the release before, which may run beside this one. Delete this folder in the next release.
 -- Purpose: open a round of a session, leased to the calling process.
 -- Outcomes: 'opened'; 'session_not_found'; 'session_stopped'; 'session_busy' (the session has an open round, or a
 --   pending bet or rollback).

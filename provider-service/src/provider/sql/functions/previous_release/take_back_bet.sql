@@ -1,3 +1,4 @@
+-- Only for processes of the release before, which may run beside this one. Delete this folder in the next release.
 -- Purpose: end the bet of a rollback that the wallet accepted.
 -- A bet that is settled here contradicts the wallet, so the rollback gets a difference code. A refused or unknown bet
 -- stays as it is.

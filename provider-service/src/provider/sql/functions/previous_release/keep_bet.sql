@@ -1,3 +1,4 @@
+-- Only for processes of the release before, which may run beside this one. Delete this folder in the next release.
 -- Purpose: end the bet of a rollback that the wallet refused.
 -- A bet in doubt becomes refused when the wallet never knew its session, and committed otherwise; reconciliation then
 -- reports the rollback's difference. A committed bet stays committed. If the wallet never knew its session, the

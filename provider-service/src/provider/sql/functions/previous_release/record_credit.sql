@@ -1,3 +1,4 @@
+-- Only for processes of the release before, which may run beside this one. Delete this folder in the next release.
 -- Purpose: record a payout before it is sent. From now on the outbox sends it until the wallet answers.
 -- Outcomes: 'recorded'; 'round_closed'; 'no_live_bet' (its bet is not a committed bet of this round); 'round_in_doubt'
 --   (a bet or rollback of the round is pending, and after a payout the wallet refuses rollbacks).

@@ -1,3 +1,4 @@
+-- Only for processes of the release before, which may run beside this one. Delete this folder in the next release.
 -- Purpose: record that the wallet refused a call.
 -- Outcome: the transaction's state afterwards, and whether this call changed it (see record_acceptance).
 -- p_never_known: the wallet does not know the session or the round, so it did not take a bet in doubt.

@@ -1,3 +1,4 @@
+-- Only for processes of the release before, which may run beside this one. Delete this folder in the next release.
 -- Purpose: record a rollback that a round or a repair asks for, before it is sent.
 -- Outcomes: 'recorded'; 'already_recorded' (a bet has one rollback id, so another caller recorded it);
 --   'round_not_found'.

@@ -1,3 +1,4 @@
+-- Only for processes of the release before, which may run beside this one. Delete this folder in the next release.
 -- Purpose: record that the outcome of a call is unknown.
 -- Outcome: the transaction's state afterwards, and whether this call changed it (see record_acceptance).
 -- A debit is given up, and its rollback is recorded in the same transaction, due at once. A payout or rollback is due

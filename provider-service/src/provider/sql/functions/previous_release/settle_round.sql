@@ -1,3 +1,4 @@
+-- Only for processes of the release before, which may run beside this one. Delete this folder in the next release.
 -- Purpose: end a round whose payouts have an outcome, and settle its committed bets. An ended round does not change.
 -- Locks: the round, then its bets.
 create or replace function provider.settle_round(p_round_id uuid, p_ended_code text)

@@ -1,0 +1,157 @@
+"""Group commit of the books: steps of many rounds are recorded in one database transaction, with one durable commit.
+
+A step is the outcome of a call, the opening of a round, the intent of the next call, or several of these. A batch has
+at most one step per session.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
+from shared_service.postgres.group_commit import GroupCommit, KeyBusy
+
+BATCH_MAX: Final = 64
+LANES: Final = 2
+STEPS_MAX: Final = 1024
+STEPS_PER_SESSION_MAX: Final = 64
+STEP_SECONDS: Final = 3.0
+"""How long a step may wait and be tried again. Equals the time-out of a statement."""
+
+_RECORD: Final = """
+    select o_session_id, o_part, o_outcome, o_applied
+    from provider.record_steps(%s::jsonb, %s::double precision)
+"""
+_encoder: Final = msgspec.json.Encoder()
+
+
+class Locks(msgspec.Struct, frozen=True):
+    """The rows that a step locks."""
+
+    session_id: UUID
+    locks_session: bool
+    round_id: UUID
+    transaction_ids: list[UUID]
+
+
+class Opening(msgspec.Struct, omit_defaults=True):
+    """A round that is opened. `again`: an earlier attempt had an unknown outcome, so its row may be there."""
+
+    session_id: UUID
+    round_id: UUID
+    kind: str
+    request_id: str
+    again: bool = False
+
+
+class Intent(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A call that is recorded before it is sent. `after_id`: the transaction whose outcome must count. `again`: see
+    `Opening`."""
+
+    session_id: UUID
+    kind: str
+    transaction_id: UUID
+    round_id: UUID
+    reason: str
+    request_id: str
+    amount_minor: int
+    end_round: bool
+    rollback_id: UUID | None = None
+    related_id: UUID | None = None
+    original_id: UUID | None = None
+    after_id: UUID | None = None
+    again: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Step:
+    """What one session's step records. `outcome` and `attempts` are rows of `provider.record_outcomes` and
+    `provider.record_attempts`."""
+
+    locks: Locks
+    attempts: Sequence[dict[str, Any]] = ()
+    outcome: dict[str, Any] | None = None
+    opening: Opening | None = None
+    intent: Intent | None = None
+
+    def may_be_recorded(self) -> None:
+        """Note that an attempt had an unknown outcome."""
+        for part in (self.opening, self.intent):
+            if part is not None:
+                part.again = True
+
+
+@dataclass(slots=True)
+class StepResult:
+    """What `provider.record_steps` says about each part of a step. `state`: the state of the outcome's transaction."""
+
+    opening: str | None = None
+    state: str | None = None
+    applied: bool = False
+    intent: str | None = None
+
+
+@dataclass(slots=True)
+class StepRecorder:
+    """Records steps. Those that wait at the same moment share a commit."""
+
+    database: Database
+    lease_seconds: float
+    _queue: GroupCommit[Step, StepResult] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._queue = GroupCommit(
+            self._execute,
+            batch_max=BATCH_MAX,
+            lanes=LANES,
+            queue_max=STEPS_MAX,
+            key_queue_max=STEPS_PER_SESSION_MAX,
+        )
+
+    async def record(self, step: Step) -> StepResult:
+        """Returns after the commit is durable. The same step may be recorded again after any error.
+
+        Raises Overloaded (nothing was done), OutcomeUnknown, or the database's error (nothing was done).
+        """
+        try:
+            return await self._queue.submit(step, key=step.locks.session_id, deadline=time.monotonic() + STEP_SECONDS)
+        except KeyBusy as error:
+            raise Overloaded("session busy") from error
+
+    async def close(self) -> None:
+        """Finish the waiting steps. The database must still be open."""
+        await self._queue.close()
+
+    async def _execute(self, steps: Sequence[Step]) -> list[StepResult | None]:
+        try:
+            rows = await self.database.call(_RECORD, (_encode(steps), self.lease_seconds))
+        except OutcomeUnknown:
+            for step in steps:
+                step.may_be_recorded()
+            raise
+        results: dict[UUID, StepResult | None] = {step.locks.session_id: StepResult() for step in steps}
+        for session_id, part, outcome, applied in rows:
+            result = results[session_id]
+            if part == "busy" or result is None:
+                results[session_id] = None
+            elif part == "outcome":
+                result.state, result.applied = outcome, applied
+            else:
+                setattr(result, part, outcome)
+        return [results[step.locks.session_id] for step in steps]
+
+
+def _encode(steps: Sequence[Step]) -> str:
+    # One JSON text: the driver needs longer to encode many arrays than Postgres needs to read it.
+    parts = {
+        "steps": [step.locks for step in steps],
+        "attempts": [made for step in steps for made in step.attempts],
+        "outcomes": [step.outcome for step in steps if step.outcome is not None],
+        "openings": [step.opening for step in steps if step.opening is not None],
+        "intents": [step.intent for step in steps if step.intent is not None],
+    }
+    return _encoder.encode({name: rows for name, rows in parts.items() if rows}).decode()
