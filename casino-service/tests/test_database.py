@@ -49,7 +49,7 @@ async def asleep(tenant: Tenant, database: Database, seconds: float) -> AsyncIte
         ("statement_timeout", "30s"),
         ("lock_timeout", "20s"),
         ("idle_in_transaction_session_timeout", "30s"),
-        ("application_name", "casino-service"),
+        ("application_name", "casino"),
     ],
 )
 async def test_a_connection_is_set_to_what_money_needs(database: Database, name: str, value: str) -> None:

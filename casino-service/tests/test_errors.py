@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 # Codes of other services, or of features that the casino does not have yet.
 NOT_OURS = {
     *("round_not_found", "operator_unreachable", "operator_rejected", "operator_bad_response"),
-    *("bonus_ack_required", "session_time_limit", "play_stopped", "provider_draining", "casino_draining"),
+    *("bonus_ack_required", "session_time_limit", "provider_draining", "casino_draining"),
 }
 OURS_ALONE = {"access_token_missing", "access_token_invalid"}
 
@@ -57,6 +57,7 @@ REMEMBERED = {
     "limit_exceeded": (403, "A limit of the player has been reached"),
     "cooldown_active": (403, "The player is taking a break"),
     "game_disabled": (423, "The game is under maintenance"),
+    "play_stopped": (423, "The operator has stopped play"),
 }
 
 

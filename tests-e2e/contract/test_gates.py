@@ -116,6 +116,32 @@ def test_a_refused_call_does_not_extend_the_session(session: GameSession, databa
     assert left["seconds"] <= 60
 
 
+@contextmanager
+def suspended_tenant(database: Database) -> Iterator[None]:
+    statement = "update casino.tenants set status = %(status)s where tenant_id = 'JAQPOT'"
+    database.change(statement, status="SUSPENDED")
+    try:
+        yield
+    finally:
+        database.change(statement, status="ACTIVE")
+
+
+@pytest.mark.provokes("play_stopped")
+def test_a_suspended_tenant_takes_no_bet_and_no_launch_while_wins_and_rollbacks_land(
+    stack: Stack, session: GameSession, database: Database
+) -> None:
+    start, bet, undone = session.balance(), session.bet(), session.bet()
+    with suspended_tenant(database):
+        assert stack.launch(session.user_id).verdict == (423, "play_stopped")
+        refused = {"transaction_id": new_id(), "round_id": new_id()}
+        assert session.debit(**refused).verdict == (423, "play_stopped")
+        session.rollback(undone.transaction_id, round_id=undone.round_id).must_be_ok()
+        session.credit(4000, round_id=bet.round_id, related=bet.transaction_id).must_be_ok()
+        assert session.balance() == start + 3000, "a round is never stranded"
+    assert session.debit(**refused).verdict == (423, "play_stopped"), "it is remembered"
+    session.debit().must_be_ok()
+
+
 @pytest.mark.provokes("game_disabled")
 def test_a_disabled_game_is_not_launched(stack: Stack, database: Database) -> None:
     player = stack.open_player()

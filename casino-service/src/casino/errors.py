@@ -61,6 +61,7 @@ ERRORS: Final = ErrorTable(
             "idempotency_mismatch", 422, "never retries; alarms", "The transaction id was used with other content"
         ),
         ErrorKind("game_disabled", 423, "shows maintenance", "The game is under maintenance"),
+        ErrorKind("play_stopped", 423, "shows maintenance", "The operator has stopped play"),
         ErrorKind("rate_limited", 429, "waits as told", "Too many calls", retry_after_seconds=1),
         ErrorKind("internal", 500, "outcome unknown", "An internal error: the outcome is not known"),
         ErrorKind("provider_unreachable", 502, "shows a wallet error", "The game provider cannot be reached"),

@@ -14,7 +14,7 @@ from shared_service.postgres.database import Database
 
 
 def feed_of(tenant: Tenant, database: Database) -> Feed:
-    return Feed(database, tenant.tenant_id, tenant.ledger_id)
+    return Feed(database, tenant.ledger_id)
 
 
 async def read_page(feed: Feed, after: str, limit: int = 1_000) -> tuple[list[dict[str, Any]], str]:

@@ -103,6 +103,21 @@ class Tenant:
         """Write columns of a player's wallet, as the operator's staff would."""
         self._update("wallets", "player_id", player_id, columns)
 
+    def set_tenant(self, **columns: Any) -> None:
+        """Write columns of the tenant."""
+        assignments = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in columns)
+        statement = sql.SQL("update casino.tenants set {} where tenant_id = %s").format(assignments)
+        self._connection.execute(statement, [*columns.values(), self.tenant_id])
+
+    def add_tenant_below(self, name: str, *, parent: str | None = None) -> str:
+        """Add a tenant below this one, or below `parent`; returns its id."""
+        tenant_id = f"{self.tenant_id}-{name}"
+        self.sql(
+            "insert into casino.tenants (tenant_id, display_name, ledger_id, parent_id) values (%s, %s, %s, %s)",
+            tenant_id, name, self.ledger_id, parent or self.tenant_id,
+        )  # fmt: skip
+        return tenant_id
+
     def set_session(self, session_id: object, **columns: Any) -> None:
         """Write columns of a game session."""
         self._update("game_sessions", "session_id", session_id, columns)

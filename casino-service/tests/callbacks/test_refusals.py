@@ -193,6 +193,13 @@ async def launch_of_a_closed_game(service: Service) -> httpx.Response:
     return await service.anybody.post("/casino/launchGame", json={"userId": "1", "gameId": "1"})
 
 
+@provokes("play_stopped", AT_THE_WALLET)
+async def bet_of_a_suspended_tenant(service: Service) -> httpx.Response:
+    token = await service.launch()
+    service.tenant.set_tenant(status="SUSPENDED")
+    return await service.post("debit", bet(token))
+
+
 @provokes("provider_unreachable", BY_THE_CLIENT)
 async def launch_without_a_provider(service: Service) -> httpx.Response:
     service.provider.fails_with = httpx.ConnectError

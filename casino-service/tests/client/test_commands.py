@@ -36,7 +36,7 @@ def run_command(tenant: Tenant) -> RunCommand:
     """Runs a command of the casino as a person would: without any secret."""
 
     def run(*arguments: str, **changes: str) -> tuple[int, str]:
-        environment = {"CASINO_OWNER_DATABASE_URL": tenant.url, "CASINO_TENANT": tenant.tenant_id, **changes}
+        environment = {"CASINO_OWNER_DATABASE_URL": tenant.url, "CASINO_LEDGER": str(tenant.ledger_id), **changes}
         result = CliRunner().invoke(main, arguments, env=environment)
         return result.exit_code, result.output
 
@@ -115,7 +115,7 @@ async def test_a_second_revocation_never_gives_a_token_back(tenant: Tenant, run_
 async def test_what_cannot_be_done_is_said_and_changes_nothing(tenant: Tenant, run_command: RunCommand) -> None:
     status, said = run_command("revoke-tokens", "nobody\x1b")
     assert (status, said.count("\n"), "\x1b" in said) == (1, 1, False)
-    assert all(named in said for named in (tenant.tenant_id, "nobody", "CASINO_TENANT"))
+    assert all(named in said for named in (str(tenant.ledger_id), "nobody", "CASINO_LEDGER"))
     status, said = run_command("revoke-tokens", "1", CASINO_OWNER_DATABASE_URL="")
     assert (status, said.count("\n"), "CASINO_OWNER_DATABASE_URL" in said) == (1, 1, True)
     status, said = run_command("revoke-tokens", "1", CASINO_OWNER_DATABASE_URL="postgresql://x:canary@127.0.0.1:1/x")

@@ -75,23 +75,41 @@ async def test_a_migrated_database_becomes_ready_and_playable_by_commands_alone(
     acme.close()
 
 
-def test_a_second_ledger_of_a_tenant_is_created_and_one_of_another_tenant_is_refused(own_database: str) -> None:
+def test_a_tenant_belongs_to_one_ledger(own_database: str) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(
             main, ["create-tenant", *arguments], env={"CASINO_OWNER_DATABASE_URL": own_database}
         )
         return result.exit_code, result.output
 
-    assert run("JAQPOT", "--ledger", "2")[0] == 0
-    assert run("JAQPOT", "--ledger", "2", "--name", "Other") == (
-        1, "Error: tenant JAQPOT has another name; nothing was changed\n"
-    )  # fmt: skip
-    assert run("OTHER", "--ledger", "2") == (1, "Error: ledger 2 belongs to another tenant; nothing was changed\n")
+    assert run("JAQPOT", "--name", "Other") == (1, "Error: tenant JAQPOT has another name; nothing was changed\n")
+    assert run("JAQPOT", "--ledger", "2") == (1, "Error: tenant JAQPOT belongs to ledger 1; nothing was changed\n")
+    assert run("OTHER", "--ledger", "1") == (1, "Error: ledger 1 belongs to another tenant; nothing was changed\n")
+    assert run("OTHER", "--ledger", "2")[0] == 0
     demo = Tenant.demo(own_database)
     rows = demo.sql("select tenant_id, ledger_id from casino.ledgers order by ledger_id")
-    assert [tuple(row.values()) for row in rows] == [("JAQPOT", 1), ("JAQPOT", 2)]
-    assert demo.sql("select from casino.tenants where tenant_id = 'OTHER'") == [], "the whole command was undone"
+    assert [tuple(row.values()) for row in rows] == [("JAQPOT", 1), ("OTHER", 2)]
     demo.close()
+
+
+async def test_a_tenant_below_another_has_its_ledger_and_its_games(tenant: Tenant, run_command: RunCommand) -> None:
+    below = ("create-tenant", f"{tenant.tenant_id}-AGENT", "--parent", tenant.tenant_id, "--type", "AGENT")
+    for state in ("was created", "was there already"):
+        assert state in run_command(*below)[1]
+    assert run_command(*below[:2]) == (
+        1, f"Error: tenant {below[1]} has another parent or type; nothing was changed\n"
+    )  # fmt: skip
+    assert run_command(*below[:3], "NOBODY")[1] == (
+        f"Error: tenant {below[1]} has another parent or type; nothing was changed\n"
+    )
+    status, said = run_command("create-tenant", "X", "--parent", "NOBODY")
+    assert (status, "has no tenant NOBODY" in said) == (1, True)
+    assert run_command(*PLAYER, CASINO_TENANT=below[1])[0] == 0
+    async with serving(tenant) as service:
+        opened = await service.anybody.post("/casino/launchGame", json={"userId": "3", "gameId": "1"})
+        assert opened.status_code == 201, "the tenant is the player's, the games are those of the tenant above"
+    (session,) = tenant.rows("game_sessions")
+    assert session["tenant_id"] == below[1]
 
 
 def test_a_game_is_added_once_and_never_changed_by_adding(tenant: Tenant, run_command: RunCommand) -> None:
@@ -147,13 +165,13 @@ def test_an_opening_balance_is_one_deposit_and_a_player_who_exists_gets_no_money
     assert (tenant.wallet("3"), tenant.money_rows()) == (wallet, rows)
 
 
-def test_a_player_has_one_wallet_in_all_ledgers_of_the_tenant(tenant: Tenant, run_command: RunCommand) -> None:
-    other = str(20_000 + tenant.ledger_id)
-    assert run_command("create-tenant", "--ledger", other)[0] == 0
+def test_a_player_has_one_wallet_in_all_tenants_of_the_ledger(tenant: Tenant, run_command: RunCommand) -> None:
+    other = f"{tenant.tenant_id}-OTHER"
+    assert run_command("create-tenant", other, "--parent", tenant.tenant_id)[0] == 0
     assert run_command(*PLAYER)[0] == 0
-    status, said = run_command(*PLAYER, CASINO_LEDGER=other)
+    status, said = run_command(*PLAYER, CASINO_TENANT=other)
     assert (status, "exists with another" in said) == (1, True)
-    assert run_command(*PLAYER[:1], "4", *PLAYER[2:], CASINO_LEDGER=other)[0] == 0
+    assert run_command(*PLAYER[:1], "4", *PLAYER[2:], CASINO_TENANT=other)[0] == 0
 
 
 def test_commands_at_the_same_time_book_one_deposit(tenant: Tenant) -> None:

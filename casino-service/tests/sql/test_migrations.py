@@ -137,13 +137,15 @@ def test_demo_data_is_loaded_once_and_never_changed(own_database: str) -> None:
     assert ask(own_database, "select count(*) from casino.ledger_differences") == [(0,)]
 
 
-def test_everything_belongs_to_the_owners_role(shared_database: str) -> None:
+def test_everything_belongs_to_the_owners_role_but_functions_with_rights_of_their_own(shared_database: str) -> None:
     assert ask(
         shared_database,
         "select distinct pg_get_userbyid(relowner) from pg_class where relnamespace = 'casino'::regnamespace"
         " union select pg_get_userbyid(proowner) from pg_proc where pronamespace = 'casino'::regnamespace"
-        " union select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'casino'",
+        " and not prosecdef union select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'casino'",
     ) == [("casino_owner",)]
+    definers = "select distinct pg_get_userbyid(proowner) from pg_proc where pronamespace = 'casino'::regnamespace"
+    assert ask(shared_database, f"{definers} and prosecdef") == [("casino_ledger",)]
 
 
 @pytest.fixture

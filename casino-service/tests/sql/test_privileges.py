@@ -19,7 +19,7 @@ RELATIONS = """
 """
 CALLABLE = {
     *("clock", "feed_position", "feed_horizon", "execute_wallet_commands", "get_balances", "open_session"),
-    *("read_balances", "newest_feed_position"),
+    "read_balances",
     *(
         "close_expired_sessions",
         "entry_hash",
@@ -31,7 +31,8 @@ CALLABLE = {
         "ledger_wide_differences",
     ),
     *("bind_provider_session", "close_session", "take_nonces", "claim_nonces", "empty_old_nonce_drawer"),
-    "restore_unfinished",
+    *("restore_unfinished", "count_unsigned", "feed_page", "find_transaction", "find_tombstone"),
+    *("see_tenant", "is_known", "count_client_call"),
     *("enter_session", "check_access_token", "take_client_token", "prune_client_limits"),
 }
 NO_TENANT_BECAUSE = {
@@ -155,18 +156,21 @@ def test_the_application_creates_nothing(application: psycopg.Connection[tuple[A
             application.execute(statement)
 
 
-def test_the_application_cannot_become_the_owner(application: psycopg.Connection[tuple[Any, ...]]) -> None:
+@pytest.mark.parametrize("role", ["casino_owner", "casino_ledger"])
+def test_the_application_cannot_become_another_role(
+    application: psycopg.Connection[tuple[Any, ...]], role: str
+) -> None:
     with pytest.raises(InsufficientPrivilege):
-        application.execute("set role casino_owner")
+        application.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
 
 
 def test_the_roles_have_no_power_over_the_server(shared_database: str) -> None:
     rows = ask(
         shared_database,
         "select rolname, rolsuper, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls from pg_roles"
-        " where rolname in ('casino_app', 'casino_owner') order by rolname",
+        " where rolname in ('casino_app', 'casino_ledger', 'casino_owner') order by rolname",
     )
-    assert rows == [("casino_app", *[False] * 6), ("casino_owner", *[False] * 6)]
+    assert rows == [(role, *[False] * 6) for role in ("casino_app", "casino_ledger", "casino_owner")]
 
 
 def test_the_application_does_not_see_the_providers_schema(own_database: str) -> None:
@@ -206,7 +210,7 @@ def test_every_table_says_whose_it_is_except_for_these_reasons(shared_database: 
 
 
 def test_every_key_among_the_money_tables_begins_with_the_ledger(shared_database: str) -> None:
-    """It is what lets a ledger be placed on a machine of its own."""
+    """It is what lets a ledger be placed on a machine of its own. A tenant's id alone is unique over all ledgers."""
     rows = ask(
         shared_database,
         "select index.indrelid::regclass::text, index.indexrelid::regclass::text, attribute.attname"
@@ -217,12 +221,12 @@ def test_every_key_among_the_money_tables_begins_with_the_ledger(shared_database
         " and index.indisunique",
     )
     assert len(rows) >= 8
-    assert [row for row in rows if row[2] != "ledger_id"] == []
+    assert [row[1] for row in rows if row[2] != "ledger_id"] == ["casino.tenants_pkey"]
     rows = ask(
         shared_database,
         "select conname, attname from pg_constraint join pg_attribute on attrelid = conrelid and attnum = conkey[1]"
         " where contype = 'f' and connamespace = 'casino'::regnamespace and confrelid in (select attrelid from"
-        " pg_attribute where attname = 'ledger_id')",
+        " pg_attribute where attname = 'ledger_id') and not (conkey = array[attnum] and attname = 'tenant_id')",
     )
     assert len(rows) >= 6
     assert [row for row in rows if row[1] != "ledger_id"] == []

@@ -114,9 +114,11 @@ def test_a_whole_round_runs_into_no_trap(intruder: Connection) -> None:
     intruder.execute("select casino.claim_nonces(array['nonce'], array[extract(epoch from now())::bigint])")
     intruder.execute("select casino.take_client_token(1, 'JAQPOT', '1', 10, 5)")
     assert intruder.execute("select casino.check_access_token('JAQPOT', '', '', now())").fetchone() == (True,)
-    assert intruder.execute("select * from casino.ledger_differences").fetchall() == []
-    balance = intruder.execute("select balance_minor from casino.wallets where player_id = '1'").fetchone()
-    assert balance == (1_000_000 + STAKE_MINOR,)
+    with intruder.transaction():
+        intruder.execute("select casino.see_tenant(1, 'JAQPOT')")
+        assert intruder.execute("select * from casino.ledger_differences").fetchall() == []
+        balance = intruder.execute("select balance_minor from casino.wallets where player_id = '1'").fetchone()
+        assert balance == (1_000_000 + STAKE_MINOR,)
 
 
 def booked(connection: Connection, command: WalletCommand) -> str:

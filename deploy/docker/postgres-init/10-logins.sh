@@ -44,5 +44,9 @@ psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d "$POSTGRES_DB" <<'SQL'
 revoke all on database :"DBNAME" from public;
 revoke all on schema public from public;
 SQL
+psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d "$POSTGRES_DB" <<'SQL'
+create role casino_ledger nologin; -- owns functions that look at a whole ledger
+SQL
 logins casino CASINO_DATABASE_PASSWORD CASINO_OWNER_DATABASE_PASSWORD
 logins provider PROVIDER_DATABASE_PASSWORD PROVIDER_OWNER_DATABASE_PASSWORD
+psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d "$POSTGRES_DB" -c 'grant casino_ledger to casino_owner'

@@ -29,7 +29,6 @@ class Feed:
     """The transactions of one ledger as the provider sees them."""
 
     database: Database
-    tenant_id: str
     ledger_id: int
 
     async def page(self, query: QueryParams) -> Response:
@@ -45,7 +44,6 @@ class Feed:
         """One transaction of a player, or the tombstone of its id. Raises Refused(not_found) for an unknown id."""
         wanted = {
             "ledger_id": self.ledger_id,
-            "tenant_id": self.tenant_id,
             "provider_id": MAIN_PEER,
             "player_id": decoding.identifier({"userId": query.get("userId")}, "userId"),
             "transaction_id": decoding.identifier({"transactionId": transaction_id}, "transactionId"),

@@ -47,7 +47,7 @@ def nonce_store(settings: Settings, database: Database) -> DatabaseNonceStore:
 
 def routes(settings: Settings, queues: WalletQueues, database: Database, *, note_outcome: NoteOutcome) -> list[Route]:
     """The routes for a provider. The feed reads `database`. `note_outcome` is called for each command."""
-    feed = Feed(database, settings.tenant_id, settings.ledger_id)
+    feed = Feed(database, settings.ledger_id)
 
     def money(decode: messages.Decode) -> MoneyEndpoint:
         return MoneyEndpoint(queues.commands, decode, note_outcome)

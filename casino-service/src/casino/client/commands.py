@@ -17,17 +17,17 @@ from shared_service.run.command_line import connected
 # One statement, so that it revokes and closes, or does neither. Times of tokens are in whole seconds.
 REVOKE: Final = """
     with known as (
-        select from casino.wallets where tenant_id = %(tenant)s and player_id = %(player)s limit 1
+        select tenant_id from casino.wallets where ledger_id = %(ledger)s and player_id = %(player)s
     ), revoked as (
         insert into casino.access_token_revocations as earlier (tenant_id, player_id, issued_until)
-        select %(tenant)s, %(player)s, date_trunc('second', casino.clock()) from known
+        select tenant_id, %(player)s, date_trunc('second', casino.clock()) from known
         on conflict (tenant_id, player_id) do update
         set issued_until = greatest(earlier.issued_until, excluded.issued_until), revoked_by = excluded.revoked_by
         returning issued_until
     ), closed as (
         update casino.game_sessions set closed_at = casino.clock()
         from revoked
-        where tenant_id = %(tenant)s and player_id = %(player)s and closed_at is null
+        where ledger_id = %(ledger)s and player_id = %(player)s and closed_at is null
         returning session_id
     )
     select issued_until, (select count(*) from closed) from revoked
@@ -44,14 +44,14 @@ def revoke_tokens_command(player_id: str) -> None:
     settings = CommandSettings.from_environment()
     with connected(settings.owner_url, service=SCHEMA.name, role=SCHEMA.owner_role) as connection:
         try:
-            row = connection.execute(REVOKE, {"tenant": settings.tenant_id, "player": player_id}).fetchone()
+            row = connection.execute(REVOKE, {"ledger": settings.ledger_id, "player": player_id}).fetchone()
         except psycopg.Error as error:
             said = postgres_session.sentence(error, service="casino")
             raise click.ClickException(f"nothing was revoked; {said}") from None
     if row is None:
         raise click.ClickException(
-            f"tenant {settings.tenant_id} has no player {player_id!a}. Nothing was changed."
-            " CASINO_TENANT names the tenant."
+            f"ledger {settings.ledger_id} has no player {player_id!a}. Nothing was changed."
+            " CASINO_LEDGER names the ledger."
         )
     issued_until, sessions = row
     click.echo(

@@ -29,39 +29,40 @@ FORGOTTEN_AFTER_SECONDS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """The limits of one tenant's clients. SQL functions decide."""
+    """The limits of one ledger's clients. SQL functions decide."""
 
     database: Database
     settings: Settings
 
-    async def take_token(self, player_id: str, *, issued_at: int | None) -> None:
-        """Count one call of a player's client. `issued_at` is of its access token, in unix seconds; None without one.
+    async def take_token(self, player_id: str, *, issued_at: int | None) -> str | None:
+        """Count one call of a player's client. Returns the player's tenant, None for an unknown player.
 
+        `issued_at` is of its access token, in unix seconds; None without one.
         Raises Refused: access_token_invalid when the token is revoked, rate_limited with the seconds to wait.
         """
         rows = await self.database.call(
             queries.COUNT_CLIENT_CALL,
             {
                 "ledger_id": self.settings.ledger_id,
-                "tenant_id": self.settings.tenant_id,
                 "player_id": player_id,
                 "burst": self.settings.client_burst_calls,
                 "per_second": self.settings.client_calls_per_second,
                 "issued_at": issued_at,
             },
         )
-        is_revoked, wait_seconds = rows[0]
+        tenant_id, is_revoked, wait_seconds = rows[0]
         if is_revoked:
             raise Refused("access_token_invalid", why="revoked")
-        if wait_seconds:  # null for an unknown player: the next step reports player_not_found
+        if wait_seconds:  # null for an unknown player: the launch reports player_not_found
             raise Refused("rate_limited", retry_after_seconds=math.ceil(wait_seconds))
+        return None if tenant_id is None else str(tenant_id)
 
-    async def check_access_token(self, access: AccessToken, traits: bytes) -> None:
+    async def check_access_token(self, access: AccessToken, traits: bytes, *, tenant_id: str) -> None:
         """Raises Refused(session_fingerprint_mismatch) when the token was first used by another network or browser."""
         rows = await self.database.call(
             queries.CHECK_ACCESS,
             (
-                self.settings.tenant_id,
+                tenant_id,
                 bytes.fromhex(token_hash(access.token)),
                 fingerprint(access.token, traits),
                 access.expires_at + FORGOTTEN_AFTER_SECONDS,

@@ -12,15 +12,8 @@ from casino.wallet.queries import RESTORE_UNFINISHED
 from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
 
 MIGRATED_TO: Final = "select version_num from casino.alembic_version"
-FIND_TENANT: Final = """
-    select extract(epoch from casino.clock())::float8 from casino.ledgers
-    where ledger_id = %s::integer and tenant_id = %s::text
-"""
-WHICH_IS_KNOWN: Final = """
-    select
-        exists (select from casino.ledgers where tenant_id = %s::text),
-        exists (select from casino.ledgers where ledger_id = %s::integer)
-"""
+FIND_TENANT: Final = "select extract(epoch from casino.clock())::float8 from casino.tenants where tenant_id = %s::text"
+WHICH_IS_KNOWN: Final = "select o_tenant, o_ledger from casino.is_known(%s::text, %s::integer)"
 CLOCK_AHEAD_MAX_SECONDS: Final = 120
 CLOCK_BEHIND_MAX_SECONDS: Final = 360
 """With a larger difference from the database's time, no nonce can be stored: every request would be a replay."""
@@ -36,7 +29,8 @@ async def find_missing(database: Database, expected_revision: str, settings: Set
         reasons = await database.call(RESTORE_UNFINISHED, [settings.ledger_id])
         if reasons and reasons[0][0] is not None:
             return "after_restore"
-        known = await database.call(FIND_TENANT, [settings.ledger_id, settings.tenant_id])
+        async with database.transaction(settings.tenant_id) as connection:
+            known = await (await connection.execute(FIND_TENANT, [settings.tenant_id])).fetchall()
     except psycopg.errors.UndefinedTable:
         return "migrations"
     except (Overloaded, OutcomeUnknown, psycopg.Error):

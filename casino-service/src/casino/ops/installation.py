@@ -22,22 +22,27 @@ from shared_service.run.command_line import connected
 from shared_service.settings.values import Unfit, checked_identifier, checked_whole
 
 LEDGER_MAX: Final = 32767
+TENANT_TYPES: Final = ("DISTRIBUTOR", "OPERATOR", "AGENT", "DEV")
 NAME_MAX_CHARACTERS: Final = 128
 CURRENCY: Final = re.compile("[A-Z0-9]{3,8}")
 NEW_TENANT: Final = """
-    insert into casino.tenants (tenant_id, display_name) values (%(tenant)s, %(name)s)
+    insert into casino.tenants (tenant_id, display_name, tenant_type) values (%(tenant)s, %(name)s, %(type)s)
     on conflict do nothing returning true
 """
 NEW_LEDGER: Final = """
     insert into casino.ledgers (ledger_id, tenant_id) values (%(ledger)s, %(tenant)s)
     on conflict do nothing returning true
 """
+NEW_TENANT_BELOW: Final = """
+    insert into casino.tenants (tenant_id, display_name, ledger_id, parent_id, tenant_type)
+    select %(tenant)s, %(name)s, ledger_id, tenant_id, %(type)s
+    from casino.tenants where ledger_id = %(ledger)s and tenant_id = %(parent)s
+    on conflict do nothing returning true
+"""
 # The lock serialises commands for one tenant. Bets do not wait for it.
-TENANT_AND_LEDGER: Final = """
-    select t.display_name, l.tenant_id = t.tenant_id as is_its_ledger
-    from casino.tenants as t left join casino.ledgers as l on l.ledger_id = %(ledger)s
-    where t.tenant_id = %(tenant)s
-    for no key update of t
+TENANT: Final = """
+    select display_name, ledger_id, parent_id, tenant_type from casino.tenants where tenant_id = %(tenant)s
+    for no key update
 """
 NEW_GAME: Final = """
     insert into casino.games
@@ -71,24 +76,50 @@ Connection = psycopg.Connection[dict[str, Any]]
 @click.argument("tenant", required=False)
 @click.option("--ledger", help="The number of its ledger. CASINO_LEDGER unless given, or 1.")
 @click.option("--name", help="The name to show. The tenant's id unless given.")
-def create_tenant_command(tenant: str | None, ledger: str | None, name: str | None) -> None:
-    """Create a tenant with its ledger. TENANT is CASINO_TENANT unless given."""
+@click.option(
+    "--parent", help="The tenant above it, in the same ledger. Without it the ledger is made with the tenant."
+)
+@click.option("--type", "kind", type=click.Choice(TENANT_TYPES), default="OPERATOR", show_default=True)
+def create_tenant_command(
+    tenant: str | None, ledger: str | None, name: str | None, parent: str | None, kind: str
+) -> None:
+    """Create a tenant with its ledger, or below another tenant. TENANT is CASINO_TENANT unless given."""
     settings = CommandSettings.from_environment()
     tenant_id = settings.tenant_id if tenant is None else _identifier("TENANT", tenant)
     ledger_id = settings.ledger_id if ledger is None else _whole("--ledger", ledger, 1, LEDGER_MAX)
-    values = {"tenant": tenant_id, "ledger": ledger_id, "name": _name("--name", name or tenant_id)}
+    values = {
+        "tenant": tenant_id,
+        "ledger": ledger_id,
+        "name": _name("--name", name or tenant_id),
+        "parent": None if parent is None else _identifier("--parent", parent),
+        "type": kind,
+    }
     with _owners_transaction(settings) as connection:
-        made = [connection.execute(statement, values).fetchone() for statement in (NEW_TENANT, NEW_LEDGER)]
-        there = connection.execute(TENANT_AND_LEDGER, values).fetchone()
-        if there is None or not there["is_its_ledger"]:
-            raise click.ClickException(f"ledger {ledger_id} belongs to another tenant; nothing was changed")
-        if name is not None and there["display_name"] != name:
-            raise click.ClickException(f"tenant {tenant_id} has another name; nothing was changed")
+        statements = (NEW_TENANT, NEW_LEDGER) if parent is None else (NEW_TENANT_BELOW,)
+        made = [connection.execute(statement, values).fetchone() for statement in statements]
+        there = connection.execute(TENANT, values).fetchone()
+        if (why := _why_not_this_tenant(there, values, named=name is not None)) is not None:
+            raise click.ClickException(f"{why}; nothing was changed")
     state = "was created" if any(made) else "was there already"
     click.echo(
         f"Tenant {tenant_id} with ledger {ledger_id} {state};"
         f" serve it with CASINO_TENANT={tenant_id} and CASINO_LEDGER={ledger_id}."
     )
+
+
+def _why_not_this_tenant(there: dict[str, Any] | None, wanted: dict[str, Any], *, named: bool) -> str | None:
+    """Returns what differs between the tenant in the database and the wanted one, or None."""
+    if there is None:
+        return f"ledger {wanted['ledger']} has no tenant {wanted['parent']}"
+    if there["ledger_id"] is None:
+        return f"ledger {wanted['ledger']} belongs to another tenant"
+    if there["ledger_id"] != wanted["ledger"]:
+        return f"tenant {wanted['tenant']} belongs to ledger {there['ledger_id']}"
+    if (there["parent_id"], there["tenant_type"]) != (wanted["parent"], wanted["type"]):
+        return f"tenant {wanted['tenant']} has another parent or type"
+    if named and there["display_name"] != wanted["name"]:
+        return f"tenant {wanted['tenant']} has another name"
+    return None
 
 
 @click.command("add-game")
@@ -157,8 +188,8 @@ def add_player_command(player_id: str, name: str, *, currency: str, balance_mino
         "balance": opening,
     }
     with _owners_transaction(settings) as connection:
-        there = connection.execute(TENANT_AND_LEDGER, values).fetchone()
-        if there is None or not there["is_its_ledger"]:
+        there = connection.execute(TENANT, values).fetchone()
+        if there is None or there["ledger_id"] != settings.ledger_id:
             raise click.ClickException(
                 f"tenant {settings.tenant_id} with ledger {settings.ledger_id} is not there:"
                 " run `casino create-tenant` first"

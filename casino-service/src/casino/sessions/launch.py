@@ -33,6 +33,8 @@ class LaunchRequest:
     country: str | None
     client_address: str | None
     request_id: str
+    tenant_id: str | None = None
+    """The player's tenant; None for a player whom the ledger does not know."""
     traits: bytes = field(repr=False)
     """The input of the client's fingerprint, see `traits_of`."""
 
@@ -66,11 +68,14 @@ class EnteredSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launcher:
-    """Opens the game sessions of one tenant, and finds open ones."""
+    """Opens the game sessions of one ledger, and finds open ones.
+
+    `casino_code` is the casino's name at the provider.
+    """
 
     database: Database
     provider: ProviderClient
-    tenant_id: str
+    casino_code: str
     ledger_id: int
 
     async def launch(self, request: LaunchRequest) -> GameSession:
@@ -85,7 +90,7 @@ class Launcher:
             queries.OPEN_SESSION,
             {
                 "ledger_id": self.ledger_id,
-                "tenant_id": self.tenant_id,
+                "tenant_id": request.tenant_id,
                 "player_id": request.player_id,
                 "game_id": request.game_id,
                 "session_id": session_id,
@@ -105,7 +110,7 @@ class Launcher:
                 "userId": request.player_id,
                 "gameId": game_code,
                 "currency": currency,
-                "casinoCode": self.tenant_id,
+                "casinoCode": self.casino_code,
             },
             request.request_id,
             fingerprint(session_token, request.traits),
@@ -124,28 +129,28 @@ class Launcher:
             expires_at=expires_at,
         )
 
-    async def enter_session(self, session_token: str, *, player_id: str, game_id: str, traits: bytes) -> EnteredSession:
+    async def enter_session(self, session_token: str, request: LaunchRequest) -> EnteredSession:
         """Returns the open session of this token. Raises Refused. A session used by another client is closed."""
         rows = await self.database.call(
             queries.ENTER_SESSION,
             {
                 "ledger_id": self.ledger_id,
-                "tenant_id": self.tenant_id,
-                "player_id": player_id,
-                "game_id": game_id,
+                "tenant_id": None,  # the session says whose it is
+                "player_id": request.player_id,
+                "game_id": request.game_id,
                 "token_hash": bytes.fromhex(token_hash(session_token)),
-                "fingerprint": fingerprint(session_token, traits),
+                "fingerprint": fingerprint(session_token, request.traits),
             },
         )
         code, session_id, provider_session_id, game_code, currency = rows[0]
         if code == "session_fingerprint_mismatch":
-            log.warning("session_used_elsewhere", session_id=str(session_id), player_id=player_id)
+            log.warning("session_used_elsewhere", session_id=str(session_id), player_id=request.player_id)
         if code is not None:
             raise Refused(code)
         return EnteredSession(
             session_token=session_token,
             provider_session_id=provider_session_id,
-            player_id=player_id,
+            player_id=request.player_id,
             game_code=game_code,
             currency=currency,
         )

@@ -7,8 +7,8 @@ from typing import Final
 OPEN_SESSION: Final = """
     select o_code, o_game_code, o_currency, o_balance_minor, o_stake_min_minor, o_stake_max_minor, o_expires_at
     from casino.open_session(
-        %(ledger_id)s::integer, %(tenant_id)s, %(player_id)s, %(game_id)s, %(session_id)s::uuid, %(token_hash)s::bytea,
-        %(country)s, %(client_address)s::inet
+        %(ledger_id)s::integer, %(tenant_id)s::text, %(player_id)s, %(game_id)s, %(session_id)s::uuid,
+        %(token_hash)s::bytea, %(country)s, %(client_address)s::inet
     )
 """
 BIND_SESSION: Final = """
@@ -24,6 +24,7 @@ CLOSE_EXPIRED_SESSIONS: Final = """
 ENTER_SESSION: Final = """
     select o_code, o_session_id, o_provider_session_id, o_game_code, o_currency
     from casino.enter_session(
-        %(ledger_id)s::integer, %(tenant_id)s, %(player_id)s, %(game_id)s, %(token_hash)s::bytea, %(fingerprint)s::bytea
+        %(ledger_id)s::integer, %(tenant_id)s::text, %(player_id)s, %(game_id)s,
+        %(token_hash)s::bytea, %(fingerprint)s::bytea
     )
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ def launcher_of(
 ) -> Launcher:
     """Builds the launcher. `keys` sign calls to the provider. `transport` replaces the network."""
     provider = ProviderClient(settings.provider_url, keys, ca_file=settings.ca_file, transport=transport)
-    return Launcher(database=database, provider=provider, tenant_id=settings.tenant_id, ledger_id=settings.ledger_id)
+    return Launcher(database=database, provider=provider, casino_code=settings.tenant_id, ledger_id=settings.ledger_id)
 
 
 def routes(settings: Settings, launcher: Launcher, limits: ClientLimits) -> list[Route]:
@@ -96,7 +96,7 @@ class _Endpoints:
         session = entered or await self.launcher.launch(wanted)
         try:
             report = await self.launcher.provider.simulate(
-                _simulation_of(session, self.launcher.tenant_id), request_id=wanted.request_id
+                _simulation_of(session, self.launcher.casino_code), request_id=wanted.request_id
             )
         except ProviderUnreachable:
             raise Refused("provider_unreachable") from None
@@ -109,6 +109,7 @@ class _Endpoints:
         if access is not None and decoding.optional_identifier(content, "userId") not in (None, access.player_id):
             raise Refused("session_player_mismatch")
         player_id = access.player_id if access else decoding.identifier(content, "userId")
+        issued_at = access.issued_at if access else None
         wanted = LaunchRequest(
             player_id=player_id,
             game_id=decoding.identifier(content, "gameId"),
@@ -120,15 +121,14 @@ class _Endpoints:
             ),
         )
         session_token = decoding.optional_identifier(content, "sessionToken") if may_name_session else None
-        await self.limits.take_token(player_id, issued_at=access.issued_at if access else None)
+        tenant_id = await self.limits.take_token(player_id, issued_at=issued_at)
+        wanted = replace(wanted, tenant_id=tenant_id)
         entered = None
         if session_token is not None:
             # Before the access token, so that a session used by another client is closed in any case.
-            entered = await self.launcher.enter_session(
-                session_token, player_id=player_id, game_id=wanted.game_id, traits=wanted.traits
-            )
-        if access is not None:
-            await self.limits.check_access_token(access, wanted.traits)
+            entered = await self.launcher.enter_session(session_token, wanted)
+        if access is not None and tenant_id is not None:
+            await self.limits.check_access_token(access, wanted.traits, tenant_id=tenant_id)
         return wanted, entered
 
 

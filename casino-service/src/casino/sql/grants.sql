@@ -1,9 +1,38 @@
--- The application's role reads, and calls the functions that decide: it cannot write a row of any table.
-revoke all on all tables in schema casino from casino_app;
-revoke execute on all functions in schema casino from public, casino_app;
-grant usage on schema casino to casino_app;
-grant select on all tables in schema casino to casino_app;
+-- The application's role reads the rows of its tenant (casino.see_tenant), and calls the functions that decide. It cannot write
+-- a row of any table. casino_ledger runs the functions that look at a whole ledger, and has the rights that these need.
+revoke all on all tables in schema casino from casino_app, casino_ledger;
+revoke execute on all functions in schema casino from public, casino_app, casino_ledger;
+grant usage on schema casino to casino_app, casino_ledger;
+grant select on all tables in schema casino to casino_app, casino_ledger;
 revoke select on casino.nonces, casino.nonces_0, casino.nonces_1, casino.nonces_2 from casino_app;
+
+grant insert on
+    casino.game_sessions, casino.rounds, casino.transactions, casino.tombstones, casino.postings, casino.ledger_events,
+    casino.attempts, casino.rate_buckets, casino.access_token_fingerprints, casino.nonces
+to casino_ledger;
+grant update on
+    casino.wallets, casino.game_sessions, casino.rounds, casino.transactions, casino.attempts, casino.rate_buckets,
+    casino.access_token_fingerprints, casino.nonces
+to casino_ledger;
+grant delete on casino.rate_buckets, casino.access_token_fingerprints to casino_ledger;
+grant truncate on casino.nonces_0, casino.nonces_1, casino.nonces_2 to casino_ledger;
+grant execute on all functions in schema casino to casino_ledger;
+
+-- Every `security definer` function belongs to casino_ledger, which needs the right to create for that moment.
+grant create on schema casino to casino_ledger;
+do $$
+declare
+    v_function regprocedure;
+begin
+    for v_function in
+        select oid from pg_proc where pronamespace = 'casino'::regnamespace and prosecdef order by oid
+    loop
+        execute format('alter function %s owner to casino_ledger', v_function);
+    end loop;
+end;
+$$;
+revoke create on schema casino from casino_ledger;
+
 grant execute on function
     casino.clock(),
     casino.entry_hash(
@@ -19,7 +48,6 @@ grant execute on function
     casino.ledger_wide_differences(integer),
     casino.feed_position(xid8, integer, bigint),
     casino.feed_horizon(integer),
-    casino.newest_feed_position(integer),
     casino.restore_unfinished(integer),
     casino.execute_wallet_commands(integer, jsonb),
     casino.read_balances(integer, jsonb),
@@ -31,8 +59,15 @@ grant execute on function
     casino.enter_session(integer, text, text, text, bytea, bytea),
     casino.check_access_token(text, bytea, bytea, timestamptz),
     casino.take_client_token(integer, text, text, integer, integer),
+    casino.count_client_call(integer, text, integer, integer, timestamptz),
     casino.prune_client_limits(integer),
     casino.take_nonces(text [], bigint [], bigint []),
     casino.claim_nonces(text [], bigint []),
-    casino.empty_old_nonce_drawer()
+    casino.empty_old_nonce_drawer(),
+    casino.feed_page(integer, text, bigint, integer),
+    casino.find_transaction(integer, text, text, text),
+    casino.find_tombstone(integer, text, text, text),
+    casino.count_unsigned(integer),
+    casino.see_tenant(integer, text),
+    casino.is_known(text, integer)
 to casino_app;

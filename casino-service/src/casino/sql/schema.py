@@ -17,15 +17,20 @@ SCHEMA: Final = Schema(
     Path(__file__).parent,
     functions_last="audit",
     last_steps=LAST_STEPS,
+    definer_role="casino_ledger",
     left_to_do="select restore_unfinished from casino.ledgers, casino.restore_unfinished(ledger_id)"
     " where restore_unfinished is not null",
 )
-APPLICATION_NAME: Final = "casino-service"
+APPLICATION_NAME: Final = "casino"
+SEE_TENANT: Final = sql.SQL("select casino.see_tenant({}, %s)")
 RESTORE_UNFINISHED: Final = sql.SQL("select casino.restore_unfinished({})")
 
 
 def database_for(settings: Settings, *, size_max: int | None = None) -> Database:
-    """Builds a pool of at most `size_max` connections. It refuses a restored database before `casino after-restore`."""
+    """Builds a pool of at most `size_max` connections. Its `transaction(tenant)` sees that tenant of the ledger.
+
+    It refuses a restored database before `casino after-restore`.
+    """
     return Database(
         settings.database_url,
         schema=SCHEMA,
@@ -35,4 +40,5 @@ def database_for(settings: Settings, *, size_max: int | None = None) -> Database
         statement_timeout_ms=settings.statement_timeout_ms,
         lock_timeout_ms=settings.lock_timeout_ms,
         refused_if=RESTORE_UNFINISHED.format(sql.Literal(settings.ledger_id)),
+        enter_scope=SEE_TENANT.format(sql.Literal(settings.ledger_id)),
     )

@@ -13,6 +13,8 @@ from local_stack.cluster import SUPERUSER, DataLostError
 from local_stack.postgres import Postgres
 
 DATABASE = "stack"
+DEFINER_ROLES = {"casino": ("casino_ledger",)}
+"""Roles without a login that own functions. The owner's role is a member of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,10 @@ def _prepare_service(connection: psycopg.Connection, server: Postgres, service: 
     """The roles are those of every database of the cluster; the logins are this pair's own."""
     owner, app, database = f"{service}_owner", f"{service}_app", DATABASE + suffix
     migrator, login = f"{service}{suffix}_migrator", f"{service}{suffix}_login"
-    for role in (owner, app):
+    for role in (owner, app, *DEFINER_ROLES.get(service, ())):
         _ensure_role(connection, role)
+    for role in DEFINER_ROLES.get(service, ()):
+        connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(owner)))
     for user, may_become in ((migrator, owner), (login, app)):
         _ensure_role(connection, user)
         statement = sql.SQL("alter role {} login noinherit password {}")

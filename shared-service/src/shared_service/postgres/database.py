@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 import psycopg
 import structlog
 from psycopg.abc import Query
+from psycopg.sql import Composed
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from shared_service.postgres import sessions
@@ -56,8 +57,9 @@ class Database:
         statement_timeout_ms: int,
         lock_timeout_ms: int,
         refused_if: Query | None = None,
+        enter_scope: Composed | None = None,
     ) -> None:
-        """`refused_if`: see `Pool`."""
+        """`refused_if`: see `Pool`. `enter_scope`: the statement of `transaction`, with one parameter."""
         session = sessions.arguments(
             url,
             role=schema.app_role,
@@ -66,6 +68,7 @@ class Database:
             lock_timeout=lock_timeout_ms,
             idle_in_transaction_session_timeout=statement_timeout_ms,
         )
+        self._enter_scope = enter_scope
         self._pool = Pool(
             url,
             variable=sessions.variable_of(schema.app_role, schema.name),
@@ -145,6 +148,18 @@ class Database:
             yield connection
         finally:
             await self._pool.putconn(connection)
+
+    @asynccontextmanager
+    async def transaction(self, scope: str) -> AsyncIterator[WatchedConnection]:
+        """A transaction that sees the rows of one scope and of those below it; none for a scope that is not there.
+
+        Raises as `connection`. Outside of it no row of any scope is seen.
+        """
+        if self._enter_scope is None:
+            raise RuntimeError("this database has no scopes")
+        async with self.connection() as connection, connection.transaction():
+            await connection.execute(self._enter_scope, (scope,))
+            yield connection
 
     async def _connection(self) -> WatchedConnection:
         try:

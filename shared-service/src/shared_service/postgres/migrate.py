@@ -118,7 +118,7 @@ def _wait_for_other_migrations(connection: Connection, schema: Schema) -> None:
 
 def _make_roles_and_schema(connection: Connection, schema: Schema) -> list[str]:
     done = []
-    for role in (schema.owner_role, schema.app_role):
+    for role in filter(None, (schema.owner_role, schema.app_role, schema.definer_role)):
         if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
             _make(connection, sql.SQL("create role {} nologin").format(sql.Identifier(role)))
             done.append(f"created role {role}")
@@ -128,11 +128,25 @@ def _make_roles_and_schema(connection: Connection, schema: Schema) -> list[str]:
             connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(schema.owner_role)))
         except psycopg.errors.InsufficientPrivilege:
             raise MigrationRefused(str(sessions.NeedsOwner(connection.info.user, schema.name))) from None
+    done += _join_definer_role(connection, schema)
     if connection.execute("select from pg_namespace where nspname = %s", (schema.name,)).fetchone() is None:
         names = map(sql.Identifier, (schema.name, schema.owner_role))
         _make(connection, sql.SQL("create schema {} authorization {}").format(*names))
         done.append(f"created schema {schema.name}")
     return done
+
+
+def _join_definer_role(connection: Connection, schema: Schema) -> list[str]:
+    """Make the owner's role a member of the definer's, so that it can replace the functions of that role."""
+    if schema.definer_role is None:
+        return []
+    joined = "select pg_has_role(%(owner)s, %(definer)s, 'usage') and pg_has_role(%(owner)s, %(definer)s, 'set')"
+    names = {"owner": schema.owner_role, "definer": schema.definer_role}
+    if connection.execute(joined, names).fetchone() == (True,):
+        return []
+    definer, owner = sql.Identifier(schema.definer_role), sql.Identifier(schema.owner_role)
+    _make(connection, sql.SQL("grant {} to {} with inherit true, set true").format(definer, owner))
+    return [f"made {schema.owner_role} a member of {schema.definer_role}"]
 
 
 def _make(connection: Connection, statement: sql.Composed) -> None:

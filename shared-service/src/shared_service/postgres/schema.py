@@ -43,6 +43,8 @@ class Schema:
     functions_last: str | None = None
     """A folder of functions that must be created after the others."""
     last_steps: tuple[LastStep, ...] = ()
+    definer_role: str | None = None
+    """A role without a login that owns `security definer` functions, or None. The owner's role is a member of it."""
     left_to_do: str | None = None
     """A query whose rows are sentences: the remaining work for an administrator after a migration."""
 

@@ -3,7 +3,7 @@
 -- A committed debit is settled once its round has a payout: from then on nothing can reverse it.
 drop view if exists casino.transaction_feed;
 drop view if exists casino.provider_feed;
-create view casino.provider_feed as
+create view casino.provider_feed with (security_invoker = true) as
 select
     entry.ledger_id,
     entry.provider_id,

@@ -1,5 +1,5 @@
 -- Purpose: open a player with a wallet, and book the opening balance as a deposit from the house's cash.
--- Outcome: the wallet's id. A player who exists is left untouched, whatever the other arguments say.
+-- Outcome: the wallet's id. A player who exists in the ledger is left untouched, whatever the other arguments say.
 -- The deposit's id is not ASCII, so no id that comes by wire can be equal to it.
 -- Lock order: the wallet is new, nobody else can hold it. Not for the application's role: this makes money appear.
 create or replace function casino.open_player(
@@ -15,13 +15,13 @@ declare
 begin
     insert into casino.wallets (ledger_id, tenant_id, player_id, player_name, currency)
     values (p_ledger_id, p_tenant_id, p_player_id, p_player_name, p_currency)
-    on conflict on constraint one_wallet_per_player do nothing
+    on conflict do nothing
     returning wallet_id into v_wallet_id;
 
     if v_wallet_id is null then
         select wallet_id into v_wallet_id
         from casino.wallets
-        where ledger_id = p_ledger_id and tenant_id = p_tenant_id and player_id = p_player_id;
+        where ledger_id = p_ledger_id and player_id = p_player_id;
     elsif p_opening_balance_minor > 0 then
         perform casino.book_entries(p_ledger_id, array[casino.house_entry(
             v_wallet_id, 'deposit', '§opening-balance', p_opening_balance_minor, p_currency, null, 'open-player'

@@ -2,6 +2,7 @@
 -- Outcome: o_code says why not (session_not_found, session_player_mismatch, session_expired, game_not_found,
 -- session_fingerprint_mismatch), else null and what the session is. A session that was never used by a client is bound to
 -- this one. One that is used from elsewhere is closed: it takes no new bet, credits and rollbacks still land.
+-- p_tenant_id: null finds the session of any tenant of the ledger.
 -- Locks: the session.
 create or replace function casino.enter_session(
     p_ledger_id integer, p_tenant_id text, p_player_id text, p_game_id text, p_token_hash bytea, p_fingerprint bytea
@@ -16,7 +17,7 @@ declare
 begin
     select * into v_session
     from casino.game_sessions
-    where ledger_id = p_ledger_id and token_hash = p_token_hash and tenant_id = p_tenant_id
+    where ledger_id = p_ledger_id and token_hash = p_token_hash and tenant_id = coalesce(p_tenant_id, tenant_id)
     for no key update;
     v_now := casino.clock();
 

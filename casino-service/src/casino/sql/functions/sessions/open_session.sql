@@ -1,5 +1,6 @@
 -- Purpose: open a game session for a player; the stake range and the win cap are the game's of this moment.
--- Outcome: o_code says why not (player_not_found, player_excluded, wallet_blocked, game_not_found, game_disabled), else null.
+-- Outcome: o_code says why not (player_not_found, game_not_found, game_disabled, play_stopped for a tenant that is not open,
+--   player_excluded, wallet_blocked), else null.
 -- Locks nothing: it only adds a row.
 create or replace function casino.open_session(
     p_ledger_id integer, p_tenant_id text, p_player_id text, p_game_id text, p_session_id uuid, p_token_hash bytea,
@@ -17,16 +18,19 @@ declare
     v_now constant timestamptz := casino.clock();
     v_wallet casino.wallets;
     v_game casino.games;
+    v_is_open boolean;
 begin
     select * into v_wallet
     from casino.wallets
     where ledger_id = p_ledger_id and tenant_id = p_tenant_id and player_id = p_player_id;
-    select * into v_game from casino.games where tenant_id = p_tenant_id and game_id = p_game_id;
+    select is_open into v_is_open from casino.tenants where ledger_id = p_ledger_id and tenant_id = p_tenant_id;
+    v_game := casino.find_game(p_ledger_id, p_tenant_id, p_game_id);
 
     o_code := case
         when v_wallet.wallet_id is null then 'player_not_found'
         when v_game.game_id is null then 'game_not_found'
         when v_game.disabled_at is not null then 'game_disabled'
+        when not v_is_open then 'play_stopped'
         when v_wallet.excluded_until > v_now then 'player_excluded'
         when v_wallet.blocked_at is not null then 'wallet_blocked'
     end;

@@ -50,6 +50,8 @@ begin atomic
         bet.ctid as bet_row, bet.kind as bet_kind, bet.session_id as bet_session_id, bet.round_id as bet_round_id,
         bet.amount_minor as bet_amount_minor, coalesce(bet.state, 'unseen') as bet_state,
         stone.transaction_id is not null as entombed, bet_stone.transaction_id is not null as bet_entombed,
+        session.tenant_id as session_tenant_id,
+        (select is_open from casino.tenants where ledger_id = p_ledger_id and tenant_id = session.tenant_id limit 1) as tenant_open,
         coalesce(command.draining, false) as draining
     from rows from (
         jsonb_to_recordset(p_commands) as (

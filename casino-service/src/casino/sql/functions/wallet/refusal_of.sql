@@ -7,6 +7,8 @@ language sql immutable parallel safe
 begin atomic
     select case
         when p_seen.session_id is null then 'session_not_found'
+        -- Its tenant is none of this ledger, or not that of the wallet.
+        when p_seen.tenant_open is null or p_seen.session_tenant_id <> p_seen.tenant_id then 'session_not_found'
         when p_seen.session_player_id <> p_seen.player_id then 'session_player_mismatch'
         when p_seen.wallet_id is null then 'session_busy'
         when p_seen.first_state is not null
@@ -19,6 +21,7 @@ begin atomic
         when p_seen.round_session_id <> p_seen.session_id then 'round_mismatch'
         when p_seen.kind = 'debit' then case
             when p_seen.credits > 0 then 'round_has_payout'
+            when not p_seen.tenant_open then 'play_stopped'
             when p_seen.draining then 'provider_draining'
             when p_seen.excluded then 'player_excluded'
             when p_seen.blocked then 'wallet_blocked'

@@ -4,7 +4,7 @@
 -- another server. One look at the end of an index; ask it in a transaction of its own.
 create or replace function casino.restore_unfinished(p_ledger_id integer)
 returns text
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select

@@ -8,7 +8,7 @@ from typing import Final
 from alembic import op
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 
 INDEXES: Final = {
     "rounds_of_provider": "rounds (ledger_id, wallet_id, round_id, provider_id)",
