@@ -4,6 +4,7 @@ An upgrade that changes them fails here first.
 """
 
 import inspect
+import re
 
 import httptools
 import pytest
@@ -11,6 +12,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 from uvicorn.supervisors import Multiprocess
+
+from shared_service.listener.joined_writes import JoinedWrites
 
 
 def test_the_protocol_keeps_what_is_read_and_overridden() -> None:
@@ -53,6 +56,12 @@ def test_a_cycle_keeps_what_is_read_and_set() -> None:
         "response_started", "response_complete",
     ):  # fmt: skip
         assert f"self.{name} = " in source, name
+
+
+def test_a_cycle_uses_of_its_transport_what_joined_writes_has() -> None:
+    used = set(re.findall(r"self\.transport\.(\w+)", inspect.getsource(RequestResponseCycle)))
+    assert used <= {name for name in vars(JoinedWrites) if not name.startswith("_")}, used
+    assert "self.transport = transport" in inspect.getsource(RequestResponseCycle.__init__)
 
 
 def test_the_rest_is_where_it_was() -> None:

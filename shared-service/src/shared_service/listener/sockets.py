@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from shared_service.listener import heads
 from shared_service.listener.connection_caps import ConnectionSlot, take_slot
+from shared_service.listener.joined_writes import JoinedWrites
 from shared_service.listener.refusing import DISCARDED_BYTES_MAX, Refusing, disconnect, log
 from shared_service.listener.request_lines import RequestLines
 from shared_service.listener.slow_peers import SlowPeer, sweep_regularly
@@ -61,6 +62,7 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection and start sweeps. A connection above the caps is closed at once."""
         super().connection_made(transport)
+        self.answers = JoinedWrites(transport, self.loop)
         self.lines = RequestLines()
         self.slot = self.slot or take_slot(self.app_state.get(CONNECTION_CAPS), transport, self.peer)
         if self.slot is not None:
@@ -205,6 +207,7 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """An answer was sent: begin the next one, or send the refusal."""
+        self.answers.flush()  # the answer to HEAD has no body
         if self.refusal is not None and not self.pipeline and not self.transport.is_closing():
             self._send_refusal()
         else:
@@ -214,6 +217,7 @@ class PatientProtocol(SlowPeer, Refusing, HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self.running = cycle
+        cycle.transport = cast("asyncio.Transport", self.answers)
         if not self._answer_early(cycle):
             super()._start_asgi_task(cycle, app)
 
