@@ -21,7 +21,7 @@ from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
-from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
+from shared_service.http.exchange import authenticated_refusals, unauthenticated_refusals
 from shared_service.metrics import scrape
 from shared_service.postgres.migrate import migrate
 
@@ -37,8 +37,8 @@ def fresh_scrapes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def full_log_lines() -> None:
     """Refusals are logged at a bounded rate for the process: each test has the whole of it for itself."""
-    refusals_of_strangers.flush()
-    refusals_of_peers.flush()
+    unauthenticated_refusals.flush()
+    authenticated_refusals.flush()
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from provider.sql.schema import SCHEMA
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.round_case import RoundCase, open_case
-from shared_service.http.exchange import refusals_of_peers, refusals_of_strangers
+from shared_service.http.exchange import authenticated_refusals, unauthenticated_refusals
 from shared_service.metrics import scrape
 from shared_service.postgres.connections import DEAD_PEER
 from shared_service.postgres.migrate import migrate
@@ -59,8 +59,8 @@ def fresh_scrapes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def full_log_lines() -> None:
     """Reset the rate limit on logged refusals, which is per process."""
-    refusals_of_strangers.flush()
-    refusals_of_peers.flush()
+    unauthenticated_refusals.flush()
+    authenticated_refusals.flush()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from e2e_testing.stack import Stack, StartStack
 
 IN_ALL, OF_ONE = 80, 20
 OPS_IN_ALL, OPS_OF_ONE = 64, 32
-STRANGERS = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")
+OTHER_ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")
 HELD = IN_ALL * 3 // 4
 """A quarter is kept for the peer's network."""
 
@@ -55,7 +55,7 @@ def held(connections: ExitStack, port: int, *, of_each: int) -> list[int]:
     """How many connections of each stranger are served. They stay open as long as `connections`."""
     return [
         sum(is_served(connections.enter_context(connection_from(address, port))) for _ in range(of_each))
-        for address in STRANGERS
+        for address in OTHER_ADDRESSES
     ]
 
 
@@ -64,7 +64,7 @@ def status_at(url: str) -> int:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_strangers_hold_so_many_connections_and_money_moves_all_the_same(capped: Stack, name: str) -> None:
+def test_other_addresses_hold_so_many_connections_and_money_moves_all_the_same(capped: Stack, name: str) -> None:
     service = capped.services[name]
     service.mark_log()
     with ExitStack() as connections:
@@ -73,7 +73,7 @@ def test_strangers_hold_so_many_connections_and_money_moves_all_the_same(capped:
         session = capped.session()
         assert capped.simulate(session.user_id).must_be_ok().content["passed"]
         session.bet()
-    assert service.log_tail().count("connection_refused") < len(STRANGERS) * OF_ONE, "the others were counted"
+    assert service.log_tail().count("connection_refused") < len(OTHER_ADDRESSES) * OF_ONE, "the others were counted"
 
 
 @pytest.mark.parametrize("name", SERVICES)

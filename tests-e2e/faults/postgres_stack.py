@@ -88,7 +88,7 @@ class Rounds(BackgroundPlay):
         )
         self.answers: list[Answer] = []
         self.failures = 0
-        self._scene = faulty
+        self._faulty = faulty
 
     @property
     def passed(self) -> int:
@@ -97,7 +97,7 @@ class Rounds(BackgroundPlay):
     def _play(self, player: str) -> None:
         while not self.over.is_set():
             try:
-                self.answers.append(self._scene.stack.simulate(player))
+                self.answers.append(self._faulty.stack.simulate(player))
             except Exception:
                 self.failures += 1
             time.sleep(ROUND_PAUSE_SECONDS)

@@ -9,7 +9,7 @@ from casino.wallet.commands import WalletCommand
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Session, Wallet
 
-STRANGERS: Final = 500
+OTHER_PLAYERS: Final = 500
 TABLES: Final = (
     *("wallets", "game_sessions", "rounds", "transactions", "postings", "tombstones", "ledger_events"),
     *("nonces_0", "nonces_1", "nonces_2"),
@@ -34,17 +34,17 @@ def open_sessions(wallet: Wallet, count: int, name: str) -> list[Session]:
     return [wallet.open_session(f"{name} {number}") for number in range(count)]
 
 
-def add_strangers(tenant: Tenant) -> None:
+def add_other_players(tenant: Tenant) -> None:
     """Many more players with a session each, whom nobody will ask for."""
-    numbers = {"tenant": tenant.tenant_id, "ledger": tenant.ledger_id, "count": STRANGERS}
+    numbers = {"tenant": tenant.tenant_id, "ledger": tenant.ledger_id, "count": OTHER_PLAYERS}
     tenant.sql(
-        "select casino.open_player(%(tenant)s, 'stranger ' || n, 'x', 'USD', 1000, %(ledger)s)"
+        "select casino.open_player(%(tenant)s, 'other ' || n, 'x', 'USD', 1000, %(ledger)s)"
         " from generate_series(1, %(count)s) as n",
         numbers,
     )
     tenant.sql(
         "select o_code from generate_series(1, %(count)s) as n, lateral casino.open_session(%(ledger)s, %(tenant)s,"
-        " 'stranger ' || n, '1', gen_random_uuid(), sha256(n::text::bytea), null, null)",
+        " 'other ' || n, '1', gen_random_uuid(), sha256(n::text::bytea), null, null)",
         numbers,
     )
 

@@ -22,7 +22,7 @@ from casino_testing.access_tokens import SECRET, claims, raw_token, token
 from casino_testing.edge import Service, serving
 from casino_testing.tenant import Tenant
 from shared_service.http.admission import Admission
-from shared_service.http.exchange import refusals_of_strangers
+from shared_service.http.exchange import unauthenticated_refusals
 from shared_service.http.routing import Share, route
 from shared_signing.keys import parse_keys
 
@@ -109,7 +109,7 @@ async def test_a_token_that_does_not_hold_opens_nothing_and_the_log_says_why(
     strict: Service, tenant: Tenant, logged: list[EventDict]
 ) -> None:
     for kind, (bearer, _) in INVALID.items():
-        refusals_of_strangers.flush()  # each line is written, whatever the bound on lines a second
+        unauthenticated_refusals.flush()  # each line is written, whatever the bound on lines a second
         response = await launch(strict, bearer, userId="1")
         assert (response.status_code, response.json()["code"]) == (401, "access_token_invalid"), kind
         assert response.json().keys() == {"error", "code", "requestId"}, "the caller is not told"

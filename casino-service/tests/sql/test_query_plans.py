@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from casino_testing.growth import add_strangers, freeze_statistics, open_sessions, play, reads_of
+from casino_testing.growth import add_other_players, freeze_statistics, open_sessions, play, reads_of
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
@@ -25,7 +25,7 @@ READS_PER_COMMAND_MAX = 16.0
 def early_wallet(own_database: str) -> Iterator[Wallet]:
     """A wallet that was there before anything else."""
     tenant = Tenant.demo(own_database)
-    add_strangers(tenant)
+    add_other_players(tenant)
     freeze_statistics(tenant)
     wallet = Wallet(tenant, settings_of(tenant))
     yield wallet

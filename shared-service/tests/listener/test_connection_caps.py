@@ -53,10 +53,10 @@ def test_what_counts_as_one_address(one: str, other: str, are_one: bool) -> None
 
 
 @pytest.mark.parametrize("peer", ["10.1.2.3", "::ffff:10.1.2.3", "2001:db8:1:2::3", None])
-def test_a_peers_network_has_no_bound_of_its_own_and_strangers_cannot_lock_it_out(peer: str | None) -> None:
+def test_a_peers_network_has_no_bound_of_its_own_and_others_cannot_lock_it_out(peer: str | None) -> None:
     caps = ConnectionCaps(connections_max=100, per_address_max=10, exempt=PEERS)
-    strangers = [caps.enter(f"192.0.2.{number}") for number in range(100)]
-    assert strangers == [None] * 75 + [IN_ALL] * 25
+    others = [caps.enter(f"192.0.2.{number}") for number in range(100)]
+    assert others == [None] * 75 + [IN_ALL] * 25
     assert entered(caps, peer, 26) == [None] * 25 + [IN_ALL]
     caps.leave(peer)
     assert caps.enter("192.0.2.200") == IN_ALL

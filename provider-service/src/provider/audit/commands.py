@@ -16,7 +16,7 @@ import psycopg
 from provider.settings import Settings, SettingsRefused
 from provider.sql.schema import SCHEMA, database_for
 from shared_service.postgres import sessions as postgres_session
-from shared_service.postgres.database import DATABASE_AWAY, Database
+from shared_service.postgres.database import DATABASE_DOWN, Database
 from shared_service.run.log import configure_logging
 
 COULD_NOT_FINISH: Final = 2
@@ -97,7 +97,7 @@ async def _reconcile(settings: Settings, casino_code: str, bar: Any, *, heals: b
             progress = Progress(run_id, changed=bar.shows)
             status = await reconcile(settings, pool, progress, casino=casino, sealer=peers.sealer, heals=heals)
             return await report_of(books, run_id, exit_status=status)
-    except DATABASE_AWAY:
+    except DATABASE_DOWN:
         return unfinished(_away(settings))
     except Exception as error:
         # Python would exit with 1 after a crash, which means open differences.
@@ -151,7 +151,7 @@ async def _books(settings: Settings) -> AsyncIterator[Database]:
     try:
         async with database_for(settings) as pool:
             yield pool
-    except DATABASE_AWAY:
+    except DATABASE_DOWN:
         raise _CouldNotFinish(_away(settings)) from None
     except psycopg.Error as error:
         raise _CouldNotFinish(postgres_session.sentence(error, service="provider")) from None

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared_service.postgres.database import DATABASE_AWAY, Database
+from shared_service.postgres.database import DATABASE_DOWN, Database
 from shared_signing.nonces import NonceStoreOverloaded
 from shared_signing.signer import CORRECTION_MAX_SECONDS
 
@@ -51,7 +51,7 @@ class PostgresNonceStore:
         try:
             async with self._pool.connection() as connection:
                 return (await connection.execute(_CLAIM, claim)).rowcount == ROWS_OF_A_NONCE
-        except DATABASE_AWAY as error:
+        except DATABASE_DOWN as error:
             raise NonceStoreOverloaded(type(error).__name__) from error
 
     async def prune(self) -> bool:

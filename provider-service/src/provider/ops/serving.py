@@ -21,7 +21,7 @@ from provider.wallet_client.wallets import Wallets
 from provider.wire import json_answer
 from shared_service.http.routing import ANY_QUERY, OPS, Route, route
 from shared_service.metrics.scrape import Scrape
-from shared_service.postgres.database import DATABASE_AWAY, Database
+from shared_service.postgres.database import DATABASE_DOWN, Database
 from shared_service.run import health
 from shared_service.run.loops import BackgroundLoop
 
@@ -97,7 +97,7 @@ async def find_missing(pool: Database, expected_version: str) -> str | None:
             row = await (await connection.execute(_LOOK)).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
         return "migrations"
-    except DATABASE_AWAY:
+    except DATABASE_DOWN:
         return "database"
     # A newer schema is fine: a rolling deployment migrates first.
     if row is None or row[0] < expected_version:

@@ -16,7 +16,7 @@ from provider.outbox.backoff import Backoff
 from provider.outbox.calls import PROBE, DueCall, MoneyCall, rollback_id_of
 from provider.outbox.steps import Intent, Locks, Opening, Step, StepRecorder, StepResult
 from provider.wallet_client.outcomes import Accepted, Called, Unknown
-from shared_service.postgres.database import DATABASE_AWAY, Database
+from shared_service.postgres.database import DATABASE_DOWN, Database
 
 ATTEMPTS_KEPT_MAX: Final = 100
 """Attempts stored per transaction: see `provider.record_attempts`."""
@@ -77,19 +77,19 @@ class Books:
         """Record how a call ended, and the next call of the same session, in one commit.
 
         An outcome is retried while the database is unavailable; recording it twice changes nothing. An intent whose
-        `answered` does not count is refused with `given_up`. Raises one of `DATABASE_AWAY` when the database stays
+        `answered` does not count is refused with `given_up`. Raises one of `DATABASE_DOWN` when the database stays
         unavailable: then the leases end, and recovery finishes the calls.
         """
         step = self._step_of(answered, intent)
         try:
             return await self._steps.record(step)
-        except DATABASE_AWAY:
+        except DATABASE_DOWN:
             if answered is None:
                 raise
         retrying = AsyncRetrying(
             wait=wait_exponential_jitter(multiplier=0.05, max=0.5),
             stop=stop_after_attempt(OUTCOME_WRITE_TRIES - 1),
-            retry=retry_if_exception_type(DATABASE_AWAY),
+            retry=retry_if_exception_type(DATABASE_DOWN),
             reraise=True,
         )
         result: StepResult = await retrying(self._steps.record, step)

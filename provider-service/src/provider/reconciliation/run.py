@@ -20,7 +20,7 @@ from provider.reconciliation.feed import Feed, FeedRefused, Page, WalletAway
 from provider.reconciliation.queries import LEASE_SECONDS, ReconciliationBooks
 from provider.reconciliation.repairs import Healer
 from provider.reconciliation.transactions import Ours, Theirs, Unreadable, own_id
-from shared_service.postgres.database import DATABASE_AWAY
+from shared_service.postgres.database import DATABASE_DOWN
 
 log = structlog.get_logger(__name__)
 
@@ -88,14 +88,14 @@ class Reconciliation:
         except RunStopped as error:
             failure = str(error)
             log.error("reconciliation_stopped", run_id=progress.run_id, code=failure)
-        except DATABASE_AWAY as error:
+        except DATABASE_DOWN as error:
             kind = type(error).__name__
             log.error("reconciliation_stopped", run_id=progress.run_id, code="books_away", error_type=kind)
-            with contextlib.suppress(*DATABASE_AWAY):  # if the database is still unavailable, the lease ends the run
+            with contextlib.suppress(*DATABASE_DOWN):  # if the database is still unavailable, the lease ends the run
                 await self._books.end(progress.run_id, "books_away")
             return FAILED
         except asyncio.CancelledError:
-            with contextlib.suppress(*DATABASE_AWAY):  # otherwise the next run waits for the lease to end
+            with contextlib.suppress(*DATABASE_DOWN):  # otherwise the next run waits for the lease to end
                 await self._books.end(progress.run_id, INTERRUPTED)
             raise
         exit_status = await self._books.end(progress.run_id, failure)
@@ -247,7 +247,7 @@ async def renewed_lease(books: ReconciliationBooks, progress: Progress) -> Async
     async def renew_repeatedly() -> None:
         while not progress.lost:
             await asyncio.sleep(LEASE_RENEWAL_SECONDS)
-            with contextlib.suppress(*DATABASE_AWAY):
+            with contextlib.suppress(*DATABASE_DOWN):
                 await renew()
 
     renewing = asyncio.create_task(renew_repeatedly())

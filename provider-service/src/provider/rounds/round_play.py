@@ -22,7 +22,7 @@ from provider.sessions.launch import OpenSession
 from provider.wallet_client.client import WalletClient
 from provider.wallet_client.messages import WalletSession, balance_call
 from provider.wallet_client.outcomes import Accepted, Outcome, Refused, Unknown
-from shared_service.postgres.database import DATABASE_AWAY
+from shared_service.postgres.database import DATABASE_DOWN
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +76,7 @@ class RoundPlay(ABC):
             if problem is not None:
                 # No effect once a payout is recorded: then the payout ends the round, or the outbox does.
                 await self._sender.void_round(self._round_id, "script_failed")
-        except DATABASE_AWAY as error:
+        except DATABASE_DOWN as error:
             # Not the pool's own error: it would be answered with 503, "nothing was done".
             raise RoundInterrupted from error
         report = self._report.finish(problem)

@@ -18,7 +18,7 @@ from provider.settings import Embed, Settings, unsealed
 from provider.sql.schema import SCHEMA, database_for
 from shared_service.keys.peers import Peer
 from shared_service.keys.watch import KeyWatch
-from shared_service.postgres.database import DATABASE_AWAY, Database
+from shared_service.postgres.database import DATABASE_DOWN, Database
 from shared_signing.keys import Key
 
 log = structlog.get_logger(__name__)
@@ -115,7 +115,7 @@ async def log_broken_seals(pool: Database, sealer: Sealer) -> None:
     try:
         async with pool.connection() as connection:
             needed = await (await connection.execute(_NEEDED)).fetchall()
-    except (*DATABASE_AWAY, psycopg.Error):
+    except (*DATABASE_DOWN, psycopg.Error):
         return  # unavailable or not migrated; every delivery checks its own token again
     broken = sum(not _opens(sealer, sealed) for (sealed,) in needed)
     if broken:

@@ -21,8 +21,8 @@ from shared_service.run.bounded_log import BoundedLog
 from shared_signing.asgi_messages import BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, read_body, refused_by_head, send_answer
 
 log = structlog.get_logger()
-refusals_of_strangers: Final = BoundedLog(log)
-refusals_of_peers: Final = BoundedLog(log, lines_max=100)
+unauthenticated_refusals: Final = BoundedLog(log)
+authenticated_refusals: Final = BoundedLog(log, lines_max=100)
 
 BODY_MAX_BYTES: Final = 65_536
 UTF_8: Final = (b"utf-8", b"utf8")
@@ -160,7 +160,7 @@ class RequestContext:
     def _log_refusal(self, scope: Scope, code: str) -> None:
         """Log the refusal. The path is left out, because it may contain anything."""
         state = scope["state"]
-        bounded = refusals_of_peers if "signed_by" in state else refusals_of_strangers
+        bounded = authenticated_refusals if "signed_by" in state else unauthenticated_refusals
         log_line = bounded.warning if self._errors[code].status in _WORRYING_STATUSES else bounded.info
         fields = {name: state[name] for name in LOGGED_STATE if state.get(name) is not None}
         if "signed_by" not in state and scope.get("client"):
@@ -185,7 +185,7 @@ class RenderErrors:
         try:
             await self._app(scope, receive, send)
         except ClientGone:
-            refusals_of_strangers.info("client_gone")
+            unauthenticated_refusals.info("client_gone")
         except Exception as error:
             # If an answer has begun, the server refuses a second one and closes the connection.
             await send_answer(send, self._answer_to(error, scope))

@@ -54,10 +54,10 @@ class ConnectionCaps:
         self._connections_max = connections_max
         self._per_address_max = per_address_max
         self._exempt = tuple(exempt)
-        self._strangers_max = connections_max - (connections_max // 4 if self._exempt else 0)
+        self._limited_max = connections_max - (connections_max // 4 if self._exempt else 0)
         self._open = 0
-        self._strangers: dict[str, int] = {}
-        self._strangers_open = 0
+        self._limited: dict[str, int] = {}
+        self._limited_open = 0
         self.held_bytes = 0
         self.fair_share_bytes = HELD_BYTES_MAX // connections_max
         self._site = functools.lru_cache(connections_max)(self._site_of)
@@ -71,12 +71,12 @@ class ConnectionCaps:
         if self._open >= self._connections_max:
             return "connections"
         if site is not None:
-            if self._strangers_open >= self._strangers_max:
+            if self._limited_open >= self._limited_max:
                 return "connections"
-            if self._strangers.get(site, 0) >= self._per_address_max:
+            if self._limited.get(site, 0) >= self._per_address_max:
                 return "connections of an address"
-            self._strangers[site] = self._strangers.get(site, 0) + 1
-            self._strangers_open += 1
+            self._limited[site] = self._limited.get(site, 0) + 1
+            self._limited_open += 1
         self._open += 1
         return None
 
@@ -85,10 +85,10 @@ class ConnectionCaps:
         self._open -= 1
         site = self._site(address)
         if site is not None:
-            self._strangers_open -= 1
-            self._strangers[site] -= 1
-            if not self._strangers[site]:
-                del self._strangers[site]
+            self._limited_open -= 1
+            self._limited[site] -= 1
+            if not self._limited[site]:
+                del self._limited[site]
 
     def _site_of(self, address: str | None) -> str | None:
         """Returns what counts as one address: an IPv4 address, or the network of an IPv6 address. None: no bound."""

@@ -33,7 +33,7 @@ class OutcomeUnknown(Exception):  # noqa: N818 - an outcome, not a defect
     """The statement may or may not have been committed. Executing the same ids again finds out."""
 
 
-DATABASE_AWAY: Final = (Overloaded, OutcomeUnknown, psycopg.OperationalError)
+DATABASE_DOWN: Final = (Overloaded, OutcomeUnknown, psycopg.OperationalError)
 """The errors of a database that does not answer in time. The statement may or may not have been committed."""
 
 
