@@ -8,9 +8,8 @@ from collections import Counter
 from typing import cast
 
 import psycopg
-import pytest
 
-from provider.casinos.registry import Casino, Status
+from provider.casinos.registry import Casino
 from provider.outbox.calls import MoneyCall
 from provider.outbox.recovery import DELIVERIES_MAX, Outbox
 from provider.outbox.sender import Sender
@@ -96,8 +95,8 @@ class _HungSender:
         await self._wallets.deliver(self._code, call)
 
 
-def casino(code: str, status: Status = Status.LIVE) -> Casino:
-    return Casino(code, "http://unused", KeyRing.awaiting_keys(), status)
+def casino(code: str) -> Casino:
+    return Casino(code, "http://unused", KeyRing.awaiting_keys())
 
 
 async def test_deliveries_to_a_wallet_that_hangs_leave_the_others_theirs(case: RoundCase, owner_url: str) -> None:
@@ -123,8 +122,7 @@ async def test_deliveries_to_a_wallet_that_hangs_leave_the_others_theirs(case: R
     await outbox.drain(timeout_seconds=60)
 
 
-@pytest.mark.parametrize("status", [Status.DRAINING, Status.OFF])
-async def test_a_casino_that_drains_gets_no_new_bet_and_is_paid(case: RoundCase, status: Status) -> None:
+async def test_a_casino_that_drains_gets_no_new_bet(case: RoundCase) -> None:
     """Checked before the intent, so nothing is left to take back."""
     sender = Sender(case.pool, case.books, cast("object", None), may_bet=lambda: False, wake=lambda: None)  # type: ignore[arg-type]
     assert await refusal_of(sender.send(case.call("debit"))) == "casino_draining"

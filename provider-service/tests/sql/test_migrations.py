@@ -177,7 +177,7 @@ def test_every_function_has_a_closed_search_path_and_is_not_public(owner_url: st
     assert len(functions) == len([file for file in SCHEMA.sql_files() if file.path.startswith("functions/")])
     assert {function["proname"] for function in functions if function["bound"]} == {"clock"}
     for function in functions:
-        assert function["bound"] or function["proconfig"] == ["search_path=pg_catalog, pg_temp"], function
+        assert function["bound"] or "search_path=pg_catalog, pg_temp" in function["proconfig"], function
         assert "current_setting" not in function["body"].lower(), "nothing that a caller sets moves the books"
         assert function["prosecdef"] is False
         assert "{=X" not in function["acl"], function
