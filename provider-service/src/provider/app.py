@@ -95,6 +95,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
                 stack.push_async_callback(each.close)
             await asyncio.gather(peers.keys.start(), readiness.step())
             stack.push_async_callback(peers.keys.stop)
+            stack.push_async_callback(nonces.close)
             await log_broken_seals(pool, sealer)
             stack.push_async_callback(wallets.aclose)
             stack.push_async_callback(outbox.close, settings, money)

@@ -48,6 +48,20 @@ async def test_of_claims_at_once_under_one_key_or_two_one_succeeds(database_url:
     assert sorted(await with_store(database_url, race)) == [False] * 15 + [True]
 
 
+async def test_claims_at_once_share_a_commit_and_each_gets_its_own_answer(database_url: str, owner_url: str) -> None:
+    used = [f"{n:016}" for n in range(0, 20, 3)]
+
+    async def claims(store: PostgresNonceStore) -> list[bool]:
+        for nonce in used:
+            assert await store.claim("main", nonce, now())
+        return list(await asyncio.gather(*(store.claim("main", f"{n:016}", now()) for n in range(20))))
+
+    fresh = await with_store(database_url, claims)
+    assert fresh == [f"{n:016}" not in used for n in range(20)]
+    written = rows(owner_url, "select xmin::text from provider.nonces where nonce <> all (%s)", used)
+    assert len({row["xmin"] for row in written}) == 1
+
+
 async def test_a_nonce_that_an_earlier_release_claimed_is_used_up(database_url: str, owner_url: str) -> None:
     with psycopg.connect(owner_url, autocommit=True) as owner:
         owner.execute("insert into provider.nonces values ('main', %s, now())", ("n" * 16,))

@@ -31,8 +31,10 @@ from provider_testing.round_case import (
 )
 from provider_testing.service import rows
 from shared_service.postgres.database import Database, OutcomeUnknown
+from shared_service_testing.waiting import until
 
 ROUNDS = 12
+WAITING = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 def written_by(owner_url: str, call: MoneyCall) -> str:
@@ -142,7 +144,9 @@ async def test_a_row_that_another_process_holds_delays_its_own_round_only(
         values = {"session": case.session_id, "round": case.round_id, "bet": bet.transaction_id}
         await holder.execute(HELD[row].encode(), values)
         held = asyncio.create_task(case.books.write_intent(following))
-        await asyncio.gather(*(case.books.write_intent(other) for other in others))
+        neighbours = asyncio.gather(*(case.books.write_intent(other) for other in others))
+        await until(lambda: neighbours.done() or rows(owner_url, WAITING))
+        assert neighbours.done(), "the batch waited for the row"
         assert not held.done()
         assert rows(owner_url, "select from provider.wallet_transactions where transaction_id = %s",
                     following.transaction_id) == []  # fmt: skip

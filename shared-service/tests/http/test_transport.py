@@ -11,6 +11,9 @@ import httpx
 import pytest
 
 from shared_service.http.transport import AnswerRefused, NotSent, create_http_client
+from shared_signing.httpx_auth import SignedAuth
+from shared_signing.keys import Key, KeyRing
+from shared_signing.signer import Signer
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 CALL_SECONDS = 30.0
@@ -31,26 +34,29 @@ async def post(
         return answer
 
 
-async def against(handler: Handler, times: int = 1, *, call_seconds: float = CALL_SECONDS) -> httpx.Response:
-    """Post to a server with this handler."""
+async def against(
+    handler: Handler,
+    times: int = 1,
+    *,
+    call_seconds: float = CALL_SECONDS,
+    ask: Callable[[str], Awaitable[httpx.Response]] | None = None,
+) -> httpx.Response:
+    """Post to a server with this handler, or `ask` it at its address."""
 
-    async def run() -> httpx.Response:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            try:
-                await handler(reader, writer)
-            except (asyncio.IncompleteReadError, ConnectionError):
-                pass
-            finally:
-                writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            return await post(url, times, call_seconds=call_seconds)
+            await handler(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
         finally:
-            server.close()
+            writer.close()
 
-    return await run()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        return await (ask(url) if ask else post(url, times, call_seconds=call_seconds))
+    finally:
+        server.close()
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:
@@ -216,3 +222,32 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
     assert (await against(answering(OK + b"content-length: 2\r\n\r\nok"))).content == b"ok"
+
+
+async def test_an_exchange_signs_the_request_and_judges_the_answer_as_a_usual_call_does() -> None:
+    ring = KeyRing([Key("main", b"a secret of thirty-two bytes....")])
+    answered: list[httpx.Response] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            asked = await read_request(reader)
+            assert asked.lower().count(b"x-test-signature: ") == 1
+            assert b"/x?y=1 " in asked
+            writer.write(
+                b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\nset-cookie: a=b\r\ncontent-length: 2\r\n\r\n{}"
+            )
+            await writer.drain()
+
+    async def ask(url: str) -> httpx.Response:
+        auth = SignedAuth(Signer(ring), ring, "x-test-signature")
+        async with create_http_client(base_url=url, call_seconds=CALL_SECONDS, connect_seconds=CALL_SECONDS) as client:
+            for _ in range(2):
+                request = httpx.Request("POST", f"{url}/x?y=1", content=b"{}")
+                answered.append(await client.exchange(request, auth))
+            assert dict(client.cookies) == {}
+        return answered[-1]
+
+    await against(handler, ask=ask)
+    assert [(answer.status_code, answer.content, answer.extensions["signature"]) for answer in answered] == [
+        (302, b"{}", "missing")
+    ] * 2

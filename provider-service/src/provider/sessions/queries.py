@@ -1,10 +1,8 @@
 """Reads and writes `provider.players` and `provider.game_sessions`. Tokens are sealed here."""
 
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
 from uuid import UUID
-
-from psycopg.rows import class_row
 
 from shared_service.postgres.database import Database
 
@@ -37,11 +35,10 @@ class NewSession:
     token_sealed: bytes = field(repr=False)
 
 
-_COLUMNS: Final = (
-    "provider_session_id, casino_code, casino_session_id, player_id, user_id, game_code, currency, state, token_sealed"
-)
-_LAUNCH: Final = f"select {_COLUMNS} from provider.launch_session(%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 - constant
-_BY_ID: Final = f"select {_COLUMNS} from provider.game_sessions where provider_session_id = %s"  # noqa: S608 - constant
+_COLUMNS: Final = tuple(each.name for each in fields(GameSession))
+_SELECTED: Final = ", ".join(_COLUMNS)
+_LAUNCH: Final = f"select {_SELECTED} from provider.launch_session(%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 - constant
+_BY_ID: Final = f"select {_SELECTED} from provider.game_sessions where provider_session_id = %s"  # noqa: S608 - constant
 
 
 async def launch_session(pool: Database, new: NewSession) -> GameSession:
@@ -55,20 +52,20 @@ async def launch_session(pool: Database, new: NewSession) -> GameSession:
         new.currency,
         new.token_sealed,
     )
-    async with pool.connection() as connection, connection.cursor(row_factory=class_row(GameSession)) as cursor:
-        stored = await (await cursor.execute(_LAUNCH, values)).fetchone()
-    if stored is None:
-        raise RuntimeError("launch_session returned no row")
-    return stored
+    return _session_of((await pool.call(_LAUNCH, values))[0])
 
 
 async def session_by_id(pool: Database, provider_session_id: UUID) -> GameSession | None:
     """The session with this id, or None."""
-    async with pool.connection() as connection, connection.cursor(row_factory=class_row(GameSession)) as cursor:
-        return await (await cursor.execute(_BY_ID, (provider_session_id,))).fetchone()
+    rows = await pool.call(_BY_ID, (provider_session_id,))
+    return _session_of(rows[0]) if rows else None
 
 
 async def stop_session(pool: Database, provider_session_id: UUID, code: str) -> None:
     """Stop a session: it takes no new bet."""
     async with pool.connection() as connection:
         await connection.execute("select provider.stop_session(%s, %s)", (provider_session_id, code))
+
+
+def _session_of(row: tuple[Any, ...]) -> GameSession:
+    return GameSession(**dict(zip(_COLUMNS, row, strict=True)))

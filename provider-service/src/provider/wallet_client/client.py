@@ -26,7 +26,7 @@ from provider.wallet_client.outcomes import (
     Retryable,
     Unknown,
 )
-from shared_service.http.transport import ANSWER_MAX_BYTES, AnswerRefused, NotSent, create_http_client
+from shared_service.http.transport import ANSWER_MAX_BYTES, AnswerRefused, Client, NotSent, create_http_client
 from shared_signing.httpx_auth import EXTENSION_NAME, SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer, clock_correction
@@ -50,7 +50,7 @@ CallObserver = Callable[[WalletCall, Called], None]
 """Called after every call with the call and its result."""
 
 
-def http_client_for(settings: Settings, url: str, *, answer_max_bytes: int = ANSWER_MAX_BYTES) -> httpx.AsyncClient:
+def http_client_for(settings: Settings, url: str, *, answer_max_bytes: int = ANSWER_MAX_BYTES) -> Client:
     """The HTTP client for the wallet at this address. The caller closes it."""
     return create_http_client(
         base_url=url,
@@ -66,7 +66,7 @@ class WalletClient:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: Client,
         key_ring: KeyRing,
         *,
         call_seconds: float,
@@ -104,7 +104,7 @@ class WalletClient:
         # httpx would merge base URL and headers: a third of a call's time.
         headers = [*_HEADERS, ("x-request-id", request_id)]
         request = httpx.Request("POST", self._url(path), headers=headers, content=body)
-        return await self._http.send(request, auth=self._signed(skew_seconds))
+        return await self._http.exchange(request, self._signed(skew_seconds))
 
     async def get(self, target: str, *, request_id: str, skew_seconds: int) -> httpx.Response:
         """Send one signed GET. `target`: a quoted path with its query."""

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import httpx
-
 from provider.casinos.registry import Casino, Casinos
 from provider.settings import Settings
 from provider.wallet_client.client import WalletClient, http_client_for
 from provider.wallet_client.health import HealthReport, WalletHealth
 from provider.wallet_client.messages import WalletCall
 from provider.wallet_client.outcomes import Called
+from shared_service.http.transport import Client
 
 PeerObserver = Callable[[str, WalletCall, Called], None]
 """Called after every call with the casino's code, the call and its result."""
@@ -86,7 +85,7 @@ class Wallets:
         self._wallets[casino.code] = wallet = Wallet(casino.url, self._client(casino, http, health), health)
         return wallet
 
-    def _client(self, casino: Casino, http: httpx.AsyncClient, health: WalletHealth) -> WalletClient:
+    def _client(self, casino: Casino, http: Client, health: WalletHealth) -> WalletClient:
         return WalletClient(
             http,
             casino.key_ring,

@@ -7,6 +7,7 @@ Why aiohttp: it has its own error class for a connection that was never made. Of
 reports a cut connection as a failed connect, the other a failed connect as a time-out.
 """
 
+import contextlib
 import errno
 import ssl
 from pathlib import Path
@@ -67,7 +68,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 request.method,
                 # Not quoted again: the signature covers the target as it is.
                 URL(str(request.url), encoded=True),
-                headers=request.headers.multi_items(),
+                headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
                 data=request.content,
                 allow_redirects=False,
             ) as answer:
@@ -123,7 +124,25 @@ async def _read_bounded(content: aiohttp.StreamReader, request: httpx.Request, m
 
 
 class Client(httpx.AsyncClient):
-    """An httpx client that keeps no cookie."""
+    """An httpx client of one peer that keeps no cookie."""
+
+    def __init__(self, *, transport: httpx.AsyncBaseTransport, base_url: str) -> None:
+        """`transport` sends all requests."""
+        super().__init__(transport=transport, base_url=base_url, follow_redirects=False, trust_env=False, timeout=None)
+        self._sends = transport
+
+    async def exchange(self, request: httpx.Request, auth: httpx.Auth) -> httpx.Response:
+        """Send a request as it is, and return the whole answer. `auth` signs the request and judges the answer.
+
+        Does what `send` does, without its support for redirects, hooks and streams: a third of a call's time.
+        """
+        flow = auth.auth_flow(request)
+        answer = await self._sends.handle_async_request(next(flow))
+        answer.request = request
+        await answer.aread()
+        with contextlib.suppress(StopIteration):
+            flow.send(answer)
+        return answer
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -147,7 +166,7 @@ def create_http_client(
     connections_max: int = CONNECTIONS_MAX,
     ca_file: Path | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
-) -> httpx.AsyncClient:
+) -> Client:
     """Returns a client for one peer. Closing it closes its connections. `ca_file`: see `shared_service.tls.contexts`.
 
     `call_seconds` bounds a call from its start to the last byte of its answer. `transport` replaces the network.
@@ -162,7 +181,4 @@ def create_http_client(
             verify=client_context_for(base_url, ca_file),
         ),
         base_url=base_url,
-        follow_redirects=False,
-        trust_env=False,
-        timeout=None,
     )
