@@ -49,6 +49,22 @@ async def test_a_signed_refusal_of_a_bet_ends_it_without_a_rollback(
     require_agreement(owner_url, wallet.model)
 
 
+@pytest.mark.parametrize("code", ["limit_exceeded", "session_time_limit", "bonus_ack_required", "play_stopped"])
+async def test_the_operators_message_is_handed_on_and_the_session_goes_on(
+    database_url: str, wallet: FakeWallet, code: str
+) -> None:
+    async def refuse(exchange: Exchange) -> None:
+        body = {"error": "No.", "code": code, "requestId": "r", "playerMessage": "Come back tomorrow."}
+        await exchange.send((ACTIONS[code].status, {}, body))
+
+    wallet.plan("debit", refuse)
+    async with serving(database_url, wallet) as provider:
+        session = await provider.launch()
+        report = await provider.simulate(session)
+        assert report["steps"][1]["response"]["playerMessage"] == "Come back tomorrow."
+        assert (await provider.simulate(session))["passed"] is True
+
+
 async def test_what_moved_nothing_is_tried_again_under_the_same_id(
     database_url: str, owner_url: str, wallet: FakeWallet
 ) -> None:
