@@ -1,4 +1,4 @@
-"""Debit, credit and rollback claim their own nonces: over HTTP a used nonce is 401 first, whatever else is wrong."""
+"""Debit, credit, rollback and getBalance claim their own nonces: over HTTP a used nonce is 401 before all else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared_service.http.routing import SIGNED
 from shared_signing.signer import Signer
 
 HEADER: Final = "x-casino-signature"
-MONEY: Final = ("/casino/debit", "/casino/credit", "/casino/rollback")
+CLAIMING: Final = ("/casino/debit", "/casino/credit", "/casino/rollback", "/casino/getBalance")
 REPLAY: Final = (401, "nonce_replay")
 
 Request = tuple[str, bytes, dict[str, str]]
@@ -39,9 +39,9 @@ def told(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, content.get("code", "ok")
 
 
-async def test_the_routes_whose_handlers_claim_are_those_that_move_money(service: Service) -> None:
+async def test_the_routes_whose_handlers_claim_are_those_with_a_batch_of_their_own(service: Service) -> None:
     claiming = {route.path for route in service.app.state.table.routes if route.claims_nonce}
-    assert claiming == set(MONEY)
+    assert claiming == set(CLAIMING)
     assert all(route.access == SIGNED for route in service.app.state.table.routes if route.claims_nonce)
 
 
@@ -69,7 +69,12 @@ async def test_a_payout_and_a_rollback_are_accepted_once(service: Service, tenan
     assert tenant.balance() == OPENING_BALANCE_MINOR + 1_000
 
 
-@pytest.mark.parametrize("path", MONEY)
+async def test_a_recorded_question_is_answered_once(service: Service) -> None:
+    request = signed("/casino/getBalance", {"sessionToken": await service.launch(), "userId": "1"})
+    assert [told(await send(service, request)) for _ in range(2)] == [(200, "ok"), REPLAY]
+
+
+@pytest.mark.parametrize("path", CLAIMING)
 @pytest.mark.parametrize(
     ("body", "headers", "first"),
     [

@@ -19,9 +19,7 @@ from casino_testing.wallet import Session, Wallet
 
 NOW = "extract(epoch from casino.clock())::bigint"
 CLAIM = f"""
-    select claimed from casino.take_nonces(
-        %(nonces)s, array_fill({NOW}, array[%(count)s]), array_fill(null::bigint, array[%(count)s])
-    ) as claimed
+    select claimed from casino.claim_nonces(%(nonces)s, array_fill({NOW}, array[%(count)s])) as claimed
 """
 LOCK = "select casino.lock_wallets(%s, %s::bigint[])"
 ENTER = "select o_code from casino.enter_session(%s, %s, '1', '1', %s, %s)"

@@ -9,9 +9,10 @@ import threading
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
-from casino.wallet.commands import NONCE_REPLAY, WalletCommand, WalletOutcome
+from casino.wallet.commands import NONCE_REPLAY, BalanceRequest, WalletCommand, WalletOutcome, token_hash
 from casino_testing.processes import HeldTransaction, Wire, book_in, group_commit, held_transaction, ledgers
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from casino_testing.wallet import STAKE_MINOR, Session, Wallet
@@ -122,6 +123,18 @@ def test_a_command_whose_wallet_is_busy_leaves_its_nonce_free(wallet: Wallet, te
     assert is_claimed(tenant, bet)
 
 
+def test_a_busy_command_beside_a_copy_is_no_copy(wallet: Wallet, tenant: Tenant, session: Session) -> None:
+    """Nothing is claimed in this batch: what has no claim need not be used."""
+    other = wallet.open_session("2")
+    bet, used = session.debit(**signed()), other.debit(**signed())
+    wallet.accept(used)
+    with held_transaction(tenant) as holder:
+        book_in(holder, tenant, [session.debit()])
+        busy, copy = wallet.wait(wallet.ledger.execute([bet, copy_of(used, other)]))
+    assert (busy, copy is not None and copy.code) == (None, NONCE_REPLAY)
+    assert codes(wallet.run_batch([session.debit(), copy_of(used, other)])) == [None, NONCE_REPLAY]
+
+
 def test_a_batch_that_fails_leaves_its_nonces_free(wallet: Wallet, tenant: Tenant, session: Session) -> None:
     twice = [session.debit(**signed()), session.debit(**signed())]
     with pytest.raises(Exception, match="at most one command per wallet"):
@@ -188,12 +201,31 @@ def take_nonce(connection: HeldTransaction, command: WalletCommand) -> None:
         "select casino.take_nonces(array[%s], array[%s::bigint], array[%s::bigint])",
         [command.nonce, command.signed_at, command.claim_id],
     ).fetchone()
-    assert row == (command.nonce,)
+    assert row == ([command.claim_id],)
 
 
 def _until_something_waits(tenant: Tenant) -> None:
     while not tenant.sql("select 1 from pg_locks where not granted"):
         time.sleep(0.005)
+
+
+def test_a_balance_is_read_once_for_a_nonce_and_a_copy_does_not_extend_the_session(
+    wallet: Wallet, tenant: Tenant, session: Session
+) -> None:
+    question = BalanceRequest(
+        provider_id="main", token_hash=token_hash(session.token), player_id=session.player_id, **signed()
+    )
+    unknown = msgspec.structs.replace(question, **signed(), token_hash="00" * 32)
+    found = wallet.balances([question, unknown])
+    assert [balance.code for balance in found] == [None, "session_not_found"]
+    tenant.set_session(session.session_id, expires_at="2100-01-01T00:00:00Z")
+    ended = tenant.rows("game_sessions")
+    copies = [msgspec.structs.replace(each, claim_id=next(_claim_ids)) for each in (question, unknown)]
+    again = wallet.balances([*copies, question])
+    assert [(balance.code, balance.balance_minor) for balance in again] == [
+        (NONCE_REPLAY, None), (NONCE_REPLAY, None), (None, OPENING_BALANCE_MINOR),
+    ]  # fmt: skip
+    assert tenant.rows("game_sessions") == ended
 
 
 async def test_a_batch_whose_answer_was_lost_finds_its_own_nonces(

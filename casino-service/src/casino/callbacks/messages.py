@@ -75,9 +75,10 @@ def rollback(content: dict[str, Any], request_id: str, arrival: Arrival) -> Wall
     return command
 
 
-def balance_request(content: dict[str, Any]) -> BalanceRequest:
+def balance_request(content: dict[str, Any], arrival: Arrival) -> BalanceRequest:
     """A request for a session's balance."""
     return BalanceRequest(
+        **_claim(arrival),
         provider_id=MAIN_PEER,
         token_hash=token_hash(decoding.identifier(content, "sessionToken")),
         player_id=decoding.identifier(content, "userId"),
@@ -85,10 +86,8 @@ def balance_request(content: dict[str, Any]) -> BalanceRequest:
 
 
 def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[str, Any]:
-    signer = signer_of(arrival)
-    nonce: HandlersNonce = arrival["nonce"]
     return {
-        "signed_by": signer,
+        "signed_by": signer_of(arrival),
         "provider_id": MAIN_PEER,
         "token_hash": token_hash(decoding.identifier(content, "sessionToken")),
         "player_id": decoding.identifier(content, "userId"),
@@ -98,10 +97,13 @@ def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[
         "request_id": request_id,
         "clock_skew_seconds": arrival.get("clock_skew_seconds"),
         "received_us": arrival.get("received_us"),
-        "nonce": nonce.nonce,
-        "signed_at": nonce.timestamp,
-        "claim_id": new_claim_id(),
+        **_claim(arrival),
     }
+
+
+def _claim(arrival: Arrival) -> dict[str, Any]:
+    nonce: HandlersNonce = arrival["nonce"]
+    return {"nonce": nonce.nonce, "signed_at": nonce.timestamp, "claim_id": new_claim_id()}
 
 
 def differing_field(outcome: WalletOutcome) -> str | None:

@@ -19,11 +19,11 @@ log = structlog.get_logger()
 
 # As joined text, because the driver writes arrays slowly. No nonce contains a comma.
 TAKE_NONCES = """
-    select casino.take_nonces(
+    select unnest(casino.take_nonces(
         string_to_array(%s::text, ','),
         string_to_array(%s::text, ',')::bigint[],
         string_to_array(%s::text, ',')::bigint[]
-    )
+    ))
 """
 EMPTY_OLD_PARTITION = "select casino.empty_old_nonce_drawer()"
 CLAIM_ID_BITS: Final = 63
@@ -83,4 +83,4 @@ class DatabaseNonceStore:
     async def _claim_batch(self, claims: Sequence[_Claim]) -> list[bool | None]:
         columns = [",".join(map(str, column)) for column in zip(*claims, strict=True)]
         taken = {row[0] for row in await self._database.call(TAKE_NONCES, columns)}
-        return [claim.nonce in taken for claim in claims]
+        return [claim.claim_id in taken for claim in claims]

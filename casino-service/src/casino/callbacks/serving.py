@@ -5,8 +5,8 @@ The signature was checked before anything in here runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Hashable
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,7 +22,7 @@ from casino.wallet.serving import WalletQueues
 from shared_service.http import decoding
 from shared_service.http.exchange import deadline, json_body, request_id
 from shared_service.http.routing import SIGNED, Route, route
-from shared_service.postgres.database import Database, OutcomeUnknown
+from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
 from shared_service.postgres.group_commit import GroupCommit
 from shared_service.run.loops import BackgroundLoop
 from shared_signing.asgi_messages import send_answer
@@ -32,6 +32,8 @@ SIGNATURE_HEADER: Final = "x-casino-signature"
 PRUNE_SECONDS: Final = 60.0
 
 NoteOutcome = Callable[[WalletCommand, WalletOutcome], None]
+I = TypeVar("I", WalletCommand, BalanceRequest)  # noqa: E741 - item
+O = TypeVar("O", WalletOutcome, Balance)  # noqa: E741 - outcome
 
 
 def nonce_store(settings: Settings, database: Database) -> DatabaseNonceStore:
@@ -65,7 +67,7 @@ def routes(settings: Settings, queues: WalletQueues, database: Database, *, note
         route("POST", "/casino/debit", money(messages.debit), access=SIGNED, claims_nonce=True, yields=True),
         route("POST", "/casino/credit", money(messages.credit), access=SIGNED, claims_nonce=True),
         route("POST", "/casino/rollback", money(messages.rollback), access=SIGNED, claims_nonce=True),
-        route("POST", "/casino/getBalance", BalanceEndpoint(queues.balances), access=SIGNED),
+        route("POST", "/casino/getBalance", BalanceEndpoint(queues.balances), access=SIGNED, claims_nonce=True),
         route("GET", "/casino/transactions", get_page, access=SIGNED, query=("after", "limit")),
         route("GET", "/casino/transactions/{transaction_id}", get_transaction, access=SIGNED, query=("userId",)),
     ]
@@ -79,6 +81,24 @@ def loops(nonces: DatabaseNonceStore) -> list[BackgroundLoop]:
 async def close(nonces: DatabaseNonceStore) -> None:
     """Finish the waiting claims. The database must still be open."""
     await nonces.close()
+
+
+async def _judged(queue: GroupCommit[I, O], item: I, *, key: Hashable, scope: Scope) -> O:
+    """Returns the outcome of an item that claims the request's nonce, and tells the middleware whether it did.
+
+    Raises Refused(nonce_replay), and the errors of GroupCommit.submit.
+    """
+    nonce: HandlersNonce = scope["state"]["nonce"]
+    try:
+        outcome = await queue.submit(item, key=key, deadline=deadline(scope))
+    except OutcomeUnknown:
+        nonce.state = NonceState.UNKNOWN
+        raise
+    if outcome.code == NONCE_REPLAY:
+        nonce.state = NonceState.USED
+        raise Refused(NONCE_REPLAY)
+    nonce.state = NonceState.CLAIMED
+    return outcome
 
 
 class MoneyEndpoint:
@@ -100,16 +120,7 @@ class MoneyEndpoint:
         messages.signer_of(scope["state"])
         content = decoding.decode_object(json_body(scope))
         command = self._decode(content, request_id(scope), scope["state"])
-        nonce: HandlersNonce = scope["state"]["nonce"]
-        try:
-            outcome = await self._commands.submit(command, key=command.player_id, deadline=deadline(scope))
-        except OutcomeUnknown:
-            nonce.state = NonceState.UNKNOWN
-            raise
-        if outcome.code == NONCE_REPLAY:
-            nonce.state = NonceState.USED
-            raise Refused(NONCE_REPLAY)
-        nonce.state = NonceState.CLAIMED
+        outcome = await _judged(self._commands, command, key=command.player_id, scope=scope)
         if outcome.code is not None:
             scope["state"].update(
                 code=outcome.code, field=messages.differing_field(outcome), transaction_id=command.transaction_id
@@ -127,9 +138,12 @@ class BalanceEndpoint:
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Serve one request."""
         messages.signer_of(scope["state"])
-        asked = messages.balance_request(decoding.decode_object(json_body(scope)))
-        # Each request has its own key, so requests do not wait for each other.
-        balance = await self._balances.submit(asked, key=object(), deadline=deadline(scope))
+        asked = messages.balance_request(decoding.decode_object(json_body(scope)), scope["state"])
+        try:
+            # Each request has its own key, so requests do not wait for each other.
+            balance = await _judged(self._balances, asked, key=object(), scope=scope)
+        except OutcomeUnknown:
+            raise Overloaded from None  # a question may be asked again
         if balance.code is not None:
             scope["state"]["code"] = balance.code
         await send_answer(send, messages.render_balance(asked, balance, request_id(scope)))

@@ -70,11 +70,14 @@ class WalletOutcome:
 
 
 class BalanceRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """A provider's request for a session's balance."""
+    """A provider's request for a session's balance. `nonce`, `signed_at` and `claim_id`: see `WalletCommand`."""
 
     provider_id: str
     token_hash: str
     player_id: str
+    nonce: str | None = None
+    signed_at: int | None = None
+    claim_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Balance:
 
 BUSY: Final = "busy"
 NONCE_REPLAY: Final = "nonce_replay"
-"""The code of a command whose nonce was used before. It was not judged."""
+"""The code of a command or a question whose nonce was used before. Nothing else was looked at."""
 _encoder = msgspec.json.Encoder()
 
 

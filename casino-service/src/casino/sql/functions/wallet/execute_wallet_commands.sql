@@ -20,8 +20,7 @@ set enable_material = off
 as $$
 declare
     v_now constant timestamptz := casino.clock();
-    v_wallet_ids bigint[];
-    v_replays integer[];
+    v_held record;
     v_judged casino.judgement[];
     v_entries casino.entry[];
     v_booked casino.booked_entry[];
@@ -30,9 +29,8 @@ declare
     v_has_refusal boolean;
     v_has_attempt boolean;
 begin
-    select o_wallet_ids, o_replays into v_wallet_ids, v_replays from casino.hold_commands(p_ledger_id, p_commands);
-
-    v_judged := casino.judge_batch(p_ledger_id, p_commands, v_wallet_ids, v_now);
+    v_held := casino.hold_commands(p_ledger_id, p_commands);
+    v_judged := casino.judge_batch(p_ledger_id, p_commands, v_held.o_wallet_ids, v_now);
 
     select
         array_agg((
@@ -73,14 +71,14 @@ begin
     select
         place, 'refused', 'nonce_replay', null, false, null::bigint, null, false, false, request_id, null
     from unnest(v_judged)
-    where place = any (v_replays)
+    where place = any (v_held.o_replays)
     union all
     select
         place, outcome, code, field, replay, case when outcome = 'replayed' then first_balance_minor end, currency,
         tombstone, already_rolled_back, coalesce(first_request_id, request_id),
         case when outcome = 'replayed' then first_head end
     from unnest(v_judged)
-    where outcome <> 'committed' and place <> all (v_replays)
+    where outcome <> 'committed' and place <> all (v_held.o_replays)
     union all
     select
         place, 'committed', null, null, false, balance_after_minor, currency, tombstone, already_rolled_back,

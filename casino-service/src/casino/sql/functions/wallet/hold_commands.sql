@@ -17,17 +17,22 @@ set enable_mergejoin = off
 set enable_material = off
 as $$
 declare
-    v_wallet_ids bigint[]; -- for each command in order: the wallet of its session, or null
-    v_places integer[];
+    -- For each command in order: the wallet of its session, its nonce, and what belongs to the nonce; or null.
+    v_wallet_ids bigint[];
     v_nonces text[];
     v_timestamps bigint[];
     v_claim_ids bigint[];
-    v_taken text[];
+    v_taken bigint[];
 begin
-    select array_agg(session.wallet_id order by command.place) into v_wallet_ids
+    select
+        array_agg(session.wallet_id order by command.place), array_agg(command.nonce order by command.place),
+        array_agg(command.signed_at order by command.place), array_agg(command.claim_id order by command.place)
+    into v_wallet_ids, v_nonces, v_timestamps, v_claim_ids
     from rows from (
-        jsonb_to_recordset(p_commands) as ("tokenHash" text, "playerId" text, "providerId" text)
-    ) with ordinality as command (token_hash, player_id, provider_id, place)
+        jsonb_to_recordset(p_commands) as (
+            "tokenHash" text, "playerId" text, "providerId" text, nonce text, "signedAt" bigint, "claimId" bigint
+        )
+    ) with ordinality as command (token_hash, player_id, provider_id, nonce, signed_at, claim_id, place)
     left join casino.game_sessions as session
         on session.ledger_id = p_ledger_id and session.token_hash = decode(command.token_hash, 'hex')
         and session.player_id = command.player_id and session.provider_id = coalesce(command.provider_id, 'main');
@@ -35,22 +40,20 @@ begin
     -- A statement of its own: the next one's snapshot then sees what the wallets' last holders committed.
     o_wallet_ids := casino.lock_wallets(p_ledger_id, v_wallet_ids);
 
-    select array_agg(place), array_agg(nonce), array_agg(signed_at), array_agg(claim_id)
-    into v_places, v_nonces, v_timestamps, v_claim_ids
-    from (
-        select (command.place - 1)::integer as place, nonce, signed_at, claim_id, v_wallet_ids[place::integer] as wallet_id
-        from rows from (
-            jsonb_to_recordset(p_commands) as (nonce text, "signedAt" bigint, "claimId" bigint)
-        ) with ordinality as command (nonce, signed_at, claim_id, place)
-    ) as signed
-    where nonce is not null and (wallet_id is null or wallet_id = any (o_wallet_ids));
+    if cardinality(o_wallet_ids) < cardinality(v_wallet_ids) then
+        select array_agg(case when wallet_id is null or wallet_id = any (o_wallet_ids) then nonce end order by place)
+        into v_nonces
+        from unnest(v_wallet_ids, v_nonces) with ordinality as command (wallet_id, nonce, place);
+    end if;
 
-    select array_agg(taken) into v_taken from casino.take_nonces(v_nonces, v_timestamps, v_claim_ids) as taken;
-    o_replays := array(
-        select place from unnest(v_places, v_nonces) as command (place, nonce)
-        where (command.nonce = any (v_taken)) is not true
-    );
-    if o_replays <> '{}' then
+    v_taken := casino.take_nonces(v_nonces, v_timestamps, v_claim_ids);
+    o_replays := '{}';
+    if cardinality(v_taken) < cardinality(array_remove(v_nonces, null)) then
+        o_replays := array(
+            select (place - 1)::integer
+            from unnest(v_nonces, v_claim_ids) with ordinality as command (nonce, claim_id, place)
+            where nonce is not null and claim_id <> all (v_taken)
+        );
         o_wallet_ids := array(
             select unnest(o_wallet_ids) except select v_wallet_ids[place + 1] from unnest(o_replays) as place
         );

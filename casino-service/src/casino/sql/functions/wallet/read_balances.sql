@@ -1,5 +1,6 @@
--- Purpose: read balances for game sessions, and extend the sessions that asked: one row per request of the batch.
--- Input: a JSON array of {providerId, tokenHash (hex), playerId}. Outcome: o_code says why there is no balance, else null;
+-- Purpose: claim the nonces of requests, read balances for their game sessions, and extend the sessions: one row per request.
+-- Input: a JSON array of {providerId, tokenHash (hex), playerId, nonce, signedAt, claimId}, the last three as in
+--   casino.hold_commands. Outcome: o_code says why there is no balance, else null: a used nonce is `nonce_replay` first.
 --   o_head is that of the wallet's newest entry. Another peer's sessions do not exist for a provider.
 -- It waits for no money command: a balance is what was committed when the statement began.
 create or replace function casino.read_balances(p_ledger_id integer, p_requests jsonb)
@@ -17,12 +18,17 @@ declare
     -- A session that was extended less than this ago is left as it is: reads should not cost a write each.
     c_extension_step constant interval := '1 second';
     v_now constant timestamptz := casino.clock();
+    v_taken bigint[];
 begin
+    select casino.take_nonces(array_agg(nonce), array_agg("signedAt"), array_agg("claimId")) into v_taken
+    from jsonb_to_recordset(p_requests) as request (nonce text, "signedAt" bigint, "claimId" bigint);
+
     return query
     with asked as materialized (
         select
             (request.place - 1)::integer as place, session.session_id, session.expires_at,
             case
+                when request.nonce is not null and request.claim_id <> all (v_taken) then 'nonce_replay'
                 when session.session_id is null or wallet.tenant_id is distinct from (
                     select tenant_id from casino.tenants
                     where ledger_id = p_ledger_id and tenant_id = session.tenant_id limit 1
@@ -32,8 +38,8 @@ begin
             end as code,
             wallet.balance_minor, session.currency, casino.head(wallet.sequence_no, wallet.head_hash) as head
         from rows from (
-            jsonb_to_recordset(p_requests) as ("tokenHash" text, "playerId" text, "providerId" text)
-        ) with ordinality as request (token_hash, player_id, provider_id, place)
+            jsonb_to_recordset(p_requests) as ("tokenHash" text, "playerId" text, "providerId" text, nonce text, "claimId" bigint)
+        ) with ordinality as request (token_hash, player_id, provider_id, nonce, claim_id, place)
         left join lateral (
             select * from casino.game_sessions
             where ledger_id = p_ledger_id and token_hash = decode(request.token_hash, 'hex')
