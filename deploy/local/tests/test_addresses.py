@@ -41,7 +41,7 @@ def test_the_address_that_is_asked(host: str, address: str) -> None:
     assert settings.base["PROVIDER_URL"] == f"http://{address}:8100"
 
 
-@pytest.mark.parametrize("host", ["::1", "[::1]", "::", "0.0.0.0", "localhost", "127.0.0.2"])
+@pytest.mark.parametrize("host", ["::", "127.0.0.2"])
 def test_a_stack_on_that_host_plays_a_round(host: str, tmp_path: Path) -> None:
     if ":" in host and not has_ipv6():
         pytest.skip("this machine has no IPv6 on its loopback")

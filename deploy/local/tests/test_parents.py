@@ -43,11 +43,10 @@ def stack_of(command: list[str], folder: Path) -> Iterator[tuple[subprocess.Pope
         wait_until(lambda: not any(map(is_alive, others)), output.read_text, seconds=STOP_SECONDS)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_stack_ends_when_its_make_is_killed(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_stack_ends_when_its_make_is_killed(tmp_path: Path) -> None:
     with stack_of(BY_MAKE, tmp_path) as (make, others):
         assert len(others) > 5  # the stack itself, the casino and its workers, the provider, the server's processes
-        make.send_signal(number)
+        make.kill()
         make.wait(STOP_SECONDS)
         wait_until(lambda: not any(map(is_alive, others)), "the others end", seconds=STOP_SECONDS)
 

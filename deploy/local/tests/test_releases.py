@@ -109,11 +109,10 @@ def test_the_providers_commands_work_on_a_newer_schema(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize("folder", ["100%", "%s %(here)s", "a b'c\"d", "$HOME`x`", "#ü;&|*?[a]{b}~", "é" * 100])
 def test_migrations_run_from_a_folder_with_any_name(
-    service: str, folder: str, postgres_server: PostgresServer, tmp_path: Path
+    service: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    sources = tmp_path / folder
+    sources = tmp_path / "100% %s %(here)s a b'c\"d $HOME`x` #ü;&|*?[a]{b}~" / ("é" * 100)
     for package in PACKAGES:
         assert package.__file__ is not None
         shutil.copytree(Path(package.__file__).parent, sources / package.__name__)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,13 +16,14 @@ import psycopg
 import pytest
 
 from local_stack.certificates import Authority
-from local_stack.databases import DATABASE
+from local_stack.cluster import remove_cluster
 from local_stack.ports import free_port, is_taken
 from local_stack.postgres import Postgres
 from local_stack.testing import database_urls
 from local_stack_testing.serving import (
     READY_SECONDS,
     STOP_SECONDS,
+    Serving,
     clean_environment,
     free_ports,
     is_alive,
@@ -41,15 +43,28 @@ def test_the_demo_passes_with_the_balance_of_the_seed_and_leaves_nothing_behind(
     assert set(Path(tempfile.gettempdir()).glob("demo-*")) == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_signal_ends_everything_in_order_and_with_success(tmp_path: Path, number: signal.Signals) -> None:
-    with serving(tmp_path / "state") as stack:
-        children = stack.children()
-        assert set(children) == {"casino", "provider", "postgres"}
-        assert stack.stop(number) == 0, stack.output
+def require_a_stop_in_order(stack: Serving, number: signal.Signals) -> None:
+    children = stack.children()
+    assert set(children) == {"casino", "provider", "postgres"}
+    assert stack.stop(number) == 0, stack.output
     assert not [name for name, pid in children.items() if is_alive(pid)]
     assert stack.output.rstrip().endswith("stopped")
-    assert "database system is shut down" in (tmp_path / "state" / "postgres.log").read_text()
+    assert "database system is shut down" in (stack.state / "postgres.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A stack for the tests that leave it running. In the end SIGTERM stops it in order."""
+    state = tmp_path_factory.mktemp("running") / "state"
+    with serving(state) as stack:
+        yield stack
+        require_a_stop_in_order(stack, signal.SIGTERM)
+    remove_cluster(state)
+
+
+def test_ctrl_c_ends_everything_in_order_and_with_success(tmp_path: Path) -> None:
+    with serving(tmp_path / "state") as stack:
+        require_a_stop_in_order(stack, signal.SIGINT)
 
 
 def test_a_key_is_exchanged_under_a_running_stack_with_a_file_for_each_service(tmp_path: Path) -> None:
@@ -78,17 +93,6 @@ def test_a_key_is_exchanged_under_a_running_stack_with_a_file_for_each_service(t
             assert stack.run("simulate").returncode == 0, f"{live} at {service}"
 
 
-def test_a_second_start_finds_the_balances_of_the_first(tmp_path: Path) -> None:
-    finals = []
-    for _ in range(2):
-        with serving(tmp_path / "state") as stack:
-            played = stack.run("simulate")
-            assert played.returncode == 0, played.stdout + played.stderr
-            finals.append(played.stdout.splitlines()[-1])
-            stack.stop()
-    assert finals == ["PASSED  final balance 1,001,000 USD", "PASSED  final balance 1,002,000 USD"]
-
-
 def test_a_stack_with_certificates_serves_tls(tmp_path: Path) -> None:
     authority, environment = Authority(), clean_environment()
     for service in ("CASINO", "PROVIDER"):
@@ -102,29 +106,24 @@ def test_a_stack_with_certificates_serves_tls(tmp_path: Path) -> None:
         stack.stop()
 
 
-def test_the_addresses_for_operations_are_printed_and_answer(tmp_path: Path) -> None:
-    with serving(tmp_path / "state") as stack:
-        printed = re.findall(r"http://\S+(?:/metrics|/health/wallet)", stack.output)
-        ports = [stack.environment[f"{name}_OPS_PORT"] for name in ("CASINO", "PROVIDER", "PROVIDER")]
-        assert [str(httpx.URL(url).port) for url in printed] == ports
-        assert [httpx.get(url, trust_env=False).status_code for url in printed] == [200, 200, 200]
-        assert stack.stop() == 0
+def test_the_addresses_for_operations_are_printed_and_answer(running: Serving) -> None:
+    printed = re.findall(r"http://\S+(?:/metrics|/health/wallet)", running.output)
+    ports = [running.environment[f"{name}_OPS_PORT"] for name in ("CASINO", "PROVIDER", "PROVIDER")]
+    assert [str(httpx.URL(url).port) for url in printed] == ports
+    assert [httpx.get(url, trust_env=False).status_code for url in printed] == [200, 200, 200]
 
 
-def test_the_logs_are_on_the_terminal_with_a_name_and_in_files(tmp_path: Path) -> None:
-    with serving(tmp_path / "state") as stack:
-        assert stack.run("simulate").returncode == 0
-        stack.stop()
-    assert "casino   | " in stack.output
-    assert "provider | " in stack.output
-    for service in ("casino", "provider"):
-        log = (tmp_path / "state" / "logs" / f"{service}.log").read_text()
+def test_the_logs_are_on_the_terminal_with_a_name_and_in_files(running: Serving) -> None:
+    assert running.run("simulate").returncode == 0
+    for service, name in (("casino", "casino   | "), ("provider", "provider | ")):
+        wait_until(lambda name=name: name in running.output, lambda: running.output)  # type: ignore[misc]
+        log = (running.state / "logs" / f"{service}.log").read_text()
         assert log
         assert "demo-only" not in log
         assert f"{service}-secret" not in log
 
 
-@pytest.mark.parametrize("victim", ["casino", "provider", "postgres"])
+@pytest.mark.parametrize("victim", ["provider", "postgres"])
 def test_the_death_of_a_child_ends_the_stack_with_a_failure(tmp_path: Path, victim: str) -> None:
     with serving(tmp_path / "state") as stack:
         children = stack.children()
@@ -134,22 +133,20 @@ def test_the_death_of_a_child_ends_the_stack_with_a_failure(tmp_path: Path, vict
     assert not [name for name, pid in children.items() if is_alive(pid)]
 
 
-def test_killing_the_stack_itself_leaves_no_orphan(tmp_path: Path) -> None:
+def test_killing_the_stack_itself_leaves_no_orphan_and_keeps_the_balances(tmp_path: Path) -> None:
     with serving(tmp_path / "state") as stack:
+        assert stack.run("simulate").stdout.splitlines()[-1] == "PASSED  final balance 1,001,000 USD"
         children = stack.children()
         stack.stop(signal.SIGKILL)
     wait_until(lambda: not any(map(is_alive, children.values())), lambda: str(children), seconds=ORPHAN_SECONDS)
     with serving(tmp_path / "state") as again:
-        assert again.run("simulate").returncode == 0
+        assert again.run("simulate").stdout.splitlines()[-1] == "PASSED  final balance 1,002,000 USD"
         assert again.stop() == 0
 
 
-def test_two_stacks_in_one_state_folder_are_refused(tmp_path: Path) -> None:
-    with serving(tmp_path / "state") as stack:
-        ports = free_ports()
-        second = run_command("serve", stack.environment | ports)
-        assert (second.returncode, "STACK_STATE_DIR" in second.stderr) == (1, True)
-        assert stack.stop() == 0
+def test_two_stacks_in_one_state_folder_are_refused(running: Serving) -> None:
+    second = run_command("serve", running.environment | free_ports())
+    assert (second.returncode, "STACK_STATE_DIR" in second.stderr) == (1, True)
 
 
 def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
@@ -187,19 +184,17 @@ def test_another_database_can_be_given_for_both_services(tmp_path: Path) -> None
             assert connection.execute("select to_regnamespace('casino') is not null").fetchone() == (True,)
 
 
-def test_neither_service_can_see_the_schema_of_the_other(tmp_path: Path) -> None:
-    with serving(tmp_path / "state") as stack:
-        assert stack.stop() == 0
-    with Postgres(tmp_path / "state") as server:
-        for own, other in (("casino", "provider"), ("provider", "casino")):
-            options = f"-c role={own}_app"
-            with psycopg.connect(server.url(DATABASE, f"{own}_login"), options=options, autocommit=True) as connection:
-                seen = "select has_schema_privilege(%s, 'usage')"
-                assert connection.execute(seen, (own,)).fetchone() == (True,)
-                assert connection.execute(seen, (other,)).fetchone() == (False,)
-                for role in (f"{own}_owner", f"{other}_app", f"{other}_owner", "postgres"):
-                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                        connection.execute(f"set role {role}".encode())
+def test_neither_service_can_see_the_schema_of_the_other(running: Serving) -> None:
+    for own, other in (("casino", "provider"), ("provider", "casino")):
+        settings = (running.state / f"{own}.env").read_text()
+        (url,) = re.findall(rf"^{own.upper()}_DATABASE_URL=(\S+)$", settings, re.M)
+        with psycopg.connect(url, options=f"-c role={own}_app", autocommit=True) as connection:
+            seen = "select has_schema_privilege(%s, 'usage')"
+            assert connection.execute(seen, (own,)).fetchone() == (True,)
+            assert connection.execute(seen, (other,)).fetchone() == (False,)
+            for role in (f"{own}_owner", f"{other}_app", f"{other}_owner", "postgres"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(f"set role {role}".encode())
 
 
 def test_a_stack_that_is_told_to_stop_while_it_starts_stops(tmp_path: Path) -> None:

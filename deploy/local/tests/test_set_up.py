@@ -1,6 +1,7 @@
 """The first `make demo` of a checkout: in any folder, under any account, twice at once, after a failed set-up.
 
-Each test copies the checkout and sets it up, which takes a minute. CI runs one test, `NIGHTLY=1` all.
+Each test copies the checkout and sets it up, which takes a minute: with `NIGHTLY=1` only.
+`.ci/run` begins with the first demo of its checkout.
 """
 
 import os
@@ -23,8 +24,11 @@ PASSED = "PASSED  final balance 1,001,000 USD"
 SECONDS = 500
 UNFINISHED = ".venv/.unfinished"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
-nightly = pytest.mark.skipif(os.environ.get("NIGHTLY") != "1", reason="makes an environment of its own: NIGHTLY=1")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(os.environ.get("NIGHTLY") != "1", reason="makes an environment of its own: NIGHTLY=1"),
+]
 
 
 @pytest.fixture
@@ -70,14 +74,12 @@ def test_two_first_demos_at_once_with_a_closed_umask_in_a_folder_with_an_odd_nam
     require_passed(make(checkout, "demo"))
 
 
-@nightly
 def test_a_closed_umask_where_everybody_can_enter(folder: Path) -> None:
     checkout = copy_to(folder / "checkout")
     require_passed(make(checkout, "demo", umask=0o077))
     require_passed(make(checkout, "demo"))
 
 
-@nightly
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("seconds", [0, 0.5, 2, 5, 10])
 def test_a_set_up_that_was_cut_short_spoils_nothing(seconds: float, number: signal.Signals, folder: Path) -> None:
@@ -91,7 +93,6 @@ def test_a_set_up_that_was_cut_short_spoils_nothing(seconds: float, number: sign
     assert not (checkout / UNFINISHED).exists()
 
 
-@nightly
 def test_a_set_up_whose_make_alone_was_killed_is_waited_for(folder: Path) -> None:
     checkout = copy_to(folder / "checkout")
     first = make(checkout, "demo")
@@ -101,7 +102,6 @@ def test_a_set_up_whose_make_alone_was_killed_is_waited_for(folder: Path) -> Non
     said(first)
 
 
-@nightly
 @pytest.mark.parametrize("depth", [1, 12])
 def test_a_checkout_behind_a_link_below_a_long_path(depth: int, folder: Path) -> None:
     deep = folder.joinpath(*["d" * 60] * depth)
@@ -113,14 +113,12 @@ def test_a_checkout_behind_a_link_below_a_long_path(depth: int, folder: Path) ->
     require_passed(make(deep / "checkout", "demo"))
 
 
-@nightly
 def test_a_checkout_that_was_moved_still_works(folder: Path) -> None:
     require_passed(make(copy_to(folder / "before"), "demo"))
     (folder / "before").rename(folder / "after")
     require_passed(make(folder / "after", "demo"))
 
 
-@nightly
 @pytest.mark.parametrize("variables", [{"HOME": ""}, {"TMPDIR": "/nonexistent"}, {"LC_ALL": "C"}, {"TZ": "x"}])
 def test_the_demo_of_a_bare_environment(variables: dict[str, str], folder: Path) -> None:
     require_passed(make(copy_to(folder / "checkout"), "demo", **variables))

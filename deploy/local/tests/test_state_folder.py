@@ -62,8 +62,15 @@ def lose_the_link(state_dir: Path) -> None:
     (state_dir / "postgres").unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("folder", ["private", "public"])
-@pytest.mark.parametrize("lose", [lose_everything, lose_the_data, lose_old_files, lose_the_link])
+@pytest.mark.parametrize(
+    ("folder", "lose"),
+    [
+        ("private", lose_everything),
+        ("private", lose_the_link),
+        ("public", lose_the_data),
+        ("public", lose_old_files),
+    ],
+)
 def test_a_database_that_is_gone_refuses_every_later_start(
     folder: str, lose: Callable[[Path], None], request: pytest.FixtureRequest
 ) -> None:

@@ -23,7 +23,7 @@ def casino_url(postgres_server: PostgresServer) -> Iterator[str]:
     drop_database(postgres_server, "workers_of_casino")
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_workers_end_with_their_supervisor(casino_url: str, number: signal.Signals, tmp_path: Path) -> None:
     with started("casino", casino_url, tmp_path / "log", arguments=WORKERS) as running:
         wait_until(lambda: len(running.workers()) == 2, "both workers serve", seconds=END_SECONDS)

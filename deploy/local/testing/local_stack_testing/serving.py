@@ -39,6 +39,10 @@ class Serving:
     def output(self) -> str:
         return self.output_path.read_text()
 
+    @property
+    def state(self) -> Path:
+        return Path(self.environment["STACK_STATE_DIR"])
+
     def children(self) -> dict[str, int]:
         """The long-running programs by name: casino, provider, postgres."""
         pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
