@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from provider.wallet_client.judging import RETRY_AFTER_MAX_DIGITS, RETRY_AFTER_MAX_SECONDS, judge
 from provider.wallet_client.messages import WalletSession, money_call
 from provider.wallet_client.outcomes import BAD_RESPONSE, Retryable, Unknown
+from shared_service.http.transport import Answer
 
 SESSION = WalletSession("1", "USD", "the-token")
 CALL = money_call("debit", transaction_id="t", round_id="r", amount_minor=1000, currency="USD")
@@ -28,7 +28,7 @@ CALL = money_call("debit", transaction_id="t", round_id="r", amount_minor=1000, 
 )
 def test_a_pause_that_the_wallet_asks_for_is_read_and_bounded(header: str | None, seconds: float) -> None:
     headers = {} if header is None else {"retry-after": header}
-    answer = httpx.Response(503, headers=headers, json={"error": "overloaded"})
+    answer = Answer(503, headers, (), b'{"error": "overloaded"}')
     judged = judge(CALL, SESSION, answer, "missing")
     assert isinstance(judged, Retryable)
     assert judged.after_seconds == seconds
@@ -36,7 +36,7 @@ def test_a_pause_that_the_wallet_asks_for_is_read_and_bounded(header: str | None
 
 @pytest.mark.parametrize("signature", ["good", "bad", "missing"])
 def test_an_acceptance_that_cannot_be_believed_leaves_the_outcome_unknown(signature: str) -> None:
-    answer = httpx.Response(200, json={"transactionId": "another"})
+    answer = Answer(200, {}, (), b'{"transactionId": "another"}')
     judged = judge(CALL, SESSION, answer, signature)
     assert isinstance(judged, Unknown)
     assert (judged.code, judged.status) == (BAD_RESPONSE, 200)

@@ -10,7 +10,7 @@ An answer with a bad signature raises nothing: the caller decides by the verdict
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Final, Literal
 
 import httpx
@@ -46,23 +46,26 @@ class SignedAuth(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign, send once, and leave the verdict in the response. Raises the errors of `Signer.sign_request`."""
-        signed = self._signer.sign_request(request.method, request.url.raw_path, request.content)
-        request.headers[self._header_name] = signed.header
-        request.headers["accept-encoding"] = "identity"
+        headers, nonce = self.sign(request.method, request.url.raw_path, request.content)
+        for name, value in headers:
+            request.headers[name] = value
         response = yield request
-        response.extensions[EXTENSION_NAME] = self._judge(response, signed.nonce)
+        response.extensions[EXTENSION_NAME] = self.judge(
+            response.headers.raw, nonce=nonce, status=response.status_code, body=response.content
+        )
 
-    def _judge(self, response: httpx.Response, nonce: str) -> Verdict:
+    def sign(self, method: str, target: bytes, body: bytes) -> tuple[list[tuple[str, str]], str]:
+        """The headers that a request needs, and its nonce. `target`: path and query as they are sent."""
+        signed = self._signer.sign_request(method, target, body)
+        return [(self._header_name, signed.header), ("accept-encoding", "identity")], signed.nonce
+
+    def judge(self, headers: Iterable[tuple[bytes, bytes]], *, nonce: str, status: int, body: bytes) -> Verdict:
+        """The verdict on an answer. `headers`: all of them, as they came; `nonce`: that of the request."""
         wanted = self._raw_header_name
-        signatures = [value for name, value in response.headers.raw if name.lower() == wanted]
+        signatures = [value for name, value in headers if name.lower() == wanted]
         if not signatures:
             return "missing"
         holds = verify_response(
-            signatures,
-            nonce=nonce,
-            status=response.status_code,
-            body=response.content,
-            key_ring=self._key_ring,
-            clock=self._clock,
+            signatures, nonce=nonce, status=status, body=body, key_ring=self._key_ring, clock=self._clock
         )
         return "good" if holds else "bad"

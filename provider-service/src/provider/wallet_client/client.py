@@ -7,7 +7,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_exponential_jitter
@@ -26,8 +26,16 @@ from provider.wallet_client.outcomes import (
     Retryable,
     Unknown,
 )
-from shared_service.http.transport import ANSWER_MAX_BYTES, AnswerRefused, Client, NotSent, create_http_client
-from shared_signing.httpx_auth import EXTENSION_NAME, SignedAuth
+from shared_service.http.transport import (
+    ANSWER_MAX_BYTES,
+    Answer,
+    AnswerRefused,
+    Client,
+    NotSent,
+    Target,
+    create_http_client,
+)
+from shared_signing.httpx_auth import SignedAuth, Verdict
 from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer, clock_correction
 
@@ -78,7 +86,7 @@ class WalletClient:
         self._key_ring = key_ring
         self._call_seconds = call_seconds
         self._clock = clock
-        self._urls: dict[str, httpx.URL] = {}
+        self._targets: dict[str, Target] = {}
         self._auth = SignedAuth(Signer(key_ring, clock), key_ring, HEADER_NAME, clock=clock)
 
     async def call(self, call: WalletCall, session: WalletSession, *, request_id: str) -> Called:
@@ -99,12 +107,10 @@ class WalletClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def post(self, path: str, body: bytes, *, request_id: str, skew_seconds: int) -> httpx.Response:
+    async def post(self, path: str, body: bytes, *, request_id: str, skew_seconds: int) -> tuple[Answer, Verdict]:
         """Send one signed POST. `skew_seconds`: how far the wallet's clock is ahead of ours."""
-        # httpx would merge base URL and headers: a third of a call's time.
         headers = [*_HEADERS, ("x-request-id", request_id)]
-        request = httpx.Request("POST", self._url(path), headers=headers, content=body)
-        return await self._http.exchange(request, self._signed(skew_seconds))
+        return await self._http.post_signed(self._target(path), body, headers=headers, auth=self._signed(skew_seconds))
 
     async def get(self, target: str, *, request_id: str, skew_seconds: int) -> httpx.Response:
         """Send one signed GET. `target`: a quoted path with its query."""
@@ -122,11 +128,11 @@ class WalletClient:
         skewed = Signer(self._key_ring, lambda: self._clock() + skew_seconds)
         return SignedAuth(skewed, self._key_ring, HEADER_NAME, clock=self._clock)
 
-    def _url(self, path: str) -> httpx.URL:
-        url = self._urls.get(path)
-        if url is None:  # bounded: there are four paths
-            url = self._urls[path] = httpx.URL(f"{str(self._http.base_url).rstrip('/')}{path}")
-        return url
+    def _target(self, path: str) -> Target:
+        target = self._targets.get(path)
+        if target is None:  # bounded: there are four paths
+            target = self._targets[path] = self._http.target(path)
+        return target
 
 
 class _Exchange:
@@ -148,14 +154,14 @@ class _Exchange:
         """Send once and record the attempt."""
         self._started = time.monotonic()
         status: int | None = None
-        signature = "none"
+        signature: Verdict | Literal["none"] = "none"
         judged: Outcome | Retryable
         try:
-            response = await self._client.post(
+            answer, signature = await self._client.post(
                 self._call.path, self._body, request_id=self._request_id, skew_seconds=self._skew_seconds
             )
-            status, signature = response.status_code, response.extensions[EXTENSION_NAME]
-            judged = judge(self._call, self._session, response, signature)
+            status = answer.status_code
+            judged = judge(self._call, self._session, answer, signature)
         except NotSent as error:
             judged = Retryable(Unknown(UNREACHABLE, str(error)))
         except NoLiveKey:  # nothing was sent; the key watch may load a key meanwhile

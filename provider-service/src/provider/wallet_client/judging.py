@@ -5,8 +5,6 @@ Only an answer with a good signature accepts or refuses. Any doubt makes the out
 
 from typing import Any, Final
 
-import httpx
-
 from provider.wallet_client.actions import Step, action_for
 from provider.wallet_client.messages import BadAnswer, WalletCall, WalletSession, read_answer, read_error
 from provider.wallet_client.outcomes import (
@@ -19,12 +17,13 @@ from provider.wallet_client.outcomes import (
     Retryable,
     Unknown,
 )
+from shared_service.http.transport import Answer
 
 RETRY_AFTER_MAX_SECONDS: Final = 5.0
 RETRY_AFTER_MAX_DIGITS: Final = 6
 
 
-def judge(call: WalletCall, session: WalletSession, response: httpx.Response, signature: str) -> Outcome | Retryable:
+def judge(call: WalletCall, session: WalletSession, response: Answer, signature: str) -> Outcome | Retryable:
     """The outcome that this answer proves, or `Retryable`. `signature`: the verdict on the answer's signature."""
     status = response.status_code
     if status == 200:
@@ -52,7 +51,7 @@ def server_time(members: dict[str, Any], code: str | None, signature: str) -> ob
     return members.get("serverTime") if (code, signature) == ("timestamp_out_of_window", "good") else None
 
 
-def _judge_acceptance(call: WalletCall, session: WalletSession, response: httpx.Response, signature: str) -> Outcome:
+def _judge_acceptance(call: WalletCall, session: WalletSession, response: Answer, signature: str) -> Outcome:
     if signature != "good":
         return Unknown(BAD_RESPONSE, f"status 200, signature {signature}", 200)
     try:
@@ -65,7 +64,7 @@ def _judge_acceptance(call: WalletCall, session: WalletSession, response: httpx.
     )
 
 
-def _retry_after(response: httpx.Response) -> float:
+def _retry_after(response: Answer) -> float:
     """The seconds in `retry-after`, bounded; 0 when it is missing, a date or malformed."""
     text = response.headers.get("retry-after", "")
     if not (text.isascii() and text.isdecimal() and len(text) <= RETRY_AFTER_MAX_DIGITS):

@@ -7,9 +7,10 @@ Why aiohttp: it has its own error class for a connection that was never made. Of
 reports a cut connection as a failed connect, the other a failed connect as a time-out.
 """
 
-import contextlib
 import errno
 import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ import httpx
 from yarl import URL
 
 from shared_service.tls.contexts import client_context_for
+from shared_signing.httpx_auth import SignedAuth, Verdict
 
 ANSWER_MAX_BYTES: Final = 65_536
 CONNECTIONS_MAX: Final = 128
@@ -42,6 +44,24 @@ class NoCookies(httpx.Cookies):
         """Do nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An address of a peer, and the path of its requests as it is signed."""
+
+    url: URL
+    raw_path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that was read completely. `headers`: by names in any letters; `raw_headers`: as they came."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    raw_headers: Sequence[tuple[bytes, bytes]]
+    content: bytes
+
+
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """Sends httpx requests with aiohttp, and reads each answer completely, up to a bound."""
 
@@ -61,27 +81,31 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one httpx request. Raises what `send` raises."""
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+        url = URL(str(request.url), encoded=True)
+        try:
+            answer = await self.send(request.method, url, headers=headers, body=request.content)
+        except httpx.TransportError as error:
+            error.request = request
+            raise
+        return httpx.Response(answer.status_code, headers=answer.raw_headers, content=answer.content)
+
+    async def send(self, method: str, url: URL, *, headers: list[tuple[str, str]], body: bytes) -> Answer:
         """Send one request. Raises NotSent, AnswerRefused, httpx.ReadTimeout or httpx.ReadError."""
         session = self._session or self._open()
         try:
-            async with session.request(
-                request.method,
-                # Not quoted again: the signature covers the target as it is.
-                URL(str(request.url), encoded=True),
-                headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
-                data=request.content,
-                allow_redirects=False,
-            ) as answer:
+            async with session.request(method, url, headers=headers, data=body, allow_redirects=False) as answer:
                 if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-                    raise AnswerRefused("encoded answer", request=request)
-                body = await _read_bounded(answer.content, request, self._answer_max_bytes)
-                return httpx.Response(answer.status, headers=answer.raw_headers, content=body)
+                    raise AnswerRefused("encoded answer")
+                content = await _read_bounded(answer.content, self._answer_max_bytes)
+                return Answer(answer.status, answer.headers, answer.raw_headers, content)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSent(_why_not_connected(error), request=request) from error
+            raise NotSent(_why_not_connected(error)) from error
         except TimeoutError as error:
-            raise httpx.ReadTimeout("deadline", request=request) from error
+            raise httpx.ReadTimeout("deadline") from error
         except aiohttp.ClientError as error:
-            raise httpx.ReadError(type(error).__name__, request=request) from error
+            raise httpx.ReadError(type(error).__name__) from error
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -112,13 +136,13 @@ def _why_not_connected(error: aiohttp.ClientConnectorError | aiohttp.ConnectionT
     return "connection refused" if error.errno == errno.ECONNREFUSED else "no connection"
 
 
-async def _read_bounded(content: aiohttp.StreamReader, request: httpx.Request, most_bytes: int) -> bytes:
+async def _read_bounded(content: aiohttp.StreamReader, most_bytes: int) -> bytes:
     chunks: list[bytes] = []
     seen_bytes = 0
     async for chunk in content.iter_any():
         seen_bytes += len(chunk)
         if seen_bytes > most_bytes:
-            raise AnswerRefused("answer too long", request=request)
+            raise AnswerRefused("answer too long")
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -131,18 +155,24 @@ class Client(httpx.AsyncClient):
         super().__init__(transport=transport, base_url=base_url, follow_redirects=False, trust_env=False, timeout=None)
         self._sends = transport
 
-    async def exchange(self, request: httpx.Request, auth: httpx.Auth) -> httpx.Response:
-        """Send a request as it is, and return the whole answer. `auth` signs the request and judges the answer.
+    def target(self, path: str) -> Target:
+        """The address of a path, for `post`."""
+        url = httpx.URL(f"{str(self.base_url).rstrip('/')}{path}")
+        return Target(URL(str(url), encoded=True), url.raw_path)
 
-        Does what `send` does, without its support for redirects, hooks and streams: a third of a call's time.
+    async def post_signed(
+        self, target: Target, body: bytes, *, headers: list[tuple[str, str]], auth: SignedAuth
+    ) -> tuple[Answer, Verdict]:
+        """Send one signed POST; returns the answer and the verdict on its signature. Raises what `send` raises.
+
+        Half the time of a call with `post`, because it makes none of httpx's objects.
         """
-        flow = auth.auth_flow(request)
-        answer = await self._sends.handle_async_request(next(flow))
-        answer.request = request
-        await answer.aread()
-        with contextlib.suppress(StopIteration):
-            flow.send(answer)
-        return answer
+        if not isinstance(self._sends, AiohttpTransport):
+            raise TypeError("only over real sockets")
+        signature, nonce = auth.sign("POST", target.raw_path, body)
+        answer = await self._sends.send("POST", target.url, headers=headers + signature, body=body)
+        verdict = auth.judge(answer.raw_headers, nonce=nonce, status=answer.status_code, body=answer.content)
+        return answer, verdict
 
     @property
     def cookies(self) -> httpx.Cookies:
