@@ -41,7 +41,7 @@ CRASHES = 2
 REFUSALS = 6
 CONNECTIONS_MAX = 100
 FEW_CONNECTIONS = {"max_connections": "60"}
-SERVICES = ["casino-service", "provider"]
+SERVICES = ["casino", "provider"]
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def test_a_bet_whose_wait_for_the_standby_is_cancelled_is_unknown_until_the_stan
     bet = session.debit_content()
     with frozen(standby):
         waiting = Waiting(faulty, "debit", bet)
-        cancelled = cancel_waits(faulty, "casino-service", until_over=lambda: waiting.is_over)
+        cancelled = cancel_waits(faulty, "casino", until_over=lambda: waiting.is_over)
         answer = waiting.answer()
         booked = transactions_of(faulty, session.user_id)
     assert cancelled > 0, "nobody waited for the standby: nothing was tried"
@@ -124,7 +124,7 @@ def test_a_nonce_whose_wait_for_the_standby_is_cancelled_lets_nothing_through(
     question = session.balance_content()
     with frozen(standby):
         waiting = Waiting(faulty, "getBalance", question)
-        cancelled = cancel_waits(faulty, "casino-service", until_over=lambda: waiting.is_over)
+        cancelled = cancel_waits(faulty, "casino", until_over=lambda: waiting.is_over)
         answer = waiting.answer()
     assert cancelled > 0, "nobody waited for the standby: nothing was tried"
     assert answer.verdict == (503, "overloaded")
