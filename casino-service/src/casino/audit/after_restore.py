@@ -10,6 +10,7 @@ from typing import Final
 
 import psycopg
 
+from casino.peers.games import TAKE_GAMES_OF_TENANT, games_of
 from casino.settings import Settings
 from casino.sql.schema import SCHEMA
 from casino.wallet.queries import RESTORE_UNFINISHED
@@ -51,7 +52,10 @@ def move_feeds_ahead(owner_url: str) -> Iterator[str]:
 
 
 def why_not_to_start(settings: Settings) -> str | None:
-    """Returns why the service must not start with this database, or None. Also None if it does not answer."""
+    """Returns why the service must not start with this database, or None. Also None if it does not answer.
+
+    Takes over the games of the file of providers: one that names a game of another provider must not start either.
+    """
     try:
         with postgres_session.connect(
             settings.database_url,
@@ -61,6 +65,11 @@ def why_not_to_start(settings: Settings) -> str | None:
             statement_timeout=settings.statement_timeout_ms,
         ) as connection:
             row = connection.execute(RESTORE_UNFINISHED, [settings.ledger_id]).fetchone()
+            if settings.providers and not (row and row[0]):
+                wanted = (games_of(settings.providers), settings.tenant_id)
+                refused = connection.execute(TAKE_GAMES_OF_TENANT, wanted).fetchone()
+                if refused and refused[0]:
+                    return f"CASINO_PROVIDERS_FILE is not usable: {refused[0]}"
     except postgres_session.DatabaseUnfit as error:
         return str(error)
     except psycopg.Error:
