@@ -47,6 +47,10 @@ EXTRA_FIELD_OF_CODE = {
     "invalid_field": "field",
     "idempotency_mismatch": "field",
     "timestamp_out_of_window": "serverTime",
+    "limit_exceeded": "playerMessage",
+    "cooldown_active": "playerMessage",
+    "player_excluded": "playerMessage",
+    "provider_draining": "playerMessage",
 }
 HEAD = re.compile(r"[1-9][0-9]*:[0-9a-f]{64}")
 RETRY_AFTER_STATUSES = (429, 503)
