@@ -10,7 +10,7 @@ from typing import Final
 
 import psycopg
 
-from casino.peers.games import TAKE_GAMES_OF_TENANT, games_of
+from casino.peers.games import TAKE_GAMES_AT_START, games_of
 from casino.settings import Settings
 from casino.sql.schema import SCHEMA
 from casino.wallet.queries import RESTORE_UNFINISHED
@@ -66,8 +66,10 @@ def why_not_to_start(settings: Settings) -> str | None:
         ) as connection:
             row = connection.execute(RESTORE_UNFINISHED, [settings.ledger_id]).fetchone()
             if settings.providers and not (row and row[0]):
-                wanted = (games_of(settings.providers), settings.tenant_id)
-                refused = connection.execute(TAKE_GAMES_OF_TENANT, wanted).fetchone()
+                wanted = {
+                    "tenant": settings.tenant_id, "ledger": settings.ledger_id, "games": games_of(settings.providers),
+                }  # fmt: skip
+                refused = connection.execute(TAKE_GAMES_AT_START, wanted).fetchone()
                 if refused and refused[0]:
                     return f"CASINO_PROVIDERS_FILE is not usable: {refused[0]}"
     except postgres_session.DatabaseUnfit as error:

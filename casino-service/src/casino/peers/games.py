@@ -10,8 +10,12 @@ import msgspec
 from casino.peers.entries import Provider
 
 TAKE_GAMES: Final = "select casino.take_games(%s, %s::jsonb)"
-TAKE_GAMES_OF_TENANT: Final = "select casino.take_games(tenant_id, %s::jsonb) from casino.tenants where tenant_id = %s"
-"""No row before the tenant is there."""
+TAKE_GAMES_AT_START: Final = """
+    select casino.take_games(%(tenant)s, %(games)s::jsonb)
+    from casino.is_known(%(tenant)s, %(ledger)s::integer)
+    where o_tenant
+"""
+"""No row before the tenant is there: the service starts, and takes them once it is."""
 
 _encode = msgspec.json.Encoder().encode
 
