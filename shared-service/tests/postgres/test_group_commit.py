@@ -152,6 +152,26 @@ async def test_another_lane_opens_at_once_when_enough_commands_wait(
     await asyncio.gather(*futures)
 
 
+async def test_the_next_batch_begins_before_the_callers_of_the_last_one_wake_up() -> None:
+    """The database works while they answer."""
+    backend = Backend()
+    backend.gate.clear()
+    group = group_over(backend, lanes=1)
+    seen: list[int] = []
+
+    async def call(*commands: Command) -> None:
+        await asyncio.gather(*submit(group, *commands))
+        seen.append(len(backend.batches))
+
+    async with asyncio.TaskGroup() as callers:
+        callers.create_task(call(("a", 1)))
+        await turns()
+        callers.create_task(call(("a", 2), ("b", 1)))
+        await turns()
+        backend.gate.set()
+    assert seen == [2, 2]
+
+
 async def test_another_lane_opens_beside_a_batch_that_takes_long() -> None:
     backend = Backend()
     backend.gate.clear()

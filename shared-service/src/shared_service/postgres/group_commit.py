@@ -152,10 +152,11 @@ class GroupCommit(Generic[I, O]):
             self._slow.add(task)
             self._pump()
 
-    def _lane_is_free(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._slow.discard(task)
-        self._pump()
+    def _lane_is_free(self, task: asyncio.Task[None] | None) -> None:
+        if task in self._running:
+            self._running.discard(task)
+            self._slow.discard(task)
+            self._pump()
 
     def _take_batch(self) -> list[_Waiting[I, O]]:
         now = time.monotonic()
@@ -171,29 +172,34 @@ class GroupCommit(Generic[I, O]):
                 batch.append(entry)
         return batch
 
-    async def _run(self, batch: list[_Waiting[I, O]]) -> None:
+    async def _run(self, batch: list[_Waiting[I, O]], *, is_whole: bool = True) -> None:
+        outcomes: Sequence[O | Exception | None]
         try:
             outcomes = await self._execute_surely(batch)
             if len(outcomes) != len(batch):
                 raise RuntimeError(f"{len(outcomes)} outcomes of {len(batch)} items")
         except (Overloaded, OutcomeUnknown) as error:
-            for entry in batch:
-                self._resolve(entry, error)
+            outcomes = [error] * len(batch)
         except Exception as error:
-            if len(batch) == 1:
-                log.exception("command_failed", error_type=type(error).__name__)
-                self._resolve(batch[0], error)
+            if len(batch) > 1:
+                log.warning("batch_split", size=len(batch), error_type=type(error).__name__)
+                middle = len(batch) // 2
+                await self._run(batch[:middle], is_whole=False)
+                await self._run(batch[middle:], is_whole=False)
                 return
-            log.warning("batch_split", size=len(batch), error_type=type(error).__name__)
-            middle = len(batch) // 2
-            await self._run(batch[:middle])
-            await self._run(batch[middle:])
-        else:
-            for entry, outcome in zip(batch, outcomes, strict=True):
-                if outcome is None:
-                    self._try_again_later(entry)
-                else:
-                    self._resolve(entry, outcome)
+            log.exception("command_failed", error_type=type(error).__name__)
+            outcomes = [error]
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            if outcome is None:
+                self._try_again_later(entry)
+            else:
+                self._leave_queue(entry)
+        if is_whole:
+            # The next batch begins before the callers wake up: the database works while they answer.
+            self._lane_is_free(asyncio.current_task())
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            if outcome is not None:
+                self._tell(entry, outcome)
 
     async def _execute_surely(self, batch: Sequence[_Waiting[I, O]]) -> Sequence[O | None]:
         """Execute a batch. After an unknown outcome, execute the same batch again until its outcome is known."""
@@ -232,7 +238,11 @@ class GroupCommit(Generic[I, O]):
         self._pump()
 
     def _resolve(self, entry: _Waiting[I, O], outcome: O | Exception | None) -> None:
-        """Give the outcome to the caller, and make the key's next item ready."""
+        self._leave_queue(entry)
+        self._tell(entry, outcome)
+
+    def _leave_queue(self, entry: _Waiting[I, O]) -> None:
+        """The item is done: make its key's next item ready."""
         self._size -= 1
         queue = self._waiting[entry.key]
         queue.popleft()
@@ -240,6 +250,9 @@ class GroupCommit(Generic[I, O]):
             self._ready.append(entry.key)
         else:
             del self._waiting[entry.key]
+
+    def _tell(self, entry: _Waiting[I, O], outcome: O | Exception | None) -> None:
+        """Give the outcome to the caller, unless it has gone away."""
         if entry.future.done():
             return
         if entry.may_be_committed and isinstance(outcome, Overloaded | KeyBusy):
