@@ -63,6 +63,10 @@ test-docker: .venv/.complete ## the same on containers, then end to end against 
 test-compose: .venv/.complete ## the end-to-end tests against docker compose
 	@BIN=$(BIN) deploy/docker/test-compose.sh
 
+.PHONY: test-rls
+test-rls: .venv/.complete ## try every table of the casino as its application's role: no tenant, its own, one below, a foreign one
+	$(BIN)/python -m pytest casino-service/tests/sql/test_row_security.py
+
 .PHONY: test-17
 test-17: .venv/.complete ## both services' suites on PostgreSQL 17, whose programs npm brings
 	@deploy/test-on-17.sh $(BIN)/python

@@ -93,6 +93,8 @@ class Model:
         self.now = 0
         self.sessions: dict[str, GameSession] = {}
         self.wallets: dict[str, PlayerWallet] = {}
+        self.is_open = True
+        """Whether the tenant takes bets."""
 
     def execute(self, command: WalletCommand) -> Answer:
         """Decide one command, and book it if it is to be booked."""
@@ -180,6 +182,7 @@ class Model:
         loss_minor = staked_minor - won_minor + command.amount
         return first_of(
             round_has_payout=bool(wallet.booked("credit", round_id=command.round_id)),
+            play_stopped=not self.is_open,
             player_excluded=wallet.excluded_until > self.now,
             wallet_blocked=wallet.blocked,
             limit_exceeded=session.loss_limit_minor is not None and loss_minor > session.loss_limit_minor,
@@ -213,7 +216,7 @@ class Model:
 
 
 TAKING: Final = frozenset({"withdrawal", "adjustment_out", "transfer_out"})
-GATES: Final = frozenset({"player_excluded", "wallet_blocked", "limit_exceeded", "cooldown_active"})
+GATES: Final = frozenset({"play_stopped", "player_excluded", "wallet_blocked", "limit_exceeded", "cooldown_active"})
 
 
 def differing_field(first: Entry, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:

@@ -32,7 +32,17 @@ house_amounts = st.sampled_from([1, 20_000, 20_000, 150_000])
 players = st.sampled_from([f"p{player_id}" for player_id in PLAYERS])
 limits = st.sampled_from([None, 0, 0, 41_000])
 caps = st.sampled_from([None, None, 20_000])
-CHANGES = ["session ends", "limits", "limits", "limits", "block", "block", "excluded_until", "cooldown_until"]
+CHANGES = [
+    "session ends",
+    "limits",
+    "limits",
+    "limits",
+    "block",
+    "block",
+    "excluded_until",
+    "cooldown_until",
+    "suspend",
+]
 Draft = dict[str, object]
 drafts = st.one_of(
     st.fixed_dictionaries(
@@ -220,6 +230,9 @@ class RandomCommands(RuleBasedStateMachine):
             self.replace_session(number)
         elif change == "limits":
             self.limit(number, limit, cap)
+        elif change == "suspend":
+            self.model.is_open = not self.model.is_open
+            self.tenant.set_tenant(status="ACTIVE" if self.model.is_open else "SUSPENDED")
         elif change == "block":
             player.blocked = not player.blocked
             self.tenant.set_wallet(session.player_id, blocked_at=EPOCH if player.blocked else None)
@@ -239,7 +252,7 @@ class RandomCommands(RuleBasedStateMachine):
         self.mirrored(number).closed = True
         self.tenant.set_session(old.session_id, closed_at=self.moment(self.model.now))
         player = self.model.wallets[old.player_id]
-        if not player.blocked and player.excluded_until <= self.model.now:
+        if self.model.is_open and not player.blocked and player.excluded_until <= self.model.now:
             self.open_session(old.player_id)
             self.sessions[number] = self.sessions.pop()
 

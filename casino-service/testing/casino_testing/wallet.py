@@ -100,14 +100,13 @@ class Wallet:
         session = Session(uuid.uuid4(), new_id("token"), player_id, self.tenant.provider_of(game_id))
         wanted = {
             "ledger_id": self.tenant.ledger_id,
-            "tenant_id": self.tenant.tenant_id,
+            "tenant_id": self.tenant.wallet(player_id)["tenant_id"],
             "player_id": player_id,
             "game_id": game_id,
             "session_id": session.session_id,
             "token_hash": bytes.fromhex(token_hash(session.token)),
             "country": None,
             "client_address": None,
-            "live_providers": [session.provider_id],
         }
         code = self.wait(self.database.call(queries.OPEN_SESSION, wanted))[0][0]
         assert code is None, code

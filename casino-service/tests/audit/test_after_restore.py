@@ -29,7 +29,7 @@ OLDER_SERVER_POSITIONS = 10**9 << 12
 """How much further the transaction numbers of the server were that the dump came from."""
 GAP_POSITIONS = 2**32 << 12
 END_CONNECTIONS = """
-    select pg_terminate_backend(pid) from pg_stat_activity
+    select pg_terminate_backend(pid, 30000) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()
 """
 SAYS = "casino after-restore"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,7 @@ FEW_ROUNDS = 2
 REASON = "ボーナス „Größe“ ✓ 𝄞"
 OWN, OWNERS = "CASINO_DATABASE_URL", "CASINO_OWNER_DATABASE_URL"
 ROLES = ("casino_app", "casino_owner")
+LOGIN_CHARACTERS_MAX = 63
 
 
 @pytest.fixture
@@ -42,26 +44,34 @@ def books(own_database: str) -> Iterator[Tenant]:
 @pytest.mark.parametrize("case", cases(), ids=str)
 async def test_no_setting_changes_an_answer(postgres_server: PostgresServer, books: Tenant, case: Case) -> None:
     """Red before: serializable, LATIN1 with a Japanese reason, transaction_timeout."""
-    with made(
-        postgres_server.url(), books.url, case, name=f"operator_{uuid.uuid4().hex[:8]}", roles=ROLES
-    ) as address:  # fmt: skip
-        await everything_works(books, address)
+    with both_logins(postgres_server, books, case, f"operator_{uuid.uuid4().hex[:8]}") as (owners, own):
+        await everything_works(books, owners, own)
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 async def test_a_login_may_be_called_anything(postgres_server: PostgresServer, books: Tenant, name: str) -> None:
-    with made(postgres_server.url(), books.url, Case("login", ()), name=name, roles=ROLES) as address:
-        await everything_works(books, address, rounds=FEW_ROUNDS)
+    with both_logins(postgres_server, books, Case("login", ()), name) as (owners, own):
+        await everything_works(books, owners, own, rounds=FEW_ROUNDS)
 
 
-async def everything_works(books: Tenant, address: str, *, rounds: int = ROUNDS_AT_ONCE) -> None:
+@contextmanager
+def both_logins(server: PostgresServer, books: Tenant, case: Case, name: str) -> Iterator[tuple[str, str]]:
+    """The addresses of the owner's login and of the one that serves, with the settings of a case."""
+    with (
+        made(server.url(), books.url, case, name=f"o{name}"[:LOGIN_CHARACTERS_MAX], roles=("casino_owner",)) as owners,
+        made(server.url(), books.url, case, name=name, roles=("casino_app",)) as own,
+    ):
+        yield owners, own
+
+
+async def everything_works(books: Tenant, owners: str, own: str, *, rounds: int = ROUNDS_AT_ONCE) -> None:
     """The schema is made anew, rounds are played, the books are compared, and each answer is the right one."""
     books.sql("update casino.applied_sql_files set sha256 = 'of another release'")
-    migrate(SCHEMA, address)
-    async with serving(books, database_url=address) as service:
+    migrate(SCHEMA, owners)
+    async with serving(books, database_url=own) as service:
         placed = await play(service, rounds)
         await shown(service, placed)
-    ended = CliRunner().invoke(main, ["check-ledger"], env={"CASINO_OWNER_DATABASE_URL": address})
+    ended = CliRunner().invoke(main, ["check-ledger"], env={"CASINO_OWNER_DATABASE_URL": owners})
     assert (ended.exit_code, ended.stdout) == (0, f"ledger 1: 2 wallets, {len(placed) + 2} transactions: whole\n")
     assert books.differences() == []
 

@@ -74,6 +74,12 @@ OPEN_SESSION = """
 """
 
 
+FEED_OF_THE_RELEASE_BEFORE = """
+    select count(*) from casino.transaction_feed
+    where ledger_id = 1 and feed_position > 0 and feed_position < casino.feed_horizon(1)
+"""
+
+
 def git(*arguments: str) -> bytes:
     return subprocess.run(["git", "-C", str(ROOT), *arguments], check=True, capture_output=True, timeout=60).stdout
 
@@ -135,6 +141,10 @@ def test_the_release_before_bets_through_the_migration_and_after_it(database_bef
 
     assert tenant.differences() == []
     assert keys_without_a_provider(database_before) == []
+    with psycopg.connect(login_url(database_before), options="-c role=casino_app") as reader:
+        assert reader.execute(FEED_OF_THE_RELEASE_BEFORE).fetchone() == (0,), "without a tenant nobody sees a row"
+        reader.execute("set application_name = 'casino-service'")
+        assert reader.execute(FEED_OF_THE_RELEASE_BEFORE).fetchone() != (0,), "but for the processes of that release"
     for player_id in ("1", "2"):
         chain = entries(tenant, player_id)
         assert len(chain) > BETS_BEFORE

@@ -96,6 +96,10 @@ def set_session(**columns: Any) -> Callable[[Arrangement], object]:
     return lambda arranged: arranged.tenant.set_session(arranged.session.session_id, **columns)
 
 
+def suspend_tenant(arranged: Arrangement) -> None:
+    arranged.tenant.set_tenant(status="SUSPENDED")
+
+
 NO_SESSION = Condition("session_not_found", fields={"token_hash": "00" * 32})
 NO_PLAYER = Condition("session_player_mismatch", fields={"player_id": "2"})
 MISMATCH = Condition("idempotency_mismatch", history=used_by_a_refused_bet)
@@ -111,6 +115,7 @@ OF_DEBITS = [
     CURRENCY,
     ROUND_MISMATCH,
     Condition("round_has_payout", history=round_paid),
+    Condition("play_stopped", state=suspend_tenant),
     Condition("provider_draining", fields={"draining": True}),
     Condition("player_excluded", state=set_wallet(excluded_until=LATER)),
     Condition("wallet_blocked", state=set_wallet(blocked_at=LONG_AGO)),
@@ -155,6 +160,7 @@ def play(wallet: Wallet, tenant: Tenant, kind: str, conditions: tuple[Condition,
     codes = frozenset(condition.code for condition in conditions)
     player_id = "player of " + " and ".join(condition.code for condition in conditions)
     short = "insufficient_balance" in codes
+    tenant.set_tenant(status="ACTIVE")
     tenant.open_player(player_id, balance_minor=SMALL_BALANCE_MINOR if short else OPENING_BALANCE_MINOR)
     arranged = Arrangement(
         wallet, tenant, player_id, wallet.open_session(player_id), wallet.open_session(player_id), codes

@@ -6,14 +6,13 @@ See the SQL function casino.move_feed_ahead. It runs as the schema's owner.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 import psycopg
 
-from casino.peers.games import TAKE_GAMES_AT_START, games_of
 from casino.settings import Settings
-from casino.sql.schema import SCHEMA
-from casino.wallet.queries import RESTORE_UNFINISHED
+from casino.sql.schema import SCHEMA, reasons_not_to_serve
 from shared_service.postgres import sessions as postgres_session
 
 CONNECT_TIMEOUT_SECONDS: Final = 5
@@ -52,10 +51,7 @@ def move_feeds_ahead(owner_url: str) -> Iterator[str]:
 
 
 def why_not_to_start(settings: Settings) -> str | None:
-    """Returns why the service must not start with this database, or None. Also None if it does not answer.
-
-    Takes over the games of the file of providers: one that names a game of another provider must not start either.
-    """
+    """Returns why the service must not start with this database, or None. Also None if it does not answer."""
     try:
         with postgres_session.connect(
             settings.database_url,
@@ -64,16 +60,17 @@ def why_not_to_start(settings: Settings) -> str | None:
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             statement_timeout=settings.statement_timeout_ms,
         ) as connection:
-            row = connection.execute(RESTORE_UNFINISHED, [settings.ledger_id]).fetchone()
-            if settings.providers and not (row and row[0]):
-                wanted = {
-                    "tenant": settings.tenant_id, "ledger": settings.ledger_id, "games": games_of(settings.providers),
-                }  # fmt: skip
-                refused = connection.execute(TAKE_GAMES_AT_START, wanted).fetchone()
-                if refused and refused[0]:
-                    return f"CASINO_PROVIDERS_FILE is not usable: {refused[0]}"
+            return _first_reason(connection, settings)
     except postgres_session.DatabaseUnfit as error:
         return str(error)
     except psycopg.Error:
         return None
-    return row[0] if row else None
+
+
+def _first_reason(connection: psycopg.Connection[tuple[str | None]], settings: Settings) -> str | None:
+    for statement in reasons_not_to_serve(settings).values():
+        with suppress(psycopg.errors.UndefinedFunction, psycopg.errors.InsufficientPrivilege):  # not migrated yet
+            row = connection.execute(statement).fetchone()
+            if row is not None and row[0] is not None:
+                return row[0]
+    return None

@@ -20,7 +20,8 @@ CLOCK_BEHIND_MAX_SECONDS: Final = 360
 
 
 async def find_missing(database: Database, expected_revision: str, settings: Settings) -> str | None:
-    """Returns what is missing: `database`, `migrations`, `after_restore`, `tenant`, `clock` or None."""
+    """Returns what is missing: `database`, `login`, `migrations`, `after_restore`, `tenant`, `clock` or
+    None."""
     try:
         rows = await database.call(MIGRATED_TO)
         # A newer schema is accepted: in a rolling upgrade migrations run first.
@@ -34,7 +35,7 @@ async def find_missing(database: Database, expected_revision: str, settings: Set
     except psycopg.errors.UndefinedTable:
         return "migrations"
     except (Overloaded, OutcomeUnknown, psycopg.Error):
-        return "database" if database.refusal() is None else "after_restore"
+        return database.refusal() or "database"
     if not known:
         return "tenant"
     is_near = -CLOCK_BEHIND_MAX_SECONDS <= time.time() - known[0][0] <= CLOCK_AHEAD_MAX_SECONDS

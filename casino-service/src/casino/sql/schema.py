@@ -10,7 +10,7 @@ from psycopg import sql
 from casino.settings import Settings
 from casino.sql.last_steps import LAST_STEPS
 from shared_service.postgres.database import Database
-from shared_service.postgres.schema import Schema
+from shared_service.postgres.schema import Schema, why_not_secure
 
 SCHEMA: Final = Schema(
     "casino",
@@ -18,6 +18,7 @@ SCHEMA: Final = Schema(
     functions_last="audit",
     last_steps=LAST_STEPS,
     definer_role="casino_ledger",
+    secured_column="tenant_id",
     left_to_do="select restore_unfinished from casino.ledgers, casino.restore_unfinished(ledger_id)"
     " where restore_unfinished is not null",
 )
@@ -26,10 +27,19 @@ SEE_TENANT: Final = sql.SQL("select casino.see_tenant({}, %s)")
 RESTORE_UNFINISHED: Final = sql.SQL("select casino.restore_unfinished({})")
 
 
+def reasons_not_to_serve(settings: Settings) -> dict[str, sql.Composed]:
+    """Statements that return null or why this database must not be used, by the word with which readiness says so."""
+    return {
+        "login": why_not_secure(SCHEMA),
+        "after_restore": RESTORE_UNFINISHED.format(sql.Literal(settings.ledger_id)),
+    }
+
+
 def database_for(settings: Settings, *, size_max: int | None = None) -> Database:
     """Builds a pool of at most `size_max` connections. Its `transaction(tenant)` sees that tenant of the ledger.
 
-    It refuses a restored database before `casino after-restore`.
+    It refuses a login for which row-level security does not hold, and a restored database before
+    `casino after-restore`.
     """
     return Database(
         settings.database_url,
@@ -39,6 +49,6 @@ def database_for(settings: Settings, *, size_max: int | None = None) -> Database
         wait_seconds=settings.pool_wait_seconds,
         statement_timeout_ms=settings.statement_timeout_ms,
         lock_timeout_ms=settings.lock_timeout_ms,
-        refused_if=RESTORE_UNFINISHED.format(sql.Literal(settings.ledger_id)),
+        refused_if=reasons_not_to_serve(settings),
         enter_scope=SEE_TENANT.format(sql.Literal(settings.ledger_id)),
     )

@@ -94,7 +94,8 @@ async def read_json_body(scope: Scope, receive: Receive) -> bytes:
 
 
 def json_body(scope: Scope) -> bytes:
-    """The body that the route's guard has read, whatever its content type: no signature covers that header."""
+    """The body that the route's guard has read. Raises Refused(unsupported_media_type) for another content type."""
+    _require_json(scope)
     return cast("bytes", scope["state"]["body"])
 
 
@@ -211,7 +212,7 @@ def refusal(
     field: str | None = None,
     sentence: str | None = None,
     retry_after_seconds: int | None = None,
-    extras: Mapping[str, Any] | None = None,
+    extras: Mapping[str, Any] = {},
 ) -> Answer:
     """Renders the answer to a refused request, and stores the code in the scope for log and metrics."""
     scope["state"]["code"] = code

@@ -17,6 +17,8 @@ They detect six cases that the driver does not, without a further round trip for
 from __future__ import annotations
 
 import select
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -110,7 +112,8 @@ class WatchedConnection(AsyncConnection[Any]):
 class Pool(AsyncConnectionPool[WatchedConnection]):
     """A pool of working connections to the newest primary.
 
-    `refused_if` is a statement that returns null, or why this database must not be used. Each new connection runs it.
+    `refused_if` has statements by name, which return null or why this database must not be used. Each new connection
+    runs them.
     `variable` holds the address, for the log.
     """
 
@@ -121,7 +124,7 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
         variable: str,
         silence_seconds: float,
         kwargs: dict[str, Any],
-        refused_if: Query | None = None,
+        refused_if: Mapping[str, Query] = MappingProxyType({}),
         **options: Any,
     ) -> None:
         self._silence_seconds = silence_seconds
@@ -129,6 +132,7 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
         self._newest_timeline = 0
         self._refused_if = refused_if
         self.refusal: str | None = None
+        """The name of the statement that refused the newest connection, or None."""
         super().__init__(
             url,
             connection_class=WatchedConnection,
@@ -185,16 +189,16 @@ class Pool(AsyncConnectionPool[WatchedConnection]):
         self._newest_timeline = timeline
 
     async def _refuse_as_asked(self, connection: WatchedConnection) -> None:
-        if self._refused_if is None:
-            return
-        try:
-            row = await (await connection.execute(self._refused_if)).fetchone()
-        except (
-            psycopg.errors.UndefinedFunction,
-            psycopg.errors.InvalidSchemaName,
-            psycopg.errors.InsufficientPrivilege,
-        ):
-            return  # not migrated yet; readiness reports it
-        self.refusal = row[0] if row else None
-        if self.refusal is not None:
-            raise DatabaseRefused(self.refusal)
+        for name, statement in self._refused_if.items():
+            try:
+                row = await (await connection.execute(statement)).fetchone()
+            except (
+                psycopg.errors.UndefinedFunction,
+                psycopg.errors.InvalidSchemaName,
+                psycopg.errors.InsufficientPrivilege,
+            ):
+                continue  # not migrated yet; readiness reports it
+            if row is not None and row[0] is not None:
+                self.refusal = name
+                raise DatabaseRefused(row[0])
+        self.refusal = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
 import psycopg
@@ -56,7 +56,7 @@ class Database:
         wait_seconds: float,
         statement_timeout_ms: int,
         lock_timeout_ms: int,
-        refused_if: Query | None = None,
+        refused_if: Mapping[str, Query] = MappingProxyType({}),
         enter_scope: Composed | None = None,
     ) -> None:
         """`refused_if`: see `Pool`. `enter_scope`: the statement of `transaction`, with one parameter."""
@@ -102,7 +102,7 @@ class Database:
         await self.close()
 
     def refusal(self) -> str | None:
-        """Returns why the database must not be used, as the newest connection found, or None."""
+        """Returns the name of what refused the newest connection (`refused_if`), or None."""
         return self._pool.refusal
 
     def connections(self) -> dict[str, int]:

@@ -1,8 +1,5 @@
 """Brings a service's schema to the revision of this release: roles, migrations, functions, views, grants.
 
-    for line in migrate(SCHEMA, url):
-        print(line)
-
 Serving processes do not use this module: the application's role may not change the schema.
 """
 
@@ -28,8 +25,7 @@ from shared_service.postgres.schema import LastStep, Schema
 PATIENCE_SECONDS: Final = 60.0
 """How long to wait for another migration, and how long to retry while tables are in use."""
 TABLE_LOCK_WAIT_MS: Final = 1_000
-"""While a migration waits for a table, later requests for the table wait too. They fail after two seconds, so a
-migration that gives up after one second fails none of them."""
+"""Requests for a table wait behind a migration that waits for it, and fail after two seconds: it gives up before."""
 PAUSE_SECONDS: Final = (0.5, 1.5)
 """Between two attempts, so that the requests that waited can run."""
 LOOK_SECONDS: Final = 0.1
@@ -84,10 +80,8 @@ def run_sql_beside(revision_file: str) -> None:
 
 def run_revisions() -> None:
     """Run the revisions on the connection of `migrate`. For a service's `migrations/env.py`."""
-    attributes = context.config.attributes
-    context.configure(
-        connection=attributes["connection"], version_table_schema=attributes["schema"], transaction_per_migration=False
-    )
+    connection, schema = (context.config.attributes[name] for name in ("connection", "schema"))
+    context.configure(connection=connection, version_table_schema=schema, transaction_per_migration=False)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -104,7 +98,7 @@ def _retry_while_in_use(step: Callable[[], T]) -> T:
 
 
 def _wait_for_other_migrations(connection: Connection, schema: Schema) -> None:
-    """Take the lock of this schema's migrations. It is released when the connection closes.
+    """Take the lock of this schema's migrations, until the connection closes.
 
     It polls, because `create index concurrently` in the other migration would wait for a transaction that waits here.
     """
@@ -137,15 +131,13 @@ def _make_roles_and_schema(connection: Connection, schema: Schema) -> list[str]:
 
 
 def _join_definer_role(connection: Connection, schema: Schema) -> list[str]:
-    """Make the owner's role a member of the definer's, so that it can replace the functions of that role."""
+    """Make the owner's role a member of the definer's, whose functions it replaces."""
     if schema.definer_role is None:
         return []
-    joined = "select pg_has_role(%(owner)s, %(definer)s, 'usage') and pg_has_role(%(owner)s, %(definer)s, 'set')"
-    names = {"owner": schema.owner_role, "definer": schema.definer_role}
-    if connection.execute(joined, names).fetchone() == (True,):
+    names = (schema.owner_role, schema.definer_role)
+    if connection.execute("select pg_has_role(%s, %s, 'usage')", names).fetchone() == (True,):
         return []
-    definer, owner = sql.Identifier(schema.definer_role), sql.Identifier(schema.owner_role)
-    _make(connection, sql.SQL("grant {} to {} with inherit true, set true").format(definer, owner))
+    _make(connection, sql.SQL("grant {1} to {0} with inherit true, set true").format(*map(sql.Identifier, names)))
     return [f"made {schema.owner_role} a member of {schema.definer_role}"]
 
 
@@ -155,8 +147,8 @@ def _make(connection: Connection, statement: sql.Composed) -> None:
     except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
         return  # roles are shared by all databases: another migration made it at the same moment
     except psycopg.errors.InsufficientPrivilege as error:
-        text = statement.as_string(connection)
-        raise MigrationRefused(f"this login may not run `{text}`: an administrator has to, once") from error
+        told = f"this login may not run `{statement.as_string(connection)}`: an administrator has to, once"
+        raise MigrationRefused(told) from error
 
 
 def _forbid_temporary_objects(connection: Connection, schema: Schema) -> list[str]:
@@ -230,8 +222,7 @@ def _run_migrations(connection: Connection, schema: Schema) -> None:
 def _apply_changed_sql(connection: Connection, schema: Schema) -> list[str]:
     """Apply all functions, views and grants again when the text of one of them has changed.
 
-    `create or replace` keeps overloads with other arguments, so an older release can still call them. A migration drops
-    unused overloads.
+    `create or replace` keeps overloads with other arguments: an older release can still call them.
     """
     table = sql.Identifier(schema.name, "applied_sql_files")
     files = schema.sql_files()

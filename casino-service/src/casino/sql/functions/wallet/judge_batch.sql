@@ -28,7 +28,7 @@ begin
     ),
     decided as (
         select
-            judged.*,
+            judged.*, differing_field is null and code is distinct from 'session_not_found' as is_answered_again,
             case
                 when code = 'session_busy' then 'busy'
                 when code is not null then 'refused'
@@ -45,12 +45,11 @@ begin
             outcome, code,
             case
                 when code = 'idempotency_mismatch' then differing_field
-                when is_known and code is not null and first_head is null then 'bare' -- casino.record_refusals
                 when code = 'stake_too_low' then stake_min_minor::text
                 when code = 'stake_too_high' and amount_minor > stake_max_minor then stake_max_minor::text
             end as field,
             coalesce(not is_known and wallet_id is not null and casino.is_remembered(code), false) as remembered,
-            is_known and differing_field is null as replay,
+            is_known and is_answered_again as replay,
             case
                 when outcome <> 'committed' then 0
                 when kind = 'debit' then - amount_minor
@@ -69,7 +68,7 @@ begin
             coalesce(
                 first_already_rolled_back, kind = 'rollback' and (bet_state = 'rolled_back' or bet_entombed)
             ) as already_rolled_back,
-            case when differing_field is null then first_request_id end as first_request_id,
+            case when is_answered_again then first_request_id end as first_request_id,
             first_balance_minor, first_head
         from decided
     )

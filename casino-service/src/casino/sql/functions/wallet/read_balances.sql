@@ -29,10 +29,8 @@ begin
             (request.place - 1)::integer as place, session.session_id, session.expires_at,
             case
                 when request.nonce is not null and request.claim_id <> all (v_taken) then 'nonce_replay'
-                when session.session_id is null or wallet.tenant_id is distinct from (
-                    select tenant_id from casino.tenants
-                    where ledger_id = p_ledger_id and tenant_id = session.tenant_id limit 1
-                ) then 'session_not_found'
+                when session.session_id is null or wallet.tenant_id is distinct from session.tenant_id
+                    then 'session_not_found'
                 when session.player_id <> request.player_id then 'session_player_mismatch'
                 when session.closed_at is not null or session.expires_at <= v_now then 'session_expired'
             end as code,

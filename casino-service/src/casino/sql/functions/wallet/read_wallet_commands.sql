@@ -35,7 +35,7 @@ begin atomic
         first.state as first_state, first.refusal_code as first_code, first.tombstone as first_tombstone,
         first.already_rolled_back as first_already_rolled_back, first.request_id as first_request_id,
         first.balance_after_minor as first_balance_minor,
-        case when first.answered_with_head then coalesce(casino.head(first.sequence_no, first.entry_hash), '') end as first_head,
+        case when first.answered_with_head then casino.head(first.sequence_no, first.entry_hash) end as first_head,
         case
             -- A tombstone stands for a bet. A transaction that was recorded under its id comes first.
             when coalesce(first.kind, case when stone.transaction_id is not null then 'debit' end) <> command.kind
@@ -50,9 +50,7 @@ begin atomic
         bet.ctid as bet_row, bet.kind as bet_kind, bet.session_id as bet_session_id, bet.round_id as bet_round_id,
         bet.amount_minor as bet_amount_minor, coalesce(bet.state, 'unseen') as bet_state,
         stone.transaction_id is not null as entombed, bet_stone.transaction_id is not null as bet_entombed,
-        session.tenant_id as session_tenant_id,
-        (select is_open from casino.tenants where ledger_id = p_ledger_id and tenant_id = session.tenant_id limit 1) as tenant_open,
-        coalesce(command.draining, false) as draining
+        session.tenant_id as session_tenant_id, tenant.is_open as tenant_open, coalesce(command.draining, false) as draining
     from rows from (
         jsonb_to_recordset(p_commands) as (
             kind text, "tokenHash" text, "playerId" text, "transactionId" text, "roundId" text, amount bigint,
@@ -68,6 +66,9 @@ begin atomic
         where ledger_id = p_ledger_id and token_hash = decode(command."tokenHash", 'hex')
             and provider_id = coalesce(command."providerId", 'main') limit 1
     ) as session on true
+    left join lateral (
+        select is_open from casino.tenants where ledger_id = p_ledger_id and tenant_id = session.tenant_id limit 1
+    ) as tenant on true
     left join lateral (
         select ctid, * from casino.wallets
         where ledger_id = p_ledger_id and wallet_id = session.wallet_id and session.wallet_id = any (p_locked_wallet_ids)

@@ -1,0 +1,71 @@
+"""A ledger with a tree of tenants and a second ledger, in which each tenant has rows in every table that can have them.
+
+ledger 1:  JAQPOT > JAQPOT-A > JAQPOT-A-1,  JAQPOT > JAQPOT-B        ledger 2:  STRANGER
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from casino_testing.service import settings_of
+from casino_testing.tenant import Tenant
+from casino_testing.wallet import Wallet
+
+TREE: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "JAQPOT": frozenset({"JAQPOT", "JAQPOT-A", "JAQPOT-A-1", "JAQPOT-B"}),
+        "JAQPOT-A": frozenset({"JAQPOT-A", "JAQPOT-A-1"}),
+        "JAQPOT-A-1": frozenset({"JAQPOT-A-1"}),
+        "JAQPOT-B": frozenset({"JAQPOT-B"}),
+    }
+)
+"""What each tenant of ledger 1 sees: itself and what is below it."""
+STRANGER: Final = "STRANGER"
+ONLY_AT_THE_TOP: Final = frozenset({"ledgers"})
+LEDGER_OF: Final = {**dict.fromkeys(TREE, 1), STRANGER: 2}
+ROWS_OF_CLIENTS: Final = """
+    insert into casino.games (tenant_id, game_id, game_code, display_name, stake_min_minor, stake_max_minor)
+    values (%(tenant)s, '1', 'SLOTS_001', 'Slots', 1000, 100000) on conflict do nothing;
+    insert into casino.rate_buckets values (%(tenant)s, 'x', now() + interval '1 hour');
+    insert into casino.access_token_fingerprints values (%(tenant)s, 'x', 'x', now() + interval '1 hour');
+    insert into casino.access_token_revocations (tenant_id, player_id, issued_until) values (%(tenant)s, 'x', now());
+    insert into casino.events (
+        ledger_id, feed_position, wallet_id, transaction_id, tenant_id, event_type, amount_minor, currency, recorded_at
+    )
+    select %(ledger)s, coalesce(max(feed_position), 0) + 1, 1, 'x', %(tenant)s, 'x', 1, 'USD', now() from casino.events;
+"""
+
+
+def plant(url: str) -> None:
+    """Make the tree in the demo database of this superuser's URL."""
+    demo = Tenant.demo(url)
+    demo.add_tenant_below("A")
+    demo.add_tenant_below("A-1", parent="JAQPOT-A")
+    demo.add_tenant_below("B")
+    demo.sql("insert into casino.tenants (tenant_id, display_name) values (%s, 'Another ledger')", STRANGER)
+    demo.sql("insert into casino.ledgers (ledger_id, tenant_id) values (2, %s)", STRANGER)
+    for tenant_id, ledger_id in LEDGER_OF.items():
+        own = Tenant(url, tenant_id=tenant_id, ledger_id=ledger_id)
+        for statement in ROWS_OF_CLIENTS.strip().split(";\n"):
+            own.sql(statement, {"tenant": tenant_id, "ledger": ledger_id})
+        play(own)
+        own.close()
+    demo.close()
+
+
+def play(own: Tenant) -> None:
+    """Rows of every kind that a bet can leave: a round, a payout, a tombstone, a refusal, a replay."""
+    player_id = f"player of {own.tenant_id}"
+    own.open_player(player_id)
+    wallet = Wallet(own, settings_of(own))
+    session = wallet.open_session(player_id)
+    bet = wallet.bet(session)
+    wallet.run(bet)
+    wallet.accept(session.credit(500, related_id=bet.transaction_id))
+    wallet.accept(session.rollback("never seen", round_id="another"))
+    own.set_wallet(player_id, blocked_at="2026-01-01")
+    wallet.refuse(session.debit(round_id="another"))
+    own.set_wallet(player_id, blocked_at=None)
+    wallet.close()
