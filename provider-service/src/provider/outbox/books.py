@@ -3,8 +3,7 @@
 Each method is one call of one SQL function, so it is atomic. Intents and outcomes of many rounds share a commit.
 """
 
-import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -13,8 +12,8 @@ from psycopg.rows import class_row
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from provider.outbox.backoff import Backoff
-from provider.outbox.calls import PROBE, DueCall, MoneyCall, rollback_id_of
-from provider.outbox.steps import Intent, Locks, Opening, Step, StepRecorder, StepResult
+from provider.outbox.calls import PROBE, DueCall, MoneyCall
+from provider.outbox.steps import Locks, Opening, Step, StepRecorder, StepResult, attempt_rows, intent_row
 from provider.wallet_client.outcomes import Accepted, Called, Unknown
 from shared_service.postgres.database import DATABASE_DOWN, Database
 
@@ -57,11 +56,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A call and how it ended. `repeated`: its outcome is known already, so only its attempts are recorded."""
+    """A call and how it ended."""
 
     call: MoneyCall
     called: Called
-    repeated: bool = False
 
 
 class Books:
@@ -73,14 +71,22 @@ class Books:
         self._lease_seconds = lease_seconds
         self._backoff = backoff
 
-    async def record(self, answered: Answered | None = None, *, intent: MoneyCall | None = None) -> StepResult:
+    async def record(
+        self,
+        answered: Answered | None = None,
+        *,
+        intent: MoneyCall | None = None,
+        repeated: Sequence[Answered] = (),
+    ) -> StepResult:
         """Record how a call ended, and the next call of the same session, in one commit.
+
+        `repeated`: calls whose outcome is known already; only their attempts are recorded.
 
         An outcome is retried while the database is unavailable; recording it twice changes nothing. An intent whose
         `answered` does not count is refused with `given_up`. Raises one of `DATABASE_DOWN` when the database stays
         unavailable: then the leases end, and recovery finishes the calls.
         """
-        step = self._step_of(answered, intent)
+        step = self._step_of(answered, intent, repeated)
         try:
             return await self._steps.record(step)
         except DATABASE_DOWN:
@@ -97,7 +103,9 @@ class Books:
 
     async def write_intent(self, call: MoneyCall) -> None:
         """Record a call before it is sent, and lease it to this process. Raises `NotRecorded`."""
-        require_recorded(await self.record(intent=call))
+        outcome = (await self.record(intent=call)).intent
+        if outcome != "recorded":
+            raise NotRecorded(str(outcome))
 
     async def write_outcome(self, call: MoneyCall, called: Called) -> Recorded:
         """Record how a call ended, and its attempts: see `record`."""
@@ -105,7 +113,7 @@ class Books:
 
     async def record_attempts(self, call: MoneyCall, called: Called) -> None:
         """Record only the attempts of a repeated call, whose outcome is known already."""
-        await self.record(Answered(call, called, repeated=True))
+        await self.record(repeated=[Answered(call, called)])
 
     async def open_round(self, round_id: UUID, provider_session_id: UUID, *, kind: str, request_id: str) -> str:
         """Open a round; returns `opened` or the code of the reason against it."""
@@ -140,19 +148,19 @@ class Books:
         """The number of these casinos' transactions without a known outcome."""
         return int(await self._one(_PENDING, (list(casino_codes),)))
 
-    def _step_of(self, answered: Answered | None, intent: MoneyCall | None) -> Step:
-        calls = [*([answered.call] if answered else ()), *([intent] if intent else ())]
+    def _step_of(self, answered: Answered | None, intent: MoneyCall | None, repeated: Sequence[Answered]) -> Step:
+        ended = [*repeated, *([answered] if answered else ())]
+        calls = [*(each.call for each in ended), *([intent] if intent else ())]
         locked = [call.original_transaction_id for call in calls if call.original_transaction_id is not None]
-        if answered is not None and not answered.repeated:
+        if answered is not None:
             locked.append(answered.call.transaction_id)
         is_bet = intent is not None and intent.kind == "debit"
         step = Step(locks=Locks(calls[-1].provider_session_id, is_bet, calls[-1].round_id, locked))
+        step.attempts = [row for each in ended for row in attempt_rows(each.call, each.called)]
         if answered is not None:
-            step.attempts = _attempt_rows(answered)
-            if not answered.repeated:
-                step.outcome = self._outcome_row(answered.call, answered.called)
+            step.outcome = self._outcome_row(answered.call, answered.called)
         if intent is not None:
-            step.intent = _intent_row(intent)
+            step.intent = intent_row(intent)
             if step.outcome is not None:
                 step.intent.after_id = step.outcome["transaction_id"]
         return step
@@ -190,12 +198,6 @@ class Books:
         return tuple(row)
 
 
-def require_recorded(result: StepResult) -> None:
-    """Raises `NotRecorded` unless the intent of the step was recorded."""
-    if result.intent != "recorded":
-        raise NotRecorded(str(result.intent))
-
-
 def recorded_of(result: StepResult) -> Recorded:
     """How the outcome of a step was recorded."""
     if result.state is None:
@@ -211,36 +213,3 @@ def acceptance_values(accepted: Accepted) -> dict[str, Any]:
         "head_sequence": None if accepted.head is None else accepted.head.sequence,
         "head_hash": None if accepted.head is None else accepted.head.hash,
     }
-
-
-def _intent_row(call: MoneyCall) -> Intent:
-    return Intent(
-        session_id=call.provider_session_id,
-        kind=call.kind,
-        transaction_id=call.transaction_id,
-        round_id=call.round_id,
-        reason=call.reason,
-        request_id=call.request_id,
-        amount_minor=call.amount_minor,
-        end_round=call.end_round,
-        rollback_id=rollback_id_of(call.transaction_id) if call.kind == "debit" else None,
-        related_id=call.related_transaction_id,
-        original_id=call.original_transaction_id,
-    )
-
-
-def _attempt_rows(answered: Answered) -> list[dict[str, Any]]:
-    now = time.monotonic()
-    return [
-        {
-            "session_id": answered.call.provider_session_id,
-            "transaction_id": answered.call.transaction_id,
-            "ago_seconds": now - attempt.started,
-            "elapsed_ms": attempt.elapsed_ms,
-            "status": attempt.status,
-            "code": attempt.code,
-            "signature": attempt.signature,
-            "failure": attempt.failure,
-        }
-        for attempt in answered.called.attempts
-    ]

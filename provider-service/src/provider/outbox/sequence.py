@@ -7,11 +7,16 @@ sent.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
-from provider.outbox.books import Answered, Books, NotRecorded, recorded_of, require_recorded
+from provider.outbox.books import Answered, Books, NotRecorded, recorded_of
 from provider.outbox.calls import MoneyCall
 from provider.outbox.sender import Delivered, Sender
+from provider.outbox.steps import StepResult
 from provider.wallet_client.outcomes import Accepted, Outcome
+
+HOLD_SECONDS: Final = 0.25
+"""How long an outcome may wait for the next intent while another answer of the wallet is awaited."""
 
 
 class CallSequence:
@@ -21,14 +26,16 @@ class CallSequence:
         outcome = await calls.send(payout)  # also records the outcome of the bet
         await calls.finish()                # records the outcome of the payout
 
-    Between `send` and the next `send` or `finish` an outcome is not recorded. Call `finish` before you wait for
-    anything else: when the lease ends first, recovery gives a bet up, and sends a payout or a rollback again.
+    Between `send` and the next `send` or `finish` an outcome is not recorded. Call `finish`, or wait `while_holding`,
+    before you wait for anything else: when the lease ends first, recovery gives a bet up, and sends a payout or a
+    rollback again.
     """
 
     def __init__(self, books: Books, sender: Sender) -> None:
         self._books = books
         self._sender = sender
         self._answered: Answered | None = None
+        self._repeated: list[Answered] = []
         self._recording = asyncio.Lock()
 
     async def send(self, call: MoneyCall) -> Outcome:
@@ -39,48 +46,54 @@ class CallSequence:
         self._sender.require_allowed(call)
         if self._answered is not None and not isinstance(self._answered.called.outcome, Accepted):
             await self.finish()
-        async with self._recording:
-            answered = self._answered
-            result = await self._books.record(answered, intent=call)
-            self._answered = None
-        if answered is not None and not answered.repeated:
-            await self._sender.note(answered, recorded_of(result))
-        require_recorded(result)
+        result = await self._record(call)
+        if result is None or result.intent != "recorded":
+            raise NotRecorded(str(result and result.intent))
         self._answered = Answered(call, await self._sender.call(call))
         return self._answered.called.outcome
 
     async def repeat(self, call: MoneyCall) -> Outcome:
         """Send a call whose outcome is known again; records the attempts only."""
-        await self.finish()
-        self._answered = Answered(call, await self._sender.call(call), repeated=True)
-        return self._answered.called.outcome
+        async with self.while_holding():
+            repeated = Answered(call, await self._sender.call(call))
+        self._repeated.append(repeated)
+        return repeated.called.outcome
 
     async def finish(self) -> None:
         """Record the last outcome, if it is not recorded yet. Raises `NotRecorded`: an acceptance does not count."""
-        async with self._recording:
-            answered = self._answered
-            if answered is None:
-                return
-            result = await self._books.record(answered)
-            self._answered = None
-        if answered.repeated:
+        answered = self._answered
+        result = await self._record()
+        if answered is None or result is None:
             return
-        recorded = recorded_of(result)
-        await self._sender.note(answered, recorded)
-        if (
-            isinstance(answered.called.outcome, Accepted)
-            and Delivered(answered.called.outcome, recorded).accepted is None
-        ):
+        outcome = answered.called.outcome
+        if isinstance(outcome, Accepted) and Delivered(outcome, recorded_of(result)).accepted is None:
             raise NotRecorded("given_up")
 
     @asynccontextmanager
-    async def finishing(self) -> AsyncIterator[None]:
-        """Context manager: record the last outcome while the block runs. Raises `NotRecorded`, as `finish` does."""
-        if self._answered is None or self._answered.repeated:
-            yield
-            return
-        recording = asyncio.create_task(self.finish())
+    async def while_holding(self, *, is_last: bool = False) -> AsyncIterator[None]:
+        """Context manager for another wait: the last outcome is recorded meanwhile if the wait takes long.
+
+        `is_last`: at once, because no intent follows. Raises `NotRecorded`, as `finish` does.
+        """
+        recording: list[asyncio.Task[None]] = []
+        timer = asyncio.get_running_loop().call_later(
+            0 if is_last else HOLD_SECONDS, lambda: recording.append(asyncio.create_task(self.finish()))
+        )
         try:
             yield
         finally:
-            await recording
+            timer.cancel()
+            for each in recording:
+                await each
+
+    async def _record(self, intent: MoneyCall | None = None) -> StepResult | None:
+        """Record what is not recorded yet, and the intent. None when there is nothing to record."""
+        async with self._recording:
+            answered, repeated = self._answered, self._repeated
+            if answered is None and intent is None and not repeated:
+                return None
+            result = await self._books.record(answered, intent=intent, repeated=repeated)
+            self._answered, self._repeated = None, []
+        if answered is not None:
+            await self._sender.note(answered, recorded_of(result))
+        return result

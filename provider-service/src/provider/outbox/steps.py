@@ -12,6 +12,8 @@ from uuid import UUID
 
 import msgspec
 
+from provider.outbox.calls import MoneyCall, rollback_id_of
+from provider.wallet_client.outcomes import Called
 from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
 from shared_service.postgres.group_commit import GroupCommit, KeyBusy
 
@@ -143,6 +145,41 @@ class StepRecorder:
             else:
                 setattr(result, part, outcome)
         return [results[step.locks.session_id] for step in steps]
+
+
+def intent_row(call: MoneyCall) -> Intent:
+    """The call as a row of `provider.record_intents`."""
+    return Intent(
+        session_id=call.provider_session_id,
+        kind=call.kind,
+        transaction_id=call.transaction_id,
+        round_id=call.round_id,
+        reason=call.reason,
+        request_id=call.request_id,
+        amount_minor=call.amount_minor,
+        end_round=call.end_round,
+        rollback_id=rollback_id_of(call.transaction_id) if call.kind == "debit" else None,
+        related_id=call.related_transaction_id,
+        original_id=call.original_transaction_id,
+    )
+
+
+def attempt_rows(call: MoneyCall, called: Called) -> list[dict[str, Any]]:
+    """The attempts of a call as rows of `provider.record_attempts`."""
+    now = time.monotonic()
+    return [
+        {
+            "session_id": call.provider_session_id,
+            "transaction_id": call.transaction_id,
+            "ago_seconds": now - attempt.started,
+            "elapsed_ms": attempt.elapsed_ms,
+            "status": attempt.status,
+            "code": attempt.code,
+            "signature": attempt.signature,
+            "failure": attempt.failure,
+        }
+        for attempt in called.attempts
+    ]
 
 
 def _encode(steps: Sequence[Step]) -> str:

@@ -112,7 +112,7 @@ class RoundPlay(ABC):
     async def _ask_balance(self, number: int) -> Accepted:
         """Play a balance step. The first one sets the start balance for all others."""
         call = balance_call()
-        outcome = await self._look_up_balance()
+        outcome = await self._look_up_balance(is_last=number == len(self._report.script))
         expected = None if self._report.start_minor is None else self._report.expected_minor(number)
         problem = problem_of(outcome, expected)
         self._report.add(number, call, outcome, problem)
@@ -139,9 +139,8 @@ class RoundPlay(ABC):
             raise RoundEnds
         return accepted
 
-    async def _look_up_balance(self) -> Outcome:
-        # Meanwhile the outcome before is recorded: no lease ends because a look at the balance takes long.
-        async with self._calls.finishing():
+    async def _look_up_balance(self, *, is_last: bool = False) -> Outcome:
+        async with self._calls.while_holding(is_last=is_last):
             outcome = (await self._wallet.call(balance_call(), self._player, request_id=self._request_id)).outcome
         self._report.balance_minor = outcome.balance_minor if isinstance(outcome, Accepted) else None
         return outcome

@@ -64,7 +64,7 @@ class ScriptedRound(RoundPlay):
             problem = problem_of(outcome, None) or "The wallet accepted it."
         elif (outcome.status, outcome.code, outcome.members.get("error")) != (400, REFUSAL_CODE, REFUSAL_SENTENCE):
             problem = f"Refused otherwise: {outcome.status} {outcome.code}."
-        problem = problem or problem_of(await self._look_up_balance(), self._report.expected_minor(number))
+        problem = problem or problem_of(await self._look_up_balance(is_last=True), self._report.expected_minor(number))
         self._report.add(number, call.as_wallet_call(), outcome, problem)
 
 
