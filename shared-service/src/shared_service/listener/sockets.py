@@ -42,7 +42,7 @@ class TooFarAhead(Exception):  # noqa: N818 - an event, not a defect
     """A callback raises it to stop the parser: too many requests wait for their answers."""
 
 
-class TimedHttpProtocol(SlowPeer, Refusing, HttpToolsProtocol):
+class TimedProtocol(SlowPeer, Refusing, HttpToolsProtocol):
     """Waits at most uvicorn's `timeout_keep_alive` for its peer, for whatever it waits.
 
     Answers a malformed request with 400, after the earlier answers. Ignores trailers and offers to upgrade.

@@ -23,7 +23,7 @@ from uvloop.loop import SSLProtocol  # type: ignore[attr-defined]
 from shared_service.http.routing import OpsListener
 from shared_service.listener.connection_caps import take_slot
 from shared_service.listener.slow_peers import Wait, sweep_regularly
-from shared_service.listener.sockets import CONNECTION_CAPS, TimedHttpProtocol
+from shared_service.listener.sockets import CONNECTION_CAPS, TimedProtocol
 from shared_service.run.bounded_log import BoundedLog
 from shared_service.tls.certificates import Certificate
 
@@ -59,7 +59,7 @@ def protocol(
     _loop: asyncio.AbstractEventLoop | None = None,
 ) -> asyncio.Protocol:
     """uvicorn calls this for every new connection."""
-    http = TimedHttpProtocol(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
+    http = TimedProtocol(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
     tls: Tls | None = app_state.get(TLS)
     return cast("asyncio.Protocol", http) if tls is None else Handshake(http, tls)
 
@@ -70,7 +70,7 @@ class Handshake(asyncio.Protocol):
     wait: Wait | None = None
     cycle: None = None
 
-    def __init__(self, http: TimedHttpProtocol, tls: Tls) -> None:
+    def __init__(self, http: TimedProtocol, tls: Tls) -> None:
         self._http = http
         self._tls = tls
         self._peer: str | None = None
@@ -88,7 +88,7 @@ class Handshake(asyncio.Protocol):
         http.slot = take_slot(http.app_state.get(CONNECTION_CAPS), self._transport, self._peer)
         if http.slot is None:
             return
-        http.server_state.connections.add(cast("TimedHttpProtocol", self))
+        http.server_state.connections.add(cast("TimedProtocol", self))
         sweep_regularly(http.server_state, http.loop, http.timeout_keep_alive)
         done: asyncio.Future[None] = http.loop.create_future()
         done.add_done_callback(self._end_of_handshake)
@@ -118,7 +118,7 @@ class Handshake(asyncio.Protocol):
         self._transport.abort()
 
     def _end_of_handshake(self, done: asyncio.Future[None]) -> None:
-        self._http.server_state.connections.discard(cast("TimedHttpProtocol", self))
+        self._http.server_state.connections.discard(cast("TimedProtocol", self))
         error = done.exception()
         http = self._http
         if http.server is None and http.slot is not None:  # never connected, so connection_lost is not called
