@@ -23,6 +23,8 @@ from shared_signing.signer import Signer
 
 CASINO_KEY = Key("main", b"casino-secret")
 PROVIDER_KEY = Key("main", b"provider-secret")
+PENDING = "select * from provider.wallet_transactions where state = 'pending'"
+OPEN_ROUNDS = "select * from provider.rounds where state = 'open'"
 
 
 def settings_for(database_url: str, wallet_url: str, **changed: Any) -> Settings:
@@ -112,11 +114,12 @@ async def serving(database_url: str, wallet: FakeWallet, **changed: Any) -> Asyn
 
 async def settled(owner_url: str) -> None:
     """Wait until no transaction is pending and no round is open."""
+    with psycopg.connect(owner_url, autocommit=True, row_factory=dict_row) as connection:
 
-    def still_open() -> list[object]:
-        return [*pending(owner_url), *open_rounds(owner_url)]
+        def still_open() -> list[object]:
+            return [*connection.execute(PENDING).fetchall(), *connection.execute(OPEN_ROUNDS).fetchall()]
 
-    await until(lambda: not still_open(), lambda: f"still open: {still_open()}")
+        await until(lambda: not still_open(), lambda: f"still open: {still_open()}")
 
 
 def end_leases(owner_url: str) -> None:
@@ -136,9 +139,9 @@ def rows(owner_url: str, query: str, *values: Any) -> list[dict[str, Any]]:
 
 def pending(owner_url: str) -> list[dict[str, Any]]:
     """Pending transactions."""
-    return rows(owner_url, "select * from provider.wallet_transactions where state = 'pending'")
+    return rows(owner_url, PENDING)
 
 
 def open_rounds(owner_url: str) -> list[dict[str, Any]]:
     """Open rounds."""
-    return rows(owner_url, "select * from provider.rounds where state = 'open'")
+    return rows(owner_url, OPEN_ROUNDS)
