@@ -5,9 +5,6 @@ at once, and every round of one has a round of the other for a neighbour. It own
 never measure what only one side has, and both sides run with the libraries of this tree.
 """
 
-import io
-import subprocess
-import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -23,19 +20,17 @@ from bench.machine import describe_machine
 from bench.measurements import FULL, QUICK, Figure, Measurement, Outcome, Progress, Size, Target, interleave, ratio_of
 from bench.report import Report, write_comparison
 from bench.round_rows import round_rows
-from bench.services import BenchServices
+from bench.services import BenchServices, unpack
 from bench.soundness import require_sound_ledger
 from bench.terminal import run_at_terminal
 from bench.wallet_rows import USUAL_DEPTH, wallet_rows
 
-ROOT: Final = Path(__file__).parents[2]
 KEPT_MIN: Final = 0.95
 """What a change may leave of the throughput before it."""
 SLOWER_BELOW: Final = 0.98
 """A ratio under this may be chance or a loss: more rounds tell."""
 THEN: Final = "then-"
 ROUND_DEPTH: Final = 8
-GIT_SECONDS: Final = 120
 
 
 def compare(revision: str, *, size: Size, progress: Progress) -> Report:
@@ -78,15 +73,6 @@ def _ratio(figures: Mapping[str, Figure], row: Measurement) -> Target:
 
 def _of_then(row: Measurement) -> Measurement:
     return replace(row, key=f"{THEN}{row.key}", what=f"then: {row.what}")
-
-
-def unpack(revision: str, folder: Path) -> None:
-    """Write the tree of a revision into a folder. Raises CalledProcessError when there is no such revision."""
-    archive = subprocess.run(
-        ["git", "-C", str(ROOT), "archive", revision], check=True, capture_output=True, timeout=GIT_SECONDS
-    )
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
 
 
 def _start(services: BenchServices, size: Size) -> WalletUnderLoad:

@@ -49,13 +49,18 @@ def _processor_seconds(postgres: Postgres, services: Sequence[ServiceProcess]) -
     pids = [service.pid for service in services]
     if postgres.pid is not None:
         pids.append(postgres.pid)
-    children = [int(pid) for own in pids for pid in _read(own, "task", str(own), "children").split()]
-    return sum(_ticks(pid) for pid in [*pids, *children]) / TICKS_PER_SECOND
+    return sum(processor_seconds(pid) for own in pids for pid in (own, *children_of(own)))
 
 
-def _ticks(pid: int) -> int:
+def children_of(pid: int) -> list[int]:
+    """The processes that this one started and that have not ended."""
+    return [int(child) for child in _read(pid, "task", str(pid), "children").split()]
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has computed for, with its children that have ended."""
     fields = _read(pid, "stat").rpartition(")")[2].split()
-    return sum(map(int, fields[_STAT_TIMES]))
+    return sum(map(int, fields[_STAT_TIMES])) / TICKS_PER_SECOND
 
 
 def _read(pid: int, *names: str) -> str:

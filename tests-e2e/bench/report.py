@@ -68,6 +68,11 @@ _MEANINGS: Final = """## What the rows mean
 - **The wallet client**: the provider's client against a wallet that accepts every call and signs its answers, beside
   plain `httpx.AsyncClient` with the same signing, both in one process with 32 calls in flight.
 - **Whole rounds**: `POST /casino/simulateRound`: launch, nine signed wallet calls and the provider's own writes.
+- **Processor time of a round**: what each process computes for, whether or not others disturb it. Where it goes: in
+  both services the largest part is HTTP (fourteen requests a round are parsed, routed, signed, verified, answered),
+  then the driver of the database. In Postgres it is the start and end of each statement, and the commit; a batch shares
+  both, so a round costs more alone than beside 31 others. The provider records a round in eight steps; each shares its
+  commit with the steps of other rounds. The outcome of a call and the intent of the next are one step.
 - **Accepted bets when as many, or twice as many, arrive**: an open loop: debits arrive at a fixed rate, over 2,048
   connections, whether or not those before them were answered; first at the rate that a closed loop of 128 reaches, then
   at twice that. Latency counts from the moment when a bet was due, of accepted bets only. A round counts only if every

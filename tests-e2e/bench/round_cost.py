@@ -4,12 +4,12 @@ It tells where the time of a round goes, and needs no quiet machine: it counts t
 not the time that passed. With a revision it measures both trees in turn.
 """
 
-import os
 import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,86 +17,103 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench.against import unpack
 from bench.loads import WalletUnderLoad
-from bench.measurements import FULL
-from bench.round_rows import DEPTHS
-from bench.services import BenchServices
+from bench.measurements import FULL, Figure
+from bench.meter import children_of, processor_seconds
+from bench.services import BenchServices, unpack
 from bench.terminal import PLAIN_WIDTH
 from e2e_testing.service_process import ServiceProcess
+from local_stack.postgres import Postgres
 
 PLAYERS: Final = 2_000
 TURNS: Final = 3
 SECONDS: Final = 4.0
-TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
-KINDS: Final = ("casino", "provider", "Postgres for the casino", "Postgres for the provider", "Postgres, the rest")
+DEPTHS: Final = (1, 8, 32)
+REST: Final = "Postgres, the rest"
+KINDS: Final = ("casino", "provider", "Postgres for the casino", "Postgres for the provider", REST)
 
-Costs = dict[tuple[str, int], list[Mapping[str, float]]]
-"""By side and depth: milliseconds a round by kind of process, one mapping for each turn."""
+Cost = Mapping[str, float]
+"""Milliseconds a round by kind of process, their sum, and rounds per second."""
 
 
-class Side:
-    """One tree's Postgres and services."""
+@dataclass(frozen=True, slots=True)
+class CostedRounds:
+    """Services under load, and the Postgres that works for them."""
 
-    def __init__(self, services: BenchServices) -> None:
-        books = services.new_books()
-        self._postgres, self._database = services.postgres, books.database
-        self._services: tuple[ServiceProcess, ServiceProcess] = services.start_both(books)
-        self._wallet = WalletUnderLoad(port=self._services[0].port, books=books)
-        self._wallet.scripted_rounds(in_flight=DEPTHS[-1], seconds=FULL.warm_up_seconds)
+    postgres: Postgres
+    services: tuple[ServiceProcess, ServiceProcess]
+    wallet: WalletUnderLoad
 
-    def cost_of(self, depth: int) -> Mapping[str, float]:
-        """Play rounds; returns milliseconds of processor time for each, by kind of process, and rounds per second."""
+    def cost_of(self, depth: int, *, seconds: float) -> Cost:
+        """Play rounds, and return what one of them cost."""
         before = self._spent()
-        played = self._wallet.scripted_rounds(in_flight=depth, seconds=SECONDS)
+        played = self.wallet.scripted_rounds(in_flight=depth, seconds=seconds)
         after = self._spent()
-        rounds = played.value * SECONDS
+        rounds = played.value * seconds
         spent = {kind: (after[kind] - before[kind]) * 1000 / rounds for kind in KINDS}
         return {**spent, "sum": sum(spent.values()), "per second": played.value}
 
     def _spent(self) -> Mapping[str, float]:
         seconds: defaultdict[str, float] = defaultdict(float)
-        for service in self._services:
-            seconds[service.package] += service.cpu_seconds
-        seconds["Postgres, the rest"] += _seconds_of(self._postgres.pid, with_ended_children=True)
-        service_of = {
-            row["pid"]: f"Postgres for the {row['application_name'].partition('-')[0]}"
-            for row in self._database.rows("select pid, application_name from pg_stat_activity")
-        }
-        for child in _children_of(self._postgres.pid):
-            kind = service_of.get(child, "")
-            seconds[kind if kind in KINDS else KINDS[-1]] += _seconds_of(child)
+        for service in self.services:
+            seconds[service.package] += processor_seconds(service.pid)
+        sessions = self.wallet.books.database.rows("select pid, application_name from pg_stat_activity")
+        kinds = {row["pid"]: f"Postgres for the {row['application_name'].partition('-')[0]}" for row in sessions}
+        assert self.postgres.pid is not None
+        for process in (self.postgres.pid, *children_of(self.postgres.pid)):
+            kind = kinds.get(process, REST)
+            seconds[kind if kind in KINDS else REST] += processor_seconds(process)
         return seconds
 
 
-def _children_of(pid: int | None) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def cost_figures(rounds: CostedRounds, depth: int, *, turns: int, seconds: float) -> list[Figure]:
+    """The processor time of a round as rows of the bench, in microseconds."""
+    costs = [rounds.cost_of(depth, seconds=seconds) for _ in range(turns)]
+    figures = []
+    for kind in (*KINDS[:-1], "sum"):
+        values = [cost[kind] * 1000 for cost in costs]
+        who = "all of these processes" if kind == "sum" else kind
+        figures.append(
+            Figure(
+                key=f"round-cost-{depth}-{kind}",
+                what=f"processor time of a nine-step round, {depth} in flight: {who}",
+                unit="µs",
+                value=statistics.median(values),
+                least=min(values),
+                most=max(values),
+                rounds=len(values),
+            )
+        )
+    return figures
 
 
-def _seconds_of(pid: int | None, *, with_ended_children: bool = False) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11 : 15 if with_ended_children else 13])) / TICKS_PER_SECOND
-
-
-def measure(revision: str | None, *, depths: tuple[int, ...], turns: int) -> Costs:
-    """The costs of this tree, and of the revision's, in turn."""
-    costs: Costs = defaultdict(list)
+def measure(revision: str | None, *, depths: tuple[int, ...], turns: int) -> Mapping[tuple[str, int], list[Cost]]:
+    """The costs by side and depth, one for each turn: of this tree, and of the revision's, in turn."""
+    costs: defaultdict[tuple[str, int], list[Cost]] = defaultdict(list)
     with ExitStack() as stack:
         sources: dict[str, Path | None] = {"now": None}
         if revision:
             sources["then"] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-cost-")))
             unpack(revision, sources["then"])
         sides = {
-            name: Side(stack.enter_context(BenchServices(PLAYERS, source=source))) for name, source in sources.items()
+            name: _start(stack.enter_context(BenchServices(PLAYERS, source=source))) for name, source in sources.items()
         }
         for turn in range(turns):
             for depth in depths:
                 for name in sides if turn % 2 else reversed(sides):
-                    costs[name, depth].append(sides[name].cost_of(depth))
+                    costs[name, depth].append(sides[name].cost_of(depth, seconds=SECONDS))
     return costs
 
 
-def show(costs: Costs) -> None:
+def _start(services: BenchServices) -> CostedRounds:
+    books = services.new_books()
+    casino, provider = services.start_both(books)
+    wallet = WalletUnderLoad(port=casino.port, books=books)
+    wallet.scripted_rounds(in_flight=DEPTHS[-1], seconds=FULL.warm_up_seconds)
+    return CostedRounds(services.postgres, (casino, provider), wallet)
+
+
+def show(costs: Mapping[tuple[str, int], list[Cost]]) -> None:
     """Print the medians."""
     columns = (*KINDS, "sum", "per second")
     table = Table("side", "in flight", *columns, title="milliseconds of processor time a nine-step round")

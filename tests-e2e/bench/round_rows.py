@@ -18,11 +18,12 @@ from bench.measurements import (
     interleave,
 )
 from bench.presigned import debit_bodies, plain_post, sign_all
+from bench.round_cost import DEPTHS, CostedRounds, cost_figures
 from bench.services import BenchServices, Books, resident_mebibytes
 from e2e_testing.service_process import ServiceProcess
 from e2e_testing.stack import DEMO_CASINO_SECRET
 
-DEPTHS: Final = (1, 8, 32)
+COST_DEPTHS: Final = (1, 32)
 MEMORY_ROUND_DEPTH: Final = 4
 MEMORY_DEBIT_DEPTH: Final = 32
 MEMORY_STEPS: Final = 6
@@ -33,11 +34,17 @@ MEMORY_GROWTH_MAX: Final = 1.05
 
 def measure_rounds(services: BenchServices, template: Books, *, size: Size, progress: Progress) -> Outcome:
     books = services.copy_books(template)
-    casino, _provider = services.start_both(books)
+    casino, provider = services.start_both(books)
     wallet = WalletUnderLoad(port=casino.port, books=books)
     wallet.scripted_rounds(in_flight=DEPTHS[-1], seconds=size.warm_up_seconds)
     figures = interleave(round_rows(wallet, size), rounds=size.rounds, progress=progress)
-    return Outcome(figures=tuple(figures.values()))
+    costed = CostedRounds(services.postgres, (casino, provider), wallet)
+    costs = [
+        figure
+        for depth in COST_DEPTHS
+        for figure in cost_figures(costed, depth, turns=size.rounds, seconds=size.round_seconds)
+    ]
+    return Outcome(figures=(*figures.values(), *costs))
 
 
 def round_rows(wallet: WalletUnderLoad, size: Size) -> list[Measurement]:

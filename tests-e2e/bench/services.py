@@ -4,8 +4,11 @@ Every service is a child process with one uvicorn worker and its default setting
 never import a service, and never change a setting that trades durability for speed.
 """
 
+import io
 import os
 import shutil
+import subprocess
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -36,6 +39,8 @@ POSTGRES_SETTINGS: Final = {
     "shared_buffers": "2GB",
 }
 KIBIBYTES_PER_MEBIBYTE: Final = 1024
+ROOT: Final = Path(__file__).parents[2]
+GIT_SECONDS: Final = 120
 LOG_CHARACTERS_MAX: Final = 4_000
 
 
@@ -158,6 +163,15 @@ def resident_mebibytes(service: ServiceProcess) -> float:
     """What the kernel says the process holds in memory. Linux only, as the figures of the table are."""
     status = Path(f"/proc/{service.pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / KIBIBYTES_PER_MEBIBYTE
+
+
+def unpack(revision: str, folder: Path) -> None:
+    """Write the tree of a revision into a folder. Raises CalledProcessError when there is no such revision."""
+    archive = subprocess.run(
+        ["git", "-C", str(ROOT), "archive", revision], check=True, capture_output=True, timeout=GIT_SECONDS
+    )
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(folder, filter="data")
 
 
 def _ledger_id(database: Database) -> int:

@@ -18,6 +18,7 @@ from provider_testing.round_case import RoundCase, paying, row_of, undoing
 from provider_testing.service import CASINO_KEY, rows
 from provider_testing.wallet_faults import after_work, cut
 from shared_service.http.transport import create_http_client
+from shared_service_testing.waiting import until
 from shared_signing.keys import KeyRing
 
 
@@ -63,9 +64,12 @@ async def test_an_outcome_does_not_wait_for_a_wait_that_takes_long(
 ) -> None:
     bet = case.call("debit")
     await calls.send(bet)
+
+    async def is_recorded() -> bool:
+        return await case.state_of(bet) == "committed"
+
     async with calls.while_holding(is_last=is_last):
-        while await case.state_of(bet) != "committed":
-            pass
+        await until(is_recorded)
 
 
 async def test_a_short_wait_leaves_the_outcome_to_the_next_intent(case: RoundCase, calls: CallSequence) -> None:
