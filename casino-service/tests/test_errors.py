@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 # Codes of other services, or of features that the casino does not have yet.
 NOT_OURS = {
     *("round_not_found", "operator_unreachable", "operator_rejected", "operator_bad_response"),
-    *("bonus_ack_required", "session_time_limit", "provider_draining", "casino_draining"),
+    *("bonus_ack_required", "session_time_limit", "casino_draining"),
 }
 OURS_ALONE = {"access_token_missing", "access_token_invalid"}
 
@@ -58,7 +58,16 @@ REMEMBERED = {
     "cooldown_active": (403, "The player is taking a break"),
     "game_disabled": (423, "The game is under maintenance"),
     "play_stopped": (423, "The operator has stopped play"),
+    "provider_draining": (423, "The game's provider takes no new bets"),
 }
+PLAYER_MESSAGES = {
+    "player_excluded": "You are excluded from play.",
+    "limit_exceeded": "You have reached your limit.",
+    "cooldown_active": "You are taking a break from play.",
+    "provider_draining": "This game is closed for maintenance.",
+    "play_stopped": "Play is stopped for now.",
+}
+"""Of refusals that were recorded since 0.2. Those from before have none, and their replays have none either."""
 
 
 def test_every_refusal_that_is_remembered_has_its_sentence_here() -> None:
@@ -67,8 +76,9 @@ def test_every_refusal_that_is_remembered_has_its_sentence_here() -> None:
     assert REMEMBERED.keys() == {code for code, kind in ERRORS.items() if kind.status in (402, 403, 423)} - found_before
 
 
+@pytest.mark.parametrize("recorded", ["before 0.2", "since 0.2"])
 @pytest.mark.parametrize("code", REMEMBERED)
-def test_a_remembered_refusal_has_the_same_bytes_in_every_release(code: str) -> None:
+def test_a_remembered_refusal_has_the_same_bytes_in_every_release(code: str, recorded: str) -> None:
     """Only the code is stored: a changed sentence would change answers that were given long ago."""
     status, sentence = REMEMBERED[code]
     command = WalletCommand(
@@ -81,9 +91,11 @@ def test_a_remembered_refusal_has_the_same_bytes_in_every_release(code: str) -> 
         request_id="now",
         signed_by="main",
     )
-    outcome = WalletOutcome(code, None, True, None, "USD", False, False, "then")
+    is_old = recorded == "before 0.2"
+    outcome = WalletOutcome(code, "bare" if is_old else None, True, None, "USD", False, False, "then")
     answer = messages.render_outcome(command, outcome)
-    body = f'{{"error":"{sentence}","code":"{code}","requestId":"then"}}'.encode()
+    told = f',"playerMessage":"{PLAYER_MESSAGES[code]}"' if code in PLAYER_MESSAGES and not is_old else ""
+    body = f'{{"error":"{sentence}","code":"{code}","requestId":"then"{told}}}'.encode()
     assert (answer[0], answer[2]) == (status, body)
     assert (b"idempotent-replay", b"true") in answer[1]
 

@@ -192,6 +192,22 @@ async def test_rounds_of_one_casino_do_not_use_up_those_of_another(
         assert (await playing)["passed"] is True
 
 
+async def test_one_casino_leaves_half_of_the_capacity_to_the_others(
+    database_url: str, wallet: FakeWallet, acme: FakeWallet, tmp_path: Path
+) -> None:
+    file = tmp_path / "casinos.json"
+    async with serving_two(database_url, wallet, acme, file, requests_max=4, call_seconds=60.0) as two:
+        sessions = [await two.other.launch(userId=f"u{number}") for number in range(2)]
+        acme.plan("getBalance", late, times=2)
+        playing = [asyncio.create_task(two.other.simulate(session)) for session in sessions]
+        await until(lambda: len(acme.made("getBalance")) == 2)
+        answer = await two.other.client.post("/provider/launch", json=fresh_launch(casinoCode=OTHER))
+        assert code_of(answer) == (503, "overloaded", "missing"), "before its nonce is used"
+        assert (await two.own.simulate())["passed"] is True
+        acme.forget_plans()
+        await asyncio.gather(*playing)
+
+
 async def test_deliveries_to_a_casino_that_hangs_leave_those_to_another(
     two: Two, owner_url: str, wallet: FakeWallet, acme: FakeWallet
 ) -> None:

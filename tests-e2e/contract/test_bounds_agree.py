@@ -121,7 +121,7 @@ def test_every_call_that_the_provider_may_make_is_well_formed_to_the_casino(
     assume(other != transaction_id)  # the provider makes a new id for every call
     session, arrival = (
         WalletSession(user_id, currency, token),
-        {"signed_by": "main", "nonce": HandlersNonce("n" * 16, 0)},
+        {"signed_by": "main", "peer": "main", "nonce": HandlersNonce("n" * 16, 0)},
     )
     common: dict[str, Any] = {"transaction_id": transaction_id, "round_id": round_id}
     money_ = {**common, "amount_minor": amount, "currency": currency}

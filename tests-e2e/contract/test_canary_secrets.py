@@ -204,7 +204,7 @@ def kill_in_the_middle(canary: CanaryStack) -> None:
     prepared = canary.stack.signing_client(canary.stack.provider).signer.prepare(
         "POST", "/provider/simulate", canary.simulation(session)
     )
-    with ThreadPoolExecutor() as caller, httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+    with ThreadPoolExecutor() as caller, httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False, verify=False) as client:
         asked = caller.submit(client.send, prepared.request)
         gate.wait_for_arrival()
         for service in canary.stack.services.values():
@@ -225,7 +225,9 @@ def leaks_of(canary: CanaryStack) -> Iterator[str]:
     for service in canary.stack.services.values():
         yield from canaries.found_in_log(service.log_path)
         yield from canaries.found_on_command_line(service.pid)
-        yield from canaries.found_in(httpx.get(f"{service.ops_url}/metrics", trust_env=False).text, where="/metrics")
+        yield from canaries.found_in(
+            httpx.get(f"{service.ops_url}/metrics", trust_env=False, verify=False).text, where="/metrics"
+        )
     yield from canaries.found_in_tables(canary.stack.books)
     ids = canary.stack.books.rows("select transaction_id::text as id from provider.wallet_transactions limit 30")
     known = [(package, "transaction", row["id"]) for package in ("casino", "provider") for row in ids[::10]]

@@ -14,10 +14,10 @@ CAPACITY = 4
 HALF_REQUESTS = 3 * CAPACITY
 
 
-@pytest.fixture
-def small(start_stack: StartStack) -> Stack:
+@pytest.fixture(scope="module")
+def small(start_module_stack: StartStack) -> Stack:
     """Both services with little capacity."""
-    return start_stack(
+    return start_module_stack(
         casino_settings={"CASINO_REQUESTS_MAX": str(CAPACITY)},
         provider_settings={"PROVIDER_REQUESTS_MAX": str(CAPACITY), "PROVIDER_ROUNDS_MAX": "2"},
     )

@@ -98,12 +98,13 @@ def test_a_compressed_body_is_refused_unread(session: GameSession, encoding: str
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
 )
-def test_a_body_that_claims_to_be_something_else_than_json_is_refused(session: GameSession, media_type: str) -> None:
+def test_a_signed_body_is_read_as_json_whatever_its_header_says(session: GameSession, media_type: str) -> None:
+    """No signature covers the header: somebody on the way could change it."""
     wallet = session.wallet
     signed = wallet.signer.prepare(
         "POST", "/casino/debit", session.debit_content(), headers={"content-type": media_type}
     )
-    assert wallet.send(signed).verdict == (415, "unsupported_media_type")
+    wallet.send(signed).must_be_ok()
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "application/json; charset=utf-8", "Application/JSON"])

@@ -135,7 +135,9 @@ def test_one_port_on_two_addresses_has_two_listeners(scratch: Database, tmp_path
     try:
         process.wait_until_ready()
         statuses = {
-            (host, path): httpx.post(f"http://{host}:{port}{path}", timeout=30, trust_env=False).status_code
+            (host, path): httpx.post(
+                f"http://{host}:{port}{path}", timeout=30, trust_env=False, verify=False
+            ).status_code
             for host in ("127.0.0.1", "127.0.0.2")
             for path in ("/metrics", signed)
         }

@@ -104,7 +104,7 @@ def missing_until_ready(service: ServiceProcess) -> set[str]:
     missing: set[str] = set()
 
     def is_ready() -> bool:
-        answer = httpx.get(f"{service.url}/health/ready", trust_env=False)
+        answer = httpx.get(f"{service.url}/health/ready", trust_env=False, verify=False)
         if answer.status_code != 200:
             missing.add(answer.json()["missing"])
         return answer.status_code == 200
@@ -241,7 +241,10 @@ def send_and_give_up(faulty: PostgresStack, endpoint: str, content: JsonObject) 
 
     def send() -> None:
         signed = Signer(faulty.stack.casino).prepare("POST", f"/casino/{endpoint}", content)
-        with httpx.Client(timeout=0.3, trust_env=False) as client, contextlib.suppress(httpx.TimeoutException):
+        with (
+            httpx.Client(timeout=0.3, trust_env=False, verify=False) as client,
+            contextlib.suppress(httpx.TimeoutException),
+        ):
             client.send(signed.request)
 
     thread = threading.Thread(target=send)

@@ -19,15 +19,15 @@ from casino.errors import ERRORS
 from casino.ops import serving as ops
 from casino.ops.metrics import Metrics
 from casino.sessions import serving as sessions
+from casino.sessions.providers import Providers, key_watch_of
 from casino.settings import Settings
-from casino.sql.schema import SCHEMA, database_for
+from casino.sql.schema import database_for
 from casino.wallet import serving as wallet
 from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
 from shared_service.http.dispatch import Dispatch
 from shared_service.http.exchange import RenderErrors, RequestContext
 from shared_service.http.routing import SIGNED, FindRoute, RouteTable
-from shared_service.keys.watch import KeyWatch
 from shared_service.listener.listeners import listeners_of
 from shared_service.postgres.database import Overloaded
 from shared_service.postgres.group_commit import KeyBusy
@@ -49,9 +49,9 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     database, general, reading, watching, watching_keys = (
         database_for(settings, size_max=most) for most in (None, GENERAL_POOL_MAX, FEED_POOL_MAX, 1, 1)
     )
-    keys = KeyWatch(settings.live_keys(), watching_keys, schema=SCHEMA.name)
-    own_ring, metrics = keys.keys.ring("casino"), Metrics(demo=settings.demo)
-    launcher = sessions.launcher_of(settings, general, keys.keys.ring("provider"), transport=provider_transport)
+    keys, metrics = key_watch_of(settings, watching_keys), Metrics(demo=settings.demo)
+    own_ring, providers = keys.keys.ring("casino"), Providers(settings, keys.keys, provider_transport)
+    launcher = sessions.launcher_of(settings, general, providers)
     queues = wallet.wallet_queues(settings, database, batched=metrics.batched)
     nonces, readiness = callbacks.nonce_store(settings, database), ops.readiness_of(settings, watching)
     metrics.watch(
@@ -65,7 +65,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         Admission(settings.requests_max, errors=ERRORS, observe=observe),
     )
     routes = [
-        *callbacks.routes(settings, queues, reading, note_outcome=metrics.observe_outcome),
+        *callbacks.routes(settings, queues, reading, metrics.observe_outcome, is_draining=providers.is_draining),
         *sessions.routes(settings, launcher, limits),
         *ops.routes(readiness, metrics),
     ]

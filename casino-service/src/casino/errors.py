@@ -15,6 +15,12 @@ _SIGN_ANEW: Final = "signs anew, retries once"
 _LAUNCH: Final = "launches anew"
 _END: Final = "ends or pauses the game"
 
+
+def _told(code: str, status: int, advice: str, sentence: str, player_message: str) -> ErrorKind:
+    """A row whose answers have a sentence that may be shown to the player."""
+    return ErrorKind(code, status, advice, sentence, extras={"playerMessage": player_message})
+
+
 ERRORS: Final = ErrorTable(
     (
         ErrorKind(MALFORMED, 400, _NEVER, SENTENCE),
@@ -44,10 +50,10 @@ ERRORS: Final = ErrorTable(
         ErrorKind("insufficient_balance", 402, "tells the player", "Insufficient balance"),
         ErrorKind("session_player_mismatch", 403, _END, "The session belongs to another player"),
         ErrorKind("session_fingerprint_mismatch", 403, _END, "The session is used from somewhere else"),
-        ErrorKind("player_excluded", 403, _END, "The player is excluded from play"),
+        _told("player_excluded", 403, _END, "The player is excluded from play", "You are excluded from play."),
         ErrorKind("wallet_blocked", 403, _END, "The wallet is blocked"),
-        ErrorKind("limit_exceeded", 403, _END, "A limit of the player has been reached"),
-        ErrorKind("cooldown_active", 403, _END, "The player is taking a break"),
+        _told("limit_exceeded", 403, _END, "A limit of the player has been reached", "You have reached your limit."),
+        _told("cooldown_active", 403, _END, "The player is taking a break", "You are taking a break from play."),
         ErrorKind("session_not_found", 404, _LAUNCH, "The session is not known"),
         ErrorKind("session_expired", 404, _LAUNCH, "The session has ended"),
         ErrorKind("player_not_found", 404, _LAUNCH, "The player is not known"),
@@ -61,7 +67,14 @@ ERRORS: Final = ErrorTable(
             "idempotency_mismatch", 422, "never retries; alarms", "The transaction id was used with other content"
         ),
         ErrorKind("game_disabled", 423, "shows maintenance", "The game is under maintenance"),
-        ErrorKind("play_stopped", 423, "shows maintenance", "The operator has stopped play"),
+        _told("play_stopped", 423, "shows maintenance", "The operator has stopped play", "Play is stopped for now."),
+        _told(
+            "provider_draining",
+            423,
+            "shows maintenance",
+            "The game's provider takes no new bets",
+            "This game is closed for maintenance.",
+        ),
         ErrorKind("rate_limited", 429, "waits as told", "Too many calls", retry_after_seconds=1),
         ErrorKind("internal", 500, "outcome unknown", "An internal error: the outcome is not known"),
         ErrorKind("provider_unreachable", 502, "shows a wallet error", "The game provider cannot be reached"),
@@ -77,6 +90,8 @@ ERRORS: Final = ErrorTable(
 render: Final = ERRORS.render
 
 DEBIT_AFTER_PAYOUT: Final = "Cannot bet: round already has a payout"
+RECORDED_WITHOUT_EXTRAS: Final = "bare"
+"""The detail of a refusal from before refusals had a playerMessage: its replay is the first answer."""
 BREAKS_A_BOUND: Final = frozenset({"stake_too_low", "stake_too_high"})
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from casino.errors import ERRORS, Refused
+from casino.peers.entries import AMOUNT_MAX_MINOR
 
-AMOUNT_MAX_MINOR: Final = 9_007_199_254_740_991
-"""The largest integer that every JSON implementation holds exactly (2^53 - 1)."""
+__all__ = ["AMOUNT_MAX_MINOR", "is_amount", "read_amount"]
 
 
 def is_amount(value: object, *, least: int) -> bool:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from casino.peers.entries import MAIN, MEMBERS, Provider, ProviderDetails, read_details
 from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
+from shared_service.keys.peers import PeersFile, joined
 from shared_service.keys.strength import named_keys
 from shared_service.run import log
-from shared_service.settings.keys import read_directions
+from shared_service.settings.keys import read_directions, read_peers
 from shared_service.settings.listeners import ListenerSettings, read_listeners
 from shared_service.settings.reader import Reader, SettingsRefused
 from shared_service.settings.values import Network, owner_advice
@@ -19,6 +21,7 @@ from shared_signing.keys import Key, KeyConfigurationError, parse_keys
 LISTENERS: Final = ListenerSettings(port=8000, ops_port=8001)
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo value, refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 - likewise
+DIRECTIONS: Final = ("casino", "provider")
 TOKENS: Final = "CASINO_ACCESS_TOKEN"
 WORKERS_MAX: Final = 64
 _PROVIDER_NAMES: Final = """
@@ -48,6 +51,10 @@ class Settings:
     provider_keys: tuple[Key, ...] = field(default=(), repr=False)
     casino_keys_file: KeyFile | None = None
     provider_keys_file: KeyFile | None = None
+    providers_file: PeersFile[ProviderDetails] | None = None
+    """The mounted file of further providers."""
+    providers: tuple[Provider, ...] = field(default=(), repr=False)
+    """Its entries at the start."""
     access_token_keys: tuple[Key, ...] = field(default=(), repr=False)
     """The keys of players' access tokens. Empty only in demo mode."""
     game_url: str = "http://127.0.0.1:8100/play"
@@ -88,9 +95,21 @@ class Settings:
             Direction("provider", self.provider_keys, self.provider_keys_file),
         )
 
+    def everybodys_keys(self) -> list[Direction]:
+        """The keys of both directions, with those of all providers. The keys of one that is off have ended."""
+        if not self.providers:
+            return list(self.directions())
+        return [Direction(each.name, joined(MAIN, each.keys, self.providers, each.name)) for each in self.directions()]
+
     def live_keys(self) -> LiveKeys:
         """Returns the key rings for a process with these settings."""
-        return LiveKeys(self.directions(), others=named_keys(TOKENS, self.access_token_keys), strict=not self.demo)
+        return LiveKeys(
+            self.directions(),
+            others=named_keys(TOKENS, self.access_token_keys),
+            strict=not self.demo,
+            main=MAIN,
+            peers_file=self.providers_file,
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -150,6 +169,8 @@ def read(reader: Reader) -> Settings:
         others=named_keys(TOKENS, token_keys),
     )
     provider_url = reader.service_url("PROVIDER_URL", "http://127.0.0.1:8100")
+    path = reader.path("CASINO_PROVIDERS_FILE")
+    file = PeersFile(path, MAIN, provider_url, DIRECTIONS, MEMBERS, read_details) if path else None
     settings = Settings(
         database_url=database_url,
         owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL"),
@@ -162,6 +183,15 @@ def read(reader: Reader) -> Settings:
         provider_keys=provider.keys,
         casino_keys_file=casino.file,
         provider_keys_file=provider.file,
+        providers_file=file,
+        providers=read_peers(
+            reader,
+            "CASINO_PROVIDERS_FILE",
+            file,
+            (casino, provider),
+            strict=not demo,
+            others=named_keys(TOKENS, token_keys),
+        ),
         access_token_keys=token_keys,
         game_url=reader.page_url("CASINO_GAME_URL", f"{provider_url}/play"),
         tenant_id=_tenant_id(reader),

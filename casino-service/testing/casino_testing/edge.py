@@ -41,6 +41,8 @@ class FakeProvider:
     status: int = 200
     signs: bool = True
     ring: KeyRing = PROVIDER_RING
+    verifies: KeyRing = PROVIDER_RING
+    """The keys whose calls it believes; `ring` signs its answers."""
     fails_with: type[httpx.TransportError] | None = None
     answer: Content | bytes | None = None
     clock: Callable[[], float] = time.time
@@ -55,7 +57,7 @@ class FakeProvider:
         if self.fails_with is not None:
             raise self.fails_with("as told", request=request)
         headers = [value for name, value in request.headers.raw if name.lower() == PROVIDER_HEADER.encode()]
-        verdict = await Verifier(PROVIDER_RING, InMemoryNonceStore(), clock=self.clock).verify_request(
+        verdict = await Verifier(self.verifies, InMemoryNonceStore(), clock=self.clock).verify_request(
             headers, method=request.method, target=request.url.raw_path, body=request.content
         )
         if isinstance(verdict, Refused) and verdict.refusal is Refusal.TIMESTAMP_OUT_OF_WINDOW:
@@ -122,11 +124,17 @@ class Service:
 
 @asynccontextmanager
 async def serving(
-    tenant: Tenant, *, provider: FakeProvider | None = None, ring: KeyRing = CASINO_RING, **changes: Any
+    tenant: Tenant,
+    *,
+    provider: FakeProvider | None = None,
+    ring: KeyRing = CASINO_RING,
+    network: httpx.AsyncBaseTransport | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Service]:
-    """The service, started; at the end it is stopped as SIGTERM would."""
+    """The service, started; at the end it is stopped as SIGTERM would. `network` leads to several providers."""
     chosen = provider or FakeProvider()
-    app = create_app(settings_of(tenant, **{"pool_size_max": 4, **changes}), provider_transport=chosen.transport())
+    settings = settings_of(tenant, **{"pool_size_max": 4, **changes})
+    app = create_app(settings, provider_transport=network or chosen.transport())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     auth = SignedAuth(Signer(ring), ring, SIGNATURE_HEADER)
     async with (

@@ -18,7 +18,7 @@ def feed_of(tenant: Tenant, database: Database) -> Feed:
 
 
 async def read_page(feed: Feed, after: str, limit: int = 1_000) -> tuple[list[dict[str, Any]], str]:
-    response = await feed.page(QueryParams({"after": after, "limit": str(limit)}))
+    response = await feed.page("main", QueryParams({"after": after, "limit": str(limit)}))
     content = msgspec.json.decode(bytes(response.body))
     return content["transactions"], content["next"]
 

@@ -107,6 +107,7 @@ class Wallet:
             "token_hash": bytes.fromhex(token_hash(session.token)),
             "country": None,
             "client_address": None,
+            "live_providers": [session.provider_id],
         }
         code = self.wait(self.database.call(queries.OPEN_SESSION, wanted))[0][0]
         assert code is None, code

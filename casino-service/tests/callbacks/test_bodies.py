@@ -149,9 +149,21 @@ async def test_a_compressed_body_is_refused_before_reading(service: Service) -> 
         assert await call(service, "/casino/debit", [], headers) == "unsupported_media_type", encoding
 
 
-async def test_another_media_type_is_refused(service: Service) -> None:
-    for content_type in ("", "text/json", "application/x-www-form-urlencoded", "application/jsonx"):
-        response = await service.post("debit", b"{}", headers={"content-type": content_type})
+MEDIA_TYPES = ("", "text/json", "application/x-www-form-urlencoded", "application/json; charset=utf-16")
+
+
+async def test_a_signed_body_is_read_as_json_whatever_the_header_says(service: Service) -> None:
+    """Protocol section 2: no signature covers the header, so nothing depends on it."""
+    token = await service.launch()
+    for content_type in MEDIA_TYPES:
+        response = await service.post("debit", bet(token), headers={"content-type": content_type})
+        assert response.status_code == 200, content_type
+
+
+async def test_a_client_that_declares_another_media_type_is_refused(service: Service) -> None:
+    for content_type in MEDIA_TYPES:
+        headers = {"content-type": content_type}
+        response = await service.anybody.post("/casino/launchGame", content=b"{}", headers=headers)
         assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type"), content_type
 
 

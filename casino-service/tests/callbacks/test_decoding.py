@@ -24,7 +24,7 @@ GOOD: dict[str, Any] = {
     "amount": 1000,
     "originalTransactionId": "o",
 }
-ARRIVAL = {"signed_by": "main", "nonce": HandlersNonce("n" * 16, 0)}
+ARRIVAL = {"signed_by": "main", "peer": "main", "nonce": HandlersNonce("n" * 16, 0)}
 DECODERS = [messages.debit, messages.credit, messages.rollback]
 
 

@@ -164,9 +164,10 @@ async def get_instead_of_post(service: Service) -> httpx.Response:
     return await service.get("/casino/debit")
 
 
-@provokes("unsupported_media_type", AT_THE_WALLET)
+@provokes("unsupported_media_type", BY_THE_CLIENT)
 async def text_instead_of_json(service: Service) -> httpx.Response:
-    return await service.post("debit", b"{}", headers={"content-type": "text/plain"})
+    headers = {"content-type": "text/plain"}
+    return await service.anybody.post("/casino/launchGame", content=b"{}", headers=headers)
 
 
 @provokes("session_busy", AT_THE_WALLET)
@@ -200,6 +201,12 @@ async def bet_of_a_suspended_tenant(service: Service) -> httpx.Response:
     return await service.post("debit", bet(token))
 
 
+@provokes("provider_draining", BY_THE_CLIENT)
+async def launch_of_a_game_whose_provider_is_gone(service: Service) -> httpx.Response:
+    service.tenant.set_game(provider_id="gone")
+    return await service.anybody.post("/casino/launchGame", json={"userId": "1", "gameId": "1"})
+
+
 @provokes("provider_unreachable", BY_THE_CLIENT)
 async def launch_without_a_provider(service: Service) -> httpx.Response:
     service.provider.fails_with = httpx.ConnectError
@@ -224,7 +231,7 @@ def must_be(response: httpx.Response, code: str) -> None:
     kind = ERRORS[code]
     content = response.json()
     assert (response.status_code, content["code"]) == (kind.status, code)
-    assert content.keys() - {"field", "serverTime"} == {"error", "code", "requestId"}
+    assert content.keys() - {"field", "serverTime"} == {"error", "code", "requestId", *kind.extras}
     assert content["error"].startswith(kind.sentence)
     assert content["error"].removeprefix(kind.sentence) == TELLS_BOUNDS.get(code, "")
     assert content["requestId"] == response.headers["x-request-id"]

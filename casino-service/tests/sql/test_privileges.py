@@ -19,7 +19,7 @@ RELATIONS = """
 """
 CALLABLE = {
     *("clock", "feed_position", "feed_horizon", "execute_wallet_commands", "get_balances", "open_session"),
-    "read_balances",
+    *("read_balances", "take_games", "provider_of_session"),
     *(
         "close_expired_sessions",
         "entry_hash",

@@ -32,7 +32,7 @@ _CASINO_NAMES: Final = """
     ACCESS_TOKEN_KEYS ACCESS_TOKEN_KEYS_FILE ACCESS_TOKEN_SECRET ACCESS_TOKEN_SECRET_FILE CA_FILE CLIENT_BURST
     CLIENT_PER_SECOND CONNECTIONS_MAX CONNECTIONS_PER_ADDRESS DATABASE_URL DATABASE_URL_FILE GAME_URL
     GROUP_COMMIT_LANES GROUP_COMMIT_MAX HOST LEDGER OPS_HOST OPS_PORT OWNER_DATABASE_URL OWNER_DATABASE_URL_FILE
-    PEER_NETWORKS POOL_MAX PORT QUEUE_MAX REQUESTS_MAX SOCKET_SECONDS TLS_CERT_FILE TLS_KEY_FILE
+    PEER_NETWORKS POOL_MAX PORT PROVIDERS_FILE QUEUE_MAX REQUESTS_MAX SOCKET_SECONDS TLS_CERT_FILE TLS_KEY_FILE
     TRUSTED_PROXIES WALLET_QUEUE_MAX WORKERS
 """
 CASINO_VARIABLES: Final = frozenset({"PROVIDER_URL", *(f"CASINO_{name}" for name in _CASINO_NAMES.split())})
@@ -98,6 +98,10 @@ class Settings:
         peers = file.parse(file.read())
         casino, provider = (joined(file.main, each.keys, peers, each.name) for each in self.directions())
         return replace(self, casino_keys=casino, provider_keys=provider)
+
+    def everybodys_keys(self) -> list[Direction]:
+        """The keys of both directions, for the commands about keys."""
+        return list(self.directions())
 
     def live_keys(self) -> LiveKeys:
         """The key rings of a process that starts with these settings."""

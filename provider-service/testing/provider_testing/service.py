@@ -64,7 +64,7 @@ def signed_client(
     auth = SignedAuth(Signer(ring), ring, "x-provider-signature")
     headers = {"content-type": "application/json"}
     return httpx.AsyncClient(
-        transport=transport, base_url=base_url, auth=auth, headers=headers, trust_env=False, timeout=60
+        transport=transport, base_url=base_url, auth=auth, headers=headers, trust_env=False, verify=False, timeout=60
     )
 
 

@@ -68,6 +68,22 @@ def test_a_share_bounds_its_own_routes_alone() -> None:
     house.leave(scope_of(SHARED))
 
 
+def test_one_of_several_peers_takes_at_most_half() -> None:
+    """One that floods this service leaves the other half to the others."""
+    several = True
+    house = Admission(4, errors=ERRORS, observe=lambda *_: None, several_peers=lambda: several)
+    scopes = {peer: scope_of(USUAL) for peer in ("hostile", "other")}
+    for peer, scope in scopes.items():
+        scope["state"]["peer"] = peer
+    assert [house.enter(scopes["hostile"]) for _ in range(3)] == [True, True, False]
+    assert [house.enter(scopes["other"]) for _ in range(3)] == [True, True, False]
+    house.leave(scopes["hostile"])
+    assert house.enter(scopes["hostile"])
+    several = False
+    house.leave(scopes["other"])
+    assert house.enter(scopes["hostile"]), "alone it may take all"
+
+
 async def test_what_was_refused_is_logged_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared_service.http.admission.LOG_SECONDS", 0.0)
     house = admission()

@@ -22,7 +22,7 @@ from shared_signing.asgi_messages import (
     send_answer,
     with_body,
 )
-from shared_signing.keys import KeysNotLoaded, NoLiveKey
+from shared_signing.keys import Key, KeysNotLoaded, NoLiveKey
 from shared_signing.nonces import HandlersNonce, NonceState, NonceStoreOverloaded
 from shared_signing.signer import Signer
 from shared_signing.verifier import Accepted, Refusal, Refused, Verifier
@@ -120,8 +120,9 @@ class SignedEndpoints:
             return
         entered = False
 
-        def enter() -> None:
+        def enter(key: Key) -> None:
             nonlocal entered
+            scope.setdefault("state", {})["peer"] = key.peer
             if self._enter is None:
                 return
             entered = self._enter(scope)
@@ -135,7 +136,7 @@ class SignedEndpoints:
                 self._leave(scope)
 
     async def _verify_and_serve(
-        self, scope: Scope, body: bytes, enter: Callable[[], None], *, receive: Receive, send: Send
+        self, scope: Scope, body: bytes, enter: Callable[[Key], None], *, receive: Receive, send: Send
     ) -> None:
         # White space around a value is not part of it; some servers do not remove it.
         signatures = [value.strip(b" \t") for name, value in scope["headers"] if name == self._header_name]
@@ -189,7 +190,6 @@ class SignedEndpoints:
         """Call the application and sign its answer."""
         state = scope["state"]
         state["signed_by"] = accepted.key.key_id
-        state["peer"] = accepted.key.peer
         state["clock_skew_seconds"] = accepted.skew_seconds
         if self._on_clock is not None:
             self._on_clock(accepted.skew_seconds)

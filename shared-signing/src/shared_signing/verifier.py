@@ -92,16 +92,17 @@ class Verifier:
         method: str,
         target: bytes,
         body: bytes,
-        before_nonce: Callable[[], None] | None = None,
+        before_nonce: Callable[[Key], None] | None = None,
         claims: bool = True,
     ) -> Accepted | Refused:
         """Check one request in the order of `Refusal`. The first failed check is the refusal.
 
         `header_values` are all values of the signature header, `target` is the raw path with its raw query, `body` the
-        raw bytes as received. The timestamp is compared in whole seconds. `before_nonce` is called after all other
-        checks and before the nonce is claimed; if it raises, the nonce stays unused. Without `claims` the last check is
-        left to the caller (`claim`, or a handler that claims the nonce with its work). Raises `KeysNotLoaded` before
-        the ring has its first keys, and `NonceStoreOverloaded` when the store cannot answer.
+        raw bytes as received. The timestamp is compared in whole seconds. `before_nonce` is called with the request's
+        key after all other checks and before the nonce is claimed; if it raises, the nonce stays unused. Without
+        `claims` the last check is left to the caller (`claim`, or a handler that claims the nonce with its work).
+        Raises `KeysNotLoaded` before the ring has its first keys, and `NonceStoreOverloaded` when the store cannot
+        answer.
         """
         if self._key_ring.awaiting:
             raise KeysNotLoaded
@@ -124,7 +125,7 @@ class Verifier:
                 key_id=key.key_id, skew_seconds=skew_seconds,
             )  # fmt: skip
         if before_nonce is not None:
-            before_nonce()
+            before_nonce(key)
         is_worrying = abs(skew_seconds) > self._warn_skew_seconds
         accepted = Accepted(header.nonce, key, skew_seconds, is_worrying, header.timestamp)
         return await self.claim(accepted) if claims else accepted

@@ -116,8 +116,8 @@ class ServiceProcess:
 
     def is_ready(self) -> bool:
         try:
-            # Whether its certificate is right is what tests ask about, not whether it is ready.
-            probe = httpx.get(f"{self.url}/health/ready", timeout=10.0, trust_env=False, verify=self.scheme == "http")
+            # Whether its certificate is right is for tests to ask. To load authorities takes 15 ms for each probe.
+            probe = httpx.get(f"{self.url}/health/ready", timeout=10.0, trust_env=False, verify=False)
             return probe.status_code == 200
         except httpx.TransportError:
             return False

@@ -99,7 +99,9 @@ class Stack:
     @property
     def commands_under_way(self) -> int:
         """Wallet commands that wait in the casino or are being executed, as it says itself."""
-        shown = httpx.get(f"{self.casino_process.ops_url}/metrics", timeout=TIMEOUT_SECONDS, trust_env=False).text
+        shown = httpx.get(
+            f"{self.casino_process.ops_url}/metrics", timeout=TIMEOUT_SECONDS, trust_env=False, verify=False
+        ).text
         return int(float(shown.split('casino_queue_length{queue="money"} ')[1].split("\n", 1)[0]))
 
     def close(self) -> None:
@@ -203,7 +205,7 @@ def own_stack(
     if authority:
         casino_settings = {**tls_settings(authority, "CASINO", log_dir), **casino_settings}
         provider_settings = {**tls_settings(authority, "PROVIDER", log_dir), **provider_settings}
-    verify = authority.client_context() if authority else True
+    verify = authority.client_context() if authority else False
     shared = demo_environment(database, casino_url=casino_url, provider_url=provider_url)
     casino = ServiceProcess(
         "casino", casino_port, {**shared, **NO_CLIENT_LIMIT, **casino_settings}, log_dir / "casino.log"

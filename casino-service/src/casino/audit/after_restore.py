@@ -11,6 +11,7 @@ from typing import Final
 
 import psycopg
 
+from casino.peers.games import TAKE_GAMES_AT_START, games_of
 from casino.settings import Settings
 from casino.sql.schema import SCHEMA, reasons_not_to_serve
 from shared_service.postgres import sessions as postgres_session
@@ -51,7 +52,10 @@ def move_feeds_ahead(owner_url: str) -> Iterator[str]:
 
 
 def why_not_to_start(settings: Settings) -> str | None:
-    """Returns why the service must not start with this database, or None. Also None if it does not answer."""
+    """Returns why the service must not start with this database, or None. Also None if it does not answer.
+
+    Takes over the games of the file of providers: one that names a game of another provider must not start either.
+    """
     try:
         with postgres_session.connect(
             settings.database_url,
@@ -60,7 +64,14 @@ def why_not_to_start(settings: Settings) -> str | None:
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             statement_timeout=settings.statement_timeout_ms,
         ) as connection:
-            return _first_reason(connection, settings)
+            reason = _first_reason(connection, settings)
+            if reason is not None or not settings.providers:
+                return reason
+            wanted = {
+                "tenant": settings.tenant_id, "ledger": settings.ledger_id, "games": games_of(settings.providers),
+            }  # fmt: skip
+            refused = connection.execute(TAKE_GAMES_AT_START, wanted).fetchone()
+            return f"CASINO_PROVIDERS_FILE is not usable: {refused[0]}" if refused and refused[0] else None
     except postgres_session.DatabaseUnfit as error:
         return str(error)
     except psycopg.Error:

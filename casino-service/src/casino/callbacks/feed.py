@@ -10,7 +10,6 @@ import msgspec
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from casino.callbacks.messages import MAIN_PEER
 from casino.errors import Refused
 from casino.wallet import queries
 from shared_service.http import decoding
@@ -26,25 +25,25 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """The transactions of one ledger as the provider sees them."""
+    """The transactions of one ledger as a provider sees them: its own."""
 
     database: Database
     ledger_id: int
 
-    async def page(self, query: QueryParams) -> Response:
+    async def page(self, provider_id: str, query: QueryParams) -> Response:
         """One page in commit order. `next` is the cursor for the next page; an empty page has one too."""
         after = _number(query, "after", default=0, least=0, most=CURSOR_MAX)
         limit = _number(query, "limit", default=PAGE_DEFAULT, least=1, most=PAGE_MAX)
-        wanted = {"ledger_id": self.ledger_id, "provider_id": MAIN_PEER, "after": after, "limit": limit}
+        wanted = {"ledger_id": self.ledger_id, "provider_id": provider_id, "after": after, "limit": limit}
         rows = await self.database.call(queries.FEED_PAGE, wanted)
         newest = rows[-1][0] if rows else after
         return _json({"transactions": [_render(row) for row in rows], "next": str(newest)})
 
-    async def transaction(self, transaction_id: str, query: QueryParams) -> Response:
+    async def transaction(self, provider_id: str, transaction_id: str, query: QueryParams) -> Response:
         """One transaction of a player, or the tombstone of its id. Raises Refused(not_found) for an unknown id."""
         wanted = {
             "ledger_id": self.ledger_id,
-            "provider_id": MAIN_PEER,
+            "provider_id": provider_id,
             "player_id": decoding.identifier({"userId": query.get("userId")}, "userId"),
             "transaction_id": decoding.identifier({"transactionId": transaction_id}, "transactionId"),
         }

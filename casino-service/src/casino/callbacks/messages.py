@@ -18,15 +18,15 @@ from shared_signing.nonces import HandlersNonce
 
 DEBIT_LEAST_MINOR: Final = 1
 CREDIT_LEAST_MINOR: Final = 0
-MAIN_PEER: Final = "main"
 REPLAY_HEADER: Final = (b"idempotent-replay", b"true")
 
 log = structlog.get_logger()
 
 _encode = msgspec.json.Encoder().encode
 Arrival = Mapping[str, Any]
-"""A request's state, set by the middleware: `signed_by`, `clock_skew_seconds`, `received_us`, `nonce` (unclaimed)."""
+"""A request's state, set by the middleware: `signed_by`, `peer`, `clock_skew_seconds`, `received_us`, `nonce`."""
 Decode = Callable[[dict[str, Any], str, Arrival], WalletCommand]
+IsDraining = Callable[[str], bool]
 
 
 def signer_of(arrival: Arrival) -> str:
@@ -41,11 +41,24 @@ def signer_of(arrival: Arrival) -> str:
     return signer
 
 
-def debit(content: dict[str, Any], request_id: str, arrival: Arrival) -> WalletCommand:
-    """A stake that the player bets."""
+def peer_of(arrival: Arrival) -> str:
+    """Returns the provider whose key signed the request. It reaches only what is its own. Raises Refused."""
+    peer = arrival.get("peer")
+    if not isinstance(peer, str) or not peer:
+        log.error("request_of_no_peer_passed_the_edge")
+        raise Refused("unknown_key")
+    return peer
+
+
+def debit(
+    content: dict[str, Any], request_id: str, arrival: Arrival, *, is_draining: IsDraining = lambda _: False
+) -> WalletCommand:
+    """A stake that the player bets. `is_draining(provider_id)`: the provider gets no new bet."""
+    common = _common(content, request_id, arrival)
     return WalletCommand(
         kind="debit",
-        **_common(content, request_id, arrival),
+        **common,
+        draining=is_draining(common["provider_id"]),
         amount=read_amount(content, least=DEBIT_LEAST_MINOR),
         currency=decoding.optional_identifier(content, "currency"),
     )
@@ -79,7 +92,7 @@ def balance_request(content: dict[str, Any], arrival: Arrival) -> BalanceRequest
     """A request for a session's balance."""
     return BalanceRequest(
         **_claim(arrival),
-        provider_id=MAIN_PEER,
+        provider_id=peer_of(arrival),
         token_hash=token_hash(decoding.identifier(content, "sessionToken")),
         player_id=decoding.identifier(content, "userId"),
     )
@@ -88,7 +101,7 @@ def balance_request(content: dict[str, Any], arrival: Arrival) -> BalanceRequest
 def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[str, Any]:
     return {
         "signed_by": signer_of(arrival),
-        "provider_id": MAIN_PEER,
+        "provider_id": peer_of(arrival),
         "token_hash": token_hash(decoding.identifier(content, "sessionToken")),
         "player_id": decoding.identifier(content, "userId"),
         "transaction_id": decoding.identifier(content, "transactionId"),
@@ -116,7 +129,11 @@ def render_outcome(command: WalletCommand, outcome: WalletOutcome) -> Answer:
     if outcome.code is not None:
         sentence = errors.sentence_of(outcome.code, outcome.detail, is_debit=command.kind == "debit")
         status, headers, body = errors.render(
-            outcome.code, outcome.request_id, sentence=sentence, field=differing_field(outcome)
+            outcome.code,
+            outcome.request_id,
+            sentence=sentence,
+            field=differing_field(outcome),
+            extras={} if outcome.detail == errors.RECORDED_WITHOUT_EXTRAS else None,
         )
     else:
         content: dict[str, Any] = {

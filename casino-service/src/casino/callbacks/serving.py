@@ -6,6 +6,7 @@ The signature was checked before anything in here runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Final, TypeVar
 
 from starlette.requests import Request
@@ -47,7 +48,14 @@ def nonce_store(settings: Settings, database: Database) -> DatabaseNonceStore:
     )
 
 
-def routes(settings: Settings, queues: WalletQueues, database: Database, *, note_outcome: NoteOutcome) -> list[Route]:
+def routes(
+    settings: Settings,
+    queues: WalletQueues,
+    database: Database,
+    note_outcome: NoteOutcome,
+    *,
+    is_draining: messages.IsDraining,
+) -> list[Route]:
     """The routes for a provider. The feed reads `database`. `note_outcome` is called for each command."""
     feed = Feed(database, settings.ledger_id)
 
@@ -56,15 +64,17 @@ def routes(settings: Settings, queues: WalletQueues, database: Database, *, note
 
     async def get_page(request: Request) -> Response:
         messages.signer_of(request.scope["state"])
-        return await feed.page(request.query_params)
+        return await feed.page(messages.peer_of(request.scope["state"]), request.query_params)
 
     async def get_transaction(request: Request) -> Response:
         messages.signer_of(request.scope["state"])
-        return await feed.transaction(request.path_params["transaction_id"], request.query_params)
+        provider_id, transaction_id = messages.peer_of(request.scope["state"]), request.path_params["transaction_id"]
+        return await feed.transaction(provider_id, transaction_id, request.query_params)
 
+    debit = partial(messages.debit, is_draining=is_draining)
     return [
         # Under load new bets are refused first, so that payouts and rollbacks get through.
-        route("POST", "/casino/debit", money(messages.debit), access=SIGNED, claims_nonce=True, yields=True),
+        route("POST", "/casino/debit", money(debit), access=SIGNED, claims_nonce=True, yields=True),
         route("POST", "/casino/credit", money(messages.credit), access=SIGNED, claims_nonce=True),
         route("POST", "/casino/rollback", money(messages.rollback), access=SIGNED, claims_nonce=True),
         route("POST", "/casino/getBalance", BalanceEndpoint(queues.balances), access=SIGNED, claims_nonce=True),

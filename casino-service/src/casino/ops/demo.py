@@ -13,7 +13,12 @@ CURRENCY: Final = "USD"
 OPENING_BALANCE_MINOR: Final = 1_000_000
 STAKE_RANGE_MINOR: Final = (1_000, 100_000)
 PLAYERS: Final = (("1", "alice"), ("2", "bob"))
-GAMES: Final = (("1", "SLOTS_001", "Slots"), ("2", "CRASH_001", "Crash"))
+GAMES: Final = (
+    ("1", "SLOTS_001", "Slots"),
+    ("2", "CRASH_001", "Crash"),
+    ("3", "SLOTS_002", "More slots"),
+    ("4", "CRASH_002", "Another crash"),
+)
 
 
 def seed_demo(owner_url: str) -> None:

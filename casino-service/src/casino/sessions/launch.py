@@ -14,7 +14,8 @@ import structlog
 from casino.client.fingerprint import fingerprint
 from casino.errors import Refused
 from casino.sessions import queries
-from casino.sessions.provider_client import ProviderClient, ProviderUnreachable
+from casino.sessions.provider_client import ProviderUnreachable
+from casino.sessions.providers import Providers
 from casino.wallet.commands import token_hash
 from shared_service.http import decoding
 from shared_service.postgres.database import Database
@@ -44,6 +45,7 @@ class GameSession:
     """A launched session. Money in minor units."""
 
     session_token: str
+    provider_id: str
     provider_session_id: str
     player_id: str
     game_id: str
@@ -60,6 +62,7 @@ class EnteredSession:
     """An open session that the player's client named."""
 
     session_token: str = field(repr=False)
+    provider_id: str
     provider_session_id: str
     player_id: str
     game_code: str
@@ -74,12 +77,11 @@ class Launcher:
     """
 
     database: Database
-    provider: ProviderClient
-    casino_code: str
+    providers: Providers
     ledger_id: int
 
     async def launch(self, request: LaunchRequest) -> GameSession:
-        """Open a session at the casino and at the provider.
+        """Open a session at the casino and at the game's provider.
 
         Raises Refused: the code of the casino's refusal, `provider_rejected` for a signed refusal of the provider, or
         `provider_unreachable` without a usable answer of the provider. The session is then closed.
@@ -97,27 +99,32 @@ class Launcher:
                 "token_hash": bytes.fromhex(token_hash(session_token)),
                 "country": request.country,
                 "client_address": request.client_address,
+                "live_providers": self.providers.with_room(),
             },
         )
-        code, game_code, currency, balance_minor, stake_min_minor, stake_max_minor, expires_at = rows[0]
+        code, provider_id, game_code, currency, balance_minor, stake_min_minor, stake_max_minor, expires_at = rows[0]
+        if code == "provider_draining" and not self.providers.is_draining(provider_id):
+            raise Refused("overloaded")
         if code is not None:
             raise Refused(code)
         provider_session_id = await self._join(
             session_id,
+            provider_id,
             {
                 "sessionToken": session_token,
                 "casinoSessionId": str(session_id),
                 "userId": request.player_id,
                 "gameId": game_code,
                 "currency": currency,
-                "casinoCode": self.casino_code,
+                "casinoCode": self.providers.casino_code_of(provider_id),
             },
             request.request_id,
             fingerprint(session_token, request.traits),
         )
-        log.info("game_launched", session_id=str(session_id), game=game_code)
+        log.info("game_launched", session_id=str(session_id), game=game_code, peer=provider_id)
         return GameSession(
             session_token=session_token,
+            provider_id=provider_id,
             provider_session_id=provider_session_id,
             player_id=request.player_id,
             game_id=request.game_id,
@@ -147,8 +154,10 @@ class Launcher:
             log.warning("session_used_elsewhere", session_id=str(session_id), player_id=request.player_id)
         if code is not None:
             raise Refused(code)
+        found = await self.database.call(queries.PROVIDER_OF_SESSION, (self.ledger_id, session_id))
         return EnteredSession(
             session_token=session_token,
+            provider_id=found[0][0],
             provider_session_id=provider_session_id,
             player_id=request.player_id,
             game_code=game_code,
@@ -156,10 +165,16 @@ class Launcher:
         )
 
     async def _join(
-        self, session_id: uuid.UUID, message: dict[str, Any], request_id: str, client_fingerprint: bytes
+        self,
+        session_id: uuid.UUID,
+        provider_id: str,
+        message: dict[str, Any],
+        request_id: str,
+        client_fingerprint: bytes,
     ) -> str:
         try:
-            provider_session_id = _joined(await self.provider.launch(message, request_id=request_id))
+            provider = self.providers.client_of(provider_id)
+            provider_session_id = _joined(await provider.launch(message, request_id=request_id))
         except (ProviderUnreachable, Refused) as error:
             await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
             raise Refused(error.code if isinstance(error, Refused) else "provider_unreachable") from None

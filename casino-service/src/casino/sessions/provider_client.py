@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from casino.errors import Refused
+from casino.sessions.circuit import Circuit
 from shared_service.http import decoding
 from shared_service.http.transport import NotSent, create_http_client
 from shared_signing.httpx_auth import SignedAuth
@@ -29,6 +30,7 @@ CONNECT_TIMEOUT_SECONDS: Final = 2.0
 LAUNCH_TIMEOUT_SECONDS: Final = 8.0
 SIMULATE_TIMEOUT_SECONDS: Final = 90.0
 CONNECTIONS_MAX: Final = 64
+"""Calls to one provider at once. One that is slow takes no more of the process."""
 ANSWER_MAX_BYTES: Final = 1_048_576
 """The answer to a launch has hundreds of bytes, a report some thousands."""
 
@@ -45,7 +47,7 @@ class ProviderUnreachable(Exception):  # noqa: N818 - an outcome, not a defect
 
 
 class ProviderClient:
-    """The provider's two endpoints."""
+    """The two endpoints of one provider. `url` is its address."""
 
     def __init__(
         self,
@@ -56,7 +58,10 @@ class ProviderClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """`ca_file`: see `shared_service.tls.contexts.client_context`."""
+        self.url = provider_url
         self._keys = keys
+        self._circuit = Circuit()
+        self._calls = 0
         self._client = create_http_client(
             base_url=provider_url,
             call_seconds=SIMULATE_TIMEOUT_SECONDS,
@@ -67,6 +72,11 @@ class ProviderClient:
             transport=transport,
         )
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many calls wait for this provider as may."""
+        return self._calls >= CONNECTIONS_MAX
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
@@ -74,16 +84,38 @@ class ProviderClient:
     async def launch(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
         """Open the provider's session. Returns the provider's answer.
 
-        Raises ProviderUnreachable, and Refused(provider_rejected) for a signed refusal.
+        Raises ProviderUnreachable, Refused(provider_rejected) for a signed refusal, and Refused(overloaded) when too
+        many calls wait for this provider.
         """
-        return await self._post("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS, is_launch=True)
+        return await self._call("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS, is_launch=True)
 
     async def simulate(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
         """Let the provider play the scripted round. Returns its report.
 
         Raises ProviderUnreachable, and Refused: session_expired, session_busy, overloaded or provider_rejected.
         """
-        return await self._post("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS, is_launch=False)
+        return await self._call("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS, is_launch=False)
+
+    async def _call(
+        self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float, *, is_launch: bool
+    ) -> dict[str, Any]:
+        if self.is_full:
+            raise Refused("overloaded")
+        if not self._circuit.lets_through():
+            raise ProviderUnreachable("its last calls failed")
+        self._calls += 1
+        try:
+            content = await self._post(path, message, request_id, timeout_seconds, is_launch=is_launch)
+        except ProviderUnreachable:
+            self._circuit.note(answered=False)
+            raise
+        except Refused:
+            self._circuit.note(answered=True)
+            raise
+        finally:
+            self._calls -= 1
+        self._circuit.note(answered=True)
+        return content
 
     async def _post(
         self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float, *, is_launch: bool

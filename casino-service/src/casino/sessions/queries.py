@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 OPEN_SESSION: Final = """
-    select o_code, o_game_code, o_currency, o_balance_minor, o_stake_min_minor, o_stake_max_minor, o_expires_at
+    select
+        o_code, o_provider_id, o_game_code, o_currency, o_balance_minor, o_stake_min_minor, o_stake_max_minor,
+        o_expires_at
     from casino.open_session(
         %(ledger_id)s::integer, %(tenant_id)s::text, %(player_id)s, %(game_id)s, %(session_id)s::uuid,
-        %(token_hash)s::bytea, %(country)s, %(client_address)s::inet
+        %(token_hash)s::bytea, %(country)s, %(client_address)s::inet, %(live_providers)s::text[]
     )
+"""
+PROVIDER_OF_SESSION: Final = """
+    select casino.provider_of_session(%s::integer, %s::uuid)
 """
 BIND_SESSION: Final = """
     select casino.bind_provider_session(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any, Final
 
-import httpx
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,33 +19,32 @@ from casino.client.limits import ClientLimits
 from casino.errors import Refused
 from casino.sessions.expiry import EXPIRY_CHECK_SECONDS, ExpiredSessions
 from casino.sessions.launch import EnteredSession, GameSession, Launcher, LaunchRequest, launch_url
-from casino.sessions.provider_client import CONNECTIONS_MAX, ProviderClient, ProviderUnreachable
+from casino.sessions.provider_client import CONNECTIONS_MAX, ProviderUnreachable
+from casino.sessions.providers import Providers
 from casino.settings import Settings
 from shared_service.http import decoding
 from shared_service.http.exchange import json_body, request_id
 from shared_service.http.routing import Route, Share, route
 from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
-from shared_signing.keys import KeyRing
 
 CREATED: Final = 201
+CALLS_MAX: Final = CONNECTIONS_MAX * 3 // 2
+"""Calls to all providers at once: one provider that is slow leaves a third to the others."""
 _encode = msgspec.json.Encoder().encode
 
 
-def launcher_of(
-    settings: Settings, database: Database, keys: KeyRing, *, transport: httpx.AsyncBaseTransport | None = None
-) -> Launcher:
-    """Builds the launcher. `keys` sign calls to the provider. `transport` replaces the network."""
-    provider = ProviderClient(settings.provider_url, keys, ca_file=settings.ca_file, transport=transport)
-    return Launcher(database=database, provider=provider, casino_code=settings.tenant_id, ledger_id=settings.ledger_id)
+def launcher_of(settings: Settings, database: Database, providers: Providers) -> Launcher:
+    """Builds the launcher."""
+    return Launcher(database=database, providers=providers, ledger_id=settings.ledger_id)
 
 
 def routes(settings: Settings, launcher: Launcher, limits: ClientLimits) -> list[Route]:
     """POST /casino/launchGame, and POST /casino/simulateRound in demo mode only, because a simulated round pays.
 
-    Each call uses a connection to the provider, so `CONNECTIONS_MAX` bounds how many run at once.
+    Each call waits for a provider, so `CALLS_MAX` bounds how many run at once.
     """
-    endpoints, share = _Endpoints(settings, launcher, limits), Share(CONNECTIONS_MAX)
+    endpoints, share = _Endpoints(settings, launcher, limits), Share(CALLS_MAX)
     launch = route("POST", "/casino/launchGame", endpoints.launch_game, access=PLAYER, share=share)
     simulate = route("POST", "/casino/simulateRound", endpoints.simulate_round, access=PLAYER, share=share)
     return [launch, simulate] if settings.demo else [launch]
@@ -59,8 +57,8 @@ def loops(settings: Settings, database: Database) -> list[BackgroundLoop]:
 
 
 async def close(launcher: Launcher) -> None:
-    """Close the connections to the provider."""
-    await launcher.provider.close()
+    """Close the connections to the providers."""
+    await launcher.providers.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class _Endpoints:
             {
                 **token,
                 "providerSessionId": session.provider_session_id,
-                "launchUrl": launch_url(self.settings.game_url, session),
+                "launchUrl": launch_url(self.launcher.providers.game_url_of(session.provider_id), session),
                 "gameId": session.game_id,
                 "currency": session.currency,
                 "balance": str(session.balance_minor),
@@ -94,9 +92,10 @@ class _Endpoints:
     async def simulate_round(self, request: Request) -> Response:
         wanted, entered = await self._read(request, may_name_session=True)
         session = entered or await self.launcher.launch(wanted)
+        providers, provider_id = self.launcher.providers, session.provider_id
         try:
-            report = await self.launcher.provider.simulate(
-                _simulation_of(session, self.launcher.casino_code), request_id=wanted.request_id
+            report = await providers.client_of(provider_id).simulate(
+                _simulation_of(session, providers.casino_code_of(provider_id)), request_id=wanted.request_id
             )
         except ProviderUnreachable:
             raise Refused("provider_unreachable") from None

@@ -8,11 +8,11 @@ revoke select on casino.nonces, casino.nonces_0, casino.nonces_1, casino.nonces_
 
 grant insert on
     casino.game_sessions, casino.rounds, casino.transactions, casino.tombstones, casino.postings, casino.ledger_events,
-    casino.attempts, casino.rate_buckets, casino.access_token_fingerprints, casino.nonces
+    casino.attempts, casino.rate_buckets, casino.access_token_fingerprints, casino.nonces, casino.games
 to casino_ledger;
 grant update on
     casino.wallets, casino.game_sessions, casino.rounds, casino.transactions, casino.attempts, casino.rate_buckets,
-    casino.access_token_fingerprints, casino.nonces
+    casino.access_token_fingerprints, casino.nonces, casino.games
 to casino_ledger;
 grant delete on casino.rate_buckets, casino.access_token_fingerprints to casino_ledger;
 grant truncate on casino.nonces_0, casino.nonces_1, casino.nonces_2 to casino_ledger;
@@ -52,7 +52,10 @@ grant execute on function
     casino.execute_wallet_commands(integer, jsonb),
     casino.read_balances(integer, jsonb),
     casino.get_balances(integer, jsonb),
+    casino.open_session(integer, text, text, text, uuid, bytea, text, inet, text []),
     casino.open_session(integer, text, text, text, uuid, bytea, text, inet),
+    casino.provider_of_session(integer, uuid),
+    casino.take_games(text, jsonb),
     casino.bind_provider_session(integer, uuid, text, bytea),
     casino.close_session(integer, uuid),
     casino.close_expired_sessions(integer, timestamptz, uuid, integer),

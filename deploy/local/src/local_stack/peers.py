@@ -11,7 +11,8 @@ from local_stack.settings import CASINO, PROVIDER
 
 STAKE_RANGE_MINOR = (1_000, 100_000)
 WIN_MAX_MINOR = 100_000_000
-GAMES = (("3", "SLOTS_002", "More slots"), ("4", "CRASH_002", "Another crash"))
+GAMES = (("5", "SLOTS_002", "More slots"), ("6", "CRASH_002", "Another crash"))
+"""Beside the four games of the demo, which are the first studio's."""
 
 Urls = Mapping[tuple[str, int], str]
 """The URL of each service by its name and the number of its pair."""

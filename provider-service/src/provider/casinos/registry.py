@@ -38,6 +38,10 @@ class Casinos:
         casino = self._find(code)
         return None if casino is None or casino.status is Status.OFF else casino
 
+    def are_several(self) -> bool:
+        """Whether more than one casino is configured."""
+        return sum(1 for _ in self._codes()) > 1
+
     def may_bet(self, code: str) -> bool:
         """Whether new bets may be sent to this casino."""
         casino = self.of(code)

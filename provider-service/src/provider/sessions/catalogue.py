@@ -16,5 +16,8 @@ class Game:
 
 
 GAMES: Final[Mapping[str, Game]] = MappingProxyType(
-    {code: Game(code, bet_min_minor=1000, bet_max_minor=100_000) for code in ("SLOTS_001", "CRASH_001")}
+    {
+        code: Game(code, bet_min_minor=1000, bet_max_minor=100_000)
+        for code in ("SLOTS_001", "SLOTS_002", "CRASH_001", "CRASH_002")
+    }
 )

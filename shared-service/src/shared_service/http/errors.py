@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +25,8 @@ class ErrorKind:
     advice: str
     sentence: str
     retry_after_seconds: int | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    """Further members of the body, which each answer with this code has."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a defect
@@ -73,14 +75,14 @@ class ErrorTable(Mapping[str, ErrorKind]):
         sentence: str | None = None,
         field: str | None = None,
         retry_after_seconds: int | None = None,
-        extras: Mapping[str, Any] = {},
+        extras: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Renders the error answer for `code`. `extras` are further members of the body, such as `serverTime`."""
+        """Renders the error answer for `code`. `extras` are further members of the body, in the place of the row's."""
         kind = self._rows[code]
         content: dict[str, Any] = {"error": sentence or kind.sentence, "code": code, "requestId": request_id}
         if field is not None:
             content["field"] = field
-        content.update(extras)
+        content.update(kind.extras if extras is None else extras)
         headers = list(JSON_HEADERS)
         seconds = kind.retry_after_seconds if retry_after_seconds is None else retry_after_seconds
         if seconds is not None:

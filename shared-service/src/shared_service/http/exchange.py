@@ -94,8 +94,7 @@ async def read_json_body(scope: Scope, receive: Receive) -> bytes:
 
 
 def json_body(scope: Scope) -> bytes:
-    """The body that the route's guard has read. Raises Refused(unsupported_media_type) for another content type."""
-    _require_json(scope)
+    """The body that the route's guard has read, whatever its content type: no signature covers that header."""
     return cast("bytes", scope["state"]["body"])
 
 
@@ -212,7 +211,7 @@ def refusal(
     field: str | None = None,
     sentence: str | None = None,
     retry_after_seconds: int | None = None,
-    extras: Mapping[str, Any] = {},
+    extras: Mapping[str, Any] | None = None,
 ) -> Answer:
     """Renders the answer to a refused request, and stores the code in the scope for log and metrics."""
     scope["state"]["code"] = code

@@ -31,8 +31,8 @@ class KeySettings(Protocol):
     def database_url(self) -> str:
         """The application's login."""
 
-    def directions(self) -> tuple[Direction, Direction]:
-        """Both directions with their configured keys, in the same order in both services."""
+    def everybodys_keys(self) -> list[Direction]:
+        """Both directions with the configured keys of all peers, in the same order in both services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,11 @@ class KeyCommands:
 
 
 def _states(settings: KeySettings, direction: str, revoked: set[Revocation]) -> list[KeyState]:
-    keys = next(each.keys for each in settings.directions() if each.name == direction)
+    keys = next(each.keys for each in settings.everybodys_keys() if each.name == direction)
     return key_states(direction, keys, revoked, now=time.time())
 
 
 def _show(settings: KeySettings, revoked: set[Revocation]) -> None:
-    for direction in settings.directions():
+    for direction in settings.everybodys_keys():
         for state in key_states(direction.name, direction.keys, revoked, now=time.time()):
             click.echo(state.line())

@@ -27,11 +27,14 @@ class KeyState:
     state: str
     signs: bool
     not_after: float | None
+    peer: str = ""
 
     def line(self) -> str:
         """The key's line in the output of `keys`."""
         end = "" if self.not_after is None else f"  not after {datetime.fromtimestamp(self.not_after, UTC):%FT%TZ}"
-        return f"{self.direction:<9} {self.key_id:<20} {self.state:<8}{'signs' if self.signs else '':<5}{end}".rstrip()
+        peer = f"  of {self.peer}" if self.peer else ""
+        signs = "signs" if self.signs else ""
+        return f"{self.direction:<9} {self.key_id:<20} {self.state:<8}{signs:<5}{end}{peer}".rstrip()
 
 
 def key_states(direction: str, keys: Sequence[Key], revoked: Collection[Revocation], *, now: float) -> list[KeyState]:
@@ -40,8 +43,13 @@ def key_states(direction: str, keys: Sequence[Key], revoked: Collection[Revocati
     for key in keys:
         was_revoked = (direction, key.key_id) in revoked
         states[key.key_id] = "revoked" if was_revoked else "live" if key.is_live(now) else "ended"
-    live = [key.key_id for key in keys if states[key.key_id] == "live"]
-    return [KeyState(direction, key.key_id, states[key.key_id], key.key_id in live[-1:], key.not_after) for key in keys]
+    signing = {key.peer: key.key_id for key in keys if states[key.key_id] == "live"}  # the newest of each peer
+    return [
+        KeyState(
+            direction, key.key_id, states[key.key_id], key.key_id == signing.get(key.peer), key.not_after, key.peer
+        )
+        for key in keys
+    ]  # fmt: skip
 
 
 def require_revocable(key_id: str, states: Sequence[KeyState], *, caller: str, confirmed: bool) -> None:
@@ -57,13 +65,18 @@ def require_revocable(key_id: str, states: Sequence[KeyState], *, caller: str, c
             f"there is no key {key_id} in the direction {means}; there are:"
             f" {', '.join(known)}. Nothing was changed. Run this where the service's own settings are."
         )
-    live = [state.key_id for state in states if state.state == "live"]
-    if live == [key_id] and not confirmed:
+    if _live_beside(key_id, states) == [key_id] and not confirmed:
         raise KeyNotRevoked(
             f"{key_id} is the last live key in the direction {means}. Without it nothing is"
             f" signed or accepted there: every call stops until a new key is in {direction.upper()}_KEYS_FILE or"
             f" {direction.upper()}_KEYS on both services. Nothing was changed. If you mean it, add --yes."
         )
+
+
+def _live_beside(key_id: str, states: Sequence[KeyState]) -> list[str]:
+    """The live keys of the peer whose key this is, oldest first."""
+    peer = next(state.peer for state in states if state.key_id == key_id)
+    return [state.key_id for state in states if state.state == "live" and state.peer == peer]
 
 
 def revocation_report(
@@ -73,7 +86,7 @@ def revocation_report(
     direction = states[0].direction
     caller = peer if direction == service else service
     done = "was revoked before; nothing changed" if was_revoked else "is revoked"
-    live = [state.key_id for state in states if state.state == "live"]
+    live = _live_beside(key_id, states)
     signs = f"{live[-1]} signs" if live else "NO LIVE KEY IS LEFT: nothing is signed or accepted in this direction"
     return [
         f"{service}: key {key_id}, direction {direction} ({caller} to {direction}), {done}.",

@@ -61,7 +61,7 @@ def read_peers(
     try:
         peers = file.parse(file.read())
         named = []
-        for each in directions:
+        for each in (each for each in directions if each.keys):  # without keys it was refused before
             joined(file.main, each.keys, peers, each.name)
             named += named_keys(each.name.upper(), each.keys, file=each.file is not None)
     except KeyConfigurationError as error:

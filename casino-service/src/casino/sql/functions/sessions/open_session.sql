@@ -1,14 +1,15 @@
--- Purpose: open a game session for a player; the stake range and the win cap are the game's of this moment.
+-- Purpose: open a game session for a player; the provider, the stake range and the win cap are the game's of this moment.
+-- Input: p_live_providers, the providers that take launches now.
 -- Outcome: o_code says why not (player_not_found, game_not_found, game_disabled, play_stopped for a tenant that is not open,
---   player_excluded, wallet_blocked), else null.
+--   provider_draining, player_excluded, wallet_blocked), else null.
 -- Locks nothing: it only adds a row.
 create or replace function casino.open_session(
     p_ledger_id integer, p_tenant_id text, p_player_id text, p_game_id text, p_session_id uuid, p_token_hash bytea,
-    p_country text, p_client_address inet
+    p_country text, p_client_address inet, p_live_providers text[]
 )
 returns table (
-    o_code text, o_game_code text, o_currency text, o_balance_minor bigint, o_stake_min_minor bigint,
-    o_stake_max_minor bigint, o_expires_at timestamptz
+    o_code text, o_provider_id text, o_game_code text, o_currency text, o_balance_minor bigint,
+    o_stake_min_minor bigint, o_stake_max_minor bigint, o_expires_at timestamptz
 )
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -31,6 +32,7 @@ begin
         when v_game.game_id is null then 'game_not_found'
         when v_game.disabled_at is not null then 'game_disabled'
         when not v_is_open then 'play_stopped'
+        when v_game.provider_id <> all (p_live_providers) then 'provider_draining'
         when v_wallet.excluded_until > v_now then 'player_excluded'
         when v_wallet.blocked_at is not null then 'wallet_blocked'
     end;
@@ -48,7 +50,7 @@ begin
     end if;
     return query
     select
-        o_code, v_game.game_code, v_wallet.currency, v_wallet.balance_minor, v_game.stake_min_minor,
-        v_game.stake_max_minor, v_now + c_session_life;
+        o_code, v_game.provider_id, v_game.game_code, v_wallet.currency, v_wallet.balance_minor,
+        v_game.stake_min_minor, v_game.stake_max_minor, v_now + c_session_life;
 end;
 $$;

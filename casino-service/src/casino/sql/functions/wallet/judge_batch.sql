@@ -45,6 +45,7 @@ begin
             outcome, code,
             case
                 when code = 'idempotency_mismatch' then differing_field
+                when is_known and code is not null and first_head is null then 'bare' -- casino.record_refusals
                 when code = 'stake_too_low' then stake_min_minor::text
                 when code = 'stake_too_high' and amount_minor > stake_max_minor then stake_max_minor::text
             end as field,

@@ -35,7 +35,7 @@ begin atomic
         first.state as first_state, first.refusal_code as first_code, first.tombstone as first_tombstone,
         first.already_rolled_back as first_already_rolled_back, first.request_id as first_request_id,
         first.balance_after_minor as first_balance_minor,
-        case when first.answered_with_head then casino.head(first.sequence_no, first.entry_hash) end as first_head,
+        case when first.answered_with_head then coalesce(casino.head(first.sequence_no, first.entry_hash), '') end as first_head,
         case
             -- A tombstone stands for a bet. A transaction that was recorded under its id comes first.
             when coalesce(first.kind, case when stone.transaction_id is not null then 'debit' end) <> command.kind

@@ -1,5 +1,6 @@
 -- Purpose: record what a batch refuses for ever: each such command stands as `refused` under its id, with its event. It moves
---   nothing, has no place in the wallet's chain, and answers the same whenever it is asked again.
+--   nothing, has no place in the wallet's chain, and answers the same whenever it is asked again. answered_with_head: with all
+--   that an answer has since there are heads; the release before left it false, and gave no playerMessage.
 -- Lock order: under the wallets' locks, which the caller holds.
 create or replace function casino.record_refusals(
     p_ledger_id integer, p_judged casino.judgement [], p_now timestamptz
@@ -43,7 +44,7 @@ begin
     insert into casino.transactions (
         ledger_id, wallet_id, transaction_id, tenant_id, provider_id, kind, session_id, round_id, amount_minor, currency,
         related_transaction_id, state, refusal_code, balance_after_minor, reason, request_id, feed_position, recorded_at,
-        entry_formula, signed_by, clock_skew_seconds, received_at
+        entry_formula, answered_with_head, signed_by, clock_skew_seconds, received_at
     )
     select
         p_ledger_id, wallet_id, transaction_id, tenant_id, provider_id, kind, session_id, round_id, amount_minor, currency,
@@ -51,7 +52,7 @@ begin
         casino.feed_position(
             v_transaction_number, place, (select feed_offset from casino.ledgers where ledger_id = p_ledger_id)
         ),
-        p_now, 2, signed_by, clock_skew_seconds, received_at
+        p_now, 2, true, signed_by, clock_skew_seconds, received_at
     from refused;
 end;
 $$;

@@ -13,3 +13,15 @@ begin
     end if;
 end;
 $$;
+
+-- step: games of each provider
+-- Few rows: a constraint that is checked later would free nobody.
+alter table casino.games
+add column if not exists two_party boolean not null default false,
+-- squawk-ignore ban-drop-constraint
+drop constraint if exists game_code_unique_per_tenant,
+-- squawk-ignore ban-drop-constraint
+drop constraint if exists game_code_unique_per_provider,
+-- squawk-ignore disallowed-unique-constraint, constraint-missing-not-valid
+add constraint game_code_unique_per_provider unique (tenant_id, provider_id, game_code);
+comment on column casino.games.two_party is 'Neither side alone decides a round: debits carry what the provider committed to.';

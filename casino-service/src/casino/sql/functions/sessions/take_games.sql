@@ -1,0 +1,64 @@
+-- Purpose: take over the games of a tenant's providers from the file of providers.
+-- Input: a JSON array of {providerId, gameId, gameCode, name, minBet, maxBet, maxWin, twoParty}; amounts in minor units; maxWin may
+--   be null.
+-- Outcome: null, or why the file is refused; then nothing is written. A game of another provider under that id refuses it. Games that
+--   are in no file any more stay: a game is disabled by the operator.
+-- Locks: an advisory lock of the tenant, so that processes that read the file at one moment follow each other; then the games
+--   that change.
+create or replace function casino.take_games(p_tenant_id text, p_games jsonb)
+returns text
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_refusal text;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('casino.take_games of ' || p_tenant_id, 0));
+    if not exists (select from casino.tenants where tenant_id = p_tenant_id) then
+        return 'the tenant ' || p_tenant_id || ' is not there';
+    end if;
+    select 'game ' || game.game_id || ' belongs to provider ' || game.provider_id
+    into v_refusal
+    from jsonb_to_recordset(p_games) as wanted ("providerId" text, "gameId" text)
+    join casino.games as game on game.tenant_id = p_tenant_id and game.game_id = wanted."gameId"
+    where game.provider_id <> wanted."providerId"
+    order by game.game_id
+    limit 1;
+    if v_refusal is null then
+        select 'game ' || "gameId" || ' comes twice' into v_refusal
+        from jsonb_to_recordset(p_games) as wanted ("gameId" text)
+        group by "gameId"
+        having count(*) > 1
+        order by "gameId"
+        limit 1;
+    end if;
+    if v_refusal is not null then
+        return v_refusal;
+    end if;
+
+    insert into casino.games as game (
+        tenant_id, game_id, game_code, display_name, stake_min_minor, stake_max_minor, win_cap_minor, provider_id, two_party
+    )
+    select
+        p_tenant_id, "gameId", "gameCode", name, "minBet", "maxBet", "maxWin", "providerId", coalesce("twoParty", false)
+    from jsonb_to_recordset(p_games) as wanted (
+        "providerId" text, "gameId" text, "gameCode" text, name text, "minBet" bigint, "maxBet" bigint, "maxWin" bigint,
+        "twoParty" boolean
+    )
+    order by "gameId"
+    on conflict (tenant_id, game_id) do update
+    set
+        game_code = excluded.game_code, display_name = excluded.display_name, stake_min_minor = excluded.stake_min_minor,
+        stake_max_minor = excluded.stake_max_minor, win_cap_minor = excluded.win_cap_minor, two_party = excluded.two_party
+    where
+        (game.game_code, game.display_name, game.stake_min_minor, game.stake_max_minor, game.win_cap_minor, game.two_party)
+        is distinct from (
+            excluded.game_code, excluded.display_name, excluded.stake_min_minor, excluded.stake_max_minor,
+            excluded.win_cap_minor, excluded.two_party
+        );
+    return null;
+exception
+    when unique_violation then
+        return 'a provider has two games under one gameCode';
+end;
+$$;
