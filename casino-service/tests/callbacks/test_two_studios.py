@@ -312,3 +312,30 @@ async def test_a_revoked_key_of_a_studio_is_refused_and_its_other_one_goes_on(
         auth = SignedAuth(Signer(ring), ring, "x-casino-signature")
         assert (await studios.acme.get("/casino/transactions", auth=auth)).status_code == 200
     tenant.close()
+
+
+async def test_a_file_whose_games_cannot_be_taken_over_now_delays_no_revocation(
+    own_database: str, tmp_path: Path
+) -> None:
+    """Somebody holds a game's row. The file waits for it; a key that was stolen does not."""
+    tenant = Tenant.demo(own_database)
+    async with two_studios(tenant, tmp_path / "providers.json") as studios:
+        with psycopg.connect(own_database) as operator, psycopg.connect(own_database, autocommit=True) as owner:
+            operator.execute("select from casino.games where game_id = %s for update", [ACME_SLOTS])
+            studios.write(acme(games=[game(name="Renamed")]))
+            await until(lambda: _waits_for_a_lock(tenant))
+            owner.execute("insert into casino.key_revocations (direction, key_id) values ('casino', 'acme-casino')")
+            await until(lambda: _answers(studios, 401))
+            assert [row["display_name"] for row in tenant.rows_of_tenant("games")].count("Renamed") == 0
+        owner.close()
+        await until(lambda: _is_renamed(tenant))
+    tenant.close()
+
+
+async def _waits_for_a_lock(tenant: Tenant) -> bool:
+    query = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    return bool(tenant.sql(query))
+
+
+async def _is_renamed(tenant: Tenant) -> bool:
+    return any(row["display_name"] == "Renamed" for row in tenant.rows_of_tenant("games"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared_service.keys.live_keys import PEERS, Direction, LiveKeys
+from shared_service.keys.live_keys import PEERS, Direction, KeyFile, LiveKeys
 from shared_service.keys.peers import PEERS_MAX, PeersFile, Status
 from shared_service.settings.keys import read_peers
 from shared_service.settings.reader import Reader
@@ -268,6 +268,62 @@ def test_an_offer_is_repeated_until_it_was_looked_at(watched: Watched) -> None:
     watched.keys.take_offer()
     watched.keys.apply(())
     assert watched.peer_of("acme-1") == "acme"
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_key_that_moves_between_two_files_waits_for_the_peers(tmp_path: Path, *, is_taken: bool) -> None:
+    """Beside the present peers the file of keys would have an id twice, and no revocation could be put into force."""
+    keys_path, peers_path = tmp_path / "keys.json", tmp_path / "peers.json"
+    keys_path.write_text("[]")
+    peers_path.write_text(json.dumps([entry("acme")]))
+    file = KeyFile(keys_path, OWN["casino"].secret.decode())
+    live = LiveKeys(
+        [Direction("casino", (OWN["casino"],), file), Direction("provider", (OWN["provider"],))],
+        peers_file=file_at(peers_path),
+    )
+    live.reread_files(NOW)
+    live.take_offer()
+    live.apply(())
+    keys_path.write_text(json.dumps([key("acme-1")]))
+    peers_path.write_text(json.dumps([entry("acme", keys={"casino": [key("acme-2")], "provider": [key("acme-p1")]})]))
+    said = []
+    for _ in range(3):
+        said += live.reread_files(NOW)
+        live.apply([("casino", "main")])  # while the service looks at the offer
+        assert live.ring("casino").verifying_key("main", NOW) is None
+        if is_taken:
+            live.take_offer()
+        else:
+            said += live.refuse_offer("a game of another peer")
+        live.apply(())
+    whose = {each.key_id: each.peer for each in live.ring("casino").keys}
+    assert whose == {"main": "main"} | ({"acme-1": "main", "acme-2": "acme"} if is_taken else {"acme-1": "acme"})
+    assert [each.why for each in said] == ([] if is_taken else ["a game of another peer"])
+
+
+def test_two_keys_that_change_places_between_two_files_are_refused(tmp_path: Path) -> None:
+    """Neither file stands beside what is in force of the other one: one after the other they do."""
+    keys_path, peers_path = tmp_path / "keys.json", tmp_path / "peers.json"
+    keys_path.write_text(json.dumps([key("k2")]))
+    peers_path.write_text(json.dumps([entry("acme")]))
+    file = KeyFile(keys_path, OWN["casino"].secret.decode())
+    live = LiveKeys(
+        [Direction("casino", (OWN["casino"],), file), Direction("provider", (OWN["provider"],))],
+        peers_file=file_at(peers_path),
+    )
+    live.reread_files(NOW)
+    live.take_offer()
+    live.apply(())
+    keys_path.write_text(json.dumps([key("acme-1")]))
+    peers_path.write_text(json.dumps([entry("acme", keys={"casino": [key("k2")], "provider": [key("acme-p1")]})]))
+    assert [each.why for each in live.reread_files(NOW)] == ["casino key k2 comes twice"] * 2
+    live.take_offer()
+    live.apply(())
+    assert {each.key_id: each.peer for each in live.ring("casino").keys} == {
+        "main": "main",
+        "k2": "main",
+        "acme-1": "acme",
+    }
 
 
 def test_demo_mode_takes_weak_secrets(tmp_path: Path) -> None:

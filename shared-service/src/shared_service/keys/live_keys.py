@@ -136,13 +136,16 @@ class LiveKeys:
             except KeyConfigurationError as error:
                 refused += self._complain(direction, content, str(error))
         offer = self._read_peers(refused)
-        wanted = {direction: changed[direction][1] if direction in changed else side.keys
-                  for direction, side in self._sides.items()}  # fmt: skip
-        if (changed or offer) and (why := self._why_not(wanted, offer.peers if offer else self._peers)):
+        own = {direction: side.keys for direction, side in self._sides.items()}
+        wanted = own | {direction: keys for direction, (_, keys) in changed.items()}
+        why = self._why_not(wanted, offer.peers if offer else self._peers) if changed or offer else None
+        # Keys that only stand beside the offered peers are read again once these are in force.
+        are_early = offer and changed and not why and self._why_not(wanted, self._peers)
+        if why := (self._why_not(own, offer.peers) if offer and are_early else why):
             for direction, (content, _) in changed.items():
                 refused += self._complain(direction, content, why)
             return refused + (self._complain(PEERS, offer.content, why) if offer else [])
-        for direction, (content, keys) in changed.items():
+        for direction, (content, keys) in () if are_early else changed.items():
             side = self._sides[direction]
             side.content, side.keys = content, keys
             self._complaints.pop(direction, None)

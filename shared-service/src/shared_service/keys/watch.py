@@ -24,6 +24,7 @@ log = structlog.get_logger()
 POLL_SECONDS: Final = 0.5
 """At most 0.6 s with the loop's jitter. A revocation is in force everywhere within two seconds."""
 OWN_CLOCK_OFF_SECONDS: Final = 5.0
+DATABASE_ERRORS: Final = (Overloaded, OutcomeUnknown, psycopg.Error)
 
 LookAtPeers = Callable[[Sequence[Peer[Any]]], Awaitable[str | None]]
 """Returns why the service refuses the peers of a file, or None. A database error means: ask again."""
@@ -56,6 +57,7 @@ class KeyWatch:
         self._look_at_peers = look_at_peers
         self._loop = BackgroundLoop("keys", self.step, interval_seconds=POLL_SECONDS)
         self._readable = True
+        self._peers_wait = False
         self._clock_is_off = False
         self._live: Mapping[str, tuple[str, ...]] | None = None
         self._statuses: Mapping[str, str] = {}
@@ -81,12 +83,19 @@ class KeyWatch:
             await self.stop()
 
     async def step(self) -> None:
-        """Read files and revocations once, and put them into force."""
+        """Read files and revocations once, and put them into force. A file of peers that waits delays no revocation."""
         self._tell_of_files(self.keys.reread_files(self._clock()))
+        is_first = self._live is None  # then nobody is believed before everybody is known
+        if not is_first:
+            await self._put_into_force()
+        is_offered = self.keys.offered is not None
+        if await self._take_peers() and (is_first or is_offered):
+            await self._put_into_force()
+
+    async def _put_into_force(self) -> None:
         try:
-            await self._take_peers()
             rows = await self._database.call(self._read_revocations, (self.keys.ids(),))
-        except (Overloaded, OutcomeUnknown, psycopg.Error) as error:
+        except DATABASE_ERRORS as error:
             if self._readable:
                 log.warning("revocations_not_readable", error_type=type(error).__name__)
             self._readable = False
@@ -98,15 +107,23 @@ class KeyWatch:
         self._tell_of_changes(now)
         self._tell_of_peers()
 
-    async def _take_peers(self) -> None:
-        """Use the peers of a changed file, unless the service refuses them."""
+    async def _take_peers(self) -> bool:
+        """Use the peers of a changed file, unless the service refuses them. Returns False to ask again."""
         if self.keys.offered is None:
-            return
-        why = None if self._look_at_peers is None else await self._look_at_peers(self.keys.offered)
-        if why is not None:
+            return True
+        try:
+            why = None if self._look_at_peers is None else await self._look_at_peers(self.keys.offered)
+        except DATABASE_ERRORS as error:
+            if not self._peers_wait:
+                log.warning("peers_not_taken_over", error_type=type(error).__name__)
+            self._peers_wait = True
+            return False
+        self._peers_wait = False
+        if why is None:
+            self.keys.take_offer()
+        else:
             self._tell_of_files(self.keys.refuse_offer(why))
-            return
-        self.keys.take_offer()
+        return True
 
     def _tell_of_files(self, refusals: Sequence[FileRefused]) -> None:
         for refused in refusals:

@@ -4,11 +4,12 @@
 -- Outcome: null, or why the file is refused; then nothing is written. A game of another provider under that id refuses it. Games that
 --   are in no file any more stay: a game is disabled by the operator.
 -- Locks: an advisory lock of the tenant, so that processes that read the file at one moment follow each other; then the games
---   that change.
+--   that change. It gives up soon and is called again: the caller's connection also reads the revoked keys.
 create or replace function casino.take_games(p_tenant_id text, p_games jsonb)
 returns text
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '500ms'
 as $$
 declare
     v_refusal text;
