@@ -102,7 +102,7 @@ bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
 
 REV ?= HEAD~1
 .PHONY: bench-against
-bench-against: .venv/.complete ## compare throughput with an earlier revision (REV); writes docs/benchmarks-against.md
+bench-against: .venv/.complete ## compare throughput with earlier revisions (REV="a b"); writes docs/benchmarks-against.md
 	exec $(BIN)/python -m bench.against $(REV)
 
 .PHONY: bench-round

@@ -1,8 +1,8 @@
-"""`python -m bench.against REVISION`: this tree beside an earlier revision of it, in turn, on one machine at one time.
+"""`python -m bench.against REVISION …`: this tree beside earlier revisions of it, in turn, on one machine at one time.
 
-Two runs of the bench on two days compare two days: machines drift by more than a change costs. Here both revisions run
-at once, and every round of one has a round of the other for a neighbour. It owns the comparison and its page. It must
-never measure what only one side has, and both sides run with the libraries of this tree.
+Two runs of the bench on two days compare two days: machines drift by more than a change costs. Here all revisions run
+at once, and every round of this tree is close to a round of each of the others. It owns the comparison and its page. It
+must never measure what only one side has, and all sides run with the libraries of this tree.
 """
 
 import tempfile
@@ -29,50 +29,63 @@ KEPT_MIN: Final = 0.95
 """What a change may leave of the throughput before it."""
 SLOWER_BELOW: Final = 0.98
 """A ratio under this may be chance or a loss: more rounds tell."""
-THEN: Final = "then-"
 ROUND_DEPTH: Final = 8
 
 
-def compare(revision: str, *, size: Size, progress: Progress) -> Report:
-    """Measure both sides in turn. Raises CalledProcessError when there is no such revision."""
+def compare(revisions: Sequence[str], *, size: Size, progress: Progress) -> Report:
+    """Measure all sides in turn, one outcome for each revision. Raises CalledProcessError for one that is not there."""
     with ExitStack() as stack:
-        source = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-against-")))
-        unpack(revision, source)
-        now = stack.enter_context(BenchServices(size.player_count))
-        then = stack.enter_context(BenchServices(size.player_count, source=source))
+        sides = [stack.enter_context(BenchServices(size.player_count))]
+        for revision in revisions:
+            source = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-against-")))
+            unpack(revision, source)
+            sides.append(stack.enter_context(BenchServices(size.player_count, source=source)))
         wallets = []
-        for services in (now, then):
+        for services in sides:
             progress("starting Postgres and both services, loading players")
             wallets.append(_start(services, size))
-        pairs = list(zip(*(_rows(wallet, size) for wallet in wallets), strict=True))
-        figures = measure_twice_if_slow(pairs, rounds=size.rounds, again=size.rounds_again, progress=progress)
+        now, *then = (_rows(wallet, size) for wallet in wallets)
+        rows = [now, *(_of_then(side, revision) for side, revision in zip(then, revisions, strict=True))]
+        outcomes = measure_twice_if_slow(
+            rows, revisions, rounds=size.rounds, again=size.rounds_again, progress=progress
+        )
         for wallet in wallets:
             require_sound_ledger(wallet.books.database.url)
-        machine = describe_machine(now.postgres.url())
-    targets = tuple(_ratio(figures, row) for row, _ in pairs)
-    outcome = Outcome(figures=tuple(figures.values()), targets=targets)
-    return Report(machine=machine, outcomes=(outcome,), player_count=size.player_count)
+        machine = describe_machine(sides[0].postgres.url())
+    return Report(machine=machine, outcomes=outcomes, player_count=size.player_count)
 
 
 def measure_twice_if_slow(
-    pairs: Sequence[tuple[Measurement, Measurement]], *, rounds: int, again: int, progress: Progress
-) -> dict[str, Figure]:
-    """The figures of both sides by key; rows that seem slower than before are measured again, in `again` rounds."""
+    sides: Sequence[Sequence[Measurement]], revisions: Sequence[str], *, rounds: int, again: int, progress: Progress
+) -> tuple[Outcome, ...]:
+    """One outcome for each revision: this tree's figure and the revision's, row by row, and their ratios.
 
-    def sides(of: Sequence[tuple[Measurement, Measurement]]) -> list[Measurement]:
-        return [side for now, then in of for side in (now, _of_then(then))]
+    `sides` are the rows of this tree, then those of each revision. A row that seems slower than at a revision is
+    measured again, in `again` rounds, at all sides.
+    """
 
-    figures = interleave(sides(pairs), rounds=rounds, progress=progress)
-    slow = [pair for pair in pairs if _ratio(figures, pair[0]).value < SLOWER_BELOW]
-    return figures | interleave(sides(slow), rounds=again, progress=progress)
+    def in_turn(rows: Sequence[tuple[Measurement, ...]]) -> list[Measurement]:
+        return [side for row in rows for side in row]
+
+    rows = list(zip(*sides, strict=True))
+    figures = interleave(in_turn(rows), rounds=rounds, progress=progress)
+    slow = [row for row in rows if any(_ratio(figures, row[0], then).value < SLOWER_BELOW for then in row[1:])]
+    figures |= interleave(in_turn(slow), rounds=again, progress=progress)
+    return tuple(
+        Outcome(
+            figures=tuple(figures[side.key] for row in rows for side in (row[0], row[place])),
+            targets=tuple(_ratio(figures, row[0], row[place]) for row in rows),
+        )
+        for place in range(1, len(revisions) + 1)
+    )
 
 
-def _ratio(figures: Mapping[str, Figure], row: Measurement) -> Target:
-    return ratio_of(figures, over=row.key, under=f"{THEN}{row.key}", what=row.what, bound=KEPT_MIN)
+def _ratio(figures: Mapping[str, Figure], now: Measurement, then: Measurement) -> Target:
+    return ratio_of(figures, over=now.key, under=then.key, what=now.what, bound=KEPT_MIN)
 
 
-def _of_then(row: Measurement) -> Measurement:
-    return replace(row, key=f"{THEN}{row.key}", what=f"then: {row.what}")
+def _of_then(rows: Sequence[Measurement], revision: str) -> list[Measurement]:
+    return [replace(row, key=f"{revision}-{row.key}", what=f"{revision}: {row.what}") for row in rows]
 
 
 def _start(services: BenchServices, size: Size) -> WalletUnderLoad:
@@ -89,13 +102,13 @@ def _rows(wallet: WalletUnderLoad, size: Size) -> list[Measurement]:
 
 
 @click.command()
-@click.argument("revision")
+@click.argument("revisions", nargs=-1, required=True)
 @click.option("--quick", is_flag=True, help="One short round of everything: shows that it answers, measures nothing.")
-def main(revision: str, quick: bool) -> None:
-    """Compare the throughput of this tree with that of REVISION, and write docs/benchmarks-against.md."""
+def main(revisions: tuple[str, ...], quick: bool) -> None:
+    """Compare the throughput of this tree with that of REVISIONS, and write docs/benchmarks-against.md."""
     run_at_terminal(
-        lambda progress: compare(revision, size=QUICK if quick else FULL, progress=progress),
-        write=None if quick else partial(write_comparison, revision=revision),
+        lambda progress: compare(revisions, size=QUICK if quick else FULL, progress=progress),
+        write=None if quick else partial(write_comparison, revisions=revisions),
     )
 
 

@@ -26,11 +26,11 @@ took turns (A B B A), and a ratio is the median of the ratios of adjacent rounds
 for both.
 """
 
-_COMPARISON_PREFACE: Final = """# This revision beside an earlier one
+_COMPARISON_PREFACE: Final = """# This revision beside earlier ones
 
-Written by `make bench-against REV={revision}`; do not edit by hand. Services of both revisions ran on one machine at
+Written by `make bench-against REV="{revisions}"`; do not edit by hand. Services of all revisions ran on one machine at
 one time, each pair with its own Postgres, with the same libraries and the same generator. The revisions
-took turns (A B B A); a ratio is the median of the ratios of adjacent rounds. Kept: at least
+took turns (A B C, C B A); a ratio is the median of the ratios of rounds of one turn. Kept: at least
 {kept:g}. A row whose first five rounds were under 0.98 was measured again in fifteen, and those count. What the rows
 mean is in [benchmarks.md](benchmarks.md).
 """
@@ -122,10 +122,20 @@ def write_page(report: Report) -> None:
     PAGE.write_text("\n".join(parts))
 
 
-def write_comparison(report: Report, revision: str) -> None:
-    """The page of a comparison: its figures come in pairs, this tree's and the one before it."""
-    pairs = zip(report.figures[::2], report.figures[1::2], report.targets, strict=True)
-    rows = [
+def write_comparison(report: Report, revisions: Sequence[str]) -> None:
+    """The page of a comparison. The figures of an outcome come in pairs, this tree's and the revision's."""
+    tables = [
+        f"## Throughput per second, then: {revision}\n\n" + _markdown(COMPARISON_HEADER, _comparison_rows(outcome))
+        for revision, outcome in zip(revisions, report.outcomes, strict=True)
+    ]
+    names = " ".join(revisions)
+    preface = _COMPARISON_PREFACE.format(revisions=names, kept=report.targets[0].bound)
+    again = f'## Again\n\n    make bench-against REV="{names}"\n'
+    COMPARISON_PAGE.write_text("\n".join([preface, _machine_section(report.machine), *tables, again]))
+
+
+def _comparison_rows(outcome: Outcome) -> list[tuple[str, ...]]:
+    return [
         (
             target.what,
             f"{then.value:,.0f}",
@@ -134,18 +144,8 @@ def write_comparison(report: Report, revision: str) -> None:
             f"{now.rounds}",
             "yes" if target.met else "no",
         )
-        for now, then, target in pairs
+        for now, then, target in zip(outcome.figures[::2], outcome.figures[1::2], outcome.targets, strict=True)
     ]
-    COMPARISON_PAGE.write_text(
-        "\n".join(
-            [
-                _COMPARISON_PREFACE.format(revision=revision, kept=report.targets[0].bound),
-                _machine_section(report.machine),
-                "## Throughput per second\n\n" + _markdown(COMPARISON_HEADER, rows),
-                f"## Again\n\n    make bench-against REV={revision}\n",
-            ]
-        )
-    )
 
 
 def _machine_section(machine: Machine) -> str:

@@ -71,16 +71,22 @@ def test_a_target_is_met_only_up_to_its_bound(*, value: float, at_least: bool, m
 def test_a_row_that_seems_slower_than_before_is_measured_again_in_more_rounds() -> None:
     taken: list[str] = []
 
-    def row(name: str, value: float) -> Measurement:
+    def row(side: str, name: str, value: float) -> Measurement:
         def measure() -> Sample:
-            taken.append(name)
+            taken.append(f"{side} {name}")
             return Sample(value=value)
 
-        return Measurement(key=name.removesuffix(" before"), what=name, measure=measure)
+        return Measurement(key=f"{side} {name}", what=name, measure=measure)
 
-    pairs = [(row("even", 98.0), row("even before", 100.0)), (row("slow", 97.0), row("slow before", 100.0))]
-    figures = measure_twice_if_slow(pairs, rounds=2, again=3, progress=lambda _text: None)
-    assert {key: figure.rounds for key, figure in figures.items()} == {
-        "even": 2, "then-even": 2, "slow": 3, "then-slow": 3,
-    }  # fmt: skip
-    assert [taken.count(name) for name in ("even", "even before", "slow", "slow before")] == [2, 2, 5, 5]
+    sides = [
+        [row("now", "even", 98.0), row("now", "slow", 97.0)],
+        [row("old", "even", 100.0), row("old", "slow", 100.0)],
+        [row("older", "even", 49.0), row("older", "slow", 48.5)],
+    ]
+    of_old, of_older = measure_twice_if_slow(sides, ["old", "older"], rounds=2, again=3, progress=lambda _text: None)
+    assert [target.value for target in of_old.targets] == [0.98, 0.97]
+    assert [target.value for target in of_older.targets] == [2.0, 2.0]
+    assert [figure.rounds for figure in of_older.figures] == [2, 2, 3, 3]
+    assert [taken.count(f"{side} {name}") for name in ("even", "slow") for side in ("now", "old", "older")] == [
+        2, 2, 2, 5, 5, 5,
+    ]  # fmt: skip
