@@ -59,7 +59,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     scrape = Scrape(metrics.scrape_of(BacklogReader(pool, casinos.called), health=wallets.reports))
     listeners = listeners_of(settings.listeners, metrics.note_certificate)
     observe = metrics.observe
-    admission = Admission(settings.requests_max, errors=ERRORS, observe=observe, several_peers=casinos.are_several)
+    admission = Admission(settings.requests_max, errors=ERRORS, observe=observe, has_peers=casinos.are_several)
     routes = [
         *sessions.routes(casinos, pool, sealer),
         *rounds.routes(settings, pool, sealer, money, casinos),

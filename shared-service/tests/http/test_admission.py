@@ -58,6 +58,24 @@ def test_what_yields_is_refused_from_three_quarters_on_and_the_rest_at_the_bound
     assert house.enter(scope_of(USUAL))
 
 
+def scope_signed_by(peer: str) -> dict[str, Any]:
+    scope = scope_of(USUAL)
+    scope["state"]["peer"] = peer
+    return scope
+
+
+def test_one_of_several_peers_has_half_of_the_capacity() -> None:
+    """A peer that floods leaves room for the others. The only one there is has everything."""
+    several = True
+    house = Admission(4, errors=ERRORS, observe=lambda *_: None, has_peers=lambda: several)
+    assert [house.enter(scope_signed_by("one")) for _ in range(3)] == [True, True, False]
+    assert house.enter(scope_signed_by("other"))
+    house.leave(scope_signed_by("one"))
+    assert house.enter(scope_signed_by("one"))
+    several = False
+    assert house.enter(scope_signed_by("one"))
+
+
 def test_a_share_bounds_its_own_routes_alone() -> None:
     house = admission()
     assert house.enter(scope_of(SHARED))
@@ -66,22 +84,6 @@ def test_a_share_bounds_its_own_routes_alone() -> None:
     house.leave(scope_of(SHARED))
     assert house.enter(scope_of(SHARED))
     house.leave(scope_of(SHARED))
-
-
-def test_one_of_several_peers_takes_at_most_half() -> None:
-    """One that floods this service leaves the other half to the others."""
-    several = True
-    house = Admission(4, errors=ERRORS, observe=lambda *_: None, several_peers=lambda: several)
-    scopes = {peer: scope_of(USUAL) for peer in ("hostile", "other")}
-    for peer, scope in scopes.items():
-        scope["state"]["peer"] = peer
-    assert [house.enter(scopes["hostile"]) for _ in range(3)] == [True, True, False]
-    assert [house.enter(scopes["other"]) for _ in range(3)] == [True, True, False]
-    house.leave(scopes["hostile"])
-    assert house.enter(scopes["hostile"])
-    several = False
-    house.leave(scopes["other"])
-    assert house.enter(scopes["hostile"]), "alone it may take all"
 
 
 async def test_what_was_refused_is_logged_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,11 +47,11 @@ class SignedEndpoints:
     `on_skew(scope, key_id, skew_seconds)` is called for an accepted request whose clock is far off.
     `on_clock(skew_seconds)` is called for each request with a valid signature: its clock is so far behind.
     `enter(scope)` takes capacity after the signature was verified and before the nonce is claimed; False refuses the
-    request with `overloaded`. `leave(scope)` gives the capacity back.
+    request with `overloaded`. `leave(scope)` gives the capacity back. The state then has `peer`: whose key it is.
     The state of a refused request has `key_id` if it named a live key, `skew_seconds` if its time is out of the window,
     and `canonical_sha256` if its MAC is wrong.
-    The state of an accepted request has `body`, `signed_by` (the key's id), `peer` (whose key it is) and
-    `clock_skew_seconds`. The application can also read the body with `receive`.
+    The state of an accepted request has `body`, `signed_by` (the key's id) and `clock_skew_seconds`. The application
+    can also read the body with `receive`.
     `handler_claims(scope)` says that the handler claims the nonce itself: its state also has `nonce`, a
     `HandlersNonce`, unclaimed. Until the handler says that it has claimed it, no answer below 400 is sent. A copy of
     such a request, while this process serves the first, is `nonce_replay`.

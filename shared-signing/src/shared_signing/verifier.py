@@ -98,11 +98,10 @@ class Verifier:
         """Check one request in the order of `Refusal`. The first failed check is the refusal.
 
         `header_values` are all values of the signature header, `target` is the raw path with its raw query, `body` the
-        raw bytes as received. The timestamp is compared in whole seconds. `before_nonce` is called with the request's
-        key after all other checks and before the nonce is claimed; if it raises, the nonce stays unused. Without
-        `claims` the last check is left to the caller (`claim`, or a handler that claims the nonce with its work).
-        Raises `KeysNotLoaded` before the ring has its first keys, and `NonceStoreOverloaded` when the store cannot
-        answer.
+        raw bytes as received. The timestamp is compared in whole seconds. `before_nonce(key)` is called after all other
+        checks and before the nonce is claimed; if it raises, the nonce stays unused. Without `claims` the last check is
+        left to the caller (`claim`, or a handler that claims the nonce with its work). Raises `KeysNotLoaded` before
+        the ring has its first keys, and `NonceStoreOverloaded` when the store cannot answer.
         """
         if self._key_ring.awaiting:
             raise KeysNotLoaded

@@ -25,8 +25,7 @@ class Admission:
     """Counts the authenticated requests of this process.
 
     A request counts from when its body has arrived and its signature or token is verified, so unauthenticated callers
-    cannot use up the capacity. Routes with `yields` are refused from three quarters of the bound on. Where several
-    peers sign requests, one of them takes at most half of the capacity.
+    cannot use up the capacity. Routes with `yields` are refused from three quarters of the bound on.
     """
 
     def __init__(
@@ -35,13 +34,14 @@ class Admission:
         *,
         errors: ErrorTable,
         observe: Callable[[str, str, float], object],
-        several_peers: Callable[[], bool] = lambda: False,
+        has_peers: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`observe(route, code, started)` is called for each early refusal; `started` is monotonic.
-        `several_peers` tells whether more than one peer may sign requests."""
+        """`observe(route, code, started)` is called for each early refusal; `started` is monotonic. While `has_peers`
+        says that there are several, one peer may have half of the capacity."""
         self.taken = 0
-        self._taken_by: Counter[str] = Counter()
-        self._several_peers = several_peers
+        self._has_peers = has_peers
+        self._peer_max = max(1, requests_max // 2)
+        self._of_peer: Counter[str] = Counter()
         self._requests_max = requests_max
         self._crowded_at = requests_max * 3 // 4
         self._errors = errors
@@ -62,10 +62,10 @@ class Admission:
     def enter(self, scope: Scope) -> bool:
         """Count a request until `leave`. Returns False when there is no capacity for it."""
         route, peer = route_of(scope), scope["state"].get("peer", "")
-        if self.is_full_for(route) or (peer and self._has_its_half(peer)):
+        if self.is_full_for(route) or (peer and self._of_peer[peer] >= self._peer_max and self._has_peers()):
             return False
         self.taken += 1
-        self._taken_by[peer] += 1
+        self._of_peer[peer] += 1
         if route.share is not None:
             route.share.taken += 1
         return True
@@ -74,12 +74,9 @@ class Admission:
         """The request has ended."""
         route = route_of(scope)
         self.taken -= 1
-        self._taken_by[scope["state"].get("peer", "")] -= 1
+        self._of_peer[scope["state"].get("peer", "")] -= 1
         if route.share is not None:
             route.share.taken -= 1
-
-    def _has_its_half(self, peer: str) -> bool:
-        return self._taken_by[peer] >= max(self._requests_max // 2, 1) and self._several_peers()
 
     def refuse_early(self, scope: Scope, route: Route) -> Answer | None:
         """Returns the refusal of a request by its head alone, or None when there is capacity."""
