@@ -11,9 +11,12 @@ import psycopg
 import pytest
 from structlog.typing import EventDict
 
+from casino.callbacks.feed import CALLS_OF_PROVIDER_MAX
 from casino.sessions.circuit import FAILURES_MAX, Circuit
 from casino.sessions.provider_client import CONNECTIONS_MAX
 from casino_testing.edge import bet, payout, rollback, serving
+from casino_testing.processes import held_transaction
+from casino_testing.scrape import scrape
 from casino_testing.studios import (
     ACME_SLOTS,
     Studios,
@@ -254,6 +257,38 @@ async def test_a_studio_that_hangs_delays_no_other(studios: Studios) -> None:
     assert not any(task.done() for task in hanging)
     studios.network.hangs.set()
     assert {answer.status_code for answer in await asyncio.gather(*hanging)} == {201}
+
+
+async def test_a_studio_that_floods_the_look_up_leaves_connections_to_the_other(
+    studios: Studios, tenant: Tenant
+) -> None:
+    """What it asks beyond its bound is refused at once, while its first questions still wait."""
+    with held_transaction(tenant) as holder:
+        holder.execute("lock table casino.tombstones in access exclusive mode")
+        flood = [asyncio.create_task(status_of_acme(studios)) for _ in range(CALLS_OF_PROVIDER_MAX + 10)]
+        await until(lambda: sum(task.done() for task in flood) == 10)
+        assert {task.result() for task in flood if task.done()} == {503}
+        other = asyncio.create_task(studios.service.signed.get("/casino/transactions/never?userId=1"))
+        await asyncio.sleep(0)
+        assert not other.done(), "it waits its turn"
+    assert {await task for task in flood} == {404, 503}
+    assert (await other).status_code == 404
+
+
+async def test_requests_are_counted_for_each_studio(studios: Studios) -> None:
+    token = await studios.token(ACME_SLOTS)
+    await studios.as_acme("debit", bet(token))
+    await studios.as_acme("debit", bet("never given"))
+    await studios.service.post("debit", bet(await studios.token(SLOTS)))
+    shown = await scrape(studios.service.anybody)
+    counted = {
+        (peer, code): shown.value("casino_peer_requests_total", peer=peer, code=code)
+        for peer in ("acme", "main")
+        for code in ("ok", "session_not_found")
+    }
+    assert counted == {("acme", "ok"): 1, ("acme", "session_not_found"): 1, ("main", "ok"): 1,
+                       ("main", "session_not_found"): 0}  # fmt: skip
+    assert shown.label_values("peer") == {"acme", "main"}
 
 
 async def test_a_studio_that_is_away_is_soon_not_called_any_more(studios: Studios) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,6 +17,8 @@ from casino.wallet import queries
 from shared_service.http import decoding
 from shared_service.postgres.database import Database
 
+CALLS_OF_PROVIDER_MAX: Final = 16
+"""Questions of one provider at once. One that asks more leaves the connections to the others."""
 PAGE_DEFAULT: Final = 100
 PAGE_MAX: Final = 1000
 CURSOR_MAX: Final = 2**63 - 1
@@ -29,13 +33,14 @@ class Feed:
 
     database: Database
     ledger_id: int
+    _asking: Counter[str] = field(default_factory=Counter)
 
     async def page(self, provider_id: str, query: QueryParams) -> Response:
         """One page in commit order. `next` is the cursor for the next page; an empty page has one too."""
         after = _number(query, "after", default=0, least=0, most=CURSOR_MAX)
         limit = _number(query, "limit", default=PAGE_DEFAULT, least=1, most=PAGE_MAX)
         wanted = {"ledger_id": self.ledger_id, "provider_id": provider_id, "after": after, "limit": limit}
-        rows = await self.database.call(queries.FEED_PAGE, wanted)
+        rows = await self._ask(queries.FEED_PAGE, wanted)
         newest = rows[-1][0] if rows else after
         return _json({"transactions": [_render(row) for row in rows], "next": str(newest)})
 
@@ -47,11 +52,22 @@ class Feed:
             "player_id": decoding.identifier({"userId": query.get("userId")}, "userId"),
             "transaction_id": decoding.identifier({"transactionId": transaction_id}, "transactionId"),
         }
-        for row in await self.database.call(queries.FIND_TRANSACTION, wanted):
+        for row in await self._ask(queries.FIND_TRANSACTION, wanted):
             return _json(_render(row))
-        for row in await self.database.call(queries.FIND_TOMBSTONE, wanted):
+        for row in await self._ask(queries.FIND_TOMBSTONE, wanted):
             return _json(_render_tombstone(row))
         raise Refused("not_found")
+
+    async def _ask(self, statement: str, wanted: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
+        """Raises Refused(overloaded) for a provider that asks too much at once."""
+        provider_id: str = wanted["provider_id"]
+        if self._asking[provider_id] >= CALLS_OF_PROVIDER_MAX:
+            raise Refused("overloaded")
+        self._asking[provider_id] += 1
+        try:
+            return await self.database.call(statement, wanted)
+        finally:
+            self._asking[provider_id] -= 1
 
 
 def _number(query: QueryParams, name: str, *, default: int, least: int, most: int) -> int:

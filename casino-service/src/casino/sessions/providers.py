@@ -35,6 +35,10 @@ class Providers:
         live = (each for each in {MAIN, *self.keys.peers} if self.keys.status_of(each) is Status.LIVE)
         return [each for each in live if each not in self._clients or not self._clients[each].is_full]
 
+    def are_several(self) -> bool:
+        """Whether there are others besides the one of the environment."""
+        return len(self.keys.peers) > (MAIN in self.keys.peers)
+
     def is_draining(self, provider_id: str) -> bool:
         """Whether a provider gets no new bet."""
         return self.keys.status_of(provider_id) is not Status.LIVE

@@ -43,8 +43,11 @@ _SANE_REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z._:\-]{1,128}")
 _WORRYING_STATUSES: Final = frozenset({401, 422, 500, 502, 503})
 _NANOSECONDS_PER_MICROSECOND: Final = 1_000
 
-Observe = Callable[[str, str, float], object]
-"""Called for each request with its route's path, its outcome, and its start (monotonic)."""
+Observe = Callable[[str, str, float, str], object]
+"""Called for each request with its route's path, its outcome, its start (monotonic), and the peer whose key signed it.
+
+The peer is empty for a request without a valid signature.
+"""
 
 
 class ClientGone(Exception):  # noqa: N818 - an event, not a defect
@@ -152,7 +155,7 @@ class RequestContext:
             await self._app(scope, receive, send_with_id)
         finally:
             code = state.get("code")
-            self._observe(route_of(scope).path, code or outcome, started)
+            self._observe(route_of(scope).path, code or outcome, started, state.get("peer", ""))
             if code is not None:
                 self._log_refusal(scope, code)
 

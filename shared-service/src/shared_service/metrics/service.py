@@ -22,6 +22,9 @@ from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
 
 FLUSH_SECONDS: Final = 1.0
+PEERS_MAX: Final = 128
+"""Peers with a label of their own. Those that came and went in a process count together after that."""
+OTHER_PEERS: Final = "other"
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -67,6 +70,10 @@ class ServiceMetrics:
             f"{service}_requests", "Requests by route and outcome: ok, or the code of the refusal",
             ["endpoint", "code"], registry=own,
         )  # fmt: skip
+        self._peer_requests = Counter(
+            f"{service}_peer_requests", f"Requests that a {peer} signed, by its outcome: ok, or the refusal's code",
+            ["peer", "code"], registry=own,
+        )  # fmt: skip
         self._connections = Gauge(
             f"{service}_pool_connections", "Database connections: open, idle, and callers that wait for one",
             ["pool", "state"], multiprocess_mode="livesum", registry=own,
@@ -80,6 +87,7 @@ class ServiceMetrics:
         self._pools: Mapping[str, Database] = {}
         self._tallies: dict[str, _Tally] = {}
         self._elsewhere = _Tally(len(self._bounds_seconds) + 1)
+        self._of_peers: dict[str, dict[str, int]] = {}
 
     def name_endpoints(self, routes: Sequence[Route]) -> None:
         """Use the routes' paths as endpoint labels."""
@@ -92,13 +100,22 @@ class ServiceMetrics:
         """Show these pools' connections by state."""
         self._pools = pools
 
-    def observe(self, endpoint: str, code: str, started: float) -> None:
-        """Count a request with its endpoint, its outcome and its start (monotonic)."""
+    def observe(self, endpoint: str, code: str, started: float, peer: str = "") -> None:
+        """Count a request with its endpoint, its outcome, its start (monotonic) and the peer that signed it."""
         elapsed_seconds = time.monotonic() - started
         tally = self._tallies.get(endpoint, self._elsewhere)
         tally.buckets[bisect_left(self._bounds_seconds, elapsed_seconds)] += 1
         tally.seconds += elapsed_seconds
         tally.codes[code] += 1
+        if peer:
+            self._codes_of(peer)[code] += 1
+
+    def _codes_of(self, peer: str) -> dict[str, int]:
+        codes = self._of_peers.get(peer)
+        if codes is None:
+            label = peer if len(self._of_peers) < PEERS_MAX else OTHER_PEERS
+            codes = self._of_peers.setdefault(label, defaultdict(int))
+        return codes
 
     def note_certificate(self, expires_at_seconds: float) -> None:
         """Show the expiry of the certificate in use, in epoch seconds."""
@@ -122,6 +139,10 @@ class ServiceMetrics:
         for endpoint, tally in (*self._tallies.items(), (ELSEWHERE, self._elsewhere)):
             if tally.codes:
                 self._add(endpoint, tally)
+        for peer, codes in self._of_peers.items():
+            for code, count in codes.items():
+                self._peer_requests.labels(peer, code).inc(count)
+            codes.clear()
         if (skew_seconds := self._peer_clock.worst()) is not None:
             self._skew.set(skew_seconds)
         for name, pool in self._pools.items():
