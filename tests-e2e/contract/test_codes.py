@@ -14,7 +14,6 @@ COLLECTION_SECONDS_MAX = 250
 SENT_BY_OTHERS = {
     "bonus_ack_required": "the platform says it, which comes later",
     "session_time_limit": "the platform says it, which comes later",
-    "provider_draining": "a casino with a draining provider says it",
     "round_not_found": "only other wallets send it; faults/test_false_answers.py plays one",
     "operator_unreachable": "the provider says it to a game page, which comes later; faults/ provokes the condition",
     "operator_rejected": "the provider says it to a game page, which comes later; faults/ provokes the condition",

@@ -24,7 +24,7 @@ POSTINGS_OF_A_CURRENCY_SUM_TO_ZERO = """
 POSTINGS_OF_A_TRANSACTION_SUM_TO_ZERO = """
     select wallet_id, transaction_id, sum(amount_minor) as sum_minor from casino.postings
     where %(wallets)s::bigint[] is null or wallet_id = any(%(wallets)s)
-    group by ledger_id, wallet_id, transaction_id having sum(amount_minor) <> 0
+    group by ledger_id, wallet_id, transaction_id, provider_id having sum(amount_minor) <> 0
 """
 NO_NEGATIVE_BALANCE = """
     select wallet_id, 'now' as transaction_id, balance_minor from casino.wallets
@@ -51,7 +51,8 @@ EVERY_BALANCE_AFTER_IS_THE_SUM_SO_FAR = """
         from casino.transactions as entry
         left join casino.postings as posting
             on posting.ledger_id = entry.ledger_id and posting.wallet_id = entry.wallet_id
-            and posting.transaction_id = entry.transaction_id and posting.account = 'wallet'
+            and posting.transaction_id = entry.transaction_id and posting.provider_id = entry.provider_id
+            and posting.account = 'wallet'
         where entry.sequence_no is not null and (%(wallets)s::bigint[] is null or entry.wallet_id = any(%(wallets)s))
     ) as running where balance_after_minor <> sum_so_far_minor
 """
@@ -61,15 +62,16 @@ A_ROLLED_BACK_BET_WAS_RETURNED_EXACTLY_ONCE = """
     left join casino.transactions as back
         on back.ledger_id = bet.ledger_id and back.wallet_id = bet.wallet_id and back.kind = 'rollback'
         and back.related_transaction_id = bet.transaction_id and back.amount_minor > 0
+        and back.provider_id = bet.provider_id
     where bet.kind = 'debit' and (%(wallets)s::bigint[] is null or bet.wallet_id = any(%(wallets)s))
-    group by bet.ledger_id, bet.wallet_id, bet.transaction_id, bet.state, bet.amount_minor
+    group by bet.ledger_id, bet.wallet_id, bet.provider_id, bet.transaction_id, bet.state, bet.amount_minor
     having coalesce(sum(back.amount_minor), 0) <> case bet.state when 'rolled_back' then bet.amount_minor else 0 end
         or count(back.*) > 1
 """
 NO_BET_LIVES_BESIDE_ITS_TOMBSTONE = """
     select wallet_id, transaction_id, bet.state
     from casino.transactions as bet
-    join casino.tombstones using (ledger_id, wallet_id, transaction_id)
+    join casino.tombstones using (ledger_id, wallet_id, transaction_id, provider_id)
     where bet.kind = 'debit' and bet.state <> 'refused'
         and (%(wallets)s::bigint[] is null or wallet_id = any(%(wallets)s))
 """
