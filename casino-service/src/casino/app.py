@@ -62,7 +62,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     observe, budget_seconds = metrics.observe, settings.request_budget_seconds
     limits, admission = (
         ClientLimits(general, settings),
-        Admission(settings.requests_max, errors=ERRORS, observe=observe, several_peers=providers.are_several),
+        Admission(settings.requests_max, errors=ERRORS, observe=observe, has_peers=providers.are_several),
     )
     routes = [
         *callbacks.routes(settings, queues, reading, metrics.observe_outcome, is_draining=providers.is_draining),
