@@ -39,7 +39,8 @@ from faults.restore_stack import (
 from local_stack.cluster import remove_cluster
 from local_stack.postgres import Postgres
 
-MORE_TRANSACTIONS = 20_000
+MORE_TRANSACTIONS, IN_SHORT = 20_000, 2_000
+"""Transactions by which the lost server is older than the one that a dump is restored in."""
 BURN = "do $$ begin for n in 1..{} loop perform pg_current_xact_id(); commit; end loop; end $$"
 WRITTEN_HERE = "select transaction_id::text as transaction_id from provider.wallet_transactions"
 FOUND = """
@@ -59,14 +60,14 @@ class Outcome:
     heads_status: int
 
 
-def lose_everything(the: Drill, seconds: float) -> set[str]:
+def lose_everything(the: Drill, seconds: float, *, more_transactions: int) -> set[str]:
     """Play, back up, play on, and lose the server; answers the transactions that the wallet acknowledged."""
     begin("Before: both sides on one server")
     server = the.server("first")
     server.start()
     ask(server, "create database casino")
     ask(server, "create database provider")
-    ask(server, BURN.format(MORE_TRANSACTIONS))
+    ask(server, BURN.format(more_transactions))
     environment = service_environment(server, server)
     for package, command in (("casino", "migrate"), ("casino", "seed-demo"), ("provider", "migrate")):
         run_command_or_fail(package, command, environment)
@@ -198,13 +199,21 @@ def main(seconds: float) -> None:
 def run_drill(seconds: float) -> None:
     """All acts, on one backup."""
     with drill() as the:
-        acknowledged = lose_everything(the, seconds)
+        acknowledged = lose_everything(the, seconds, more_transactions=MORE_TRANSACTIONS)
         newest = to_the_newest_moment(the, acknowledged, seconds)
         to_an_earlier_moment(the, acknowledged, seconds)
         the_casino_from_a_dump(the, newest, seconds)
         the_provider_from_a_dump(the, newest, seconds)
     left = printed_commands().keys() - RUN
     assert not left, f"printed and not drilled: {left}"
+
+
+def run_in_short(seconds: float) -> None:
+    """Two acts of it: everything restored to the newest moment, and the casino alone from a dump."""
+    with drill() as the:
+        acknowledged = lose_everything(the, seconds, more_transactions=IN_SHORT)
+        newest = to_the_newest_moment(the, acknowledged, seconds)
+        the_casino_from_a_dump(the, newest, seconds)
 
 
 if __name__ == "__main__":

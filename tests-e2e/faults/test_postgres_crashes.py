@@ -35,8 +35,8 @@ from shared_service_testing.waiting import wait_until
 pytestmark = pytest.mark.slow
 
 PLAYERS = 6
-ANSWERS_BEFORE = 60
-ANSWERS_AFTER = 60
+ANSWERS_BEFORE = 30
+ANSWERS_AFTER = 30
 CRASHES = 2
 REFUSALS = 6
 CONNECTIONS_MAX = 100
