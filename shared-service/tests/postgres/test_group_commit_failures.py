@@ -170,6 +170,14 @@ async def test_what_may_be_booked_is_never_said_to_be_refused_before_any_work(
         assert not isinstance(outcome, Overloaded | KeyBusy)
 
 
+async def test_an_error_after_an_unknown_outcome_leaves_it_unknown() -> None:
+    """The error says that this attempt did nothing. The first one had booked, and claimed the nonce."""
+    backend = Backend([Effect.LOSE_AFTER] + [Effect.REFUSE] * 4)
+    outcomes = await outcomes_of(group_over(backend), ("a", 1), ("b", 1))
+    assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, OutcomeUnknown]
+    assert backend.booked == [("a", 1), ("b", 1)]
+
+
 async def test_a_wrong_number_of_outcomes_fails_the_callers_instead_of_leaving_them_waiting() -> None:
     async def execute(commands: Sequence[Command]) -> list[Command | None]:
         return list(commands)[:-1]

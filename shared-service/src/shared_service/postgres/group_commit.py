@@ -255,7 +255,7 @@ class GroupCommit(Generic[I, O]):
         """Give the outcome to the caller, unless it has gone away."""
         if entry.future.done():
             return
-        if entry.may_be_committed and isinstance(outcome, Overloaded | KeyBusy):
+        if entry.may_be_committed and isinstance(outcome, Exception):
             outcome = OutcomeUnknown()
         if isinstance(outcome, Exception):
             entry.future.set_exception(outcome)
