@@ -227,7 +227,7 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
 
 async def test_a_signed_post_is_sent_once_and_its_answer_judged() -> None:
     ring = KeyRing([Key("main", b"a secret of thirty-two bytes....")])
-    answered: list[tuple[int, bytes, str]] = []
+    answered: list[tuple[int, bytes, str | None]] = []
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(2):
@@ -243,8 +243,8 @@ async def test_a_signed_post_is_sent_once_and_its_answer_judged() -> None:
         auth = SignedAuth(Signer(ring), ring, "x-test-signature")
         async with create_http_client(base_url=url, call_seconds=CALL_SECONDS, connect_seconds=CALL_SECONDS) as client:
             for _ in range(2):
-                answer, verdict = await client.post_signed(client.target("/x?y=1"), b"{}", headers=[], auth=auth)
-                answered.append((answer.status_code, answer.content, verdict))
+                answer = await client.post_signed(client.target("/x?y=1"), b"{}", headers=[], auth=auth)
+                answered.append((answer.status_code, answer.content, answer.signature))
 
     await against(handler, ask=ask)
     assert answered == [(302, b"{}", "missing")] * 2

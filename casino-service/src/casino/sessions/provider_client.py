@@ -18,7 +18,7 @@ import structlog
 from casino.errors import Refused
 from casino.sessions.circuit import Circuit
 from shared_service.http import decoding
-from shared_service.http.transport import NotSent, create_http_client
+from shared_service.http.transport import Answer, NotSent, create_http_client
 from shared_signing.httpx_auth import SignedAuth
 from shared_signing.keys import KeyRing, NoLiveKey
 from shared_signing.signer import Signer, clock_correction
@@ -35,6 +35,11 @@ ANSWER_MAX_BYTES: Final = 1_048_576
 """The answer to a launch has hundreds of bytes, a report some thousands."""
 
 
+_HEADERS: Final = (
+    ("user-agent", "casino-service"),
+    ("accept", "application/json"),
+    ("content-type", "application/json"),
+)
 _HANDED_ON: Final = {404: "session_expired", 409: "session_busy", 503: "overloaded"}
 """The provider's answers to a simulation that a player's client can act on, by status."""
 _NO_DECISIONS: Final = frozenset({401, 429})
@@ -120,32 +125,25 @@ class ProviderClient:
     async def _post(
         self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float, *, is_launch: bool
     ) -> dict[str, Any]:
-        request = self._client.build_request(
-            "POST",
-            path,
-            content=msgspec.json.encode(message),
-            headers={
-                "accept-encoding": "identity",
-                "content-type": "application/json",
-                "x-request-id": request_id,
-            },
-        )
+        body, target = msgspec.json.encode(message), self._client.target(path)
+        headers = [*_HEADERS, ("x-request-id", request_id)]
         try:
             # One time limit for both requests.
             async with asyncio.timeout(timeout_seconds):
-                answer = await self._client.send(request, auth=self._signed(0))
+                answer = await self._client.post_signed(target, body, headers=headers, auth=self._signed(0))
                 if answer.status_code == httpx.codes.UNAUTHORIZED:
                     # A 401 does not prove that nothing was done. A repeated launch is safe; a round would be two.
                     correction_seconds = _correction(answer)
                     if is_launch or correction_seconds:
-                        answer = await self._client.send(request, auth=self._signed(correction_seconds))
+                        auth = self._signed(correction_seconds)
+                        answer = await self._client.post_signed(target, body, headers=headers, auth=auth)
         except (httpx.HTTPError, NoLiveKey, OSError) as error:
             log.warning(
                 "provider_call_failed", path=path, error_type=type(error).__name__,
                 address=self._client.base_url.netloc.decode(), why=str(error) if isinstance(error, NotSent) else None,
             )  # fmt: skip
             raise ProviderUnreachable(type(error).__name__) from error
-        if answer.extensions["signature"] != "good" or answer.status_code != httpx.codes.OK:
+        if answer.signature != "good" or answer.status_code != httpx.codes.OK:
             raise _refusal(path, answer, is_launch=is_launch)
         try:
             return decoding.decode_object(answer.content)
@@ -157,9 +155,9 @@ class ProviderClient:
         return SignedAuth(Signer(self._keys, lambda: time.time() + correction_seconds), self._keys, SIGNATURE_HEADER)
 
 
-def _refusal(path: str, answer: httpx.Response, *, is_launch: bool) -> Refused | ProviderUnreachable:
+def _refusal(path: str, answer: Answer, *, is_launch: bool) -> Refused | ProviderUnreachable:
     """The exception for an answer that is not a signed 200."""
-    status, verdict = answer.status_code, answer.extensions["signature"]
+    status, verdict = answer.status_code, answer.signature
     is_signed = verdict == "good"
     if not is_launch and status in _HANDED_ON and (is_signed or status == httpx.codes.SERVICE_UNAVAILABLE):
         return Refused(_HANDED_ON[status])  # an unsigned 503 counts too: nothing was done
@@ -171,16 +169,16 @@ def _refusal(path: str, answer: httpx.Response, *, is_launch: bool) -> Refused |
     return ProviderUnreachable(f"status {status}, signature {verdict}")
 
 
-def _correction(answer: httpx.Response) -> int:
+def _correction(answer: Answer) -> int:
     """Returns how many seconds the provider's clock is ahead of ours, by its signed refusal of our time; else 0."""
-    if answer.extensions["signature"] != "good":
+    if answer.signature != "good":
         return 0
     told = _content(answer)
     told_time = told.get("serverTime") if told.get("code") == "timestamp_out_of_window" else None
     return clock_correction(told_time, time.time())
 
 
-def _content(answer: httpx.Response) -> dict[str, Any]:
+def _content(answer: Answer) -> dict[str, Any]:
     """Returns the members of an answer's body, or {} for a body that is not a JSON object."""
     try:
         return decoding.decode_object(answer.content)

@@ -107,7 +107,7 @@ class WalletClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def post(self, path: str, body: bytes, *, request_id: str, skew_seconds: int) -> tuple[Answer, Verdict]:
+    async def post(self, path: str, body: bytes, *, request_id: str, skew_seconds: int) -> Answer:
         """Send one signed POST. `skew_seconds`: how far the wallet's clock is ahead of ours."""
         headers = [*_HEADERS, ("x-request-id", request_id)]
         return await self._http.post_signed(self._target(path), body, headers=headers, auth=self._signed(skew_seconds))
@@ -157,10 +157,10 @@ class _Exchange:
         signature: Verdict | Literal["none"] = "none"
         judged: Outcome | Retryable
         try:
-            answer, signature = await self._client.post(
+            answer = await self._client.post(
                 self._call.path, self._body, request_id=self._request_id, skew_seconds=self._skew_seconds
             )
-            status = answer.status_code
+            status, signature = answer.status_code, answer.signature or "none"
             judged = judge(self._call, self._session, answer, signature)
         except NotSent as error:
             judged = Retryable(Unknown(UNREACHABLE, str(error)))

@@ -10,7 +10,7 @@ reports a cut connection as a failed connect, the other a failed connect as a ti
 import errno
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ import httpx
 from yarl import URL
 
 from shared_service.tls.contexts import client_context_for
-from shared_signing.httpx_auth import SignedAuth, Verdict
+from shared_signing.httpx_auth import EXTENSION_NAME, SignedAuth, Verdict
 
 ANSWER_MAX_BYTES: Final = 65_536
 CONNECTIONS_MAX: Final = 128
@@ -54,12 +54,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that was read completely. `headers`: by names in any letters; `raw_headers`: as they came."""
+    """An answer that was read completely. `headers`: by names in any letters; `raw_headers`: as they came.
+
+    `signature` is the verdict on a signed exchange.
+    """
 
     status_code: int
     headers: Mapping[str, str]
     raw_headers: Sequence[tuple[bytes, bytes]]
     content: bytes
+    signature: Verdict | None = None
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -162,17 +166,20 @@ class Client(httpx.AsyncClient):
 
     async def post_signed(
         self, target: Target, body: bytes, *, headers: list[tuple[str, str]], auth: SignedAuth
-    ) -> tuple[Answer, Verdict]:
-        """Send one signed POST; returns the answer and the verdict on its signature. Raises what `send` raises.
+    ) -> Answer:
+        """Send one signed POST, and return the answer with the verdict on its signature. Raises what `send` raises.
 
-        Half the time of a call with `post`, because it makes none of httpx's objects.
+        Over real sockets it takes half the time of `post`, because it makes none of httpx's objects.
         """
         if not isinstance(self._sends, AiohttpTransport):
-            raise TypeError("only over real sockets")
+            found = await self.post(str(target.url), content=body, headers=headers, auth=auth)
+            return Answer(
+                found.status_code, found.headers, found.headers.raw, found.content, found.extensions[EXTENSION_NAME]
+            )
         signature, nonce = auth.sign("POST", target.raw_path, body)
         answer = await self._sends.send("POST", target.url, headers=headers + signature, body=body)
         verdict = auth.judge(answer.raw_headers, nonce=nonce, status=answer.status_code, body=answer.content)
-        return answer, verdict
+        return replace(answer, signature=verdict)
 
     @property
     def cookies(self) -> httpx.Cookies:
