@@ -47,6 +47,17 @@ async def test_a_failing_batch_is_split_until_the_one_bad_command_stands_alone(
     assert (failed["error_type"], failed["exc_info"]) == ("BadCommand", True), "its traceback is logged"
 
 
+async def test_a_batch_that_is_split_keeps_its_one_lane_until_its_last_part_is_done() -> None:
+    backend = Backend(poison=frozenset({("a", 1), ("d", 1)}))
+    group = group_over(backend)
+    others = [(f"other {number}", 1) for number in range(3)]
+    outcomes = await asyncio.gather(
+        outcomes_of(group, *[(key, 1) for key in KEYS]), *(outcomes_of(group, other) for other in others)
+    )
+    assert [told for (told,) in outcomes[1:]] == others
+    assert backend.most_in_flight == 1
+
+
 async def test_several_bad_commands_hurt_only_themselves() -> None:
     poison = frozenset({("a", 1), ("d", 1), ("h", 1)})
     backend = Backend(poison=poison)
