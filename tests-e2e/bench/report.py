@@ -80,6 +80,30 @@ _MEANINGS: Final = """## What the rows mean
 - **Resident memory**: of each service process while debits and whole rounds run together.
 """
 
+_WHERE: Final = """## Where the time of a debit goes
+
+Processor time of 2026-11-28, statement by statement, for batches of 1 and of 32 debits on small tables:
+
+| Postgres | for each batch | for each debit |
+| --- | --- | --- |
+| find the sessions, lock the wallets | 0.08 ms | 4 µs |
+| claim the nonces | 0.05 ms | 8 µs |
+| read and judge | 0.18 ms | 13 µs |
+| book: wallet, chain, transaction, two postings, event | 0.25 ms | 29 µs |
+| session and round | 0.05 ms | 10 µs |
+| foreign keys of the transaction, its postings and its round | 0.01 ms | 20 µs |
+| the rest of the function, JSON | 0.2 ms | 5 µs |
+| commit | 0.2 ms | |
+
+- A batch costs a millisecond before its first debit: at 64 in flight some 30 debits share it, on a hot wallet none do.
+- In the casino process 37 % of the time are system calls: 13 % write answers, 13 % wait for events, 10 % send to
+  Postgres. 11 % are group commit and the database driver, 3 % signing, 6 % JSON and commands, 5 % parsing HTTP. What
+  remains is the event loop and the layers of the server.
+- Python and Postgres work at the same time: a second batch begins when 24 commands wait, and the next batch begins
+  before the answers of the last one are written.
+- A bet is one durable commit. Its nonce had one of its own before.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -117,6 +141,7 @@ def write_page(report: Report) -> None:
         "## Targets\n\n" + _markdown(TARGET_HEADER, _target_rows(report.targets)),
         "## Figures\n\n" + _markdown(FIGURE_HEADER, _figure_rows(report.figures)),
         _MEANINGS.format(players=report.player_count),
+        _WHERE,
         "## Again\n\n    make bench\n",
     ]
     PAGE.write_text("\n".join(parts))
