@@ -126,7 +126,7 @@ class ModelBet:
 
     def state_of(self, letter: str) -> str:
         """The final state of a message."""
-        transaction_id = self.bet.id_of(letter)
+        transaction_id = ("main", self.bet.id_of(letter))
         entry = self.wallet.entries.get(transaction_id)
         if entry is None:
             return CANCELLED if transaction_id in self.wallet.tombstones else NO_TRACE

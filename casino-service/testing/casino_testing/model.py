@@ -10,6 +10,8 @@ from typing import Final
 
 from casino.wallet.commands import WalletCommand
 
+ScopedId = tuple[str, str]
+"""A provider, and an id of it."""
 LIFE_MINUTES: Final = 30
 
 
@@ -38,6 +40,7 @@ class GameSession:
     closed: bool = False
     loss_limit_minor: int | None = None
     win_cap_minor: int | None = None
+    provider_id: str = "main"
 
 
 @dataclass
@@ -58,15 +61,15 @@ class PlayerWallet:
 
     balance_minor: int
     currency: str = "USD"
-    entries: dict[str, Entry] = field(default_factory=dict)
-    tombstones: set[str] = field(default_factory=set)
+    entries: dict[ScopedId, Entry] = field(default_factory=dict)
+    tombstones: set[ScopedId] = field(default_factory=set)
     house_entries: dict[str, tuple[str, int, int]] = field(default_factory=dict)
     """By id: kind, amount and balance after it, of what no provider asked for."""
     excluded_until: int = 0
     cooldown_until: int = 0
     blocked: bool = False
 
-    def booked(self, kind: str, *, round_id: str | None = None, session: GameSession | None = None) -> list[Entry]:
+    def booked(self, kind: str, *, round_id: ScopedId | None = None, session: GameSession | None = None) -> list[Entry]:
         """What was accepted and not taken back."""
         return [
             entry
@@ -74,14 +77,14 @@ class PlayerWallet:
             if entry.command.kind == kind
             and entry.answer.code is None
             and not entry.rolled_back
-            and round_id in (None, entry.command.round_id)
+            and round_id in (None, round_of(entry.command))
             and session in (None, entry.session)
         ]
 
-    def session_of_round(self, round_id: str) -> GameSession | None:
+    def session_of_round(self, round_id: ScopedId) -> GameSession | None:
         """Whose round it is: that of whoever placed a bet in it first."""
         for entry in self.entries.values():
-            if entry.command.kind == "debit" and entry.answer.code is None and entry.command.round_id == round_id:
+            if entry.command.kind == "debit" and entry.answer.code is None and round_of(entry.command) == round_id:
                 return entry.session
         return None
 
@@ -99,12 +102,12 @@ class Model:
     def execute(self, command: WalletCommand) -> Answer:
         """Decide one command, and book it if it is to be booked."""
         session = self.sessions.get(command.token_hash)
-        if session is None:
+        if session is None or session.provider_id != command.provider_id:
             return Answer("session_not_found", request_id=command.request_id)
         if session.player_id != command.player_id:
             return Answer("session_player_mismatch", request_id=command.request_id)
         wallet = self.wallets[session.player_id]
-        first = wallet.entries.get(command.transaction_id)
+        first = wallet.entries.get(id_of(command))
         if first is not None:
             differing = differing_field(first, command, session, wallet)
             if differing:
@@ -120,7 +123,7 @@ class Model:
         }
         answer = Answer(code, details.get(code), request_id=command.request_id)
         if code == "insufficient_balance" or code in GATES:  # the codes of 402 and 403
-            wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, 0, answer)
+            wallet.entries[id_of(command)] = Entry(command, session, wallet.currency, 0, answer)
         return answer
 
     def move_house_money(
@@ -163,13 +166,13 @@ class Model:
 
     def refusal(self, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
         """The first refusal that applies, in the protocol's order."""
-        if command.transaction_id in wallet.tombstones:
+        if id_of(command) in wallet.tombstones:
             return "transaction_rolled_back" if command.kind == "debit" else "idempotency_mismatch"
         if command.kind == "debit" and not self.alive(session):
             return "session_expired"
         if command.currency not in (None, wallet.currency):
             return "currency_mismatch"
-        owner = wallet.session_of_round(command.round_id)
+        owner = wallet.session_of_round(round_of(command))
         if owner is not None and owner is not session:
             return "round_mismatch"
         judge = {"debit": self.of_debit, "credit": of_credit, "rollback": of_rollback}[command.kind]
@@ -181,8 +184,9 @@ class Model:
         won_minor = sum(entry.moved_minor for entry in wallet.booked("credit", session=session))
         loss_minor = staked_minor - won_minor + command.amount
         return first_of(
-            round_has_payout=bool(wallet.booked("credit", round_id=command.round_id)),
+            round_has_payout=bool(wallet.booked("credit", round_id=round_of(command))),
             play_stopped=not self.is_open,
+            provider_draining=command.draining,
             player_excluded=wallet.excluded_until > self.now,
             wallet_blocked=wallet.blocked,
             limit_exceeded=session.loss_limit_minor is not None and loss_minor > session.loss_limit_minor,
@@ -197,11 +201,11 @@ class Model:
         answer = Answer(None, request_id=command.request_id)
         moved_minor = {"debit": -command.amount, "credit": command.amount, "rollback": 0}[command.kind]
         if command.kind == "rollback":
-            assert command.related_id is not None
-            bet = wallet.entries.get(command.related_id)
+            bet_id = bet_of(command)
+            bet = wallet.entries.get(bet_id)
             if bet is None or bet.answer.code is not None:
-                answer = replace(answer, tombstone=True, already_rolled_back=command.related_id in wallet.tombstones)
-                wallet.tombstones.add(command.related_id)
+                answer = replace(answer, tombstone=True, already_rolled_back=bet_id in wallet.tombstones)
+                wallet.tombstones.add(bet_id)
             elif bet.rolled_back:
                 answer = replace(answer, already_rolled_back=True)
             else:
@@ -209,14 +213,32 @@ class Model:
                 moved_minor = bet.command.amount
         wallet.balance_minor += moved_minor
         answer = replace(answer, balance_minor=wallet.balance_minor)
-        wallet.entries[command.transaction_id] = Entry(command, session, wallet.currency, moved_minor, answer)
+        wallet.entries[id_of(command)] = Entry(command, session, wallet.currency, moved_minor, answer)
         if self.alive(session):
             session.expires_at = self.now + LIFE_MINUTES
         return answer
 
 
 TAKING: Final = frozenset({"withdrawal", "adjustment_out", "transfer_out"})
-GATES: Final = frozenset({"play_stopped", "player_excluded", "wallet_blocked", "limit_exceeded", "cooldown_active"})
+GATES: Final = frozenset(
+    {"play_stopped", "provider_draining", "player_excluded", "wallet_blocked", "limit_exceeded", "cooldown_active"}
+)
+
+
+def id_of(command: WalletCommand) -> ScopedId:
+    """The command's transaction, of its provider."""
+    return command.provider_id, command.transaction_id
+
+
+def round_of(command: WalletCommand) -> ScopedId:
+    """The command's round, of its provider."""
+    return command.provider_id, command.round_id
+
+
+def bet_of(command: WalletCommand) -> ScopedId:
+    """The bet that the command names, of its provider."""
+    assert command.related_id is not None
+    return command.provider_id, command.related_id
 
 
 def differing_field(first: Entry, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
@@ -241,16 +263,16 @@ def first_of(**refusals: bool) -> str | None:
 
 def of_credit(command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
     """Rule 6 and the game's cap."""
-    paid_minor = sum(entry.moved_minor for entry in wallet.booked("credit", round_id=command.round_id))
+    paid_minor = sum(entry.moved_minor for entry in wallet.booked("credit", round_id=round_of(command)))
     cap_minor = session.win_cap_minor if session.win_cap_minor is not None else 100_000 * session.stake_max_minor
     over_cap = paid_minor + command.amount > cap_minor
     if command.related_id is None:
         return first_of(
-            no_matching_bet=wallet.session_of_round(command.round_id) is None,
-            bet_rolled_back=not wallet.booked("debit", round_id=command.round_id),
+            no_matching_bet=wallet.session_of_round(round_of(command)) is None,
+            bet_rolled_back=not wallet.booked("debit", round_id=round_of(command)),
             win_cap_exceeded=over_cap,
         )
-    bet = wallet.entries.get(command.related_id)
+    bet = wallet.entries.get(bet_of(command))
     if bet is None or bet.command.kind != "debit" or bet.answer.code is not None:
         return "no_matching_bet"
     return first_of(
@@ -262,8 +284,7 @@ def of_credit(command: WalletCommand, session: GameSession, wallet: PlayerWallet
 
 def of_rollback(command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:
     """Rules 5, 7 and 8."""
-    assert command.related_id is not None
-    bet = wallet.entries.get(command.related_id)
+    bet = wallet.entries.get(bet_of(command))
     if bet is None:
         return None
     if bet.command.kind != "debit":
@@ -271,4 +292,4 @@ def of_rollback(command: WalletCommand, session: GameSession, wallet: PlayerWall
     if bet.session is not session or bet.command.round_id != command.round_id:
         return "round_mismatch"
     live = bet.answer.code is None and not bet.rolled_back
-    return "round_has_payout" if live and wallet.booked("credit", round_id=command.round_id) else None
+    return "round_has_payout" if live and wallet.booked("credit", round_id=round_of(command)) else None

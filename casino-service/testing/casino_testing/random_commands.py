@@ -10,13 +10,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome, token_hash
-from casino_testing.model import LIFE_MINUTES, Answer, Entry, GameSession, Model, PlayerWallet
+from casino_testing.model import (
+    LIFE_MINUTES,
+    Answer,
+    Entry,
+    GameSession,
+    Model,
+    PlayerWallet,
+    ScopedId,
+    id_of,
+    round_of,
+)
 from casino_testing.tenant import STAKE_MAX_MINOR, STAKE_MIN_MINOR, Tenant
 from casino_testing.wallet import SIGNER, Session, Wallet, new_id
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 PLAYERS = ("1", "2", "3")
-SESSIONS_EACH = 2
+GAMES = ("1", "1", "3")
+"""A player's sessions: two of the first studio, and one of another, which uses the same ids."""
+SESSIONS_EACH = len(GAMES)
 OPENING_MINOR = 150_000
 transaction_ids = st.sampled_from([f"t{number}" for number in range(16)])
 round_ids = st.sampled_from(["r1", "r2", "r3", "r4"])
@@ -61,7 +73,7 @@ drafts = st.one_of(
 
 
 class RandomCommands(RuleBasedStateMachine):
-    """One ledger, three players with two sessions each; ids are few, so that everything collides with everything."""
+    """One ledger, two studios, three players with three sessions each; ids are few, so that everything collides."""
 
     def __init__(self, url: str, wallet: Wallet, reached: Counter[str]) -> None:
         super().__init__()
@@ -73,20 +85,24 @@ class RandomCommands(RuleBasedStateMachine):
         self.sessions: list[Session] = []
         self.sent: list[WalletCommand] = []
         self.delayed: list[WalletCommand] = []
-        self.booking_order: list[tuple[str, str]] = []
+        self.booking_order: list[tuple[str, ScopedId]] = []
+        self.tenant.add_games_of("acme")
         wallet.set_clock(EPOCH)
         for player_id in PLAYERS:
             self.tenant.open_player(f"p{player_id}", balance_minor=OPENING_MINOR)
             self.model.wallets[f"p{player_id}"] = PlayerWallet(OPENING_MINOR)
-            for _ in range(SESSIONS_EACH):
-                self.open_session(f"p{player_id}")
-            self.limit(len(self.sessions) - 1, loss_limit_minor=41_000, win_cap_minor=100_000)
+            for game_id in GAMES:
+                self.open_session(f"p{player_id}", game_id)
+            self.limit(len(self.sessions) - 2, loss_limit_minor=41_000, win_cap_minor=100_000)
 
-    def open_session(self, player_id: str) -> None:
-        session = self.wallet.open_session(player_id)
+    def open_session(self, player_id: str, game_id: str) -> None:
+        session = self.wallet.open_session(player_id, game_id=game_id)
         self.sessions.append(session)
         expires_at = self.model.now + LIFE_MINUTES
-        mirrored = GameSession(token_hash(session.token), player_id, expires_at, STAKE_MIN_MINOR, STAKE_MAX_MINOR)
+        mirrored = GameSession(
+            token_hash(session.token), player_id, expires_at, STAKE_MIN_MINOR, STAKE_MAX_MINOR,
+            provider_id=session.provider_id,
+        )  # fmt: skip
         self.model.sessions[mirrored.token_hash] = mirrored
 
     def mirrored(self, number: int) -> GameSession:
@@ -111,8 +127,8 @@ class RandomCommands(RuleBasedStateMachine):
     def expect(self, command: WalletCommand) -> Answer:
         known = {(player_id, entry) for player_id, wallet in self.model.wallets.items() for entry in wallet.entries}
         answer = self.model.execute(command)
-        entry = (command.player_id, command.transaction_id)
-        if entry not in known and command.transaction_id in self.model.wallets[command.player_id].entries:
+        entry = (command.player_id, id_of(command))
+        if entry not in known and id_of(command) in self.model.wallets[command.player_id].entries:
             self.booking_order.append(entry)
         return answer
 
@@ -123,7 +139,8 @@ class RandomCommands(RuleBasedStateMachine):
     @rule(transaction_id=transaction_ids, round_id=round_ids, amount=stakes, number=session_numbers)
     def a_bet_arrives_in_a_round_that_fits(self, transaction_id: str, round_id: str, amount: int, number: int) -> None:
         wallet = self.model.wallets[self.sessions[number].player_id]
-        taken = wallet.session_of_round(round_id) not in (None, self.mirrored(number))
+        of_studio = (self.sessions[number].provider_id, round_id)
+        taken = wallet.session_of_round(of_studio) not in (None, self.mirrored(number))
         round_id = f"{round_id} of {number}" if taken else round_id
         draft = {"kind": "debit", "transaction_id": transaction_id, "round_id": round_id, "amount": amount}
         self.execute(self.build(draft, number))
@@ -169,12 +186,17 @@ class RandomCommands(RuleBasedStateMachine):
             again += [other] if other.player_id != again[0].player_id else []
         self.execute(*again)
 
-    @rule(draft=drafts, number=session_numbers, way=st.sampled_from(["token_hash", "player_id"]))
-    def a_command_names_the_wrong_session_or_player(self, draft: Draft, number: int, way: str) -> None:
+    @rule(draft=drafts, number=session_numbers, way=st.sampled_from(["token_hash", "player_id", "provider_id"]))
+    def a_command_names_the_wrong_session_player_or_studio(self, draft: Draft, number: int, way: str) -> None:
         command = self.build(draft, number)
         other = next(f"p{player_id}" for player_id in PLAYERS if f"p{player_id}" != command.player_id)
-        wrong = {"token_hash": "ab" * 32, "player_id": other}[way]
+        studio = "main" if command.provider_id == "acme" else "acme"
+        wrong = {"token_hash": "ab" * 32, "player_id": other, "provider_id": studio}[way]
         self.execute(msgspec.structs.replace(command, **{way: wrong}))
+
+    @rule(draft=drafts, number=session_numbers)
+    def a_command_of_a_draining_studio_arrives(self, draft: Draft, number: int) -> None:
+        self.execute(msgspec.structs.replace(self.build(draft, number), draining=True))
 
     @rule(kind=house_kinds, player_id=players, entry_id=house_ids, amount=house_amounts)
     def the_house_moves_money(self, kind: str, player_id: str, entry_id: str, amount: int) -> None:
@@ -253,7 +275,7 @@ class RandomCommands(RuleBasedStateMachine):
         self.tenant.set_session(old.session_id, closed_at=self.moment(self.model.now))
         player = self.model.wallets[old.player_id]
         if self.model.is_open and not player.blocked and player.excluded_until <= self.model.now:
-            self.open_session(old.player_id)
+            self.open_session(old.player_id, GAMES[number % SESSIONS_EACH])
             self.sessions[number] = self.sessions.pop()
 
     def teardown(self) -> None:
@@ -267,14 +289,15 @@ class RandomCommands(RuleBasedStateMachine):
         for player_id, wallet in self.model.wallets.items():
             assert self.tenant.balance(player_id) == wallet.balance_minor
         feed = self.tenant.sql(
-            "select player_id, transaction_id, state, amount_minor from casino.transaction_feed where ledger_id = %s"
-            " order by feed_position",
+            "select player_id, provider_id, transaction_id, state, amount_minor from casino.provider_feed"
+            " where ledger_id = %s order by feed_position",
             self.tenant.ledger_id,
         )
-        assert [(row["player_id"], row["transaction_id"]) for row in feed] == self.booking_order
+        booked = [(row["player_id"], (row["provider_id"], row["transaction_id"])) for row in feed]
+        assert booked == self.booking_order
         for row in feed:
             wallet = self.model.wallets[row["player_id"]]
-            entry = wallet.entries[row["transaction_id"]]
+            entry = wallet.entries[row["provider_id"], row["transaction_id"]]
             assert (row["state"], row["amount_minor"]) == (state_of(entry, wallet), amount_of(entry))
 
 
@@ -302,7 +325,7 @@ def state_of(entry: Entry, wallet: PlayerWallet) -> str:
         return "refused"
     if entry.rolled_back:
         return "rolled_back"
-    settled = entry.command.kind == "debit" and wallet.booked("credit", round_id=entry.command.round_id)
+    settled = entry.command.kind == "debit" and wallet.booked("credit", round_id=round_of(entry.command))
     return "settled" if settled else "committed"
 
 

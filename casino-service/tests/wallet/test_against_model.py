@@ -22,7 +22,15 @@ STEPS = 45
 TO_BE_REACHED = {
     *("ok", "tombstone", "replayed ok", "session_not_found", "session_player_mismatch", "idempotency_mismatch"),
     *("transaction_rolled_back", "session_expired", "currency_mismatch", "round_mismatch", "no_matching_bet"),
-    *("stake_too_low", "deposit ok", "withdrawal ok", "adjustment_in ok", "adjustment_out ok", "transfer ok"),
+    *(
+        "provider_draining",
+        "stake_too_low",
+        "deposit ok",
+        "withdrawal ok",
+        "adjustment_in ok",
+        "adjustment_out ok",
+        "transfer ok",
+    ),
     *("transfer insufficient_balance", "transfer idempotency_mismatch"),
 }
 
