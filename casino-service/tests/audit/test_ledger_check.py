@@ -270,6 +270,15 @@ def test_what_is_booked_during_the_look_is_not_seen_by_half(books: str) -> None:
     assert said(look(books)) == {("balance_is_sum_of_postings", "1", None, 2)}
 
 
+def test_a_provider_may_know_the_casino_by_another_name(
+    sound_books: str, heads: list[RecordedHead], tmp_path: Path
+) -> None:
+    """The casinoCode of its entry in the file of providers."""
+    path = written(tmp_path, heads, casinoCode="AT-ACME")
+    result = run(sound_books, "--heads", path, "--casino-code", "AT-ACME")
+    assert (result.exit_code, "2 recorded heads: whole" in result.stdout) == (0, True)
+
+
 @pytest.mark.parametrize(
     "line", ["nonsense", "{}", '{"userId":"1","sequence":0,"hash":"%s","transactionId":"t"}' % ("0" * 64), '"\\ud800'],
 )  # fmt: skip

@@ -34,11 +34,16 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
     type=click.Path(path_type=Path),
     help="JSON lines written by `provider heads` before this check: finds a tail that was cut off.",
 )
+@click.option(
+    "--casino-code",
+    metavar="CODE",
+    help="The casino's name at the provider of --heads; the ledger's tenant unless given.",
+)
 @database_option
 @ledger_option
 @json_option
 def check_ledger_command(
-    heads_file: Path | None, database: str | None, ledger_id: int | None, *, as_json: bool
+    heads_file: Path | None, casino_code: str | None, database: str | None, ledger_id: int | None, *, as_json: bool
 ) -> None:
     """Check the whole ledger against its rules and its hash chains.
 
@@ -50,7 +55,7 @@ def check_ledger_command(
     url, ledger = _books(database, ledger_id)
     try:
         with books_at_one_moment(url) as books, printing.Bar() as bar:
-            examination = examine(books, ledger, heads, bar)
+            examination = examine(books, ledger, heads, bar, casino_code=casino_code)
     except CannotRead as error:
         _give_up(str(error))
     except KeyboardInterrupt:  # click would exit with 1, which means: not whole

@@ -60,10 +60,18 @@ class Watcher(Protocol):
     def advances(self, transactions: int, found: int) -> None: ...
 
 
-def examine(books: Books, ledger_id: int, heads: Iterable[list[RecordedHead]] | None, watcher: Watcher) -> Examination:
+def examine(
+    books: Books,
+    ledger_id: int,
+    heads: Iterable[list[RecordedHead]] | None,
+    watcher: Watcher,
+    *,
+    casino_code: str | None = None,
+) -> Examination:
     """Check a whole ledger, and compare it with the heads unless they are None.
 
-    Raises CannotRead, also when no head is of this casino: a comparison with nothing must not look like a success.
+    `casino_code` is the casino's name at the provider that recorded them; without it the ledger's tenant. Raises
+    CannotRead, also when no head is of this casino: a comparison with nothing must not look like a success.
     """
     ledger = books.execute(queries.LEDGER, [ledger_id]).fetchone()
     if ledger is None:
@@ -72,7 +80,7 @@ def examine(books: Books, ledger_id: int, heads: Iterable[list[RecordedHead]] | 
     watcher.expects(examination.transactions)
     # Heads first: they are checked fastest, and only they find a tail that was cut off.
     for batch in heads or ():
-        _hold_against_heads(books, examination, batch)
+        _hold_against_heads(books, examination, batch, casino_code=casino_code or examination.tenant_id)
     if heads is not None and not examination.heads:
         raise CannotRead("the file of --heads holds no recorded heads of this casino: nothing was compared")
     for first, last, transactions in _pages(books, ledger_id):
@@ -82,13 +90,12 @@ def examine(books: Books, ledger_id: int, heads: Iterable[list[RecordedHead]] | 
     return examination
 
 
-def _hold_against_heads(books: Books, examination: Examination, batch: list[RecordedHead]) -> None:
-    ours = [head for head in batch if head.casino_code in (None, examination.tenant_id)]
+def _hold_against_heads(books: Books, examination: Examination, batch: list[RecordedHead], *, casino_code: str) -> None:
+    ours = [head for head in batch if head.casino_code in (None, casino_code)]
     examination.heads += len(ours)
     examination.heads_of_others += len(batch) - len(ours)
     parameters: dict[str, Any] = {
         "ledger_id": examination.ledger_id,
-        "tenant_id": examination.tenant_id,
         "users": [head.user_id for head in ours],
         "sequences": [head.sequence for head in ours],
         "hashes": [head.hash for head in ours],

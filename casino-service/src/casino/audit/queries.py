@@ -51,7 +51,7 @@ HEAD_DIFFERENCES: Final = """
     from unnest(%(users)s::text [], %(sequences)s::bigint [], %(hashes)s::text [], %(transactions)s::text [])
         with ordinality as head (user_id, sequence_no, entry_hash, transaction_id, place)
     left join casino.wallets as wallet
-        on wallet.ledger_id = %(ledger_id)s and wallet.tenant_id = %(tenant_id)s and wallet.player_id = head.user_id
+        on wallet.ledger_id = %(ledger_id)s and wallet.player_id = head.user_id
     left join lateral ( -- the entry of another provider may have the id, too
         select entry.sequence_no, entry.entry_hash from casino.transactions as entry
         where entry.ledger_id = wallet.ledger_id and entry.wallet_id = wallet.wallet_id
