@@ -77,6 +77,21 @@ async def test_a_login_for_which_row_security_does_not_hold_is_refused(
         assert (ready.status_code, ready.json()["missing"]) == (503, "login"), "a database that answers only later"
 
 
+def test_the_login_that_migrates_is_not_told_to_take_the_applications_role(
+    demo: Tenant, postgres_server: PostgresServer
+) -> None:
+    """That advice would lead to the next refusal."""
+    name = f"casino_migrator_{uuid.uuid4().hex[:8]}"
+    password = sql.Literal(postgres_server.passwords.of(name))
+    with psycopg.connect(demo.url, autocommit=True) as connection:
+        made = sql.SQL("create role {} login noinherit password {} in role casino_owner")
+        connection.execute(made.format(sql.Identifier(name), password))
+        url = postgres_server.url(str(conninfo_to_dict(demo.url)["dbname"]), user=name)
+        reason = why_not_to_start(settings_of(demo, database_url=url))
+        connection.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+    assert "is a member of casino_owner" in str(reason)
+
+
 async def test_the_login_of_the_application_is_taken(demo: Tenant) -> None:
     assert why_not_to_start(settings_of(demo)) is None
     async with serving(demo) as service:

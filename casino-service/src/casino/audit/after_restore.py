@@ -5,11 +5,12 @@ See the SQL function casino.move_feed_ahead. It runs as the schema's owner.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import psycopg
+from psycopg.sql import Composed
 
 from casino.peers.games import TAKE_GAMES_AT_START, games_of
 from casino.settings import Settings
@@ -56,15 +57,14 @@ def why_not_to_start(settings: Settings) -> str | None:
 
     Takes over the games of the file of providers: one that names a game of another provider must not start either.
     """
+    reasons = reasons_not_to_serve(settings)
     try:
-        with postgres_session.connect(
-            settings.database_url,
-            role=SCHEMA.app_role,
-            application_name="casino-start",
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            statement_timeout=settings.statement_timeout_ms,
-        ) as connection:
-            reason = _first_reason(connection, settings)
+        # As the login itself: one that may not take the application's role may still be one that must not.
+        with _connected(settings, postgres_session.NO_ROLE) as connection:
+            if (reason := _first_reason(connection, [reasons.pop("login")])) is not None:
+                return reason
+        with _connected(settings, SCHEMA.app_role) as connection:
+            reason = _first_reason(connection, reasons.values())
             if reason is not None or not settings.providers:
                 return reason
             wanted = {
@@ -78,8 +78,18 @@ def why_not_to_start(settings: Settings) -> str | None:
         return None
 
 
-def _first_reason(connection: psycopg.Connection[tuple[str | None]], settings: Settings) -> str | None:
-    for statement in reasons_not_to_serve(settings).values():
+def _connected(settings: Settings, role: str) -> Any:
+    return postgres_session.connect(
+        settings.database_url,
+        role=role,
+        application_name="casino-start",
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        statement_timeout=settings.statement_timeout_ms,
+    )
+
+
+def _first_reason(connection: psycopg.Connection[tuple[str | None]], statements: Iterable[Composed]) -> str | None:
+    for statement in statements:
         with suppress(psycopg.errors.UndefinedFunction, psycopg.errors.InsufficientPrivilege):  # not migrated yet
             row = connection.execute(statement).fetchone()
             if row is not None and row[0] is not None:
