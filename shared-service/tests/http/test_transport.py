@@ -248,3 +248,18 @@ async def test_a_signed_post_is_sent_once_and_its_answer_judged() -> None:
 
     await against(handler, ask=ask)
     assert answered == [(302, b"{}", "missing")] * 2
+
+
+async def test_what_is_sent_over_a_client_that_was_closed_is_known_not_to_have_been_sent() -> None:
+    """A round may hold the client of a peer that has moved or was switched off."""
+    ring = KeyRing([Key("main", b"a secret of thirty-two bytes....")])
+    auth = SignedAuth(Signer(ring), ring, "x-test-signature")
+
+    async def ask(url: str) -> None:
+        client = create_http_client(base_url=url, call_seconds=CALL_SECONDS, connect_seconds=CALL_SECONDS)
+        await client.post("/x", content=b"{}")
+        await client.aclose()
+        with pytest.raises(NotSent, match=r"^closed$"):
+            await client.post_signed(client.target("/x"), b"{}", headers=[], auth=auth)
+
+    await against(answering(OK + b"content-length: 2\r\n\r\nok"), ask=ask)

@@ -98,6 +98,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def send(self, method: str, url: URL, *, headers: list[tuple[str, str]], body: bytes) -> Answer:
         """Send one request. Raises NotSent, AnswerRefused, httpx.ReadTimeout or httpx.ReadError."""
         session = self._session or self._open()
+        if session.closed:
+            raise NotSent("closed")
         try:
             async with session.request(method, url, headers=headers, data=body, allow_redirects=False) as answer:
                 if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
