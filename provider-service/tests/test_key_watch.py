@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from provider.sessions.sealing import SECRETS_MAX, SealBroken, Sealer, key_watch_for, sealer_for, sealing_order
+from provider.sessions.sealing import SealBroken, Sealer, key_watch_for, sealer_for, sealing_order
 from provider_testing.abandoned_rounds import plant_abandoned_rounds
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import CASINO_SECRET, FakeWallet
@@ -56,7 +56,7 @@ def test_a_sealer_forgets_nothing_while_it_runs() -> None:
 def test_what_a_sealer_remembers_has_a_bound() -> None:
     sealer = Sealer([b"first"])
     oldest = sealer.seal("token")
-    sealer.learn([b"%d" % n for n in range(SECRETS_MAX)])
+    sealer.learn([b"%d" % n for n in range(256)])
     with pytest.raises(SealBroken):
         sealer.open(oldest)
     assert sealer.open(Sealer([b"0"]).seal("token")) == "token"

@@ -15,7 +15,7 @@ import pytest
 from tenacity import AsyncRetrying, Future, RetryCallState
 
 from provider.outbox.recovery import DELIVERIES_MAX
-from provider.wallet_client.client import RETRY_AFTER_SPREAD, TRIES_MAX, _pause
+from provider.wallet_client.client import _pause
 from provider.wallet_client.outcomes import UNREACHABLE, Retryable, Unknown
 from provider_testing.books import require_agreement
 from provider_testing.deadlines import Deadlines
@@ -132,12 +132,12 @@ def waits(*, attempt: int, after_seconds: float, count: int = 500) -> list[float
 
 
 @pytest.mark.parametrize("after_seconds", [0.0, 1.0, 5.0])
-@pytest.mark.parametrize("attempt", [1, 4, TRIES_MAX])
+@pytest.mark.parametrize("attempt", [1, 4, 10])
 def test_callers_who_were_sent_away_together_do_not_come_back_together(attempt: int, after_seconds: float) -> None:
     """Row D9: none comes before it was told to, and no tenth of the time in which they come has a third of them."""
     found = waits(attempt=attempt, after_seconds=after_seconds)
     assert found[0] >= after_seconds
-    assert found[-1] <= max(after_seconds * (1 + RETRY_AFTER_SPREAD), 1.7)
+    assert found[-1] <= max(after_seconds * 1.5, 1.7)
     if after_seconds or attempt == 1:
         window = (found[-1] - found[0]) / 10
         fullest = max(sum(start <= wait < start + window for wait in found) for start in found)
@@ -169,7 +169,7 @@ async def test_a_wallet_that_comes_back_from_an_outage_is_not_overrun_by_what_wa
     reports, after = await run()
     assert not any(report["passed"] for report in reports)
     tries = rows(owner_url, "select max(attempts) as most from provider.wallet_transactions where kind = 'debit'")
-    assert tries[0]["most"] <= TRIES_MAX
+    assert tries[0]["most"] <= 10
     (owed,) = rows(owner_url, "select count(*) as calls from provider.wallet_transactions where attempts > 0")
     assert after <= owed["calls"], "what was owed was asked for once, not again and again"
     require_agreement(owner_url, wallet.model)

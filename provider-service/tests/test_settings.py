@@ -31,22 +31,10 @@ def test_a_weak_secret_is_refused_by_name(name: str, value: str) -> None:
     assert named_in(problems_of(**{name: value})) == [{name}]
 
 
-def test_everything_that_is_wrong_is_said_at_once() -> None:
-    found = problems_of(CASINO_SECRET="short", PROVIDER_SECRET="", PROVIDER_DATABASE_URL="", PROVIDER_PORT="many")
-    assert sorted(map(sorted, named_in(found))) == [
-        ["CASINO_SECRET"], ["PROVIDER_DATABASE_URL"], ["PROVIDER_PORT"], ["PROVIDER_SECRET"]
-    ]  # fmt: skip
-
-
 def test_a_weak_further_key_is_refused_with_its_id() -> None:
     found = problems_of(CASINO_KEYS='[{"id": "k2", "secret": "short"}]')
     assert named_in(found) == [{"CASINO_KEYS"}]
     assert "k2" in found[0]
-
-
-def test_each_direction_needs_a_secret_of_its_own() -> None:
-    found = problems_of(PROVIDER_SECRET=STRONG)
-    assert named_in(found) == [{"CASINO_SECRET", "PROVIDER_SECRET"}]
 
 
 @pytest.mark.parametrize("name", ["CASINO_SECRET", "PROVIDER_SECRET"])
@@ -121,11 +109,6 @@ def test_the_time_of_the_nightly_reconciliation_is_a_time_in_utc_or_off() -> Non
     assert Settings.from_environment(GOOD).reconcile_at == dt.time(3, 30)
     assert Settings.from_environment(GOOD | {"PROVIDER_RECONCILE_AT": "23:59"}).reconcile_at == dt.time(23, 59)
     assert Settings.from_environment(GOOD | {"PROVIDER_RECONCILE_AT": "OFF"}).reconcile_at is None
-
-
-@pytest.mark.parametrize("wrong", ["24:00", "3:30", "03:60", "03:30:00", "night", "03:30Z", "0330", "٠3:30"])
-def test_a_time_that_is_none_is_refused(wrong: str) -> None:
-    assert named_in(problems_of(PROVIDER_RECONCILE_AT=wrong)) == [{"PROVIDER_RECONCILE_AT"}]
 
 
 def casinos_at(path: Path, *entries: dict[str, Any]) -> str:

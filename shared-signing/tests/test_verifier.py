@@ -14,7 +14,7 @@ import pytest
 
 from shared_signing.canonical import SignatureHeader
 from shared_signing.keys import Key, KeyRing
-from shared_signing.nonces import NONCE_RETENTION_SECONDS, InMemoryNonceStore, NonceStoreOverloaded
+from shared_signing.nonces import InMemoryNonceStore, NonceStoreOverloaded
 from shared_signing.signer import Signer
 from shared_signing.verifier import Accepted, Refusal, Refused, Verifier, verify_response
 
@@ -232,7 +232,7 @@ async def test_a_refusal_names_the_live_key_and_how_far_off_the_clock_was(peers:
     assert await refused(value) == (Refusal.TIMESTAMP_OUT_OF_WINDOW, "k2", 61)
 
 
-@pytest.mark.parametrize("window_seconds", [1, NONCE_RETENTION_SECONDS // 2])
+@pytest.mark.parametrize("window_seconds", [1, 150])
 async def test_a_window_may_be_half_of_the_time_for_which_nonces_are_kept(peers: Any, window_seconds: int) -> None:
     verifier = Verifier(peers.ring, InMemoryNonceStore(), clock=peers.clock, window_seconds=window_seconds)
     value = signed_by(peers)
@@ -240,7 +240,7 @@ async def test_a_window_may_be_half_of_the_time_for_which_nonces_are_kept(peers:
     assert isinstance(await verify(verifier, value), Accepted)
 
 
-@pytest.mark.parametrize("window_seconds", [0, -1, NONCE_RETENTION_SECONDS // 2 + 1])
+@pytest.mark.parametrize("window_seconds", [0, -1, 151])
 def test_the_window_must_fit_into_the_memory_of_the_nonces(peers: Any, window_seconds: int) -> None:
     with pytest.raises(ValueError, match="window"):
         Verifier(peers.ring, InMemoryNonceStore(), window_seconds=window_seconds)

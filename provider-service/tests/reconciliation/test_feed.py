@@ -88,7 +88,7 @@ async def test_a_wallet_that_is_away_is_asked_a_few_times_and_then_the_run_canno
         wallet.plan("transactions", fault, times=50)
         report = await reconciled(database_url, wallet)
         assert (report["exitStatus"], report["failure"]) == (2, "wallet_away"), how
-        assert len(wallet.made("transactions")) == number * feed.TRIES_MAX, how
+        assert len(wallet.made("transactions")) == number * 5, how
     assert rows(owner_url, "select provider.open_differences() as open") == [{"open": 0}]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provider.wallet_client.judging import RETRY_AFTER_MAX_DIGITS, RETRY_AFTER_MAX_SECONDS, judge
+from provider.wallet_client.judging import judge
 from provider.wallet_client.messages import WalletSession, money_call
 from provider.wallet_client.outcomes import BAD_RESPONSE, Retryable, Unknown
 from shared_service.http.transport import Answer
@@ -18,9 +18,9 @@ CALL = money_call("debit", transaction_id="t", round_id="r", amount_minor=1000, 
     [
         (None, 0.0),
         ("3", 3.0),
-        ("0" * (RETRY_AFTER_MAX_DIGITS - 1) + "3", 3.0),
-        ("0" * RETRY_AFTER_MAX_DIGITS + "3", 0.0),
-        ("9" * RETRY_AFTER_MAX_DIGITS, RETRY_AFTER_MAX_SECONDS),
+        ("000003", 3.0),
+        ("0000003", 0.0),
+        ("999999", 5.0),
         ("-1", 0.0),
         ("1.5", 0.0),
         ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0),
