@@ -9,6 +9,7 @@ import io
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from provider.sql.schema import SCHEMA
 from provider_testing.deadlines import Deadlines
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.round_case import RoundCase, open_case
+from provider_testing.two_casinos import ACME_CALLED, Two, serving_two
 from shared_service.http.exchange import authenticated_refusals, unauthenticated_refusals
 from shared_service.metrics import scrape
 from shared_service.postgres.connections import DEAD_PEER
@@ -139,3 +141,16 @@ async def case(database_url: str) -> AsyncIterator[RoundCase]:
     """The books with one session and one open round."""
     async with open_case(database_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def acme() -> Iterator[FakeWallet]:
+    """The second casino's wallet."""
+    with FakeWallet(key=ACME_CALLED) as running:
+        yield running
+
+
+@pytest.fixture
+async def two(database_url: str, wallet: FakeWallet, acme: FakeWallet, tmp_path: Path) -> AsyncIterator[Two]:
+    async with serving_two(database_url, wallet, acme, tmp_path / "casinos.json", call_seconds=60.0) as both:
+        yield both

@@ -3,104 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import datetime as dt
 from pathlib import Path
-from typing import Any
 
 import psycopg
-import pytest
 
 from provider.outbox.recovery import DELIVERIES_MAX
-from provider.settings import casinos_file_at
 from provider_testing.casinos import OTHER, OWN
 from provider_testing.fake_wallet import Exchange, FakeWallet
 from provider_testing.scraping import OPS_URL, scrape
-from provider_testing.service import Running, end_leases, fresh_launch, pending, rows, serving, settled
+from provider_testing.service import (
+    end_leases,
+    fresh_launch,
+    rows,
+    settled,
+)
+from provider_testing.two_casinos import ACME_CALLED, ACME_CALLS, Two, code_of, late, serving_two
 from provider_testing.wallet_faults import after_work, cut, stall
 from shared_service_testing.waiting import until
 from shared_signing.keys import Key
-
-ACME_CALLED = Key("acme-1", b"acme-casino-secret")
-ACME_CALLS = Key("acme-p1", b"acme-provider-secret")
-
-
-def entry(url: str, **changed: Any) -> dict[str, Any]:
-    """The second casino's entry in the file."""
-    keys = {
-        direction: [{"id": key.key_id, "secret": key.secret.decode()}]
-        for direction, key in (("casino", ACME_CALLED), ("provider", ACME_CALLS))
-    }
-    return {"id": OTHER, "url": url, "status": "live", "keys": keys} | changed
-
-
-def write(path: Path, *entries: dict[str, Any]) -> None:
-    """Replace the file at once, as an operator should."""
-    path.with_suffix(".new").write_text(json.dumps(entries))
-    path.with_suffix(".new").replace(path)
-
-
-@pytest.fixture
-def acme() -> Iterator[FakeWallet]:
-    """The second casino's wallet."""
-    with FakeWallet(key=ACME_CALLED) as running:
-        yield running
-
-
-@dataclass
-class Two:
-    """One provider as two casinos call it."""
-
-    own: Running
-    other: Running
-    file: Path
-    acme_url: str
-
-    async def change(self, *entries: dict[str, Any], until_seen: Callable[[], Any]) -> None:
-        write(self.file, *entries)
-        await until(until_seen)
-
-    async def status(self, status: str) -> None:
-        """Give the second casino this status, and wait until it is in force."""
-        write(self.file, entry(self.acme_url, status=status))
-        expected = {"live": "game_not_found", "draining": "casino_draining", "off": "unknown_key"}[status]
-
-        async def in_force() -> bool:
-            asked = fresh_launch(gameId="NO_GAME", casinoCode=OTHER)
-            answer = await self.other.client.post("/provider/launch", json=asked)
-            return bool(answer.json()["code"] == expected)
-
-        await until(in_force)
-
-
-@pytest.fixture
-async def two(database_url: str, wallet: FakeWallet, acme: FakeWallet, tmp_path: Path) -> AsyncIterator[Two]:
-    async with serving_two(database_url, wallet, acme, tmp_path / "casinos.json", call_seconds=60.0) as both:
-        yield both
-
-
-@asynccontextmanager
-async def serving_two(
-    database_url: str, wallet: FakeWallet, acme: FakeWallet, file: Path, **changed: Any
-) -> AsyncIterator[Two]:
-    write(file, entry(acme.url))
-    read = casinos_file_at(file, OWN, wallet.url)
-    async with serving(database_url, wallet, casinos_file=read, **changed) as own:
-        other = own.of(OTHER, ACME_CALLS)
-        async with other.client:
-            yield Two(own, other, file, acme.url)
-
-
-async def late(exchange: Exchange) -> None:
-    """Answer correctly, but not before the plans are dropped."""
-    await exchange.stall()
-    await exchange.send(exchange.execute())
-
-
-def code_of(answer: Any) -> tuple[int, str, str]:
-    return answer.status_code, answer.json()["code"], answer.extensions["signature"]
 
 
 async def test_two_casinos_use_the_same_ids_and_play_each_against_its_own_wallet(
@@ -259,100 +180,9 @@ async def test_health_and_metrics_tell_the_casinos_apart(database_url: str, wall
         assert seen.value("provider_wallet_calls_total", peer=OWN) > 0
 
 
-async def test_a_draining_casino_begins_nothing_and_ends_what_it_began(
-    two: Two, owner_url: str, acme: FakeWallet
-) -> None:
-    acme.plan("debit", late, skip=1)
-    session, idle = await two.other.launch(), await two.other.launch(userId="2")
-    playing = asyncio.create_task(two.other.simulate(session))
-    await until(acme.reached.is_set)
-    await two.status("draining")
-    assert code_of(await two.other.client.post("/provider/simulate", json=idle)) == (423, "casino_draining", "good")
-    answer = await two.other.client.post("/provider/launch", json=fresh_launch(casinoCode=OTHER))
-    assert code_of(answer) == (423, "casino_draining", "good")
-    acme.forget_plans()
-    assert (await playing)["passed"] is True, "its bets were sent before"
-    await settled(owner_url)
-    await two.status("live")
-    assert (await two.other.simulate(idle))["passed"] is True
-
-
-async def test_a_round_that_is_overtaken_by_draining_sends_no_further_bet(
-    two: Two, owner_url: str, acme: FakeWallet
-) -> None:
-    acme.plan("debit", late)
-    playing = asyncio.create_task(two.other.simulate(await two.other.launch()))
-    await until(acme.reached.is_set)
-    await two.status("draining")
-    acme.forget_plans()
-    report = await playing
-    assert report["steps"][2]["problem"] == "Not sent: casino_draining."
-    await settled(owner_url)
-    assert (len(acme.made("debit")), acme.model.live_bets()) == (1, 0), "the first bet was given back"
-
-
-async def test_a_casino_that_is_off_is_neither_heard_nor_called_and_is_paid_when_it_is_on_again(
-    two: Two, owner_url: str, wallet: FakeWallet, acme: FakeWallet
-) -> None:
-    acme.plan("credit", cut, times=50)
-    await two.other.simulate()
-    await two.status("off")
-    acme.forget_plans()
-    heard = len(acme.calls)
-    answer = await two.other.client.post("/provider/launch", json=fresh_launch(casinoCode=OTHER))
-    assert code_of(answer) == (401, "unknown_key", "missing")
-    end_leases(owner_url)
-    assert (await two.own.simulate())["passed"] is True
-    health = (await two.own.client.get(f"{OPS_URL}/health/wallet", auth=None)).json()
-    assert list(health["casinos"]) == [OWN]
-    assert len(pending(owner_url)) == 1
-    assert len(acme.calls) == heard
-    write(two.file)
-    await until(lambda: len(pending(owner_url)) == 1)
-    await two.status("live")
-    end_leases(owner_url)
-    await settled(owner_url)
-    assert acme.model.payouts() > 0
-
-
-async def test_the_own_casino_drains_by_an_entry_of_its_name(two: Two) -> None:
-    write(two.file, entry(two.acme_url), {"id": OWN, "status": "draining"})
-
-    async def refused() -> bool:
-        answer = await two.own.client.post("/provider/launch", json=fresh_launch())
-        return answer.status_code == 423
-
-    await until(refused)
-    assert (await two.other.simulate())["passed"] is True
-
-
-async def test_a_bad_file_changes_nothing_and_is_said_once(two: Two, logged: Callable[[], str]) -> None:
-    two.file.write_text("[{")
-    await until(lambda: "key_file_refused" in logged())
-    assert (await two.other.simulate())["passed"] is True
-    await two.status("live")
-    assert logged().count("key_file_refused") == 1
-
-
-async def test_a_casino_that_moves_is_called_at_its_new_address(two: Two, acme: FakeWallet) -> None:
-    with FakeWallet(key=ACME_CALLED) as moved:
-        write(two.file, entry(moved.url))
-
-        async def arrived() -> bool:
-            await two.other.simulate()
-            return bool(moved.calls)
-
-        await until(arrived)
-        acme.calls.clear()
-        assert (await two.other.simulate())["passed"] is True
-    assert acme.calls == []
-
-
 async def test_one_feed_that_hangs_holds_up_no_other_nightly_run(
     database_url: str, owner_url: str, wallet: FakeWallet, acme: FakeWallet, tmp_path: Path
 ) -> None:
-    import datetime as dt
-
     with psycopg.connect(owner_url, autocommit=True) as owner:
         for code in (OWN, OTHER):
             owner.execute("insert into provider.casinos values (%s, now() - interval '3 days')", (code,))
