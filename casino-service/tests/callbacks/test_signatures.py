@@ -157,11 +157,12 @@ async def test_the_line_about_a_refusal_tells_who_sent_it_as_far_as_it_is_known(
         ("bad_signature", "main", False, True),
         ("timestamp_out_of_window", "main", True, True),
         ("unsupported_media_type", None, False, True),
-        ("session_not_found", None, False, False),
+        ("session_not_found", None, False, True),
         ("nonce_replay", "main", False, True),
         ("malformed_json", None, False, True),
     ]
-    assert {line["peer"] for line in lines if "peer" in line} == {"127.0.0.1"}
+    assert {line["peer"] for line in lines if line["code"] != "session_not_found"} == {"127.0.0.1"}
+    assert {line["peer"] for line in lines if line["code"] == "session_not_found"} == {"main"}, "whose key signed"
     (skew,) = (line["skew_seconds"] for line in lines if "skew_seconds" in line)
     assert skew > 60
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from hashlib import sha256
 
 import msgspec
 import pytest
@@ -189,3 +191,26 @@ def test_a_draining_studio_gets_no_new_bet_and_everything_else_goes_on(
     assert (stored["state"], stored["refusal_code"], stored["provider_id"]) == ("refused", "provider_draining", ACME)
     again = wallet.run(theirs.debit(transaction_id="late", round_id="3"))
     assert (again.code, again.replay) == ("provider_draining", True), "it is remembered when the studio is live again"
+
+
+def test_a_process_of_the_release_before_goes_on_with_main(wallet: Wallet, sessions: tuple[Session, Session]) -> None:
+    """Its signatures are there, and reach no other provider."""
+    tenant, (_, theirs) = wallet.tenant, sessions
+    opened = """
+        select o_code from casino.open_session(%s, %s, '1', %s, gen_random_uuid(), sha256(%s::bytea), null, null)
+    """
+    assert tenant.sql(opened, tenant.ledger_id, tenant.tenant_id, "1", b"old") == [{"o_code": None}]
+    refused = tenant.sql(opened, tenant.ledger_id, tenant.tenant_id, "3", b"older")
+    assert refused == [{"o_code": "provider_draining"}]
+    read = "select o_code, o_balance_minor from casino.get_balances(%s, %s::jsonb)"
+    for token, answer in (
+        (b"old", {"o_code": None, "o_balance_minor": OPENING_BALANCE_MINOR}),
+        (theirs.token.encode(), {"o_code": "session_not_found", "o_balance_minor": None}),
+    ):
+        asked = json.dumps([{"tokenHash": sha256(token).hexdigest(), "playerId": "1"}])
+        assert tenant.sql(read, tenant.ledger_id, asked) == [answer]
+    seen = tenant.sql("select count(*) as rows from casino.transaction_feed where ledger_id = %s", tenant.ledger_id)
+    wallet.bet(theirs)
+    assert seen == [{"rows": 0}]
+    now = tenant.sql("select count(*) as rows from casino.transaction_feed where ledger_id = %s", tenant.ledger_id)
+    assert now == [{"rows": 0}], "the bet of another provider is not shown"

@@ -26,6 +26,18 @@ def test_a_line_holds_an_end_and_never_a_secret() -> None:
     assert "canary" not in str(lines)
 
 
+def test_of_each_peer_the_newest_live_key_signs_and_the_last_one_needs_a_confirmation() -> None:
+    keys = [Key("main", b"s1", peer="main"), Key("a1", b"s2", peer="acme"), Key("a2", b"s3", peer="acme")]
+    states = key_states("casino", keys, {("casino", "a2")}, now=NOW)
+    assert [(state.key_id, state.signs) for state in states] == [("main", True), ("a1", True), ("a2", False)]
+    assert [state.line().split()[-2:] for state in states] == [["of", "main"], ["of", "acme"], ["of", "acme"]]
+    with pytest.raises(KeyNotRevoked, match="--yes"):
+        require_revocable("a1", states, caller="provider", confirmed=False)
+    after = key_states("casino", keys, {("casino", "a1"), ("casino", "a2")}, now=NOW)
+    report = revocation_report("a1", after, service="casino", peer="provider", was_revoked=False)
+    assert "NO LIVE KEY IS LEFT" in report[1], "of that peer"
+
+
 def test_an_unknown_id_is_refused_with_the_ids_that_there_are() -> None:
     with pytest.raises(KeyNotRevoked, match=r"k9.*old.*main.*k2"):
         require_revocable("k9", key_states("casino", KEYS, set(), now=NOW), caller="provider", confirmed=True)

@@ -165,7 +165,9 @@ class RequestContext:
         bounded = authenticated_refusals if "signed_by" in state else unauthenticated_refusals
         log_line = bounded.warning if self._errors[code].status in _WORRYING_STATUSES else bounded.info
         fields = {name: state[name] for name in LOGGED_STATE if state.get(name) is not None}
-        if "signed_by" not in state and scope.get("client"):
+        if "signed_by" in state:
+            fields["peer"] = state.get("peer")
+        elif scope.get("client"):
             fields["peer"] = scope["client"][0]
         log_line("request_refused", code=code, endpoint=route_of(scope).path, **fields)
 
