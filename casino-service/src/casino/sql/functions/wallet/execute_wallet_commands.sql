@@ -42,7 +42,8 @@ begin
         count(wallet_id) filter (where outcome = 'committed' or remembered)
         <> count(distinct wallet_id) filter (where outcome = 'committed' or remembered),
         array[
-            case when bool_or(outcome = 'committed' and kind = 'debit') then 'debit' end,
+            case when bool_or(outcome = 'committed' and kind = 'debit' and round_row is null) then 'debit' end,
+            case when bool_or(outcome = 'committed' and kind = 'debit' and round_row is not null) then 'further debit' end,
             case when bool_or(outcome = 'committed' and kind = 'credit') then 'credit' end,
             case when bool_or(outcome = 'committed' and kind = 'rollback') then 'rollback' end
         ],

@@ -1,4 +1,5 @@
 -- Purpose: what follows for sessions, rounds, bets and tombstones from wallet commands that were booked, of these kinds.
+-- Kinds: `debit` opens a round, `further debit` is of a round that is there, `credit`, `rollback`.
 -- Rows are written at the place (ctid) where they were read under the wallet's lock: the planner has no other way that costs
 --   less, so a plan made while a table was small stays right when it holds millions.
 -- Lock order: under the wallets' locks, which the caller holds.
@@ -35,14 +36,20 @@ begin
 
     -- What follows from one kind of command: a batch that has none of it is spared the statement.
     if 'debit' = any (p_kinds) then
-        insert into casino.rounds as round (
+        insert into casino.rounds (
             ledger_id, wallet_id, round_id, tenant_id, provider_id, session_id, live_debits, staked_minor, opened_at
         )
         select p_ledger_id, wallet_id, round_id, tenant_id, provider_id, session_id, 1, amount_minor, p_now
         from unnest(p_judged)
-        where outcome = 'committed' and kind = 'debit'
-        on conflict (ledger_id, wallet_id, round_id, provider_id) do update
-        set live_debits = round.live_debits + 1, staked_minor = round.staked_minor + excluded.staked_minor;
+        where outcome = 'committed' and kind = 'debit' and round_row is null;
+    end if;
+
+    if 'further debit' = any (p_kinds) then
+        update casino.rounds as round
+        set live_debits = round.live_debits + 1, staked_minor = round.staked_minor + debit.amount_minor
+        from unnest(p_judged) as debit
+        where round.ledger_id = p_ledger_id and round.ctid = debit.round_row
+            and debit.outcome = 'committed' and debit.kind = 'debit';
     end if;
 
     if 'credit' = any (p_kinds) then
