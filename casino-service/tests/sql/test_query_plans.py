@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from casino.wallet import queries
 from casino_testing.growth import add_other_players, freeze_statistics, open_sessions, play, reads_of
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
@@ -44,3 +45,20 @@ def test_reads_per_command_stay_the_same_while_the_ledger_grows(early_wallet: Wa
     assert {scanned for scanned, _ in costs} == {0}, "a table was scanned"
     assert costs[-1][1] <= 1.1 * costs[0][1], costs
     assert max(fetched for _, fetched in costs) <= READS_PER_COMMAND_MAX * COMMANDS_PER_ROUND, costs
+
+
+def test_a_page_of_the_feed_and_a_look_up_scan_no_table(early_wallet: Wallet) -> None:
+    """A function is planned without its arguments, so nothing tells the planner that a page is small."""
+    sessions = open_sessions(early_wallet, PLAYERS, "early")
+    for number in range(3):
+        play(early_wallet, sessions, number)
+    (newest,) = early_wallet.tenant.transactions()[-1:]
+    wanted = {"ledger_id": 1, "provider_id": "main", "after": newest["feed_position"] - 2, "limit": 2}
+    asked = {**wanted, "player_id": sessions[0].player_id, "transaction_id": newest["transaction_id"]}
+
+    def read() -> None:
+        early_wallet.wait(early_wallet.database.call(queries.FEED_PAGE, wanted))
+        early_wallet.wait(early_wallet.database.call(queries.FIND_TRANSACTION, asked))
+        early_wallet.wait(early_wallet.database.call(queries.FIND_TOMBSTONE, asked))
+
+    assert reads_of(early_wallet, read)[0] == 0, "a table was scanned"

@@ -10,6 +10,10 @@ returns table (
 )
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
 as $$
     select
         feed_position, transaction_id, player_id, round_id, kind, amount_minor, currency, state, balance_after_minor,

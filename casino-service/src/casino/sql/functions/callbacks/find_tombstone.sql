@@ -8,6 +8,10 @@ returns table (
 )
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
 as $$
     select
         stone.transaction_id, wallet.player_id, stone.round_id, wallet.currency, stone.rollback_transaction_id,

@@ -9,6 +9,10 @@ returns table (
 )
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
 as $$
     select
         feed.feed_position, feed.transaction_id, feed.player_id, feed.round_id, feed.kind, feed.amount_minor,
