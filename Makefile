@@ -36,7 +36,7 @@ serve: .venv/.runtime ## start everything and stay in the foreground until Ctrl-
 	@exec $(BIN)/python -m local_stack serve --parent $$PPID $(if $(PEERS),--peers "$(PEERS)")
 
 .PHONY: simulate
-simulate: .venv/.runtime ## play the scripted round against a running stack; PEER=2: the second casino; GAME=3
+simulate: .venv/.runtime ## play the scripted round against a running stack; PEER=2: the second casino; GAME=5
 	@exec $(BIN)/python -m local_stack simulate $(if $(PEER),--peer "$(PEER)") $(if $(GAME),--game "$(GAME)")
 
 .PHONY: test

@@ -24,7 +24,9 @@ fi
 "${compose[@]}" ps --all --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
 
 export CASINO_URL=http://127.0.0.1:$CASINO_PORT PROVIDER_URL=http://127.0.0.1:$PROVIDER_PORT
-for peer in 1 2; do "$BIN/python" -m local_stack simulate --peer "$peer"; done
+for peer in 1 2; do
+  for game in 1 5; do "$BIN/python" -m local_stack simulate --peer "$peer" --game "$game"; done
+done
 deploy/docker/check-hardening.sh "${compose[@]}"
 deploy/docker/test-tls.sh "${compose[@]}"
 # These folders start stacks of their own, so they are not run against this one.

@@ -196,10 +196,11 @@ def own_stack(
     casino_settings: Environment = {},  # noqa: B006 -- read only
     provider_settings: Environment = {},  # noqa: B006 -- read only
     casino_port: int | None = None,
+    provider_port: int | None = None,
     authority: Authority | None = None,
 ) -> Stack:
     """Both services, started on free ports against a migrated database, ready to serve. An authority means TLS."""
-    casino_port, provider_port = casino_port or free_port(), free_port()
+    casino_port, provider_port = casino_port or free_port(), provider_port or free_port()
     scheme = "https" if authority else "http"
     casino_url, provider_url = f"{scheme}://127.0.0.1:{casino_port}", f"{scheme}://127.0.0.1:{provider_port}"
     if authority:
