@@ -31,7 +31,7 @@ _RULES: Final = {
     """,
     "every posting has its transaction": """
         select count(*) from casino.postings as posting
-        left join casino.transactions as entry using (ledger_id, wallet_id, transaction_id)
+        left join casino.transactions as entry using (ledger_id, wallet_id, provider_id, transaction_id)
         where entry.transaction_id is null
     """,
 }

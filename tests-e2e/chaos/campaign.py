@@ -6,16 +6,18 @@ import threading
 import time
 from collections import Counter
 
-from chaos.chaos_stack import CALL_SECONDS, ChaosStack, new_folder, new_secrets, remove, start_chaos_stack
+from chaos.chaos_stack import CALL_SECONDS, ChaosStack, new_folder, remove, start_chaos_stack
 from chaos.examination import RECOVERY_SECONDS_MAX, examine, recover, unresolved_work
 from chaos.house_moves import HouseMoves
 from chaos.ledger_watch import LedgerWatch
+from chaos.pairs import PeerSecrets
 from chaos.plan import Plan
 from chaos.process_faults import ProcessFaults, heal
 from chaos.record import refusals_of_nonces
 from chaos.round_players import PLAYERS, Players
 from chaos.verdict import Verdict, counted
 from chaos.wire_policy import WirePolicy
+from e2e_testing.two_pairs import NUMBERS
 
 THREAD_END_SECONDS_MAX = 30.0
 
@@ -24,12 +26,14 @@ def run(plan: Plan) -> int:
     """Run the campaign and print what came of it; the exit status."""
     print(plan, flush=True)
     folder, started = new_folder(), time.monotonic()
-    secrets = new_secrets()
-    policy = WirePolicy(plan, secrets[0], deadline_seconds=CALL_SECONDS)
+    secrets = PeerSecrets()
+    policies = {
+        number: WirePolicy(plan, secrets.at_casino(number), deadline_seconds=CALL_SECONDS) for number in NUMBERS
+    }
     verdict = Verdict({"the campaign came to its end": ["it did not"]})
     try:
-        with start_chaos_stack(folder, policy, secrets) as stack:
-            verdict = _perform(plan, stack, policy)
+        with start_chaos_stack(folder, policies, secrets) as stack:
+            verdict = _perform(plan, stack, list(policies.values()))
     finally:
         word = verdict.word
         if word == "green":
@@ -42,14 +46,15 @@ def run(plan: Plan) -> int:
     return verdict.exit_status
 
 
-def _perform(plan: Plan, stack: ChaosStack, policy: WirePolicy) -> Verdict:
+def _perform(plan: Plan, stack: ChaosStack, policies: list[WirePolicy]) -> Verdict:
     verdict, over, players = Verdict(), threading.Event(), Players(plan, stack)
     players.open_accounts()
     process_faults = ProcessFaults(plan, stack, players.names, over)
-    ledger_watch = LedgerWatch(stack.database, over)
-    house = HouseMoves(stack.database, over)
-    house.open_accounts()
-    works = (process_faults.run, ledger_watch.run, house.run)
+    watches = [LedgerWatch(database, over) for database in stack.databases.values()]
+    houses = [HouseMoves(database, over) for database in stack.databases.values()]
+    for house in houses:
+        house.open_accounts()
+    works = (process_faults.run, *(work.run for work in (*watches, *houses)))
     threads = [threading.Thread(target=work, daemon=True) for work in works]
     for thread in threads:
         thread.start()
@@ -64,17 +69,19 @@ def _perform(plan: Plan, stack: ChaosStack, policy: WirePolicy) -> Verdict:
     verdict.hold(
         f"everything is resolved within {RECOVERY_SECONDS_MAX:g} s of healing", left if seconds is None else []
     )
-    verdict.reached["looks_at_the_ledger"] = ledger_watch.looks
-    verdict.reached["moves_of_the_house"] = house.done
-    verdict.reached["moves_of_the_house_asked_again"] = house.repeated
-    verdict.hold("a move of the house takes effect once", house.findings())
-    ledger_watch.look()
-    verdict.hold("the ledger was sound at every moment", ledger_watch.findings)
+    verdict.reached["looks_at_the_ledger"] = min(watch.looks for watch in watches)
+    verdict.reached["moves_of_the_house"] = min(house.done for house in houses)
+    verdict.reached["moves_of_the_house_asked_again"] = sum(house.repeated for house in houses)
+    verdict.hold("a move of the house takes effect once", [found for house in houses for found in house.findings()])
+    for watch in watches:
+        watch.look()
+    verdict.hold("the ledger was sound at every moment", [found for watch in watches for found in watch.findings])
     verdict.hold("I12 no process ended by itself", stack.died_alone)
     verdict.hold("the faults themselves worked", process_faults.failures)
     verdict.reached["processes_brought_back"] = stack.came_back
     examine(stack, players, verdict)
-    _print(verdict, players, policy.counts, process_faults.counts, refusals_of_nonces(stack.proxy.deliveries))
+    messages = sum((policy.counts for policy in policies), Counter[str]())
+    _print(verdict, players, messages, process_faults.counts, refusals_of_nonces(stack.deliveries))
     print(f"time to recover: {'never' if seconds is None else f'{seconds:.1f} s'} after healing")
     if not stack.clock_files:
         print("no clock was stepped: libfaketime is not here (Debian package faketime)")

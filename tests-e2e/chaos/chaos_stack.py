@@ -1,4 +1,7 @@
-"""The stack of a campaign: one Postgres, two processes of each service on one database, the proxy between them."""
+"""The stack of a campaign: one Postgres, and two pairs of a casino and a studio that know each other.
+
+Each pair has a database and two processes of each service; a proxy stands in front of each casino.
+"""
 
 import os
 import shutil
@@ -6,20 +9,24 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
 
+from chaos.pairs import Pair, PeerSecrets, write_peers
 from e2e_testing import postgres_faults
 from e2e_testing.answers import Peer
 from e2e_testing.database import Database, create_database
 from e2e_testing.service_process import ServiceProcess
+from e2e_testing.signing_client import Signer
 from e2e_testing.stack import CASINO_HEADER, PROVIDER_HEADER, demo_environment, migrate_and_seed
+from e2e_testing.two_pairs import NUMBERS, Relation, key_id
+from e2e_testing.upstream import Delivery
 from e2e_testing.wallet_proxy import Policy, WalletProxy
 from local_stack.ports import free_port
 from local_stack.postgres import Postgres
+from local_stack.settings import PEERS_FILES
 
 PROCESSES_OF_EACH = 2
 CALL_SECONDS = 2.0
@@ -51,12 +58,8 @@ class ChaosStack:
 
     folder: Path
     postgres: Postgres
-    database: Database
-    casinos: list[ServiceProcess]
-    providers: list[ServiceProcess]
-    proxy: WalletProxy
-    casino_secret: str = field(repr=False)
-    provider_secret: str = field(repr=False)
+    pairs: tuple[Pair, ...]
+    secrets: PeerSecrets
     clock_files: tuple[Path, ...] = ()
     came_back: int = 0
     died_alone: list[str] = field(default_factory=list)
@@ -65,14 +68,38 @@ class ChaosStack:
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
+    def casinos(self) -> list[ServiceProcess]:
+        return [service for pair in self.pairs for service in pair.casinos]
+
+    @property
+    def providers(self) -> list[ServiceProcess]:
+        return [service for pair in self.pairs for service in pair.providers]
+
+    @property
     def services(self) -> list[ServiceProcess]:
         return [*self.casinos, *self.providers]
 
-    def casino_peer(self, number: int) -> Peer:
-        return Peer(self.casinos[number % PROCESSES_OF_EACH].url, CASINO_HEADER, self.casino_secret)
+    @property
+    def databases(self) -> dict[int, Database]:
+        return {pair.number: pair.database for pair in self.pairs}
 
-    def provider_peer(self, number: int) -> Peer:
-        return Peer(self.providers[number % PROCESSES_OF_EACH].url, PROVIDER_HEADER, self.provider_secret)
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """What reached either casino."""
+        return [delivery for pair in self.pairs for delivery in pair.proxy.deliveries]
+
+    def pair(self, number: int) -> Pair:
+        return self.pairs[number - 1]
+
+    def signer_of_studio(self, relation: Relation, turn: int) -> Signer:
+        """Signs as the studio, for one of the casino's processes."""
+        casino = self.pair(relation[0]).casinos[turn % PROCESSES_OF_EACH]
+        return Signer(Peer(casino.url, CASINO_HEADER, self.secrets.to_casino[relation]), key_id(relation))
+
+    def signer_of_casino(self, relation: Relation, turn: int) -> Signer:
+        """Signs as the casino, for one of the studio's processes."""
+        studio = self.pair(relation[1]).providers[turn % PROCESSES_OF_EACH]
+        return Signer(Peer(studio.url, PROVIDER_HEADER, self.secrets.to_studio[relation]), key_id(relation))
 
     def kill(self, service: ServiceProcess, *, down_seconds: float) -> None:
         with self.lock:
@@ -124,33 +151,27 @@ class ChaosStack:
 
 
 @contextmanager
-def start_chaos_stack(folder: Path, policy: Policy, secrets: tuple[str, str]) -> Iterator[ChaosStack]:
-    """Start everything; in the end nothing of it runs any more, whatever happened."""
+def start_chaos_stack(folder: Path, policies: Mapping[int, Policy], secrets: PeerSecrets) -> Iterator[ChaosStack]:
+    """Start everything; in the end nothing of it runs any more, whatever happened. `policies`: by the casino."""
     with ExitStack() as cleanup:
         postgres = postgres_faults.fixed_server(folder)
         cleanup.callback(postgres.stop, "immediate")
         postgres.start()
-        database = create_database(postgres.url())
-        cleanup.callback(database.disconnect)
-        migrate_and_seed(database)
-        casino_ports, provider_ports = _ports(), _ports()
-        proxy = cleanup.enter_context(WalletProxy(*casino_ports, policy=policy))
+        first = create_database(postgres.url())
+        migrate_and_seed(first)
+        databases = {1: first, 2: create_database(postgres.url(), template=first)}
+        ports = {number: (_ports(), _ports()) for number in NUMBERS}
+        pairs = []
+        for number in NUMBERS:
+            cleanup.callback(databases[number].disconnect)
+            proxy = cleanup.enter_context(WalletProxy(*ports[number][0], policy=policies[number]))
+            pairs.append(Pair(number, databases[number], proxy))
         library = faketime_library()
         clock_files = (folder / "casino-clock", folder / "provider-clock") if library else ()
-        stack = ChaosStack(folder, postgres, database, [], [], proxy, *secrets, clock_files=clock_files)
-        for number in range(PROCESSES_OF_EACH):
-            environment = demo_environment(
-                database, casino_url=proxy.url, provider_url=f"http://127.0.0.1:{provider_ports[number]}"
-            ) | {"CASINO_SECRET": secrets[0], "PROVIDER_SECRET": secrets[1], "LOG_FORMAT": "json"}
-            # The last of each has a clock that can be stepped: the other one shows what happens with a good clock.
-            steps: list[dict[str, str]] = [{}, {}]
-            if library and number == PROCESSES_OF_EACH - 1:
-                steps = [_clock_environment(library, clock_file) for clock_file in clock_files]
-            casino_log, provider_log = folder / f"casino-{number}.log", folder / f"provider-{number}.log"
-            settings = environment | steps[0]
-            stack.casinos.append(ServiceProcess("casino", casino_ports[number], settings, casino_log))
-            settings = environment | PROVIDER_SETTINGS | steps[1]
-            stack.providers.append(ServiceProcess("provider", provider_ports[number], settings, provider_log))
+        stack = ChaosStack(folder, postgres, tuple(pairs), secrets, clock_files=clock_files)
+        for pair in pairs:
+            for process in range(PROCESSES_OF_EACH):
+                _add_processes(stack, pair, ports, process=process, library=library)
         cleanup.callback(_stop_all, stack)
         for service in stack.services:
             service.start()
@@ -163,17 +184,43 @@ def start_chaos_stack(folder: Path, policy: Policy, secrets: tuple[str, str]) ->
         yield stack
 
 
+def _add_processes(
+    stack: ChaosStack,
+    pair: Pair,
+    ports: Mapping[int, tuple[list[int], list[int]]],
+    *,
+    process: int,
+    library: Path | None,
+) -> None:
+    """One process of each service of a pair, with its file of peers. Each calls one process of a peer, for ever."""
+    own, other = pair.number, 3 - pair.number
+    studios = {number: f"http://127.0.0.1:{ports[number][1][process]}" for number in NUMBERS}
+    urls = {"casino": studios[other], "provider": stack.pair(other).proxy.url}
+    own_relation = (own, own)
+    environment = demo_environment(pair.database, casino_url=pair.proxy.url, provider_url=studios[own]) | {
+        "CASINO_SECRET": stack.secrets.to_casino[own_relation],
+        "PROVIDER_SECRET": stack.secrets.to_studio[own_relation],
+        "LOG_FORMAT": "json",
+    }
+    # The last of each has a clock that can be stepped: the other one shows what happens with a good clock.
+    steps: list[dict[str, str]] = [{}, {}]
+    if library and process == PROCESSES_OF_EACH - 1:
+        steps = [_clock_environment(library, clock_file) for clock_file in stack.clock_files]
+    more = {"casino": steps[0], "provider": PROVIDER_SETTINGS | steps[1]}
+    for service, processes, own_ports in zip(more, (pair.casinos, pair.providers), ports[own], strict=True):
+        name = f"{service}-{own}-{process}"
+        peers = stack.folder / f"{name}-peers.json"
+        write_peers(peers, service, own, url=urls[service], secrets=stack.secrets)
+        settings = environment | more[service] | {PEERS_FILES[service]: str(peers)}
+        processes.append(ServiceProcess(service, own_ports[process], settings, stack.folder / f"{name}.log"))
+
+
 def new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="chaos-"))
 
 
 def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def new_secrets() -> tuple[str, str]:
-    """Secrets of the campaign's own, so that finding one in a log means something."""
-    return f"chaos-{token_hex(24)}", f"chaos-{token_hex(24)}"
 
 
 def _ports() -> list[int]:

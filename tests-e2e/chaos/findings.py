@@ -1,15 +1,13 @@
 """All checks on closed books and on a history, each with its findings: what a campaign and the tests of it share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chaos import history
-from chaos.history import Said
+from chaos.history import Key, Ledger, Said
 from chaos.record import (
     CONTRADICTED,
     MONEY_THAT_THE_PROVIDER_KNOWS_OTHERWISE,
     NEVER_INTENDED,
-    ledger_of,
-    states_of,
     steps_told,
 )
 from chaos.round_players import Report
@@ -27,24 +25,39 @@ ACKNOWLEDGED = "I4 lost acknowledgements on the wire"
 REPORTED = "I4 lost acknowledgements of players"
 
 Findings = dict[str, list[str]]
+States = Mapping[Key, str]
 
 
-def book_findings(database: Database) -> Findings:
-    """What the two books say, each for itself and together."""
+def ledger_findings(database: Database) -> Findings:
+    """What a casino's books say for themselves."""
     broken = broken_invariants(database)
     return {
         SOUND_LEDGER: [f"{name}: {rows[:3]}" for name, rows in broken.items()],
         CASINO_VIEW: [str(row) for row in differences_the_casino_sees(database)],
+    }
+
+
+def agreement_findings(database: Database) -> Findings:
+    """What a casino's and a studio's books in one database say together."""
+    return {
         BOTH_BOOKS: disagreements(database),
         CONTRADICTIONS: [str(row) for row in database.rows(CONTRADICTED)],
-        BALANCES: [str(row) for row in database.rows(MONEY_THAT_THE_PROVIDER_KNOWS_OTHERWISE)],
         INTENDED: [str(row) for row in database.rows(NEVER_INTENDED)],
     }
 
 
-def history_findings(database: Database, said: Sequence[Said], reports: Iterable[Report]) -> Findings:
-    """What was said, beside the books."""
-    ledger, ours = ledger_of(database), states_of(database)
+def balance_findings(database: Database) -> Findings:
+    """Whether the casino's balances are what all of its studios know."""
+    return {BALANCES: [str(row) for row in database.rows(MONEY_THAT_THE_PROVIDER_KNOWS_OTHERWISE)]}
+
+
+def book_findings(database: Database) -> Findings:
+    """All of these, for a casino with one studio, whose books are in the same database."""
+    return ledger_findings(database) | agreement_findings(database) | balance_findings(database)
+
+
+def history_findings(ledger: Ledger, ours: States, said: Sequence[Said], reports: Iterable[Report]) -> Findings:
+    """What was said, beside the casinos' books and `ours`, the studios'."""
     return {
         ACKNOWLEDGED: list(history.lost_acknowledgements(said, ledger)),
         REPORTED: list(history.lost_reports(steps_told(reports), ledger, ours)),

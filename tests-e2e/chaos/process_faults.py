@@ -13,7 +13,9 @@ import psycopg
 
 from chaos.chaos_stack import ChaosStack
 from chaos.plan import Plan, ProcessFault
+from chaos.round_players import casino_of
 from e2e_testing import postgres_faults
+from e2e_testing.database import Database
 from e2e_testing.service_process import ServiceProcess
 from local_stack.postgres import Postgres
 from shared_service_testing.waiting import wait_until
@@ -108,20 +110,24 @@ class ProcessFaults:
         self.counts[fault.kind] += victim is not None
 
     def break_connections(self, fault: ProcessFault) -> None:
-        self._sql(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where datname = current_database() and pid <> pg_backend_pid() and pid %% 2 = %(half)s",
-            half=fault.which % 2,
-        )
+        for pair in self.stack.pairs:
+            self._sql(
+                pair.database,
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid() and pid %% 2 = %(half)s",
+                half=fault.which % 2,
+            )
         self.counts[fault.kind] += 1
 
     def exclude_a_player(self, fault: ProcessFault) -> None:
         """Exclude a player for a moment: the wallet refuses bets by state and records the refusals."""
+        number = fault.which % len(self.players)
         self._sql(
+            self.stack.pair(casino_of(number)).database,
             "update casino.wallets set excluded_until = clock_timestamp() + make_interval(secs => %(seconds)s)"
             " where player_id = %(player)s",
             seconds=EXCLUDED_SECONDS,
-            player=self.players[fault.which % len(self.players)],
+            player=self.players[number],
         )
         self.counts[fault.kind] += 1
 
@@ -138,12 +144,12 @@ class ProcessFaults:
         self.stack.take_postgres_down(postgres_faults.kill_9, down_seconds=fault.size)
         wait_for_postgres(self.stack)
 
-    def _sql(self, statement: str, **values: object) -> None:
+    def _sql(self, database: Database, statement: str, **values: object) -> None:
         """As an administrator would: again, while the server recovers from the fault before."""
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
-                with psycopg.connect(self.stack.database.url, autocommit=True) as connection:
+                with psycopg.connect(database.url, autocommit=True) as connection:
                     connection.execute(statement.encode(), values)
                 return
             except psycopg.OperationalError:
@@ -173,7 +179,8 @@ def heal(stack: ChaosStack) -> None:
     """Postgres runs, the clock is right, no service is held down."""
     stack.down_until.clear()
     set_clocks(stack.clock_files, 0)
-    stack.proxy.heal()
+    for pair in stack.pairs:
+        pair.proxy.heal()
     wait_for_postgres(stack)
 
 

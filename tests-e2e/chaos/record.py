@@ -10,6 +10,7 @@ from typing import Any
 from chaos.history import Entry, Key, Said
 from chaos.round_players import Report
 from e2e_testing.database import Database, Row
+from e2e_testing.fault import key_id_of
 from e2e_testing.signing_client import answer_verdict
 from e2e_testing.upstream import Delivery
 
@@ -36,7 +37,8 @@ MONEY_THAT_THE_PROVIDER_KNOWS_OTHERWISE = """
     from casino.wallets as wallet
     cross join lateral (
         select coalesce(sum(posting.amount_minor), 0) as minor
-        from casino.postings as posting join casino.transactions as entry using (ledger_id, wallet_id, transaction_id)
+        from casino.postings as posting
+        join casino.transactions as entry using (ledger_id, wallet_id, provider_id, transaction_id)
         where ledger_id = wallet.ledger_id and wallet_id = wallet.wallet_id and posting.account = 'wallet'
             and entry.kind not in ('debit', 'credit', 'rollback')
     ) as paid_in
@@ -66,6 +68,7 @@ REACHED = """
             where kind = 'credit' and state = 'committed') as credits_paid,
         (select count(*) from provider.rounds) as rounds
 """
+BETS = "select count(*) as bets from casino.transactions where kind = 'debit' and state <> 'refused'"
 
 
 def ledger_of(database: Database) -> dict[Key, Entry]:
@@ -85,16 +88,17 @@ UNREAD_STATUS = 401
 """Signed or not, the wallet did not read the request: it decided nothing."""
 
 
-def signed_answers(deliveries: Iterable[Delivery], secret: str) -> list[Said]:
-    """What the wallet has decided and put its name to, in the order in which it was heard."""
-    return [said for delivery in deliveries if (said := signed_answer(delivery, secret))]
+def signed_answers(deliveries: Iterable[Delivery], secrets: Mapping[str, str]) -> list[Said]:
+    """What the wallet has decided and signed, in the order in which it was heard. `secrets`: by the id of their key."""
+    return [said for delivery in deliveries if (said := signed_answer(delivery, secrets))]
 
 
-def signed_answer(delivery: Delivery, secret: str) -> Said | None:
+def signed_answer(delivery: Delivery, secrets: Mapping[str, str]) -> Said | None:
     nonce, answer = delivery.nonce, delivery.answer
     if nonce is None or answer is None or answer.status == UNREAD_STATUS:
         return None
     values = [value.decode("latin-1") for name, value in answer.fields if name.lower() == b"x-casino-signature"]
+    secret = secrets.get(key_id_of(delivery.call.request), "")
     if answer_verdict(values, secret=secret, nonce=nonce, status=answer.status, body=answer.body) != "good":
         return None
     asked, told = delivery.call.request.content, answer.content

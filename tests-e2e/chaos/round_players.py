@@ -1,4 +1,7 @@
-"""The players of a campaign: each plays round after round, launches anew when told to, and notes every report."""
+"""The players of a campaign: each plays round after round, launches anew when told to, and notes every report.
+
+A player is at one casino and plays the games of both studios in turn, so two studios bet from one wallet.
+"""
 
 import asyncio
 import json
@@ -10,9 +13,9 @@ import httpx
 
 from chaos.chaos_stack import PROCESSES_OF_EACH, ChaosStack
 from chaos.plan import Plan
-from e2e_testing.answers import Peer
 from e2e_testing.signing_client import Signer
 from e2e_testing.stack import CURRENCY, TENANT
+from e2e_testing.two_pairs import NUMBERS, Relation, casino_code_of, game_of
 
 PLAYERS = 40
 POOR_SHARE = 5
@@ -35,8 +38,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A launched session."""
+    """A launched session of a casino at a studio."""
 
+    relation: Relation
     token: str
     provider_session_id: str
 
@@ -59,7 +63,7 @@ class Players:
     def open_accounts(self) -> None:
         for number, name in enumerate(self.names):
             balance = POOR_BALANCE_MINOR if number % POOR_SHARE == 0 else RICH_BALANCE_MINOR
-            self.stack.database.rows(
+            self.stack.pair(casino_of(number)).database.rows(
                 "select casino.open_player(%(tenant)s, %(player)s, %(name)s, %(currency)s, %(balance)s)",
                 tenant=TENANT, player=name, name="Chaos player", currency=CURRENCY, balance=balance,
             )  # fmt: skip
@@ -73,15 +77,17 @@ class Players:
 
     async def _play_on(self, http: httpx.AsyncClient, number: int, name: str) -> None:
         seat: Seat | None = None
-        played = 0
+        played, launches = 0, number // len(NUMBERS)
         while not self.over.is_set():
             # Every player moves from process to process: nothing may live in the memory of one.
-            turn = number + played
+            turn = number // len(NUMBERS) + played
             try:
                 if seat is None or played % ROUNDS_OF_A_SEAT == ROUNDS_OF_A_SEAT - 1:
                     # What the old seat left in doubt is cleared up while the player plays on in the new one.
                     played += seat is not None
-                    seat = await self._launch(http, turn, name)
+                    launches += 1
+                    studio = NUMBERS[launches % len(NUMBERS)]
+                    seat = await self._launch(http, turn, name, (casino_of(number), studio))
                 else:
                     played += 1
                     seat = await self._round(http, turn, name, seat, played)
@@ -98,28 +104,31 @@ class Players:
         except TimeoutError:
             return
 
-    async def _launch(self, http: httpx.AsyncClient, turn: int, name: str) -> Seat | None:
-        url = self.stack.casinos[turn % PROCESSES_OF_EACH].url
-        answer = await http.post(f"{url}/casino/launchGame", json={"userId": name, "gameId": "1"})
+    async def _launch(self, http: httpx.AsyncClient, turn: int, name: str, relation: Relation) -> Seat | None:
+        url = self.stack.pair(relation[0]).casinos[turn % PROCESSES_OF_EACH].url
+        game_id, _ = game_of(relation)
+        answer = await http.post(f"{url}/casino/launchGame", json={"userId": name, "gameId": game_id})
         self.counts[f"launches: {answer.status_code}"] += 1
         if answer.status_code != 201:
             return None
         content = answer.json()
         self.tokens.append(content["sessionToken"])
-        return Seat(content["sessionToken"], content["providerSessionId"])
+        return Seat(relation, content["sessionToken"], content["providerSessionId"])
 
     async def _round(self, http: httpx.AsyncClient, turn: int, name: str, seat: Seat, played: int) -> Seat | None:
         """Ask the provider for a round, as the casino would; the seat, unless it is lost."""
         seed = self.plan.round_seed(name, played)
+        _, game_code = game_of(seat.relation)
         content = {
             "sessionToken": seat.token,
             "providerSessionId": seat.provider_session_id,
             "userId": name,
-            "gameId": "SLOTS_001",
+            "gameId": game_code,
             "currency": CURRENCY,
-            "casinoCode": TENANT,
+            "casinoCode": casino_code_of(seat.relation),
         } | ({} if seed is None else {"script": "mixed", "seed": seed})
-        answer = await send_signed(http, self.stack.provider_peer(turn), "/provider/simulate", content)
+        signer = self.stack.signer_of_casino(seat.relation, turn)
+        answer = await send_signed(http, signer, "/provider/simulate", content)
         self.counts[f"rounds: {answer.status_code}"] += 1
         told = answer.json() if answer.headers.get("content-type") == "application/json" else {}
         self.reports.append(Report(name, answer.status_code, told))
@@ -127,7 +136,12 @@ class Players:
 
 
 async def send_signed(
-    http: httpx.AsyncClient, peer: Peer, target: str, content: dict[str, Any] | bytes
+    http: httpx.AsyncClient, signer: Signer, target: str, content: dict[str, Any] | bytes
 ) -> httpx.Response:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return await http.send(Signer(peer).prepare("POST", target, body).request)
+    return await http.send(signer.prepare("POST", target, body).request)
+
+
+def casino_of(number: int) -> int:
+    """The casino at which the player of this number plays."""
+    return NUMBERS[number % len(NUMBERS)]

@@ -13,7 +13,7 @@ TEXT_TABLES = """
 """
 
 
-def leaks(logs: Iterable[Path], database: Database, sought: dict[str, list[str]]) -> Iterator[str]:
+def leaks(logs: Iterable[Path], databases: Iterable[Database], sought: dict[str, list[str]]) -> Iterator[str]:
     """`sought`: what kind of secret, to its values."""
     for path in logs:
         text = path.read_text(errors="replace")
@@ -21,8 +21,9 @@ def leaks(logs: Iterable[Path], database: Database, sought: dict[str, list[str]]
             found = sum(value in text for value in values)
             if found:
                 yield f"{found} of {len(values)} {kind} in {path.name}"
-    for row in database.rows(TEXT_TABLES):
-        yield from _in_table(database, row["name"], sought)
+    for database in databases:
+        for row in database.rows(TEXT_TABLES):
+            yield from _in_table(database, row["name"], sought)
 
 
 def _in_table(database: Database, table: str, sought: dict[str, list[str]]) -> Iterator[str]:

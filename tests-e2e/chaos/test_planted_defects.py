@@ -14,13 +14,17 @@ from chaos.findings import (
     REPORTED,
     SOUND_LEDGER,
     Findings,
+    agreement_findings,
     book_findings,
     history_findings,
 )
-from chaos.record import signed_answers
+from chaos.record import ledger_of, signed_answers, states_of
+from chaos.relation_books import books_of
 from chaos.round_players import Report
 from e2e_testing.both_books import wait_until_settled
 from e2e_testing.database import Database
+from e2e_testing.stack import StartStack
+from e2e_testing.two_pairs import NUMBERS, RELATIONS, Relation, game_of, provider_id_of, start_two_pairs
 from faults.conftest import faulty_stack
 from faults.faulty_stack import PATIENT_PROVIDER, FaultyStack, Round
 from local_stack.testing import PostgresServer
@@ -49,8 +53,9 @@ def findings_of(faulty: FaultyStack, rounds: list[Round]) -> Findings:
         for played in rounds
         if played.answer is not None
     ]
-    said = signed_answers(faulty.proxy.deliveries, faulty.casino_secret)
-    return book_findings(faulty.database) | history_findings(faulty.database, said, reports)
+    said = signed_answers(faulty.proxy.deliveries, {"main": faulty.casino_secret})
+    ledger, ours = ledger_of(faulty.database), states_of(faulty.database)
+    return book_findings(faulty.database) | history_findings(ledger, ours, said, reports)
 
 
 def red(findings: Findings, needle: str) -> set[str]:
@@ -100,3 +105,34 @@ def test_each_planted_defect_turns_the_checks_red_that_are_meant_for_it(
         win = transaction_of(forgotten, "payout")
         faulty.database.change(FORGET, id=win)
         assert {CONTRADICTIONS, REPORTED} <= red(findings_of(faulty, rounds), win)
+
+
+ROLLBACKS = "select transaction_id from casino.transactions where kind = 'rollback' and provider_id = %(provider)s"
+PUT_UNDER_ANOTHER_STUDIO = "update casino.transactions set provider_id = %(provider)s where transaction_id = %(id)s"
+
+
+@pytest.mark.slow
+def test_a_bet_under_the_wrong_studio_turns_the_checks_of_both_relations_red(
+    server: PostgresServer, start_stack: StartStack, tmp_path: Path
+) -> None:
+    pairs = start_two_pairs(start_stack, tmp_path)
+    databases = {number: pairs.stack(number).books for number in NUMBERS}
+    for relation in RELATIONS:
+        stack = pairs.stack(relation[0])
+        assert stack.simulate(stack.open_player(), game_id=game_of(relation)[0]).must_be_ok().content["passed"]
+    for database in databases.values():
+        wait_until_settled(database)
+
+    def found() -> dict[Relation, set[str]]:
+        reds = {}
+        for casino, studio in RELATIONS:
+            with books_of(server.url(), databases, casino, studios=[studio]) as books:
+                reds[casino, studio] = {name for name, rows in agreement_findings(books).items() if rows}
+        return reds
+
+    assert not any(found().values())
+    probe = databases[1].rows(ROLLBACKS, provider=provider_id_of((1, 1)))[0]["transaction_id"]
+    databases[1].rows("set session_replication_role = replica")  # the foreign keys would not allow the defect
+    databases[1].change(PUT_UNDER_ANOTHER_STUDIO, id=probe, provider=provider_id_of((1, 2)))
+    assert found() == {(1, 1): {BOTH_BOOKS}, (1, 2): {INTENDED}, (2, 1): set(), (2, 2): set()}
+    databases[1].change(PUT_UNDER_ANOTHER_STUDIO, id=probe, provider=provider_id_of((1, 1)))

@@ -22,7 +22,7 @@ def call(endpoint: str, number: int, *, player: str = "player-1", original: str 
 
 def policy_of(*kinds: str) -> WirePolicy:
     plan = Plan(11, 60, tuple((kind, 1 / len(kinds)) for kind in kinds), ())
-    return WirePolicy(plan, SECRET, deadline_seconds=2.0)
+    return WirePolicy(plan, {"main": SECRET}, deadline_seconds=2.0)
 
 
 def told(fault: Fault) -> str:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from e2e_testing.two_pairs import RELATIONS
+
 SHOWN_FINDINGS_MAX = 8
 FINDING_CHARACTERS_MAX = 600
 MUST_REACH = (
@@ -16,6 +18,7 @@ MUST_REACH = (
     "looks_at_the_ledger",
     "moves_of_the_house",
     "old_requests_sent_again",
+    *(f"bets_of_studio_{studio}_at_casino_{casino}" for casino, studio in RELATIONS),
 )
 EXIT_STATUS = {"green": 0, "red": 1, "VOID": 2}
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from chaos.plan import Plan
@@ -14,6 +14,7 @@ from e2e_testing.fault import (
     Rewrites,
     changes_field,
     error,
+    key_id_of,
     same_bytes,
     says,
     signed_anew,
@@ -48,10 +49,10 @@ class Until:
 
 @dataclass(slots=True)
 class WirePolicy:
-    """Asked by the proxy, in its own thread, about one call after the other."""
+    """Asked by the proxy, in its own thread, about one call after the other. `secrets`: by the id of their key."""
 
     plan: Plan
-    secret: str = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False)
     deadline_seconds: float
     counts: Counter[str] = field(default_factory=Counter)
     _ordinals: Counter[str] = field(default_factory=Counter)
@@ -84,8 +85,11 @@ class WirePolicy:
         self._overtaken.append(event)
         return Fault(hold_before=Until(event, OVERTAKEN_SECONDS_MAX))
 
-    def nonsense(self, _call: Call, rng: random.Random) -> Fault:
-        name, rewrites = rng.choice(list(nonsense_answers(self.secret).items()))
+    def secret_of(self, call: Call) -> str:
+        return self.secrets[key_id_of(call.request)]
+
+    def nonsense(self, call: Call, rng: random.Random) -> Fault:
+        name, rewrites = rng.choice(list(nonsense_answers(self.secret_of(call)).items()))
         self.counts[f"nonsense: {name}"] += 1
         return Fault(rewrites=rewrites, never_ends=name == "endless body", forwards=rng.random() < 0.7)
 
@@ -105,8 +109,8 @@ MENU: dict[str, Builds] = {
     "late_debit": WirePolicy.late_debit,
     "reorder": WirePolicy.reorder,
     "duplicate_same_nonce": lambda _p, _c, rng: Fault(copies=(same_bytes,) * rng.randint(1, COPIES_MAX)),
-    "duplicate_fresh_nonce": lambda policy, _c, rng: Fault(
-        copies=(signed_anew(policy.secret),) * rng.randint(1, COPIES_MAX)
+    "duplicate_fresh_nonce": lambda policy, call, rng: Fault(
+        copies=(signed_anew(policy.secret_of(call)),) * rng.randint(1, COPIES_MAX)
     ),
     "corrupt_request": lambda _p, _c, rng: Fault(corrupts_request=corruption(rng)),
     "corrupt_answer": lambda _p, _c, rng: Fault(corrupts_answer=corruption(rng)),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from chaos.findings import history_findings
-from chaos.record import refusals_of_nonces, signed_answers
+from chaos.record import ledger_of, refusals_of_nonces, signed_answers, states_of
 from e2e_testing.both_books import require_agreement
 from e2e_testing.database import Database
 from e2e_testing.fault import Fault, Gate, same_bytes, signed_anew
@@ -34,8 +34,8 @@ def faulty(pair: TwoCasinos) -> Iterator[FaultyStack]:
     yield pair.faulty
     pair.faulty.proxy.heal()
     require_agreement(pair.faulty.database)
-    said = signed_answers(pair.faulty.proxy.deliveries, DEMO_CASINO_SECRET)
-    findings = history_findings(pair.faulty.database, said, [])
+    said = signed_answers(pair.faulty.proxy.deliveries, {"main": DEMO_CASINO_SECRET})
+    findings = history_findings(ledger_of(pair.faulty.database), states_of(pair.faulty.database), said, [])
     assert not any(findings.values()), findings
 
 

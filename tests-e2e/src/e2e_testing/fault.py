@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import secrets
 import threading
 import time
@@ -13,6 +14,7 @@ from e2e_testing.signing_client import answer_mac, request_mac
 from e2e_testing.wire import Message, answer
 
 HELD_SECONDS_MAX = 60.0
+KEY_ID = re.compile(r"(?:^|,)k=([0-9A-Za-z._-]{1,64})(?:,|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,13 @@ def resign(secret: str, request: Message, changed: Message) -> Message:
     pairs = dict(part.split("=", 1) for part in signature.split(","))
     timestamp = int(time.time())
     mac = answer_mac(secret=secret, timestamp=timestamp, nonce=pairs["n"], status=changed.status, body=changed.body)
-    return changed.with_field("x-casino-signature", f"t={timestamp},n={pairs['n']},k=main,v1={mac}")
+    return changed.with_field("x-casino-signature", f"t={timestamp},n={pairs['n']},k={key_id_of(request)},v1={mac}")
+
+
+def key_id_of(request: Message) -> str:
+    """The id of the key that signed a request; `main` for one without."""
+    found = KEY_ID.search(request.field("x-casino-signature") or "")
+    return found[1] if found else "main"
 
 
 def same_bytes(request: Message) -> Message:
@@ -159,7 +167,7 @@ def signed_anew(secret: str) -> Copies:
             secret=secret, timestamp=timestamp, nonce=nonce, method=request.method, target=request.target.encode(),
             body=request.body,
         )  # fmt: skip
-        return request.with_field("x-casino-signature", f"t={timestamp},n={nonce},k=main,v1={mac}")
+        return request.with_field("x-casino-signature", f"t={timestamp},n={nonce},k={key_id_of(request)},v1={mac}")
 
     return sign
 
