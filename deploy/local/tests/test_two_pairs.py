@@ -6,14 +6,18 @@ import psycopg
 import pytest
 
 from local_stack.databases import DATABASE
+from local_stack.peers import GAMES
 from local_stack.postgres import Postgres
 from local_stack_testing.serving import serving
 
 
 def test_both_casinos_play_and_each_keeps_books_of_its_own(tmp_path: Path) -> None:
     with serving(tmp_path / "state", peers=2) as stack:
-        for casino, final in (("1", "1,001,000"), ("2", "1,001,000"), ("2", "1,002,000")):
-            played = stack.run(f"simulate --peer {casino}")
+        own, others = "1", GAMES[0][0]
+        for casino, game, final in (
+            ("1", own, "1,001,000"), ("2", own, "1,001,000"), ("1", others, "1,002,000"), ("2", others, "1,002,000"),
+        ):  # fmt: skip
+            played = stack.run(f"simulate --peer {casino} --game {game}")
             assert played.returncode == 0, played.stdout + played.stderr
             assert played.stdout.splitlines()[-1] == f"PASSED  final balance {final} USD"
         for name in ("casino", "provider", "casino-2", "provider-2"):
