@@ -51,6 +51,7 @@ EXTRA_FIELD_OF_CODE = {
     "cooldown_active": "playerMessage",
     "player_excluded": "playerMessage",
     "provider_draining": "playerMessage",
+    "play_stopped": "playerMessage",
 }
 HEAD = re.compile(r"[1-9][0-9]*:[0-9a-f]{64}")
 RETRY_AFTER_STATUSES = (429, 503)
