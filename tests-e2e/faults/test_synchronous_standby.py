@@ -121,7 +121,7 @@ def test_a_nonce_whose_wait_for_the_standby_is_cancelled_lets_nothing_through(
     """Row A7. A call whose nonce has a commit of its own: 503, and the caller may come again at once."""
     faulty, standby = replicated
     session = faulty.sessions(1)[0]
-    question = session.balance_content()
+    question = session.who()
     with frozen(standby):
         waiting = Waiting(faulty, "getBalance", question)
         cancelled = cancel_waits(faulty, "casino", until_over=lambda: waiting.is_over)
