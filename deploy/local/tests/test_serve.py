@@ -67,32 +67,6 @@ def test_ctrl_c_ends_everything_in_order_and_with_success(tmp_path: Path) -> Non
         require_a_stop_in_order(stack, signal.SIGINT)
 
 
-def test_a_key_is_exchanged_under_a_running_stack_with_a_file_for_each_service(tmp_path: Path) -> None:
-    """Rotate as docs/secrets.md says: add the key where it verifies, then where it signs, then end the old key."""
-    state, secret = tmp_path / "state", "a second secret of the direction casino"
-    added = json.dumps([{"id": "k2", "secret": secret}])
-    alone = json.dumps([{"id": "main", "notAfter": "2020-01-01T00:00:00Z"}, {"id": "k2", "secret": secret}])
-
-    def give(service: str, keys: str, live: str) -> None:
-        new = state / "keys" / service / "casino.json.new"
-        new.write_text(keys)
-        new.replace(new.with_suffix(""))
-        log = state / "logs" / f"{service}.log"
-        wait_until(
-            lambda: live in log.read_text().rpartition("live_keys_changed")[2], log.read_text, seconds=READY_SECONDS
-        )
-
-    with serving(state) as stack:
-        for service, keys, live in [
-            ("casino", added, "['main', 'k2']"),
-            ("provider", added, "['main', 'k2']"),
-            ("provider", alone, "['k2']"),
-            ("casino", alone, "['k2']"),
-        ]:
-            give(service, keys, live)
-            assert stack.run("simulate").returncode == 0, f"{live} at {service}"
-
-
 def test_a_stack_with_certificates_serves_tls(tmp_path: Path) -> None:
     authority, environment = Authority(), clean_environment()
     for service in ("CASINO", "PROVIDER"):
@@ -104,6 +78,31 @@ def test_a_stack_with_certificates_serves_tls(tmp_path: Path) -> None:
         assert played.returncode == 0, played.stdout + played.stderr
         assert stack.output.count("  https://127.0.0.1:") == 2, stack.output
         stack.stop()
+
+
+def test_a_key_is_exchanged_under_a_running_stack_with_a_file_for_each_service(running: Serving) -> None:
+    """Rotate as docs/secrets.md says: add the key where it verifies, then where it signs, then end the old key."""
+    secret = "a second secret of the direction casino"
+    added = json.dumps([{"id": "k2", "secret": secret}])
+    alone = json.dumps([{"id": "main", "notAfter": "2020-01-01T00:00:00Z"}, {"id": "k2", "secret": secret}])
+
+    def give(service: str, keys: str, live: str) -> None:
+        new = running.state / "keys" / service / "casino.json.new"
+        new.write_text(keys)
+        new.replace(new.with_suffix(""))
+        log = running.state / "logs" / f"{service}.log"
+        wait_until(
+            lambda: live in log.read_text().rpartition("live_keys_changed")[2], log.read_text, seconds=READY_SECONDS
+        )
+
+    for service, keys, live in [
+        ("casino", added, "['main', 'k2']"),
+        ("provider", added, "['main', 'k2']"),
+        ("provider", alone, "['k2']"),
+        ("casino", alone, "['k2']"),
+    ]:
+        give(service, keys, live)
+        assert running.run("simulate").returncode == 0, f"{live} at {service}"
 
 
 def test_the_addresses_for_operations_are_printed_and_answer(running: Serving) -> None:
