@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from shared_service.listener.sockets import EarlyAnswer
+from shared_service.listener.heads import EarlyAnswer
 from shared_service.run.server import PROTOCOL
 
 PATIENCE_SECONDS = 30.0

@@ -19,6 +19,8 @@ from shared_service.settings.values import Network
 
 log = BoundedLog(structlog.get_logger())
 
+CONNECTION_CAPS: Final = "connection_caps"
+"""The key of an application's `ListenerCaps` in the state of the lifespan."""
 CONNECTIONS_MAX: Final = 4_096
 PER_ADDRESS_MAX: Final = 1_024
 OPS_CONNECTIONS_MAX: Final = 64

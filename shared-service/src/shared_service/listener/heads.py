@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Final
+
+from starlette.types import Scope
 
 Header = tuple[bytes, bytes]
 Answer = tuple[int, list[Header], bytes]
 """Status, headers and body."""
+EarlyAnswer = Callable[[Scope], Answer | None]
+"""Returns the answer to a request from its head alone, or None to call the application."""
+EARLY_ANSWER: Final = "early_answer"
+"""The key of an application's `EarlyAnswer` in the state of the lifespan."""
 STATUS_LINES: Final = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 
 MALFORMED: Final = "malformed_request"

@@ -9,8 +9,8 @@ from starlette.types import Scope
 
 from shared_service.http.errors import Answer
 from shared_service.http.routing import OpsListener, ops_listener
-from shared_service.listener.connection_caps import ConnectionCaps, ListenerCaps
-from shared_service.listener.sockets import CONNECTION_CAPS, EARLY_ANSWER
+from shared_service.listener.connection_caps import CONNECTION_CAPS, ConnectionCaps, ListenerCaps
+from shared_service.listener.heads import EARLY_ANSWER
 from shared_service.run.loops import BackgroundLoop
 from shared_service.settings.listeners import ListenerSettings
 from shared_service.settings.values import Network

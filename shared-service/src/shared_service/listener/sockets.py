@@ -7,7 +7,6 @@ fails when one of them changes. See docs/decisions/0015-sockets.md and 0020-requ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -16,7 +15,8 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from shared_service.listener import heads
-from shared_service.listener.connection_caps import ConnectionSlot, take_slot
+from shared_service.listener.connection_caps import CONNECTION_CAPS, ConnectionSlot, take_slot
+from shared_service.listener.heads import EARLY_ANSWER, EarlyAnswer
 from shared_service.listener.joined_writes import JoinedWrites
 from shared_service.listener.refusing import DISCARDED_BYTES_MAX, Refusing, disconnect, log
 from shared_service.listener.request_lines import RequestLines
@@ -30,12 +30,6 @@ PIPELINED_MAX: Final = 32
 """Requests of a connection that may wait for an earlier answer. uvicorn has no bound for them."""
 TLS_CLOSE_SECONDS: Final = 1.0
 """How long an idle TLS connection waits, at the stop, for its peer to close too. Many clients notice it only later."""
-EARLY_ANSWER: Final = "early_answer"
-"""The key of an application's `EarlyAnswer` in the state of the lifespan."""
-CONNECTION_CAPS: Final = "connection_caps"
-"""The key of an application's `ListenerCaps` in the state of the lifespan."""
-EarlyAnswer = Callable[[Scope], heads.Answer | None]
-"""Returns the answer to a request from its head alone, or None to call the application."""
 
 
 class TooFarAhead(Exception):  # noqa: N818 - an event, not a defect

@@ -21,9 +21,9 @@ from uvicorn.server import ServerState
 from uvloop.loop import SSLProtocol  # type: ignore[attr-defined]
 
 from shared_service.http.routing import OpsListener
-from shared_service.listener.connection_caps import take_slot
+from shared_service.listener.connection_caps import CONNECTION_CAPS, take_slot
 from shared_service.listener.slow_peers import Wait, sweep_regularly
-from shared_service.listener.sockets import CONNECTION_CAPS, TimedProtocol
+from shared_service.listener.sockets import TimedProtocol
 from shared_service.run.bounded_log import BoundedLog
 from shared_service.tls.certificates import Certificate
 
