@@ -46,7 +46,9 @@ async def test_a_login_may_be_called_anything(
 
 async def everything_works(address: str, wallet: FakeWallet) -> None:
     """The functions are made anew, rounds are played, both books are compared."""
-    with postgres_session.connect(address, role="provider_owner", application_name="test") as connection:
+    with postgres_session.connect(
+        address, role="provider_owner", application_name="test", statement_timeout=0
+    ) as connection:  # the preparation of this test is not bound by the settings that it tries
         connection.execute("update provider.applied_sql_files set sha256 = 'of another release'")
     assert "applied functions/clock.sql" in migrate(SCHEMA, address)
     await play(address, wallet, rounds=2)
