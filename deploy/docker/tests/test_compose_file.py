@@ -61,6 +61,14 @@ def test_each_service_gets_key_files_of_its_own() -> None:
             assert environment[f"{direction}_KEYS_FILE"] == f"{folder['target']}/{direction.lower()}.json"
 
 
+def test_each_service_gets_a_folder_of_peers_of_its_own() -> None:
+    found = services("deploy/docker/peers.compose.yml", PEERS_DIR="/etc/peers")
+    for service, name in (("casino", "CASINO_PROVIDERS_FILE"), ("provider", "PROVIDER_CASINOS_FILE")):
+        [folder] = found[service]["volumes"]
+        assert (folder["source"], folder["target"]) == (f"/etc/peers/{service}", "/peers")
+        assert found[service]["environment"][name] == f"/peers/{service}.json"
+
+
 @pytest.mark.parametrize("pair", [1, 2])
 @pytest.mark.parametrize("service", ["casino", "provider"])
 def test_the_files_of_the_profile_two_peers_are_those_of_the_local_stack(service: str, pair: int) -> None:
