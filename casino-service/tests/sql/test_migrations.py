@@ -182,6 +182,28 @@ def test_a_plain_login_that_is_a_member_of_the_owners_role_can_migrate(
         drop_database(postgres_server, name)
 
 
+def test_a_login_that_may_not_make_the_functions_role_is_told_what_an_administrator_runs(
+    postgres_server: PostgresServer, plain_login: str, own_database: str
+) -> None:
+    """As at the upgrade from a release that had no such role."""
+    role = f"functions_of_{plain_login}"
+    schema = replace(SCHEMA, definer_role=role)
+    url = postgres_server.url(str(psycopg.conninfo.conninfo_to_dict(own_database)["dbname"]), user=plain_login)
+    with psycopg.connect(own_database, autocommit=True) as administrator:
+        administrator.execute(sql.SQL("grant casino_owner to {}").format(sql.Identifier(plain_login)))
+        statements = []
+        for _ in range(2):
+            with pytest.raises(MigrationRefused, match="an administrator has to, once") as refused:
+                migrate(schema, url)
+            statements.append(str(refused.value).split("`")[1])
+            administrator.execute(statements[-1].encode())
+        assert statements == [
+            f'create role "{role}" nologin', f'grant "{role}" to "casino_owner" with inherit true, set true',
+        ]  # fmt: skip
+        migrate(schema, url)
+        administrator.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
 def test_a_login_that_may_not_become_the_owner_changes_nothing(
     postgres_server: PostgresServer, plain_login: str, own_database: str
 ) -> None:

@@ -225,11 +225,12 @@ def test_every_key_among_the_money_tables_begins_with_the_ledger(shared_database
     rows = ask(
         shared_database,
         "select conname, attname from pg_constraint join pg_attribute on attrelid = conrelid and attnum = conkey[1]"
-        " where contype = 'f' and connamespace = 'casino'::regnamespace and confrelid in (select attrelid from"
-        " pg_attribute where attname = 'ledger_id') and not (conkey = array[attnum] and attname = 'tenant_id')",
+        " where contype = 'f' and connamespace = 'casino'::regnamespace and not exists ("
+        " select from unnest(array[conrelid, confrelid]) as side where not exists ("
+        " select from pg_attribute as own where own.attrelid = side and own.attname = 'ledger_id'))",
     )
-    assert len(rows) >= 6
-    assert [row for row in rows if row[1] != "ledger_id"] == []
+    assert len(rows) >= 8
+    assert [row[0] for row in rows if row[1] != "ledger_id"] == ["ledgers_tenant_id_fkey"]
 
 
 def test_no_function_builds_sql_at_run_time(shared_database: str) -> None:

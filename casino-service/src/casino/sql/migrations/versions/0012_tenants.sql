@@ -87,6 +87,14 @@ alter table casino.game_sessions
 -- squawk-ignore constraint-missing-not-valid
 validate constraint session_is_of_its_ledgers_tenant;
 
+-- step: tenants of wallets, by the key without a ledger
+-- squawk-ignore ban-drop-constraint
+alter table casino.wallets drop constraint if exists wallets_tenant_id_fkey;
+
+-- step: tenants of sessions, by the key without a ledger
+-- squawk-ignore ban-drop-constraint
+alter table casino.game_sessions drop constraint if exists game_sessions_tenant_id_fkey;
+
 -- step: types
 do $$
 begin
