@@ -66,6 +66,22 @@ async def test_several_bad_commands_hurt_only_themselves() -> None:
     assert told == {"a", "d", "h"}
 
 
+async def test_a_split_ends_with_the_deadline_of_its_commands(clock: Clock) -> None:
+    """Where each attempt waits for a lock until its time-out, a batch of 64 would hold its lane for minutes."""
+    backend = Backend([Effect.REFUSE] * 1_000)
+
+    async def execute(commands: Sequence[Command]) -> list[Command | None]:
+        clock.now += DEADLINE / 2
+        return await backend.execute(commands)
+
+    group: Group = GroupCommit(execute, batch_max=64, lanes=1, queue_max=100, key_queue_max=100)
+    outcomes = await outcomes_of(group, *[(name, 1) for name in KEYS])
+    assert [len(batch) for batch in backend.batches] == [8, 4]
+    assert {type(outcome) for outcome in outcomes} == {Overloaded}
+    assert await outcomes_of(group_over(Backend()), ("a", 2), deadline=DEADLINE * 4) == [("a", 2)]
+    assert group.size == 0
+
+
 async def test_after_a_bad_command_its_key_goes_on_in_order() -> None:
     backend = Backend(poison=frozenset({("a", 1)}))
     outcomes = await outcomes_of(group_over(backend), ("a", 0), ("a", 1), ("a", 2), ("a", 3))

@@ -2,8 +2,7 @@
 
 No item waits for a timer. A single item is executed at once; under load, the items that arrive while a batch is in
 flight form the next one. A second lane opens when enough items wait (`OVERLAP_FROM`), so that Python and Postgres work
-at the same time, or when the batch in flight takes long (a slow disk, a backend that hangs). Two lanes that are always
-open would make smaller batches of the same items.
+at the same time, or when the batch in flight takes long. Always open, it would only make the batches smaller.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 import structlog
@@ -40,18 +40,15 @@ class KeyBusy(Exception):  # noqa: N818 - an outcome, not a defect
     """Refused before any work: too many items wait for this key, or another process holds it."""
 
 
+@dataclass(slots=True, eq=False)
 class _Waiting(Generic[I, O]):
-    __slots__ = ("busy_until", "deadline", "future", "item", "key", "may_be_committed")
-
-    def __init__(self, item: I, key: Hashable, deadline: float, future: asyncio.Future[O]) -> None:
-        self.item = item
-        self.key = key
-        self.deadline = deadline
-        self.future = future
-        self.busy_until = 0.0
-        self.may_be_committed = (
-            False  # an attempt had an unknown outcome, so a later refusal does not prove that nothing was done
-        )
+    item: I
+    key: Hashable
+    deadline: float
+    future: asyncio.Future[O]
+    busy_until: float = 0.0
+    may_be_committed: bool = False
+    """An attempt had an unknown outcome, so a later error does not prove that nothing was done."""
 
 
 class GroupCommit(Generic[I, O]):
@@ -67,14 +64,9 @@ class GroupCommit(Generic[I, O]):
     """
 
     def __init__(
-        self,
-        execute: Callable[[Sequence[I]], Awaitable[Sequence[O | None]]],
-        *,
-        batch_max: int,
-        lanes: int,
-        queue_max: int,
-        key_queue_max: int,
-    ) -> None:
+        self, execute: Callable[[Sequence[I]], Awaitable[Sequence[O | None]]],
+        *, batch_max: int, lanes: int, queue_max: int, key_queue_max: int,
+    ) -> None:  # fmt: skip
         self._execute = execute
         self._batch_max = batch_max
         self._overlap_from = min(batch_max, OVERLAP_FROM)
@@ -133,15 +125,12 @@ class GroupCommit(Generic[I, O]):
 
     def _has_lane(self) -> bool:
         running = len(self._running)
-        return running == len(self._slow) < self._lanes or (
-            running < self._lanes and len(self._ready) >= self._overlap_from
-        )
+        return running < self._lanes and (running == len(self._slow) or len(self._ready) >= self._overlap_from)
 
     def _pump(self) -> None:
         self._pump_is_due = False
         while self._ready and self._has_lane():
-            batch = self._take_batch()
-            if batch:
+            if batch := self._take_batch():
                 task = asyncio.create_task(self._run(batch))
                 self._running.add(task)
                 task.add_done_callback(self._lane_is_free)
@@ -159,18 +148,21 @@ class GroupCommit(Generic[I, O]):
             self._pump()
 
     def _take_batch(self) -> list[_Waiting[I, O]]:
-        now = time.monotonic()
         batch: list[_Waiting[I, O]] = []
         while self._ready and len(batch) < self._batch_max:
-            key = self._ready.popleft()
-            entry = self._waiting[key][0]
-            if entry.deadline <= now:
-                self._resolve(entry, Overloaded())
-            elif entry.future.cancelled():
+            entry = self._waiting[self._ready.popleft()][0]
+            if entry.future.cancelled():
                 self._resolve(entry, None)
-            else:
+            elif self._is_in_time(entry):
                 batch.append(entry)
         return batch
+
+    def _is_in_time(self, entry: _Waiting[I, O]) -> bool:
+        """Whether an item may be executed. One whose deadline has passed is refused."""
+        if entry.deadline > time.monotonic():
+            return True
+        self._resolve(entry, Overloaded())
+        return False
 
     async def _run(self, batch: list[_Waiting[I, O]], *, is_whole: bool = True) -> None:
         outcomes: Sequence[O | Exception | None]
@@ -183,17 +175,14 @@ class GroupCommit(Generic[I, O]):
         except Exception as error:
             if len(batch) > 1:
                 log.warning("batch_split", size=len(batch), error_type=type(error).__name__)
-                middle = len(batch) // 2
-                await self._run(batch[:middle], is_whole=False)
-                await self._run(batch[middle:], is_whole=False)
+                for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
+                    if in_time := [entry for entry in half if self._is_in_time(entry)]:
+                        await self._run(in_time, is_whole=False)
                 return
             log.exception("command_failed", error_type=type(error).__name__)
             outcomes = [error]
         for entry, outcome in zip(batch, outcomes, strict=True):
-            if outcome is None:
-                self._try_again_later(entry)
-            else:
-                self._leave_queue(entry)
+            (self._try_again_later if outcome is None else self._leave_queue)(entry)
         if is_whole:
             # The next batch begins before the callers wake up: the database works while they answer.
             self._lane_is_free(asyncio.current_task())
@@ -215,8 +204,7 @@ class GroupCommit(Generic[I, O]):
             async for attempt in AsyncRetrying(
                 stop=stop_after_delay(max(remaining_seconds, 0.0)),
                 wait=wait_random_exponential(multiplier=RECONNECT_FIRST_SECONDS, max=RECONNECT_MOST_SECONDS),
-                # Overloaded means that this attempt did nothing; the first one may have committed.
-                retry=retry_if_exception_type((OutcomeUnknown, Overloaded)),
+                retry=retry_if_exception_type((OutcomeUnknown, Overloaded)),  # the first attempt may have committed
             ):
                 with attempt:
                     return await self._execute(items)
@@ -225,13 +213,12 @@ class GroupCommit(Generic[I, O]):
         raise OutcomeUnknown
 
     def _try_again_later(self, entry: _Waiting[I, O]) -> None:
-        loop = asyncio.get_running_loop()
         now = time.monotonic()
         entry.busy_until = entry.busy_until or now + BUSY_PATIENCE_SECONDS
         if now >= entry.busy_until:
             self._resolve(entry, KeyBusy())
             return
-        loop.call_later(BUSY_RETRY_SECONDS, self._make_ready, entry.key)
+        asyncio.get_running_loop().call_later(BUSY_RETRY_SECONDS, self._make_ready, entry.key)
 
     def _make_ready(self, key: Hashable) -> None:
         self._ready.append(key)
