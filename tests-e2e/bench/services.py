@@ -4,11 +4,9 @@ Every service is a child process with one uvicorn worker and its default setting
 never import a service, and never change a setting that trades durability for speed.
 """
 
-import io
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -170,8 +168,7 @@ def unpack(revision: str, folder: Path) -> None:
     archive = subprocess.run(
         ["git", "-C", str(ROOT), "archive", revision], check=True, capture_output=True, timeout=GIT_SECONDS
     )
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
+    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True, timeout=GIT_SECONDS)
 
 
 def _ledger_id(database: Database) -> int:
