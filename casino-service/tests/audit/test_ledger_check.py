@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -293,12 +294,14 @@ def test_heads_that_cannot_be_read_end_the_check_without_a_verdict(sound_books: 
 def test_no_verdict_without_a_database_a_schema_a_ledger_or_a_file(
     sound_books: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
+    os.mkfifo(tmp_path / "pipe")
     attempts = [
         run(""),
         run("postgresql://nobody:a-password@127.0.0.1:1/nothing"),
         run(postgres_server.url()),
         run(sound_books, "--ledger", "77"),
         run(sound_books, "--heads", str(tmp_path / "no such file")),
+        run(sound_books, "--heads", str(tmp_path / "pipe")),
     ]
     assert [result.exit_code for result in attempts] == [2] * len(attempts)
     assert all(result.stdout == "" and result.stderr.startswith("casino: ") for result in attempts)

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from casino.audit.snapshot import CannotRead
+from shared_service.settings.files import open_regular
 
 HEADS_PER_BATCH: Final = 1_000
 LINE_MAX_BYTES: Final = 4_096
@@ -31,7 +32,7 @@ def batches_of_heads(path: Path) -> Iterator[list[RecordedHead]]:
     """Yields the file's heads in batches. Raises CannotRead, with the number of a malformed line."""
     batch: list[RecordedHead] = []
     try:
-        with path.open("rb") as lines:
+        with open_regular(path) as lines:
             number = 0
             while line := lines.readline(LINE_MAX_BYTES):
                 number += 1

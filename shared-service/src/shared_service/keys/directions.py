@@ -6,9 +6,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from shared_service.settings.files import NotRegular, open_regular
 from shared_signing.keys import Key, KeyConfigurationError, parse_keys
 
 KEYS_FILE_MAX_BYTES: Final = 65_536
+
+
+def content_at(path: Path, *, bytes_max: int) -> bytes:
+    """Returns the content of a mounted file of keys or peers. Raises `KeyConfigurationError`."""
+    try:
+        with open_regular(path) as file:
+            content = file.read(bytes_max + 1)
+    except NotRegular:
+        raise KeyConfigurationError("the file is not a regular file") from None
+    except OSError as error:
+        raise KeyConfigurationError(f"the file cannot be read ({type(error).__name__})") from None
+    if len(content) > bytes_max:
+        raise KeyConfigurationError(f"the file is larger than {bytes_max} bytes")
+    return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +35,7 @@ class KeyFile:
 
     def read(self) -> bytes:
         """Returns the file's present content. Raises `KeyConfigurationError`."""
-        try:
-            with self.path.open("rb") as file:
-                content = file.read(KEYS_FILE_MAX_BYTES + 1)
-        except OSError as error:
-            raise KeyConfigurationError(f"the file cannot be read ({type(error).__name__})") from None
-        if len(content) > KEYS_FILE_MAX_BYTES:
-            raise KeyConfigurationError(f"the file is larger than {KEYS_FILE_MAX_BYTES} bytes")
-        return content
+        return content_at(self.path, bytes_max=KEYS_FILE_MAX_BYTES)
 
     def parse(self, content: bytes) -> tuple[Key, ...]:
         """Returns the keys in the content of a file, `main` first. Raises `KeyConfigurationError`.

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+from shared_service.keys.directions import content_at
 from shared_service.settings.values import Unfit, checked_service_url
 from shared_signing.keys import Key, KeyConfigurationError, check_ring, parse_keys
 
@@ -65,14 +66,7 @@ class PeersFile(Generic[D]):
 
     def read(self) -> bytes:
         """Returns the file's present content. Raises `KeyConfigurationError`."""
-        try:
-            with self.path.open("rb") as file:
-                content = file.read(PEERS_FILE_MAX_BYTES + 1)
-        except OSError as error:
-            raise KeyConfigurationError(f"the file cannot be read ({type(error).__name__})") from None
-        if len(content) > PEERS_FILE_MAX_BYTES:
-            raise KeyConfigurationError(f"the file is larger than {PEERS_FILE_MAX_BYTES} bytes")
-        return content
+        return content_at(self.path, bytes_max=PEERS_FILE_MAX_BYTES)
 
     def parse(self, content: bytes) -> tuple[Peer[D], ...]:
         """Returns the peers in the content of a file. Raises `KeyConfigurationError`, which names no secret.

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import os
 import re
 import ssl
-import stat
 import unicodedata
 from pathlib import Path
 from typing import Final
@@ -19,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from shared_service.settings.files import NotRegular, open_regular
 from shared_service.tls import contexts
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -183,11 +182,10 @@ def checked_database(text: str) -> str:
 def content_of(path: Path) -> str:
     """The unchanged text of a small regular file."""
     try:
-        # Reading a pipe would wait for its writer, and each process of a service reads the file.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Unfit("names something that is not a regular file")
+        with open_regular(path) as file:
             content = file.read(FILE_MAX_BYTES + 1)
+    except NotRegular:
+        raise Unfit("names something that is not a regular file") from None
     except FileNotFoundError:
         raise Unfit("names a file that does not exist") from None
     except PermissionError:
@@ -206,9 +204,9 @@ def content_of(path: Path) -> str:
 
 def check_certificate(cert: Path) -> None:
     """Raises Unfit unless the file has certificates in PEM."""
-    content_of(cert)
+    content = content_of(cert)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=cert)
+        contexts.trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), content)
     except (OSError, ValueError):
         raise Unfit("names a file without certificates in PEM") from None
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from shared_service.settings.files import open_regular
+
 PROTOCOL: Final = "http/1.1"
+AUTHORITIES_MAX_BYTES: Final = 65_536
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2: forward secrecy and authenticated encryption. All ciphers of TLS 1.3 have both."""
 _NO_CHECK_TIME: Final = 0x200000
@@ -53,13 +56,20 @@ def client_context(ca_file: Path | None) -> ssl.SSLContext:
     if ca_file is None:
         context.load_default_certs()
     else:
-        context.load_verify_locations(cafile=ca_file)
+        with open_regular(ca_file) as file:
+            trust(context, file.read(AUTHORITIES_MAX_BYTES).decode())
     return context
 
 
 def client_context_for(url: str, ca_file: Path | None) -> ssl.SSLContext | bool:
     """The `verify` argument of an HTTP client for calls to `url`. Loads authorities only for https, to save time."""
     return client_context(ca_file) if url.startswith("https:") else True
+
+
+def trust(context: ssl.SSLContext, pem: str) -> None:
+    """Trust the certificates in a text. Raises OSError when there are none."""
+    # Comments between them may have any characters; the module takes ASCII.
+    context.load_verify_locations(cadata=pem.encode("ascii", "replace").decode())
 
 
 def _restrict(context: ssl.SSLContext) -> None:
@@ -73,7 +83,8 @@ def _presented(context: ssl.SSLContext, cert: Path) -> dict[str, object]:
     caller = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     caller.check_hostname = False
     caller.verify_flags |= ssl.VerifyFlags(ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME)
-    caller.load_verify_locations(cafile=cert)
+    with open_regular(cert) as file:
+        trust(caller, file.read(AUTHORITIES_MAX_BYTES).decode())
     to_server, to_caller = ssl.MemoryBIO(), ssl.MemoryBIO()
     calling = caller.wrap_bio(to_caller, to_server)
     serving = context.wrap_bio(to_server, to_caller, server_side=True)
