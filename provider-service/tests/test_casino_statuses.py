@@ -94,6 +94,26 @@ async def test_the_own_casino_drains_by_an_entry_of_its_name(two: Two) -> None:
     assert (await two.other.simulate())["passed"] is True
 
 
+async def test_a_casino_without_a_key_to_call_it_with_drains(two: Two, logged: Callable[[], str]) -> None:
+    ended = entry(two.acme_url)
+    ended["keys"]["casino"][0]["notAfter"] = "2020-01-01T00:00:00Z"
+    session = await two.other.launch()
+    write(two.file, ended)
+
+    async def refused() -> bool:
+        answer = await two.other.client.post("/provider/launch", json=fresh_launch(casinoCode=OTHER))
+        return answer.status_code == 423
+
+    await until(refused)
+    for path, content in (("launch", fresh_launch(casinoCode=OTHER)), ("simulate", session)):
+        answer = await two.other.client.post(f"/provider/{path}", json=content)
+        assert code_of(answer) == (423, "casino_draining", "good")
+    assert (await two.own.simulate())["passed"] is True
+    await two.status("live")
+    assert (await two.other.simulate(session))["passed"] is True
+    assert logged().count("peer_without_live_key") == 1
+
+
 async def test_a_bad_file_changes_nothing_and_is_said_once(two: Two, logged: Callable[[], str]) -> None:
     two.file.write_text("[{")
     await until(lambda: "key_file_refused" in logged())

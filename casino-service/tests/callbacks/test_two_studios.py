@@ -14,6 +14,7 @@ from structlog.typing import EventDict
 from casino.callbacks.feed import CALLS_OF_PROVIDER_MAX
 from casino.sessions.circuit import FAILURES_MAX, Circuit
 from casino.sessions.provider_client import CONNECTIONS_MAX
+from casino.settings import DIRECTIONS
 from casino_testing.edge import bet, payout, rollback, serving
 from casino_testing.processes import held_transaction
 from casino_testing.scrape import scrape
@@ -188,6 +189,25 @@ async def test_a_studio_that_is_off_or_gone_is_unknown_and_comes_back(
     studios.write(acme())
     await until(lambda: _answers(studios, 404))
     assert (await studios.as_acme("debit", bet(token))).status_code == 200, "its session is still there"
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+async def test_a_studio_whose_keys_have_ended_gets_no_launch_and_is_named_once(
+    studios: Studios, logged: list[EventDict], direction: str
+) -> None:
+    entry = acme()
+    entry["keys"][direction][0]["notAfter"] = "2020-01-01T00:00:00Z"
+    studios.write(entry)
+    await until(lambda: _is_draining(studios))
+    refusal = await studios.launch(ACME_SLOTS)
+    assert (code_of(refusal), refusal.json()["playerMessage"]) == ((423, "provider_draining"), MESSAGE)
+    assert (await studios.launch(SLOTS)).status_code == 201, "nobody else"
+    studios.write(acme())
+    await until(lambda: _takes_launches(studios))
+    said = [event for event in logged if event["event"] == "peer_without_live_key"]
+    assert [(event["peer"], event["directions"], event["log_level"]) for event in said] == [
+        ("acme", [direction], "error")
+    ]
 
 
 async def _answers(studios: Studios, status: int) -> bool:

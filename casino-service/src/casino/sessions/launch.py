@@ -103,7 +103,7 @@ class Launcher:
             },
         )
         code, provider_id, game_code, currency, balance_minor, stake_min_minor, stake_max_minor, expires_at = rows[0]
-        if code == "provider_draining" and not self.providers.is_draining(provider_id):
+        if code == "provider_draining" and provider_id in self.providers.live():
             raise Refused("overloaded")
         if code is not None:
             raise Refused(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -31,9 +32,14 @@ class Providers:
     _replaced: list[ProviderClient] = field(default_factory=list)
 
     def with_room(self) -> list[str]:
-        """The ids of the providers that take a launch now: live, and not full of calls."""
-        live = (each for each in {MAIN, *self.keys.peers} if self.keys.status_of(each) is Status.LIVE)
-        return [each for each in live if each not in self._clients or not self._clients[each].is_full]
+        """The ids of the providers that take a launch now: live, with keys, and not full of calls."""
+        return [each for each in self.live() if each not in self._clients or not self._clients[each].is_full]
+
+    def live(self) -> list[str]:
+        """The ids of the providers that are live and have a live key in each direction."""
+        keyless = self.keys.keyless(time.time())
+        everybody = {MAIN, *self.keys.peers}
+        return [each for each in everybody if each not in keyless and self.keys.status_of(each) is Status.LIVE]
 
     def are_several(self) -> bool:
         """Whether there are others besides the one of the environment."""

@@ -1,7 +1,8 @@
 """The casinos that this studio plays for: their codes, addresses, states and keys.
 
 A casino is live, draining (no launch and no new bet; all else goes on) or off (no signature of it holds, and it is not
-called). The first one is the environment's; the others come from `PROVIDER_CASINOS_FILE`, and may change at any moment.
+called). One without a live key to call it with is draining. The first one is the environment's; the others come from
+`PROVIDER_CASINOS_FILE`, and may change at any moment.
 """
 
 from __future__ import annotations

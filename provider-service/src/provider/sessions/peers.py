@@ -14,6 +14,7 @@ from provider.casinos.registry import Casino, Casinos
 from provider.sessions.sealing import Sealer, key_watch_for, sealer_for
 from provider.settings import Settings
 from provider.wallet_client.wallets import PeerObserver, Wallets
+from shared_service.keys.peers import Status
 from shared_service.keys.watch import KeyWatch
 
 
@@ -52,7 +53,10 @@ def peers_of(
         if entry is None and code != own:
             return None
         url = settings.casino_url if entry is None else entry.url
-        return Casino(code, url, keys.ring("casino", code), keys.status_of(code))
+        ring, status = keys.ring("casino", code), keys.status_of(code)
+        if status is Status.LIVE and not ring.awaiting and not any(key.is_live(clock()) for key in ring.keys):
+            status = Status.DRAINING  # nothing can be signed for it
+        return Casino(code, url, ring, status)
 
     casinos = Casinos(find, lambda: dict.fromkeys([own, *keys.peers]))
     return Peers(casinos, Wallets(settings, casinos, clock=clock, observe=observe), sealer, watch)

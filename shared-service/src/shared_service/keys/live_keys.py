@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shared_service.keys.directions import Direction, KeyFile
-from shared_service.keys.peers import Peer, PeersFile, Status, joined
+from shared_service.keys.peers import Peer, PeersFile, Status, joined, named_of_peers
 from shared_service.keys.strength import NamedSecret, named_keys, secret_problems
 from shared_signing.canonical import DEFAULT_KEY_ID
 from shared_signing.keys import Key, KeyConfigurationError, KeyRing
 
-__all__ = ["Direction", "FileRefused", "KeyFile", "LiveKeys", "Revocation", "named_of_peers"]
+__all__ = ["Direction", "FileRefused", "KeyFile", "LiveKeys", "Revocation"]
 
 PEERS: Final = "peers"
 """In the place of a direction: the file of peers."""
@@ -183,6 +183,17 @@ class LiveKeys:
             for direction, side in self._sides.items()
         }
 
+    def keyless(self, now: float) -> dict[str, list[str]]:
+        """Returns the peers that are not off and have no live key in a direction, with these directions."""
+        everybody = [each for each in {self._main, *self.peers} if self.status_of(each) is not Status.OFF]
+        found: dict[str, list[str]] = {}
+        for direction, side in self._sides.items():
+            live = {key.peer for key in side.ring.keys if key.is_live(now)}
+            for peer in everybody if not side.ring.awaiting else []:
+                if peer not in live:
+                    found.setdefault(peer, []).append(direction)
+        return found
+
     def _fill(self, direction: str, peer: str) -> None:
         """Give a peer's ring its keys. One that is in no file any more keeps its last ones, ended."""
         ring, everybodys = self._rings[direction, peer], self._sides[direction].ring
@@ -222,16 +233,6 @@ class LiveKeys:
     def _complain(self, place: str, content: bytes, why: str) -> list[FileRefused]:
         known, self._complaints[place] = self._complaints.get(place), (content, why)
         return [] if known == (content, why) else [FileRefused(place, why)]
-
-
-def named_of_peers(peers: Sequence[Peer[Any]]) -> list[NamedSecret]:
-    """Returns the secrets of peers, each with its place in the file."""
-    return [
-        (f"key {key.key_id} of peer {peer.peer_id}", key.secret)
-        for peer in peers
-        for keys in peer.keys.values()
-        for key in keys
-    ]
 
 
 def _named(direction: str, keys: Sequence[Key]) -> list[NamedSecret]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from shared_service.keys.directions import content_at
+from shared_service.keys.strength import NamedSecret
 from shared_service.settings.values import Unfit, checked_service_url
 from shared_signing.keys import Key, KeyConfigurationError, check_ring, parse_keys
 
@@ -147,6 +148,16 @@ def joined(main: str, keys: Sequence[Key], peers: Sequence[Peer[D]], direction: 
     check_ring(everybodys)
     off = {peer.peer_id for peer in peers if peer.status is Status.OFF}
     return tuple(key.ended() if key.peer in off else key for key in everybodys)
+
+
+def named_of_peers(peers: Sequence[Peer[Any]]) -> list[NamedSecret]:
+    """Returns the secrets of peers, each with its place in the file."""
+    return [
+        (f"key {key.key_id} of peer {peer.peer_id}", key.secret)
+        for peer in peers
+        for keys in peer.keys.values()
+        for key in keys
+    ]
 
 
 def _status(entry: Mapping[str, Any]) -> Status:

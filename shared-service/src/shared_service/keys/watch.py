@@ -61,6 +61,7 @@ class KeyWatch:
         self._clock_is_off = False
         self._live: Mapping[str, tuple[str, ...]] | None = None
         self._statuses: Mapping[str, str] = {}
+        self._keyless: Mapping[str, list[str]] = {}
 
     async def start(self) -> None:
         """Read the revocations before anything is served. Until that succeeds, the rings verify nothing."""
@@ -106,6 +107,7 @@ class KeyWatch:
         self._compare_clocks(now - rows[0][0])
         self._tell_of_changes(now)
         self._tell_of_peers()
+        self._tell_of_keyless(now)
 
     async def _take_peers(self) -> bool:
         """Use the peers of a changed file, unless the service refuses them. Returns False to ask again."""
@@ -143,6 +145,12 @@ class KeyWatch:
         if statuses != self._statuses:
             self._statuses = statuses
             log.info("peers_changed", peers=statuses)
+
+    def _tell_of_keyless(self, now: float) -> None:
+        before, self._keyless = self._keyless, self.keys.keyless(now)
+        for peer, directions in self._keyless.items():
+            if directions != before.get(peer):
+                log.error("peer_without_live_key", peer=peer, directions=directions)
 
     def _compare_clocks(self, ahead_seconds: float) -> None:
         """Log when this machine's clock and the database's differ: one checks signatures, the other nonces."""

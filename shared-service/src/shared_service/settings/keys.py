@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from shared_service.keys.live_keys import Direction, KeyFile, named_of_peers
-from shared_service.keys.peers import Peer, PeersFile, joined
+from shared_service.keys.live_keys import Direction, KeyFile
+from shared_service.keys.peers import Peer, PeersFile, joined, named_of_peers
 from shared_service.keys.strength import NamedSecret, named_keys, secret_problems
 from shared_service.settings.reader import LINE_CHARACTERS, Reader, SettingsRefused
 from shared_signing.keys import KeyConfigurationError, parse_keys
