@@ -11,7 +11,7 @@ from provider.sessions.peers import peers_of
 from provider.settings import casinos_file_at
 from provider_testing.casinos import OTHER, OWN
 from provider_testing.fake_wallet import FakeWallet
-from provider_testing.scraping import OPS_URL
+from provider_testing.scraping import OPS_URL, scrape
 from provider_testing.service import (
     end_leases,
     fresh_launch,
@@ -118,8 +118,14 @@ async def test_a_bad_file_changes_nothing_and_is_said_once(two: Two, logged: Cal
     two.file.write_text("[{")
     await until(lambda: "key_file_refused" in logged())
     assert (await two.other.simulate())["passed"] is True
-    await two.status("live")
-    assert logged().count("key_file_refused") == 1
+
+    async def is_shown() -> bool:
+        return (await scrape(two.own.client)).value("provider_key_file_refused", direction="peers") == 1
+
+    await until(is_shown)
+    write(two.file, entry(two.acme_url))  # as it was
+    await until(lambda: "key_file_good_again" in logged())
+    assert logged().count("key_file_refused") == logged().count("key_file_good_again") == 1
 
 
 async def test_a_casino_that_moves_is_called_at_its_new_address(two: Two, acme: FakeWallet) -> None:

@@ -49,7 +49,8 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     database, general, reading, watching, watching_keys = (
         database_for(settings, size_max=most) for most in (None, GENERAL_POOL_MAX, FEED_POOL_MAX, 1, 1)
     )
-    keys, metrics = key_watch_of(settings, watching_keys), Metrics(demo=settings.demo)
+    metrics = Metrics(demo=settings.demo)
+    keys = key_watch_of(settings, watching_keys, metrics.show_refused_files)
     own_ring, providers = keys.keys.ring("casino"), Providers(settings, keys.keys, provider_transport)
     launcher = sessions.launcher_of(settings, general, providers)
     queues = wallet.wallet_queues(settings, database, batched=metrics.batched)

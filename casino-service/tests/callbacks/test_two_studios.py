@@ -17,7 +17,7 @@ from casino.sessions.provider_client import CONNECTIONS_MAX
 from casino.settings import DIRECTIONS
 from casino_testing.edge import bet, payout, rollback, serving
 from casino_testing.processes import held_transaction
-from casino_testing.scrape import scrape
+from casino_testing.scrape import scrape, until_shown
 from casino_testing.studios import (
     ACME_SLOTS,
     Studios,
@@ -234,6 +234,7 @@ async def test_a_game_of_another_studio_refuses_the_file_and_the_last_good_one_s
     refusals = await until(lambda: [event for event in logged if event["event"] == "key_file_refused"])
     assert refusals[0]["why"] == f"game {SLOTS} belongs to provider main"
     assert await status_of_acme(studios) == 404
+    await until_shown(studios.service.anybody, 1, "casino_key_file_refused", direction="peers")
     assert {row["game_code"] for row in tenant.rows_of_tenant("games")} == {"SLOTS_001", "CRASH_001"}
     studios.write(acme(games=[game(name="Renamed", minBet=2_000, maxBet=3_000, maxWin=9_000, twoParty=True)]))
 
@@ -246,6 +247,12 @@ async def test_a_game_of_another_studio_refuses_the_file_and_the_last_good_one_s
         2_000, 3_000, 9_000, True,
     )  # fmt: skip
     assert len([event for event in logged if event["event"] == "key_file_refused"]) == 1, "said once"
+    await until(lambda: [event for event in logged if event["event"] == "key_file_good_again"])
+
+    async def shows_none() -> bool:
+        return (await scrape(studios.service.anybody)).value("casino_key_file_refused") == 0
+
+    await until(shows_none)
 
 
 async def test_a_studio_is_in_force_in_every_process(tenant: Tenant, tmp_path: Path) -> None:

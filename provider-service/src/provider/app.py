@@ -49,7 +49,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         for most in (None, outbox.RECOVERY_POOL_MAX, reconciliation.RECONCILIATION_POOL_MAX, 1)
     )
     metrics = Metrics(demo=settings.demo)
-    peers = peers_of(settings, clock=clock, observe=metrics.observe_call)
+    peers = peers_of(settings, clock=clock, observe=metrics.observe_call, show_refused=metrics.show_refused_files)
     casinos, wallets, sealer = peers.casinos, peers.wallets, peers.sealer
     own_ring = peers.keys.keys.ring("provider")
     money = outbox.money_calls(settings, pool, recovery_pool, peers=peers)

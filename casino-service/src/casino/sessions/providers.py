@@ -16,7 +16,7 @@ from casino.settings import Settings
 from casino.sql.schema import SCHEMA
 from shared_service.keys.live_keys import LiveKeys
 from shared_service.keys.peers import Status
-from shared_service.keys.watch import KeyWatch
+from shared_service.keys.watch import KeyWatch, ShowRefused
 from shared_service.postgres.database import Database
 
 
@@ -85,7 +85,7 @@ class Providers:
         return self.settings.provider_url if entry is None else entry.url
 
 
-def key_watch_of(settings: Settings, database: Database) -> KeyWatch:
+def key_watch_of(settings: Settings, database: Database, show_refused: ShowRefused) -> KeyWatch:
     """The keys of all providers. `database` is only for it. A changed file is used once its games are taken over."""
 
     async def take_games(providers: Sequence[Provider]) -> str | None:
@@ -93,4 +93,5 @@ def key_watch_of(settings: Settings, database: Database) -> KeyWatch:
         refusal: str | None = rows[0][0]
         return refusal
 
-    return KeyWatch(settings.live_keys(), database, schema=SCHEMA.name, look_at_peers=take_games)
+    keys, schema = settings.live_keys(), SCHEMA.name
+    return KeyWatch(keys, database, schema=schema, look_at_peers=take_games, show_refused=show_refused)

@@ -15,7 +15,7 @@ from provider.sessions.sealing import Sealer, key_watch_for, sealer_for
 from provider.settings import Settings
 from provider.wallet_client.wallets import PeerObserver, Wallets
 from shared_service.keys.peers import Status
-from shared_service.keys.watch import KeyWatch
+from shared_service.keys.watch import KeyWatch, ShowRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,11 @@ def peers_of(
     *,
     clock: Callable[[], float] = time.time,
     observe: PeerObserver = lambda _code, _call, _called: None,
+    show_refused: ShowRefused = lambda _: None,
 ) -> Peers:
-    """Build it. `observe` is called after every call to a wallet."""
+    """Build it. `observe` is called after every call to a wallet, `show_refused` as KeyWatch says."""
     sealer = sealer_for(settings)
-    watch = key_watch_for(settings, sealer, clock=clock)
+    watch = key_watch_for(settings, sealer, clock=clock, show_refused=show_refused)
     keys, own = watch.keys, settings.casino_code
 
     def find(code: str) -> Casino | None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from provider.settings import Embed, Settings, unsealed
 from provider.sql.schema import SCHEMA, database_for
 from shared_service.keys.peers import Peer
-from shared_service.keys.watch import KeyWatch
+from shared_service.keys.watch import KeyWatch, ShowRefused
 from shared_service.postgres.database import DATABASE_DOWN, Database
 from shared_signing.keys import Key
 
@@ -89,7 +89,13 @@ class Sealer:
             raise SealBroken from None
 
 
-def key_watch_for(settings: Settings, sealer: Sealer, *, clock: Callable[[], float] = time.time) -> KeyWatch:
+def key_watch_for(
+    settings: Settings,
+    sealer: Sealer,
+    *,
+    clock: Callable[[], float] = time.time,
+    show_refused: ShowRefused = lambda _: None,
+) -> KeyWatch:
     """Build the watch that keeps the key rings and `sealer` up to date. The caller starts it."""
     keys = settings.live_keys()
 
@@ -101,7 +107,10 @@ def key_watch_for(settings: Settings, sealer: Sealer, *, clock: Callable[[], flo
         return unsealed(peers, settings.casino_code, sealing_key=settings.sealing_key, demo=settings.demo)
 
     database = database_for(settings, size_max=1)
-    return KeyWatch(keys, database, schema=SCHEMA.name, clock=clock, on_change=learn, look_at_peers=look_at)
+    return KeyWatch(
+        keys, database, schema=SCHEMA.name, clock=clock, on_change=learn, look_at_peers=look_at,
+        show_refused=show_refused,
+    )  # fmt: skip
 
 
 def _fernet(secret: bytes) -> Fernet:

@@ -52,6 +52,14 @@ class KeyFile:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRefused:
+    """A changed file that cannot be used. `why` names the rule and the key id, never a secret."""
+
+    direction: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Direction:
     """The configured keys of one direction. Its name is the service that verifies the requests."""
 

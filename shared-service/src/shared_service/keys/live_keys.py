@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from shared_service.keys.directions import Direction, KeyFile
+from shared_service.keys.directions import Direction, FileRefused, KeyFile
 from shared_service.keys.peers import Peer, PeersFile, Status, joined, named_of_peers
 from shared_service.keys.strength import NamedSecret, named_keys, secret_problems
 from shared_signing.canonical import DEFAULT_KEY_ID
@@ -23,14 +23,6 @@ PEERS: Final = "peers"
 
 Revocation = tuple[str, str]
 """Direction and key id."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileRefused:
-    """A changed file that cannot be used. `why` names the rule and the key id, never a secret."""
-
-    direction: str
-    why: str
 
 
 @dataclass(slots=True)
@@ -111,6 +103,11 @@ class LiveKeys:
     def offered(self) -> tuple[Peer[Any], ...] | None:
         """The peers of a changed file, until `take_offer` or `refuse_offer`."""
         return None if self._offer is None else self._offer.peers
+
+    @property
+    def refused(self) -> dict[str, bool]:
+        """Returns whether the present content of a direction's file is refused; `peers`: that of the file of peers."""
+        return {place: place in self._complaints for place in (*self._sides, PEERS)}
 
     def reread_files(self, now: float) -> list[FileRefused]:
         """Read changed files. The next `apply` puts their keys into force. `now` is in unix seconds.

@@ -26,6 +26,8 @@ POLL_SECONDS: Final = 0.5
 OWN_CLOCK_OFF_SECONDS: Final = 5.0
 DATABASE_ERRORS: Final = (Overloaded, OutcomeUnknown, psycopg.Error)
 
+ShowRefused = Callable[[Mapping[str, bool]], object]
+"""Is told at every look whether the present content of each file is refused."""
 LookAtPeers = Callable[[Sequence[Peer[Any]]], Awaitable[str | None]]
 """Returns why the service refuses the peers of a file, or None. A database error means: ask again."""
 
@@ -42,6 +44,7 @@ class KeyWatch:
         clock: Callable[[], float] = time.time,
         on_change: Callable[[float], object] = lambda _: None,
         look_at_peers: LookAtPeers | None = None,
+        show_refused: ShowRefused = lambda _: None,
     ) -> None:
         """`database` is only for this watch; one connection is enough. `on_change(now)` is called after the live keys
         changed, with the time in unix seconds. `look_at_peers` is asked before peers of a changed file are used."""
@@ -55,6 +58,8 @@ class KeyWatch:
         self._clock = clock
         self._on_change = on_change
         self._look_at_peers = look_at_peers
+        self._show_refused = show_refused
+        self._refused: Mapping[str, bool] = {}
         self._loop = BackgroundLoop("keys", self.step, interval_seconds=POLL_SECONDS)
         self._readable = True
         self._peers_wait = False
@@ -92,6 +97,7 @@ class KeyWatch:
         is_offered = self.keys.offered is not None
         if await self._take_peers() and (is_first or is_offered):
             await self._put_into_force()
+        self._tell_of_good_files()
 
     async def _put_into_force(self) -> None:
         try:
@@ -130,6 +136,13 @@ class KeyWatch:
     def _tell_of_files(self, refusals: Sequence[FileRefused]) -> None:
         for refused in refusals:
             log.error("key_file_refused", direction=refused.direction, why=refused.why)
+
+    def _tell_of_good_files(self) -> None:
+        before, self._refused = self._refused, self.keys.refused
+        self._show_refused(self._refused)
+        for direction, is_refused in self._refused.items():
+            if before.get(direction) and not is_refused:
+                log.info("key_file_good_again", direction=direction)
 
     def _tell_of_changes(self, now: float) -> None:
         live = self.keys.live_ids(now)

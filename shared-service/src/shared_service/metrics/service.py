@@ -1,4 +1,4 @@
-"""The metrics of every service: requests, database pools, the peer's clock, the certificate, demo mode.
+"""The metrics of every service: requests, database pools, the peer's clock, certificate, files of keys, demo mode.
 
 A request only adds to plain integers; `flush` adds them to the library's metrics once a second. With several worker
 processes the library keeps its values in shared files, and an observation there is too slow for each request.
@@ -82,6 +82,10 @@ class ServiceMetrics:
             f"{service}_peer_clock_skew_seconds", f"How far the {peer}'s clock is behind, by its latest requests",
             multiprocess_mode="livemostrecent", registry=own,
         )  # fmt: skip
+        self._refused_files = Gauge(
+            f"{service}_key_file_refused", "1 while a file of keys or peers cannot be used; what it held before stays",
+            ["direction"], multiprocess_mode="livemax", registry=own,
+        )  # fmt: skip
         self._certificate: Gauge | None = None
         self._peer_clock = PeerClock()
         self._pools: Mapping[str, Database] = {}
@@ -125,6 +129,11 @@ class ServiceMetrics:
                 multiprocess_mode="livemin", registry=self.registry,
             )  # fmt: skip
         self._certificate.set(expires_at_seconds)
+
+    def show_refused_files(self, refused: Mapping[str, bool]) -> None:
+        """Show for each watched file of keys or peers whether its content is refused."""
+        for direction, is_refused in refused.items():
+            self._refused_files.labels(direction).set(is_refused)
 
     def note_skew(self, skew_seconds: int) -> None:
         """Record how far the peer's clock is behind, by a request with a valid signature."""
