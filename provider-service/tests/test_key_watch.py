@@ -81,6 +81,22 @@ async def test_a_session_outlives_the_rotation_and_the_removal_of_the_key_that_s
             assert (await provider.simulate(session))["passed"]
 
 
+async def test_a_secret_that_is_replaced_under_its_id_is_named_and_seals_from_then_on(
+    database_url: str, tmp_path: Path, logged: Callable[[], str]
+) -> None:
+    first, second = "canary: the first secret of k2", "canary: the second secret of k2"
+    file = key_file(tmp_path / "keys.json", MAIN_ENDED, {"id": "k2", "secret": first})
+    settings = settings_for(database_url, "http://wallet.test", casino_keys_file=file)
+    sealer = sealer_for(settings)
+    async with key_watch_for(settings, sealer).running():
+        key_file(file.path, MAIN_ENDED, {"id": "k2", "secret": second})
+        await until(lambda: "key_secret_replaced" in logged())
+        assert Sealer([second.encode()]).open(sealer.seal("token")) == "token"
+    (said,) = [json.loads(line) for line in logged().splitlines() if "key_secret_replaced" in line]
+    assert (said["direction"], said["key_id"]) == ("casino", "k2")
+    assert "canary" not in logged()
+
+
 async def test_a_revocation_from_before_the_start_holds_from_the_first_moment(
     database_url: str, owner_url: str
 ) -> None:

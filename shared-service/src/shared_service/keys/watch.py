@@ -7,7 +7,7 @@ While the database is unavailable, the last known state stays in force.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -47,7 +47,7 @@ class KeyWatch:
         show_refused: ShowRefused = lambda _: None,
     ) -> None:
         """`database` is only for this watch; one connection is enough. `on_change(now)` is called after the live keys
-        changed, with the time in unix seconds. `look_at_peers` is asked before peers of a changed file are used."""
+        or a secret changed, with the time in unix seconds. `look_at_peers` is asked before peers of a changed file are used."""
         self.keys = keys
         self._database = database
         # At least one row, for the database's time, and at most one for each configured key.
@@ -65,6 +65,7 @@ class KeyWatch:
         self._peers_wait = False
         self._clock_is_off = False
         self._live: Mapping[str, tuple[str, ...]] | None = None
+        self._secrets: Mapping[str, Mapping[str, bytes]] = {}
         self._statuses: Mapping[str, str] = {}
         self._keyless: Mapping[str, list[str]] = {}
 
@@ -145,13 +146,28 @@ class KeyWatch:
                 log.info("key_file_good_again", direction=direction)
 
     def _tell_of_changes(self, now: float) -> None:
-        live = self.keys.live_ids(now)
-        if live == self._live:
+        before, live = self._live, self.keys.live_ids(now)
+        replaced = self._replaced_secrets(live)
+        if live == before and not replaced:
             return
         self._live = live
         self._on_change(now)
-        report = log.info if all(live.values()) else log.error
-        report("live_keys_changed", **{name: list(ids) for name, ids in live.items()})
+        for direction, key_id in replaced:
+            log.info("key_secret_replaced", direction=direction, key_id=key_id)
+        if live != before:
+            report = log.info if all(live.values()) else log.error
+            report("live_keys_changed", **{name: list(ids) for name, ids in live.items()})
+
+    def _replaced_secrets(self, directions: Iterable[str]) -> list[tuple[str, str]]:
+        """Returns the direction and the id of each key whose id stayed while its secret changed."""
+        before = self._secrets
+        self._secrets = {name: {key.key_id: key.secret for key in self.keys.ring(name).keys} for name in directions}
+        return [
+            (name, key_id)
+            for name, secrets in self._secrets.items()
+            for key_id, secret in secrets.items()
+            if before.get(name, {}).get(key_id, secret) != secret
+        ]
 
     def _tell_of_peers(self) -> None:
         statuses = {peer_id: peer.status.value for peer_id, peer in self.keys.peers.items()}
