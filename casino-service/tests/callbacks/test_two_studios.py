@@ -214,6 +214,26 @@ async def _answers(studios: Studios, status: int) -> bool:
     return await status_of_acme(studios) == status
 
 
+async def test_the_log_names_the_studios_that_came_changed_and_are_gone(
+    studios: Studios, logged: list[EventDict]
+) -> None:
+    second = {"keys": {side: [{"id": "b", "secret": secret_of(f"b-{side}")}] for side in DIRECTIONS}, "games": []}
+    for entries in (
+        [acme(), acme(id="beta", **second)],
+        [acme(casinoCode="ELSEWHERE"), acme(id="gamma", **second)],
+        [],
+    ):
+        seen = len(logged)
+        studios.write(*entries)
+        await until(lambda: [event for event in logged[seen:] if event["event"] == "peers_changed"])  # noqa: B023
+    said = [event for event in logged if event["event"] == "peers_changed"]
+    assert [[event[name] for name in ("added", "changed", "removed")] for event in said[-3:]] == [
+        [["beta"], [], []],
+        [["gamma"], ["acme"], ["beta"]],
+        [[], [], ["acme", "gamma"]],
+    ]
+
+
 async def test_the_studio_of_the_environment_has_a_status_too(studios: Studios) -> None:
     studios.write({"id": "main", "status": "draining"}, acme())
     await until(lambda: _launch_answers(studios, 423))

@@ -47,7 +47,8 @@ class KeyWatch:
         show_refused: ShowRefused = lambda _: None,
     ) -> None:
         """`database` is only for this watch; one connection is enough. `on_change(now)` is called after the live keys
-        or a secret changed, with the time in unix seconds. `look_at_peers` is asked before peers of a changed file are used."""
+        or a secret changed, with the time in unix seconds. `look_at_peers` is asked before a changed file of peers is
+        used."""
         self.keys = keys
         self._database = database
         # At least one row, for the database's time, and at most one for each configured key.
@@ -66,7 +67,7 @@ class KeyWatch:
         self._clock_is_off = False
         self._live: Mapping[str, tuple[str, ...]] | None = None
         self._secrets: Mapping[str, Mapping[str, bytes]] = {}
-        self._statuses: Mapping[str, str] = {}
+        self._peers: Mapping[str, Peer[Any]] = {}
         self._keyless: Mapping[str, list[str]] = {}
 
     async def start(self) -> None:
@@ -170,10 +171,17 @@ class KeyWatch:
         ]
 
     def _tell_of_peers(self) -> None:
-        statuses = {peer_id: peer.status.value for peer_id, peer in self.keys.peers.items()}
-        if statuses != self._statuses:
-            self._statuses = statuses
-            log.info("peers_changed", peers=statuses)
+        before, peers = self._peers, self.keys.peers
+        if peers == before:
+            return
+        self._peers = peers
+        log.info(
+            "peers_changed",
+            peers={peer_id: peer.status.value for peer_id, peer in peers.items()},
+            added=sorted(peers.keys() - before.keys()),
+            changed=sorted(each for each in peers.keys() & before.keys() if peers[each] != before[each]),
+            removed=sorted(before.keys() - peers.keys()),
+        )
 
     def _tell_of_keyless(self, now: float) -> None:
         before, self._keyless = self._keyless, self.keys.keyless(now)
