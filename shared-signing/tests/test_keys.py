@@ -182,6 +182,12 @@ def test_keys_that_cannot_be_used_are_refused_without_showing_a_secret(wrong: st
     assert "k2" in str(caught.value) or wrong not in NAME_THEIR_KEY
 
 
+def test_unknown_members_are_named_unless_they_may_be_secrets() -> None:
+    keys = [{"id": "k2", "secret": HIDDEN, "not_after": 1, HIDDEN: 1}]
+    with pytest.raises(KeyConfigurationError, match=r"^key k2 has unknown members: not_after, 1 not shown$"):
+        parse_keys("the-secret", json.dumps(keys))
+
+
 @pytest.mark.parametrize("secret", ["", "\ud800"])
 def test_a_main_secret_that_cannot_be_used_is_refused_by_its_id(secret: str) -> None:
     with pytest.raises(KeyConfigurationError, match="main"):

@@ -22,6 +22,7 @@ LISTENERS: Final = ListenerSettings(port=8000, ops_port=8001)
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo value, refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 - likewise
 DIRECTIONS: Final = ("casino", "provider")
+PROVIDERS_FILE: Final = "CASINO_PROVIDERS_FILE"
 TOKENS: Final = "CASINO_ACCESS_TOKEN"
 WORKERS_MAX: Final = 64
 _PROVIDER_NAMES: Final = """
@@ -169,8 +170,8 @@ def read(reader: Reader) -> Settings:
         others=named_keys(TOKENS, token_keys),
     )
     provider_url = reader.service_url("PROVIDER_URL", "http://127.0.0.1:8100")
-    path = reader.path("CASINO_PROVIDERS_FILE")
-    file = PeersFile(path, MAIN, provider_url, DIRECTIONS, MEMBERS, read_details) if path else None
+    path = reader.path(PROVIDERS_FILE)
+    file = PeersFile(path, MAIN, provider_url, DIRECTIONS, MEMBERS, read_details, PROVIDERS_FILE) if path else None
     settings = Settings(
         database_url=database_url,
         owner_database_url=reader.database("CASINO_OWNER_DATABASE_URL"),
@@ -186,7 +187,6 @@ def read(reader: Reader) -> Settings:
         providers_file=file,
         providers=read_peers(
             reader,
-            "CASINO_PROVIDERS_FILE",
             file,
             (casino, provider),
             strict=not demo,

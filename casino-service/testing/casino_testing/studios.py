@@ -15,7 +15,7 @@ import msgspec
 
 from casino.callbacks.serving import SIGNATURE_HEADER
 from casino.peers.entries import MAIN, MEMBERS, ProviderDetails, read_details
-from casino.settings import DIRECTIONS
+from casino.settings import DIRECTIONS, PROVIDERS_FILE
 from casino_testing.edge import BASE_URL, JSON, FakeProvider, Service, serving
 from casino_testing.service import PROVIDER_URL
 from casino_testing.tenant import STAKE_MAX_MINOR, STAKE_MIN_MINOR, Tenant
@@ -110,7 +110,7 @@ class Studios:
 
 def providers_file(path: Path) -> PeersFile[ProviderDetails]:
     """The file as the settings read it."""
-    return PeersFile(path, MAIN, PROVIDER_URL, DIRECTIONS, MEMBERS, read_details)
+    return PeersFile(path, MAIN, PROVIDER_URL, DIRECTIONS, MEMBERS, read_details, PROVIDERS_FILE)
 
 
 @asynccontextmanager

@@ -253,6 +253,7 @@ async def test_a_game_of_another_studio_refuses_the_file_and_the_last_good_one_s
     studios.write(acme(games=[game(), mine]))
     refusals = await until(lambda: [event for event in logged if event["event"] == "key_file_refused"])
     assert refusals[0]["why"] == f"game {SLOTS} belongs to provider main"
+    assert refusals[0]["file"] == "CASINO_PROVIDERS_FILE"
     assert await status_of_acme(studios) == 404
     await until_shown(studios.service.anybody, 1, "casino_key_file_refused", direction="peers")
     assert {row["game_code"] for row in tenant.rows_of_tenant("games")} == {"SLOTS_001", "CRASH_001"}

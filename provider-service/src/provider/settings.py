@@ -25,6 +25,7 @@ LISTENERS: Final = ListenerSettings(port=8100, ops_port=8101)
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 -- published: refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refused outside demo mode
 ORIGIN: Final = re.compile(r"https?://[0-9a-z.-]{1,253}(:[1-9][0-9]{0,4})?")
+CASINOS_FILE: Final = "PROVIDER_CASINOS_FILE"
 Embed = tuple[str, ...]
 """The origins of pages that may embed a game of this studio for a casino."""
 RECONCILE_AT: Final = dt.time(3, 30)
@@ -141,13 +142,11 @@ def read(reader: Reader) -> Settings:
     )
     casino_url = reader.service_url("CASINO_URL", "http://127.0.0.1:8000")
     casino_code = reader.identifier("CASINO_TENANT", "JAQPOT")
-    casinos_file = casinos_file_at(reader.path("PROVIDER_CASINOS_FILE"), casino_code, casino_url)
-    peers = read_peers(
-        reader, "PROVIDER_CASINOS_FILE", casinos_file, (casino, provider), strict=not demo,
-        others=named_sealing_key(sealing_key),
-    )  # fmt: skip
+    casinos_file = casinos_file_at(reader.path(CASINOS_FILE), casino_code, casino_url)
+    others = named_sealing_key(sealing_key)
+    peers = read_peers(reader, casinos_file, (casino, provider), strict=not demo, others=others)
     if (why := unsealed(peers, casino_code, sealing_key=sealing_key, demo=demo)) is not None:
-        reader.refuse("PROVIDER_CASINOS_FILE", why)
+        reader.refuse(CASINOS_FILE, why)
     settings = Settings(
         database_url=reader.required("PROVIDER_DATABASE_URL", reader.database("PROVIDER_DATABASE_URL")),
         owner_database_url=reader.database("PROVIDER_OWNER_DATABASE_URL"),
@@ -185,7 +184,7 @@ def casinos_file_at(path: Path | None, casino_code: str, casino_url: str) -> Pee
     if path is None:
         return None
     directions = ("casino", "provider")
-    return PeersFile(path, casino_code, casino_url, directions, members=frozenset({"embed"}), details_of=_read_embed)
+    return PeersFile(path, casino_code, casino_url, directions, frozenset({"embed"}), _read_embed, CASINOS_FILE)
 
 
 def _read_embed(members: Mapping[str, Any]) -> Embed:

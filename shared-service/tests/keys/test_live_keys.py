@@ -92,14 +92,14 @@ def test_a_file_is_taken_over_when_its_content_changes(tmp_path: Path) -> None:
 
 
 BROKEN = {
-    "half": (b'[{"id": "k2", "secret": "canary', "not JSON"),
+    "half": (b'[{"id": "k2", "secret": "canary', "not JSON: line 1, column 25"),
     "empty": (b" \n", "empty"),
     "not UTF-8": (b'[{"id": "\xff"}]', "UTF-8"),
     "too large": (b" " * (65_537), "larger"),
     "too short a secret": (b'[{"id": "k2", "secret": "canary"}]', "shorter than 32 bytes"),
     "a repeated secret": (json.dumps([{"id": "k2", "secret": "canary12" * 5}]).encode(), "repeats"),
     "a line end": (json.dumps([{"id": "k2", "secret": SECOND + "\n"}]).encode(), "line end"),
-    "the secret of main": (json.dumps([{"id": "k2", "secret": MAIN}]).encode(), "same secret"),
+    "the secret of main": (json.dumps([{"id": "k2", "secret": MAIN}]).encode(), "main and k2 have the same secret"),
     "the other direction's": (json.dumps([{"id": "k2", "secret": OTHER}]).encode(), "must differ"),
     "padded": (json.dumps([{"id": "k2", "secret": OTHER + "\0"}]).encode(), "NUL"),
 }
@@ -115,7 +115,7 @@ def test_a_file_that_start_up_would_refuse_changes_nothing_and_is_told_of_once(
     keys.apply([])
     file.path.write_bytes(content)
     (refused,) = keys.reread_files(NOW)
-    assert refused.direction == "casino"
+    assert (refused.direction, keys.variable_of("casino")) == ("casino", "CASINO_KEYS_FILE")
     assert why in refused.why
     assert "canary" not in refused.why
     assert keys.reread_files(NOW) == []

@@ -46,7 +46,7 @@ def color_of(members: Mapping[str, Any]) -> str:
 
 
 def file_at(path: Path) -> PeersFile[str]:
-    return PeersFile(path, "main", MAIN_URL, ("casino", "provider"), frozenset({"color"}), color_of)
+    return PeersFile(path, "main", MAIN_URL, ("casino", "provider"), frozenset({"color"}), color_of, "X_PEERS_FILE")
 
 
 class Watched:
@@ -165,14 +165,18 @@ ONE = entry("acme")
 BAD: dict[str, tuple[Any, str]] = {
     "no list": ({}, "must be a list"),
     "too many": ([entry(f"p{number}") for number in range(PEERS_MAX + 1)], "at most 64 peers"),
-    "no object": (["acme"], "an object with an id"),
+    "no object": ([ONE, "acme"], "entry 2 is not an object with an id"),
     "an odd id": ([entry("a:b")], "a peer id is"),
     "one peer twice": ([ONE, ONE], "peer acme comes twice"),
-    "an unknown member": ([entry("acme", colour="red")], "unknown"),
+    "an unknown member": ([entry("acme", colour="red")], "peer acme: the entry has unknown members: colour"),
+    "a member whose name may be a secret": ([entry("acme", **{WEAK + "1": 1})], "unknown members: 1 not shown"),
     "a member that the service refuses": ([entry("acme", color="green")], "peer acme: color must be"),
     "an unknown status": ([entry("acme", status="asleep")], "status must be one of live, draining, off"),
     "a status of another kind": ([entry("acme", status=["live"])], "status must be one of"),
-    "no url": ([{name: value for name, value in ONE.items() if name != "url"}], "url is missing"),
+    "no url": (
+        [{name: value for name, value in ONE.items() if name != "url"}],
+        "peer acme: url is missing: the environment's peer is called main here",
+    ),
     "a url with a path": ([entry("acme", url="https://acme.example/api")], "without a path"),
     "no keys": ([{name: value for name, value in ONE.items() if name != "keys"}], "keys must be an object"),
     "no key in one direction": ([with_keys(provider=[])], "it has no provider key"),
@@ -200,9 +204,10 @@ BAD: dict[str, tuple[Any, str]] = {
 }  # fmt: skip
 RAW = {
     "empty": (b" \n", "the file is empty"),
-    "half": (b'[{"id": "acme", "keys": {"casino": [{"secret": "canary', "not JSON"),
+    "half": (b'[{"id": "acme", "keys": {"casino": [{"secret": "canary', "the file is not JSON: line 1, column 48"),
+    "half, with lines": (b'[{"id": "acme",\n "url" "canary"}]', "line 2, column 8"),
     "not UTF-8": (b'["\xff"]', "not JSON in UTF-8"),
-    "a member twice": (b'[{"id": "a", "id": "canary"}]', "the same member twice"),
+    "a member twice": (b'[{"id": "a", "id": "canary"}]', "the same member twice: id"),
     "deep": (b"[" * 100_000, "not JSON"),
     "large": (b" " * 1_048_577, "larger"),
 }
@@ -229,7 +234,7 @@ def test_a_bad_file_refuses_the_start(tmp_path: Path, content: bytes, why: str) 
     reader = Reader({})
     directions = [Direction(name, (each,)) for name, each in OWN.items()]
     others = [("ANOTHER_SECRET", b"a secret with another purpose 0123")]
-    read_peers(reader, "X_PEERS_FILE", file_at(path), directions, strict=True, others=others)
+    read_peers(reader, file_at(path), directions, strict=True, others=others)
     (problem,) = reader.problems
     assert problem.startswith("X_PEERS_FILE is not usable: ")
     assert why in problem

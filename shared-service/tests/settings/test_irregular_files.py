@@ -31,7 +31,7 @@ KEYS = {name: Key("main", f"the {name}'s own key 0123456789abcdef".encode()) for
 
 
 def peers_file(path: Path) -> PeersFile[None]:
-    return PeersFile(path, "main", "http://main.test", ("casino", "provider"), frozenset(), _nothing)
+    return PeersFile(path, "main", "http://main.test", ("casino", "provider"), frozenset(), _nothing, "A_FILE")
 
 
 def _nothing(_: Mapping[str, Any]) -> None:
@@ -45,7 +45,7 @@ def keys_at_start(reader: Reader) -> None:
 def peers_at_start(reader: Reader) -> None:
     path = reader.path("A_FILE")
     assert path is not None
-    read_peers(reader, "A_FILE", peers_file(path), [], strict=True, others=())
+    read_peers(reader, peers_file(path), [], strict=True, others=())
 
 
 KINDS: dict[str, tuple[str, Callable[[Reader], object]]] = {

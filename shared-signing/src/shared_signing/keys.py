@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -18,7 +18,10 @@ from shared_signing.canonical import DEFAULT_KEY_ID, KEY_ID_PATTERN
 KEYS_MAX: Final = 16
 """A rotation needs two keys; many keys are a mistake in the configuration."""
 
+SHOWN_MAX: Final = 8
+"""Names of members in one error."""
 _KEY_ID: Final = re.compile(KEY_ID_PATTERN)
+_MEMBER: Final = re.compile(r"[A-Za-z_]{1,24}")
 _HMAC_BLOCK_BYTES: Final = 64
 
 
@@ -150,9 +153,11 @@ def _read_entries(keys_json: str | None) -> list[Any]:
     if keys_json is None or not keys_json.strip():
         return []
     try:
-        entries = json.loads(keys_json, object_pairs_hook=_without_duplicates)
+        entries = json.loads(keys_json, object_pairs_hook=without_duplicates)
     except KeyConfigurationError:
         raise
+    except json.JSONDecodeError as error:
+        raise KeyConfigurationError(f"the keys are not JSON: line {error.lineno}, column {error.colno}") from None
     except (ValueError, RecursionError):
         # `from None`: the decoder's error holds the document with the secrets.
         raise KeyConfigurationError("the keys are not JSON") from None
@@ -161,11 +166,20 @@ def _read_entries(keys_json: str | None) -> list[Any]:
     return entries
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `json.loads`: refuses an object that has a member twice. Raises `KeyConfigurationError`."""
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise KeyConfigurationError("a key has the same member twice")
+        twice = {name for name, count in Counter(name for name, _ in pairs).items() if count > 1}
+        raise KeyConfigurationError(f"an object has the same member twice: {named_members(twice)}")
     return members
+
+
+def named_members(names: Collection[str]) -> str:
+    """Returns names of members for an error. A name that does not look like one is only counted: it may be a secret."""
+    shown = sorted(name for name in names if _MEMBER.fullmatch(name))[:SHOWN_MAX]
+    hidden = len(names) - len(shown)
+    return ", ".join([*shown, *([f"{hidden} not shown"] if hidden else [])])
 
 
 def _read_entry(entry: Any) -> tuple[str, str | None, float | None]:
@@ -175,7 +189,7 @@ def _read_entry(entry: Any) -> tuple[str, str | None, float | None]:
     if _KEY_ID.fullmatch(key_id) is None:
         raise KeyConfigurationError("a key id is 1 to 64 characters of 0-9 A-Z a-z . _ -")
     if unknown := entry.keys() - {"id", "secret", "notAfter"}:
-        raise KeyConfigurationError(f"key {key_id} has {len(unknown)} unknown members")
+        raise KeyConfigurationError(f"key {key_id} has unknown members: {named_members(unknown)}")
     secret = entry.get("secret")
     if secret is not None and not isinstance(secret, str):
         raise KeyConfigurationError(f"key {key_id} has a secret that is not text")
@@ -209,8 +223,10 @@ def check_ring(keys: Sequence[Key]) -> None:
         raise KeyConfigurationError("two keys have the same id")
     # The MAC does not cover `k`, and a nonce store may remember nonces per key. With one secret under two ids, a
     # recorded request could be accepted again.
-    if len({hmac_equivalent(key.secret) for key in keys}) != len(keys):
-        raise KeyConfigurationError("two keys have the same secret")
+    first: dict[bytes, str] = {}
+    for key in keys:
+        if (other := first.setdefault(hmac_equivalent(key.secret), key.key_id)) != key.key_id:
+            raise KeyConfigurationError(f"keys {other} and {key.key_id} have the same secret")
 
 
 def hmac_equivalent(secret: bytes) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from shared_service.keys.peers import Peer
 from shared_service.settings.values import Unfit, checked_identifier
-from shared_signing.keys import KeyConfigurationError
+from shared_signing.keys import KeyConfigurationError, named_members
 
 MAIN: Final = "main"
 """The provider of the environment."""
@@ -17,6 +19,7 @@ AMOUNT_MAX_MINOR: Final = 9_007_199_254_740_991
 """The largest integer that every JSON implementation holds exactly (2^53 - 1)."""
 NAME_MAX_CHARACTERS: Final = 128
 GAMES_MAX: Final = 1_000
+_SHOWN_ID: Final = re.compile(r"[0-9A-Za-z_.-]{1,32}")
 _GAME_MEMBERS: Final = frozenset({"gameId", "gameCode", "name", "minBet", "maxBet", "maxWin", "twoParty"})
 
 
@@ -36,17 +39,28 @@ def read_details(members: Mapping[str, Any]) -> ProviderDetails:
     code, games = members.get("casinoCode"), members.get("games", [])
     if not isinstance(games, list) or len(games) > GAMES_MAX:
         raise KeyConfigurationError(f"games must be a list of at most {GAMES_MAX} games")
-    read = tuple(_game(game) for game in games)
+    read = tuple(_numbered(number, game) for number, game in enumerate(games, 1))
     for name in ("gameId", "gameCode"):
-        ids = [game[name] for game in read]
-        if len(set(ids)) != len(ids):
-            raise KeyConfigurationError(f"a {name} comes twice")
+        for value, count in Counter(game[name] for game in read).items():
+            if count > 1:
+                raise KeyConfigurationError(f"{name} {value} comes twice")
     return ProviderDetails(None if code is None else _identifier(code, "casinoCode"), read)
 
 
+def _numbered(number: int, game: Any) -> Mapping[str, Any]:
+    try:
+        return _game(game)
+    except KeyConfigurationError as error:
+        game_id = str(game.get("gameId", "")) if isinstance(game, dict) else ""
+        which = f"game {number} of the list" + (f", {game_id}" if _SHOWN_ID.fullmatch(game_id) else "")
+        raise KeyConfigurationError(f"{which}: {error}") from None
+
+
 def _game(game: Any) -> Mapping[str, Any]:
-    if not isinstance(game, dict) or game.keys() - _GAME_MEMBERS:
+    if not isinstance(game, dict):
         raise KeyConfigurationError(f"a game is an object with {', '.join(sorted(_GAME_MEMBERS))}")
+    if unknown := game.keys() - _GAME_MEMBERS:
+        raise KeyConfigurationError(f"unknown members: {named_members(unknown)}")
     least, most = _amount(game, "minBet"), _amount(game, "maxBet")
     if least > most:
         raise KeyConfigurationError("minBet is above maxBet")

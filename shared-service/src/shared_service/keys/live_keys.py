@@ -149,6 +149,10 @@ class LiveKeys:
         self._offer = offer
         return refused
 
+    def variable_of(self, place: str) -> str:
+        """Returns the setting that names the file of a direction or of the peers."""
+        return self._file.variable if place == PEERS and self._file else f"{place.upper()}_KEYS_FILE"
+
     def take_offer(self) -> None:
         """Accept the peers that are offered. The next `apply` puts them into force."""
         if self._offer is not None:

@@ -19,7 +19,14 @@ from typing import Any, Final, Generic, TypeVar
 from shared_service.keys.directions import content_at
 from shared_service.keys.strength import NamedSecret
 from shared_service.settings.values import Unfit, checked_service_url
-from shared_signing.keys import Key, KeyConfigurationError, check_ring, parse_keys
+from shared_signing.keys import (
+    Key,
+    KeyConfigurationError,
+    check_ring,
+    named_members,
+    parse_keys,
+    without_duplicates,
+)
 
 PEERS_MAX: Final = 64
 PEERS_FILE_MAX_BYTES: Final = 1_048_576
@@ -55,7 +62,8 @@ class PeersFile(Generic[D]):
     """A mounted file of peers.
 
     `main` is the peer of the environment, with its address. `directions` are the names of both directions. `members`
-    are those of an entry besides the common ones, and `details_of` reads them.
+    are those of an entry besides the common ones, and `details_of` reads them. `variable` is the setting that names
+    the file.
     """
 
     path: Path
@@ -64,6 +72,7 @@ class PeersFile(Generic[D]):
     directions: tuple[str, str]
     members: frozenset[str]
     details_of: DetailsOf[D]
+    variable: str
 
     def read(self) -> bytes:
         """Returns the file's present content. Raises `KeyConfigurationError`."""
@@ -77,29 +86,31 @@ class PeersFile(Generic[D]):
         if not content.strip():
             raise KeyConfigurationError("the file is empty; without further peers it holds []")
         try:
-            entries = json.loads(content.decode(), object_pairs_hook=_without_duplicates)
+            entries = json.loads(content.decode(), object_pairs_hook=without_duplicates)
         except KeyConfigurationError:
             raise
+        except json.JSONDecodeError as error:
+            raise KeyConfigurationError(f"the file is not JSON: line {error.lineno}, column {error.colno}") from None
         except (ValueError, RecursionError):
             # `from None`: the decoder's error holds the document with the secrets.
             raise KeyConfigurationError("the file is not JSON in UTF-8") from None
         if not isinstance(entries, list) or len(entries) > PEERS_MAX:
             raise KeyConfigurationError(f"the file must be a list of at most {PEERS_MAX} peers")
-        peers = tuple(self._peer(entry) for entry in entries)
+        peers = tuple(self._peer(entry, number) for number, entry in enumerate(entries, 1))
         _refuse_twice([peer.peer_id for peer in peers], "peer")
         for direction in self.directions:
             _refuse_twice([key.key_id for peer in peers for key in peer.keys[direction]], f"{direction} key")
         return peers
 
-    def _peer(self, entry: Any) -> Peer[D]:
+    def _peer(self, entry: Any, number: int) -> Peer[D]:
         if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-            raise KeyConfigurationError("every peer is an object with an id")
+            raise KeyConfigurationError(f"entry {number} is not an object with an id")
         peer_id: str = entry["id"]
         if _PEER_ID.fullmatch(peer_id) is None:
-            raise KeyConfigurationError("a peer id is 1 to 64 characters of 0-9 A-Z a-z . _ -")
+            raise KeyConfigurationError(f"entry {number}: a peer id is 1 to 64 characters of 0-9 A-Z a-z . _ -")
         try:
             if unknown := entry.keys() - MEMBERS - self.members:
-                raise KeyConfigurationError(f"{len(unknown)} members of the entry are unknown")
+                raise KeyConfigurationError(f"the entry has unknown members: {named_members(unknown)}")
             return Peer(
                 peer_id,
                 self._url(peer_id, entry),
@@ -117,7 +128,7 @@ class PeersFile(Generic[D]):
         except Unfit as unfit:
             raise KeyConfigurationError(f"url {unfit}") from None
         if url is None:
-            raise KeyConfigurationError("url is missing")
+            raise KeyConfigurationError(f"url is missing: the environment's peer is called {self.main} here")
         if peer_id == self.main and url != self.main_url:
             raise KeyConfigurationError("the environment has another url for it")
         return url
@@ -173,10 +184,3 @@ def _refuse_twice(ids: Sequence[str], what: str) -> None:
         if each in seen:
             raise KeyConfigurationError(f"{what} {each} comes twice")
         seen.add(each)
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise KeyConfigurationError("an object has the same member twice")
-    return members

@@ -137,14 +137,15 @@ class KeyWatch:
 
     def _tell_of_files(self, refusals: Sequence[FileRefused]) -> None:
         for refused in refusals:
-            log.error("key_file_refused", direction=refused.direction, why=refused.why)
+            file = self.keys.variable_of(refused.direction)
+            log.error("key_file_refused", direction=refused.direction, file=file, why=refused.why)
 
     def _tell_of_good_files(self) -> None:
         before, self._refused = self._refused, self.keys.refused
         self._show_refused(self._refused)
         for direction, is_refused in self._refused.items():
             if before.get(direction) and not is_refused:
-                log.info("key_file_good_again", direction=direction)
+                log.info("key_file_good_again", direction=direction, file=self.keys.variable_of(direction))
 
     def _tell_of_changes(self, now: float) -> None:
         before, live = self._live, self.keys.live_ids(now)

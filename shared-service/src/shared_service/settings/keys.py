@@ -49,10 +49,10 @@ def _read(reader: Reader, name: str, demo_secret: str | None) -> Direction:
 
 
 def read_peers(
-    reader: Reader, name: str, file: PeersFile[D] | None, directions: Iterable[Direction], *, strict: bool,
+    reader: Reader, file: PeersFile[D] | None, directions: Iterable[Direction], *, strict: bool,
     others: Iterable[NamedSecret],
 ) -> tuple[Peer[D], ...]:  # fmt: skip
-    """Read the file of peers that the variable `name` names, beside the keys that `read_directions` read.
+    """Read the file of peers, beside the keys that `read_directions` read.
 
     No key id and no secret may come twice. The reader collects the problems.
     """
@@ -65,12 +65,12 @@ def read_peers(
             joined(file.main, each.keys, peers, each.name)
             named += named_keys(each.name.upper(), each.keys, file=each.file is not None)
     except KeyConfigurationError as error:
-        reader.refuse(name, f"is not usable: {error}")
+        reader.refuse(file.variable, f"is not usable: {error}")
         return ()
     weak = secret_problems(named_of_peers(peers), strict=strict)
     twice = [] if weak else secret_problems([*named, *named_of_peers(peers), *others], strict=False)
     if problems := weak or twice:
-        reader.refuse(name, f"is not usable: {problems[0]}")
+        reader.refuse(file.variable, f"is not usable: {problems[0]}")
     return peers
 
 
