@@ -157,3 +157,51 @@ async def test_a_route_whose_handler_does_not_claim_is_claimed_in_the_store_befo
     headers, _ = peers.sign(nonce=NONCE)
     answer = await send_to(peers.edge(handler, nonces=store, handler_claims=lambda scope: False), headers=headers)
     assert answer.status == 200
+
+
+class HangingStore(InMemoryNonceStore):
+    """Claims when `gate` is set."""
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__(clock=clock)
+        self.gate = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def claim(self, key_id: str, nonce: str, timestamp: int) -> bool:
+        self.asked.set()
+        await self.gate.wait()
+        return await super().claim(key_id, nonce, timestamp)
+
+
+async def test_an_error_answer_does_not_wait_for_its_nonce_longer_than_the_request_may_take(
+    peers: Any, clock: Any, send_to: Callable[..., Any]
+) -> None:
+    """The store hangs until the caller has its answer: a caller that gave up would send the same again."""
+    store = HangingStore(clock)
+    headers, _ = peers.sign(nonce=NONCE)
+    app = peers.edge(
+        Handler(NonceState.OPEN, 422), nonces=store, handler_claims=lambda _: True, claim_seconds=lambda _: -1.0
+    )
+    answer = await send_to(app, headers=headers)
+    assert (answer.status, answer.body) == (503, b"overloaded")
+    assert not peers.believes(answer, NONCE)
+    assert store.asked.is_set()
+    assert not store.gate.is_set()
+
+
+@pytest.mark.parametrize("seconds", [3_600.0, None])
+async def test_an_error_answer_waits_for_its_nonce_while_the_request_has_time(
+    peers: Any, clock: Any, send_to: Callable[..., Any], seconds: float | None
+) -> None:
+    store = HangingStore(clock)
+    headers, _ = peers.sign(nonce=NONCE)
+    app = peers.edge(
+        Handler(NonceState.OPEN, 422), nonces=store, handler_claims=lambda _: True, claim_seconds=lambda _: seconds
+    )
+    waiting = asyncio.create_task(send_to(app, headers=headers))
+    await store.asked.wait()
+    assert not waiting.done()
+    store.gate.set()
+    answer = await waiting
+    assert (answer.status, answer.body) == (422, b"what the handler says")
+    assert peers.believes(answer, NONCE)

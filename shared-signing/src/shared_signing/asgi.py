@@ -7,6 +7,7 @@ absolute-form target is verified as the server reports it; callers sign the orig
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,6 +21,7 @@ from shared_signing.asgi_messages import (
     read_body,
     refused_by_head,
     send_answer,
+    target_of,
     with_body,
 )
 from shared_signing.keys import Key, KeysNotLoaded, NoLiveKey
@@ -54,12 +56,14 @@ class SignedEndpoints:
     can also read the body with `receive`.
     `handler_claims(scope)` says that the handler claims the nonce itself: its state also has `nonce`, a
     `HandlersNonce`, unclaimed. Until the handler says that it has claimed it, no answer below 400 is sent. A copy of
-    such a request, while this process serves the first, is `nonce_replay`.
+    such a request, while this process serves the first, is `nonce_replay`. If the handler's error answer leaves the
+    nonce open, the middleware claims it within `claim_seconds(scope)`, or refuses the request with `overloaded`.
     """
 
     __slots__ = (
         "_answer_body_max_bytes",
         "_app",
+        "_claim_seconds",
         "_enter",
         "_handler_claims",
         "_header_name",
@@ -88,6 +92,7 @@ class SignedEndpoints:
         enter: Callable[[Scope], bool] | None = None,
         leave: Callable[[Scope], None] | None = None,
         handler_claims: Callable[[Scope], bool] = lambda _scope: False,
+        claim_seconds: Callable[[Scope], float | None] = lambda _scope: None,
     ) -> None:
         self._app = app
         self._header_name = header_name.lower().encode("ascii")
@@ -101,6 +106,7 @@ class SignedEndpoints:
         self._enter = enter
         self._leave = leave
         self._handler_claims = handler_claims
+        self._claim_seconds = claim_seconds
         self._nonces_in_hand: set[str] = set()  # those that handlers are claiming now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,7 +149,7 @@ class SignedEndpoints:
         handler_claims = self._handler_claims(scope)
         try:
             verdict = await self._verifier.verify_request(
-                signatures, method=scope["method"], target=_target(scope), body=body, before_nonce=enter,
+                signatures, method=scope["method"], target=target_of(scope), body=body, before_nonce=enter,
                 claims=not handler_claims,
             )  # fmt: skip
         except (NonceStoreOverloaded, KeysNotLoaded, _NoCapacity):
@@ -254,9 +260,10 @@ class _SignedAnswer:
         if nonce is not None and isinstance(accepted, Accepted):
             try:
                 if nonce.state is NonceState.OPEN:
-                    fresh = isinstance(await verifier.claim(accepted), Accepted)
+                    async with asyncio.timeout(self._edge._claim_seconds(self._scope)):
+                        fresh = isinstance(await verifier.claim(accepted), Accepted)
                     nonce.state = NonceState.CLAIMED if fresh else NonceState.USED
-            except NonceStoreOverloaded:
+            except (NonceStoreOverloaded, TimeoutError):
                 self.sent = True
                 await send_answer(self._send, self._edge._refuse(self._scope, OVERLOADED, _NO_EXTRAS))
                 return
@@ -289,11 +296,3 @@ class _SignedAnswer:
         signed.append((own, signature.encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": signed})
         await self._send({"type": "http.response.body", "body": body})
-
-
-def _target(scope: Scope) -> bytes:
-    raw_path: bytes | None = scope.get("raw_path")
-    if raw_path is None:
-        raise RuntimeError("the ASGI server must provide raw_path: a decoded path cannot be verified")
-    query: bytes = scope["query_string"]
-    return raw_path + b"?" + query if query else raw_path

@@ -1,11 +1,11 @@
-"""Reads a whole ASGI request body within a bound, buffers the messages of an answer, and sends a whole answer."""
+"""Reads the target and the bounded body of an ASGI request, buffers the messages of an answer, and sends an answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
-from starlette.types import Message, Receive, Send
+from starlette.types import Message, Receive, Scope, Send
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers and body."""
@@ -115,3 +115,12 @@ async def send_answer(send: Send, answer: Answer) -> None:
     framed.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": framed})
     await send({"type": "http.response.body", "body": body})
+
+
+def target_of(scope: Scope) -> bytes:
+    """Returns the raw path with its raw query. Raises RuntimeError if the server gives only a decoded path."""
+    raw_path: bytes | None = scope.get("raw_path")
+    if raw_path is None:
+        raise RuntimeError("the ASGI server must provide raw_path: a decoded path cannot be verified")
+    query: bytes = scope["query_string"]
+    return raw_path + b"?" + query if query else raw_path

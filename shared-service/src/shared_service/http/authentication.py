@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared_service.http.admission import Admission
 from shared_service.http.errors import ErrorTable
-from shared_service.http.exchange import refusal, refuse_with, warn_of_skew
+from shared_service.http.exchange import refusal, refuse_with, remaining_seconds, warn_of_skew
 from shared_service.http.routing import OPS, PUBLIC, route_of
 from shared_signing.asgi import SignedEndpoints
 from shared_signing.asgi_messages import send_answer
@@ -42,6 +42,7 @@ def signed_guard(
             enter=admission.enter,
             leave=admission.leave,
             handler_claims=_handler_claims,
+            claim_seconds=remaining_seconds,
         )
 
     return guard

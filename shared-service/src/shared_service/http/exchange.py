@@ -78,6 +78,11 @@ def deadline(scope: Scope) -> float:
     return cast("float", scope["state"]["deadline"])
 
 
+def remaining_seconds(scope: Scope) -> float:
+    """What is left of the request's time budget; below 0 when it has ended."""
+    return deadline(scope) - time.monotonic()
+
+
 async def read_json_body(scope: Scope, receive: Receive) -> bytes:
     """Read the whole body of a JSON request.
 
