@@ -1,4 +1,5 @@
 # Every target does its own set-up in .venv, from the lock files; only Python 3.11+, pip and make are needed.
+# `python -P`: a module is never imported from the current folder.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -21,7 +22,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Two sizes of the same environment: what runs the stack, and with it everything that tests and checks it.
-.venv/.runtime: deploy/local/requirements.lock deploy/set-up.sh
+.venv/.runtime: deploy/local/requirements.lock deploy/set-up.sh deploy/command.sh
 	@deploy/set-up.sh runtime "$(PYTHON)"
 
 .venv/.complete: requirements.lock deploy/set-up.sh $(PACKAGES:%=%/pyproject.toml) $(TEST_PACKAGES:%=%/pyproject.toml)
@@ -29,15 +30,15 @@ help: ## show this list
 
 .PHONY: demo
 demo: .venv/.runtime ## start everything, play the scripted round, show it as a table, stop; PEERS=2
-	@exec $(BIN)/python -m local_stack demo --parent $$PPID $(if $(PEERS),--peers "$(PEERS)")
+	@exec $(BIN)/python -P -m local_stack demo --parent $$PPID $(if $(PEERS),--peers "$(PEERS)")
 
 .PHONY: serve
 serve: .venv/.runtime ## start everything and stay in the foreground until Ctrl-C; PEERS=2: two casinos, two providers
-	@exec $(BIN)/python -m local_stack serve --parent $$PPID $(if $(PEERS),--peers "$(PEERS)")
+	@exec $(BIN)/python -P -m local_stack serve --parent $$PPID $(if $(PEERS),--peers "$(PEERS)")
 
 .PHONY: simulate
 simulate: .venv/.runtime ## play the scripted round against a running stack; PEER=2: the second casino; GAME=5
-	@exec $(BIN)/python -m local_stack simulate $(if $(PEER),--peer "$(PEER)") $(if $(GAME),--game "$(GAME)")
+	@exec $(BIN)/python -P -m local_stack simulate $(if $(PEER),--peer "$(PEER)") $(if $(GAME),--game "$(GAME)")
 
 .PHONY: test
 test: .venv/.complete ## unit, integration and end-to-end tests on the embedded PostgreSQL
@@ -56,7 +57,7 @@ CONTAINER_SAMPLE := $(foreach part,sql/test_migrations sql/test_privileges walle
 .PHONY: test-docker
 test-docker: .venv/.complete ## the same on containers, then end to end against docker compose; SAMPLE=1: less on containers
 	TEST_POSTGRES=testcontainers E2E_TARGET=own \
-		$(if $(SAMPLE),$(BIN)/python -m pytest $(CONTAINER_SAMPLE),$(RUN_SUITES) $(STACK_SUITES))
+		$(if $(SAMPLE),$(BIN)/python -P -m pytest $(CONTAINER_SAMPLE),$(RUN_SUITES) $(STACK_SUITES))
 	@$(MAKE) test-compose
 
 .PHONY: test-compose
@@ -65,7 +66,7 @@ test-compose: .venv/.complete ## the end-to-end tests against docker compose
 
 .PHONY: test-rls
 test-rls: .venv/.complete ## try every table of the casino as its application's role: no tenant, its own, one below, a foreign one
-	$(BIN)/python -m pytest casino-service/tests/sql/test_row_security.py
+	$(BIN)/python -P -m pytest casino-service/tests/sql/test_row_security.py
 
 .PHONY: test-17
 test-17: .venv/.complete ## both services' suites on PostgreSQL 17, whose programs npm brings
@@ -81,41 +82,41 @@ check: .venv/.complete ## formatting, lint, types, import contracts, migrations
 
 .PHONY: chaos
 chaos: .venv/.complete ## play rounds through faults and check every invariant; SEED=… SECONDS=…
-	exec $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+	exec $(BIN)/python -P -m chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: fuzz
 fuzz: .venv/.complete ## send both services streams of odd bytes beside a good client; SEED=… SECONDS=…
 	FUZZ_SEED="$(or $(SEED),$(shell date +%s))" FUZZ_SECONDS="$(or $(SECONDS),120)" \
-		$(BIN)/python -m pytest tests-e2e/fuzz --timeout 0 -s
+		$(BIN)/python -P -m pytest tests-e2e/fuzz --timeout 0 -s
 
 .PHONY: saboteurs
 saboteurs: .venv/.complete ## break a copy in one place at a time: which test notices? ONLY=names SAMPLE=n SEED=text
-	exec $(BIN)/python -m saboteurs --only="$(ONLY)" --sample="$(SAMPLE)" --seed="$(SEED)"
+	exec $(BIN)/python -P -m saboteurs --only="$(ONLY)" --sample="$(SAMPLE)" --seed="$(SEED)"
 
 .PHONY: mutants
 mutants: .venv/.complete ## change every statement of the core modules (mutmut): which change does no test notice? ONLY=parts
-	exec $(BIN)/python -m saboteurs.mutants --only="$(ONLY)"
+	exec $(BIN)/python -P -m saboteurs.mutants --only="$(ONLY)"
 
 .PHONY: bench
 bench: .venv/.complete ## measure speed and size; writes docs/benchmarks.md
-	exec $(BIN)/python -m bench
+	exec $(BIN)/python -P -m bench
 
 REV ?= HEAD~1
 .PHONY: bench-against
 bench-against: .venv/.complete ## compare throughput with earlier revisions (REV="a b"); writes docs/benchmarks-against.md
-	exec $(BIN)/python -m bench.against $(REV)
+	exec $(BIN)/python -P -m bench.against $(REV)
 
 .PHONY: bench-round
 bench-round: .venv/.complete ## show the processor time of a nine-step round in each process; REV=…: beside an earlier revision
-	exec $(BIN)/python -m bench.round_cost $(if $(filter command line,$(origin REV)),$(REV))
+	exec $(BIN)/python -P -m bench.round_cost $(if $(filter command line,$(origin REV)),$(REV))
 
 .PHONY: failover
 failover: .venv/.complete ## kill the primary under load, promote its standby, count every acknowledged answer
-	exec $(BIN)/python -m faults.failover
+	exec $(BIN)/python -P -m faults.failover
 
 .PHONY: restore-drill
 restore-drill: .venv/.complete ## back up, lose the servers, restore in every way of docs/postgres.md, count what is left
-	exec $(BIN)/python -m faults.restore_drill
+	exec $(BIN)/python -P -m faults.restore_drill
 
 .PHONY: nightly
 nightly: .venv/.complete ## everything that CI samples, whole: generators, fuzz, saboteurs, chaos, restores; hours

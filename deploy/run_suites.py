@@ -41,7 +41,7 @@ def run(name: str, arguments: list[str]) -> bool:
     """Run pytest to its end and print its output; returns whether it passed."""
     started = time.monotonic()
     process = subprocess.Popen(  # noqa: S603 -- pytest, of this environment
-        [sys.executable, "-m", "pytest", *arguments],
+        [sys.executable, "-P", "-m", "pytest", *arguments],
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     running.add(process)

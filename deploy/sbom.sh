@@ -5,8 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 tools=build/sbom-tools
 if ! [ -x $tools/bin/cyclonedx-py ]; then
-  .venv/bin/python -m venv --without-pip $tools
-  "$(cat .venv/installer 2>/dev/null || echo .venv/bin/python)" -m pip --python $tools/bin/python install -qq \
+  .venv/bin/python -P -m venv --without-pip $tools
+  "$(cat .venv/installer 2>/dev/null || echo .venv/bin/python)" -P -m pip --python $tools/bin/python install -qq \
     --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r deploy/locks/sbom.lock
 fi
 mkdir -p build/sbom

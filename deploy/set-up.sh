@@ -11,7 +11,7 @@ size=$1 wanted=${2:-}
 own="shared-signing shared-service casino-service provider-service deploy/local"
 tested_by="tests-e2e"
 case $size in
-runtime) inputs="deploy/set-up.sh deploy/local/requirements.lock" ;;
+runtime) inputs="deploy/set-up.sh deploy/command.sh deploy/local/requirements.lock" ;;
 complete)
   inputs="deploy/set-up.sh requirements.lock"
   for package in $own $tested_by; do inputs="$inputs $package/pyproject.toml"; done
@@ -22,7 +22,7 @@ complete)
   ;;
 esac
 
-is_recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+is_recent() { "$1" -P -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
 find_python() {
   if [ -n "$wanted" ]; then
@@ -59,7 +59,7 @@ if [ "${SET_UP_LOCK_HOLDER:-}" != $$ ]; then
 fi
 
 is_done() {
-  [ -e ".venv/.$size" ] && [ -z "$(find $inputs -newer ".venv/.$size")" ] && .venv/bin/python -c '' 2>/dev/null
+  [ -e ".venv/.$size" ] && [ -z "$(find $inputs -newer ".venv/.$size")" ] && .venv/bin/python -P -c '' 2>/dev/null
 }
 
 make_environment() {
@@ -69,19 +69,19 @@ make_environment() {
   mkdir .venv
   touch .venv/.unfinished
   # Creating an environment without pip is 20 times faster and needs no ensurepip. The machine's pip installs into it.
-  if "$python" -m pip --python "$python" --version >/dev/null 2>&1; then
-    "$python" -m venv --without-pip .venv
-    "$python" -c 'import sys; print(sys.executable)' >.venv/installer
+  if "$python" -P -m pip --python "$python" --version >/dev/null 2>&1; then
+    "$python" -P -m venv --without-pip .venv
+    "$python" -P -c 'import sys; print(sys.executable)' >.venv/installer
   else
-    "$python" -m venv .venv
+    "$python" -P -m venv .venv
   fi
 }
 
 install() {
   if [ -s .venv/installer ]; then
-    set -- "$(cat .venv/installer)" -m pip --python .venv/bin/python install "$@"
+    set -- "$(cat .venv/installer)" -P -m pip --python .venv/bin/python install "$@"
   else
-    set -- .venv/bin/python -m pip install "$@"
+    set -- .venv/bin/python -P -m pip install "$@"
   fi
   # A lock file is complete, so pip resolves nothing. Byte code is written at a module's first import.
   "$@" -qq --disable-pip-version-check --no-compile --no-deps
@@ -94,20 +94,20 @@ install_lock() {
 
 is_done && exit
 is_whole() {
-  { [ -e .venv/.runtime ] || [ -e .venv/.complete ]; } && [ ! -e .venv/.unfinished ] && .venv/bin/python -c '' 2>/dev/null
+  { [ -e .venv/.runtime ] || [ -e .venv/.complete ]; } && [ ! -e .venv/.unfinished ] && .venv/bin/python -P -c '' 2>/dev/null
 }
 is_whole || make_environment
 touch .venv/.unfinished
-site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+site=$(.venv/bin/python -P -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 sources="$site/repository-sources.pth"
 if [ "$size" = runtime ]; then
   install_lock deploy/local/requirements.lock
   # Put the sources on the path instead of building packages, which would take longer than the rest of the demo.
   # Relative paths, so that the checkout can be moved.
-  .venv/bin/python -c 'import os, sys; print(*(os.path.relpath(f"{each}/src", sys.argv[1]) for each in sys.argv[2:]), sep="\n")' \
+  .venv/bin/python -P -c 'import os, sys; print(*(os.path.relpath(f"{each}/src", sys.argv[1]) for each in sys.argv[2:]), sep="\n")' \
     "$site" $own >"$sources"
   for service in casino provider; do
-    printf '#!/bin/sh\nexec "$(dirname "$0")/python" -m %s "$@"\n' $service >.venv/bin/$service
+    cp deploy/command.sh .venv/bin/$service
     chmod +x .venv/bin/$service
   done
 else

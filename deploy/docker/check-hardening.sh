@@ -26,7 +26,7 @@ done
 for pair in casino:800 provider:810; do
   service=${pair%:*} ports=${pair#*:}
   status() { # <port> <path>: requested by the other service in compose's network
-    "${compose[@]}" exec -T "$([ "$service" = casino ] && echo provider || echo casino)" python -c \
+    "${compose[@]}" exec -T "$([ "$service" = casino ] && echo provider || echo casino)" python -P -c \
       "import http.client as c; h = c.HTTPConnection('$service', $1, timeout=5); h.request('GET', '$2'); print(h.getresponse().status)"
   }
   expect "$service shows its metrics in compose's network" 200 "$(status "${ports}1" /metrics)"

@@ -25,13 +25,13 @@ fi
 
 export CASINO_URL=http://127.0.0.1:$CASINO_PORT PROVIDER_URL=http://127.0.0.1:$PROVIDER_PORT
 for peer in 1 2; do
-  for game in 1 5; do "$BIN/python" -m local_stack simulate --peer "$peer" --game "$game"; done
+  for game in 1 5; do "$BIN/python" -P -m local_stack simulate --peer "$peer" --game "$game"; done
 done
 deploy/docker/check-hardening.sh "${compose[@]}"
 deploy/docker/test-tls.sh "${compose[@]}"
 # These folders start stacks of their own, so they are not run against this one.
 elsewhere=(--ignore tests-e2e/faults --ignore tests-e2e/chaos --ignore tests-e2e/bench --ignore tests-e2e/saboteurs)
-if ! E2E_TARGET=compose "$BIN/python" -m pytest tests-e2e "${elsewhere[@]}"; then
+if ! E2E_TARGET=compose "$BIN/python" -P -m pytest tests-e2e "${elsewhere[@]}"; then
   show_logs casino provider
   exit 1
 fi

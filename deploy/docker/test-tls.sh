@@ -8,7 +8,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export CASINO_URL=https://127.0.0.1:$CASINO_TLS_PORT PROVIDER_URL=https://127.0.0.1:$PROVIDER_TLS_PORT
 ca=$scratch/authority.pem
-simulate() { "$BIN/python" -m local_stack simulate; }
+simulate() { "$BIN/python" -P -m local_stack simulate; }
 fail() {
   echo "FAILED  $1" >&2
   exit 1
@@ -24,7 +24,7 @@ for service in casino-tls provider-tls; do
   [ "$key" = "600 10001" ] || fail "the key of $service has mode and owner $key"
   if "${compose[@]}" exec -T "$service" ls /authority 2>/dev/null; then fail "$service sees the authority's key"; fi
 done
-E2E_TARGET=compose E2E_CA_FILE=$ca "$BIN/python" -m pytest tests-e2e/contract/test_scripted_round.py tests-e2e/contract/test_credits.py
+E2E_TARGET=compose E2E_CA_FILE=$ca "$BIN/python" -P -m pytest tests-e2e/contract/test_scripted_round.py tests-e2e/contract/test_credits.py
 
 shown() { openssl s_client -connect "127.0.0.1:$1" </dev/null 2>/dev/null | openssl x509 -noout -serial; }
 before="$(shown "$CASINO_TLS_PORT") $(shown "$PROVIDER_TLS_PORT")"

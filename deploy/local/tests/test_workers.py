@@ -1,6 +1,7 @@
 """Worker processes and their supervisor end together, whichever ends first."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from local_stack.testing import PostgresServer, create_database, drop_database
 from local_stack_testing.service_start import demo_settings, prepare, run_to_its_end, started
 from local_stack_testing.serving import is_alive
+from local_stack_testing.strangers import strangers
 from shared_service_testing.waiting import wait_until
 
 END_SECONDS = 60
@@ -53,3 +55,13 @@ def test_a_terminal_that_closes_stops_a_service_gracefully(service: str, postgre
 def test_workers_that_cannot_start_end_their_supervisor_with_a_failure(casino_url: str, tmp_path: Path) -> None:
     settings = demo_settings("casino", casino_url) | {"CASINO_HOST": "203.0.113.9", "CASINO_WORKERS": "2"}
     assert run_to_its_end("casino", "serve", settings).returncode != 0
+
+
+def test_a_worker_imports_nothing_from_the_current_folder(casino_url: str, tmp_path: Path) -> None:
+    """It begins as `python -c`, which by itself looks there first."""
+    program = [Path(sys.executable).with_name("casino")]
+    with (
+        strangers(tmp_path) as folder,
+        started("casino", casino_url, tmp_path / "log", arguments=WORKERS, program=program, folder=folder) as running,
+    ):
+        wait_until(lambda: len(running.workers()) == 2, "both workers serve", seconds=END_SECONDS)

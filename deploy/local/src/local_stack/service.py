@@ -29,7 +29,7 @@ class Command:
         self._name = f"{service} {command}"
         self._log_path = log_path
         self._child = start_child(
-            [sys.executable, "-m", service, command], log_path, environment=environment, dies_with=signal.SIGTERM
+            [sys.executable, "-P", "-m", service, command], log_path, environment=environment, dies_with=signal.SIGTERM
         )
 
     def wait(self) -> None:
@@ -59,7 +59,7 @@ class Service:
         self.url = url
         self.log_path = log_path
         # The service gets SIGKILL when this process is killed; a crash loses no committed data.
-        self._child = start_child([sys.executable, "-m", name, "serve"], log_path, environment=environment)
+        self._child = start_child([sys.executable, "-P", "-m", name, "serve"], log_path, environment=environment)
 
     @property
     def pid(self) -> int:

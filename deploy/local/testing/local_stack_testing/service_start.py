@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,15 +65,18 @@ def prepare(service: str, database_url: str, **variables: str) -> None:
 @contextmanager
 def started(
     service: str, database_url: str, log_path: Path, *, arguments: tuple[str, ...] = (),
-    **variables: str,
+    program: Sequence[str | Path] | None = None, folder: Path | None = None, **variables: str,
 ) -> Iterator[Started]:  # fmt: skip
-    """Context manager: the service is ready in the block. After it, service and workers are killed."""
+    """Context manager: the service is ready in the block. After it, service and workers are killed.
+
+    `program` is run in place of `python -m <service>`, and in this folder.
+    """
     port, ops_port = free_port(), free_port()
     environment = SAME_PROGRAMS | variables | demo_settings(service, database_url)
     environment |= {f"{service.upper()}_PORT": str(port), f"{service.upper()}_OPS_PORT": str(ops_port)}
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", service, "serve", *arguments], env=environment,
+            [*(program or (sys.executable, "-m", service)), "serve", *arguments], env=environment, cwd=folder,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     running = Started(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{ops_port}", log_path)

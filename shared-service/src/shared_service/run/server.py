@@ -45,6 +45,7 @@ def serve(
     except CannotListen as error:
         sys.exit(f"{prefix.lower()}: {error}")
     os.environ[f"{prefix}_OPS_HOST"], os.environ[f"{prefix}_OPS_PORT"] = map(str, ops.getsockname()[:2])
+    os.environ["PYTHONSAFEPATH"] = "1"  # a worker begins as `python -c`, which would import from the current folder
     config = uvicorn.Config(
         application,
         factory=True,
