@@ -1,5 +1,6 @@
 """`serve --peers 2`: two casinos and two providers that know each other, each service with data of its own."""
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -8,6 +9,7 @@ import pytest
 from local_stack.databases import DATABASE
 from local_stack.peers import GAMES
 from local_stack.postgres import Postgres
+from local_stack.settings import DEMO_SECRETS, DEMO_SECRETS_2
 from local_stack_testing.serving import serving
 
 
@@ -23,6 +25,8 @@ def test_both_casinos_play_and_each_keeps_books_of_its_own(tmp_path: Path) -> No
         for name in ("casino", "provider", "casino-2", "provider-2"):
             assert (tmp_path / "state" / f"{name}.env").exists()
             assert f"{name:<10} | " in stack.output
+        for secret in (*DEMO_SECRETS.values(), *DEMO_SECRETS_2.values()):
+            assert re.search(rf"published demo secrets are in use: .*_SECRET={secret}\b", stack.output)
         assert stack.stop() == 0, stack.output
     with Postgres(tmp_path / "state") as server:
         for pair, other in (("", "_2"), ("_2", "")):

@@ -149,13 +149,20 @@ def _print_addresses(console: Console, stack: RunningStack) -> None:
             "logs": str(first.state_dir / "logs"),
         },
     )
-    if published := {name: secret for settings in stack.pairs for name, secret in settings.demo_secrets().items()}:
-        pairs = " and ".join(f"{name}={secret}" for name, secret in published.items())
-        console.print(Text(f"published demo secrets are in use: {pairs}", style="yellow"), soft_wrap=True)
+    if published := published_secrets(stack.pairs):
+        console.print(Text(f"published demo secrets are in use: {published}", style="yellow"), soft_wrap=True)
     play = "play a round with `make simulate`" if first.is_demo else "rounds are simulated in demo mode only"
     if len(stack.pairs) > 1:
         play += f", or at the second casino, or of the other studio: `make simulate PEER=2 GAME={GAMES[0][0]}`"
     console.print(Text(f"ready: {play}, stop with Ctrl-C", style="bold green"), soft_wrap=True)
+
+
+def published_secrets(pairs: Pairs) -> str:
+    """The published secrets that the services have, as they are printed; empty when there are none."""
+    of_pairs = [" and ".join(f"{name}={secret}" for name, secret in each.demo_secrets().items()) for each in pairs]
+    told = [f"{'in the second pair ' * place}{secrets}" for place, secrets in enumerate(of_pairs) if secrets]
+    files = ["those of the files in two-peers/"] if len(pairs) > 1 else []
+    return ", ".join([*told, *files])
 
 
 def _addresses(settings: StackSettings) -> dict[str, str]:
