@@ -165,6 +165,8 @@ async def test_two_claims_never_get_the_same_row(case: RoundCase) -> None:
     async with case.pool.connection() as connection:
         await plant_rollbacks(connection, case, 60)
     claims = await asyncio.gather(*(case.books.claim_due({"JAQPOT": 10}) for _ in range(8)))
+    while rest := await case.books.claim_due({"JAQPOT": 10}):  # rows that another claim routed meanwhile
+        claims.append(rest)
     ids = [call.transaction_id for claim in claims for call in claim]
     assert (len(ids), len(set(ids))) == (60, 60)
 
