@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -131,20 +132,27 @@ class GroupCommit(Generic[I, O]):
         self._pump_is_due = False
         while self._ready and self._has_lane():
             if batch := self._take_batch():
-                task = asyncio.create_task(self._run(batch))
+                # An empty context: what is logged about a batch belongs to no one request.
+                task = asyncio.create_task(self._run_lane(batch), context=Context())
                 self._running.add(task)
-                task.add_done_callback(self._lane_is_free)
-                asyncio.get_running_loop().call_later(LANE_PATIENCE_SECONDS, self._note_slow, task)
+                task.add_done_callback(self._running.discard)
+
+    async def _run_lane(self, batch: list[_Waiting[I, O]]) -> None:
+        """Run batches while there are items for this lane. The database gets the next one before a caller wakes up."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker
+        while batch:
+            self._running.add(task)
+            patience = loop.call_later(LANE_PATIENCE_SECONDS, self._note_slow, task)
+            await self._run(batch)
+            patience.cancel()
+            self._running.discard(task)
+            self._slow.discard(task)
+            batch = self._take_batch() if self._has_lane() else []
 
     def _note_slow(self, task: asyncio.Task[None]) -> None:
         if task in self._running:
             self._slow.add(task)
-            self._pump()
-
-    def _lane_is_free(self, task: asyncio.Task[None] | None) -> None:
-        if task in self._running:
-            self._running.discard(task)
-            self._slow.discard(task)
             self._pump()
 
     def _take_batch(self) -> list[_Waiting[I, O]]:
@@ -164,7 +172,7 @@ class GroupCommit(Generic[I, O]):
         self._resolve(entry, Overloaded())
         return False
 
-    async def _run(self, batch: list[_Waiting[I, O]], *, is_whole: bool = True) -> None:
+    async def _run(self, batch: list[_Waiting[I, O]]) -> None:
         outcomes: Sequence[O | Exception | None]
         try:
             outcomes = await self._execute_surely(batch)
@@ -177,18 +185,15 @@ class GroupCommit(Generic[I, O]):
                 log.warning("batch_split", size=len(batch), error_type=type(error).__name__)
                 for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
                     if in_time := [entry for entry in half if self._is_in_time(entry)]:
-                        await self._run(in_time, is_whole=False)
+                        await self._run(in_time)
                 return
             log.exception("command_failed", error_type=type(error).__name__)
             outcomes = [error]
         for entry, outcome in zip(batch, outcomes, strict=True):
-            (self._try_again_later if outcome is None else self._leave_queue)(entry)
-        if is_whole:
-            # The next batch begins before the callers wake up: the database works while they answer.
-            self._lane_is_free(asyncio.current_task())
-        for entry, outcome in zip(batch, outcomes, strict=True):
-            if outcome is not None:
-                self._tell(entry, outcome)
+            if outcome is None:
+                self._try_again_later(entry)
+            else:
+                self._resolve(entry, outcome)
 
     async def _execute_surely(self, batch: Sequence[_Waiting[I, O]]) -> Sequence[O | None]:
         """Execute a batch. After an unknown outcome, execute the same batch again until its outcome is known."""
@@ -225,11 +230,7 @@ class GroupCommit(Generic[I, O]):
         self._pump()
 
     def _resolve(self, entry: _Waiting[I, O], outcome: O | Exception | None) -> None:
-        self._leave_queue(entry)
-        self._tell(entry, outcome)
-
-    def _leave_queue(self, entry: _Waiting[I, O]) -> None:
-        """The item is done: make its key's next item ready."""
+        """Make the key's next item ready, and give the outcome to the caller, unless it has gone away."""
         self._size -= 1
         queue = self._waiting[entry.key]
         queue.popleft()
@@ -237,9 +238,6 @@ class GroupCommit(Generic[I, O]):
             self._ready.append(entry.key)
         else:
             del self._waiting[entry.key]
-
-    def _tell(self, entry: _Waiting[I, O], outcome: O | Exception | None) -> None:
-        """Give the outcome to the caller, unless it has gone away."""
         if entry.future.done():
             return
         if entry.may_be_committed and isinstance(outcome, Exception):
