@@ -17,9 +17,9 @@ from shared_service.postgres.schema import Schema
 
 NAME = "orders"
 SERVICES_LOCK_TIMEOUT = "2s"
-ENV = "from shared_service.postgres.migrate import run_revisions\n\nrun_revisions()\n"
+ENV = "from shared_service.postgres.revisions import run_revisions\n\nrun_revisions()\n"
 REVISION = """
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = {revision!r}
 down_revision = {before!r}

@@ -27,8 +27,7 @@ from psycopg.abc import PQGen, Query
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
-from shared_service.postgres.away import why_away
-from shared_service.postgres.outage import Outage
+from shared_service.postgres.outage import Outage, why_away
 from shared_service.postgres.sessions import DatabaseUnfit, unfit_server
 
 RV = TypeVar("RV")

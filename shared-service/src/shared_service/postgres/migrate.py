@@ -9,12 +9,11 @@ import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import psycopg
 import sqlalchemy
-from alembic import command, context, op
+from alembic import command
 from alembic.config import Config
 from psycopg import sql
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
@@ -69,21 +68,6 @@ def migrate(schema: Schema, url: str) -> list[str]:
             done += _retry_while_in_use(partial(_take, connection, step))
         left = connection.execute(sql.SQL(schema.left_to_do)).fetchall() if schema.left_to_do else []
         return done + [sentence for (sentence,) in left]
-
-
-def run_sql_beside(revision_file: str) -> None:
-    """Run the .sql file beside a revision's .py file, in the migration's transaction."""
-    # Directly to the driver, because SQLAlchemy would read colons and percent signs as parameters.
-    driver_connection: Any = op.get_bind().connection.driver_connection
-    driver_connection.execute(Path(revision_file).with_suffix(".sql").read_bytes())
-
-
-def run_revisions() -> None:
-    """Run the revisions on the connection of `migrate`. For a service's `migrations/env.py`."""
-    connection, schema = (context.config.attributes[name] for name in ("connection", "schema"))
-    context.configure(connection=connection, version_table_schema=schema, transaction_per_migration=False)
-    with context.begin_transaction():
-        context.run_migrations()
 
 
 def _retry_while_in_use(step: Callable[[], T]) -> T:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from shared_service.postgres.away import why_away
+from shared_service.postgres.outage import why_away
 from shared_service.settings.values import owner_advice
 
 SERVER_VERSION_MIN: Final = 17_00_00

@@ -1,6 +1,6 @@
 """The ledger: see 0001_ledger.sql."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0001"
 down_revision = None

@@ -1,6 +1,6 @@
 """Nonces of signed requests: see 0002_nonces.sql."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0002"
 down_revision = "0001"

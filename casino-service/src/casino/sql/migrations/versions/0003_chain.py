@@ -3,7 +3,7 @@
 from alembic import op
 
 from casino.sql.schema import SCHEMA
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0003"
 down_revision = "0002"

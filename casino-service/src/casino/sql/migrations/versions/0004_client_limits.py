@@ -1,6 +1,6 @@
 """Token buckets and fingerprints of players' clients: see 0004_client_limits.sql."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0004"
 down_revision = "0003"

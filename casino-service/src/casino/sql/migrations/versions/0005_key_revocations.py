@@ -1,6 +1,6 @@
 """Revoked signing keys: see 0005_key_revocations.sql."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0005"
 down_revision = "0004"

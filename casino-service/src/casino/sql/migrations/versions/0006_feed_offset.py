@@ -1,6 +1,6 @@
 """The offset of feed positions after a restore: see 0006_feed_offset.sql."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0006"
 down_revision = "0005"

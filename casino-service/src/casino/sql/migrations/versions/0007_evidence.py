@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0007"
 down_revision = "0006"

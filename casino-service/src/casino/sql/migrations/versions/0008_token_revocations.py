@@ -1,6 +1,6 @@
 """Revocation of players' access tokens: see 0008_token_revocations.sql."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0008"
 down_revision = "0007"

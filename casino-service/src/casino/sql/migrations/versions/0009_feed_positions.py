@@ -1,6 +1,6 @@
 """No feed position below 1, which the feed would show to nobody: see 0009_feed_positions.sql."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0009"
 down_revision = "0008"

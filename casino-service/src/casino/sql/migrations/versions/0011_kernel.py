@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from alembic import op
+
+from shared_service.postgres.revisions import change_indexes, steps_beside
 
 revision = "0011"
 down_revision = "0010"
@@ -59,22 +59,10 @@ def upgrade() -> None:
 
     Each is a transaction of its own. A table that stays in use ends the revision, and it is begun again.
     """
-    steps = Path(__file__).with_suffix(".sql").read_text("utf-8").split("\n-- step: ")[1:]
-    with op.get_context().autocommit_block():
-        connection = op.get_bind().connection.driver_connection
-        if connection is None:
-            raise RuntimeError("a migration needs an open connection")
-        for step in steps:
-            with connection.transaction():
-                connection.execute(f"-- {step}".encode())
+    with steps_beside(__file__) as connection:
         _tell_of_the_past(connection)
-        op.execute("drop index if exists casino.transactions_fed_unsigned")
-        # It waits for transactions that are older than it, such as a backup's, and nobody waits behind it.
-        op.execute("set lock_timeout = '60s'")
-        try:
-            op.execute(UNSIGNED_INDEX)
-        finally:
-            op.execute("reset lock_timeout")
+        connection.execute("drop index if exists casino.transactions_fed_unsigned")
+        change_indexes(connection, UNSIGNED_INDEX)
 
 
 def _tell_of_the_past(connection: psycopg.Connection[Any]) -> None:

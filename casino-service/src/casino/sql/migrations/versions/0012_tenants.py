@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from alembic import op
 from psycopg import sql
 
 from casino.sql.schema import SCHEMA
+from shared_service.postgres.revisions import change_indexes, steps_beside
 
 revision = "0012"
 down_revision = "0011"
@@ -49,23 +48,10 @@ def upgrade() -> None:
 
     Each is a transaction of its own. A table that stays in use ends the revision, and it is begun again.
     """
-    steps = Path(__file__).with_suffix(".sql").read_text("utf-8").split("\n-- step: ")[1:]
-    with op.get_context().autocommit_block():
-        connection = op.get_bind().connection.driver_connection
-        if connection is None:
-            raise RuntimeError("a migration needs an open connection")
-        for name in FUNCTIONS:
-            connection.execute((SCHEMA.folder / "functions" / "tenants" / f"{name}.sql").read_bytes())
-        for step in steps:
-            with connection.transaction():
-                connection.execute(f"-- {step}".encode())
-        op.execute("drop index if exists casino.player_is_of_one_tenant")
-        # It waits for transactions that are older than it, such as a backup's, and nobody waits behind it.
-        op.execute("set lock_timeout = '60s'")
-        try:
-            op.execute(PLAYER_INDEX)
-        finally:
-            op.execute("reset lock_timeout")
+    functions = [SCHEMA.folder / "functions" / "tenants" / f"{name}.sql" for name in FUNCTIONS]
+    with steps_beside(__file__, first=functions) as connection:
+        connection.execute("drop index if exists casino.player_is_of_one_tenant")
+        change_indexes(connection, PLAYER_INDEX)
         _close_tables(connection)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
-from alembic import op
+from shared_service.postgres.revisions import change_indexes, steps_beside
 
 revision = "0013"
 down_revision = "0012"
@@ -21,19 +20,10 @@ INDEXES: Final = {
 
 def upgrade() -> None:
     """Take the steps of the SQL file, then build the indexes, all beside running bets. It may be begun again."""
-    steps = Path(__file__).with_suffix(".sql").read_text("utf-8").split("\n-- step: ")[1:]
-    with op.get_context().autocommit_block():
-        connection = op.get_bind().connection.driver_connection
-        if connection is None:
-            raise RuntimeError("a migration needs an open connection")
-        for step in steps:
-            with connection.transaction():
-                connection.execute(f"-- {step}".encode())
-        # Each waits for transactions that are older than it, such as a backup's, and nobody waits behind it.
-        op.execute("set lock_timeout = '60s'")
-        try:
-            for name, columns in INDEXES.items():
-                op.execute(f"drop index if exists casino.{name}")
-                op.execute(f"create unique index concurrently {name} on casino.{columns}")
-        finally:
-            op.execute("reset lock_timeout")
+    with steps_beside(__file__) as connection:
+        for name, columns in INDEXES.items():
+            change_indexes(
+                connection,
+                f"drop index if exists casino.{name}",
+                f"create unique index concurrently {name} on casino.{columns}",
+            )

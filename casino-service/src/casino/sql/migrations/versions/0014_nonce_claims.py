@@ -1,6 +1,6 @@
 """The claim that a nonce belongs to: see 0014_nonce_claims.sql."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0014"
 down_revision = "0013"

@@ -1,6 +1,6 @@
 """The provider's books: sessions, rounds, wallet transactions and nonces."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0001"
 down_revision = None

@@ -1,6 +1,6 @@
 """Heads of the wallet's chain, and reconciliation."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0002"
 down_revision = "0001"

@@ -1,6 +1,6 @@
 """Revoked signing keys."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0003"
 down_revision = "0002"

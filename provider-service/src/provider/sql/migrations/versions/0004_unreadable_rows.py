@@ -1,6 +1,6 @@
 """Two more kinds of difference: a row that cannot be read, and one that is told twice."""
 
-from shared_service.postgres.migrate import run_sql_beside
+from shared_service.postgres.revisions import run_sql_beside
 
 revision = "0004"
 down_revision = "0003"
