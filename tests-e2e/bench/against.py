@@ -1,8 +1,8 @@
 """`python -m bench.against REVISION …`: this tree beside earlier revisions of it, in turn, on one machine at one time.
 
 Two runs of the bench on two days compare two days: machines drift by more than a change costs. Here all revisions run
-at once, and every round of this tree is close to a round of each of the others. It owns the comparison and its page. It
-must never measure what only one side has, and all sides run with the libraries of this tree.
+at once, and every round of this tree is close to a round of each of the others. Only rows that all sides have are
+measured, and all sides run with the libraries of this tree.
 """
 
 import tempfile

@@ -1,8 +1,7 @@
 """An open loop: requests arrive at a fixed rate, whether or not those before them have been answered.
 
-It owns when a request is due, and measures from then: what waits for a free connection is late, not unmeasured. It must
-never slow down for a slow server, which is the difference to the closed loop of generator.py, and never run without a
-bound in connections, count and time.
+Time counts from the moment when a request is due, so one that waits for a free connection is late. The rate stays the
+same when the server is slow; the closed loop of generator.py waits for it. Connections, requests and time are bounded.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """One round of load on a wallet: built, sent, and checked against what the ledger holds afterwards.
 
-It owns what makes a round count: every answer 200, and exactly as many new transactions as were acknowledged. It must
-never report a speed for a round that is not sound.
+A round counts if every answer is 200 and the ledger has exactly as many new transactions as were acknowledged. Other
+rounds have no speed.
 """
 
 import asyncio

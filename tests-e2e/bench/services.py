@@ -1,7 +1,7 @@
 """What the bench measures, started by the bench itself: an embedded Postgres with durability on, and both services.
 
-Every service is a child process with one uvicorn worker and its default settings, as an operator would run it. It must
-never import a service, and never change a setting that trades durability for speed.
+Every service is a child process with one uvicorn worker and its default settings, as an operator would run it. No
+setting trades durability for speed.
 """
 
 import os
