@@ -10,6 +10,8 @@ import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from provider.catalogue import serving as catalogue
+from provider.catalogue.configurations import Configurations
 from provider.errors import ERRORS
 from provider.ops import serving as ops
 from provider.ops.backlog import BacklogReader
@@ -22,6 +24,7 @@ from provider.sessions import serving as sessions
 from provider.sessions.peers import peers_of
 from provider.sessions.sealing import log_broken_seals
 from provider.settings import Settings
+from provider.spins import serving as spins
 from provider.sql.schema import database_for
 from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
@@ -54,6 +57,8 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     own_ring = peers.keys.keys.ring("provider")
     money = outbox.money_calls(settings, pool, recovery_pool, peers=peers)
     nights = reconciliation.nights_of(settings, reconciling_pool, casinos, sealer=sealer, clock=clock)
+    configurations = Configurations(pool)
+    played = spins.Spins(settings, pool, sealer, money, configurations)
     nonces, readiness = PostgresNonceStore(pool), ops.readiness_of(settings, readiness_pool)
     metrics.watch_pools({"rounds": pool, "recovery": recovery_pool, "reconciliation": reconciling_pool})
     scrape = Scrape(metrics.scrape_of(BacklogReader(pool, casinos.called), health=wallets.reports))
@@ -63,6 +68,8 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     routes = [
         *sessions.routes(casinos, pool, sealer),
         *rounds.routes(settings, pool, sealer, money, casinos),
+        *spins.routes(settings, pool, sealer, casinos, played),
+        *catalogue.routes(configurations),
         *ops.routes(readiness, wallets.reports, scrape),
     ]
     loops = [
@@ -99,6 +106,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             await log_broken_seals(pool, sealer)
             stack.push_async_callback(wallets.aclose)
             stack.push_async_callback(outbox.close, settings, money)
+            stack.push_async_callback(played.close)
             await stack.enter_async_context(running(loops))
             stack.push_async_callback(reconciliation.close, nights)
             log.info("provider_started", casino_url=settings.casino_url, demo=settings.demo)

@@ -20,11 +20,14 @@ ALARMS: Final = "never retries; alarms"
 SHOWS_MAINTENANCE: Final = "shows maintenance"
 WAITS: Final = "waits as told, same id"
 UNKNOWN: Final = "outcome unknown"
+WALLET_ERROR: Final = "shows a wallet error"
 
 _ROWS: Final = (
     ErrorKind(MALFORMED, 400, NEVER, SENTENCE + "."),
     ErrorKind("malformed_json", 400, NEVER, "The body is not a JSON object."),
     ErrorKind("invalid_field", 400, NEVER, "A field is missing or not what it must be."),
+    ErrorKind("stake_too_low", 400, NEVER, "The stake is below the game's smallest."),
+    ErrorKind("stake_too_high", 400, NEVER, "The stake is above the game's largest."),
     ErrorKind("currency_mismatch", 400, NEVER, "The session has another currency."),
     ErrorKind("signature_missing", 401, SIGNS_ANEW, "The request carries no signature."),
     ErrorKind("signature_malformed", 401, SIGNS_ANEW, "The signature header cannot be read."),
@@ -41,11 +44,13 @@ _ROWS: Final = (
     ErrorKind("session_busy", 409, RETRIES_SOON, "The session has a bet that is still being cleared up."),
     ErrorKind("body_too_large", 413, NEVER, "The body is larger than 64 KiB."),
     ErrorKind("unsupported_media_type", 415, NEVER, "The body must be plain, uncompressed JSON."),
-    ErrorKind("idempotency_mismatch", 422, ALARMS, "This session was launched with other content."),
+    ErrorKind("idempotency_mismatch", 422, ALARMS, "This id was used with other content."),
     ErrorKind(
         "casino_draining", 423, SHOWS_MAINTENANCE, "This studio takes no new session and no new bet of the casino."
     ),
     ErrorKind("internal", 500, UNKNOWN, "Something went wrong here."),
+    ErrorKind("operator_unreachable", 502, WALLET_ERROR, "The casino's wallet did not answer. The stake is returned."),
+    ErrorKind("operator_rejected", 502, WALLET_ERROR, "The casino's wallet refused the payout."),
     ErrorKind("overloaded", 503, WAITS, "Too much is going on. Nothing was done.", retry_after_seconds=1),
 )
 ERRORS: Final = ErrorTable(_ROWS)

@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from provider.outbox.backoff import Backoff
 from provider.outbox.calls import PROBE, DueCall, MoneyCall
-from provider.outbox.steps import Locks, Opening, Step, StepRecorder, StepResult, attempt_rows, intent_row
+from provider.outbox.steps import Locks, OfSpin, Opening, Step, StepRecorder, StepResult, attempt_rows, intent_row
 from provider.wallet_client.outcomes import Accepted, Called, Unknown
 from shared_service.postgres.database import DATABASE_DOWN, Database
 
@@ -77,16 +77,19 @@ class Books:
         *,
         intent: MoneyCall | None = None,
         repeated: Sequence[Answered] = (),
+        of_spin: OfSpin | None = None,
     ) -> StepResult:
         """Record how a call ended, and the next call of the same session, in one commit.
 
-        `repeated`: calls whose outcome is known already; only their attempts are recorded.
+        `repeated`: calls whose outcome is known already; only their attempts are recorded. `of_spin`: parts of a spin.
 
         An outcome is retried while the database is unavailable; recording it twice changes nothing. An intent whose
         `answered` does not count is refused with `given_up`. Raises one of `DATABASE_DOWN` when the database stays
         unavailable: then the leases end, and recovery finishes the calls.
         """
         step = self._step_of(answered, intent, repeated)
+        if of_spin is not None:
+            step.add_spin(of_spin)
         try:
             return await self._steps.record(step)
         except DATABASE_DOWN:

@@ -12,7 +12,7 @@ from typing import Final
 from provider.outbox.books import Answered, Books, NotRecorded, recorded_of
 from provider.outbox.calls import MoneyCall
 from provider.outbox.sender import Delivered, Sender
-from provider.outbox.steps import StepResult
+from provider.outbox.steps import OfSpin, StepResult
 from provider.wallet_client.outcomes import Accepted, Outcome
 
 HOLD_SECONDS: Final = 0.25
@@ -38,15 +38,18 @@ class CallSequence:
         self._repeated: list[Answered] = []
         self._recording = asyncio.Lock()
 
-    async def send(self, call: MoneyCall) -> Outcome:
+    async def send(self, call: MoneyCall, *, of_spin: OfSpin | None = None) -> Outcome:
         """Record the outcome before and this call's intent in one commit, then call the wallet.
 
-        Raises `NotRecorded`: then nothing was sent. Its code is `given_up` when recovery gave the call before up.
+        `of_spin`: parts of a spin that are recorded in the same commit. Raises `NotRecorded`: then nothing was sent.
+        Its code is `given_up` when recovery gave the call before up, or says why a round was not opened.
         """
         self._sender.require_allowed(call)
         if self._answered is not None and not isinstance(self._answered.called.outcome, Accepted):
             await self.finish()
-        result = await self._record(call)
+        result = await self._record(call, of_spin)
+        if result is not None and result.opening not in (None, "opened"):
+            raise NotRecorded(str(result.opening))
         if result is None or result.intent != "recorded":
             raise NotRecorded(str(result and result.intent))
         self._answered = Answered(call, await self._sender.call(call))
@@ -59,10 +62,10 @@ class CallSequence:
         self._repeated.append(repeated)
         return repeated.called.outcome
 
-    async def finish(self) -> None:
+    async def finish(self, *, of_spin: OfSpin | None = None) -> None:
         """Record the last outcome, if it is not recorded yet. Raises `NotRecorded`: an acceptance does not count."""
         answered = self._answered
-        result = await self._record()
+        result = await self._record(of_spin=of_spin)
         if answered is None or result is None:
             return
         outcome = answered.called.outcome
@@ -86,13 +89,13 @@ class CallSequence:
             for each in recording:
                 await each
 
-    async def _record(self, intent: MoneyCall | None = None) -> StepResult | None:
+    async def _record(self, intent: MoneyCall | None = None, of_spin: OfSpin | None = None) -> StepResult | None:
         """Record what is not recorded yet, and the intent. None when there is nothing to record."""
         async with self._recording:
             answered, repeated = self._answered, self._repeated
             if answered is None and intent is None and not repeated:
                 return None
-            result = await self._books.record(answered, intent=intent, repeated=repeated)
+            result = await self._books.record(answered, intent=intent, repeated=repeated, of_spin=of_spin)
             self._answered, self._repeated = None, []
         if answered is not None:
             await self._sender.note(answered, recorded_of(result))

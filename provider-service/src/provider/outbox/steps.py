@@ -31,23 +31,64 @@ _RECORD: Final = """
 _encoder: Final = msgspec.json.Encoder()
 
 
-class Locks(msgspec.Struct, frozen=True):
-    """The rows that a step locks."""
+class Locks(msgspec.Struct, omit_defaults=True):
+    """The rows that a step locks. `player_id`: of a step of a spin, which changes the player's seeds."""
 
     session_id: UUID
     locks_session: bool
     round_id: UUID
     transaction_ids: list[UUID]
+    player_id: int | None = None
 
 
 class Opening(msgspec.Struct, omit_defaults=True):
-    """A round that is opened. `again`: an earlier attempt had an unknown outcome, so its row may be there."""
+    """A round that is opened. `again`: an earlier attempt had an unknown outcome, so its row may be there.
+
+    The members after it are of a spin's round: see `provider.spins`.
+    """
 
     session_id: UUID
     round_id: UUID
     kind: str
     request_id: str
     again: bool = False
+    spin_id: str | None = None
+    debit_id: UUID | None = None
+    stake_minor: int | None = None
+    seed_id: UUID | None = None
+    client_seed: str | None = None
+    counter: int | None = None
+    configuration_hash: str | None = None
+
+
+class Draw(msgspec.Struct, frozen=True):
+    """The outcome of a spin, whose payout is the step's intent. `events`: JSON text."""
+
+    session_id: UUID
+    round_id: UUID
+    payout_id: UUID
+    events: str
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What the wallet said when it refused a spin's debit, whose outcome is the step's."""
+
+    session_id: UUID
+    round_id: UUID
+    status: int
+    code: str
+    sentence: str
+    player_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfSpin:
+    """What a step of a spin records besides its calls. `player_id`: whose seeds it changes."""
+
+    player_id: int
+    opening: Opening | None = None
+    draw: Draw | None = None
+    refusal: Refusal | None = None
 
 
 class Intent(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -79,6 +120,13 @@ class Step:
     outcome: dict[str, Any] | None = None
     opening: Opening | None = None
     intent: Intent | None = None
+    draw: Draw | None = None
+    refusal: Refusal | None = None
+
+    def add_spin(self, of_spin: OfSpin) -> None:
+        """Record these parts too, and lock the player."""
+        self.locks.player_id = of_spin.player_id
+        self.opening, self.draw, self.refusal = of_spin.opening, of_spin.draw, of_spin.refusal
 
     def may_be_recorded(self) -> None:
         """Note that an attempt had an unknown outcome."""
@@ -190,5 +238,7 @@ def _encode(steps: Sequence[Step]) -> str:
         "outcomes": [step.outcome for step in steps if step.outcome is not None],
         "openings": [step.opening for step in steps if step.opening is not None],
         "intents": [step.intent for step in steps if step.intent is not None],
+        "draws": [step.draw for step in steps if step.draw is not None],
+        "refusals": [step.refusal for step in steps if step.refusal is not None],
     }
     return _encoder.encode({name: rows for name, rows in parts.items() if rows}).decode()

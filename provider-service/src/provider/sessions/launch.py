@@ -6,13 +6,13 @@ Tokens are stored sealed, and are in no log and no answer.
 import hmac
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from provider.casinos.registry import Casino, require_live
+from provider.catalogue.games import GAMES
 from provider.errors import Refused
-from provider.sessions.catalogue import GAMES
 from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
 from provider.wire import currency
@@ -20,6 +20,8 @@ from shared_service.http.decoding import identifier
 from shared_service.postgres.database import Database
 
 log = structlog.get_logger(__name__)
+
+NO_SUCH_CASINO: Final = "There is no such casino."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ def read_launch(members: dict[str, Any], signer: Casino) -> LaunchRequest:
 def _require_launchable(casino_code: str, game_code: str, signer: Casino) -> None:
     """Raises `not_found` for a casino that did not sign, `casino_draining`, and `game_not_found`."""
     if casino_code != signer.code:
-        raise Refused("not_found", sentence="There is no such casino.")
+        raise Refused("not_found", sentence=NO_SUCH_CASINO)
     require_live(signer)
     if game_code not in GAMES:
         raise Refused("game_not_found")
@@ -91,28 +93,62 @@ async def launch(pool: Database, sealer: Sealer, request: LaunchRequest) -> Game
     return stored
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSession:
+    """The session that a body names."""
+
+    token: str = field(repr=False)
+    provider_session_id: str
+    user_id: str
+    game_code: str
+    currency: str
+    casino_code: str
+
+
+def read_session(members: dict[str, Any]) -> NamedSession:
+    """Read the members that name a session. Raises `invalid_field`."""
+    return NamedSession(
+        token=identifier(members, "sessionToken"),
+        provider_session_id=identifier(members, "providerSessionId"),
+        user_id=identifier(members, "userId"),
+        game_code=identifier(members, "gameId"),
+        currency=currency(members, "currency"),
+        casino_code=identifier(members, "casinoCode"),
+    )
+
+
 async def open_session(pool: Database, sealer: Sealer, *, signer: Casino, members: dict[str, Any]) -> OpenSession:
     """Find the open session of the signing casino that a body names. Raises `Refused` when a field does not match."""
-    request_token = identifier(members, "sessionToken")
-    text_id = identifier(members, "providerSessionId")
-    user_id, game_code = identifier(members, "userId"), identifier(members, "gameId")
-    asked_currency, casino_code = currency(members, "currency"), identifier(members, "casinoCode")
-    _require_launchable(casino_code, game_code, signer)
+    named = read_session(members)
+    _require_launchable(named.casino_code, named.game_code, signer)
+    found = await find_session(pool, sealer, signer=signer, named=named)
+    require_open(found)
+    return found
+
+
+async def find_session(pool: Database, sealer: Sealer, *, signer: Casino, named: NamedSession) -> OpenSession:
+    """Find a session of the signing casino, open or stopped. Raises `Refused` when a field does not match."""
+    if named.casino_code != signer.code:
+        raise Refused("not_found", sentence=NO_SUCH_CASINO)
     try:
-        stored = await session_by_id(pool, uuid.UUID(text_id))
+        stored = await session_by_id(pool, uuid.UUID(named.provider_session_id))
     except ValueError:
         stored = None
-    if stored is None or stored.casino_code != signer.code or not _holds_token(sealer, stored, request_token):
+    if stored is None or stored.casino_code != signer.code or not _holds_token(sealer, stored, named.token):
         raise Refused("session_not_found")
-    if stored.user_id != user_id:
+    if stored.user_id != named.user_id:
         raise Refused("session_player_mismatch")
-    if stored.currency != asked_currency:
+    if stored.currency != named.currency:
         raise Refused("currency_mismatch")
-    if stored.game_code != game_code:
+    if stored.game_code != named.game_code:
         raise Refused("game_not_found")
-    if stored.state != "open":
+    return OpenSession(stored, named.token)
+
+
+def require_open(session: OpenSession) -> None:
+    """Raises `session_expired` for a session that was stopped."""
+    if session.row.state != "open":
         raise Refused("session_expired")
-    return OpenSession(stored, request_token)
 
 
 def _holds_token(sealer: Sealer, stored: GameSession, token: str) -> bool:

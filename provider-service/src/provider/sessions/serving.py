@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from provider.casinos.registry import Casinos
-from provider.sessions.catalogue import GAMES
+from provider.catalogue.games import GAMES
 from provider.sessions.launch import launch, read_launch
 from provider.sessions.sealing import Sealer
 from provider.wire import json_answer, read_request

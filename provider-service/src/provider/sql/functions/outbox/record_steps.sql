@@ -1,5 +1,6 @@
 -- Purpose: record one step of each of many rounds in one transaction: attempts, the outcome of a call, the opening of the
---   round, the intent of the next call. A step may have any of these. At most one step per session.
+--   round, the intent of the next call, the draw or the refusal of a spin. A step may have any of these. At most one step
+--   per session.
 -- Outcome: rows of four parts. 'busy': nothing of this session's step was done, because another database transaction
 --   holds a row. 'outcome': see record_outcomes. 'opening': see open_rounds. 'intent': see record_intents.
 -- Recording a step twice changes nothing. A step that is executed again after an unknown commit says so (`again`).
@@ -38,6 +39,12 @@ begin
         return query
         select intent.o_session_id, 'intent', intent.o_outcome, null::boolean
         from provider.record_intents(p_batch -> 'intents', p_lease_seconds, v_busy_ids) as intent;
+    end if;
+    if p_batch ? 'draws' then
+        perform provider.record_draws(p_batch -> 'draws', v_busy_ids);
+    end if;
+    if p_batch ? 'refusals' then
+        perform provider.record_refusals(p_batch -> 'refusals', v_busy_ids);
     end if;
 end;
 $$;

@@ -1,0 +1,81 @@
+"""The configuration of a game in a currency: what rules a round, as bytes with a hash.
+
+A round stores the hash. Whoever has the hash finds the bytes at GET /v1/configurations/{hash}, for ever.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from provider.catalogue.games import Slot
+from provider.games.slots.model import X100_MAX
+from shared_service.postgres.database import Database
+
+CURRENCIES_MAX: Final = 1000
+"""Configurations that a process remembers."""
+JURISDICTION: Final = "default"
+_KEEP: Final = """
+    insert into provider.configurations (configuration_hash, game_code, version, document)
+    values (%s, %s, %s, %s)
+    on conflict do nothing
+"""
+_FIND: Final = "select document from provider.configurations where configuration_hash = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A slot in one currency. `document`: the bytes of which `hash` is the SHA-256."""
+
+    slot: Slot
+    document: bytes = field(repr=False)
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self.document).hexdigest()
+
+
+def configuration_of(slot: Slot, currency: str) -> Configuration:
+    """The configuration of a slot in a currency. Amounts are minor units as decimal text."""
+    game = slot.game
+    content = {
+        "gameId": game.game_id,
+        "version": game.version,
+        "currency": currency,
+        "return": slot.sheet.return_,
+        "minBet": str(game.min_bet),
+        "maxBet": str(game.max_bet),
+        "maxWin": str(game.max_win),
+        "maxX100": X100_MAX,
+        "jurisdiction": JURISDICTION,
+        "model": game.model,
+        "parHash": slot.par_hash,
+    }
+    return Configuration(slot, msgspec.json.encode(content))
+
+
+class Configurations:
+    """Configurations in use. Each is stored before a round may name it."""
+
+    def __init__(self, pool: Database) -> None:
+        self._pool = pool
+        self._stored: dict[tuple[str, str], str] = {}
+
+    async def hash_of(self, slot: Slot, currency: str) -> str:
+        """The hash of a slot's configuration in a currency, which is stored now."""
+        key = slot.game.game_id, currency
+        known = self._stored.get(key)
+        if known is not None:
+            return known
+        made = configuration_of(slot, currency)
+        async with self._pool.connection() as connection:
+            await connection.execute(_KEEP, (made.hash, slot.game.game_id, slot.game.version, made.document))
+        if len(self._stored) < CURRENCIES_MAX:
+            self._stored[key] = made.hash
+        return made.hash
+
+    async def find(self, configuration_hash: str) -> bytes | None:
+        """The bytes with this hash, or None."""
+        rows = await self._pool.call(_FIND, (configuration_hash,))
+        return bytes(rows[0][0]) if rows else None

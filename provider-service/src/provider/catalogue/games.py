@@ -1,0 +1,65 @@
+"""The games of this studio, their limits, and the models of those that can be played.
+
+A slot is a file `SLOTS_….json` with its PAR sheet `SLOTS_….par.json` beside it (`make rtp`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Final
+
+from provider.games.slots.model import SlotGame, UnfitModel, read_game
+from provider.games.slots.par import Sheet, model_hash, read_sheet
+
+SLOTS: Final = ("SLOTS_001",)
+OTHERS: Final = ("SLOTS_002", "CRASH_001", "CRASH_002")
+"""Games that can be launched and simulated, and are not built yet."""
+_DATA: Final = files("provider.games.slots") / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot that can be played: its file, and its PAR sheet as it is served."""
+
+    game: SlotGame
+    sheet: Sheet
+    sheet_document: bytes
+
+    @property
+    def par_hash(self) -> str:
+        """The SHA-256 of the sheet's bytes."""
+        return hashlib.sha256(self.sheet_document).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """One game, with its smallest and largest stake in minor units. `slot` is None for a game that is no slot."""
+
+    code: str
+    bet_min_minor: int
+    bet_max_minor: int
+    slot: Slot | None = None
+
+
+def read_slot(game_file: bytes, sheet_document: bytes) -> Slot:
+    """A slot from the bytes of its two files. Raises `UnfitModel`, also when the sheet is not that of the model."""
+    game, sheet = read_game(game_file), read_sheet(sheet_document)
+    if sheet.model_hash != model_hash(game):
+        raise UnfitModel(f"{game.game_id}: the PAR sheet is not that of the model: run `make rtp`")
+    return Slot(game, sheet, sheet_document)
+
+
+def _load() -> Mapping[str, Game]:
+    games = {}
+    for code in SLOTS:
+        slot = read_slot((_DATA / f"{code}.json").read_bytes(), (_DATA / f"{code}.par.json").read_bytes())
+        games[code] = Game(code, slot.game.min_bet, slot.game.max_bet, slot)
+    for code in OTHERS:
+        games[code] = Game(code, bet_min_minor=1000, bet_max_minor=100_000)
+    return MappingProxyType(games)
+
+
+GAMES: Final[Mapping[str, Game]] = _load()
+"""Read when the service starts: it does not start with a model whose sheet is another's."""

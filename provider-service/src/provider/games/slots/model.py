@@ -1,0 +1,93 @@
+"""The model of a slot: reels, lines and paytable as data, and the rules that they follow."""
+
+from itertools import chain
+from math import prod
+from typing import Any, Final
+
+import msgspec
+
+BOARDS_MAX: Final = 5_000_000
+"""More boards are not enumerated, so their RTP would not be known exactly."""
+X100_MAX: Final = 1_000_000
+"""No board pays more than 10,000 times the stake."""
+
+
+class Pay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line whose first `count` symbols are `symbol` or wild pays `x100` hundredths of the whole stake."""
+
+    symbol: str
+    count: int
+    x100: int
+
+
+class SlotModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`reels`: the symbols of each reel in order. `rows`: how many of them show. `lines`: a row for each reel."""
+
+    reels: tuple[tuple[str, ...], ...]
+    rows: int
+    lines: tuple[tuple[int, ...], ...]
+    wild: str
+    pays: tuple[Pay, ...]
+
+    @property
+    def boards(self) -> int:
+        """How many boards there are; each is as probable as any other."""
+        return prod(len(reel) for reel in self.reels)
+
+    def document(self) -> dict[str, Any]:
+        """The model as it stands in a configuration."""
+        content: dict[str, Any] = msgspec.to_builtins(self)
+        return content
+
+
+class SlotGame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The file of a game: what it is called, its limits in minor units, and its model."""
+
+    game_id: str
+    name: str
+    version: int
+    min_bet: int
+    max_bet: int
+    max_win: int
+    model: SlotModel
+
+
+class UnfitModel(ValueError):  # noqa: N818 - a state, named as the others are
+    """The data of a game break a rule."""
+
+
+def read_game(content: bytes) -> SlotGame:
+    """Read and check the file of a game. Raises `UnfitModel`."""
+    try:
+        game = msgspec.json.decode(content, type=SlotGame)
+    except msgspec.DecodeError as error:
+        raise UnfitModel(str(error)) from None
+    for broken, rule in _rules(game):
+        if broken:
+            raise UnfitModel(f"{game.game_id}: {rule}")
+    return game
+
+
+def _rules(game: SlotGame) -> tuple[tuple[bool, str], ...]:
+    model = game.model
+    symbols = set(chain.from_iterable(model.reels))
+    pays = {(pay.symbol, pay.count) for pay in model.pays}
+    return (
+        (not 0 < game.min_bet <= game.max_bet <= game.max_win, "limits are positive and in order"),
+        (game.version < 1, "versions begin with 1"),
+        (not model.reels or model.rows < 1 or not model.lines or not model.pays, "reels, rows, lines and pays exist"),
+        (any(len(reel) < model.rows for reel in model.reels), "a reel has a symbol for each row"),
+        (model.boards > BOARDS_MAX, "there are at most 5 million boards"),
+        (any(len(line) != len(model.reels) for line in model.lines), "a line has a row for each reel"),
+        (any(not 0 <= row < model.rows for line in model.lines for row in line), "a line's rows are on the board"),
+        (len(set(model.lines)) != len(model.lines), "no line comes twice"),
+        (model.wild not in symbols, "the wild symbol is on a reel"),
+        (any(pay.symbol not in symbols for pay in model.pays), "a pay's symbol is on a reel"),
+        (any(not 0 < pay.count <= len(model.reels) for pay in model.pays), "a pay counts symbols of a line"),
+        (any(pay.x100 < 1 for pay in model.pays), "a pay is positive"),
+        (len(pays) != len(model.pays), "no pay comes twice"),
+        (
+            max(pay.x100 for pay in model.pays) * len(model.lines) > X100_MAX,
+            "no board pays over 10,000 times the stake",
+        ),
+    )

@@ -1,0 +1,13 @@
+"""Slots: configurations, server seeds, spins and their draws."""
+
+from shared_service.postgres.revisions import run_sql_beside
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply the statements of the .sql file beside this one."""
+    run_sql_beside(__file__)
