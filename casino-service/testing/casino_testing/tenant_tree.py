@@ -35,6 +35,7 @@ ROWS_OF_CLIENTS: Final = """
         ledger_id, feed_position, wallet_id, transaction_id, tenant_id, event_type, amount_minor, currency, recorded_at
     )
     select %(ledger)s, coalesce(max(feed_position), 0) + 1, 1, 'x', %(tenant)s, 'x', 1, 'USD', now() from casino.events;
+    select casino.note_audit(%(ledger)s, %(tenant)s, 'staff', '1', 'x', 'x', 'x', 'DONE', null, null, 'x', null);
 """
 
 

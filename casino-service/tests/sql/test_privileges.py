@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
+from casino_testing.platform_functions import DEFINERS, HELPERS
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
 
@@ -34,12 +35,15 @@ CALLABLE = {
     *("restore_unfinished", "count_unsigned", "feed_page", "find_transaction", "find_tombstone"),
     *("see_tenant", "is_known", "count_client_call"),
     *("enter_session", "check_access_token", "take_client_token", "prune_client_limits"),
+    *(HELPERS | DEFINERS),
 }
 NO_TENANT_BECAUSE = {
     "alembic_version": "tells of the schema, not of anybody",
     "applied_sql_files": "tells of the schema, not of anybody",
     "accounts": "accounts that every tenant has",
     "entry_kinds": "the rules of each kind of entry, the same for every tenant",
+    "audit_trail": "a refused login of no known name belongs to nobody",
+    "kept_answers": "nobody reads it but two functions, by the hash of a key",
     "key_revocations": "keys belong to a direction between services, whichever tenants they serve",
     "nonces": "random numbers of requests, which name no tenant",
     "nonces_0": "a partition of nonces",
@@ -150,13 +154,22 @@ def test_used_nonces_are_not_for_reading(application: psycopg.Connection[tuple[A
             application.execute(sql.SQL("select * from {}").format(sql.Identifier("casino", table)))
 
 
+def test_an_owners_login_calls_the_functions_of_the_platform_and_no_others(shared_database: str) -> None:
+    may = ask(
+        shared_database,
+        "select proname from pg_proc where pronamespace = 'casino'::regnamespace"
+        " and has_function_privilege('casino_oversight', oid, 'execute')",
+    )
+    assert {name for (name,) in may} == HELPERS | DEFINERS | {"clock"}
+
+
 def test_the_application_creates_nothing(application: psycopg.Connection[tuple[Any, ...]]) -> None:
     for statement in ("create table casino.x ()", "create table public.x ()", "create schema x"):
         with pytest.raises(InsufficientPrivilege):
             application.execute(statement)
 
 
-@pytest.mark.parametrize("role", ["casino_owner", "casino_ledger"])
+@pytest.mark.parametrize("role", ["casino_owner", "casino_ledger", "casino_oversight"])
 def test_the_application_cannot_become_another_role(
     application: psycopg.Connection[tuple[Any, ...]], role: str
 ) -> None:
@@ -168,9 +181,11 @@ def test_the_roles_have_no_power_over_the_server(shared_database: str) -> None:
     rows = ask(
         shared_database,
         "select rolname, rolsuper, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls from pg_roles"
-        " where rolname in ('casino_app', 'casino_ledger', 'casino_owner') order by rolname",
+        " where rolname in ('casino_app', 'casino_ledger', 'casino_oversight', 'casino_owner') order by rolname",
     )
-    assert rows == [(role, *[False] * 6) for role in ("casino_app", "casino_ledger", "casino_owner")]
+    assert rows == [
+        (role, *[False] * 6) for role in ("casino_app", "casino_ledger", "casino_oversight", "casino_owner")
+    ]
 
 
 def test_the_application_does_not_see_the_providers_schema(own_database: str) -> None:

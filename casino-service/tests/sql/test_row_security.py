@@ -13,6 +13,7 @@ import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
+from casino_testing import platform_functions
 from casino_testing.copies import copied_database
 from casino_testing.service import login_url
 from casino_testing.tenant_tree import LEDGER_OF, ONLY_AT_THE_TOP, STRANGER, TREE, plant
@@ -115,10 +116,11 @@ def test_every_table_with_a_tenant_has_forced_row_security_and_these_policies(
     assert {"wallets", "transactions", "postings", "rounds", "tombstones", "ledger_events", "tenants"} <= set(found)
     assert [name for name in found if not relations[name][3]] == []
     for name in found:
-        own, every = sorted(superuser.execute(POLICIES, [name]).fetchall(), reverse=True)
+        own, oversight, every = sorted(superuser.execute(POLICIES, [name]).fetchall(), reverse=True)
         assert own[:4] == ("own_tenants", "PERMISSIVE", ["casino_app"], "ALL"), name
         assert "casino.tenants" in own[4], name
         assert every == ("every_tenant", "PERMISSIVE", ["casino_ledger", "casino_owner"], "ALL", "true", None), name
+        assert oversight == ("oversight", "PERMISSIVE", ["casino_oversight"], "SELECT", "true", None), name
 
 
 def test_each_tenant_has_rows_in_every_table(superuser: Connection, relations: dict[str, Any]) -> None:
@@ -201,7 +203,7 @@ def test_a_right_to_write_would_make_no_foreign_row(superuser: Connection, relat
 
 
 def test_functions_with_more_rights_than_their_caller_are_these(superuser: Connection) -> None:
-    assert {name for (name,) in superuser.execute(DEFINERS)} == SEES_A_LEDGER
+    assert {name for (name,) in superuser.execute(DEFINERS)} == SEES_A_LEDGER | platform_functions.DEFINERS
 
 
 @pytest.mark.parametrize("scope", [None, "JAQPOT-A", STRANGER], ids=str)

@@ -1,20 +1,23 @@
 -- The application's role reads the rows of its tenant (casino.see_tenant), and calls the functions that decide. It cannot write
 -- a row of any table. casino_ledger runs the functions that look at a whole ledger, and has the rights that these need.
-revoke all on all tables in schema casino from casino_app, casino_ledger;
-revoke execute on all functions in schema casino from public, casino_app, casino_ledger;
-grant usage on schema casino to casino_app, casino_ledger;
-grant select on all tables in schema casino to casino_app, casino_ledger;
-revoke select on casino.nonces, casino.nonces_0, casino.nonces_1, casino.nonces_2 from casino_app;
+revoke all on all tables in schema casino from casino_app, casino_ledger, casino_oversight;
+revoke execute on all functions in schema casino from public, casino_app, casino_ledger, casino_oversight;
+grant usage on schema casino to casino_app, casino_ledger, casino_oversight;
+grant select on all tables in schema casino to casino_app, casino_ledger, casino_oversight;
+revoke select on casino.nonces, casino.nonces_0, casino.nonces_1, casino.nonces_2 from casino_app, casino_oversight;
+revoke select on casino.kept_answers from casino_app, casino_oversight;
 
 grant insert on
     casino.game_sessions, casino.rounds, casino.transactions, casino.tombstones, casino.postings, casino.ledger_events,
-    casino.attempts, casino.rate_buckets, casino.access_token_fingerprints, casino.nonces, casino.games
+    casino.attempts, casino.rate_buckets, casino.access_token_fingerprints, casino.nonces, casino.games,
+    casino.audit_trail, casino.kept_answers
 to casino_ledger;
 grant update on
     casino.wallets, casino.game_sessions, casino.rounds, casino.transactions, casino.attempts, casino.rate_buckets,
-    casino.access_token_fingerprints, casino.nonces, casino.games
+    casino.access_token_fingerprints, casino.nonces, casino.games, casino.kept_answers
 to casino_ledger;
-grant delete on casino.rate_buckets, casino.access_token_fingerprints to casino_ledger;
+grant update (refusals) on casino.audit_trail to casino_ledger;
+grant delete on casino.rate_buckets, casino.access_token_fingerprints, casino.kept_answers to casino_ledger;
 grant truncate on casino.nonces_0, casino.nonces_1, casino.nonces_2 to casino_ledger;
 grant execute on all functions in schema casino to casino_ledger;
 
@@ -74,3 +77,16 @@ grant execute on function
     casino.see_tenant(integer, text),
     casino.is_known(text, integer)
 to casino_app;
+
+-- The operator's platform: these functions ask casino.sees whose rows they may touch.
+grant execute on function
+    casino.sees(integer, text),
+    casino.has_oversight(),
+    casino.note_audit(
+        integer, text, text, text, text, text, text, text, jsonb, jsonb, text, inet, integer
+    ),
+    casino.take_kept_answer(integer, text, bytea, bytea),
+    casino.keep_answer(integer, text, bytea, integer, bytea, bytea),
+    casino.forget_kept_answers(integer, integer),
+    casino.clock()
+to casino_app, casino_oversight;

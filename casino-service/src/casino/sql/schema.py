@@ -12,12 +12,15 @@ from casino.sql.last_steps import LAST_STEPS
 from shared_service.postgres.database import Database
 from shared_service.postgres.schema import Schema, why_not_secure
 
+OVERSIGHT_ROLE: Final = "casino_oversight"
+"""Sees the rows of every tenant, and calls the functions of the operator's platform: for owners."""
 SCHEMA: Final = Schema(
     "casino",
     Path(__file__).parent,
     functions_last="audit",
     last_steps=LAST_STEPS,
     definer_role="casino_ledger",
+    further_roles=(OVERSIGHT_ROLE,),
     secured_column="tenant_id",
     left_to_do="select restore_unfinished from casino.ledgers, casino.restore_unfinished(ledger_id)"
     " where restore_unfinished is not null",

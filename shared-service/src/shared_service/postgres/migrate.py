@@ -96,7 +96,7 @@ def _wait_for_other_migrations(connection: Connection, schema: Schema) -> None:
 
 def _make_roles_and_schema(connection: Connection, schema: Schema) -> list[str]:
     done = []
-    for role in filter(None, (schema.owner_role, schema.app_role, schema.definer_role)):
+    for role in filter(None, (schema.owner_role, schema.app_role, schema.definer_role, *schema.further_roles)):
         if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
             _make(connection, sql.SQL("create role {} nologin").format(sql.Identifier(role)))
             done.append(f"created role {role}")

@@ -100,6 +100,8 @@ class Schema:
     last_steps: tuple[LastStep, ...] = ()
     definer_role: str | None = None
     """A role without a login that owns `security definer` functions, or None. The owner's role is a member of it."""
+    further_roles: tuple[str, ...] = ()
+    """Other roles without a login, to which the grants give something."""
     secured_column: str | None = None
     """Each table with this column must have forced row-level security."""
     left_to_do: str | None = None

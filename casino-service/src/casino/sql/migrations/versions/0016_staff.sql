@@ -1,0 +1,2 @@
+-- Staff, their logins and their API keys.
+-- Each step is a transaction of its own and holds at most one table that bets use. Every step may be run twice.

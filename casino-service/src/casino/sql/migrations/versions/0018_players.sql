@@ -1,0 +1,2 @@
+-- Players of the platform, their play sessions, approvals and shifts.
+-- Each step is a transaction of its own and holds at most one table that bets use. Every step may be run twice.

@@ -1,0 +1,2 @@
+-- Events by month, snapshots of sessions, configurations of games.
+-- Each step is a transaction of its own and holds at most one table that bets use. Every step may be run twice.

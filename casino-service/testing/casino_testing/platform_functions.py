@@ -1,0 +1,17 @@
+"""The functions of the operator's platform that the application and an owner's login may call.
+
+Each asks `casino.sees` for the tenant whose rows it touches, unless a comment here says how it is bounded.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+HELPERS: Final = frozenset({"sees", "has_oversight"})
+"""Without the rights of another role."""
+DEFINERS: Final = frozenset(
+    {
+        "note_audit",  # only adds a row, which says who did what
+        *("take_kept_answer", "keep_answer", "forget_kept_answers"),  # by the caller's scope and the hash of its key
+    }
+)
