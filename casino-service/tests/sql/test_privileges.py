@@ -20,7 +20,7 @@ RELATIONS = """
 """
 CALLABLE = {
     *("clock", "feed_position", "feed_horizon", "execute_wallet_commands", "get_balances", "open_session"),
-    *("read_balances", "take_games", "provider_of_session"),
+    *("read_balances", "take_games", "provider_of_session", "note_provider_games"),
     *(
         "close_expired_sessions",
         "entry_hash",
@@ -45,6 +45,7 @@ NO_TENANT_BECAUSE = {
     "audit_trail": "a refused login of no known name belongs to nobody",
     "kept_answers": "nobody reads it but two functions, by the hash of a key",
     "key_revocations": "keys belong to a direction between services, whichever tenants they serve",
+    "provider_games": "what a provider says of its games, the same for every tenant",
     "nonces": "random numbers of requests, which name no tenant",
     "nonces_0": "a partition of nonces",
     "nonces_1": "a partition of nonces",

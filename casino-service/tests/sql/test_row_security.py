@@ -53,6 +53,7 @@ SEES_A_LEDGER = {
     *("take_nonces", "claim_nonces", "empty_old_nonce_drawer"),  # random numbers
     *("count_unsigned", "restore_unfinished", "is_known"),  # a number, a sentence, two flags
     "see_tenant",  # the ids of the tenants below one
+    "note_provider_games",  # only new games, of tenants that take every game of main (test_give_games)
     *("take_games", "provider_of_session"),  # games of further providers (test_take_games); a provider's id
 }
 """Functions that run with the rights of casino_ledger, and how each of them is bounded. A new one is a decision."""

@@ -90,3 +90,10 @@ grant execute on function
     casino.forget_kept_answers(integer, integer),
     casino.clock()
 to casino_app, casino_oversight;
+
+-- Spins, and the games of providers.
+grant insert, update on casino.provider_games to casino_ledger;
+grant update (takes_games_of_main) on casino.tenants to casino_ledger;
+grant execute on function
+    casino.note_provider_games(integer, text, jsonb)
+to casino_app;

@@ -26,7 +26,7 @@ begin
         when v_session.player_id <> p_player_id then 'session_player_mismatch'
         when v_session.closed_at is not null or v_session.expires_at <= v_now then 'session_expired'
         when v_session.provider_session_id is null then 'session_not_found' -- the provider has not joined it
-        when v_session.game_id <> p_game_id then 'game_not_found'
+        when p_game_id not in (v_session.game_id, v_session.game_code) then 'game_not_found'
         when v_session.fingerprint <> p_fingerprint then 'session_fingerprint_mismatch'
     end;
     if o_code = 'session_fingerprint_mismatch' then

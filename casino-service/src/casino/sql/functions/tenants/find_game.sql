@@ -1,5 +1,5 @@
--- Purpose: a game of a tenant. A tenant has the games of its nearest ancestor that has any, itself first.
--- Outcome: the game's row, or null.
+-- Purpose: a game of a tenant, by its id or its code. A tenant has the games of its nearest ancestor that has any, itself first.
+-- Outcome: the game's row, or null. An id goes before a code, and a code of main before the same code of another provider.
 create or replace function casino.find_game(p_ledger_id integer, p_tenant_id text, p_game_id text)
 returns casino.games
 language sql stable
@@ -15,5 +15,7 @@ as $$
     )
     select game.*
     from up
-    join casino.games as game on game.tenant_id = up.tenant_id and game.game_id = p_game_id;
+    join casino.games as game on game.tenant_id = up.tenant_id and p_game_id in (game.game_id, game.game_code)
+    order by game.game_id = p_game_id desc, game.provider_id = 'main' desc, game.provider_id
+    limit 1;
 $$;
