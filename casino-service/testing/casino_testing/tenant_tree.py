@@ -36,6 +36,11 @@ ROWS_OF_CLIENTS: Final = """
     )
     select %(ledger)s, coalesce(max(feed_position), 0) + 1, 1, 'x', %(tenant)s, 'x', 1, 'USD', now() from casino.events;
     select casino.note_audit(%(ledger)s, %(tenant)s, 'staff', '1', 'x', 'x', 'x', 'DONE', null, null, 'x', null);
+    insert into casino.staff (ledger_id, tenant_id, username, role, made_at)
+    values (%(ledger)s, %(tenant)s, lower('staff.of.' || %(tenant)s), 'operator', now());
+    insert into casino.api_keys (ledger_id, tenant_id, made_by, name, prefix, key_mac, scopes, made_at, ends_at)
+    select ledger_id, tenant_id, staff_id, 'x', 'x', tenant_id::bytea, '{}', now(), now() from casino.staff
+    where tenant_id = %(tenant)s;
 """
 
 

@@ -44,6 +44,12 @@ NO_TENANT_BECAUSE = {
     "entry_kinds": "the rules of each kind of entry, the same for every tenant",
     "audit_trail": "a refused login of no known name belongs to nobody",
     "kept_answers": "nobody reads it but two functions, by the hash of a key",
+    "staff": "owners have none",
+    "api_keys": "an owner's has none",
+    "staff_secrets": "nobody reads it but the functions that compare",
+    "staff_families": "nobody reads it but functions, by the id of a login",
+    "login_refusals": "names that nobody has are counted, too",
+    "otp_roles": "roles of a ledger, for all of its tenants",
     "key_revocations": "keys belong to a direction between services, whichever tenants they serve",
     "provider_games": "what a provider says of its games, the same for every tenant",
     "nonces": "random numbers of requests, which name no tenant",
@@ -153,6 +159,15 @@ def test_used_nonces_are_not_for_reading(application: psycopg.Connection[tuple[A
     for table in ("nonces", "nonces_0", "nonces_1", "nonces_2"):
         with pytest.raises(InsufficientPrivilege):
             application.execute(sql.SQL("select * from {}").format(sql.Identifier("casino", table)))
+
+
+def test_secrets_of_staff_are_not_for_reading(shared_database: str) -> None:
+    with psycopg.connect(shared_database, autocommit=True) as connection:
+        for role in ("casino_app", "casino_oversight"):
+            connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
+            for table in ("staff_secrets", "staff_families", "login_refusals", "kept_answers"):
+                with pytest.raises(InsufficientPrivilege):
+                    connection.execute(sql.SQL("select * from {}").format(sql.Identifier("casino", table)))
 
 
 def test_an_owners_login_calls_the_functions_of_the_platform_and_no_others(shared_database: str) -> None:

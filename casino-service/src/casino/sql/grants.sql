@@ -97,3 +97,15 @@ grant update (takes_games_of_main) on casino.tenants to casino_ledger;
 grant execute on function
     casino.note_provider_games(integer, text, jsonb)
 to casino_app;
+
+-- Staff. Nobody reads their secrets but the functions that compare them.
+revoke select on casino.staff_secrets, casino.staff_families, casino.login_refusals from casino_app, casino_oversight;
+grant insert, update on
+    casino.staff, casino.staff_secrets, casino.staff_families, casino.api_keys, casino.login_refusals
+to casino_ledger;
+grant insert, delete on casino.otp_roles to casino_ledger;
+grant delete on casino.staff_families, casino.login_refusals to casino_ledger;
+grant execute on function
+    casino.enter_staff(integer, text, text),
+    casino.enter_api_key(integer, bytea)
+to casino_app, casino_oversight;
