@@ -42,6 +42,24 @@ ROWS_OF_CLIENTS: Final = """
     select ledger_id, tenant_id, staff_id, 'x', 'x', tenant_id::bytea, '{}', now(), now() from casino.staff
     where tenant_id = %(tenant)s;
 """
+ROWS_OF_PLAYERS: Final = """
+    select casino.begin_play_session(%(ledger)s, %(player)s);
+    insert into casino.approvals (
+        ledger_id, tenant_id, player_id, wallet_id, kind, amount_minor, reason, requested_by, requested_at
+    ) select %(ledger)s, tenant_id, player_id, wallet_id, 'WITHDRAW', 1, 'x', 'x', now() from casino.players
+    where player_id = %(player)s;
+    insert into casino.player_payments (ledger_id, tenant_id, player_id, wallet_id, kind, amount_minor, staff_id, at)
+    select %(ledger)s, tenant_id, player_id, wallet_id, 'DEPOSIT', 1, 'x', now() from casino.players
+    where player_id = %(player)s;
+    insert into casino.shifts (ledger_id, tenant_id, staff_id, opened_at, cash_minor)
+    values (%(ledger)s, %(tenant)s, %(tenant)s, now(), 0);
+    insert into casino.player_limits (
+        ledger_id, tenant_id, player_id, kind, period, value, status, effective_at, made_at, made_by_kind, made_by
+    ) values (%(ledger)s, %(tenant)s, %(player)s, 'loss', 'day', 1, 'ACTIVE', now(), now(), 'player', 'x');
+    insert into casino.player_exclusions (
+        ledger_id, tenant_id, player_id, excluded_until, made_at, made_by_kind, made_by
+    ) values (%(ledger)s, %(tenant)s, %(player)s, now(), now(), 'player', 'x');
+"""
 
 
 def plant(url: str) -> None:
@@ -57,6 +75,8 @@ def plant(url: str) -> None:
         for statement in ROWS_OF_CLIENTS.strip().split(";\n"):
             own.sql(statement, {"tenant": tenant_id, "ledger": ledger_id})
         play(own)
+        for statement in ROWS_OF_PLAYERS.strip().split(";\n"):
+            own.sql(statement, {"tenant": tenant_id, "ledger": ledger_id, "player": f"player of {tenant_id}"})
         own.close()
     demo.close()
 

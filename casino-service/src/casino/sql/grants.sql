@@ -78,6 +78,24 @@ grant execute on function
     casino.is_known(text, integer)
 to casino_app;
 
+-- Players, their play sessions, limits and exclusions, approvals and shifts.
+revoke select on casino.players from casino_app, casino_oversight;
+grant select (
+    ledger_id, player_id, tenant_id, wallet_id, status, is_ephemeral, voucher_id, agent_id, cashier_id, created_at, closed_at,
+    erased_at
+) on casino.players to casino_app, casino_oversight;
+grant insert on
+    casino.wallets, casino.players, casino.play_sessions, casino.approvals, casino.player_payments, casino.shifts,
+    casino.player_limits, casino.player_exclusions, casino.access_token_revocations
+to casino_ledger;
+grant update on
+    casino.players, casino.play_sessions, casino.approvals, casino.shifts, casino.player_limits,
+    casino.access_token_revocations
+to casino_ledger;
+grant execute on function
+    casino.enter_player(integer, text, bigint)
+to casino_app, casino_oversight;
+
 -- The operator's platform: these functions ask casino.sees whose rows they may touch.
 grant execute on function
     casino.sees(integer, text),

@@ -22,7 +22,11 @@ begin
         select wallet_id into v_wallet_id
         from casino.wallets
         where ledger_id = p_ledger_id and player_id = p_player_id;
-    elsif p_opening_balance_minor > 0 then
+        return v_wallet_id;
+    end if;
+    insert into casino.players (ledger_id, player_id, tenant_id, wallet_id, created_at)
+    values (p_ledger_id, p_player_id, p_tenant_id, v_wallet_id, casino.clock());
+    if p_opening_balance_minor > 0 then
         perform casino.book_entries(p_ledger_id, array[casino.house_entry(
             v_wallet_id, 'deposit', '§opening-balance', p_opening_balance_minor, p_currency, null, 'open-player'
         )], casino.clock());

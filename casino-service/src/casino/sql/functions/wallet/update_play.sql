@@ -29,7 +29,8 @@ begin
             when booked.kind = 'credit' then casino.capped_sum(session.paid_minor, booked.delta_minor)
             else session.paid_minor
         end,
-        open_bets = session.open_bets + booked.open_bets_delta
+        open_bets = session.open_bets + booked.open_bets_delta,
+        last_bet_at = case when booked.kind = 'debit' then p_now else session.last_bet_at end
     from unnest(p_judged) as booked
     where session.ledger_id = p_ledger_id and session.session_id = booked.session_id
         and booked.outcome = 'committed';

@@ -1,0 +1,43 @@
+-- Purpose: log a player in to a play session: the one that runs goes on, else a new one begins.
+-- Outcome: its id; null for a player who is not there. A play session that is over is ended here.
+-- Locks: the player, so that of two logins at once the second finds the first one's session.
+create or replace function casino.begin_play_session(p_ledger_id integer, p_player_id text)
+returns uuid
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_player casino.players;
+    v_running casino.play_sessions;
+    v_now timestamptz;
+    v_last timestamptz;
+begin
+    select * into v_player from casino.players where ledger_id = p_ledger_id and player_id = p_player_id for no key update;
+    v_now := casino.clock();
+    select * into v_running
+    from casino.play_sessions
+    where ledger_id = p_ledger_id and player_id = p_player_id and ended_at is null;
+    v_last := greatest(
+        v_running.last_login_at, casino.last_bet_at(p_ledger_id, v_player.wallet_id, v_running.play_session_id)
+    );
+    if v_last > v_now - casino.play_session_life() then
+        update casino.play_sessions
+        set last_login_at = v_now
+        where ledger_id = p_ledger_id and play_session_id = v_running.play_session_id;
+        return v_running.play_session_id;
+    end if;
+
+    update casino.play_sessions
+    set ended_at = v_last + casino.play_session_life()
+    where ledger_id = p_ledger_id and play_session_id = v_running.play_session_id;
+    insert into casino.play_sessions (
+        ledger_id, tenant_id, player_id, wallet_id, opening_balance_minor, started_at, last_login_at, check_due_at
+    )
+    select
+        ledger_id, tenant_id, player_id, wallet_id, balance_minor, v_now, v_now, v_now + casino.reality_check_every()
+    from casino.wallets
+    where ledger_id = p_ledger_id and wallet_id = v_player.wallet_id
+    returning play_session_id into v_running.play_session_id;
+    return v_running.play_session_id;
+end;
+$$;

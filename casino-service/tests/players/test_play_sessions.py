@@ -1,0 +1,77 @@
+"""A play session: begun by a login when none runs, and over six hours after its last login or bet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from casino_testing.tenant import SET_CLOCK, Tenant
+from casino_testing.wallet import Wallet
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def at(tenant: Tenant) -> Callable[[datetime], None]:
+    """Sets the clock of the arranging connection."""
+    tenant.make_clock_settable()
+    return lambda now: tenant.sql(SET_CLOCK, now.isoformat()) and None
+
+
+def log_in(tenant: Tenant, player_id: str = "1") -> Any:
+    return tenant.sql("select casino.begin_play_session(%s, %s) as id", tenant.ledger_id, player_id)[0]["id"]
+
+
+def running(tenant: Tenant, player_id: str = "1") -> Any:
+    return tenant.sql("select casino.running_play_session(%s, %s) as id", tenant.ledger_id, player_id)[0]["id"]
+
+
+def test_a_login_begins_one_with_the_balance_of_that_moment(tenant: Tenant) -> None:
+    first = log_in(tenant)
+    (row,) = tenant.rows("play_sessions")
+    assert (row["play_session_id"], row["opening_balance_minor"], row["ended_at"]) == (first, tenant.balance(), None)
+    assert row["check_due_at"] == row["started_at"] + timedelta(minutes=60)
+    assert running(tenant) == first
+
+
+def test_a_login_within_six_hours_continues_it(tenant: Tenant, at: Callable[[datetime], None]) -> None:
+    at(NOON)
+    first = log_in(tenant)
+    at(NOON + timedelta(hours=5, minutes=59))
+    assert log_in(tenant) == first
+    at(NOON + timedelta(hours=11, minutes=58))
+    assert running(tenant) == first
+    assert log_in(tenant) == first
+
+
+def test_it_is_over_six_hours_after_its_last_login(tenant: Tenant, at: Callable[[datetime], None]) -> None:
+    at(NOON)
+    first = log_in(tenant)
+    at(NOON + timedelta(hours=6))
+    assert running(tenant) is None
+    assert log_in(tenant) != first
+    (ended,) = [row for row in tenant.rows("play_sessions") if row["play_session_id"] == first]
+    assert ended["ended_at"] == NOON + timedelta(hours=6)
+
+
+def test_a_bet_keeps_it_going(tenant: Tenant, wallet: Wallet, at: Callable[[datetime], None]) -> None:
+    at(NOON)
+    first = log_in(tenant)
+    session = wallet.open_session()
+    tenant.set_session(session.session_id, play_session_id=first, expires_at="infinity")
+    wallet.set_clock(NOON + timedelta(hours=4))
+    bet = wallet.bet(session)
+    wallet.set_clock(NOON + timedelta(hours=5))
+    wallet.accept(session.credit(related_id=bet.transaction_id))  # no bet
+    at(NOON + timedelta(hours=9, minutes=59))
+    assert running(tenant) == first
+    at(NOON + timedelta(hours=10))
+    assert running(tenant) is None
+
+
+def test_a_player_has_one_of_their_own(tenant: Tenant) -> None:
+    assert log_in(tenant, "1") != log_in(tenant, "2")
+    assert log_in(tenant, "nobody") is None
