@@ -41,6 +41,7 @@ ROWS_OF_CLIENTS: Final = """
     insert into casino.api_keys (ledger_id, tenant_id, made_by, name, prefix, key_mac, scopes, made_at, ends_at)
     select ledger_id, tenant_id, staff_id, 'x', 'x', tenant_id::bytea, '{}', now(), now() from casino.staff
     where tenant_id = %(tenant)s;
+    select casino.note_float_entry(%(ledger)s, casino.float_of(%(ledger)s, %(tenant)s), 'x', null, null, 'x');
 """
 ROWS_OF_PLAYERS: Final = """
     select casino.begin_play_session(%(ledger)s, %(player)s);

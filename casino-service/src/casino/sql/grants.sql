@@ -10,7 +10,7 @@ revoke select on casino.kept_answers from casino_app, casino_oversight;
 grant insert on
     casino.game_sessions, casino.rounds, casino.transactions, casino.tombstones, casino.postings, casino.ledger_events,
     casino.attempts, casino.rate_buckets, casino.access_token_fingerprints, casino.nonces, casino.games,
-    casino.audit_trail, casino.kept_answers
+    casino.audit_trail, casino.kept_answers, casino.wallets, casino.float_entries
 to casino_ledger;
 grant update on
     casino.wallets, casino.game_sessions, casino.rounds, casino.transactions, casino.attempts, casino.rate_buckets,

@@ -48,7 +48,8 @@ begin
                 and wallet.currency = entry.currency
                 and wallet.ctid = coalesce(entry.wallet_row, casino.wallet_row(p_ledger_id, entry.wallet_id))
             returning
-                entry.*, wallet.tenant_id, wallet.player_id, wallet.balance_minor, wallet.sequence_no, wallet.head_hash,
+                entry.*, wallet.tenant_id, case wallet.owner_kind when 'player' then wallet.player_id end as player_id,
+                wallet.balance_minor, wallet.sequence_no, wallet.head_hash,
                 rule.is_fed, rule.event_type, casino.is_allowed(
                     entry.delta_minor, entry.house_accounts, entry.house_minor, rule.direction, rule.accounts
                 ) as is_allowed
