@@ -60,6 +60,12 @@ ROWS_OF_PLAYERS: Final = """
     insert into casino.player_exclusions (
         ledger_id, tenant_id, player_id, excluded_until, made_at, made_by_kind, made_by
     ) values (%(ledger)s, %(tenant)s, %(player)s, now(), now(), 'player', 'x');
+    insert into casino.spins (
+        ledger_id, tenant_id, player_id, spin_id, wallet_id, stake_minor, game_id, game_code, begun_at
+    ) select %(ledger)s, tenant_id, player_id, 'x', wallet_id, 1, '1', 'SLOTS_001', now() from casino.players
+    where player_id = %(player)s;
+    insert into casino.spin_sessions (ledger_id, tenant_id, player_id, game_id, session_id)
+    select ledger_id, tenant_id, player_id, game_id, session_id from casino.game_sessions where player_id = %(player)s;
 """
 
 

@@ -115,6 +115,13 @@ grant update (takes_games_of_main) on casino.tenants to casino_ledger;
 grant execute on function
     casino.note_provider_games(integer, text, jsonb)
 to casino_app;
+grant insert, update on casino.spins, casino.spin_sessions to casino_ledger;
+grant execute on function
+    casino.begin_spin(integer, text, text, bigint, text, uuid, bytea, inet, text []),
+    casino.end_spin(integer, text, text, text, bigint, bigint, json),
+    casino.refuse_spin(integer, text, text, text, text),
+    casino.repeat_spin(integer, text, text, integer, boolean)
+to casino_app, casino_oversight;
 
 -- Staff. Nobody reads their secrets but the functions that compare them.
 revoke select on casino.staff_secrets, casino.staff_families, casino.login_refusals from casino_app, casino_oversight;

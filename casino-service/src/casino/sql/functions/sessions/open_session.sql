@@ -1,8 +1,9 @@
--- Purpose: open a game session for a player; the provider, the stake range and the win cap are the game's of this moment.
+-- Purpose: open a game session for a player, inside the player's play session; the provider, the stake range and the win cap are the
+--   game's of this moment.
 -- Input: p_live_providers, the providers that take launches now.
 -- Outcome: o_code says why not (player_not_found, game_not_found, game_disabled, play_stopped for a tenant that is not open,
 --   provider_draining, player_excluded, wallet_blocked), else null.
--- Locks nothing: it only adds a row.
+-- Locks: nothing but the player where a play session begins, see casino.enter_play_session.
 create or replace function casino.open_session(
     p_ledger_id integer, p_tenant_id text, p_player_id text, p_game_id text, p_session_id uuid, p_token_hash bytea,
     p_country text, p_client_address inet, p_live_providers text[]
@@ -39,13 +40,14 @@ begin
     if o_code is null then
         insert into casino.game_sessions (
             ledger_id, session_id, tenant_id, wallet_id, player_id, game_id, game_code, currency, token_hash, country,
-            client_address, provider_id, stake_min_minor, stake_max_minor, win_cap_minor, opened_at, expires_at
+            client_address, provider_id, stake_min_minor, stake_max_minor, win_cap_minor, opened_at, expires_at, play_session_id
         )
         values (
             p_ledger_id, p_session_id, p_tenant_id, v_wallet.wallet_id, p_player_id, v_game.game_id, v_game.game_code,
             v_wallet.currency, p_token_hash, p_country, p_client_address, v_game.provider_id,
             v_game.stake_min_minor, v_game.stake_max_minor,
-            casino.win_cap(v_game.win_cap_minor, v_game.stake_max_minor), v_now, v_now + c_session_life
+            casino.win_cap(v_game.win_cap_minor, v_game.stake_max_minor), v_now, v_now + c_session_life,
+            casino.enter_play_session(p_ledger_id, p_player_id)
         );
     end if;
     return query

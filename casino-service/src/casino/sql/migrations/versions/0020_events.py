@@ -1,5 +1,6 @@
 """Events by month, snapshots of sessions, configurations of games: see 0020_events.sql."""
 
+from casino.sql.migrations.row_security import secure
 from shared_service.postgres.revisions import steps_beside
 
 revision = "0020"
@@ -8,5 +9,5 @@ down_revision = "0019"
 
 def upgrade() -> None:
     """Take the steps of the SQL file, beside running bets. It may be begun again."""
-    with steps_beside(__file__):
-        pass
+    with steps_beside(__file__) as connection:
+        secure(connection, "spins", "spin_sessions")
