@@ -16,5 +16,6 @@ DEFINERS: Final = frozenset(
         *("take_kept_answer", "keep_answer", "forget_kept_answers"),  # by the caller's scope and the hash of its key
         *("begin_spin", "end_spin", "refuse_spin", "repeat_spin"),  # casino.sees the player's tenant
         *("enter_staff", "enter_api_key"),  # by the ids of a signed token, by the HMAC of a key
+        *("make_stop", "lift_stop", "acknowledge_bonus"),
     }
 )

@@ -9,6 +9,7 @@ from casino_testing.tampering import (
     CURRENCY_SUM,
     ENTRY_SUM,
     EVENT,
+    GRANT_ON_PAPER,
     HEAD,
     HOUSE,
     INSERT_A_TOMBSTONE_FOR_A_BET,
@@ -146,5 +147,13 @@ TAMPERED_BOOKS: Final = [
         "an event of a refusal that is gone",
         "delete from casino.ledger_events where event_type = 'ERROR'",
         at("refused bet", TOLD),
+    ),
+    Tampering(
+        "a pending bonus that nobody promised",
+        "update casino.wallets set pending_bonus_minor = 5 where player_id = '1'",
+        at(None, "wallet_knows_its_pending_bonus"),
+    ),
+    Tampering(
+        "a bonus that was granted and never booked", GRANT_ON_PAPER, at("§bonus:7", "decided_bonus_is_booked_once")
     ),
 ]

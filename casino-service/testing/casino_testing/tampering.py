@@ -77,6 +77,14 @@ INSERT_A_TOMBSTONE_FOR_A_BET: Final = """
     select ledger_id, wallet_id, 'bet', tenant_id, 'undo', round_id, recorded_at
     from casino.transactions where transaction_id = 'bet'
 """
+GRANT_ON_PAPER: Final = """
+    insert into casino.bonuses (
+        ledger_id, bonus_id, tenant_id, wallet_id, amount_minor, currency, voucher_id, agent_tenant_id, state,
+        promised_at, decided_at, transaction_id
+    ) overriding system value
+    select ledger_id, 7, tenant_id, wallet_id, 5, currency, 'v', tenant_id, 'GRANTED', now(), now(), 'bet'
+    from casino.wallets where player_id = '1'
+"""
 SWAP_TWO_PLAYERS: Final = "".join(
     f"update casino.wallets set player_id = '{new}' where player_id = '{old}';"
     for old, new in (("1", "aside"), ("2", "1"), ("aside", "2"))

@@ -42,6 +42,8 @@ ROWS_OF_CLIENTS: Final = """
     select ledger_id, tenant_id, staff_id, 'x', 'x', tenant_id::bytea, '{}', now(), now() from casino.staff
     where tenant_id = %(tenant)s;
     select casino.note_float_entry(%(ledger)s, casino.float_of(%(ledger)s, %(tenant)s), 'x', null, null, 'x');
+    insert into casino.stops (ledger_id, tenant_id, scope, target, reason, made_by, made_at)
+    values (%(ledger)s, %(tenant)s, 'game', 'NONE', 'x', 'x', now());
 """
 ROWS_OF_PLAYERS: Final = """
     select casino.begin_play_session(%(ledger)s, %(player)s);
@@ -91,7 +93,8 @@ def plant(url: str) -> None:
 def play(own: Tenant) -> None:
     """Rows of every kind that a bet can leave: a round, a payout, a tombstone, a refusal, a replay."""
     player_id = f"player of {own.tenant_id}"
-    own.open_player(player_id)
+    wallet_id = own.open_player(player_id)
+    own.sql("select casino.promise_bonus(%s, %s, 1, 'x', %s)", own.ledger_id, wallet_id, own.tenant_id)
     wallet = Wallet(own, settings_of(own))
     session = wallet.open_session(player_id)
     bet = wallet.bet(session)

@@ -17,6 +17,9 @@ grant update on
     casino.access_token_fingerprints, casino.nonces, casino.games, casino.kept_answers
 to casino_ledger;
 grant update (refusals) on casino.audit_trail to casino_ledger;
+grant insert, update on casino.bonuses to casino_ledger;
+grant insert, delete on casino.stops to casino_ledger;
+grant update (region_in_force, has_stops) on casino.tenants to casino_ledger;
 grant delete on casino.rate_buckets, casino.access_token_fingerprints, casino.kept_answers to casino_ledger;
 grant truncate on casino.nonces_0, casino.nonces_1, casino.nonces_2 to casino_ledger;
 grant execute on all functions in schema casino to casino_ledger;
@@ -49,6 +52,7 @@ grant execute on function
     casino.action_id(boolean, text, text, bigint, text, text, text),
     casino.wallet_differences(integer, bigint, bigint),
     casino.ledger_wide_differences(integer),
+    casino.house_differences(integer),
     casino.feed_position(xid8, integer, bigint),
     casino.feed_horizon(integer),
     casino.restore_unfinished(integer),
@@ -106,6 +110,9 @@ grant execute on function
     casino.take_kept_answer(integer, text, bytea, bytea),
     casino.keep_answer(integer, text, bytea, integer, bytea, bytea),
     casino.forget_kept_answers(integer, integer),
+    casino.make_stop(integer, text, text, text, text, text),
+    casino.lift_stop(integer, uuid),
+    casino.acknowledge_bonus(integer, text),
     casino.clock()
 to casino_app, casino_oversight;
 

@@ -78,5 +78,7 @@ begin atomic
     ) as told on told.recorded_at = event.at and told.event_type = event.event_type and told.action_id = event.action_id
     left join casino.wallets as named
         on named.ledger_id = p_ledger_id and named.tenant_id = event.tenant_id and named.player_id = event.player_id
-    where (told.amount_minor, told.currency) is distinct from (event.amount_minor, event.currency);
+    where (told.amount_minor, told.currency) is distinct from (event.amount_minor, event.currency)
+    union all
+    select * from casino.house_differences(p_ledger_id);
 end;

@@ -1,0 +1,22 @@
+-- Purpose: whether a tenant, one above it or one below it has a game of this provider (p_scope provider) or code (p_scope game).
+--   Null for the tenant: whether any tenant of the ledger has it.
+create or replace function casino.has_game(p_ledger_id integer, p_tenant_id text, p_scope text, p_target text)
+returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    with recursive up as (
+        select tenant_id, parent_id from casino.tenants where ledger_id = p_ledger_id and tenant_id = p_tenant_id
+        union
+        select above.tenant_id, above.parent_id
+        from up
+        join casino.tenants as above on above.ledger_id = p_ledger_id and above.tenant_id = up.parent_id
+    )
+    select exists (
+        select
+        from casino.games
+        join casino.tenants using (tenant_id)
+        where ledger_id = p_ledger_id and p_target = case p_scope when 'provider' then games.provider_id else game_code end
+            and (tenant_id in (select up.tenant_id from up) or casino.sees(p_ledger_id, tenant_id))
+    );
+$$;
