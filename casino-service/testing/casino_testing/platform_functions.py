@@ -17,5 +17,9 @@ DEFINERS: Final = frozenset(
         *("begin_spin", "end_spin", "refuse_spin", "repeat_spin"),  # casino.sees the player's tenant
         *("enter_staff", "enter_api_key"),  # by the ids of a signed token, by the HMAC of a key
         *("make_stop", "lift_stop", "acknowledge_bonus"),
+        *("begin_login", "judge_staff"),  # by a name: they answer what a login is compared with, and whether it is good
+        *("refresh_login", "forget_logins"),  # by an HMAC that was checked; what is over
+        "set_otp_roles",  # asks casino.has_oversight
+        *("log_out", "change_password", "change_otp", "create_staff", "change_staff", "make_api_key", "delete_api_key"),
     }
 )

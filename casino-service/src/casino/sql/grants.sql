@@ -139,5 +139,17 @@ grant insert, delete on casino.otp_roles to casino_ledger;
 grant delete on casino.staff_families, casino.login_refusals to casino_ledger;
 grant execute on function
     casino.enter_staff(integer, text, text),
-    casino.enter_api_key(integer, bytea)
+    casino.enter_api_key(integer, bytea),
+    casino.begin_login(integer, text, inet),
+    casino.judge_staff(integer, text, text, text, text, boolean, bigint, bytea, text, inet),
+    casino.refresh_login(integer, text, integer, text, inet),
+    casino.log_out(integer, text, text),
+    casino.change_password(integer, text, text, text, text),
+    casino.change_otp(integer, text, text, bytea, bytea []),
+    casino.set_otp_roles(integer, text []),
+    casino.create_staff(integer, text, text, text, text, text),
+    casino.change_staff(integer, text, text, text, boolean, text),
+    casino.make_api_key(integer, text, text, text, bytea, text [], timestamptz),
+    casino.delete_api_key(integer, text),
+    casino.forget_logins(integer, integer)
 to casino_app, casino_oversight;

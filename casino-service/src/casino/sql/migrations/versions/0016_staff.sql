@@ -95,7 +95,7 @@ comment on column casino.api_keys.key_mac is 'HMAC of the key under the pepper.'
 create table if not exists casino.login_refusals (
     ledger_id integer not null,
     counted text collate "C" not null,
-    refused_at timestamptz [] not null,
+    refused_at timestamptz [] not null default '{}',
     locks integer not null default 0,
     locked_until timestamptz,
     forget_at timestamptz not null,
