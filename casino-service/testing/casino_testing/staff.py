@@ -19,7 +19,8 @@ RIGHT: Final = "hash of the right password"
 WRONG: Final = None
 JUDGE: Final = """
     select * from casino.judge_staff(
-        %(ledger)s, %(action)s, %(username)s, %(verified)s, %(tenant)s, %(otp_sent)s, %(step)s, %(mac)s, 'request', %(address)s
+        %(ledger)s, %(action)s, %(username)s, %(verified)s, %(tenant)s, %(otp_sent)s, %(step)s, %(mac)s, 'request',
+        %(address)s
     )
 """
 
@@ -85,7 +86,7 @@ class StaffBooks:
 
     @contextmanager
     def session(self, scope: str | None = None) -> Iterator[psycopg.Connection[Row]]:
-        """A connection of the login that serves, in a transaction with a tenant's view. It is rolled back at the end."""
+        """A connection of the login that serves, in a transaction with a tenant's view, which is rolled back."""
         with psycopg.connect(
             login_url(self.tenant.url), row_factory=dict_row, options="-c role=casino_app"
         ) as connection:

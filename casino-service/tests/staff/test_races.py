@@ -1,4 +1,4 @@
-"""Races over real connections: guesses of a locked name, refresh tokens, one-time passwords, deactivation against login."""
+"""Races over real connections: guesses of a locked name, refresh tokens, one-time passwords, deactivation and login."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RUN_AT_ONCE = 12
 
 @pytest.fixture
 def at_once(books: StaffBooks) -> Callable[[list[Call]], list[Row]]:
-    """Runs statements at the same instant, each in a transaction and on a connection of its own, with a tenant's view."""
+    """Runs statements at the same instant, each on a connection of its own, in a transaction with a tenant's view."""
 
     def run(calls: list[Call]) -> list[Row]:
         barrier = Barrier(len(calls))
