@@ -131,6 +131,10 @@ nightly: .venv/.complete ## everything that CI samples, whole: generators, fuzz,
 sbom: .venv/.runtime ## write a bill of materials of each image from its lock: build/sbom/*.json (CycloneDX)
 	@deploy/sbom.sh
 
+.PHONY: rtp
+rtp: .venv/.complete ## compute what each slot pays back, and write its PAR sheet; SIMULATE=10000000: play so many spins, too
+	$(BIN)/python -P -m provider.catalogue.make_sheets --simulate "$(or $(SIMULATE),0)"
+
 .PHONY: docs
 docs: .venv/.complete ## render docs/errors.md, docs/proofs.md and docs/delivery-orders.md
 	$(BIN)/python docs/render_errors.py

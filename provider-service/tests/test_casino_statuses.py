@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
-from provider.sessions.peers import peers_of
-from provider.settings import casinos_file_at
 from provider_testing.casinos import OTHER, OWN
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.scraping import OPS_URL, scrape
@@ -16,15 +12,11 @@ from provider_testing.service import (
     end_leases,
     fresh_launch,
     pending,
-    settings_for,
     settled,
 )
-from provider_testing.settings import FIFTH, FOURTH, STRONG, THIRD
-from provider_testing.settings import OTHER as SECOND
 from provider_testing.two_casinos import ACME_CALLED, Two, code_of, entry, late, write
 from provider_testing.wallet_faults import cut
 from shared_service_testing.waiting import until
-from shared_signing.keys import Key
 
 
 async def test_a_draining_casino_begins_nothing_and_ends_what_it_began(
@@ -140,26 +132,3 @@ async def test_a_casino_that_moves_is_called_at_its_new_address(two: Two, acme: 
         acme.calls.clear()
         assert (await two.other.simulate())["passed"] is True
     assert acme.calls == []
-
-
-async def test_a_file_that_brings_further_casinos_needs_a_sealing_key_at_run_time_too(
-    database_url: str, tmp_path: Path, logged: Callable[[], str]
-) -> None:
-    """Outside demo mode. At the start the settings are refused (test_settings.py)."""
-    file = tmp_path / "casinos.json"
-    write(file)
-    settings = settings_for(
-        database_url,
-        "http://127.0.0.1:1",
-        demo=False,
-        casino_keys=(Key("main", STRONG.encode()),),
-        provider_keys=(Key("main", SECOND.encode()),),
-        casinos_file=casinos_file_at(file, OWN, "http://127.0.0.1:1"),
-    )
-    keys = {"casino": [{"id": "acme-1", "secret": THIRD}], "provider": [{"id": "acme-p1", "secret": FOURTH}]}
-    async with peers_of(settings).running() as peers:
-        write(file, entry("http://127.0.0.1:1", keys=keys))
-        await until(lambda: "PROVIDER_SEALING_KEY" in logged())
-        assert peers.casinos.of(OTHER) is None
-    async with peers_of(dataclasses.replace(settings, sealing_key=FIFTH)).running() as peers:
-        assert peers.casinos.of(OTHER) is not None

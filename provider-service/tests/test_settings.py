@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from provider.sessions.sealing import sealing_order
-from provider.settings import Settings, SettingsRefused, owner_database_url
+from provider.settings import DEMO_SEALING_KEY, Settings, SettingsRefused, owner_database_url
 from provider_testing.settings import FIFTH, FOURTH, GOOD, OTHER, STRONG, THIRD, URL, named_in, problems_of
 
 
@@ -60,7 +60,7 @@ def test_the_newest_key_comes_last() -> None:
     newest = "a-newer-secret-of-thirty-two-bytes-or-more"
     settings = Settings.from_environment(GOOD | {"CASINO_KEYS": f'[{{"id": "k2", "secret": "{newest}"}}]'})
     assert [key.key_id for key in settings.casino_keys] == ["main", "k2"]
-    sealing_secrets = sealing_order(settings.casino_keys, settings.sealing_key, now=0)
+    sealing_secrets = sealing_order(settings.casino_keys, None, now=0)
     assert sealing_secrets[-1] == STRONG.encode(), "the oldest seals: every process has it while a new one comes"
     assert sealing_secrets[0] == newest.encode()
 
@@ -158,11 +158,9 @@ def test_a_file_that_is_not_usable_refuses_the_start_by_name(tmp_path: Path, ent
     assert THIRD not in found
 
 
-def test_further_casinos_need_a_sealing_key_outside_demo_mode(tmp_path: Path) -> None:
-    """Else the keys of one casino would seal the tokens of another."""
-    file = casinos_at(tmp_path / "casinos.json", ACME | {"keys": keys_of()})
-    (found,) = problems_of(PROVIDER_CASINOS_FILE=file)
-    assert named_in([found]) == [{"PROVIDER_CASINOS_FILE", "PROVIDER_SEALING_KEY"}]
-    Settings.from_environment(GOOD | {"PROVIDER_CASINOS_FILE": file, "PROVIDER_DEMO": "1"})
-    alone = casinos_at(tmp_path / "alone.json", {"id": "JAQPOT", "status": "draining"})
-    Settings.from_environment(GOOD | {"PROVIDER_CASINOS_FILE": alone})
+def test_outside_demo_mode_a_sealing_key_is_required() -> None:
+    """A seed is sealed with nothing derived from a signing secret, because the casino knows those."""
+    assert named_in(problems_of(PROVIDER_SEALING_KEY="")) == [{"PROVIDER_SEALING_KEY"}]
+    without = GOOD | {"PROVIDER_SEALING_KEY": "", "PROVIDER_DEMO": "1"}
+    assert Settings.from_environment(without).seeds_key == DEMO_SEALING_KEY.encode()
+    assert Settings.from_environment(GOOD | SEALED).seeds_key == FIFTH.encode()

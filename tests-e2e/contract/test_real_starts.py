@@ -99,6 +99,7 @@ def test_it_ends_with_a_sentence_for_each_variable_that_is_wrong(scratch: Databa
         "CASINO_DEMO": "0", "CASINO_SECRET": "\udcff" * 40, "PROVIDER_SECRET": "short", f"{upper}_HOST": "no host",
         f"{peer}_URL": "peer.test:8000", f"{upper}_PORT": "\u0661", "LOG_LEVEL": "loud",
         f"{upper}_DATABASE_URL_FILE": "/nonexistent", "CASINO_ACCESS_TOKEN_SECRET": THIRD,
+        "PROVIDER_SEALING_KEY": THIRD,
     }  # fmt: skip
     del given[f"{upper}_DATABASE_URL"]
     told = refusal(service, given)

@@ -2,17 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
 
 import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from provider.catalogue import serving as catalogue
-from provider.catalogue.configurations import Configurations
-from provider.errors import ERRORS
+from provider.errors import CODES_BY_EXCEPTION, ERRORS
 from provider.ops import serving as ops
 from provider.ops.backlog import BacklogReader
 from provider.ops.metrics import Metrics
@@ -33,16 +31,12 @@ from shared_service.http.exchange import RenderErrors, RequestContext
 from shared_service.http.routing import SIGNED, FindRoute, RouteTable
 from shared_service.listener.listeners import listeners_of
 from shared_service.metrics.scrape import Scrape
-from shared_service.postgres.database import Overloaded
 from shared_service.run.log import configure_logging
 from shared_service.run.loops import running
 from shared_signing.signer import Signer
 from shared_signing.verifier import Verifier
 
 log = structlog.get_logger(__name__)
-
-# Raised before a statement is sent, so nothing was done. Any other error may come after a statement.
-CODES_BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {Overloaded: "overloaded"}
 
 
 def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> Starlette:
@@ -57,8 +51,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     own_ring = peers.keys.keys.ring("provider")
     money = outbox.money_calls(settings, pool, recovery_pool, peers=peers)
     nights = reconciliation.nights_of(settings, reconciling_pool, casinos, sealer=sealer, clock=clock)
-    configurations = Configurations(pool)
-    played = spins.Spins(settings, pool, sealer, money, configurations)
+    played = spins.spins_of(settings, pool, money)
     nonces, readiness = PostgresNonceStore(pool), ops.readiness_of(settings, readiness_pool)
     metrics.watch_pools({"rounds": pool, "recovery": recovery_pool, "reconciliation": reconciling_pool})
     scrape = Scrape(metrics.scrape_of(BacklogReader(pool, casinos.called), health=wallets.reports))
@@ -69,7 +62,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         *sessions.routes(casinos, pool, sealer),
         *rounds.routes(settings, pool, sealer, money, casinos),
         *spins.routes(settings, pool, sealer, casinos, played),
-        *catalogue.routes(configurations),
+        *catalogue.routes(pool),
         *ops.routes(readiness, wallets.reports, scrape),
     ]
     loops = [

@@ -3,12 +3,14 @@
 `Refused(code)` is answered with the status of this table. Sentences contain nothing from a request.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from shared_service.http.errors import ErrorKind, ErrorTable, Refused
 from shared_service.listener.heads import MALFORMED, SENTENCE
+from shared_service.postgres.database import Overloaded
 
-__all__ = ("ERRORS", "ErrorKind", "Refused")
+__all__ = ("CODES_BY_EXCEPTION", "ERRORS", "ErrorKind", "Refused")
 
 
 NEVER: Final = "never retries"
@@ -54,3 +56,6 @@ _ROWS: Final = (
     ErrorKind("overloaded", 503, WAITS, "Too much is going on. Nothing was done.", retry_after_seconds=1),
 )
 ERRORS: Final = ErrorTable(_ROWS)
+
+# Raised before a statement is sent, so nothing was done. Any other error may come after a statement.
+CODES_BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {Overloaded: "overloaded"}

@@ -5,13 +5,13 @@ No repr and no error shows a secret; tests/test_settings.py checks it.
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
-from shared_service.keys.peers import Peer, PeersFile, joined
+from shared_service.keys.peers import PeersFile, joined
 from shared_service.keys.strength import NamedSecret
 from shared_service.run import log
 from shared_service.settings.keys import read_directions, read_peers
@@ -24,6 +24,8 @@ __all__ = ["Settings", "SettingsRefused", "owner_database_url"]
 LISTENERS: Final = ListenerSettings(port=8100, ops_port=8101)
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 -- published: refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refused outside demo mode
+DEMO_SEALING_KEY: Final = "provider-demo-sealing-key"
+"""Published: seals server seeds in demo mode when there is no other key."""
 ORIGIN: Final = re.compile(r"https?://[0-9a-z.-]{1,253}(:[1-9][0-9]{0,4})?")
 CASINOS_FILE: Final = "PROVIDER_CASINOS_FILE"
 Embed = tuple[str, ...]
@@ -48,6 +50,7 @@ class Settings:
     casino_keys: tuple[Key, ...] = field(repr=False)
     provider_keys: tuple[Key, ...] = field(repr=False)
     sealing_key: str | None = field(default=None, repr=False)
+    """Required outside demo mode."""
     owner_database_url: str | None = field(default=None, repr=False)
     casino_keys_file: KeyFile | None = None
     provider_keys_file: KeyFile | None = None
@@ -115,6 +118,11 @@ class Settings:
         )
 
     @property
+    def seeds_key(self) -> bytes:
+        """Seals server seeds. It is derived from no signing secret, because a casino knows those."""
+        return (self.sealing_key or DEMO_SEALING_KEY).encode()
+
+    @property
     def lease_seconds(self) -> float:
         """How long a process owns the row of a call: the call's deadline, and a margin to record its outcome."""
         return self.call_seconds + self.lease_margin_seconds
@@ -133,6 +141,8 @@ def read(reader: Reader) -> Settings:
     own, shared = reader.demo_flags("PROVIDER_DEMO", "CASINO_DEMO")
     demo = own or shared or False  # either variable switches it on
     sealing_key = reader.secret("PROVIDER_SEALING_KEY")
+    if not demo:
+        reader.required("PROVIDER_SEALING_KEY", sealing_key)
     casino, provider = read_directions(
         reader,
         ("casino", DEMO_CASINO_SECRET),
@@ -144,9 +154,7 @@ def read(reader: Reader) -> Settings:
     casino_code = reader.identifier("CASINO_TENANT", "JAQPOT")
     casinos_file = casinos_file_at(reader.path(CASINOS_FILE), casino_code, casino_url)
     others = named_sealing_key(sealing_key)
-    peers = read_peers(reader, casinos_file, (casino, provider), strict=not demo, others=others)
-    if (why := unsealed(peers, casino_code, sealing_key=sealing_key, demo=demo)) is not None:
-        reader.refuse(CASINOS_FILE, why)
+    read_peers(reader, casinos_file, (casino, provider), strict=not demo, others=others)
     settings = Settings(
         database_url=reader.required("PROVIDER_DATABASE_URL", reader.database("PROVIDER_DATABASE_URL")),
         owner_database_url=reader.database("PROVIDER_OWNER_DATABASE_URL"),
@@ -192,13 +200,6 @@ def _read_embed(members: Mapping[str, Any]) -> Embed:
     if not isinstance(origins, list) or not all(isinstance(each, str) and ORIGIN.fullmatch(each) for each in origins):
         raise KeyConfigurationError("embed must be a list of origins such as https://casino.example")
     return tuple(origins)
-
-
-def unsealed(peers: Iterable[Peer[Embed]], own: str, *, sealing_key: str | None, demo: bool) -> str | None:
-    """Why these casinos need a sealing key, or None: the keys of one casino must not seal the tokens of another."""
-    if demo or sealing_key or all(peer.peer_id == own for peer in peers):
-        return None
-    return "with further casinos needs PROVIDER_SEALING_KEY"
 
 
 def named_sealing_key(sealing_key: str | None) -> list[NamedSecret]:

@@ -15,7 +15,10 @@ THIRD = "39a6d1f05c7be824f21c8b50e96d73a4"
 FOURTH = "c41d97e2b05a6f83d9127be4605f8ac3"
 FIFTH = "5f0b8d3197ce62a4e8d1436bf07a92c5"
 URL = "postgresql://somebody:a-database-password@db/provider"
-GOOD = {"PROVIDER_DATABASE_URL": URL, "CASINO_SECRET": STRONG, "PROVIDER_SECRET": OTHER}
+SIXTH = "d82c5e1f7a094b63e1c70d94b25fa386"
+GOOD = {
+    "PROVIDER_DATABASE_URL": URL, "CASINO_SECRET": STRONG, "PROVIDER_SECRET": OTHER, "PROVIDER_SEALING_KEY": SIXTH,
+}  # fmt: skip
 
 
 def problems_of(**changed: str) -> list[str]:

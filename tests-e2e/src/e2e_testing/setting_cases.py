@@ -23,7 +23,12 @@ BASES: Mapping[str, dict[str, str]] = {
         "PROVIDER_SECRET": OTHER,
         "CASINO_ACCESS_TOKEN_SECRET": "e47f0a5b92d8136ccb1695f30da2e874-four",
     },
-    "provider": {"PROVIDER_DATABASE_URL": DATABASE, "CASINO_SECRET": STRONG, "PROVIDER_SECRET": OTHER},
+    "provider": {
+        "PROVIDER_DATABASE_URL": DATABASE,
+        "CASINO_SECRET": STRONG,
+        "PROVIDER_SECRET": OTHER,
+        "PROVIDER_SEALING_KEY": "9d27c1e5b8046fa371de50b2947c6a18-five",
+    },
 }
 READS: Mapping[str, Callable[[Reader], Any]] = {"casino": casino.settings.read, "provider": provider.settings.read}
 KINDS = frozenset(

@@ -13,12 +13,18 @@ from provider.catalogue.games import Slot
 from provider.games.slots.model import X100_MAX
 from shared_service.postgres.database import Database
 
-CURRENCIES_MAX: Final = 1000
+KNOWN_MAX: Final = 1000
 """Configurations that a process remembers."""
+OFFERED_MAX: Final = 100
+"""Configurations of a version of a game that are stored because somebody read the catalogue."""
 JURISDICTION: Final = "default"
 _KEEP: Final = """
     insert into provider.configurations (configuration_hash, game_code, version, document)
-    values (%s, %s, %s, %s)
+    select %(hash)s, %(game_code)s, %(version)s, %(document)s
+    where %(most)s::bigint is null or %(most)s::bigint > (
+        select count(*) from provider.configurations as kept
+        where kept.game_code = %(game_code)s and kept.version = %(version)s
+    )
     on conflict do nothing
 """
 _FIND: Final = "select document from provider.configurations where configuration_hash = %s"
@@ -26,14 +32,11 @@ _FIND: Final = "select document from provider.configurations where configuration
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A slot in one currency. `document`: the bytes of which `hash` is the SHA-256."""
+    """A slot in one currency. `hash` is the SHA-256 of `document`."""
 
     slot: Slot
+    hash: str
     document: bytes = field(repr=False)
-
-    @property
-    def hash(self) -> str:
-        return hashlib.sha256(self.document).hexdigest()
 
 
 def configuration_of(slot: Slot, currency: str) -> Configuration:
@@ -52,30 +55,42 @@ def configuration_of(slot: Slot, currency: str) -> Configuration:
         "model": game.model,
         "parHash": slot.par_hash,
     }
-    return Configuration(slot, msgspec.json.encode(content))
+    document = msgspec.json.encode(content)
+    return Configuration(slot, hashlib.sha256(document).hexdigest(), document)
 
 
 class Configurations:
-    """Configurations in use. Each is stored before a round may name it."""
+    """The configurations in force. Each is stored before a round may name it."""
 
     def __init__(self, pool: Database) -> None:
         self._pool = pool
         self._stored: dict[tuple[str, str], str] = {}
 
-    async def hash_of(self, slot: Slot, currency: str) -> str:
-        """The hash of a slot's configuration in a currency, which is stored now."""
+    async def hash_of(self, slot: Slot, currency: str, *, offered: bool = False) -> str:
+        """The hash of a slot's configuration in a currency, which is stored now.
+
+        `offered`: only somebody reads the catalogue. Beyond `OFFERED_MAX` nothing is stored for that.
+        """
         key = slot.game.game_id, currency
         known = self._stored.get(key)
         if known is not None:
             return known
         made = configuration_of(slot, currency)
+        values = {
+            "hash": made.hash,
+            "game_code": slot.game.game_id,
+            "version": slot.game.version,
+            "document": made.document,
+            "most": OFFERED_MAX if offered else None,
+        }
         async with self._pool.connection() as connection:
-            await connection.execute(_KEEP, (made.hash, slot.game.game_id, slot.game.version, made.document))
-        if len(self._stored) < CURRENCIES_MAX:
+            await connection.execute(_KEEP, values)
+        if not offered and len(self._stored) < KNOWN_MAX:
             self._stored[key] = made.hash
         return made.hash
 
-    async def find(self, configuration_hash: str) -> bytes | None:
-        """The bytes with this hash, or None."""
-        rows = await self._pool.call(_FIND, (configuration_hash,))
-        return bytes(rows[0][0]) if rows else None
+
+async def find_document(pool: Database, configuration_hash: str) -> bytes | None:
+    """The bytes with this hash, or None."""
+    rows = await pool.call(_FIND, (configuration_hash,))
+    return bytes(rows[0][0]) if rows else None

@@ -6,17 +6,15 @@ A slot is a file `SLOTS_….json` with its PAR sheet `SLOTS_….par.json` beside
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
+from provider.catalogue.files import SLOTS, data_file
 from provider.games.slots.model import SlotGame, UnfitModel, read_game
 from provider.games.slots.par import Sheet, model_hash, read_sheet
 
-SLOTS: Final = ("SLOTS_001",)
 OTHERS: Final = ("SLOTS_002", "CRASH_001", "CRASH_002")
 """Games that can be launched and simulated, and are not built yet."""
-_DATA: Final = files("provider.games.slots") / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def read_slot(game_file: bytes, sheet_document: bytes) -> Slot:
 def _load() -> Mapping[str, Game]:
     games = {}
     for code in SLOTS:
-        slot = read_slot((_DATA / f"{code}.json").read_bytes(), (_DATA / f"{code}.par.json").read_bytes())
+        slot = read_slot(data_file(f"{code}.json"), data_file(f"{code}.par.json"))
         games[code] = Game(code, slot.game.min_bet, slot.game.max_bet, slot)
     for code in OTHERS:
         games[code] = Game(code, bet_min_minor=1000, bet_max_minor=100_000)

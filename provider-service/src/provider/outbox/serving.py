@@ -4,11 +4,14 @@ The caller opens and closes the pools.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from provider.casinos.registry import Casino, Casinos
+from provider.errors import Refused
 from provider.outbox.backoff import Backoff
 from provider.outbox.books import Books
 from provider.outbox.recovery import Outbox
@@ -63,6 +66,29 @@ def senders(
     return Senders(pool, books, casinos, wallets, wake)
 
 
+class RunningRounds:
+    """Bounds how many rounds of a casino run at once in this process, of whatever kind.
+
+    A casino that does not answer leaves the others' rounds alone. The bound is lower than a wallet client's number of
+    connections, so the outbox always finds one.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._running = Counter[str]()
+
+    @contextmanager
+    def one_of(self, casino: Casino) -> Iterator[None]:
+        """Count a round of this casino. Raises `overloaded` above the bound."""
+        if self._running[casino.code] >= self._most:
+            raise Refused("overloaded")
+        self._running[casino.code] += 1
+        try:
+            yield
+        finally:
+            self._running[casino.code] -= 1
+
+
 @dataclass(frozen=True, slots=True)
 class MoneyCalls:
     """The parts of a serving process that send money calls. Setting `due` wakes the outbox."""
@@ -70,6 +96,7 @@ class MoneyCalls:
     senders: Senders
     outbox: Outbox
     due: asyncio.Event
+    running: RunningRounds
 
 
 def money_calls(settings: Settings, pool: Database, recovery_pool: Database, *, peers: Peers) -> MoneyCalls:
@@ -77,7 +104,9 @@ def money_calls(settings: Settings, pool: Database, recovery_pool: Database, *, 
     due = asyncio.Event()
     of_rounds = senders(settings, pool, peers.casinos, peers.wallets, wake=due.set)
     of_outbox = senders(settings, recovery_pool, peers.casinos, peers.wallets, wake=due.set)
-    return MoneyCalls(of_rounds, of_outbox.outbox(peers.sealer, peers.casinos.called), due)
+    return MoneyCalls(
+        of_rounds, of_outbox.outbox(peers.sealer, peers.casinos.called), due, RunningRounds(settings.rounds_max)
+    )
 
 
 def loops(settings: Settings, money: MoneyCalls) -> list[BackgroundLoop]:

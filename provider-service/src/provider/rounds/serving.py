@@ -1,9 +1,7 @@
 """Serves POST /provider/simulate in demo mode: plays the round that the body asks for."""
 
 import secrets
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -56,14 +54,9 @@ def read_round_request(members: Mapping[str, Any]) -> RoundRequest:
 
 
 def routes(settings: Settings, pool: Database, sealer: Sealer, money: MoneyCalls, casinos: Casinos) -> list[Route]:
-    """POST /provider/simulate in demo mode; no route otherwise, because a simulated round pays.
-
-    At most `rounds_max` rounds of a casino run at once, so a casino that does not answer leaves the others' rounds
-    alone. That is fewer than the wallet client's connections, so the outbox always finds one.
-    """
+    """POST /provider/simulate in demo mode; no route otherwise, because a simulated round pays."""
     if not settings.demo:
         return []
-    running = Counter[str]()
 
     def begin(asked: RoundRequest, casino: Casino, session: OpenSession, request_id: str) -> RoundPlay:
         books, sender, wallet = money.senders.books, money.senders.of(casino), money.senders.wallets.of(casino)
@@ -71,21 +64,10 @@ def routes(settings: Settings, pool: Database, sealer: Sealer, money: MoneyCalls
             return MixedRound(books, sender, wallet, session, seed=asked.seed, request_id=request_id)
         return ScriptedRound(books, sender, wallet, session, request_id=request_id)
 
-    @contextmanager
-    def one_of(casino: Casino) -> Iterator[None]:
-        """Count a round of this casino. Raises `overloaded` above the bound."""
-        if running[casino.code] >= settings.rounds_max:
-            raise Refused("overloaded")
-        running[casino.code] += 1
-        try:
-            yield
-        finally:
-            running[casino.code] -= 1
-
     async def post_simulate(request: Request) -> Response:
         members, casino = read_request(request), casinos.signer_of(request)
         asked = read_round_request(members)
-        with one_of(casino):
+        with money.running.one_of(casino):
             session = await open_session(pool, sealer, signer=casino, members=members)
             playing = begin(asked, casino, session, request_id(request.scope))
             try:

@@ -6,7 +6,7 @@ Tokens are stored sealed, and are in no log and no answer.
 import hmac
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -20,8 +20,6 @@ from shared_service.http.decoding import identifier
 from shared_service.postgres.database import Database
 
 log = structlog.get_logger(__name__)
-
-NO_SUCH_CASINO: Final = "There is no such casino."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +58,16 @@ def read_launch(members: dict[str, Any], signer: Casino) -> LaunchRequest:
 
 def _require_launchable(casino_code: str, game_code: str, signer: Casino) -> None:
     """Raises `not_found` for a casino that did not sign, `casino_draining`, and `game_not_found`."""
-    if casino_code != signer.code:
-        raise Refused("not_found", sentence=NO_SUCH_CASINO)
+    _require_signer(casino_code, signer)
     require_live(signer)
     if game_code not in GAMES:
         raise Refused("game_not_found")
+
+
+def _require_signer(casino_code: str, signer: Casino) -> None:
+    """Raises `not_found` for a casino that did not sign."""
+    if casino_code != signer.code:
+        raise Refused("not_found", sentence="There is no such casino.")
 
 
 async def launch(pool: Database, sealer: Sealer, request: LaunchRequest) -> GameSession:
@@ -128,8 +131,7 @@ async def open_session(pool: Database, sealer: Sealer, *, signer: Casino, member
 
 async def find_session(pool: Database, sealer: Sealer, *, signer: Casino, named: NamedSession) -> OpenSession:
     """Find a session of the signing casino, open or stopped. Raises `Refused` when a field does not match."""
-    if named.casino_code != signer.code:
-        raise Refused("not_found", sentence=NO_SUCH_CASINO)
+    _require_signer(named.casino_code, signer)
     try:
         stored = await session_by_id(pool, uuid.UUID(named.provider_session_id))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Encrypts ("seals") session tokens, so that no table holds one in clear.
+"""Encrypts ("seals") session tokens and server seeds, so that no table holds one in clear.
 
 A running process keeps old secrets, because rounds may still need tokens that were sealed with them.
 """
@@ -14,9 +14,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from provider.settings import Embed, Settings, unsealed
+from provider.settings import Settings
 from provider.sql.schema import SCHEMA, database_for
-from shared_service.keys.peers import Peer
 from shared_service.keys.watch import KeyWatch, ShowRefused
 from shared_service.postgres.database import DATABASE_DOWN, Database
 from shared_signing.keys import Key
@@ -24,7 +23,8 @@ from shared_signing.keys import Key
 log = structlog.get_logger(__name__)
 
 KEY_BYTES: Final = 32
-PURPOSE: Final = b"provider: session tokens, 1"
+TOKENS: Final = b"provider: session tokens, 1"
+SEEDS: Final = b"provider: server seeds, 1"
 SECRETS_MAX: Final = 256
 """How many secrets a process keeps; the oldest are dropped first."""
 SESSIONS_MAX: Final = 1000
@@ -54,24 +54,30 @@ def sealing_order(keys: Sequence[Key], sealing_key: str | None, *, now: float) -
 
 
 def sealer_for(settings: Settings) -> "Sealer":
-    """Build a sealer from the sealing key and the keys of the environment's casino.
+    """Build a sealer of tokens from the sealing key and the keys of the environment's casino.
 
-    The sealing key is optional. With one, sessions survive a replacement of the casino's keys.
+    The sealing key is optional in demo mode. With one, sessions survive a replacement of the casino's keys.
     """
     return Sealer(sealing_order(settings.casino_keys, settings.sealing_key, now=time.time()))
+
+
+def seed_sealer_for(settings: Settings) -> "Sealer":
+    """Build the sealer of server seeds."""
+    return Sealer([settings.seeds_key], purpose=SEEDS)
 
 
 class Sealer:
     """Seals with the last secret that it learned, and opens with all of them."""
 
-    def __init__(self, secrets: Sequence[bytes]) -> None:
+    def __init__(self, secrets: Sequence[bytes], *, purpose: bytes = TOKENS) -> None:
+        self._purpose = purpose
         self._known: dict[bytes, Fernet] = {}
         self.learn(secrets)
 
     def learn(self, secrets: Sequence[bytes]) -> None:
         """Add secrets. From now on the last of them seals."""
         for secret in secrets:
-            known = self._known.pop(secret) if secret in self._known else _fernet(secret)
+            known = self._known.pop(secret) if secret in self._known else _fernet(secret, self._purpose)
             self._known[secret] = known  # moved to the end: the last one seals
         for forgotten in list(self._known)[: max(0, len(self._known) - SECRETS_MAX)]:
             del self._known[forgotten]
@@ -103,19 +109,13 @@ def key_watch_for(
         own = keys.ring("casino", settings.casino_code)
         sealer.learn(sealing_order(own.keys, settings.sealing_key, now=now))
 
-    async def look_at(peers: Sequence[Peer[Embed]]) -> str | None:
-        return unsealed(peers, settings.casino_code, sealing_key=settings.sealing_key, demo=settings.demo)
-
     database = database_for(settings, size_max=1)
-    return KeyWatch(
-        keys, database, schema=SCHEMA.name, clock=clock, on_change=learn, look_at_peers=look_at,
-        show_refused=show_refused,
-    )  # fmt: skip
+    return KeyWatch(keys, database, schema=SCHEMA.name, clock=clock, on_change=learn, show_refused=show_refused)
 
 
-def _fernet(secret: bytes) -> Fernet:
+def _fernet(secret: bytes, purpose: bytes) -> Fernet:
     # Derive a key for this purpose: no key both signs and encrypts.
-    key = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=PURPOSE).derive(secret)
+    key = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose).derive(secret)
     return Fernet(base64.urlsafe_b64encode(key))
 
 

@@ -8,7 +8,6 @@ After a crash before 2 the debit is taken back, and the spin has no outcome. Aft
 sends the payout.
 """
 
-import contextlib
 import uuid
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +22,7 @@ from provider.outbox.sender import Sender
 from provider.outbox.sequence import CallSequence
 from provider.outbox.steps import Draw, OfSpin, Opening, Refusal
 from provider.sessions.launch import OpenSession
+from provider.spins.queries import StoredSpin
 from provider.spins.seeds import ServerSeed
 from provider.wallet_client.messages import WalletSession
 from provider.wallet_client.outcomes import Accepted, Outcome, Refused
@@ -66,27 +66,31 @@ class SpinPlay:
         self._round_id = uuid.uuid4()
         self._debit = self._call("debit", amount_minor=asked.stake_minor)
 
-    async def play(self) -> None:
-        """Play. Raises `NotRecorded` when the spin cannot begin or its debit was given up.
+    async def play(self) -> StoredSpin | None:
+        """Play. Returns the spin when it is paid; else the books say how it ended.
 
-        The books say how it ended: also a refused debit, and a call without an answer, return.
+        Raises `NotRecorded` when the spin cannot begin or its debit was given up.
         """
         player_id = self._session.row.player_id
         outcome = await self._calls.send(self._debit, of_spin=OfSpin(player_id, opening=self._opening()))
-        with contextlib.suppress(*DATABASE_DOWN):  # recovery ends the round
-            await self._go_on(player_id, outcome)
+        try:
+            return await self._go_on(player_id, outcome)
+        except DATABASE_DOWN:
+            return None  # recovery ends the round
 
-    async def _go_on(self, player_id: int, outcome: Outcome) -> None:
+    async def _go_on(self, player_id: int, outcome: Outcome) -> StoredSpin | None:
         """Record how the debit ended. After an acceptance draw, and pay."""
         if isinstance(outcome, Accepted):
             payout, draw = self._outcome()
-            await self._calls.send(payout, of_spin=OfSpin(player_id, draw=draw))
+            paid = await self._calls.send(payout, of_spin=OfSpin(player_id, draw=draw))
             await self._calls.finish()
-        elif isinstance(outcome, Refused):
+            return self._stored(payout, draw, paid) if isinstance(paid, Accepted) else None
+        if isinstance(outcome, Refused):
             await self._calls.finish(of_spin=OfSpin(player_id, refusal=self._refusal(outcome)))
         else:
             await self._calls.finish()
             await self._sender.void_round(self._round_id, "bet_unknown")
+        return None
 
     def _opening(self) -> Opening:
         seed = self._rules.seed
@@ -115,6 +119,21 @@ class SpinPlay:
         )
         events = msgspec.json.encode(events_of(spun, win_minor=win)).decode()
         return payout, Draw(payout.provider_session_id, self._round_id, payout.transaction_id, events)
+
+    def _stored(self, payout: MoneyCall, draw: Draw, paid: Accepted) -> StoredSpin:
+        """The spin as the books now have it."""
+        return StoredSpin(
+            round_id=self._round_id,
+            game_code=self._session.row.game_code,
+            stake_minor=self._asked.stake_minor,
+            configuration_hash=self._rules.configuration_hash,
+            version=self._rules.slot.game.version,
+            round_state="settled",
+            events=draw.events,
+            payout_state="committed",
+            win_minor=payout.amount_minor,
+            balance_minor=paid.balance_minor,
+        )
 
     def _refusal(self, refused: Refused) -> Refusal:
         return Refusal(

@@ -53,11 +53,11 @@ class StoredSpin:
     payout_state: str | None
     win_minor: int | None
     balance_minor: int | None
-    refused_status: int | None
-    refused_code: str | None
-    refused_sentence: str | None
-    refused_message: str | None
-    is_unclear: bool
+    refused_status: int | None = None
+    refused_code: str | None = None
+    refused_sentence: str | None = None
+    refused_message: str | None = None
+    is_unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

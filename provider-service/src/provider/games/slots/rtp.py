@@ -35,6 +35,11 @@ class Payback:
         return Fraction(paid, self.boards * stake_minor)
 
     @property
+    def mean(self) -> Fraction:
+        """The return of a stake that neither the cap nor rounding lowers."""
+        return self._moment(1)
+
+    @property
     def hit_rate(self) -> Fraction:
         """The share of boards that pay."""
         return Fraction(self.boards - self.boards_by_x100.get(0, 0), self.boards)
@@ -42,8 +47,7 @@ class Payback:
     @property
     def variance(self) -> Fraction:
         """The variance of what a stake of 1 pays."""
-        mean = self._moment(1)
-        return self._moment(2) - mean * mean
+        return self._moment(2) - self.mean * self.mean
 
     @property
     def max_x100(self) -> int:

@@ -1,0 +1,143 @@
+"""A slot's board, lines and payout, and the rules of its file."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from itertools import product
+from typing import Any
+
+import pytest
+
+from provider.games.fairness.draws import SeededSource
+from provider.games.slots import spin as module
+from provider.games.slots.model import Pay, SlotModel, UnfitModel, read_game
+from provider.games.slots.spin import LineWin, draw_stops, evaluate, events_of, win_minor
+
+FILE = files("provider.games.slots") / "data" / "SLOTS_001.json"
+GAME = read_game(FILE.read_bytes())
+SMALL = SlotModel(
+    reels=(("a", "w", "b"), ("a", "b", "c"), ("b", "a", "a")),
+    rows=2,
+    lines=((0, 0, 0), (1, 1, 1)),
+    wild="w",
+    pays=(Pay("a", 3, 500), Pay("a", 2, 100), Pay("b", 3, 500), Pay("w", 1, 20)),
+)
+
+
+class Numbers:
+    """A source that gives these numbers."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.bounds: list[int] = []
+        self._numbers = iter(numbers)
+
+    def below(self, bound: int) -> int:
+        self.bounds.append(bound)
+        return next(self._numbers)
+
+
+def test_a_board_shows_the_symbols_from_each_stop_on_and_wraps() -> None:
+    spun = evaluate(SMALL, (2, 1, 2))
+    assert spun.board == (("b", "a"), ("b", "c"), ("a", "b"))
+
+
+def test_one_number_for_each_reel_from_left_to_right() -> None:
+    source = Numbers(3, 1, 2)
+    assert draw_stops(GAME.model, source) == (3, 1, 2)
+    assert source.bounds == [22, 22, 22]
+    assert draw_stops(GAME.model, SeededSource(b"\x33" * 32, "lucky", 0)) == (12, 15, 1)
+
+
+@pytest.mark.parametrize(
+    ("stops", "wins"),
+    [
+        ((0, 0, 1), (LineWin(0, "a", 3, 500),)),  # the second line is w b a: wild alone
+        ((1, 1, 0), (LineWin(0, "b", 3, 500),)),
+        ((0, 0, 0), (LineWin(0, "a", 2, 100),)),
+        ((2, 2, 2), ()),
+    ],
+)
+def test_a_line_pays_its_largest_pay_once(stops: tuple[int, ...], wins: tuple[LineWin, ...]) -> None:
+    assert [win for win in evaluate(SMALL, stops).wins if win.line == 0] == list(wins)
+
+
+def test_wild_stands_for_every_symbol_and_of_equal_pays_the_first_counts() -> None:
+    assert evaluate(SMALL, (1, 0, 1)).wins[0] == LineWin(0, "a", 3, 500)
+    (alone,) = [win for win in evaluate(SMALL, (1, 2, 0)).wins if win.line == 0]
+    assert alone == LineWin(0, "w", 1, 20)
+
+
+def test_a_payout_is_rounded_down_once_and_capped() -> None:
+    spun = evaluate(SMALL, (0, 0, 1))
+    assert spun.x100 == 500 + sum(win.x100 for win in spun.wins if win.line == 1)
+    assert win_minor(spun, stake_minor=33, max_win_minor=10**9) == 33 * spun.x100 // 100
+    assert win_minor(spun, stake_minor=33, max_win_minor=100) == 100
+
+
+def test_events_are_the_spin_its_wins_in_line_order_and_the_end() -> None:
+    spun = evaluate(SMALL, (0, 0, 1))
+    events = json.loads(json.dumps(events_of(spun, win_minor=7)))
+    assert events[0] == {"type": "spin", "stops": [0, 0, 1], "board": [list(reel) for reel in spun.board]}
+    assert events[1] == {"type": "win", "line": 0, "symbol": "a", "count": 3, "x100": 500}
+    assert events[-1] == {"type": "end", "win": 7}
+    assert [event["type"] for event in events[1:-1]] == ["win"] * len(spun.wins)
+
+
+def test_what_a_line_pays_is_what_the_definition_says() -> None:
+    """Against the definition, word by word, for every board of the game."""
+    model = GAME.model
+    for stops in product(range(0, 22, 3), range(22), range(0, 22, 5)):
+        spun = evaluate(model, stops)
+        for number, line in enumerate(model.lines):
+            symbols = [spun.board[reel][row] for reel, row in enumerate(line)]
+            paid = [pay.x100 for pay in model.pays if set(symbols[: pay.count]) <= {pay.symbol, model.wild}]
+            assert sum(win.x100 for win in spun.wins if win.line == number) == max(paid, default=0)
+
+
+def test_only_the_model_and_the_source_reach_the_draw() -> None:
+    """No player, balance, stake, voucher or history is among the arguments; the import contract forbids other ways."""
+    assert list(inspect.signature(draw_stops).parameters) == ["model", "source"]
+    assert list(inspect.signature(evaluate).parameters) == ["model", "stops"]
+    assert list(inspect.signature(SeededSource).parameters) == ["server_seed", "client_seed", "counter"]
+    assert not [name for name in vars(module) if name in ("random", "secrets", "time", "os")]
+
+
+Change = Callable[[dict[str, Any]], object]
+CHANGES: dict[str, Change] = {
+    "a field too many": lambda game: game.update(more=1),
+    "a field too few": lambda game: game.pop("maxWin"),
+    "a fraction": lambda game: game.update(minBet=1.5),
+    "limits out of order": lambda game: game.update(minBet=200_000),
+    "no limit": lambda game: game.update(minBet=0),
+    "version": lambda game: game.update(version=0),
+    "no reels": lambda game: game["model"].update(reels=[]),
+    "a short reel": lambda game: game["model"]["reels"].__setitem__(0, ["wild", "bar"]),
+    "too many boards": lambda game: game["model"].update(reels=[["wild"] * 200] * 3),
+    "no rows": lambda game: game["model"].update(rows=0),
+    "a short line": lambda game: game["model"]["lines"].append([0, 0]),
+    "a line off the board": lambda game: game["model"]["lines"].append([3, 0, 0]),
+    "a line twice": lambda game: game["model"]["lines"].append([0, 0, 0]),
+    "no wild": lambda game: game["model"].update(wild="joker"),
+    "an unknown symbol": lambda game: game["model"]["pays"].append({"symbol": "joker", "count": 3, "x100": 1}),
+    "a pay of four": lambda game: game["model"]["pays"].append({"symbol": "bar", "count": 4, "x100": 1}),
+    "a pay of nothing": lambda game: game["model"]["pays"].append({"symbol": "bar", "count": 2, "x100": 0}),
+    "a pay twice": lambda game: game["model"]["pays"].append({"symbol": "bar", "count": 3, "x100": 1}),
+    "more than 10,000 times": lambda game: game["model"]["pays"][0].update(x100=200_001),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_file_that_breaks_a_rule_is_refused(change: Change) -> None:
+    content = json.loads(FILE.read_bytes())
+    change(content)
+    with pytest.raises(UnfitModel):
+        read_game(json.dumps(content).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff"])
+def test_a_file_that_is_no_game_is_refused(content: bytes) -> None:
+    with pytest.raises(UnfitModel):
+        read_game(content)
