@@ -21,5 +21,6 @@ DEFINERS: Final = frozenset(
         *("refresh_login", "forget_logins"),  # by an HMAC that was checked; what is over
         "set_otp_roles",  # asks casino.has_oversight
         *("log_out", "change_password", "change_otp", "create_staff", "change_staff", "make_api_key", "delete_api_key"),
+        *("create_tenant", "change_tenant", "fund_tenant", "issue_vouchers", "take_slip", "void_voucher"),
     }
 )

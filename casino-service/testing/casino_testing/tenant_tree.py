@@ -41,9 +41,14 @@ ROWS_OF_CLIENTS: Final = """
     insert into casino.api_keys (ledger_id, tenant_id, made_by, name, prefix, key_mac, scopes, made_at, ends_at)
     select ledger_id, tenant_id, staff_id, 'x', 'x', tenant_id::bytea, '{}', now(), now() from casino.staff
     where tenant_id = %(tenant)s;
-    select casino.note_float_entry(%(ledger)s, casino.float_of(%(ledger)s, %(tenant)s), 'x', null, null, 'x');
     insert into casino.stops (ledger_id, tenant_id, scope, target, reason, made_by, made_at)
     values (%(ledger)s, %(tenant)s, 'game', 'NONE', 'x', 'x', now());
+    update casino.tenants set tenant_type = 'AGENT' where tenant_id = %(tenant)s;
+    select casino.move_house_money(%(ledger)s, 'float_in', casino.float_of(%(ledger)s, %(tenant)s), 'x', 150, 'x', 'x');
+    select casino.see_tenant(%(ledger)s, %(tenant)s), casino.issue_vouchers(
+        %(ledger)s, %(tenant)s, 100, null, false, 'x', 'x', array[%(tenant)s], array[%(tenant)s::bytea], '{x}', '{x}',
+        '{x}'
+    );
 """
 ROWS_OF_PLAYERS: Final = """
     select casino.begin_play_session(%(ledger)s, %(player)s);

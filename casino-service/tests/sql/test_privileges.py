@@ -36,6 +36,7 @@ CALLABLE = {
     *("restore_unfinished", "count_unsigned", "feed_page", "find_transaction", "find_tombstone"),
     *("see_tenant", "is_known", "count_client_call"),
     *("enter_session", "check_access_token", "take_client_token", "prune_client_limits"),
+    *("try_voucher", "redeem_voucher", "expire_vouchers"),
     *(HELPERS | DEFINERS),
 }
 NO_TENANT_BECAUSE = {
@@ -54,6 +55,7 @@ NO_TENANT_BECAUSE = {
     "otp_roles": "roles of a ledger, for all of its tenants",
     "key_revocations": "keys belong to a direction between services, whichever tenants they serve",
     "provider_games": "what a provider says of its games, the same for every tenant",
+    "redeem_tries": "tries of codes, known or not, and of addresses",
     "nonces": "random numbers of requests, which name no tenant",
     "nonces_0": "a partition of nonces",
     "nonces_1": "a partition of nonces",

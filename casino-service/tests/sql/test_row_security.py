@@ -54,6 +54,8 @@ SEES_A_LEDGER = {
     *("count_unsigned", "restore_unfinished", "is_known"),  # a number, a sentence, two flags
     "see_tenant",  # the ids of the tenants below one
     "note_provider_games",  # only new games, of tenants that take every game of main (test_give_games)
+    *("try_voucher", "redeem_voucher"),  # by the HMACs of a voucher's code and PIN
+    "expire_vouchers",  # gives the money of every voucher whose time is over back
     *("take_games", "provider_of_session"),  # games of further providers (test_take_games); a provider's id
 }
 """Functions that run with the rights of casino_ledger, and how each of them is bounded. A new one is a decision."""

@@ -225,4 +225,4 @@ def test_nothing_that_a_caller_sets_moves_the_ledger(shared_database: str) -> No
         ).fetchall()
     assert len(rows) >= 20
     # casino.sees reads the view of the transaction, as the policies do.
-    assert [name for name, body in rows if "current_setting" in body.lower()] == ["sees"]
+    assert [name for name, body in rows if "current_setting" in body.lower()] == ["refusal_to_manage", "sees"]

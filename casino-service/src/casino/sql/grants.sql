@@ -10,7 +10,7 @@ revoke select on casino.kept_answers from casino_app, casino_oversight;
 grant insert on
     casino.game_sessions, casino.rounds, casino.transactions, casino.tombstones, casino.postings, casino.ledger_events,
     casino.attempts, casino.rate_buckets, casino.access_token_fingerprints, casino.nonces, casino.games,
-    casino.audit_trail, casino.kept_answers, casino.wallets, casino.float_entries
+    casino.audit_trail, casino.kept_answers
 to casino_ledger;
 grant update on
     casino.wallets, casino.game_sessions, casino.rounds, casino.transactions, casino.attempts, casino.rate_buckets,
@@ -153,3 +153,29 @@ grant execute on function
     casino.delete_api_key(integer, text),
     casino.forget_logins(integer, integer)
 to casino_app, casino_oversight;
+
+-- Tenants, their floats, and vouchers.
+revoke select on casino.vouchers, casino.voucher_slips, casino.redeem_tries from casino_app, casino_oversight;
+grant select (
+    ledger_id, voucher_id, tenant_id, amount_minor, bonus_minor, currency, prize_wheel_enabled, status, issued_at, issued_by,
+    expires_at, ended_at, ended_by, player_id
+) on casino.vouchers to casino_app, casino_oversight;
+grant select (ledger_id, voucher_id, tenant_id, ends_at) on casino.voucher_slips to casino_app, casino_oversight;
+grant insert on casino.tenants, casino.float_entries, casino.vouchers, casino.voucher_slips, casino.redeem_tries to casino_ledger;
+grant update on casino.tenants, casino.vouchers, casino.voucher_slips, casino.redeem_tries to casino_ledger;
+grant delete on casino.voucher_slips, casino.redeem_tries to casino_ledger;
+grant execute on function
+    casino.create_tenant(integer, text, text, text, text, text),
+    casino.change_tenant(integer, text, jsonb),
+    casino.fund_tenant(integer, text, boolean, bigint, text, text, text, text),
+    casino.issue_vouchers(
+        integer, text, bigint, timestamptz, boolean, text, text, text [], bytea [], bytea [], bytea [], bytea []
+    ),
+    casino.take_slip(integer, text, bytea),
+    casino.void_voucher(integer, text, text, text)
+to casino_app, casino_oversight;
+grant execute on function
+    casino.expire_vouchers(integer, integer),
+    casino.try_voucher(integer, bytea, bytea, inet),
+    casino.redeem_voucher(integer, bytea, bytea, text, bytea, bytea, text)
+to casino_app;

@@ -38,6 +38,7 @@ begin
         o_head := casino.head(v_first.sequence_no, v_first.entry_hash);
     elsif o_code is null then
         v_booked := (casino.book_entries(p_ledger_id, array[v_entry], casino.clock()))[1];
+        perform casino.note_float_entry(p_ledger_id, p_wallet_id, v_entry_id, v_entry.house_accounts[1], null, p_entry_id);
         o_balance_minor := v_booked.balance_after_minor;
         o_head := casino.head(v_booked.sequence_no, v_booked.entry_hash);
     end if;

@@ -10,4 +10,4 @@ down_revision = "0016"
 def upgrade() -> None:
     """Take the steps of the SQL file, beside running bets. It may be begun again."""
     with steps_beside(__file__) as connection:
-        secure(connection, "float_entries")
+        secure(connection, "float_entries", "vouchers", "voucher_slips")
