@@ -2,8 +2,9 @@
 -- Input: p_changes has columns of casino.tenants with their new values; what it does not have stays.
 -- Outcome: o_code is null when it is changed; else NOT_FOUND, FORBIDDEN, TENANT_NOT_ACTIVE (it is CLOSED, which is final),
 --   TENANT_NOT_EMPTY (it cannot be closed: casino.is_empty).
--- Lock order: to close, the floats of the tenant and of all below it (casino.hold_wallets); then the tenant's row, then
---   casino.settle_tenants. Whatever puts money into a tenant takes it from a float that is held here, or finds it closed.
+-- Lock order: the tree of tenants (casino.hold_tenants); to close, the floats of the tenant and of all below it
+--   (casino.hold_wallets); then the tenant's row. Whatever puts money into a tenant takes it from a float that is held here, or
+--   finds it closed.
 create or replace function casino.change_tenant(p_ledger_id integer, p_tenant_id text, p_changes jsonb)
 returns text
 language plpgsql volatile security definer
@@ -17,6 +18,7 @@ begin
     if v_refusal is not null then
         return v_refusal;
     end if;
+    perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('casino.settle_tenants', 0));
     if p_changes ->> 'status' = 'CLOSED' then
         v_below := casino.tenants_below(p_ledger_id, p_tenant_id);
         perform casino.hold_wallets(

@@ -15,7 +15,6 @@ declare
     v_own bigint;
     v_parent bigint;
     v_entry casino.entry;
-    v_moved record;
 begin
     o_code := casino.refusal_to_manage(p_ledger_id, p_tenant_id);
     if o_code is not null then
@@ -38,18 +37,16 @@ begin
         if o_code is null then
             o_balance_minor := casino.book_float_entry(p_ledger_id, v_entry, 'house_cash', p_actor_id, p_transfer_id);
         end if;
-    elsif p_is_back then
-        select * into v_moved from casino.transfer(
-            p_ledger_id, v_own, v_parent, p_transfer_id, p_amount_minor, 'return_out', 'return_in', p_reason, p_request_id,
-            p_actor_id, null, null
-        );
-        (o_code, o_balance_minor, o_parent_balance_minor) := (v_moved.o_code, v_moved.o_from_balance_minor, v_moved.o_to_balance_minor);
     else
-        select * into v_moved from casino.transfer(
-            p_ledger_id, v_parent, v_own, p_transfer_id, p_amount_minor, 'fund_out', 'fund_in', p_reason, p_request_id,
-            p_actor_id, null, null
-        );
-        (o_code, o_balance_minor, o_parent_balance_minor) := (v_moved.o_code, v_moved.o_to_balance_minor, v_moved.o_from_balance_minor);
+        select
+            moved.o_code, case when p_is_back then moved.o_from_balance_minor else moved.o_to_balance_minor end,
+            case when p_is_back then moved.o_to_balance_minor else moved.o_from_balance_minor end
+        into o_code, o_balance_minor, o_parent_balance_minor
+        from casino.transfer(
+            p_ledger_id, case when p_is_back then v_own else v_parent end, case when p_is_back then v_parent else v_own end,
+            p_transfer_id, p_amount_minor, case when p_is_back then 'return_out' else 'fund_out' end,
+            case when p_is_back then 'return_in' else 'fund_in' end, p_reason, p_request_id, p_actor_id, null, null
+        ) as moved;
     end if;
     o_code := case o_code
         when 'insufficient_balance' then 'INSUFFICIENT_FUNDS'

@@ -7,7 +7,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     select not exists (
         select from casino.wallets
-        where ledger_id = p_ledger_id and tenant_id = any (p_tenant_ids) and balance_minor > 0
+        where ledger_id = p_ledger_id and tenant_id = any (p_tenant_ids)
+            and (balance_minor > 0 or pending_bonus_minor > 0)
     ) and not exists (
         select from casino.vouchers
         where ledger_id = p_ledger_id and tenant_id = any (p_tenant_ids) and status = 'NEW'
