@@ -67,12 +67,12 @@ class Player:
             code=code,
         )
 
-    def repeat(self, attempt: int = 1, *, lost: bool = False, spin_id: str = "spin") -> bool:
+    def repeat(self, begun: Row, *, lost: bool = False, spin_id: str = "spin") -> bool:
         return bool(
             self._call(
-                "select casino.repeat_spin(%(ledger)s, %(player)s, %(spin)s, %(attempt)s, %(lost)s) as may",
-                spin=spin_id, attempt=attempt, lost=lost,
-            )["may"]
+                "select casino.repeat_spin(%(ledger)s, %(player)s, %(spin)s, %(session)s, %(attempt)s, %(lost)s) as ok",
+                spin=spin_id, session=begun["o_session_id"], attempt=begun["o_attempt"], lost=lost,
+            )["ok"]
         )  # fmt: skip
 
 
@@ -156,6 +156,22 @@ def test_a_round_of_another_stake_or_without_a_payout_is_no_outcome(player: Play
     assert player.end("open", 0)
 
 
+def test_it_says_whether_its_round_triggered_a_bonus(player: Player, tenant: Tenant, wallet: Wallet) -> None:
+    for number, (provider_id, triggered) in enumerate([("main", True), ("acme", False)]):
+        spin_id = f"spin-{number}"
+        round_id = play(wallet, player.begin(spin_id))
+        tenant.sql(
+            "insert into casino.bonuses (ledger_id, tenant_id, wallet_id, amount_minor, currency, voucher_id,"
+            " agent_tenant_id, state, promised_at, decided_at, transaction_id, round_id, provider_id)"
+            " values (%s, %s, %s, 1, 'USD', 'v', 'a', 'GRANTED', now(), now(), 't', %s, %s)",
+            tenant.ledger_id, tenant.tenant_id, tenant.wallet()["wallet_id"], round_id, provider_id,
+        )  # fmt: skip
+        assert player.end(round_id, 0, spin_id)
+        (spin,) = [row for row in tenant.rows("spins") if row["spin_id"] == spin_id]
+        assert spin["bonus_triggered"] is triggered
+    tenant.sql("delete from casino.bonuses where ledger_id = %s", tenant.ledger_id)  # nothing was booked for them
+
+
 def test_a_refusal_of_the_wallet_is_kept(player: Player, tenant: Tenant, wallet: Wallet) -> None:
     begun = player.begin()
     player.refuse("INSUFFICIENT_BALANCE")
@@ -163,7 +179,7 @@ def test_a_refusal_of_the_wallet_is_kept(player: Player, tenant: Tenant, wallet:
     assert (again["o_state"], again["o_code"], again["o_sentence"]) == (
         "REFUSED", "INSUFFICIENT_BALANCE", "a sentence",
     )  # fmt: skip
-    assert player.repeat()
+    assert player.repeat(begun)
     assert not player.end(play(wallet, begun), 0), "what was refused has no outcome"
     assert tenant.rows("spins")[0]["state"] == "REFUSED"
 
@@ -171,10 +187,10 @@ def test_a_refusal_of_the_wallet_is_kept(player: Player, tenant: Tenant, wallet:
 def test_an_ask_without_outcome_is_repeated_under_another_id_at_the_provider(player: Player, wallet: Wallet) -> None:
     begun = player.begin()
     bet = wallet.bet(session_of(begun), round_id="r")
-    assert not player.repeat(), "while a bet is open an outcome may come"
+    assert not player.repeat(begun), "while a bet is open an outcome may come"
     wallet.accept(session_of(begun).rollback(bet.transaction_id, round_id="r"))
-    assert player.repeat()
-    assert player.repeat(), "of two who were told so, one moves on"
+    assert player.repeat(begun)
+    assert player.repeat(begun), "of two who were told so, one moves on"
     again = player.begin()
     assert (again["o_attempt"], again["o_session_id"]) == (2, begun["o_session_id"])
     assert again["o_wire_spin_id"] == hashlib.sha256(b"2 spin").hexdigest()
@@ -182,8 +198,12 @@ def test_an_ask_without_outcome_is_repeated_under_another_id_at_the_provider(pla
 
 def test_a_lost_session_is_closed_and_replaced(player: Player, tenant: Tenant) -> None:
     lost = player.begin()
-    assert player.repeat(lost=True)
-    assert player.begin()["o_session_id"] != lost["o_session_id"]
+    assert player.repeat(lost, lost=True)
+    again = player.begin()
+    assert again["o_session_id"] != lost["o_session_id"]
+    assert again["o_wire_spin_id"] == "spin", "the provider may have played it"
+    assert player.repeat(lost), "who was told of the lost session is late"
+    assert player.begin() == again
     closed = {row["session_id"]: row["closed_at"] is not None for row in tenant.rows("game_sessions")}
     assert closed[lost["o_session_id"]]
     assert list(closed.values()).count(False) == 1
@@ -207,10 +227,24 @@ def test_an_id_that_providers_do_not_take_has_a_hash_in_its_place(player: Player
     assert player.begin(spin_id)["o_wire_spin_id"] == hashlib.sha256(f"1 {spin_id}".encode()).hexdigest()
 
 
+STOPS = "delete from casino.stops where ledger_id = %s"
+
+
+def stop(of: Player) -> None:
+    of.tenant.sql(
+        "insert into casino.stops (ledger_id, tenant_id, scope, target, reason, made_by, made_at)"
+        " values (%s, %s, 'game', 'SLOTS_001', 'a reason', '1', now())",
+        of.tenant.ledger_id,
+        of.tenant.tenant_id,
+    )
+
+
 ORDER: list[tuple[str, Callable[[Player], Any], bool]] = [
+    ("BONUS_ACK_REQUIRED", lambda of: of.tenant.set_wallet(bonus_ack_required=True), True),
     ("COOLDOWN_ACTIVE", lambda of: of.tenant.set_wallet(cooldown_until=LATER), True),
     ("PLAYER_NOT_ACTIVE", lambda of: of.tenant.set_wallet(blocked_at="2026-01-01"), True),
     ("GAME_DISABLED", lambda of: of.tenant.set_game(disabled_at="2026-01-01"), False),
+    ("PLAY_STOPPED", stop, False),
     ("TENANT_NOT_ACTIVE", lambda of: of.tenant.set_tenant(status="SUSPENDED"), True),
     ("INVALID_STAKE", lambda of: of.tenant.set_game(stake_min_minor=2_000), False),
     ("GAME_NOT_FOUND", lambda of: of.tenant.set_game(game_code="ANOTHER"), False),
@@ -223,10 +257,12 @@ def test_the_order_of_refusals_and_which_are_kept(player: Player, tenant: Tenant
         change(player)
         refused = player.begin(f"spin-{number}")
         assert (refused["o_state"], refused["o_code"]) == ("REFUSED", code)
+        assert (refused["o_sentence"] == "a reason") == (code == "PLAY_STOPPED")
         assert [row["code"] for row in tenant.rows("spins") if row["spin_id"] == f"spin-{number}"] == [code] * is_kept
     assert tenant.rows("game_sessions") == [], "refused before a session is opened"
     tenant.set_tenant(status="ACTIVE")
-    tenant.set_wallet(cooldown_until=None, blocked_at=None)
+    tenant.set_wallet(cooldown_until=None, blocked_at=None, bonus_ack_required=False)
+    tenant.sql(STOPS, tenant.ledger_id)
     tenant.set_game(disabled_at=None, stake_min_minor=1_000, game_code="SLOTS_001")
     found = [player.begin(f"spin-{number}")["o_state"] for number in range(len(ORDER))]
     assert found == ["REFUSED" if is_kept else "ASKED" for _, _, is_kept in ORDER]
@@ -238,8 +274,7 @@ def test_a_game_of_a_provider_that_takes_no_launch_is_disabled(player: Player) -
 
 
 def test_a_spin_that_is_asked_for_anew_is_judged_anew(player: Player, tenant: Tenant) -> None:
-    player.begin()
-    player.repeat()
+    player.repeat(player.begin())
     tenant.set_game(disabled_at="2026-01-01")
     assert player.begin()["o_code"] == "GAME_DISABLED"
     tenant.set_game(disabled_at=None)

@@ -17,8 +17,15 @@ import msgspec
 import pytest
 from structlog.typing import EventDict
 
+from casino.errors import Refused
 from casino.sessions import provider_client
-from casino.sessions.provider_client import ANSWER_MAX_BYTES, SIGNATURE_HEADER, ProviderClient, ProviderUnreachable
+from casino.sessions.provider_client import (
+    ANSWER_MAX_BYTES,
+    SIGNATURE_HEADER,
+    ProviderClient,
+    ProviderUnreachable,
+    SpinRefused,
+)
 from casino_testing.edge import PROVIDER_RING
 from local_stack.certificates import Authority
 from local_stack.tls_peers import GOOD, NEVER_CONNECTED, UNKNOWN, Behaviour, Issuer, peer
@@ -201,6 +208,52 @@ async def test_a_round_that_may_have_been_played_is_not_asked_for_again(code: st
         with pytest.raises(ProviderUnreachable):
             await simulate(client)
     assert len(provider.seen) == 1
+
+
+async def spin(client: ProviderClient) -> dict[str, Any]:
+    return await client.spin(MESSAGE, request_id="r")
+
+
+@pytest.mark.parametrize(
+    ("answer", "raised"),
+    [
+        ((402, {"code": "insufficient_balance", "error": "Too poor"}, True), ("insufficient_balance", "Too poor")),
+        ((502, {"code": "operator_unreachable"}, True), ("operator_unreachable", None)),
+        ((409, {"code": "session_busy", "error": 7}, True), ("session_busy", None)),
+        ((402, {"code": "insufficient_balance"}, False), ProviderUnreachable),
+        ((402, {"code": "In Capitals"}, True), Refused),
+        ((502, {"code": "operator_unreachable"}, False), ProviderUnreachable),
+        ((503, {"code": "overloaded"}, False), Refused),
+        ((500, {}, True), ProviderUnreachable),
+        ((200, {"win": 1}, False), ProviderUnreachable),
+    ],
+)
+async def test_a_signed_refusal_of_a_spin_says_its_code_and_no_other_answer_decides_anything(
+    answer: tuple[int, dict[str, Any], bool], raised: tuple[str, str | None] | type[Exception]
+) -> None:
+    async with provider_with(answer) as (_, client):
+        if isinstance(raised, tuple):
+            with pytest.raises(SpinRefused) as caught:
+                await spin(client)
+            assert (caught.value.code, caught.value.sentence) == raised
+        else:
+            with pytest.raises(raised):
+                await spin(client)
+
+
+async def test_a_spin_is_asked_for_again_after_a_401_because_its_id_is_the_same() -> None:
+    async with provider_with((401, {"code": "nonce_replay"}, False), OK) as (provider, client):
+        assert await spin(client) == {"fine": True}
+    assert len(provider.seen) == 2
+
+
+async def test_spins_leave_some_of_the_calls_to_a_provider_for_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider_client, "SPINS_MAX", 0)
+    async with provider_with(OK) as (_, client):
+        with pytest.raises(Refused) as caught:
+            await spin(client)
+        assert caught.value.code == "overloaded"
+        assert await launch(client) == {"fine": True}
 
 
 @pytest.fixture

@@ -76,6 +76,18 @@ def test_one_of_several_peers_has_half_of_the_capacity() -> None:
     assert house.enter(scope_signed_by("one"))
 
 
+def test_requests_that_wait_for_a_peer_take_no_capacity_from_that_peers_calls() -> None:
+    house = admission()
+    waiting = route("POST", "/waiting", answer, access=SIGNED, share=Share(2, is_apart=True))
+    assert [house.enter(scope_of(waiting)) for _ in range(3)] == [True, True, False]
+    assert [house.enter(scope_of(USUAL)) for _ in range(5)] == [True] * 4 + [False]
+    house.leave(scope_of(waiting))
+    assert house.enter(scope_of(waiting)), "a full service takes them as far as their own bound"
+    assert not house.enter(scope_of(USUAL))
+    house.leave(scope_of(USUAL))
+    assert (house.taken, waiting.share and waiting.share.taken) == (3, 2)
+
+
 def test_a_share_bounds_its_own_routes_alone() -> None:
     house = admission()
     assert house.enter(scope_of(SHARED))

@@ -174,7 +174,7 @@ class Launcher:
     ) -> str:
         try:
             provider = self.providers.client_of(provider_id)
-            provider_session_id = _joined(await provider.launch(message, request_id=request_id))
+            provider_session_id = provider_session_of(await provider.launch(message, request_id=request_id))
         except (ProviderUnreachable, Refused) as error:
             await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
             raise Refused(error.code if isinstance(error, Refused) else "provider_unreachable") from None
@@ -194,8 +194,8 @@ class Launcher:
         return provider_session_id
 
 
-def _joined(answer: dict[str, Any]) -> str:
-    """The provider's session id in its answer to a launch. Raises ProviderUnreachable."""
+def provider_session_of(answer: dict[str, Any]) -> str:
+    """Returns the provider's session id in its answer to a launch. Raises ProviderUnreachable."""
     try:
         return decoding.identifier(answer, "providerSessionId")
     except Refused as refused:

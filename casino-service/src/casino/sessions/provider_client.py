@@ -1,4 +1,4 @@
-"""Calls the provider: launch and simulate, signed and with a time limit.
+"""Calls the provider: launch, simulate and spin, signed and with a time limit; and its public list of games.
 
 Without a good signature an answer decides nothing: the call raises ProviderUnreachable.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 import msgspec
@@ -29,8 +30,13 @@ SIGNATURE_HEADER: Final = "x-provider-signature"
 CONNECT_TIMEOUT_SECONDS: Final = 2.0
 LAUNCH_TIMEOUT_SECONDS: Final = 8.0
 SIMULATE_TIMEOUT_SECONDS: Final = 90.0
+SPIN_TIMEOUT_SECONDS: Final = 10.0
+"""Longer than a provider takes: it answers within 8 seconds."""
+GAMES_TIMEOUT_SECONDS: Final = 5.0
 CONNECTIONS_MAX: Final = 64
 """Calls to one provider at once. One that is slow takes no more of the process."""
+SPINS_MAX: Final = CONNECTIONS_MAX * 3 // 4
+"""Spins among them: launches always find some."""
 ANSWER_MAX_BYTES: Final = 1_048_576
 """The answer to a launch has hundreds of bytes, a report some thousands."""
 
@@ -51,8 +57,25 @@ class ProviderUnreachable(Exception):  # noqa: N818 - an outcome, not a defect
     """The provider gave no answer with a good signature."""
 
 
+class SpinRefused(Exception):  # noqa: N818 - an outcome, not a defect
+    """A signed refusal of a spin: the provider's own, or what the wallet said to it."""
+
+    def __init__(self, code: str, sentence: str | None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.sentence = sentence
+
+
+class _Endpoint(NamedTuple):
+    path: str
+    timeout_seconds: float
+    is_repeatable: bool
+    """Whether a call that was perhaps served may be sent again."""
+    refusal: Callable[[str, Answer], Exception]
+
+
 class ProviderClient:
-    """The two endpoints of one provider. `url` is its address."""
+    """The endpoints of one provider. `url` is its address."""
 
     def __init__(
         self,
@@ -92,29 +115,51 @@ class ProviderClient:
         Raises ProviderUnreachable, Refused(provider_rejected) for a signed refusal, and Refused(overloaded) when too
         many calls wait for this provider.
         """
-        return await self._call("/provider/launch", message, request_id, LAUNCH_TIMEOUT_SECONDS, is_launch=True)
+        endpoint = _Endpoint("/provider/launch", LAUNCH_TIMEOUT_SECONDS, True, _refusal)
+        return await self._call(endpoint, message, request_id)
 
     async def simulate(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
         """Let the provider play the scripted round. Returns its report.
 
         Raises ProviderUnreachable, and Refused: session_expired, session_busy, overloaded or provider_rejected.
         """
-        return await self._call("/provider/simulate", message, request_id, SIMULATE_TIMEOUT_SECONDS, is_launch=False)
+        endpoint = _Endpoint("/provider/simulate", SIMULATE_TIMEOUT_SECONDS, False, _refusal_of_simulation)
+        return await self._call(endpoint, message, request_id)
 
-    async def _call(
-        self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float, *, is_launch: bool
-    ) -> dict[str, Any]:
+    async def spin(self, message: dict[str, Any], *, request_id: str) -> dict[str, Any]:
+        """Let the provider play the spin of this `spinId`. Returns its outcome, the same for ever.
+
+        Raises ProviderUnreachable, SpinRefused, and Refused(overloaded) when nothing was done.
+        """
+        if self._calls >= SPINS_MAX:
+            raise Refused("overloaded")
+        endpoint = _Endpoint("/provider/spin", SPIN_TIMEOUT_SECONDS, True, _refusal_of_spin)
+        return await self._call(endpoint, message, request_id)
+
+    async def games(self) -> list[Any]:
+        """The provider's public list of its games. No signature covers it. Raises ProviderUnreachable."""
+        try:
+            async with asyncio.timeout(GAMES_TIMEOUT_SECONDS):
+                answer = await self._client.get("/v1/games")
+            listed = decoding.decode_object(answer.content).get("games") if answer.is_success else None
+        except (httpx.HTTPError, OSError, Refused) as error:
+            raise ProviderUnreachable(type(error).__name__) from error
+        if not isinstance(listed, list):
+            raise ProviderUnreachable(f"status {answer.status_code}, no games")
+        return listed
+
+    async def _call(self, endpoint: _Endpoint, message: dict[str, Any], request_id: str) -> dict[str, Any]:
         if self.is_full:
             raise Refused("overloaded")
         if not self._circuit.lets_through():
             raise ProviderUnreachable("its last calls failed")
         self._calls += 1
         try:
-            content = await self._post(path, message, request_id, timeout_seconds, is_launch=is_launch)
+            content = await self._post(endpoint, message, request_id)
         except ProviderUnreachable:
             self._circuit.note(answered=False)
             raise
-        except Refused:
+        except (Refused, SpinRefused):
             self._circuit.note(answered=True)
             raise
         finally:
@@ -122,19 +167,18 @@ class ProviderClient:
         self._circuit.note(answered=True)
         return content
 
-    async def _post(
-        self, path: str, message: dict[str, Any], request_id: str, timeout_seconds: float, *, is_launch: bool
-    ) -> dict[str, Any]:
+    async def _post(self, endpoint: _Endpoint, message: dict[str, Any], request_id: str) -> dict[str, Any]:
+        path = endpoint.path
         body, target = msgspec.json.encode(message), self._client.target(path)
         headers = [*_HEADERS, ("x-request-id", request_id)]
         try:
             # One time limit for both requests.
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(endpoint.timeout_seconds):
                 answer = await self._client.post_signed(target, body, headers=headers, auth=self._signed(0))
                 if answer.status_code == httpx.codes.UNAUTHORIZED:
                     # A 401 does not prove that nothing was done. A repeated launch is safe; a round would be two.
                     correction_seconds = _correction(answer)
-                    if is_launch or correction_seconds:
+                    if endpoint.is_repeatable or correction_seconds:
                         auth = self._signed(correction_seconds)
                         answer = await self._client.post_signed(target, body, headers=headers, auth=auth)
         except (httpx.HTTPError, NoLiveKey, OSError) as error:
@@ -144,7 +188,7 @@ class ProviderClient:
             )  # fmt: skip
             raise ProviderUnreachable(type(error).__name__) from error
         if answer.signature != "good" or answer.status_code != httpx.codes.OK:
-            raise _refusal(path, answer, is_launch=is_launch)
+            raise endpoint.refusal(path, answer)
         try:
             return decoding.decode_object(answer.content)
         except Refused:
@@ -155,18 +199,35 @@ class ProviderClient:
         return SignedAuth(Signer(self._keys, lambda: time.time() + correction_seconds), self._keys, SIGNATURE_HEADER)
 
 
-def _refusal(path: str, answer: Answer, *, is_launch: bool) -> Refused | ProviderUnreachable:
+def _refusal(path: str, answer: Answer) -> Refused | ProviderUnreachable:
     """The exception for an answer that is not a signed 200."""
     status, verdict = answer.status_code, answer.signature
-    is_signed = verdict == "good"
-    if not is_launch and status in _HANDED_ON and (is_signed or status == httpx.codes.SERVICE_UNAVAILABLE):
-        return Refused(_HANDED_ON[status])  # an unsigned 503 counts too: nothing was done
-    code = _content(answer).get("code")
-    known_code = code if isinstance(code, str) and _CODE.fullmatch(code) else None
-    log.warning("provider_call_refused", path=path, status=status, signature=verdict, provider_code=known_code)
-    if is_signed and 400 <= status < 500 and status not in _NO_DECISIONS:
+    log.warning("provider_call_refused", path=path, status=status, signature=verdict, provider_code=_code(answer))
+    if verdict == "good" and 400 <= status < 500 and status not in _NO_DECISIONS:
         return Refused("provider_rejected")
     return ProviderUnreachable(f"status {status}, signature {verdict}")
+
+
+def _refusal_of_simulation(path: str, answer: Answer) -> Refused | ProviderUnreachable:
+    status = answer.status_code
+    if status in _HANDED_ON and (answer.signature == "good" or status == httpx.codes.SERVICE_UNAVAILABLE):
+        return Refused(_HANDED_ON[status])  # an unsigned 503 counts too: nothing was done
+    return _refusal(path, answer)
+
+
+def _refusal_of_spin(path: str, answer: Answer) -> Refused | SpinRefused | ProviderUnreachable:
+    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        return Refused("overloaded")  # the same id may be asked for again, whoever says it
+    code, sentence = _code(answer), _content(answer).get("error")
+    if answer.signature != "good" or code is None or answer.status_code == httpx.codes.UNAUTHORIZED:
+        return _refusal(path, answer)
+    return SpinRefused(code, sentence if isinstance(sentence, str) else None)
+
+
+def _code(answer: Answer) -> str | None:
+    """The code in a refusal, or None."""
+    code = _content(answer).get("code")
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
 def _correction(answer: Answer) -> int:

@@ -127,7 +127,7 @@ grant execute on function
     casino.begin_spin(integer, text, text, bigint, text, uuid, bytea, inet, text []),
     casino.end_spin(integer, text, text, text, bigint, bigint, json),
     casino.refuse_spin(integer, text, text, text, text),
-    casino.repeat_spin(integer, text, text, integer, boolean)
+    casino.repeat_spin(integer, text, text, uuid, integer, boolean)
 to casino_app, casino_oversight;
 
 -- Staff. Nobody reads their secrets but the functions that compare them.

@@ -50,8 +50,11 @@ class Admission:
 
     def is_full_for(self, route: Route) -> bool:
         """Returns whether a request for this route is refused now."""
-        if route.share is not None and route.share.taken >= route.share.most:
-            return True
+        if route.share is not None:
+            if route.share.taken >= route.share.most:
+                return True
+            if route.share.is_apart:
+                return False
         return self.taken >= self._crowded_at and (self.taken >= self._requests_max or route.yields)
 
     @property
@@ -64,19 +67,23 @@ class Admission:
         route, peer = route_of(scope), scope["state"].get("peer", "")
         if self.is_full_for(route) or (peer and self._of_peer[peer] >= self._peer_max and self._has_peers()):
             return False
-        self.taken += 1
-        self._of_peer[peer] += 1
         if route.share is not None:
             route.share.taken += 1
+            if route.share.is_apart:
+                return True
+        self.taken += 1
+        self._of_peer[peer] += 1
         return True
 
     def leave(self, scope: Scope) -> None:
         """The request has ended."""
         route = route_of(scope)
-        self.taken -= 1
-        self._of_peer[scope["state"].get("peer", "")] -= 1
         if route.share is not None:
             route.share.taken -= 1
+            if route.share.is_apart:
+                return
+        self.taken -= 1
+        self._of_peer[scope["state"].get("peer", "")] -= 1
 
     def refuse_early(self, scope: Scope, route: Route) -> Answer | None:
         """Returns the refusal of a request by its head alone, or None when there is capacity."""

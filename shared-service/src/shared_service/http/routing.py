@@ -42,12 +42,16 @@ ANY_QUERY: Final = None
 
 
 class Share:
-    """A bound on the requests of some routes that may run at once."""
+    """A bound on the requests of some routes that may run at once.
 
-    __slots__ = ("most", "taken")
+    With `is_apart` they take nothing of the capacity: for requests that wait for a peer which calls the service.
+    """
 
-    def __init__(self, most: int) -> None:
+    __slots__ = ("is_apart", "most", "taken")
+
+    def __init__(self, most: int, *, is_apart: bool = False) -> None:
         self.most = most
+        self.is_apart = is_apart
         self.taken = 0
 
 

@@ -32,7 +32,12 @@ begin
     update casino.spins
     set
         state = 'PLAYED', round_id = p_round_id, win_minor = p_win_minor, balance_minor = p_balance_minor,
-        bonus_triggered = false, events = p_events, ended_at = casino.clock()
+        bonus_triggered = exists (
+            select from casino.bonuses
+            where ledger_id = p_ledger_id and wallet_id = v_spin.wallet_id and state = 'GRANTED' and round_id = p_round_id
+                and provider_id = v_spin.provider_id
+        ),
+        events = p_events, ended_at = casino.clock()
     where ledger_id = p_ledger_id and player_id = p_player_id and spin_id = p_spin_id;
     return true;
 end;

@@ -11,9 +11,14 @@ as $$
 declare
     v_now constant timestamptz := casino.clock();
     v_is_open boolean;
+    v_stop_reason text;
     v_status text;
 begin
-    select is_open into v_is_open
+    select
+        is_open, case when has_stops then casino.stop_of(
+            p_ledger_id, tenant_id, p_game.provider_id, p_game.game_code, p_wallet.player_id
+        ) end
+    into v_is_open, v_stop_reason
     from casino.tenants
     where ledger_id = p_ledger_id and tenant_id = p_wallet.tenant_id;
     select casino.player_status(status, p_wallet.excluded_until, v_now) into v_status
@@ -24,12 +29,16 @@ begin
         when p_game.game_id is null then 'GAME_NOT_FOUND'
         when p_stake_minor not between p_game.stake_min_minor and p_game.stake_max_minor then 'INVALID_STAKE'
         when not v_is_open then 'TENANT_NOT_ACTIVE'
+        when v_stop_reason is not null then 'PLAY_STOPPED'
         when p_game.disabled_at is not null or p_game.provider_id <> all (p_live_providers) then 'GAME_DISABLED'
         when v_status <> 'ACTIVE' or p_wallet.blocked_at is not null then 'PLAYER_NOT_ACTIVE'
         when p_wallet.cooldown_until > v_now then 'COOLDOWN_ACTIVE'
+        when p_wallet.bonus_ack_required then 'BONUS_ACK_REQUIRED'
     end;
-    if o_code = 'INVALID_STAKE' then
-        o_sentence := 'The stake must be an integer from ' || p_game.stake_min_minor || ' to ' || p_game.stake_max_minor;
-    end if;
+    o_sentence := case o_code
+        when 'INVALID_STAKE'
+            then 'The stake must be an integer from ' || p_game.stake_min_minor || ' to ' || p_game.stake_max_minor
+        when 'PLAY_STOPPED' then v_stop_reason
+    end;
 end;
 $$;

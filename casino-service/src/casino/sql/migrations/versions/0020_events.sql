@@ -60,7 +60,7 @@ create table if not exists casino.spins (
 );
 comment on column casino.spins.session_id is 'Null: no ask of the provider is under way.';
 comment on column casino.spins.attempt is
-    'Asks of the provider under another id each: one more after an ask that left no outcome, such as a stake that was returned.';
+    'Spins that the provider was asked for: one more after one that ended without an outcome, such as a stake that was returned.';
 comment on column casino.spins.code is 'Why it is refused for ever: a code of the platform with status 402 or 403.';
 
 -- step: sessions of spins
