@@ -12,6 +12,11 @@ HELPERS: Final = frozenset({"sees", "has_oversight"})
 DEFINERS: Final = frozenset(
     {
         "enter_player",  # the tenant and status of the player whom a token names
+        "login_player",  # by the HMACs of a code and a PIN
+        "end_play_sessions",  # those that are over
+        *("logout_player", "ack_reality_check", "set_limit", "confirm_limit", "exclude_player", "freeze_player"),
+        *("close_player", "erase_player", "forfeit_player_bonus", "pay_player", "decide_approval"),
+        *("open_shift", "close_shift"),
         "note_audit",  # only adds a row, which says who did what
         *("take_kept_answer", "keep_answer", "forget_kept_answers"),  # by the caller's scope and the hash of its key
         *("begin_spin", "end_spin", "refuse_spin", "repeat_spin"),  # casino.sees the player's tenant

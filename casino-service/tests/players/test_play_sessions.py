@@ -60,11 +60,10 @@ def test_it_is_over_six_hours_after_its_last_login(tenant: Tenant, at: Callable[
 def test_a_bet_keeps_it_going(tenant: Tenant, wallet: Wallet, at: Callable[[datetime], None]) -> None:
     at(NOON)
     first = log_in(tenant)
-    session = wallet.open_session()
-    tenant.set_session(session.session_id, play_session_id=first, expires_at="infinity")
     wallet.set_clock(NOON + timedelta(hours=4))
+    session = wallet.open_session()
     bet = wallet.bet(session)
-    wallet.set_clock(NOON + timedelta(hours=5))
+    wallet.set_clock(NOON + timedelta(hours=4, minutes=20))
     wallet.accept(session.credit(related_id=bet.transaction_id))  # no bet
     at(NOON + timedelta(hours=9, minutes=59))
     assert running(tenant) == first

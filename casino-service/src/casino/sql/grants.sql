@@ -97,7 +97,22 @@ grant update on
     casino.access_token_revocations
 to casino_ledger;
 grant execute on function
-    casino.enter_player(integer, text, bigint)
+    casino.enter_player(integer, text, bigint),
+    casino.login_player(integer, text, bytea, bytea, text, inet),
+    casino.logout_player(integer, text),
+    casino.end_play_sessions(integer, timestamptz, uuid, integer),
+    casino.ack_reality_check(integer, text),
+    casino.set_limit(integer, text, text, text, bigint, boolean, text, text),
+    casino.confirm_limit(integer, text, uuid),
+    casino.exclude_player(integer, text, text, text, text, text),
+    casino.freeze_player(integer, text, boolean),
+    casino.close_player(integer, text, text, text),
+    casino.erase_player(integer, text),
+    casino.forfeit_player_bonus(integer, text, text, text),
+    casino.pay_player(integer, text, text, bigint, text, text, text),
+    casino.decide_approval(integer, uuid, boolean, text, text),
+    casino.open_shift(integer, text, bigint),
+    casino.close_shift(integer, text, bigint)
 to casino_app, casino_oversight;
 
 -- The operator's platform: these functions ask casino.sees whose rows they may touch.

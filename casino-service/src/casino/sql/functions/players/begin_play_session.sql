@@ -10,17 +10,15 @@ declare
     v_player casino.players;
     v_running casino.play_sessions;
     v_now timestamptz;
-    v_last timestamptz;
+    v_end timestamptz;
 begin
     select * into v_player from casino.players where ledger_id = p_ledger_id and player_id = p_player_id for no key update;
     v_now := casino.clock();
     select * into v_running
     from casino.play_sessions
     where ledger_id = p_ledger_id and player_id = p_player_id and ended_at is null;
-    v_last := greatest(
-        v_running.last_login_at, casino.last_bet_at(p_ledger_id, v_player.wallet_id, v_running.play_session_id)
-    );
-    if v_last > v_now - casino.play_session_life() then
+    v_end := casino.play_session_end(v_running);
+    if v_end > v_now then
         update casino.play_sessions
         set last_login_at = v_now
         where ledger_id = p_ledger_id and play_session_id = v_running.play_session_id;
@@ -28,7 +26,7 @@ begin
     end if;
 
     update casino.play_sessions
-    set ended_at = v_last + casino.play_session_life()
+    set ended_at = v_end
     where ledger_id = p_ledger_id and play_session_id = v_running.play_session_id;
     insert into casino.play_sessions (
         ledger_id, tenant_id, player_id, wallet_id, opening_balance_minor, started_at, last_login_at, check_due_at

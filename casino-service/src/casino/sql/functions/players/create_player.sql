@@ -14,8 +14,8 @@ declare
     v_now constant timestamptz := casino.clock();
     v_wallet_id bigint;
 begin
-    insert into casino.wallets (ledger_id, tenant_id, player_id, player_name, currency)
-    values (p_ledger_id, p_tenant_id, p_player_id, p_player_id, p_currency)
+    insert into casino.wallets (ledger_id, tenant_id, player_id, player_name, currency, agent_id, cashier_id)
+    values (p_ledger_id, p_tenant_id, p_player_id, p_player_id, p_currency, p_agent_id, p_cashier_id)
     returning wallet_id into v_wallet_id;
     insert into casino.players (
         ledger_id, player_id, tenant_id, wallet_id, login_code_mac, pin_mac, is_ephemeral, voucher_id, agent_id, cashier_id,

@@ -7,6 +7,5 @@ as $$
     select play_session_id
     from casino.play_sessions
     where ledger_id = p_ledger_id and player_id = p_player_id and ended_at is null
-        and greatest(last_login_at, casino.last_bet_at(p_ledger_id, wallet_id, play_session_id))
-            > casino.clock() - casino.play_session_life();
+        and casino.play_session_end(play_sessions) > casino.clock();
 $$;

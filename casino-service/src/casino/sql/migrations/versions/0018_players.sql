@@ -156,14 +156,13 @@ create table if not exists casino.player_limits (
     constraint limit_kind_known check (kind in ('deposit', 'loss', 'time')),
     constraint limit_period_known check (period in ('day', 'week', 'month')),
     constraint limit_not_negative check (value >= 0),
-    constraint limit_status_known check (status in ('ACTIVE', 'PENDING', 'REPLACED')),
-    constraint active_limit_has_value check (status <> 'ACTIVE' or value is not null)
+    constraint limit_status_known check (status in ('ACTIVE', 'PENDING', 'REPLACED'))
 );
 create unique index if not exists one_limit_in_force on casino.player_limits (ledger_id, player_id, kind, period)
 where status = 'ACTIVE';
 create unique index if not exists one_wish_at_a_time on casino.player_limits (ledger_id, player_id, kind, period)
 where status = 'PENDING';
-comment on column casino.player_limits.value is 'Minor units, of kind time minutes. Null: the wish to have no such limit.';
+comment on column casino.player_limits.value is 'Minor units, of kind time minutes. Null: no such limit.';
 
 -- step: exclusions
 -- Every exclusion that was asked for. In force is casino.wallets.excluded_until, the latest of them.
