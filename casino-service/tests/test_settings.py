@@ -15,12 +15,14 @@ from shared_service.settings.reader import SettingsRefused
 CASINO_SECRET = "0c5e1a94f7d2836b98e0a7d3c41f6b25"
 PROVIDER_SECRET = "7b20f9d6e8a1435c6d93b0f8215ea47c"
 TOKEN_SECRET = "e47f0a5b92d8136ccb1695f30da2e874"
+PEPPER = "5d8e06b1f7c2493ab1906ed4f82c7a35"
 THIRD = "39a6d1f05c7be824f21c8b50e96d73a4"
 GOOD = {
     "CASINO_DATABASE_URL": "postgresql://casino:database-password@db.test/casino",
     "CASINO_SECRET": CASINO_SECRET,
     "PROVIDER_SECRET": PROVIDER_SECRET,
     "CASINO_ACCESS_TOKEN_SECRET": TOKEN_SECRET,
+    "CASINO_PEPPER": PEPPER,
 }
 
 
@@ -67,7 +69,7 @@ def test_what_is_missing_is_named(name: str, value: str | None) -> None:
     assert name in refusal(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["CASINO_SECRET", "PROVIDER_SECRET", "CASINO_ACCESS_TOKEN_SECRET"])
+@pytest.mark.parametrize("name", ["CASINO_SECRET", "PROVIDER_SECRET", "CASINO_ACCESS_TOKEN_SECRET", "CASINO_PEPPER"])
 @pytest.mark.parametrize("secret", ["x" * 31, "casino-secret", "x" * 32, THIRD[:20] + "\n" + THIRD[20:]])
 def test_a_short_or_well_known_secret_is_refused_and_never_shown(name: str, secret: str) -> None:
     """Every kind of weak secret: shared-service/tests/keys/test_strength.py."""
@@ -112,6 +114,8 @@ def test_the_newest_key_signs_and_main_may_be_given_an_end() -> None:
         {"CASINO_KEYS": keys({"id": "k2", "secret": PROVIDER_SECRET})},
         {"CASINO_ACCESS_TOKEN_SECRET": CASINO_SECRET},
         {"CASINO_ACCESS_TOKEN_SECRET": PROVIDER_SECRET},
+        {"CASINO_PEPPER": PROVIDER_SECRET},
+        {"CASINO_PEPPER": THIRD, "CASINO_ACCESS_TOKEN_SECRET": THIRD},
         {"CASINO_ACCESS_TOKEN_SECRET": THIRD, "CASINO_KEYS": keys({"id": "k2", "secret": THIRD})},
         {"CASINO_ACCESS_TOKEN_KEYS": keys({"id": "k2", "secret": PROVIDER_SECRET})},
         {"CASINO_ACCESS_TOKEN_KEYS": keys({"id": "k2", "secret": CASINO_SECRET, "notAfter": "2020-01-01T00:00:00Z"})},
@@ -125,6 +129,12 @@ def test_no_two_purposes_share_a_secret(changes: dict[str, str], demo: str) -> N
     assert not any(secret in text for secret in (CASINO_SECRET, PROVIDER_SECRET, THIRD))
 
 
+def test_without_both_secrets_of_the_platform_there_is_no_platform() -> None:
+    neither = read(CASINO_ACCESS_TOKEN_SECRET=None, CASINO_PEPPER=None)
+    assert (neither.access_token_keys, neither.pepper) == ((), b"")
+    assert read(CASINO_DEMO="1", CASINO_PEPPER=None).pepper == b"casino-pepper-secret"
+
+
 def test_players_tokens_have_keys_with_ids_and_outside_demo_mode_at_least_one() -> None:
     newer = keys({"id": "k2", "secret": THIRD, "notAfter": "2030-01-01T00:00:00Z"})
     both = read(CASINO_ACCESS_TOKEN_KEYS=newer).access_token_keys
@@ -134,7 +144,8 @@ def test_players_tokens_have_keys_with_ids_and_outside_demo_mode_at_least_one() 
     for nothing in (None, "", "  ", "\n"):
         text = refusal(CASINO_ACCESS_TOKEN_SECRET=nothing, CASINO_ACCESS_TOKEN_KEYS="")
         assert "CASINO_ACCESS_TOKEN_SECRET" in text
-    assert read(CASINO_DEMO="1", CASINO_ACCESS_TOKEN_SECRET=None).access_token_keys == ()
+    (published,) = read(CASINO_DEMO="1", CASINO_ACCESS_TOKEN_SECRET=None).access_token_keys
+    assert published.secret == b"casino-access-token-secret"
     assert "CASINO_ACCESS_TOKEN_KEYS" in refusal(CASINO_ACCESS_TOKEN_KEYS=keys({"id": "k2", "secret": "short"}))
     assert "CASINO_ACCESS_TOKEN_KEYS" in refusal(CASINO_ACCESS_TOKEN_KEYS="{")
 

@@ -18,6 +18,7 @@ from casino.client.limits import ClientLimits
 from casino.errors import ERRORS
 from casino.ops import serving as ops
 from casino.ops.metrics import Metrics
+from casino.platform.serving import ACCESSES, ERRORS_BELOW, platform_of
 from casino.sessions import serving as sessions
 from casino.sessions.providers import Providers, key_watch_of
 from casino.settings import Settings
@@ -52,6 +53,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     metrics = Metrics(demo=settings.demo)
     keys = key_watch_of(settings, watching_keys, metrics.show_refused_files)
     own_ring, providers = keys.keys.ring("casino"), Providers(settings, keys.keys, provider_transport)
+    platform = platform_of(settings)
     launcher = sessions.launcher_of(settings, general, providers)
     queues = wallet.wallet_queues(settings, database, batched=metrics.batched)
     nonces, readiness = callbacks.nonce_store(settings, database), ops.readiness_of(settings, watching)
@@ -61,30 +63,24 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     )
     listeners = listeners_of(settings.listeners, metrics.note_certificate, exempt=settings.trusted_proxies)
     observe, budget_seconds = metrics.observe, settings.request_budget_seconds
-    limits, admission = (
-        ClientLimits(general, settings),
-        Admission(settings.requests_max, errors=ERRORS, observe=observe, has_peers=providers.are_several),
-    )
+    limits = ClientLimits(general, settings)
+    admission = Admission(settings.requests_max, errors=ERRORS, observe=observe, has_peers=providers.are_several)
     routes = [
         *callbacks.routes(settings, queues, reading, metrics.observe_outcome, is_draining=providers.is_draining),
-        *sessions.routes(settings, launcher, limits),
-        *ops.routes(readiness, metrics),
+        *(*sessions.routes(settings, launcher, limits), *ops.routes(readiness, metrics), *platform.routes),
     ]
     loops = [
-        *callbacks.loops(nonces),
-        *sessions.loops(settings, general),
-        *client.loops(limits),
+        *(*callbacks.loops(nonces), *sessions.loops(settings, general), *client.loops(limits)),
         *audit.loops(settings, general, show=metrics.show_unsigned),
-        *ops.loops(readiness, metrics),
-        *listeners.loops(),
+        *(*ops.loops(readiness, metrics), *listeners.loops(), *platform.loops),
     ]
     metrics.name_endpoints(routes)
-    table = RouteTable(routes, accesses=(SIGNED, PLAYER))
+    table = RouteTable(routes, accesses=(SIGNED, PLAYER, *ACCESSES), errors_below=ERRORS_BELOW)
     signed = signed_guard(
         callbacks.SIGNATURE_HEADER, Verifier(own_ring, nonces), Signer(own_ring),
         errors=ERRORS, admission=admission, on_clock=metrics.note_skew,
     )  # fmt: skip
-    guards = {SIGNED: signed, PLAYER: client.player_guard(settings, admission)}
+    guards = {SIGNED: signed, PLAYER: client.player_guard(settings, admission), **platform.guards(admission)}
     middleware = [  # the outermost first
         Middleware(FindRoute, table=table, ops=listeners.ops),
         Middleware(RequestContext, errors=ERRORS, budget_seconds=budget_seconds, observe=observe),
@@ -98,6 +94,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         async with AsyncExitStack() as stack:
             for each in (database, general, reading, watching):
                 await stack.enter_async_context(each)
+            await platform.open(stack)
             await asyncio.gather(keys.start(), readiness.step())
             stack.push_async_callback(keys.stop)
             stack.push_async_callback(sessions.close, launcher)

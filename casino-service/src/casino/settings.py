@@ -10,7 +10,7 @@ from typing import Final
 from casino.peers.entries import MAIN, MEMBERS, Provider, ProviderDetails, read_details
 from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
 from shared_service.keys.peers import PeersFile, joined
-from shared_service.keys.strength import named_keys
+from shared_service.keys.strength import NamedSecret, named_keys
 from shared_service.run import log
 from shared_service.settings.keys import read_directions, read_peers
 from shared_service.settings.listeners import ListenerSettings, read_listeners
@@ -21,6 +21,8 @@ from shared_signing.keys import Key, KeyConfigurationError, parse_keys
 LISTENERS: Final = ListenerSettings(port=8000, ops_port=8001)
 DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 - the published demo value, refused outside demo mode
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 - likewise
+DEMO_ACCESS_TOKEN_SECRET: Final = "casino-access-token-secret"  # noqa: S105 - likewise
+DEMO_PEPPER: Final = "casino-pepper-secret"
 DIRECTIONS: Final = ("casino", "provider")
 PROVIDERS_FILE: Final = "CASINO_PROVIDERS_FILE"
 TOKENS: Final = "CASINO_ACCESS_TOKEN"
@@ -57,7 +59,16 @@ class Settings:
     providers: tuple[Provider, ...] = field(default=(), repr=False)
     """Its entries at the start."""
     access_token_keys: tuple[Key, ...] = field(default=(), repr=False)
-    """The keys of players' access tokens. Empty only in demo mode."""
+    """The keys of access tokens. The newest live one signs those that the platform gives out.
+
+    Empty only without the operator's platform: there are then no launches by a player's client either.
+    """
+    pepper: bytes = field(default=b"", repr=False)
+    """The key of what the platform stores as an HMAC: codes, PINs, API keys. Empty: there is no `/api/v1`."""
+    oversight_database_url: str | None = field(default=None, repr=False)
+    """The address with which owners see every tenant. None: owners cannot log in."""
+    player_url: str = "http://127.0.0.1:8000/redeem"
+    """The page that a voucher's QR code opens."""
     game_url: str = "http://127.0.0.1:8100/play"
     tenant_id: str = "JAQPOT"
     ledger_id: int = 1
@@ -102,11 +113,15 @@ class Settings:
             return list(self.directions())
         return [Direction(each.name, joined(MAIN, each.keys, self.providers, each.name)) for each in self.directions()]
 
+    def own_secrets(self) -> list[NamedSecret]:
+        """The secrets that no peer knows, with the settings that hold them."""
+        return own_secrets(self.access_token_keys, self.pepper)
+
     def live_keys(self) -> LiveKeys:
         """Returns the key rings for a process with these settings."""
         return LiveKeys(
             self.directions(),
-            others=named_keys(TOKENS, self.access_token_keys),
+            others=self.own_secrets(),
             strict=not self.demo,
             main=MAIN,
             peers_file=self.providers_file,
@@ -161,13 +176,14 @@ def read(reader: Reader) -> Settings:
     """Reads all settings. Does not raise for a wrong value: the caller calls `reader.check()`."""
     demo = _demo(reader)
     database_url = reader.required("CASINO_DATABASE_URL", reader.database("CASINO_DATABASE_URL"))
-    token_keys = _token_keys(reader, demo=demo)
+    token_keys, pepper = _platform_secrets(reader, demo=demo)
+    others = own_secrets(token_keys, pepper)
     casino, provider = read_directions(
         reader,
         ("casino", DEMO_CASINO_SECRET),
         ("provider", DEMO_PROVIDER_SECRET),
         demo=demo,
-        others=named_keys(TOKENS, token_keys),
+        others=others,
     )
     provider_url = reader.service_url("PROVIDER_URL", "http://127.0.0.1:8100")
     path = reader.path(PROVIDERS_FILE)
@@ -190,9 +206,12 @@ def read(reader: Reader) -> Settings:
             file,
             (casino, provider),
             strict=not demo,
-            others=named_keys(TOKENS, token_keys),
+            others=others,
         ),
         access_token_keys=token_keys,
+        pepper=pepper,
+        oversight_database_url=reader.database("CASINO_OVERSIGHT_DATABASE_URL"),
+        player_url=reader.page_url("CASINO_PLAYER_URL", "http://127.0.0.1:8000/redeem"),
         game_url=reader.page_url("CASINO_GAME_URL", f"{provider_url}/play"),
         tenant_id=_tenant_id(reader),
         ledger_id=_ledger_id(reader),
@@ -218,18 +237,28 @@ def _demo(reader: Reader) -> bool:
     return own or False
 
 
-def _token_keys(reader: Reader, *, demo: bool) -> tuple[Key, ...]:
-    """Reads the keys of players' access tokens. Outside demo mode one is required."""
+def own_secrets(token_keys: tuple[Key, ...], pepper: bytes) -> list[NamedSecret]:
+    """Returns the secrets that no peer knows, each with the setting that holds it."""
+    return [*named_keys(TOKENS, token_keys), *([("CASINO_PEPPER", pepper)] if pepper else [])]
+
+
+def _platform_secrets(reader: Reader, *, demo: bool) -> tuple[tuple[Key, ...], bytes]:
+    """Reads the keys of access tokens and the pepper. Outside demo mode both are there, or neither."""
     secret, more = reader.secret("CASINO_ACCESS_TOKEN_SECRET"), reader.secret_document("CASINO_ACCESS_TOKEN_KEYS")
-    if secret is None and more is None:
-        if not demo:
-            reader.required("CASINO_ACCESS_TOKEN_SECRET", None)
-        return ()
+    pepper = reader.secret("CASINO_PEPPER")
+    if demo:
+        pepper = pepper or DEMO_PEPPER
+        secret = secret or (DEMO_ACCESS_TOKEN_SECRET if more is None else None)
+    elif pepper is None and (secret or more) is not None:
+        reader.required("CASINO_PEPPER", None)
+    elif pepper is not None and secret is None and more is None:
+        reader.required("CASINO_ACCESS_TOKEN_SECRET", None)
     try:
-        return tuple(parse_keys(secret, more))
+        keys = tuple(parse_keys(secret, more)) if (secret or more) is not None else ()
     except KeyConfigurationError as error:
         reader.refuse("CASINO_ACCESS_TOKEN_KEYS", f"is not usable: {error}")
-        return ()
+        keys = ()
+    return keys, (pepper or "").encode()
 
 
 def _tenant_id(reader: Reader) -> str:

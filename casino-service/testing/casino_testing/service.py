@@ -6,7 +6,13 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from casino.settings import DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET, Settings
+from casino.settings import (
+    DEMO_ACCESS_TOKEN_SECRET,
+    DEMO_CASINO_SECRET,
+    DEMO_PEPPER,
+    DEMO_PROVIDER_SECRET,
+    Settings,
+)
 from casino_testing.tenant import Tenant
 from local_stack.testing import service_url
 from shared_signing.keys import parse_keys
@@ -14,15 +20,15 @@ from shared_signing.keys import parse_keys
 PROVIDER_URL: Final = "http://provider.test"
 
 
-def login_url(url: str) -> str:
-    """The URL with which the service serves the database of a superuser's URL."""
+def login_url(url: str, *, role: str = "app") -> str:
+    """The URL with which the service serves the database of a superuser's URL. `role` may be `oversight`."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=_login_at(parts.netloc)))
+    return urlunsplit(parts._replace(netloc=_login_at(parts.netloc, role)))
 
 
 @cache
-def _login_at(superuser: str) -> str:
-    return urlsplit(service_url(f"postgresql://{superuser}/postgres", "casino")).netloc
+def _login_at(superuser: str, role: str) -> str:
+    return urlsplit(service_url(f"postgresql://{superuser}/postgres", "casino", role=role)).netloc
 
 
 def settings_of(tenant: Tenant, **changes: Any) -> Settings:
@@ -33,6 +39,9 @@ def settings_of(tenant: Tenant, **changes: Any) -> Settings:
         "demo": True,
         "casino_keys": tuple(parse_keys(DEMO_CASINO_SECRET, None)),
         "provider_keys": tuple(parse_keys(DEMO_PROVIDER_SECRET, None)),
+        "access_token_keys": tuple(parse_keys(DEMO_ACCESS_TOKEN_SECRET, None)),
+        "pepper": DEMO_PEPPER.encode(),
+        "oversight_database_url": login_url(tenant.url, role="oversight"),
         "tenant_id": tenant.tenant_id,
         "ledger_id": tenant.ledger_id,
         "pool_size_max": 1,

@@ -42,6 +42,8 @@ class AccessToken:
     issued_at: int
     expires_at: int
     token: str = field(repr=False)
+    family: str | None = None
+    """The claim `fam`: the login that a staff member's token comes from."""
 
 
 class _Unfit(Exception):  # noqa: N818 - a decision, not a defect
@@ -49,18 +51,22 @@ class _Unfit(Exception):  # noqa: N818 - a decision, not a defect
 
 
 def read_access_token(
-    authorization: str | None, keys: Sequence[Key], *, clock: Callable[[], float] = time.time
+    authorization: str | None,
+    keys: Sequence[Key],
+    *,
+    audience: str = AUDIENCE,
+    clock: Callable[[], float] = time.time,
 ) -> AccessToken:
     """The valid token in an authorization header. Raises Refused(access_token_missing or access_token_invalid)."""
     if authorization is None or _SCHEME.match(authorization) is None:
         raise Refused("access_token_missing")
     try:
-        return _verified(authorization, keys, clock())
+        return _verified(authorization, keys, audience, now=clock())
     except _Unfit as unfit:
         raise Refused("access_token_invalid", why=str(unfit)) from None
 
 
-def _verified(authorization: str, keys: Sequence[Key], now: float) -> AccessToken:
+def _verified(authorization: str, keys: Sequence[Key], audience: str, *, now: float) -> AccessToken:
     if len(authorization) > HEADER_MAX_CHARACTERS:
         raise _Unfit("too_long")
     parts = _CREDENTIALS.fullmatch(authorization)
@@ -72,7 +78,7 @@ def _verified(authorization: str, keys: Sequence[Key], now: float) -> AccessToke
     expected = base64.urlsafe_b64encode(bytes.fromhex(key.mac(f"{header}.{claims}".encode()))).rstrip(b"=")
     if not hmac.compare_digest(expected, signature.encode()):
         raise _Unfit("bad_signature")
-    return _judged(_json(claims), int(now), f"{header}.{claims}.{signature}")
+    return _judged(_json(claims), audience, f"{header}.{claims}.{signature}", now=int(now))
 
 
 def _key_of(header: dict[str, Any], keys: Sequence[Key], now: float) -> Key:
@@ -91,10 +97,10 @@ def _key_of(header: dict[str, Any], keys: Sequence[Key], now: float) -> Key:
     raise _Unfit("unknown_key")
 
 
-def _judged(claims: dict[str, Any], now: int, token: str) -> AccessToken:
+def _judged(claims: dict[str, Any], wanted: str, token: str, *, now: int) -> AccessToken:
     """Returns the token with these claims, whose signature is verified. Raises _Unfit."""
     audience = claims.get("aud")
-    if audience != AUDIENCE and not (isinstance(audience, list) and AUDIENCE in audience):
+    if audience != wanted and not (isinstance(audience, list) and wanted in audience):
         raise _Unfit("other_audience")
     issued_at, ends_at, begins_at = (_moment(claims, name) for name in ("iat", "exp", "nbf"))
     if issued_at is None or ends_at is None:
@@ -110,9 +116,10 @@ def _judged(claims: dict[str, Any], now: int, token: str) -> AccessToken:
         raise _Unfit("player")
     try:
         player_id = decoding.identifier(claims, "sub")
+        family = decoding.optional_identifier(claims, "fam")
     except Refused:
         raise _Unfit("player") from None
-    return AccessToken(player_id, issued_at, ends_at, token)
+    return AccessToken(player_id, issued_at, ends_at, token, family)
 
 
 def _moment(claims: dict[str, Any], name: str) -> int | None:

@@ -42,12 +42,16 @@ def launcher_of(settings: Settings, database: Database, providers: Providers) ->
 def routes(settings: Settings, launcher: Launcher, limits: ClientLimits) -> list[Route]:
     """POST /casino/launchGame, and POST /casino/simulateRound in demo mode only, because a simulated round pays.
 
+    Outside demo mode there is no launch without keys of access tokens.
+
     Each call waits for a provider, so `CALLS_MAX` bounds how many run at once.
     """
     endpoints, share = _Endpoints(settings, launcher, limits), Share(CALLS_MAX)
     launch = route("POST", "/casino/launchGame", endpoints.launch_game, access=PLAYER, share=share)
     simulate = route("POST", "/casino/simulateRound", endpoints.simulate_round, access=PLAYER, share=share)
-    return [launch, simulate] if settings.demo else [launch]
+    if settings.demo:
+        return [launch, simulate]
+    return [launch] if settings.access_token_keys else []
 
 
 def loops(settings: Settings, database: Database) -> list[BackgroundLoop]:

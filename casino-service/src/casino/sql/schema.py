@@ -38,6 +38,23 @@ def reasons_not_to_serve(settings: Settings) -> dict[str, sql.Composed]:
     }
 
 
+def oversight_for(settings: Settings, *, size_max: int) -> Database | None:
+    """Builds the owners' pool, whose login sees every tenant's rows. None when no address is set."""
+    if settings.oversight_database_url is None:
+        return None
+    return Database(
+        settings.oversight_database_url,
+        schema=SCHEMA,
+        role=OVERSIGHT_ROLE,
+        application_name=APPLICATION_NAME,
+        size_max=size_max,
+        wait_seconds=settings.pool_wait_seconds,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        lock_timeout_ms=settings.lock_timeout_ms,
+        refused_if=reasons_not_to_serve(settings),
+    )
+
+
 def database_for(settings: Settings, *, size_max: int | None = None) -> Database:
     """Builds a pool of at most `size_max` connections. Its `transaction(tenant)` sees that tenant of the ledger.
 

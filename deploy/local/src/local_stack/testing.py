@@ -153,13 +153,16 @@ def deadlocks_in(connection: psycopg.Connection[Any], name: str) -> int:
     return int(row[0]) if row else 0
 
 
-def service_url(url: str, service: str) -> str:
+def service_url(url: str, service: str, *, role: str = "app") -> str:
     """The URL with which a service serves: a login that may take its application role and nothing else.
+
+    `role` is another role of the service that a login may take.
 
     `url` is a superuser's. Makes the roles when they are missing.
     """
     parts = urlsplit(url)
-    role, login = f"{service}_app", f"{service}_test_login"
+    login = f"{service}_test_login" if role == "app" else f"{service}_{role}_test_login"
+    role = f"{service}_{role}"
     password = sha256(f"{login} {parts.password}".encode()).hexdigest()
     with psycopg.connect(url, autocommit=True) as connection:
         for name, options in ((role, ""), (login, f"login noinherit password '{password}' in role {role}")):

@@ -90,7 +90,7 @@ class Admission:
         if not self.is_full_for(route):
             return None
         own_id = id_for(scope)
-        status, headers, body = self._errors.render("overloaded", own_id.decode())
+        status, headers, body = (route.errors or self._errors).render("overloaded", own_id.decode())
         self._observe(route.path, "overloaded", time.monotonic())
         if not self._shed:
             asyncio.get_running_loop().call_later(LOG_SECONDS, self._log_shed)

@@ -168,7 +168,8 @@ class RequestContext:
         """Log the refusal. The path is left out, because it may contain anything."""
         state = scope["state"]
         bounded = authenticated_refusals if "signed_by" in state else unauthenticated_refusals
-        log_line = bounded.warning if self._errors[code].status in _WORRYING_STATUSES else bounded.info
+        errors = route_of(scope).errors or self._errors
+        log_line = bounded.warning if errors[code].status in _WORRYING_STATUSES else bounded.info
         fields = {name: state[name] for name in LOGGED_STATE if state.get(name) is not None}
         if "signed_by" in state:
             fields["peer"] = state.get("peer")
@@ -223,8 +224,12 @@ def refusal(
     retry_after_seconds: int | None = None,
     extras: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Renders the answer to a refused request, and stores the code in the scope for log and metrics."""
-    scope["state"]["code"] = code
+    """Renders the answer to a refused request, by its route's table or by `errors`.
+
+    Stores the code in the scope, for log and metrics.
+    """
+    errors = route_of(scope).errors or errors
+    scope["state"]["code"] = errors[code].code
     scope["state"]["field"] = field
     return errors.render(
         code,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
@@ -18,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared_service.http.errors import Refused
+from shared_service.http.errors import ErrorTable, Refused
 
 PUBLIC: Final = "public"
 """Anybody may call this route."""
@@ -62,6 +63,7 @@ class Route:
     `access` says who may call it: `public`, `ops`, or a name for which the service has a guard.
     `yields` routes are refused first when the service is nearly full. `share` bounds how many requests run at once.
     `query` has the names of the query's parameters, or is `ANY_QUERY`.
+    `errors` is the table of its refusals, where it is not the service's own.
     With `claims_nonce` the endpoint of a signed route claims the request's nonce itself, with its work.
     """
 
@@ -74,6 +76,7 @@ class Route:
     share: Share | None = None
     query: frozenset[str] | None = frozenset()
     claims_nonce: bool = False
+    errors: ErrorTable | None = None
 
 
 def route(
@@ -87,6 +90,7 @@ def route(
     share: Share | None = None,
     query: Collection[str] | None = (),
     claims_nonce: bool = False,
+    errors: ErrorTable | None = None,
 ) -> Route:
     """A route: `route("POST", "/items/{item_id}", add_item, access="signed")`.
 
@@ -99,7 +103,9 @@ def route(
     application = cast("ASGIApp", request_response(cast("Any", endpoint)) if is_function else endpoint)
     methods = frozenset({method, "HEAD"} if method == "GET" else {method})
     known = ANY_QUERY if query is None else frozenset(query)
-    return Route(path, application, access, methods, on_ops or access == OPS, yields, share, known, claims_nonce)
+    return Route(
+        path, application, access, methods, on_ops or access == OPS, yields, share, known, claims_nonce, errors
+    )
 
 
 class _Node:
@@ -117,8 +123,20 @@ class _Node:
 class RouteTable:
     """All routes of a service."""
 
-    def __init__(self, routes: Iterable[Route], *, accesses: Collection[str] = ()) -> None:
-        """Raises ValueError for a route whose access has no guard, and for two routes with one path and method."""
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        *,
+        accesses: Collection[str] = (),
+        errors_below: Mapping[str, ErrorTable] = MappingProxyType({}),
+    ) -> None:
+        """`errors_below` has the error tables of paths that begin so, also of those without a route.
+
+        Raises ValueError for a route whose access has no guard, and for two routes with one path and method.
+        """
+        self._without_route = [
+            (prefix.encode(), replace(NO_ROUTE, errors=errors)) for prefix, errors in errors_below.items()
+        ]
         self.routes: Final = tuple(routes)
         self._exact: dict[bytes, dict[str, Route]] = {}
         self._root = _Node()
@@ -138,7 +156,8 @@ class RouteTable:
         first = next(iter(methods.values()))
         if any(each.access != first.access or each.on_ops != first.on_ops for each in methods.values()):
             raise ValueError(f"{path} has methods with different access")
-        methods[""] = Route(path, _MethodNotAllowed(methods), first.access, frozenset(), first.on_ops, query=ANY_QUERY)
+        refusing = Route(path, _MethodNotAllowed(methods), first.access, frozenset(), first.on_ops, query=ANY_QUERY)
+        methods[""] = replace(refusing, errors=first.errors)
         if "{" not in path:
             self._exact[path.encode()] = methods
             return
@@ -162,11 +181,14 @@ class RouteTable:
             if parameters:
                 scope["path_params"] = parameters
         if not methods:
-            return NO_ROUTE
+            return self._nothing_at(scope["raw_path"])
         found = methods.get(scope["method"]) or methods[""]
         if on_ops != (found.access == OPS) and not (on_ops and found.on_ops):
-            return NO_ROUTE
+            return self._nothing_at(scope["raw_path"])
         return found
+
+    def _nothing_at(self, raw_path: bytes) -> Route:
+        return next((route for prefix, route in self._without_route if raw_path.startswith(prefix)), NO_ROUTE)
 
     def _with_parameters(self, raw_path: bytes) -> tuple[dict[str, Route], dict[str, str]]:
         node, parameters = self._root, {}

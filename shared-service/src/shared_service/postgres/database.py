@@ -58,11 +58,16 @@ class Database:
         lock_timeout_ms: int,
         refused_if: Mapping[str, Query] = MappingProxyType({}),
         enter_scope: Composed | None = None,
+        role: str | None = None,
     ) -> None:
-        """`refused_if`: see `Pool`. `enter_scope`: the statement of `transaction`, with one parameter."""
+        """`refused_if`: see `Pool`. `enter_scope`: the statement of `transaction`, with one parameter.
+
+        `role` is the schema's application role unless another one is named.
+        """
+        role = role or schema.app_role
         session = sessions.arguments(
             url,
-            role=schema.app_role,
+            role=role,
             application_name=application_name,
             statement_timeout=statement_timeout_ms,
             lock_timeout=lock_timeout_ms,
@@ -71,7 +76,7 @@ class Database:
         self._enter_scope = enter_scope
         self._pool = Pool(
             url,
-            variable=sessions.variable_of(schema.app_role, schema.name),
+            variable=sessions.variable_of(role, schema.name),
             silence_seconds=statement_timeout_ms / 1000 + SILENCE_MARGIN_SECONDS,
             kwargs={"autocommit": True, "prepare_threshold": 0, **session},
             min_size=min(2, size_max),

@@ -233,7 +233,9 @@ def _service(application_name: str) -> str:
 
 def variable_of(role: str, service: str) -> str:
     """Returns the name of the variable that holds the address for a connection in this role."""
-    return f"{service.upper()}_{'' if role == f'{service}_app' else 'OWNER_'}DATABASE_URL"
+    kind = role.removeprefix(f"{service}_")
+    kinds = {"app": "", "oversight": "OVERSIGHT_"}
+    return f"{service.upper()}_{kinds.get(kind, 'OWNER_')}DATABASE_URL"
 
 
 def _escaped(value: str) -> str:

@@ -1,0 +1,71 @@
+"""The table of the platform's errors: the codes of `/api/v1`. docs/errors.md is rendered from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from shared_service.http.errors import JSON_HEADERS, Answer, ErrorKind, ErrorTable, Refused
+
+__all__ = ("API_ERRORS", "Refused")
+
+_NEVER: Final = "never retries"
+_LOGIN: Final = "logs in anew"
+_TELL: Final = "tells the person"
+_WAIT: Final = "waits as told"
+_encode = msgspec.json.Encoder().encode
+
+
+class ApiErrorTable(ErrorTable):
+    """Codes in capitals, in a flat body. The codes of the shared runtime library are found in small letters, too."""
+
+    def __getitem__(self, code: str) -> ErrorKind:
+        return super().__getitem__(code.upper())
+
+    def render(
+        self,
+        code: str,
+        request_id: str,
+        *,
+        sentence: str | None = None,
+        field: str | None = None,
+        retry_after_seconds: int | None = None,
+        extras: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Renders the error answer for `code`."""
+        kind = self[code]
+        content = {"ok": False, "code": kind.code, "message": sentence or kind.sentence, "requestId": request_id}
+        if field is not None:
+            content["field"] = field
+        content.update(kind.extras if extras is None else extras)
+        headers = list(JSON_HEADERS)
+        seconds = kind.retry_after_seconds if retry_after_seconds is None else retry_after_seconds
+        if seconds is not None:
+            headers.append((b"retry-after", str(seconds).encode()))
+        return kind.status, headers, _encode(content)
+
+
+API_ERRORS: Final = ApiErrorTable(
+    (
+        ErrorKind("MALFORMED_REQUEST", 400, _NEVER, "The request is malformed"),
+        ErrorKind("MALFORMED_JSON", 400, _NEVER, "The body is not one JSON object with unique keys"),
+        ErrorKind("INVALID_FIELD", 400, _NEVER, "A field is missing or has a wrong form"),
+        ErrorKind("TOKEN_MISSING", 401, _LOGIN, "The bearer token is missing"),
+        ErrorKind("TOKEN_INVALID", 401, _LOGIN, "The bearer token is not valid"),
+        ErrorKind("FORBIDDEN", 403, _NEVER, "The caller may not do this"),
+        ErrorKind("OTP_ENROLMENT_REQUIRED", 403, _TELL, "One-time passwords are required: enrol first"),
+        ErrorKind("NOT_FOUND", 404, _NEVER, "There is nothing here"),
+        ErrorKind("METHOD_NOT_ALLOWED", 405, _NEVER, "The method is not allowed here"),
+        ErrorKind("BUSY", 409, "repeats the same request", "The same request, or another one, is at work on this"),
+        ErrorKind("IDEMPOTENCY_MISMATCH", 409, _NEVER, "The idempotency key was used with another body"),
+        ErrorKind("INSUFFICIENT_FUNDS", 409, _TELL, "There is not enough money"),
+        ErrorKind("BODY_TOO_LARGE", 413, _NEVER, "The body is larger than 64 KiB"),
+        ErrorKind("UNSUPPORTED_MEDIA_TYPE", 415, _NEVER, "The body must be uncompressed application/json"),
+        ErrorKind("RATE_LIMITED", 429, _WAIT, "Too many calls", retry_after_seconds=1),
+        ErrorKind("INTERNAL", 500, "repeats with the same idempotency key", "An internal error"),
+        ErrorKind("OVERLOADED", 503, _WAIT, "Too busy: nothing was done", retry_after_seconds=1),
+    )
+)
+"""Sorted by status, then by code. A slice adds its rows here."""

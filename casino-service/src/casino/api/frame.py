@@ -1,0 +1,243 @@
+"""The frame of `/api/v1`: makes a route of a handler, its types and the permission that it asks for.
+
+    frame.post("/admin/tenants/{tenant_id}/fund", fund, body=FundBody, answer=Funded, permission="tenants.manage",
+               finds=FINDS_TENANT, codes=("INSUFFICIENT_FUNDS",))
+
+The order of what happens to a request: who calls (the guard of its access), the permission, the transaction, the thing
+that the path names (404), the body or the query (400), the idempotency key, the handler, the audit trail, the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+from psycopg.errors import LockNotAvailable, QueryCanceled
+from starlette.requests import Request
+from starlette.responses import Response
+
+from casino.api import permissions, reading
+from casino.api.call import ANYONE as CALLED_BY_ANYONE
+from casino.api.call import API_KEY, STAFF, Call, Caller, Pools
+from casino.api.errors import API_ERRORS, Refused
+from casino.api.guards import ANYONE, PLAYER
+from casino.api.guards import STAFF as STAFF_ACCESS
+from casino.api.kept_answers import KeptAnswers
+from casino.api.types import Answer, Body, Empty
+from casino.client.address import client_address
+from casino.settings import Settings
+from shared_service.http.exchange import request_id
+from shared_service.http.routing import Route, Share, route
+
+__all__ = ("ANYONE", "FINDS_PLAYER", "FINDS_TENANT", "PLAYER", "Frame", "Operation")
+
+BASE: Final = "/api/v1"
+FINDS_TENANT: Final = "select from casino.tenants where ledger_id = %(ledger_id)s and tenant_id = %(tenant_id)s"
+FINDS_PLAYER: Final = (
+    "select from casino.wallets where ledger_id = %(ledger_id)s and player_id = %(player_id)s and owner_kind = 'player'"
+)
+Handler = Callable[[Call, Any], Awaitable[Answer | Response]]
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path, with everything that OpenAPI says of it."""
+
+    method: str
+    path: str
+    handler: Handler
+    body: type[Body]
+    """The type of the body, or of the query of a GET."""
+    answer: type[Answer] | None
+    """None: the answer is no JSON."""
+    access: str
+    permission: str | None
+    status: int
+    codes: tuple[str, ...]
+    """The section's own codes, besides those that every route has."""
+    field_codes: Mapping[str, str]
+    """The code for a wrong value, by the field's name on the wire. INVALID_FIELD for all others."""
+    finds: str | None
+    """A query that finds the thing of the path in the caller's view; without a row: 404."""
+    in_transaction: bool
+    keeps_answers: bool
+    """Whether an idempotency key is heeded."""
+    kept_for: Callable[[Any], str] | None
+    """For routes that anyone calls: whose answer is kept, by the body."""
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method == "GET"
+
+
+@dataclass(slots=True)
+class Frame:
+    """Makes routes. `operations` has all that were made."""
+
+    settings: Settings
+    pools: Pools
+    operations: list[Operation] = field(default_factory=list)
+
+    def get(self, path: str, handler: Handler, *, query: type[Body] = Empty, **options: Any) -> Route:
+        """A route that reads. `query` is the type of its parameters."""
+        return self._route("GET", path, handler, query, options)
+
+    def post(self, path: str, handler: Handler, *, body: type[Body] = Empty, **options: Any) -> Route:
+        """A route that changes something. `options`: see `Operation`, and `share`."""
+        return self._route("POST", path, handler, body, options)
+
+    def patch(self, path: str, handler: Handler, *, body: type[Body] = Empty, **options: Any) -> Route:
+        """A route that changes a thing."""
+        return self._route("PATCH", path, handler, body, options)
+
+    def put(self, path: str, handler: Handler, *, body: type[Body] = Empty, **options: Any) -> Route:
+        """A route that replaces a thing."""
+        return self._route("PUT", path, handler, body, options)
+
+    def delete(self, path: str, handler: Handler, *, body: type[Body] = Empty, **options: Any) -> Route:
+        """A route that ends a thing."""
+        return self._route("DELETE", path, handler, body, options)
+
+    def _route(self, method: str, path: str, handler: Handler, kind: type[Body], options: dict[str, Any]) -> Route:
+        operation = _operation(method, path, handler, kind, **{**options, "share": None})
+        self.operations.append(operation)
+        share: Share | None = options.get("share")
+        names = msgspec.structs.fields(kind) if operation.only_reads else ()
+        return route(
+            method,
+            BASE + path,
+            _Endpoint(self, operation).answer,
+            access=operation.access,
+            share=share,
+            query={each.encode_name for each in names},
+            errors=API_ERRORS,
+        )
+
+
+def _operation(
+    method: str,
+    path: str,
+    handler: Handler,
+    kind: type[Body],
+    *,
+    answer: type[Answer] | None = None,
+    access: str = STAFF_ACCESS,
+    permission: str | None = None,
+    status: int = 200,
+    codes: Collection[str] = (),
+    field_codes: Mapping[str, str] = MappingProxyType({}),
+    finds: str | None = None,
+    in_transaction: bool = True,
+    keeps_answers: bool = True,
+    kept_for: Callable[[Any], str] | None = None,
+    share: Share | None,
+) -> Operation:
+    """Raises ValueError for a code without a row, and for a route of staff that names no permission."""
+    del share
+    has_keeper = access != ANYONE or kept_for is not None
+    for code in (*codes, *field_codes.values()):
+        if code not in API_ERRORS:
+            raise ValueError(f"{path}: the code {code} has no row")
+    if permission is not None and (permission not in permissions.PERMISSIONS or access != STAFF_ACCESS):
+        raise ValueError(f"{path}: there is no permission {permission}")
+    if access == STAFF_ACCESS and permission is None and not path.startswith("/staff/"):
+        raise ValueError(f"{path}: a route for staff names its permission")
+    return Operation(
+        method=method, path=path, handler=handler, body=kind, answer=answer, access=access, permission=permission,
+        status=status, codes=tuple(codes), field_codes=field_codes, finds=finds, in_transaction=in_transaction,
+        keeps_answers=keeps_answers and in_transaction and method == "POST" and has_keeper,
+        kept_for=kept_for,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    frame: Frame
+    operation: Operation
+
+    async def answer(self, request: Request) -> Response:
+        """Serve one request."""
+        call = self._call(request)
+        try:
+            return await self._answer(request, call)
+        except LockNotAvailable:
+            raise Refused("BUSY") from None
+        except QueryCanceled:
+            raise Refused("OVERLOADED") from None
+        except Refused as refused:
+            if refused.code == "NOT_FOUND" and call.path and call.caller.kind in (STAFF, API_KEY):
+                await call.audit_refusal(self._action(), subject=next(iter(call.path.values())))
+            raise
+
+    async def _answer(self, request: Request, call: Call) -> Response:
+        operation = self.operation
+        await self._require_permission(call)
+        async with AsyncExitStack() as stack:
+            if operation.in_transaction:
+                call.connection = await stack.enter_async_context(self.frame.pools.transaction(call.caller))
+            if operation.finds is not None:
+                await call.row(operation.finds, {"ledger_id": call.ledger_id, **call.path})
+            content = dict(request.query_params) if operation.only_reads else reading.decode(request.state.body)
+            digest = b"" if operation.only_reads else reading.body_hash(content)
+            given = reading.convert(content, operation.body, operation.field_codes, is_query=operation.only_reads)
+            kept = self._kept(request, call, given)
+            first = await kept.take(digest) if kept is not None else None
+            if first is not None:
+                return _json(first[1], first[0], replayed=True)
+            answer = await operation.handler(call, given)
+            self._require_audit(call)
+            await call.write_audits()
+            if isinstance(answer, Response):
+                return answer
+            body, status = _encode(answer), 202 if call.is_accepted else operation.status
+            if kept is not None:
+                await kept.keep(status, body)
+        return _json(body, status)
+
+    def _call(self, request: Request) -> Call:
+        settings = self.frame.settings
+        address = client_address(request.scope, settings.trusted_proxies)
+        caller: Caller = request.state.caller
+        return Call(
+            caller=caller, settings=settings, pools=self.frame.pools, path=dict(request.path_params),
+            headers=request.headers, request_id=request_id(request.scope), address=str(address) if address else None,
+            idempotency_key=reading.idempotency_key(request.headers) if self.operation.method == "POST" else None,
+        )  # fmt: skip
+
+    async def _require_permission(self, call: Call) -> None:
+        wanted, caller = self.operation.permission, call.caller
+        if wanted is None or permissions.may(
+            caller.role, caller.permissions, wanted, only_reads=self.operation.only_reads
+        ):
+            return
+        await call.audit_refusal(self._action(), subject=next(iter(call.path.values()), None))
+        raise Refused("FORBIDDEN")
+
+    def _require_audit(self, call: Call) -> None:
+        """What staff changes is in the audit trail: a handler that forgets it is a defect."""
+        is_staff = call.caller.kind in (STAFF, API_KEY)
+        if is_staff and not self.operation.only_reads and self.operation.in_transaction and not call.audits:
+            raise RuntimeError(f"{self._action()} wrote nothing into the audit trail")
+
+    def _kept(self, request: Request, call: Call, given: Any) -> KeptAnswers | None:
+        if not self.operation.keeps_answers or call.idempotency_key is None:
+            return None
+        caller = call.caller
+        own = f"{caller.kind} {caller.key_id or caller.id}"
+        if caller.kind == CALLED_BY_ANYONE:
+            own = self.operation.kept_for(given) if self.operation.kept_for is not None else ""
+        return KeptAnswers(call, f"{own} {request.url.path}", call.idempotency_key)
+
+    def _action(self) -> str:
+        return f"{self.operation.method} {self.operation.path}"
+
+
+def _json(body: bytes, status: int, *, replayed: bool = False) -> Response:
+    headers = {"cache-control": "no-store", **({"idempotent-replay": "true"} if replayed else {})}
+    return Response(body, status, headers=headers, media_type="application/json")

@@ -1,0 +1,53 @@
+"""Types of requests and answers: structs whose members are camelCase on the wire. OpenAPI is made from them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+AMOUNT_MAX_MINOR: Final = 10**12
+LIMIT_MAX: Final = 200
+_PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
+
+Amount = Annotated[int, Meta(ge=1, le=AMOUNT_MAX_MINOR, description="Minor units of the currency")]
+Reason = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PRINTABLE)]
+Text = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PRINTABLE)]
+"""A short text without control characters."""
+Identifier = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
+Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="UTC, milliseconds, Z")]
+"""An instant in an answer: see `instant`."""
+InstantIn = Annotated[datetime, Meta(tz=True)]
+"""An instant in a request: ISO 8601 with an offset."""
+
+
+class Body(msgspec.Struct, rename="camel", kw_only=True):
+    """A request's body, or its query. Unknown members are ignored."""
+
+
+class Empty(Body):
+    """A body without members."""
+
+
+class Page(Body, kw_only=True):
+    """The query of a list."""
+
+    limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX)] = 50
+    cursor: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+
+
+class Shape(msgspec.Struct, rename="camel", kw_only=True):
+    """A thing in an answer."""
+
+
+class Answer(Shape, kw_only=True):
+    """A successful answer's body."""
+
+    ok: bool = True
+
+
+def instant(value: datetime) -> str:
+    """Returns an instant as answers show it: `2026-01-31T23:59:59.123Z`."""
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

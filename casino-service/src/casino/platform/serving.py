@@ -1,0 +1,55 @@
+"""Puts the operator's platform together: its pools, its frame, and the routes and loops of its slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from casino.api import serving as api
+from casino.api.call import Pools
+from casino.api.errors import API_ERRORS
+from casino.api.frame import BASE, Frame
+from casino.settings import Settings
+from casino.sql.schema import database_for, oversight_for
+from shared_service.http.admission import Admission
+from shared_service.http.authentication import Guard
+from shared_service.http.errors import ErrorTable
+from shared_service.http.routing import Route
+from shared_service.run.loops import BackgroundLoop
+
+POOL_MAX: Final = 6
+OVERSIGHT_POOL_MAX: Final = 2
+ACCESSES: Final = api.ACCESSES
+ERRORS_BELOW: Final[Mapping[str, ErrorTable]] = {f"{BASE}/": API_ERRORS}
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The operator's platform of one process."""
+
+    frame: Frame
+    routes: list[Route]
+    loops: list[BackgroundLoop]
+
+    def guards(self, admission: Admission) -> dict[str, Guard]:
+        """The guards of its accesses."""
+        return api.guards(self.frame, admission)
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Open its pools until the stack ends."""
+        for pool in (self.frame.pools.tenants, self.frame.pools.oversight):
+            if pool is not None and self.frame.settings.pepper:
+                await stack.enter_async_context(pool)
+
+
+def platform_of(settings: Settings) -> Platform:
+    """Builds the platform. Without a pepper it has no routes: `/api/v1` is 404."""
+    pools = Pools(database_for(settings, size_max=POOL_MAX), oversight_for(settings, size_max=OVERSIGHT_POOL_MAX))
+    frame = Frame(settings, pools)
+    if not settings.pepper:
+        return Platform(frame, [], [])
+    routes: list[Route] = []
+    loops = [*api.loops(frame)]
+    return Platform(frame, routes, loops)
