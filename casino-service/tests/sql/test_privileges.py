@@ -34,7 +34,7 @@ CALLABLE = {
     ),
     *("bind_provider_session", "close_session", "take_nonces", "claim_nonces", "empty_old_nonce_drawer"),
     *("restore_unfinished", "count_unsigned", "feed_page", "find_transaction", "find_tombstone"),
-    *("see_tenant", "is_known", "count_client_call"),
+    *("see_tenant", "is_known", "count_client_call", "make_event_months"),
     *("enter_session", "check_access_token", "take_client_token", "prune_client_limits"),
     *("try_voucher", "redeem_voucher", "expire_vouchers"),
     *(HELPERS | DEFINERS),
@@ -44,6 +44,7 @@ NO_TENANT_BECAUSE = {
     "applied_sql_files": "tells of the schema, not of anybody",
     "accounts": "accounts that every tenant has",
     "entry_kinds": "the rules of each kind of entry, the same for every tenant",
+    "session_folds": "how far a loop got",
     "audit_trail": "a refused login of no known name belongs to nobody",
     "stops": "an owner's stop holds in every tenant",
     "kept_answers": "nobody reads it but two functions, by the hash of a key",
@@ -268,6 +269,10 @@ def test_every_key_among_the_money_tables_begins_with_the_ledger(shared_database
     assert [row[0] for row in rows if row[1] != "ledger_id"] == ["ledgers_tenant_id_fkey"]
 
 
+MAKE_TABLES = {"make_event_month", "copy_row_security"}
+"""They build statements of names in the catalogue and of an instant: a partition cannot be made otherwise."""
+
+
 def test_no_function_builds_sql_at_run_time(shared_database: str) -> None:
     rows = ask(
         shared_database,
@@ -276,4 +281,4 @@ def test_no_function_builds_sql_at_run_time(shared_database: str) -> None:
     )
     for name, source in rows:
         statements = " ".join(line.split("--")[0] for line in source.splitlines()).lower()
-        assert " execute " not in f" {statements} ", name
+        assert name in MAKE_TABLES or " execute " not in f" {statements} ", name

@@ -24,14 +24,15 @@ grant delete on casino.rate_buckets, casino.access_token_fingerprints, casino.ke
 grant truncate on casino.nonces_0, casino.nonces_1, casino.nonces_2 to casino_ledger;
 grant execute on all functions in schema casino to casino_ledger;
 
--- Every `security definer` function belongs to casino_ledger, which needs the right to create for that moment.
+-- Every `security definer` function belongs to casino_ledger, which needs the right to create for that moment. But one belongs to
+-- the schema's owner: only that may attach a partition.
 grant create on schema casino to casino_ledger;
 do $$
 declare
     v_function regprocedure;
 begin
     for v_function in
-        select oid from pg_proc where pronamespace = 'casino'::regnamespace and prosecdef order by oid
+        select oid from pg_proc where pronamespace = 'casino'::regnamespace and prosecdef and proname <> 'make_event_months' order by oid
     loop
         execute format('alter function %s owner to casino_ledger', v_function);
     end loop;
@@ -194,3 +195,15 @@ grant execute on function
     casino.try_voucher(integer, bytea, bytea, inet),
     casino.redeem_voucher(integer, bytea, bytea, text, bytea, bytea, text)
 to casino_app;
+
+-- Events: a partition is reached through its table alone.
+do $$
+declare
+    v_partition regclass;
+begin
+    for v_partition in select o_partition from casino.event_months() loop
+        execute format('revoke all on %s from casino_app, casino_ledger, casino_oversight', v_partition);
+    end loop;
+end;
+$$;
+grant execute on function casino.make_event_months(integer) to casino_app;

@@ -93,4 +93,9 @@ LAST_STEPS: Final = (
         statements=(_WAIT_FOR_OLDER, "drop index concurrently casino.transactions_feed", "reset lock_timeout"),
         in_one_transaction=False,
     ),
+    LastStep(
+        "made months of casino.ledger_events",
+        done="select not exists (select from casino.event_months_missing())",
+        statements=("select casino.make_event_months()",),
+    ),
 )

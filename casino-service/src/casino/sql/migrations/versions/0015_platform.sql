@@ -1,23 +1,6 @@
 -- What every part of the operator's platform shares: settings of tenants, whose a wallet is, the audit trail, kept answers.
 -- Each step is a transaction of its own and holds at most one table that bets use. Every step may be run twice.
 
--- step: oversight of every tenant's rows
--- The owner's view: a role with a login of its own, for which these policies hold. No setting of a session leads to it.
-do $$
-declare
-    v_table regclass;
-begin
-    for v_table in
-        select relid from pg_catalog.pg_stat_user_tables as kind
-        join pg_catalog.pg_attribute on attrelid = relid and attname = 'tenant_id' and not attisdropped
-        where schemaname = 'casino' order by relid::regclass::text
-    loop
-        execute format('drop policy if exists oversight on %s', v_table);
-        execute format('create policy oversight on %s for select to casino_oversight using (true)', v_table);
-    end loop;
-end;
-$$;
-
 -- step: settings of tenants
 alter table casino.tenants
 add column if not exists currency text not null default 'USD',
