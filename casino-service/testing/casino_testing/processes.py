@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from casino.sql.schema import APPLICATION_NAME, database_for
 from casino.wallet.commands import Ledger, WalletCommand, WalletOutcome
+from casino.wallet.serving import TURNS_MAX
 from casino_testing.service import login_url, settings_of
 from casino_testing.tenant import Tenant
 from shared_service.postgres.database import Database
@@ -55,7 +56,7 @@ async def ledgers(tenant: Tenant, count: int, **changes: Any) -> AsyncIterator[l
 async def group_commit(ledger: Ledger) -> AsyncIterator[GroupCommit[WalletCommand, WalletOutcome]]:
     """A group commit over the connections of one process. It is drained at the end."""
     commands: GroupCommit[WalletCommand, WalletOutcome] = GroupCommit(
-        ledger.execute, batch_max=64, lanes=2, queue_max=4_096, key_queue_max=256
+        ledger.execute, batch_max=64, lanes=2, queue_max=4_096, key_queue_max=256, turns_max=TURNS_MAX
     )
     try:
         yield commands

@@ -160,12 +160,10 @@ class RandomCommands(RuleBasedStateMachine):
             fields = {**answer, "currency": None, "request_id": new_id("request")}
             self.execute(msgspec.structs.replace(command, **fields))
 
-    @rule(first=drafts, second=drafts, third=drafts, which=st.tuples(*[st.integers(0, SESSIONS_EACH - 1)] * 3))
-    def commands_of_several_players_arrive_together(
-        self, first: Draft, second: Draft, third: Draft, which: tuple[int, int, int]
-    ) -> None:
-        parts = enumerate(zip((first, second, third), which, strict=True))
-        self.execute(*(self.build(draft, player * SESSIONS_EACH + number) for player, (draft, number) in parts))
+    @rule(together=st.lists(st.tuples(drafts, session_numbers), min_size=2, max_size=6))
+    def several_commands_arrive_together(self, together: list[tuple[Draft, int]]) -> None:
+        """Those of one player are in turns of their own."""
+        self.execute(*(self.build(draft, number) for draft, number in together))
 
     @rule(draft=drafts, number=session_numbers)
     def a_command_is_delayed(self, draft: Draft, number: int) -> None:
@@ -182,8 +180,7 @@ class RandomCommands(RuleBasedStateMachine):
     def a_command_arrives_again(self, back: int, with_neighbour: bool) -> None:
         again = [msgspec.structs.replace(self.sent[-1 - back % len(self.sent)], request_id=new_id("retry"))]
         if with_neighbour:
-            other = self.sent[back % len(self.sent)]
-            again += [other] if other.player_id != again[0].player_id else []
+            again.append(self.sent[back % len(self.sent)])
         self.execute(*again)
 
     @rule(draft=drafts, number=session_numbers, way=st.sampled_from(["token_hash", "player_id", "provider_id"]))

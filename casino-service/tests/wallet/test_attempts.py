@@ -99,7 +99,6 @@ def test_what_names_no_transaction_leaves_no_trace(wallet: Wallet, tenant: Tenan
 
 
 def test_the_same_question_twice_in_one_batch_is_counted_twice(wallet: Wallet, tenant: Tenant) -> None:
-    """A batch books at most one command of a wallet; of answers from before it may hold several."""
     bet = wallet.bet(wallet.open_session())
     again, last = (structs.replace(bet, request_id=request_id) for request_id in ("again", "last"))
     assert [outcome.replay for outcome in wallet.run_batch([again, last])] == [True, True]

@@ -69,32 +69,6 @@ def test_a_batch_is_one_database_transaction_and_the_feed_keeps_its_order(wallet
     assert [row["transaction_id"] for row in tenant.transactions()] == [command.transaction_id for command in batch]
 
 
-@pytest.mark.parametrize("rounds", [("same", "same"), ("one", "other")], ids=["in one round", "in two rounds"])
-def test_two_commands_of_one_wallet_in_a_batch_never_corrupt_the_books(
-    wallet: Wallet, tenant: Tenant, rounds: tuple[str, str]
-) -> None:
-    session, bystander = wallet.open_session("1"), wallet.open_session("2")
-    batch = [session.debit(round_id=rounds[0]), bystander.debit(), session.debit(round_id=rounds[1])]
-    with pytest.raises(psycopg.errors.CardinalityViolation):
-        wallet.wait(wallet.ledger.execute(batch))
-    assert tenant.transactions() == []
-    assert tenant.balance() == OPENING_BALANCE_MINOR
-
-
-def test_two_copies_of_one_command_in_a_batch_never_corrupt_the_books(wallet: Wallet, tenant: Tenant) -> None:
-    bet = wallet.open_session().debit()
-    with pytest.raises(psycopg.errors.CardinalityViolation):
-        wallet.wait(wallet.ledger.execute([bet, bet]))
-    assert tenant.transactions() == []
-
-
-def test_two_sessions_of_one_player_are_one_wallet(wallet: Wallet, tenant: Tenant) -> None:
-    batch = [wallet.open_session().debit(round_id="a"), wallet.open_session().debit(round_id="b")]
-    with pytest.raises(psycopg.errors.CardinalityViolation):
-        wallet.wait(wallet.ledger.execute(batch))
-    assert tenant.transactions() == []
-
-
 FORBID = """
     create function public.forbid() returns trigger language plpgsql as
         $$begin if to_jsonb(new)::text like '%%forbidden%%' then raise exception 'forbidden'; end if; return new; end$$;

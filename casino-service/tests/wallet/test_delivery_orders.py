@@ -48,8 +48,11 @@ class Players:
             tenant.open_player(f"p{number}")
             self.sessions.append(wallet.open_session(f"p{number}"))
 
-    def play(self, orders: Sequence[Order]) -> list[ModelBet]:
-        """Deliver the first message of every order, then the second …, and compare every answer."""
+    def play(self, orders: Sequence[Order], *, at_once: bool = False) -> list[ModelBet]:
+        """Deliver the first message of every order, then the second …, and compare every answer.
+
+        `at_once`: all of them in one batch, so those of one wallet in turns.
+        """
         before = self.balances()
         bets = [
             ModelBet(Bet(next(self.numbers), token_hash(session.token), session.player_id, self.names_bet))
@@ -58,14 +61,19 @@ class Players:
         for played in bets:
             played.wallet.balance_minor = played.opening_minor = before[played.bet.player_id]
         first_answers: dict[str, tuple[int, bytes]] = {}
-        for place in range(max(map(len, orders))):
-            due = [(played, order[place]) for played, order in zip(bets, orders, strict=True) if place < len(order)]
-            messages = [played.bet.message(letter, place) for played, letter in due]
-            outcomes = self.wallet.run_batch(messages)
-            self.deliveries += len(messages)
-            for (played, _), message, outcome in zip(due, messages, outcomes, strict=True):
+        places = range(max(map(len, orders)))
+        for some in [places] if at_once else [range(place, place + 1) for place in places]:
+            due = [
+                (played, order, played.bet.message(order[place], place))
+                for place in some
+                for played, order in zip(bets, orders, strict=True)
+                if place < len(order)
+            ]
+            outcomes = self.wallet.run_batch([message for _, _, message in due])
+            self.deliveries += len(due)
+            for (played, order, message), outcome in zip(due, outcomes, strict=True):
                 expected = played.execute(message)
-                assert simplified(outcome) == expected, (orders, message)
+                assert simplified(outcome) == expected, (order, message)
                 rendered = answer(message, outcome)
                 if expected.replay:
                     assert rendered == first_answers[message.transaction_id]
@@ -83,15 +91,19 @@ class Players:
         return {row["player_id"]: row["balance_minor"] for row in rows}
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["in_batches", "in_turns"])
 @pytest.mark.parametrize("names_bet", [True, False], ids=["credit_names_bet", "credit_names_round"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_order_of_arrival_is_answered_as_the_model_says(
-    wallet: Wallet, tenant: Tenant, family: str, names_bet: bool
+    wallet: Wallet, tenant: Tenant, family: str, names_bet: bool, at_once: bool
 ) -> None:
-    """Row B3. Row B4. Row B5. Row B6. Each copy of a message, in every order that there is."""
+    """Row B3. Row B4. Row B5. Row B6. Each copy of a message, in every order that there is.
+
+    In batches of their own, or together in one batch.
+    """
     orders = FAMILIES[family].orders
     players = Players(wallet, tenant, names_bet=names_bet, count=min(PLAYERS_AT_ONCE, len(orders)))
-    bets = [bet for some in in_groups(orders) for bet in players.play(some)]
+    bets = [bet for some in in_groups(orders) for bet in players.play(some, at_once=at_once)]
     assert players.deliveries == sum(map(len, orders))
     stored = tenant.feed_states()
     stones = {row["transaction_id"] for row in tenant.rows("tombstones")}

@@ -10,10 +10,12 @@ import time
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from casino.wallet.commands import NONCE_REPLAY, BalanceRequest, WalletCommand, WalletOutcome, token_hash
 from casino_testing.processes import HeldTransaction, Wire, book_in, group_commit, held_transaction, ledgers
+from casino_testing.service import settings_of
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from casino_testing.wallet import STAKE_MINOR, Session, Wallet
 from shared_service_testing.waiting import until
@@ -135,11 +137,55 @@ def test_a_busy_command_beside_a_copy_is_no_copy(wallet: Wallet, tenant: Tenant,
     assert codes(wallet.run_batch([session.debit(), copy_of(used, other)])) == [None, NONCE_REPLAY]
 
 
-def test_a_batch_that_fails_leaves_its_nonces_free(wallet: Wallet, tenant: Tenant, session: Session) -> None:
-    twice = [session.debit(**signed()), session.debit(**signed())]
-    with pytest.raises(Exception, match="at most one command per wallet"):
-        wallet.run_batch(twice)
-    assert not any(is_claimed(tenant, bet) for bet in twice)
+def test_a_batch_that_fails_leaves_its_nonces_free(own_database: str) -> None:
+    tenant = Tenant.demo(own_database)
+    wallet = Wallet(tenant, settings_of(tenant))
+    try:
+        tenant.sql("alter table casino.postings add constraint small check (amount_minor < 5000) not valid")
+        session = wallet.open_session()
+        batch = [session.debit(**signed()), session.debit(5_000, **signed())]
+        with pytest.raises(psycopg.errors.CheckViolation):
+            wallet.run_batch(batch)
+        assert not any(is_claimed(tenant, bet) for bet in batch)
+        wallet.accept(batch[0])
+    finally:
+        wallet.close()
+        tenant.close()
+
+
+def test_the_neighbours_of_a_copy_in_its_own_wallet_are_booked(
+    wallet: Wallet, tenant: Tenant, session: Session
+) -> None:
+    """A used nonce takes its command out of the batch, and no other command of the wallet."""
+    used = session.debit(**signed())
+    wallet.accept(used)
+    first, last = session.debit(**signed()), session.debit(**signed())
+    batch = [copy_of(used, session), first, copy_of(used, session), last]
+    outcomes = wallet.run_batch(batch)
+    assert codes(outcomes) == [NONCE_REPLAY, None, NONCE_REPLAY, None]
+    assert [outcome.request_id for outcome in outcomes] == [command.request_id for command in batch]
+    assert [row["transaction_id"] for row in tenant.transactions()] == [
+        command.transaction_id for command in (used, first, last)
+    ]
+
+
+def test_a_batch_of_copies_books_nothing(wallet: Wallet, tenant: Tenant, session: Session) -> None:
+    used = session.debit(**signed())
+    wallet.accept(used)
+    before = tenant.money_rows(), tenant.rows("attempts")
+    copies = [copy_of(used, session, transaction_id=used.transaction_id), copy_of(used, session)]
+    assert codes(wallet.run_batch(copies)) == [NONCE_REPLAY] * 2
+    assert (tenant.money_rows(), tenant.rows("attempts")) == before
+
+
+def test_busy_commands_of_one_wallet_leave_their_nonces_free(wallet: Wallet, tenant: Tenant, session: Session) -> None:
+    bets, other = [session.debit(**signed()) for _ in range(2)], wallet.open_session("2").debit(**signed())
+    with held_transaction(tenant) as holder:
+        book_in(holder, tenant, [session.debit()])
+        first, booked, second = wallet.wait(wallet.ledger.execute([bets[0], other, bets[1]]))
+        assert (first, second, booked is not None and booked.code) == (None, None, None)
+        assert [is_claimed(tenant, bet) for bet in (*bets, other)] == [False, False, True]
+    assert codes(wallet.run_batch(bets)) == [None, None]
 
 
 def test_one_nonce_on_two_commands_of_a_batch_fails_the_batch_and_then_one_is_booked(

@@ -34,9 +34,14 @@ class BadCommand(Exception):  # noqa: N818 - what the fake database says to a po
 
 
 class Backend:
-    """Records every batch, and asserts that no key is in two executions at once. `effects`: one for each batch."""
+    """Records every batch, and asserts that no key is in two executions at once. `effects`: one for each batch.
 
-    def __init__(self, effects: Sequence[Effect] = (), *, poison: frozenset[Command] = frozenset()) -> None:
+    Unless `in_turns`, it also asserts that a batch has one command of a key.
+    """
+
+    def __init__(
+        self, effects: Sequence[Effect] = (), *, poison: frozenset[Command] = frozenset(), in_turns: bool = False
+    ) -> None:
         self.batches: list[list[Command]] = []
         self.booked: list[Command] = []
         self.gate = asyncio.Event()
@@ -44,13 +49,14 @@ class Backend:
         self.most_in_flight = 0
         self._deeds = deque(effects)
         self._poison = poison
+        self._in_turns = in_turns
         self._keys: set[str] = set()
         self._in_flight = 0
 
     async def execute(self, commands: Sequence[Command]) -> list[Command | None]:
         """One batch in one transaction."""
         keys = {key for key, _ in commands}
-        assert len(keys) == len(commands), "a key twice in one batch"
+        assert self._in_turns or len(keys) == len(commands), "a key twice in one batch"
         assert not keys & self._keys, "a key in two batches at once"
         self.batches.append(list(commands))
         self._in_flight += 1

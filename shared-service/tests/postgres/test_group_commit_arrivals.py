@@ -64,13 +64,14 @@ async def play(backend: Backend, plan: list[tuple[str, int, str]], limits: dict[
             "lanes": st.integers(1, 3),
             "queue_max": st.integers(1, 30),
             "key_queue_max": st.integers(1, 10),
+            "turns_max": st.integers(1, 4),
         }
     ),
 )
 async def test_everybody_is_told_once_and_truly_whatever_arrives_and_whatever_breaks(
     plan: list[tuple[str, int, str]], effects: list[Effect], poison: frozenset[Command], limits: dict[str, int]
 ) -> None:
-    backend = Backend(effects, poison=poison)
+    backend = Backend(effects, poison=poison, in_turns=limits["turns_max"] > 1)
     told = await play(backend, plan, limits)
     assert set(told) == {(key, number) for number, (key, _, _) in enumerate(plan)}
     for command, outcome in told.items():
@@ -85,3 +86,5 @@ async def test_everybody_is_told_once_and_truly_whatever_arrives_and_whatever_br
     assert len(backend.booked) == len(set(backend.booked))
     assert backend.most_in_flight <= limits["lanes"]
     assert max(map(len, backend.batches), default=0) <= limits["batch_max"]
+    for batch in backend.batches:
+        assert len(batch) == len({key for key, _ in batch}) or len(batch) <= limits["turns_max"]

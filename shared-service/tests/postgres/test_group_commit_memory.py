@@ -33,13 +33,13 @@ def short_pauses() -> Any:
 
 
 @settings(max_examples=300 if os.environ.get("NIGHTLY") == "1" else 50, deadline=None)
-@given(arrivals, effects, st.sampled_from(KEYS))
+@given(arrivals, effects, st.sampled_from(KEYS), st.integers(1, 3))
 async def test_nothing_is_remembered_after_any_mixture_of_outcomes(
-    arriving: list[tuple[str, str]], done: list[Effect], poisoned: str
+    arriving: list[tuple[str, str]], done: list[Effect], poisoned: str, turns_max: int
 ) -> None:
-    backend = Backend(done, poison=frozenset({(poisoned, 0)}))
+    backend = Backend(done, poison=frozenset({(poisoned, 0)}), in_turns=turns_max > 1)
     group: GroupCommit[Command, Command] = GroupCommit(
-        backend.execute, batch_max=2, lanes=2, queue_max=12, key_queue_max=5
+        backend.execute, batch_max=3, lanes=2, queue_max=12, key_queue_max=5, turns_max=turns_max
     )
     futures: list[asyncio.Future[Command]] = []
     for number, (key, end) in enumerate(arriving):
@@ -60,5 +60,5 @@ async def test_nothing_is_remembered_after_any_mixture_of_outcomes(
             await asyncio.sleep(0.001)
         while group._running:  # noqa: ASYNC110 - the last batch's task ends a moment after its outcomes
             await asyncio.sleep(0)
-    left = (group.size, group._waiting, list(group._ready), group._running, group._slow, backend._keys)
+    left = (group.size, group._lines, list(group._ready), group._running, group._slow, backend._keys)
     assert left == (0, {}, [], set(), set(), set())

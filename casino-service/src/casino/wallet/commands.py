@@ -110,7 +110,10 @@ class Ledger:
     ledger_id: int
 
     async def execute(self, commands: Sequence[WalletCommand]) -> list[WalletOutcome | None]:
-        """Execute a batch, at most one command per player; None where another process holds the wallet."""
+        """Execute a batch. Several commands of one wallet are executed one after the other, in their order.
+
+        An outcome is None where another process holds the wallet.
+        """
         rows = await self.database.call(
             queries.EXECUTE_WALLET_COMMANDS, (self.ledger_id, _encoder.encode(commands).decode())
         )

@@ -9,6 +9,7 @@ EXECUTE_WALLET_COMMANDS: Final = """
         o_outcome, o_code, o_field, o_replay, o_balance_minor, o_currency, o_tombstone, o_already_rolled_back,
         o_request_id, o_head
     from casino.execute_wallet_commands(%s::integer, %s::jsonb)
+    order by o_place
 """
 
 GET_BALANCES: Final = """

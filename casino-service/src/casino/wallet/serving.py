@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from casino.settings import Settings
 from casino.wallet.commands import Balance, BalanceRequest, Ledger, WalletCommand, WalletOutcome
 from shared_service.postgres.database import Database
 from shared_service.postgres.group_commit import GroupCommit
+
+TURNS_MAX: Final = 8
+"""So many commands of one wallet may be in one batch. Each turn costs the batch half a millisecond."""
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -41,6 +44,7 @@ def wallet_queues(settings: Settings, database: Database, *, batched: Batched) -
         lanes=settings.group_commit_lanes,
         queue_max=settings.queue_max,
         key_queue_max=settings.wallet_queue_max,
+        turns_max=TURNS_MAX,
     )
     balances: GroupCommit[BalanceRequest, Balance] = GroupCommit(
         batched("balances", ledger.get_balances),

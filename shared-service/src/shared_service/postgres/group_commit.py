@@ -52,8 +52,21 @@ class _Waiting(Generic[I, O]):
     """An attempt had an unknown outcome, so a later error does not prove that nothing was done."""
 
 
+@dataclass(slots=True)
+class _Line(Generic[I, O]):
+    """The entries of one key in their order. The first `in_flight` ones are executed at this moment."""
+
+    entries: deque[_Waiting[I, O]]
+    in_flight: int = 0
+    is_busy: bool = False
+    """Another process held the key, so that an entry that was in flight waits again."""
+
+
 class GroupCommit(Generic[I, O]):
-    """Executes items in batches of at most one per key.
+    """Executes items in batches, with one item of each key.
+
+    A batch of fewer than `turns_max` items is filled up with the next items of its keys, in their order. Whoever sets
+    `turns_max` executes them in turns: each as if it had come in a batch of its own.
 
     `execute` runs one batch in one database transaction and returns its outcomes in order, None for an item whose
     key another process holds. It raises OutcomeUnknown when the transaction may have been committed, Overloaded when
@@ -66,16 +79,17 @@ class GroupCommit(Generic[I, O]):
 
     def __init__(
         self, execute: Callable[[Sequence[I]], Awaitable[Sequence[O | None]]],
-        *, batch_max: int, lanes: int, queue_max: int, key_queue_max: int,
+        *, batch_max: int, lanes: int, queue_max: int, key_queue_max: int, turns_max: int = 1,
     ) -> None:  # fmt: skip
         self._execute = execute
         self._batch_max = batch_max
+        self._turns_max = min(batch_max, turns_max)
         self._overlap_from = min(batch_max, OVERLAP_FROM)
         self._lanes = lanes
         self._queue_max = queue_max
         self._key_queue_max = key_queue_max
-        self._waiting: dict[Hashable, deque[_Waiting[I, O]]] = {}  # a key is in here while it waits or is in flight
-        self._ready: deque[Hashable] = deque()  # keys whose first item may be executed
+        self._lines: dict[Hashable, _Line[I, O]] = {}  # a key is in here while it waits or is in flight
+        self._ready: deque[Hashable] = deque()  # keys with nothing in flight
         self._size = 0
         self._running: set[asyncio.Task[None]] = set()
         self._slow: set[asyncio.Task[None]] = set()  # those of them that take long
@@ -100,14 +114,14 @@ class GroupCommit(Generic[I, O]):
         if loop is None:  # kept: before Python 3.12 get_running_loop makes a system call
             loop = self._loop = asyncio.get_running_loop()
         entry: _Waiting[I, O] = _Waiting(item, key, deadline, loop.create_future())
-        queue = self._waiting.get(key)
-        if queue is None:
-            self._waiting[key] = deque((entry,))
+        line = self._lines.get(key)
+        if line is None:
+            self._lines[key] = _Line(deque((entry,)))
             self._ready.append(key)
-        elif len(queue) >= self._key_queue_max:
+        elif len(line.entries) >= self._key_queue_max:
             raise KeyBusy
         else:
-            queue.append(entry)
+            line.entries.append(entry)
         self._size += 1
         if not self._pump_is_due and self._has_lane():
             self._pump_is_due = True
@@ -157,20 +171,31 @@ class GroupCommit(Generic[I, O]):
 
     def _take_batch(self) -> list[_Waiting[I, O]]:
         batch: list[_Waiting[I, O]] = []
+        keys: list[Hashable] = []
         while self._ready and len(batch) < self._batch_max:
-            entry = self._waiting[self._ready.popleft()][0]
-            if entry.future.cancelled():
-                self._resolve(entry, None)
-            elif self._is_in_time(entry):
-                batch.append(entry)
+            key = self._ready.popleft()
+            if self._take_next(key, batch):
+                keys.append(key)
+        while keys and len(batch) < self._turns_max:
+            keys = [key for key in keys if len(batch) < self._turns_max and self._take_next(key, batch)]
         return batch
 
-    def _is_in_time(self, entry: _Waiting[I, O]) -> bool:
-        """Whether an item may be executed. One whose deadline has passed is refused."""
-        if entry.deadline > time.monotonic():
-            return True
-        self._resolve(entry, Overloaded())
+    def _take_next(self, key: Hashable, batch: list[_Waiting[I, O]]) -> bool:
+        """Put the key's next item into the batch. False if it has none that may be executed."""
+        line = self._lines[key]
+        while len(line.entries) > line.in_flight:
+            entry = line.entries[line.in_flight]
+            if not entry.future.cancelled() and self._is_in_time(entry):
+                line.in_flight += 1
+                batch.append(entry)
+                return True
+            self._resolve(entry, Overloaded())
+        if not line.entries:
+            del self._lines[key]
         return False
+
+    def _is_in_time(self, entry: _Waiting[I, O]) -> bool:
+        return entry.deadline > time.monotonic()
 
     async def _run(self, batch: list[_Waiting[I, O]]) -> None:
         outcomes: Sequence[O | Exception | None]
@@ -184,16 +209,23 @@ class GroupCommit(Generic[I, O]):
             if len(batch) > 1:
                 log.warning("batch_split", size=len(batch), error_type=type(error).__name__)
                 for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
-                    if in_time := [entry for entry in half if self._is_in_time(entry)]:
-                        await self._run(in_time)
+                    if due := [entry for entry in half if self._is_still_due(entry)]:
+                        await self._run(due)
                 return
             log.exception("command_failed", error_type=type(error).__name__)
             outcomes = [error]
         for entry, outcome in zip(batch, outcomes, strict=True):
-            if outcome is None:
-                self._try_again_later(entry)
-            else:
-                self._resolve(entry, outcome)
+            self._settle(entry, outcome)
+
+    def _is_still_due(self, entry: _Waiting[I, O]) -> bool:
+        """Whether an entry of a split batch may be executed: in time, and not before an earlier one of its key."""
+        if not self._is_in_time(entry):
+            self._settle(entry, Overloaded())
+        elif self._lines[entry.key].is_busy:
+            self._settle(entry, None)
+        else:
+            return True
+        return False
 
     async def _execute_surely(self, batch: Sequence[_Waiting[I, O]]) -> Sequence[O | None]:
         """Execute a batch. After an unknown outcome, execute the same batch again until its outcome is known."""
@@ -217,32 +249,44 @@ class GroupCommit(Generic[I, O]):
             pass
         raise OutcomeUnknown
 
-    def _try_again_later(self, entry: _Waiting[I, O]) -> None:
+    def _settle(self, entry: _Waiting[I, O], outcome: O | Exception | None) -> None:
+        """End the execution of an entry. None: another process holds its key, so it is tried again later."""
+        line = self._lines[entry.key]
+        line.in_flight -= 1
+        if outcome is not None:
+            self._resolve(entry, outcome)
+        elif self._has_patience(entry):
+            line.is_busy = True
+        else:
+            self._resolve(entry, KeyBusy())
+        if line.in_flight:
+            return
+        if not line.entries:
+            del self._lines[entry.key]
+        elif line.is_busy:
+            line.is_busy = False
+            asyncio.get_running_loop().call_later(BUSY_RETRY_SECONDS, self._make_ready, entry.key)
+        else:
+            self._ready.append(entry.key)
+
+    def _has_patience(self, entry: _Waiting[I, O]) -> bool:
         now = time.monotonic()
         entry.busy_until = entry.busy_until or now + BUSY_PATIENCE_SECONDS
-        if now >= entry.busy_until:
-            self._resolve(entry, KeyBusy())
-            return
-        asyncio.get_running_loop().call_later(BUSY_RETRY_SECONDS, self._make_ready, entry.key)
+        return now < entry.busy_until
 
     def _make_ready(self, key: Hashable) -> None:
         self._ready.append(key)
         self._pump()
 
-    def _resolve(self, entry: _Waiting[I, O], outcome: O | Exception | None) -> None:
-        """Make the key's next item ready, and give the outcome to the caller, unless it has gone away."""
+    def _resolve(self, entry: _Waiting[I, O], outcome: O | Exception) -> None:
+        """Take the entry out of its line, and give the outcome to the caller, unless it has gone away."""
         self._size -= 1
-        queue = self._waiting[entry.key]
-        queue.popleft()
-        if queue:
-            self._ready.append(entry.key)
-        else:
-            del self._waiting[entry.key]
+        self._lines[entry.key].entries.remove(entry)
         if entry.future.done():
             return
         if entry.may_be_committed and isinstance(outcome, Exception):
             outcome = OutcomeUnknown()
         if isinstance(outcome, Exception):
             entry.future.set_exception(outcome)
-        elif outcome is not None:
+        else:
             entry.future.set_result(outcome)

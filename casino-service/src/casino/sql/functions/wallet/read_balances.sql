@@ -1,6 +1,6 @@
 -- Purpose: claim the nonces of requests, read balances for their game sessions, and extend the sessions: one row per request.
 -- Input: a JSON array of {providerId, tokenHash (hex), playerId, nonce, signedAt, claimId}, the last three as in
---   casino.hold_commands. Outcome: o_code says why there is no balance, else null: a used nonce is `nonce_replay` first.
+--   casino.hold_batch. Outcome: o_code says why there is no balance, else null: a used nonce is `nonce_replay` first.
 --   o_head is that of the wallet's newest entry. Another peer's sessions do not exist for a provider.
 -- It waits for no money command: a balance is what was committed when the statement began.
 create or replace function casino.read_balances(p_ledger_id integer, p_requests jsonb)

@@ -1,7 +1,8 @@
 -- Purpose: read what the judgement of a batch of wallet commands depends on. The caller has locked the wallets.
 -- Input: a JSON array of the objects below; what is null may be left out. relatedId: the debit that a credit answers or that
 --   a rollback reverses. providerId: the peer whose key signed, for whom no other's sessions, rounds and transactions are there.
--- Outcome: one row per command, by its place in the array from 0. wallet_id is null where another transaction holds the wallet.
+--   place: its place in its batch (casino.turns_of), if it is another than in the array.
+-- Outcome: one row per command, by its place from 0. wallet_id is null where another transaction holds the wallet.
 -- Each `lateral ... limit 1` stays a look-up by key when a table has grown. casino.capped_sum stops at 9223372036854775807.
 -- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
 create or replace function casino.read_wallet_commands(
@@ -11,7 +12,7 @@ returns setof casino.seen_command
 language sql stable
 begin atomic
     select
-        (command.place - 1)::integer as place, command.kind, command."playerId" as player_id,
+        coalesce(command."batchPlace", (command.place - 1)::integer) as place, command.kind, command."playerId" as player_id,
         command."transactionId" as transaction_id, command."roundId" as round_id,
         coalesce(command.amount, 0) as amount_minor, command.currency, command."relatedId" as related_id,
         coalesce(command."endRound", false) as end_round, command.reason, command."requestId" as request_id,
@@ -55,11 +56,11 @@ begin atomic
         jsonb_to_recordset(p_commands) as (
             kind text, "tokenHash" text, "playerId" text, "transactionId" text, "roundId" text, amount bigint,
             currency text, "relatedId" text, "endRound" boolean, reason text, "requestId" text,
-            "signedBy" text, "clockSkewSeconds" integer, "receivedUs" bigint, "providerId" text, draining boolean
+            "signedBy" text, "clockSkewSeconds" integer, "receivedUs" bigint, "providerId" text, draining boolean, place integer
         )
     ) with ordinality as command (
         kind, "tokenHash", "playerId", "transactionId", "roundId", amount, currency, "relatedId", "endRound",
-        reason, "requestId", "signedBy", "clockSkewSeconds", "receivedUs", "providerId", draining, place
+        reason, "requestId", "signedBy", "clockSkewSeconds", "receivedUs", "providerId", draining, "batchPlace", place
     )
     left join lateral (
         select * from casino.game_sessions

@@ -1,12 +1,12 @@
 -- Purpose: take what the wallet commands of a batch need before they are judged: their wallets, then their nonces.
 -- Input: the commands (casino.read_wallet_commands), with nonce, signedAt (unix seconds) and claimId. A command without a nonce has
 --   none to claim: the nonce store did it.
--- Outcome: o_wallet_ids, the wallets that are held and may be judged; o_replays, the places, from 0, of the commands whose nonce
---   another request used. These must not be judged, so their wallets are not among the others.
+-- Outcome: o_wallet_ids, the wallets that are held; o_replays, the places, from 0, of the commands whose nonce another request
+--   used; o_turns, the other commands in turns (casino.turns_of), which are the whole batch if no wallet has a second command.
 -- A wallet that another transaction holds is left out, never waited for. The nonce of its command stays free until it is judged.
 -- Lock order: casino.lock_wallets, then casino.take_nonces.
-create or replace function casino.hold_commands(
-    p_ledger_id integer, p_commands jsonb, out o_wallet_ids bigint[], out o_replays integer[]
+create or replace function casino.hold_batch(
+    p_ledger_id integer, p_commands jsonb, out o_wallet_ids bigint[], out o_replays integer[], out o_turns jsonb[]
 )
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -19,6 +19,7 @@ as $$
 declare
     -- For each command in order: the wallet of its session, its nonce, and what belongs to the nonce; or null.
     v_wallet_ids bigint[];
+    v_is_in_turns boolean;
     v_nonces text[];
     v_timestamps bigint[];
     v_claim_ids bigint[];
@@ -26,8 +27,9 @@ declare
 begin
     select
         array_agg(session.wallet_id order by command.place), array_agg(command.nonce order by command.place),
-        array_agg(command.signed_at order by command.place), array_agg(command.claim_id order by command.place)
-    into v_wallet_ids, v_nonces, v_timestamps, v_claim_ids
+        array_agg(command.signed_at order by command.place), array_agg(command.claim_id order by command.place),
+        count(session.wallet_id) > count(distinct session.wallet_id)
+    into v_wallet_ids, v_nonces, v_timestamps, v_claim_ids, v_is_in_turns
     from rows from (
         jsonb_to_recordset(p_commands) as (
             "tokenHash" text, "playerId" text, "providerId" text, nonce text, "signedAt" bigint, "claimId" bigint
@@ -40,9 +42,11 @@ begin
     -- A statement of its own: the next one's snapshot then sees what the wallets' last holders committed.
     o_wallet_ids := casino.lock_wallets(p_ledger_id, v_wallet_ids);
 
-    if cardinality(o_wallet_ids) < cardinality(v_wallet_ids) then
-        select array_agg(case when wallet_id is null or wallet_id = any (o_wallet_ids) then nonce end order by place)
-        into v_nonces
+    if v_is_in_turns or cardinality(o_wallet_ids) < cardinality(v_wallet_ids) then
+        select
+            array_agg(case when wallet_id is null or wallet_id = any (o_wallet_ids) then nonce end order by place),
+            array_agg(case when wallet_id = any (o_wallet_ids) then wallet_id end order by place)
+        into v_nonces, v_wallet_ids
         from unnest(v_wallet_ids, v_nonces) with ordinality as command (wallet_id, nonce, place);
     end if;
 
@@ -54,9 +58,13 @@ begin
             from unnest(v_nonces, v_claim_ids) with ordinality as command (nonce, claim_id, place)
             where nonce is not null and claim_id <> all (v_taken)
         );
-        o_wallet_ids := array(
-            select unnest(o_wallet_ids) except select v_wallet_ids[place + 1] from unnest(o_replays) as place
-        );
+        v_is_in_turns := true;
+    end if;
+
+    if v_is_in_turns then
+        o_turns := casino.turns_of(p_commands, v_wallet_ids, o_replays);
+    else
+        o_turns := array[p_commands];
     end if;
 end;
 $$;
