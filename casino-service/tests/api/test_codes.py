@@ -21,10 +21,15 @@ def test_a_pin_has_six_digits() -> None:
 
 @pytest.mark.parametrize("typed", ["ABCD-0123-11", "abcd 0123 11", "abcdo123li"])
 def test_the_spelling_of_a_code_does_not_matter(typed: str) -> None:
-    assert codes.read_code(typed) == "ABCD012311"
-    assert codes.login_code_mac(PEPPER, typed) == codes.login_code_mac(PEPPER, "ABCD012311")
-    assert codes.player_pin_mac(PEPPER, typed, "1") == codes.player_pin_mac(PEPPER, "ABCD012311", "1")
+    assert codes.plain(typed) == "ABCD012311"
+    for hashed in (codes.code_mac, lambda *parts: codes.pin_mac(*parts, "1")):
+        assert hashed(PEPPER, codes.LOGIN, typed) == hashed(PEPPER, codes.LOGIN, "ABCD012311")
+        assert hashed(PEPPER, codes.LOGIN, typed) != hashed(PEPPER, codes.VOUCHER, typed)
+
+
+def test_a_code_is_shown_in_fours() -> None:
+    assert codes.shown("ABCD012311") == "ABCD-0123-11"
 
 
 def test_a_pin_is_of_its_code() -> None:
-    assert codes.player_pin_mac(PEPPER, "A", "1") != codes.player_pin_mac(PEPPER, "B", "1")
+    assert codes.pin_mac(PEPPER, codes.LOGIN, "A", "1") != codes.pin_mac(PEPPER, codes.LOGIN, "B", "1")
