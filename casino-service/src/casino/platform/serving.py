@@ -13,6 +13,8 @@ from casino.api.errors import API_ERRORS
 from casino.api.frame import BASE, Frame
 from casino.settings import Settings
 from casino.sql.schema import database_for, oversight_for
+from casino.tenants import serving as tenants
+from casino.vouchers import serving as vouchers
 from shared_service.http.admission import Admission
 from shared_service.http.authentication import Guard
 from shared_service.http.errors import ErrorTable
@@ -50,6 +52,6 @@ def platform_of(settings: Settings) -> Platform:
     frame = Frame(settings, pools)
     if not settings.pepper:
         return Platform(frame, [], [])
-    routes: list[Route] = []
-    loops = [*api.loops(frame)]
+    routes = [*tenants.routes(frame), *vouchers.routes(frame)]
+    loops = [*api.loops(frame), *vouchers.loops(frame)]
     return Platform(frame, routes, loops)

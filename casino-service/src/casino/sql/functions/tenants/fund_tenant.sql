@@ -1,7 +1,7 @@
 -- Purpose: move money between a tenant's float and its parent's (p_is_back: to the parent). A tenant without a parent is
 --   funded by an owner, from house_cash.
 -- Outcome: o_code is null when it is booked; else NOT_FOUND, FORBIDDEN (the caller's own tenant), TENANT_NOT_ACTIVE (it is CLOSED),
---   INSUFFICIENT_FUNDS, INVALID_AMOUNT (the balance would be too high). o_parent_balance_minor is null without a parent.
+--   INSUFFICIENT_FUNDS, INVALID_FIELD (the balance would be too high). o_parent_balance_minor is null without a parent.
 -- Lock order: casino.hold_wallets, both floats at once; the tenant is looked at under them (casino.change_tenant closes it).
 create or replace function casino.fund_tenant(
     p_ledger_id integer, p_tenant_id text, p_is_back boolean, p_amount_minor bigint, p_transfer_id text, p_reason text,
@@ -50,7 +50,7 @@ begin
     end if;
     o_code := case o_code
         when 'insufficient_balance' then 'INSUFFICIENT_FUNDS'
-        when 'balance_too_high' then 'INVALID_AMOUNT'
+        when 'balance_too_high' then 'INVALID_FIELD'
         else o_code
     end;
 end;

@@ -1,0 +1,223 @@
+"""Vouchers over HTTP: issue, list, slip, void, redeem, and what each caller may."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from casino_testing.api import Api, Tree, api_of, refused
+from casino_testing.tenant import Tenant
+
+FUNDS_MINOR = 1_000_000
+REFUSED = "INVALID_OR_USED_VOUCHER"
+
+
+@pytest.fixture
+async def api(tenant: Tenant) -> AsyncIterator[Api]:
+    async with api_of(tenant) as api:
+        yield api
+
+
+@pytest.fixture
+async def tree(api: Api) -> Tree:
+    """A tree whose agent has money, which came down from an owner."""
+    tree = api.tree()
+    for tenant_id in (tree.distributor_id, tree.operator_id, tree.agent_id):
+        body = {"amountMinor": FUNDS_MINOR, "reason": "opening"}
+        answer = await api.post(f"/admin/tenants/{tenant_id}/fund", body, token=tree.owner.token)
+        assert answer.status_code == 200, answer.text
+    return tree
+
+
+async def issue(api: Api, tree: Tree, **content: Any) -> httpx.Response:
+    content.setdefault("amountMinor", 10_000)
+    return await api.post(f"/voucher/agents/{tree.agent_id}/vouchers", content, token=tree.cashier.token)
+
+
+async def issued(api: Api, tree: Tree, **content: Any) -> dict[str, Any]:
+    answer = await issue(api, tree, **content)
+    assert answer.status_code == 201, answer.text
+    voucher: dict[str, Any] = answer.json()["voucher"]
+    return voucher
+
+
+async def redeem(api: Api, voucher: dict[str, Any], **options: Any) -> httpx.Response:
+    return await api.post("/voucher/redeem", {name: voucher[name] for name in ("code", "pin")}, **options)
+
+
+async def test_a_voucher_from_issue_to_its_player(api: Api, tree: Tree) -> None:
+    voucher = await issued(api, tree, prizeWheelEnabled=True)
+    assert (voucher["amountMinor"], voucher["bonusAmountMinor"], voucher["totalCostMinor"]) == (10_000, 5_000, 15_000)
+    assert (voucher["status"], voucher["prizeWheelEnabled"]) == ("NEW", True)
+    answer = await redeem(api, {**voucher, "code": voucher["code"].lower().replace("-", "")})
+    assert answer.status_code == 201, answer.text
+    player = answer.json()["player"]
+    assert (player["balanceMinor"], player["bonusAmountMinor"], player["prizeWheelEnabled"]) == (10_000, 5_000, True)
+    assert (len(player["loginCode"].replace("-", "")), len(player["pin"])) == (10, 6)
+    assert api.tenant.balance(player["playerId"]) == 10_000
+    shown = (await api.get(f"/voucher/{voucher['voucherId']}", token=tree.operator.token)).json()["voucher"]
+    assert (shown["status"], shown["playerId"], shown["issuedBy"]) == (
+        "USED",
+        player["playerId"],
+        tree.cashier.staff_id,
+    )
+    assert shown["redeemedAt"] is not None
+    assert not {"code", "pin", "slipToken"} & shown.keys()
+    refused(await redeem(api, voucher), 400, REFUSED)
+    assert api.tenant.differences() == []
+
+
+async def test_a_batch_is_a_list_even_of_one(api: Api, tree: Tree) -> None:
+    answer = await issue(api, tree, count=1)
+    assert [len(answer.json()["vouchers"]), "voucher" in answer.json()] == [1, False]
+    answer = await issue(api, tree, count=40, amountMinor=100)
+    vouchers = answer.json()["vouchers"]
+    assert len({each["code"] for each in vouchers}) == 40
+    refused(await issue(api, tree, count=500, amountMinor=10_000), 409, "INSUFFICIENT_AGENT_FUNDS")
+    for count in (0, 501, "2", 1.5):
+        refused(await issue(api, tree, count=count), 400, "INVALID_FIELD", "count")
+
+
+@pytest.mark.parametrize("amount", [0, -1, 10**12 + 1, "5", 1.5, None, True])
+async def test_an_amount_is_refused_before_the_agent(api: Api, tree: Tree, amount: Any) -> None:
+    path = "/voucher/agents/nobody/vouchers"
+    refused(
+        await api.post(path, {"amountMinor": amount}, token=tree.cashier.token), 400, "INVALID_AMOUNT", "amountMinor"
+    )
+    refused(await api.post(path, {"amountMinor": 5}, token=tree.cashier.token), 404, "INVALID_AGENT")
+    refused(await api.post(path, {}, token=tree.cashier.token), 400, "INVALID_AMOUNT", "amountMinor")
+
+
+async def test_who_may_issue_void_and_read(api: Api, tree: Tree) -> None:
+    voucher = await issued(api, tree)
+    foreign, path = api.tree(), f"/voucher/agents/{tree.agent_id}/vouchers"
+    for member in (tree.owner, tree.distributor, tree.operator, tree.auditor):
+        refused(await api.post(path, {"amountMinor": 1}, token=member.token), 403, "FORBIDDEN")
+    refused(await api.post(path, {"amountMinor": 1}, token=foreign.cashier.token), 404, "INVALID_AGENT")
+    one = f"/voucher/{voucher['voucherId']}"
+    for token in (foreign.agent.token, foreign.operator.token):
+        refused(await api.get(one, token=token), 404, "NOT_FOUND")
+        refused(await api.post(f"{one}/void", token=token), 404, "NOT_FOUND")
+        refused(await api.get(path, token=token), 404, "NOT_FOUND")
+    for member in (tree.cashier, tree.distributor, tree.auditor):
+        refused(await api.post(f"{one}/void", token=member.token), 403, "FORBIDDEN")
+        assert (await api.get(one, token=member.token)).json()["voucher"]["status"] == "NEW"
+    void = await api.post(f"{one}/void", token=tree.operator.token)
+    assert (void.status_code, void.json()["voucher"]["status"]) == (200, "VOID")
+    refused(await api.post(f"{one}/void", token=tree.owner.token), 409, "VOUCHER_NOT_NEW")
+    assert api.tenant.balance(f"§tenant:{tree.agent_id}") == FUNDS_MINOR
+
+
+async def test_a_list_pages_through_every_voucher_once(api: Api, tree: Tree) -> None:
+    await issue(api, tree, count=7, amountMinor=10)
+    seen, cursor = [], None
+    while cursor is not None or not seen:
+        params = {"limit": "3", **({"cursor": cursor} if cursor else {})}
+        path = f"/voucher/agents/{tree.agent_id}/vouchers"
+        page = (await api.get(path, token=tree.agent.token, params=params)).json()
+        seen += [each["voucherId"] for each in page["items"]]
+        cursor = page["nextCursor"]
+    assert len(seen) == len(set(seen)) == 7
+
+
+async def test_every_refusal_to_redeem_is_one_answer(api: Api, tree: Tree) -> None:
+    used, void, wrong = [await issued(api, tree) for _ in range(3)]
+    assert (await redeem(api, used)).status_code == 201
+    await api.post(f"/voucher/{void['voucherId']}/void", token=tree.agent.token)
+    bodies = set()
+    for code, pin in (
+        (used["code"], used["pin"]), (void["code"], void["pin"]), (wrong["code"], "000000x"), ("", ""),
+        ("x" * 999, "\0"),        ("ABCD-EFGH-JKMN-PQRS", "123456"),
+    ):  # fmt: skip
+        answer = await api.post("/voucher/redeem", {"code": code, "pin": pin})
+        refused(answer, 400, REFUSED)
+        bodies.add(json.dumps({**answer.json(), "requestId": ""}))
+    assert len(bodies) == 1
+    for content in ({"code": "x"}, {"pin": "x"}, {"code": 1, "pin": "x"}, {"code": "x", "pin": None}):
+        refused(
+            await api.post("/voucher/redeem", content),
+            400,
+            "INVALID_FIELD",
+            "code" if content.get("code") != "x" else "pin",
+        )
+
+
+async def test_five_wrong_pins_lock_although_each_is_refused(api: Api, tree: Tree) -> None:
+    voucher = await issued(api, tree)
+    for _ in range(5):
+        refused(await redeem(api, {**voucher, "pin": "wrong"}), 400, REFUSED)
+    refused(await redeem(api, voucher), 400, REFUSED)
+    assert api.tenant.rows("vouchers")[0]["status"] == "NEW"
+
+
+async def test_the_twenty_first_try_of_an_address_waits(api: Api, tree: Tree) -> None:
+    vouchers = [await issued(api, tree, amountMinor=10) for _ in range(2)]
+    assert (await redeem(api, vouchers[0])).status_code == 201, "a success counts, too"
+    for _ in range(19):
+        refused(await api.post("/voucher/redeem", {"code": "x", "pin": "x"}), 400, REFUSED)
+    answer = await redeem(api, vouchers[1])
+    refused(answer, 429, "RATE_LIMITED")
+    assert 0 < int(answer.headers["retry-after"]) <= 60
+
+
+async def test_a_kept_answer_to_redeem_is_for_whoever_knows_code_and_pin(api: Api, tree: Tree) -> None:
+    voucher, headers = await issued(api, tree), {"idempotency-key": "k-1"}
+    first = await redeem(api, voucher, headers=headers)
+    again = await redeem(api, voucher, headers=headers)
+    assert (first.status_code, first.content) == (again.status_code, again.content) != (400, b"")
+    assert again.headers["idempotent-replay"] == "true"
+    refused(await redeem(api, {**voucher, "pin": "wrong"}, headers=headers), 409, "IDEMPOTENCY_MISMATCH")
+    refused(await redeem(api, voucher, headers={"idempotency-key": "k-2"}), 400, REFUSED)
+
+
+async def test_redeems_at_once_have_one_winner(api: Api, tree: Tree) -> None:
+    voucher = await issued(api, tree)
+    answers = await asyncio.gather(*[redeem(api, voucher) for _ in range(6)])
+    assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400, 400, 400]
+    assert api.tenant.differences() == []
+
+
+async def test_in_a_suspended_tenant_nothing_is_issued_or_redeemed(api: Api, tree: Tree) -> None:
+    voucher = await issued(api, tree)
+    path = f"/admin/tenants/{tree.operator_id}"
+    assert (await api.call("PATCH", path, {"status": "SUSPENDED"}, token=tree.distributor.token)).status_code == 200
+    refused(await issue(api, tree), 403, "TENANT_NOT_ACTIVE")
+    refused(await redeem(api, {**voucher, "pin": "wrong"}), 400, REFUSED)
+    refused(await redeem(api, voucher), 403, "TENANT_NOT_ACTIVE")
+    assert (await api.call("PATCH", path, {"status": "ACTIVE"}, token=tree.distributor.token)).status_code == 200
+    assert (await redeem(api, voucher)).status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["txt", "svg"])
+async def test_a_slip_is_printed_once_with_its_token(api: Api, tree: Tree, kind: str) -> None:
+    voucher = await issued(api, tree)
+    path, token = f"/voucher/{voucher['voucherId']}/slip", tree.cashier.token
+    headers = {"x-slip-token": voucher["slipToken"]}
+    refused(await api.get(path, token=token), 404, "NOT_FOUND")
+    refused(await api.get(path, token=token, headers={"x-slip-token": "another"}), 404, "NOT_FOUND")
+    refused(await api.get(path, token=tree.operator.token, headers=headers), 403, "FORBIDDEN")
+    refused(await api.get(path, token=api.tree().cashier.token, headers=headers), 404, "NOT_FOUND")
+    refused(await api.get(path, token=token, headers=headers, params={"format": "pdf"}), 400, "INVALID_FIELD", "format")
+    slip = await api.get(path, token=token, headers=headers, params={"format": kind})
+    assert slip.status_code == 200
+    assert voucher["code"] in slip.text
+    assert voucher["pin"] in slip.text
+    assert slip.headers["content-type"].startswith({"txt": "text/plain", "svg": "image/svg+xml"}[kind])
+    refused(await api.get(path, token=token, headers=headers), 404, "NOT_FOUND")
+    stored = api.tenant.rows("voucher_slips")
+    assert stored == []
+
+
+async def test_neither_code_nor_pin_is_in_the_database(api: Api, tree: Tree) -> None:
+    voucher = await issued(api, tree)
+    player = (await redeem(api, voucher)).json()["player"]
+    secrets = [voucher["code"], voucher["code"].replace("-", ""), voucher["slipToken"], player["loginCode"]]
+    tables = ("vouchers", "voucher_slips", "redeem_tries", "audit_trail", "players", "transactions", "ledger_events")
+    for table in tables:
+        text = str(api.tenant.rows(table))
+        assert not [secret for secret in secrets if secret in text], table
