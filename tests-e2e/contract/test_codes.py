@@ -15,8 +15,8 @@ SENT_BY_OTHERS = {
     "bonus_ack_required": "the platform says it, which comes later",
     "session_time_limit": "the platform says it, which comes later",
     "round_not_found": "only other wallets send it; faults/test_false_answers.py plays one",
-    "operator_unreachable": "the provider says it to a game page, which comes later; faults/ provokes the condition",
-    "operator_rejected": "the provider says it to a game page, which comes later; faults/ provokes the condition",
+    "operator_unreachable": "only a spin whose debit got lost; faults/test_lost_spins.py loses one",
+    "operator_rejected": "only a spin whose payout is refused; provider-service/tests/spins/test_outcomes.py has one",
     "operator_bad_response": "the provider says it to a game page, which comes later; faults/ provokes the condition",
 }
 SEES_IT = 'CODES_SEEN.add("not_found")'
