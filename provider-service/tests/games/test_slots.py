@@ -86,6 +86,21 @@ def test_events_are_the_spin_its_wins_in_line_order_and_the_end() -> None:
     assert [event["type"] for event in events[1:-1]] == ["win"] * len(spun.wins)
 
 
+def test_the_published_vector_of_a_spin() -> None:
+    """docs/fairness.md and the example of docs/protocol.md."""
+    spun = evaluate(GAME.model, draw_stops(GAME.model, SeededSource(b"\x33" * 32, "lucky", 11)))
+    win = win_minor(spun, stake_minor=1000, max_win_minor=GAME.max_win)
+    assert events_of(spun, win_minor=win) == [
+        {
+            "type": "spin",
+            "stops": (15, 5, 1),
+            "board": (("lemon", "plum", "orange"), ("bell", "bar", "orange"), ("bell", "plum", "orange")),
+        },
+        {"type": "win", "line": 2, "symbol": "orange", "count": 3, "x100": 150},
+        {"type": "end", "win": 1500},
+    ]
+
+
 def test_what_a_line_pays_is_what_the_definition_says() -> None:
     """Against the definition, word by word, for every board of the game."""
     model = GAME.model
