@@ -47,12 +47,17 @@ class FakeProvider:
     answer: Content | bytes | None = None
     clock: Callable[[], float] = time.time
     requests: list[httpx.Request] = field(default_factory=list)
+    """Those that are signed."""
+    games: list[Content] = field(default_factory=list)
+    """Its public list of games."""
 
     def transport(self) -> httpx.MockTransport:
         """What the service's client gets in place of a network."""
         return httpx.MockTransport(self._handle)
 
     async def _handle(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/games":
+            return httpx.Response(200, content=msgspec.json.encode({"games": self.games}), headers=JSON)
         self.requests.append(request)
         if self.fails_with is not None:
             raise self.fails_with("as told", request=request)

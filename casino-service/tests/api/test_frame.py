@@ -15,6 +15,7 @@ from casino.api.errors import Refused
 from casino.api.frame import FINDS_TENANT, Frame
 from casino.api.types import Amount, Answer, Body
 from casino.platform import serving
+from casino.sessions.providers import Providers
 from casino_testing.api import Api, api_of, refused
 from casino_testing.tenant import Tenant
 from shared_service.http.routing import Route
@@ -166,7 +167,8 @@ async def test_a_change_without_a_row_in_the_audit_trail_is_a_defect_and_is_undo
 def test_a_route_of_staff_names_its_permission(tenant: Tenant) -> None:
     from casino_testing.service import settings_of
 
-    frame = serving.platform_of(settings_of(tenant)).frame
+    settings = settings_of(tenant)
+    frame = serving.platform_of(settings, Providers(settings, settings.live_keys())).frame
     with pytest.raises(ValueError, match="permission"):
         frame.post("/x", look)
     with pytest.raises(ValueError, match="permission"):

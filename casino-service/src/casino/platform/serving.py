@@ -11,6 +11,8 @@ from casino.api import serving as api
 from casino.api.call import Pools
 from casino.api.errors import API_ERRORS
 from casino.api.frame import BASE, Frame
+from casino.play import serving as play
+from casino.sessions.providers import Providers
 from casino.settings import Settings
 from casino.sql.schema import database_for, oversight_for
 from casino.tenants import serving as tenants
@@ -46,12 +48,20 @@ class Platform:
                 await stack.enter_async_context(pool)
 
 
-def platform_of(settings: Settings) -> Platform:
+def platform_of(settings: Settings, providers: Providers) -> Platform:
     """Builds the platform. Without a pepper it has no routes: `/api/v1` is 404."""
     pools = Pools(database_for(settings, size_max=POOL_MAX), oversight_for(settings, size_max=OVERSIGHT_POOL_MAX))
     frame = Frame(settings, pools)
     if not settings.pepper:
         return Platform(frame, [], [])
-    routes = [*tenants.routes(frame), *vouchers.routes(frame)]
-    loops = [*api.loops(frame), *vouchers.loops(frame)]
+    routes = [
+        *tenants.routes(frame),
+        *vouchers.routes(frame),
+        *play.routes(frame, providers),
+    ]
+    loops = [
+        *api.loops(frame),
+        *vouchers.loops(frame),
+        *play.loops(frame, providers),
+    ]
     return Platform(frame, routes, loops)
