@@ -20,6 +20,7 @@ LIST: Final = f"""
     limit %(limit)s
 """
 CREATE: Final = "select * from casino.create_tenant(%s, %s, %s, %s, %s, %s)"
+SEE: Final = "select casino.see_tenant(%s, %s)"
 CHANGE: Final = "select casino.change_tenant(%s, %s, %s)"
 FUND: Final = "select * from casino.fund_tenant(%s, %s, %s, %s, %s, %s, %s, %s)"
 OF_STATEMENT: Final = """

@@ -78,6 +78,8 @@ async def create(call: Call, body: NewTenant) -> TenantAnswer:
     code, field = await call.row(queries.CREATE, parameters)
     if code is not None:
         raise Refused(code, field=field if code == "INVALID_FIELD" else None)
+    if call.caller.tenant_id is not None:  # the transaction's view is older than the tenant
+        await call.rows(queries.SEE, (call.ledger_id, call.caller.tenant_id))
     tenant = await read(call, tenant_id)
     call.audit("tenant.created", subject=tenant_id, tenant_id=tenant_id, after=_audited(tenant))
     return TenantAnswer(tenant=tenant)
