@@ -18,6 +18,7 @@ from casino.client.commands import revoke_tokens_command
 from casino.ops.installation import add_game_command, add_player_command, create_tenant_command, set_win_cap_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings
 from casino.sql.schema import SCHEMA
+from casino.staff.commands import staff_commands
 from shared_service.keys.commands import KeyCommands
 from shared_service.run.command_line import Commands, migrate_command
 from shared_service.run.log import configure_logging
@@ -38,6 +39,7 @@ main.add_command(add_player_command)
 main.add_command(check_ledger_command)
 main.add_command(transaction_command)
 main.add_command(revoke_tokens_command)
+main.add_command(staff_commands)
 for command in KeyCommands(
     "casino", ("casino", "provider"), Settings.from_environment, lambda: CommandSettings.from_environment().owner_url
 ).commands():

@@ -4,14 +4,17 @@
 --   one-time password by both of otp, and at a login of who has them. p_verified_hash is the stored hash that the password was found
 --   to fit, or null. p_otp_sent: a one-time password came; p_step and p_recovery_mac: what it was found to be (casino.use_otp).
 --   p_tenant_id is null if no tenant was named.
--- Outcome: o_code: null, RATE_LIMITED (with o_wait_seconds), LOCKED (with o_locked_until), INVALID_CREDENTIALS, OTP_REQUIRED. The
+-- Outcome: o_code: null, RATE_LIMITED (with o_wait_seconds), LOCKED (with both), INVALID_CREDENTIALS, OTP_REQUIRED. The
 --   caller commits in each case. A locked name is refused whatever password came.
 -- Locks: casino.hold_login, the member of staff (shared), the secrets, at last the audit trail.
 create or replace function casino.judge_staff(
     p_ledger_id integer, p_action text, p_username text, p_verified_hash text, p_tenant_id text, p_otp_sent boolean,
     p_step bigint, p_recovery_mac bytea, p_request_id text, p_address inet
 )
-returns table (o_code text, o_locked_until timestamptz, o_wait_seconds integer, o_staff_id text, o_family_id text)
+returns table (
+    o_code text, o_locked_until timestamptz, o_wait_seconds integer, o_staff_id text, o_family_id text, o_tenant_id text,
+    o_username text, o_role text, o_has_otp boolean
+)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -36,6 +39,9 @@ begin
         when v_asks_otp and not p_otp_sent then 'OTP_REQUIRED'
         when v_asks_otp and not casino.use_otp(p_ledger_id, v_staff.staff_id, p_step, p_recovery_mac) then 'INVALID_CREDENTIALS'
     end;
+    if o_code = 'LOCKED' then
+        o_wait_seconds := ceil(extract(epoch from o_locked_until - casino.clock()));
+    end if;
     o_staff_id := v_staff.staff_id;
     if o_code in ('LOCKED', 'INVALID_CREDENTIALS') then
         perform casino.count_refusal(p_ledger_id, 'staff', p_username, p_address);
@@ -50,6 +56,10 @@ begin
     if o_code is not null or p_action = 'staff.login' then
         perform casino.note_staff(p_ledger_id, o_staff_id, p_action, o_code, p_request_id, p_address);
     end if;
+    o_tenant_id := v_staff.tenant_id;
+    o_username := v_staff.username;
+    o_role := v_staff.role;
+    o_has_otp := v_staff.has_otp;
     return next;
 end;
 $$;

@@ -105,3 +105,7 @@ create index if not exists login_refusals_oldest on casino.login_refusals (ledge
 comment on column casino.login_refusals.counted is '''staff:'' or ''player:'' and a hash of the name, or ''from:'' and a network.';
 comment on column casino.login_refusals.refused_at is 'The newest refusals since the last lock, the newest last.';
 comment on column casino.login_refusals.locks is 'How often the name was locked. Forgotten a day after the last lock.';
+
+-- step: the audit trail of a tenant and of an actor
+create index if not exists audit_trail_of_tenants on casino.audit_trail (ledger_id, tenant_id, at desc, audit_id desc);
+create index if not exists audit_trail_of_actors on casino.audit_trail (ledger_id, actor_id, at desc, audit_id desc);

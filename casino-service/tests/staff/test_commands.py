@@ -1,0 +1,69 @@
+"""`casino staff create`: the first member of staff, made with the owner's database address alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner
+
+from casino.__main__ import main
+from casino.staff.passwords import Passwords
+from casino_testing.staff import StaffBooks
+
+PASSWORD = "correct horse battery"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(books: StaffBooks) -> Run:
+    def invoke(*arguments: str, password: str = PASSWORD) -> tuple[int, str, str]:
+        environment = {
+            "CASINO_OWNER_DATABASE_URL": books.tenant.url,
+            "CASINO_LEDGER": str(books.tenant.ledger_id),
+        }
+        result = CliRunner().invoke(main, ["staff", "create", *arguments], env=environment, input=f"{password}\nmore\n")
+        return result.exit_code, result.stdout.strip(), result.stderr
+
+    return invoke
+
+
+async def test_an_owner_is_made_whose_id_is_printed(run: Run, books: StaffBooks) -> None:
+    code, staff_id, said = run("Olga.1", "--role", "owner")
+    assert (code, said) == (0, "")
+    (row,), (secret,) = books.tenant.rows("staff"), books.tenant.rows("staff_secrets")
+    assert (row["staff_id"], row["username"], row["role"], row["tenant_id"]) == (staff_id, "olga.1", "owner", None)
+    assert await Passwords().matches(secret["password_hash"], PASSWORD)
+    (audited,) = books.audit("staff.created")
+    assert (audited["actor_kind"], audited["subject"], audited["after"]["role"]) == ("system", staff_id, "owner")
+    assert PASSWORD not in str(audited)
+
+
+def test_others_need_a_tenant_that_fits(run: Run, books: StaffBooks) -> None:
+    tenant_id = books.tenant.tenant_id
+    assert run("anna", "--role", "operator", "--tenant", tenant_id)[0] == 0
+    for arguments, why in {
+        ("bert", "--role", "operator"): "belongs to a tenant",
+        ("bert", "--role", "owner", "--tenant", tenant_id): "belongs to no tenant",
+        ("bert", "--role", "operator", "--tenant", "NOBODY"): "has no tenant NOBODY",
+        ("bert", "--role", "cashier", "--tenant", tenant_id): "has no cashier",
+        ("Anna", "--role", "owner"): "is taken",
+        ("a", "--role", "owner"): "NAME must be",
+        ("bért", "--role", "owner"): "NAME must be",
+    }.items():
+        code, printed, said = run(*arguments)
+        assert (code, printed) == (1, ""), arguments
+        assert why in said
+    assert [row["username"] for row in books.tenant.rows("staff")] == ["anna"]
+
+
+@pytest.mark.parametrize("password", ["", "eleven char", "x" * 129])
+def test_a_password_that_is_too_short_or_too_long_is_refused(run: Run, books: StaffBooks, password: str) -> None:
+    code, printed, said = run("olga", "--role", "owner", password=password)
+    assert (code, printed) == (1, "")
+    assert "12 to 128 characters" in said
+    assert books.tenant.rows("staff") == []
+
+
+def test_an_unknown_role_is_refused(run: Run) -> None:
+    assert run("olga", "--role", "king")[0] == 2
