@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import httpx
 import psycopg
 from psycopg.rows import dict_row
 
+from casino_testing.api import Api
 from casino_testing.service import login_url
 from casino_testing.tenant import SET_CLOCK, Row, Tenant
 
@@ -23,6 +25,13 @@ JUDGE: Final = """
         %(address)s
     )
 """
+
+
+PASSWORD: Final = "correct horse battery"
+PASSWORD_HASH: Final = (
+    "$argon2id$v=19$m=19456,t=2,p=1$yuy8ZayWyLcGxtSclqhUqQ$9//R1YWaLo1MzKYGTvqQqks/GTrqGf+Q36mxVRgYiUM"
+)
+"""A hash of PASSWORD: to hash it for each test would be slow."""
 
 
 class StaffBooks:
@@ -43,12 +52,14 @@ class StaffBooks:
         """Let time pass."""
         self.set_clock(self.now + timedelta(**by))
 
-    def add(self, username: str, role: str = "operator", tenant_id: str | None = None) -> str:
+    def add(
+        self, username: str, role: str = "operator", tenant_id: str | None = None, *, password_hash: str = RIGHT
+    ) -> str:
         """A member of staff, in the ledger's tenant unless another is named. Returns the id."""
         own = None if role == "owner" else tenant_id or self.tenant.tenant_id
         row = self.tenant.sql(
             "select casino.add_staff(%s, null, %s, %s, %s, %s) as id",
-            self.tenant.ledger_id, username, RIGHT, role, own,
+            self.tenant.ledger_id, username, password_hash, role, own,
         )[0]  # fmt: skip
         return str(row["id"])
 
@@ -94,3 +105,25 @@ class StaffBooks:
                 connection.execute("select casino.see_tenant(%s, %s)", [self.tenant.ledger_id, scope])
             yield connection
             connection.rollback()
+
+
+def add_member(api: Api, username: str, role: str = "operator", tenant_id: str | None = None) -> str:
+    """A member of staff with PASSWORD, in the ledger's tenant unless another is named. Returns the id."""
+    own = None if role == "owner" else tenant_id or api.tenant.tenant_id
+    row = api.tenant.sql(
+        "select casino.add_staff(%s, null, %s, %s, %s, %s) as id",
+        api.tenant.ledger_id, username, PASSWORD_HASH, role, own,
+    )[0]  # fmt: skip
+    return str(row["id"])
+
+
+async def log_in(api: Api, username: str, password: str = PASSWORD, **more: Any) -> httpx.Response:
+    """POST /staff/login."""
+    return await api.post("/staff/login", {"username": username, "password": password, **more})
+
+
+async def tokens_of(api: Api, username: str, password: str = PASSWORD, **more: Any) -> tuple[str, str]:
+    """Logs in; returns the access token and the refresh token."""
+    answer = await log_in(api, username, password, **more)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["token"], answer.json()["refreshToken"]

@@ -1,4 +1,4 @@
-"""Passwords: argon2id with 19 MiB, in two threads with a bounded queue, and the same work for a name that nobody has."""
+"""Passwords: argon2id with 19 MiB, in two threads with a bounded queue, the same work for a name that nobody has."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ async def test_beyond_its_queue_work_is_refused_at_once_and_what_waits_is_done()
 
 async def test_two_threads_work_at_a_time() -> None:
     passwords = Passwords()
-    lock, go = threading.Lock(), threading.Event()
+    started, go = threading.Semaphore(0), threading.Event()
     running: list[int] = []
 
     def work() -> None:
-        with lock:
-            running.append(threading.get_ident())
+        running.append(threading.get_ident())
+        started.release()
         go.wait()
 
     tasks = [asyncio.ensure_future(passwords._run(work)) for _ in range(6)]
-    while len(running) < THREADS:
-        await asyncio.sleep(0.001)
+    for _ in range(THREADS):
+        await asyncio.to_thread(started.acquire)
     assert len(running) == THREADS == 2
     go.set()
     await asyncio.gather(*tasks)

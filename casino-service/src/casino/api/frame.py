@@ -57,6 +57,8 @@ class Operation:
     """None: the answer is no JSON."""
     access: str
     permission: str | None
+    only_owners: bool
+    """Whether the role must be owner, besides the permission."""
     status: int
     codes: tuple[str, ...]
     """The section's own codes, besides those that every route has."""
@@ -129,6 +131,7 @@ def _operation(
     answer: type[Answer] | None = None,
     access: str = STAFF_ACCESS,
     permission: str | None = None,
+    only_owners: bool = False,
     status: int = 200,
     codes: Collection[str] = (),
     field_codes: Mapping[str, str] = MappingProxyType({}),
@@ -150,6 +153,7 @@ def _operation(
         raise ValueError(f"{path}: a route for staff names its permission")
     return Operation(
         method=method, path=path, handler=handler, body=kind, answer=answer, access=access, permission=permission,
+        only_owners=only_owners,
         status=status, codes=tuple(codes), field_codes=field_codes, finds=finds, in_transaction=in_transaction,
         keeps_answers=keeps_answers and in_transaction and method == "POST" and has_keeper,
         kept_for=kept_for,
@@ -212,8 +216,9 @@ class _Endpoint:
 
     async def _require_permission(self, call: Call) -> None:
         wanted, caller = self.operation.permission, call.caller
-        if wanted is None or permissions.may(
-            caller.role, caller.permissions, wanted, only_reads=self.operation.only_reads
+        has_role = caller.role == permissions.OWNER or not self.operation.only_owners
+        if wanted is None or (
+            has_role and permissions.may(caller.role, caller.permissions, wanted, only_reads=self.operation.only_reads)
         ):
             return
         await call.audit_refusal(self._action(), subject=next(iter(call.path.values()), None))

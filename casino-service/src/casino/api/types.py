@@ -10,13 +10,14 @@ from msgspec import Meta
 
 AMOUNT_MAX_MINOR: Final = 10**12
 LIMIT_MAX: Final = 200
-_PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
+# Without (?!\n) Python's `$` would also match before a newline at the end.
+_PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)"
 
 Amount = Annotated[int, Meta(ge=1, le=AMOUNT_MAX_MINOR, description="Minor units of the currency")]
 Reason = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PRINTABLE)]
 Text = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PRINTABLE)]
 """A short text without control characters."""
-Identifier = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
+Identifier = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="UTC, milliseconds, Z")]
 """An instant in an answer: see `instant`."""
 InstantIn = Annotated[datetime, Meta(tz=True)]

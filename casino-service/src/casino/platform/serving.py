@@ -15,6 +15,8 @@ from casino.play import serving as play
 from casino.sessions.providers import Providers
 from casino.settings import Settings
 from casino.sql.schema import database_for, oversight_for
+from casino.staff import serving as staff
+from casino.staff.passwords import Passwords
 from casino.tenants import serving as tenants
 from casino.vouchers import serving as vouchers
 from shared_service.http.admission import Admission
@@ -36,6 +38,7 @@ class Platform:
     frame: Frame
     routes: list[Route]
     loops: list[BackgroundLoop]
+    passwords: Passwords
 
     def guards(self, admission: Admission) -> dict[str, Guard]:
         """The guards of its accesses."""
@@ -46,22 +49,25 @@ class Platform:
         for pool in (self.frame.pools.tenants, self.frame.pools.oversight):
             if pool is not None and self.frame.settings.pepper:
                 await stack.enter_async_context(pool)
+        stack.callback(staff.close, self.passwords)
 
 
 def platform_of(settings: Settings, providers: Providers) -> Platform:
     """Builds the platform. Without a pepper it has no routes: `/api/v1` is 404."""
     pools = Pools(database_for(settings, size_max=POOL_MAX), oversight_for(settings, size_max=OVERSIGHT_POOL_MAX))
-    frame = Frame(settings, pools)
+    frame, passwords = Frame(settings, pools), Passwords()
     if not settings.pepper:
-        return Platform(frame, [], [])
+        return Platform(frame, [], [], passwords)
     routes = [
+        *staff.routes(frame, passwords),
         *tenants.routes(frame),
         *vouchers.routes(frame),
         *play.routes(frame, providers),
     ]
     loops = [
         *api.loops(frame),
+        *staff.loops(frame),
         *vouchers.loops(frame),
         *play.loops(frame, providers),
     ]
-    return Platform(frame, routes, loops)
+    return Platform(frame, routes, loops, passwords)

@@ -18,7 +18,10 @@ NOT_FOR_KEYS: Final = frozenset({"apikeys.manage", "staff.manage", "approvals.de
 MAKE: Final = "select * from casino.make_api_key(%s, %s, %s, %s, %s, %s, %s)"
 DELETE: Final = "select casino.delete_api_key(%s, %s)"
 COLUMNS: Final = "key_id, name, prefix, scopes, ends_at, made_by"
-ONE: Final = f"select {COLUMNS}, tenant_id from casino.api_keys where ledger_id = %s and key_id = %s and deleted_at is null"  # noqa: S608, E501 - constants
+ONE: Final = """
+    select name, prefix, scopes, tenant_id from casino.api_keys
+    where ledger_id = %s and key_id = %s and deleted_at is null
+"""
 LIST: Final = f"""
     select made_at, {COLUMNS} from casino.api_keys
     where ledger_id = %(ledger)s and deleted_at is null and (made_at, key_id) < (%(before_at)s, %(before_id)s)
@@ -97,10 +100,10 @@ async def list_keys(call: Call, query: Page) -> KeyList:
 async def delete(call: Call, _: Empty) -> Answer:
     """DELETE /admin/api-keys/{key_id}."""
     key_id = call.path["key_id"]
-    *columns, tenant_id = await call.row(ONE, (call.ledger_id, key_id))
+    name, prefix, scopes, tenant_id = await call.row(ONE, (call.ledger_id, key_id))
     if not (await call.row(DELETE, (call.ledger_id, key_id)))[0]:
         raise Refused("NOT_FOUND")
-    before = {"name": columns[1], "prefix": columns[2], "scopes": columns[3]}
+    before = {"name": name, "prefix": prefix, "scopes": scopes}
     call.audit("api_key.deleted", subject=key_id, tenant_id=tenant_id, before=before)
     return Answer()
 

@@ -67,7 +67,7 @@ async def prove(
 
 
 def account_name(username: str) -> str:
-    """Returns a name as it is stored. One that nobody can have becomes a text that is no name, and is the same for it."""
+    """Returns a name as it is stored. One that nobody can have becomes a text of its own that is no name."""
     name = username.lower()
     if username.isascii() and USERNAME.fullmatch(name):
         return name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from casino.api.frame import ANYONE, Frame
+from casino.api.types import Answer, Page
 from casino.staff import account, api_keys, audit_trail, logins, members
 from casino.staff.passwords import Passwords
 from shared_service.http.routing import Route
@@ -32,18 +33,18 @@ def _own_routes(frame: Frame, passwords: Passwords) -> list[Route]:
             "/staff/refresh", logins.refresh, body=logins.RefreshBody, answer=logins.Refreshed, access=ANYONE,
             in_transaction=False, codes=("TOKEN_REUSED",),
         ),
-        frame.post("/staff/logout", logins.log_out, answer=logins.Answer, keeps_answers=False),
+        frame.post("/staff/logout", logins.log_out, answer=Answer, keeps_answers=False),
         frame.get("/staff/me", account.me, answer=account.Me),
         frame.post(
-            "/staff/password", own.change_password, body=account.PasswordBody, answer=account.Answer, codes=_PROOF
+            "/staff/password", own.change_password, body=account.PasswordBody, answer=Answer, codes=_PROOF
         ),
         frame.post("/staff/otp/enrol", account.enrol, answer=account.Enrolled, codes=("OTP_ENROLLED",)),
         frame.post(
-            "/staff/otp/confirm", own.confirm_otp, body=account.OtpBody, answer=account.Answer,
+            "/staff/otp/confirm", own.confirm_otp, body=account.OtpBody, answer=Answer,
             codes=(*_PROOF, "OTP_ENROLLED", "OTP_NOT_ENROLLED"),
         ),
         frame.delete(
-            "/staff/otp", own.delete_otp, body=account.PasswordAndOtpBody, answer=account.Answer,
+            "/staff/otp", own.delete_otp, body=account.PasswordAndOtpBody, answer=Answer,
             codes=(*_PROOF, "OTP_NOT_ENROLLED"),
         ),
     ]  # fmt: skip
@@ -57,26 +58,26 @@ def _admin_routes(frame: Frame, passwords: Passwords) -> list[Route]:
             permission="staff.manage", status=201, codes=("USERNAME_TAKEN",),
         ),
         frame.get(
-            "/admin/staff", members.list_staff, query=members.Page, answer=members.StaffList, permission="staff.manage"
+            "/admin/staff", members.list_staff, query=Page, answer=members.StaffList, permission="staff.manage"
         ),
         frame.patch(
             "/admin/staff/{staff_id}", staff.change, body=members.ChangeBody, answer=members.OneOfStaff,
-            permission="staff.manage",
+            permission="staff.manage", finds=members.FINDS,
         ),
         frame.put(
             "/admin/otp-roles", members.set_otp_roles, body=members.OtpRoles, answer=members.OtpRolesSet,
-            permission="staff.manage",
+            permission="staff.manage", only_owners=True,
         ),
         frame.post(
             "/admin/api-keys", api_keys.make, body=api_keys.NewKeyBody, answer=api_keys.Made,
             permission="apikeys.manage", status=201,
         ),
         frame.get(
-            "/admin/api-keys", api_keys.list_keys, query=api_keys.Page, answer=api_keys.KeyList,
+            "/admin/api-keys", api_keys.list_keys, query=Page, answer=api_keys.KeyList,
             permission="apikeys.manage",
         ),
         frame.delete(
-            "/admin/api-keys/{key_id}", api_keys.delete, answer=api_keys.Answer, permission="apikeys.manage"
+            "/admin/api-keys/{key_id}", api_keys.delete, answer=Answer, permission="apikeys.manage"
         ),
         frame.get(
             "/admin/audit", audit_trail.read, query=audit_trail.AuditQuery, answer=audit_trail.AuditTrail,

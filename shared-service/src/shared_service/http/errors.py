@@ -41,8 +41,12 @@ class Refused(Exception):  # noqa: N818 - an answer, not a defect
         why: str | None = None,
         retry_after_seconds: int | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
+        extras: Mapping[str, Any] | None = None,
     ) -> None:
-        """`why` is a short cause for the log, without a value of the request. The answer does not contain it."""
+        """`why` is a short cause for the log, without a value of the request. The answer does not contain it.
+
+        `extras` are further members of the body, in the place of the row's.
+        """
         super().__init__(code)
         self.code = code
         self.field = field
@@ -50,6 +54,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a defect
         self.why = why
         self.retry_after_seconds = retry_after_seconds
         self.headers = headers
+        self.extras = extras
 
 
 class ErrorTable(Mapping[str, ErrorKind]):

@@ -205,7 +205,7 @@ class RenderErrors:
             scope["state"]["why"] = error.why
             status, headers, body = refusal(
                 self._errors, scope, error.code, field=error.field, sentence=error.sentence,
-                retry_after_seconds=error.retry_after_seconds,
+                retry_after_seconds=error.retry_after_seconds, extras=error.extras,
             )  # fmt: skip
             return status, [*headers, *error.headers], body
         code = next((code for kind, code in self._codes if isinstance(error, kind)), "internal")
