@@ -107,5 +107,8 @@ comment on column casino.login_refusals.refused_at is 'The newest refusals since
 comment on column casino.login_refusals.locks is 'How often the name was locked. Forgotten a day after the last lock.';
 
 -- step: the audit trail of a tenant and of an actor
+-- The table is new.
+-- squawk-ignore require-concurrent-index-creation
 create index if not exists audit_trail_of_tenants on casino.audit_trail (ledger_id, tenant_id, at desc, audit_id desc);
+-- squawk-ignore require-concurrent-index-creation
 create index if not exists audit_trail_of_actors on casino.audit_trail (ledger_id, actor_id, at desc, audit_id desc);
