@@ -23,6 +23,7 @@ OUTSIDE_DEMO_MODE = {
     "CASINO_SECRET": "one-good-casino-secret-0c5e1a94f7d2836b",
     "PROVIDER_SECRET": "one-good-provider-secret-7b20f9d6e8a1435c",
     "CASINO_ACCESS_TOKEN_SECRET": TOKEN_SECRET,
+    "CASINO_PEPPER": "41c7d90e6ab35f28d17e04b9f3a86c52-pepper",
     "CASINO_ACCESS_TOKEN_KEYS": json.dumps([{"id": "k2", "secret": NEXT_SECRET}]),
     "LOG_FORMAT": "json",
 }

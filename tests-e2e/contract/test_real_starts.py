@@ -79,6 +79,8 @@ def test_it_serves_with_secrets_and_addresses_from_files_and_notes_what_it_ignor
         f"{upper}_DATABASE_URL": given[f"{upper}_DATABASE_URL"],
     }
     values["CASINO_ACCESS_TOKEN_SECRET" if service == "casino" else "PROVIDER_SEALING_KEY"] = THIRD
+    if service == "casino":
+        values["CASINO_PEPPER"] = f"{THIRD[::-1]}-pepper"
     for name, value in values.items():
         (tmp_path / name).write_text(f"{value}\n")
         given[f"{name}_FILE"] = str(tmp_path / name)
@@ -99,7 +101,7 @@ def test_it_ends_with_a_sentence_for_each_variable_that_is_wrong(scratch: Databa
         "CASINO_DEMO": "0", "CASINO_SECRET": "\udcff" * 40, "PROVIDER_SECRET": "short", f"{upper}_HOST": "no host",
         f"{peer}_URL": "peer.test:8000", f"{upper}_PORT": "\u0661", "LOG_LEVEL": "loud",
         f"{upper}_DATABASE_URL_FILE": "/nonexistent", "CASINO_ACCESS_TOKEN_SECRET": THIRD,
-        "PROVIDER_SEALING_KEY": THIRD,
+        "CASINO_PEPPER": f"{THIRD[::-1]}-pepper", "PROVIDER_SEALING_KEY": THIRD,
     }  # fmt: skip
     del given[f"{upper}_DATABASE_URL"]
     told = refusal(service, given)

@@ -12,8 +12,8 @@ trap again EXIT
 
 is_demo=$(echo "${CASINO_DEMO:-}" | tr 'A-Z' 'a-z')
 absent=
-for name in POSTGRES_PASSWORD CASINO_DATABASE_PASSWORD CASINO_OWNER_DATABASE_PASSWORD PROVIDER_DATABASE_PASSWORD \
-  PROVIDER_OWNER_DATABASE_PASSWORD; do
+for name in POSTGRES_PASSWORD CASINO_DATABASE_PASSWORD CASINO_OWNER_DATABASE_PASSWORD CASINO_OVERSIGHT_DATABASE_PASSWORD \
+  PROVIDER_DATABASE_PASSWORD PROVIDER_OWNER_DATABASE_PASSWORD; do
   case "$is_demo:$(printenv "$name" || true)" in
   *:) absent="$absent $name" ;;
   1:* | true:* | yes:* | on:*) ;; # the values that mean yes in the services
@@ -45,7 +45,11 @@ revoke all on database :"DBNAME" from public;
 revoke all on schema public from public;
 SQL
 psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d "$POSTGRES_DB" <<'SQL'
+\getenv oversight_password CASINO_OVERSIGHT_DATABASE_PASSWORD
 create role casino_ledger nologin; -- owns functions that look at a whole ledger
+create role casino_oversight nologin; -- sees the rows of every tenant, for owners
+create role casino_oversight_login login noinherit password :'oversight_password' in role casino_oversight;
+grant connect on database :"DBNAME" to casino_oversight_login;
 SQL
 logins casino CASINO_DATABASE_PASSWORD CASINO_OWNER_DATABASE_PASSWORD
 logins provider PROVIDER_DATABASE_PASSWORD PROVIDER_OWNER_DATABASE_PASSWORD

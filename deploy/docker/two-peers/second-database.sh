@@ -20,3 +20,9 @@ grant connect on database stack_2 to :"login", :"migrator";
 create schema if not exists :"service" authorization :"owner";
 SQL
 done
+psql -v ON_ERROR_STOP=1 -q -d stack_2 <<'SQL'
+select 'create role casino_2_oversight_login login noinherit in role casino_oversight'
+where not exists (select from pg_roles where rolname = 'casino_2_oversight_login') \gexec
+alter role casino_2_oversight_login password 'demo-only-2';
+grant connect on database stack_2 to casino_2_oversight_login;
+SQL

@@ -154,6 +154,7 @@ def settings_with(canaries: Canaries) -> dict[str, str]:
         "CASINO_KEYS": another("CASINO_KEYS"),
         "PROVIDER_KEYS": another("PROVIDER_KEYS"),
         "CASINO_ACCESS_TOKEN_SECRET": canaries.new("CASINO_ACCESS_TOKEN_SECRET"),
+        "CASINO_PEPPER": canaries.new("CASINO_PEPPER"),
         "PROVIDER_SEALING_KEY": canaries.new("PROVIDER_SEALING_KEY"),
         "LOG_LEVEL": "debug",
     }

@@ -22,6 +22,7 @@ BASES: Mapping[str, dict[str, str]] = {
         "CASINO_SECRET": STRONG,
         "PROVIDER_SECRET": OTHER,
         "CASINO_ACCESS_TOKEN_SECRET": "e47f0a5b92d8136ccb1695f30da2e874-four",
+        "CASINO_PEPPER": "6be14f7a02d95c38e1fd70a8439c25b6-six",
     },
     "provider": {
         "PROVIDER_DATABASE_URL": DATABASE,

@@ -1,6 +1,7 @@
 """Creates the stack's databases in the embedded cluster: one schema and two logins for each service.
 
-A service's login may take only its application role, its migrator only the owner role of its schema. No login can see
+A service's login may take only its application role, its migrator only the owner role of its schema; a third login of
+the casino is for its owners. No login can see
 the other service's schema, or the database of another pair. The services' migrations create the tables.
 """
 
@@ -15,14 +16,17 @@ from local_stack.postgres import Postgres
 DATABASE = "stack"
 DEFINER_ROLES = {"casino": ("casino_ledger",)}
 """Roles without a login that own functions. The owner's role is a member of them."""
+OVERSIGHT_ROLES = {"casino": "casino_oversight"}
+"""Roles that see every tenant. Each has a login."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceUrls:
-    """The database URLs of one service: for serving and for migrating."""
+    """The database URLs of one service: for serving, for migrating, and for those who see every tenant."""
 
     database_url: str
     owner_database_url: str
+    oversight_database_url: str | None = None
 
 
 def prepare_database(server: Postgres, services: tuple[str, ...], *, pair: int = 1) -> dict[str, ServiceUrls]:
@@ -63,7 +67,12 @@ def _prepare_service(connection: psycopg.Connection, server: Postgres, service: 
         _ensure_role(connection, role)
     for role in DEFINER_ROLES.get(service, ()):
         connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(owner)))
-    for user, may_become in ((migrator, owner), (login, app)):
+    logins = {migrator: owner, login: app}
+    overseer = f"{service}{suffix}_oversight_login"
+    if service in OVERSIGHT_ROLES:
+        _ensure_role(connection, OVERSIGHT_ROLES[service])
+        logins[overseer] = OVERSIGHT_ROLES[service]
+    for user, may_become in logins.items():
         _ensure_role(connection, user)
         statement = sql.SQL("alter role {} login noinherit password {}")
         connection.execute(statement.format(sql.Identifier(user), sql.Literal(server.passwords.of(user))))
@@ -72,7 +81,8 @@ def _prepare_service(connection: psycopg.Connection, server: Postgres, service: 
         connection.execute(statement.format(sql.Identifier(database), sql.Identifier(user)))
     statement = sql.SQL("create schema if not exists {} authorization {}")
     connection.execute(statement.format(sql.Identifier(service), sql.Identifier(owner)))
-    return ServiceUrls(server.url(database, login), server.url(database, migrator))
+    oversight_url = server.url(database, overseer) if overseer in logins else None
+    return ServiceUrls(server.url(database, login), server.url(database, migrator), oversight_url)
 
 
 def _ensure_role(connection: psycopg.Connection, role: str) -> None:

@@ -23,7 +23,10 @@ def environment_file(settings: StackSettings, service: str) -> Path:
 def write_environment(settings: StackSettings, service: str, urls: ServiceUrls) -> None:
     """Write one NAME=value per line, quoted for a shell. Only this account can read the file."""
     environment = settings.environment(
-        service, database_url=urls.database_url, owner_database_url=urls.owner_database_url
+        service,
+        database_url=urls.database_url,
+        owner_database_url=urls.owner_database_url,
+        oversight_database_url=urls.oversight_database_url,
     )
     lines = [
         f"{name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()) if OF_A_SERVICE.fullmatch(name)

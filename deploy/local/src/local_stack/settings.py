@@ -70,16 +70,25 @@ class StackSettings:
             f"{service.upper()}_OPS": (_host(self.base, service, "OPS_HOST"), self.ops_ports[service]),
         }
 
-    def given_database_url(self, service: str, *, owner: bool = False) -> str | None:
-        middle = "_OWNER" if owner else ""
-        return self.base.get(f"{service.upper()}{middle}_DATABASE_URL") or None
+    def given_database_url(self, service: str, kind: str = "") -> str | None:
+        """The address in the environment; `kind` is OWNER, OVERSIGHT or nothing."""
+        return self.base.get(f"{service.upper()}_{kind}_DATABASE_URL".replace("__", "_")) or None
 
-    def environment(self, service: str, *, database_url: str, owner_database_url: str | None = None) -> dict[str, str]:
+    def environment(
+        self,
+        service: str,
+        *,
+        database_url: str,
+        owner_database_url: str | None = None,
+        oversight_database_url: str | None = None,
+    ) -> dict[str, str]:
         """The variables of a service. Pass the owner's URL only for a migration: a serving process must not have it."""
         environment = {name: value for name, value in self.base.items() if not name.endswith("_DATABASE_URL")}
         environment[f"{service.upper()}_DATABASE_URL"] = database_url
         if owner_database_url:
             environment[f"{service.upper()}_OWNER_DATABASE_URL"] = owner_database_url
+        if oversight_database_url:
+            environment[f"{service.upper()}_OVERSIGHT_DATABASE_URL"] = oversight_database_url
         return environment | {
             name: str(path) for name, path in {**self.key_files(service), **self.peers_file(service)}.items()
         }

@@ -131,13 +131,13 @@ def _databases(
 def _given_databases(settings: StackSettings) -> dict[str, ServiceUrls]:
     given = {}
     for service in SERVICES:
-        url, owner_url = settings.given_database_url(service), settings.given_database_url(service, owner=True)
+        url, owner_url = settings.given_database_url(service), settings.given_database_url(service, "OWNER")
         if url and not owner_url:
             raise BadSettingError(
                 f"{service.upper()}_DATABASE_URL is given without {service.upper()}_OWNER_DATABASE_URL: set both"
             )
         if url and owner_url:
-            given[service] = ServiceUrls(url, owner_url)
+            given[service] = ServiceUrls(url, owner_url, settings.given_database_url(service, "OVERSIGHT"))
     return given
 
 
@@ -169,7 +169,10 @@ def _start(pairs: Pairs, urls: list[dict[str, ServiceUrls]], log_dir: Path, down
     """Start casinos, then providers. A provider stops first, so its last calls still reach the wallets."""
     for name in (CASINO, PROVIDER):
         for settings, of_pair in zip(pairs, urls, strict=True):
-            environment = settings.environment(name, database_url=of_pair[name].database_url)
+            own = of_pair[name]
+            environment = settings.environment(
+                name, database_url=own.database_url, oversight_database_url=own.oversight_database_url
+            )
             log_path = log_dir / f"{settings.name_of(name)}.log"
             service = Service(name, settings.url(name), environment=environment, log_path=log_path)
             down.callback(service.stop)

@@ -24,6 +24,7 @@ from psycopg import sql
 
 from local_stack import leftovers
 from local_stack.cluster import SUPERUSER, remove_cluster
+from local_stack.databases import OVERSIGHT_ROLES
 from local_stack.passwords import Passwords
 from local_stack.ports import HOST
 from local_stack.postgres import Postgres
@@ -172,9 +173,12 @@ def service_url(url: str, service: str, *, role: str = "app") -> str:
 
 
 def database_urls(service: str, url: str) -> dict[str, str]:
-    """A service's variables for both of its logins. `url` is a superuser's, who does the owner's part."""
+    """A service's variables for its logins. `url` is a superuser's, who does the owner's part."""
     name = service.upper()
-    return {f"{name}_DATABASE_URL": service_url(url, service), f"{name}_OWNER_DATABASE_URL": url}
+    urls = {f"{name}_DATABASE_URL": service_url(url, service), f"{name}_OWNER_DATABASE_URL": url}
+    if service in OVERSIGHT_ROLES:
+        urls[f"{name}_OVERSIGHT_DATABASE_URL"] = service_url(url, service, role="oversight")
+    return urls
 
 
 @pytest.fixture
