@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-HELPERS: Final = frozenset({"sees", "has_oversight"})
+HELPERS: Final = frozenset(
+    {
+        *("sees", "has_oversight"),
+        *("player_status", "play_session_life", "play_session_end", "running_play_session"),
+    }
+)
 """Without the rights of another role."""
 DEFINERS: Final = frozenset(
     {

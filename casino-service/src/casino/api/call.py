@@ -79,6 +79,8 @@ class Call:
     """None where the route is not `in_transaction`."""
     is_accepted: bool = False
     """Answer 202: the thing waits."""
+    is_known: bool = False
+    """Answer 200 where making a thing answers 201: it was there."""
     audits: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property
@@ -117,6 +119,11 @@ class Call:
             finally:
                 self.connection = None
                 self.audits.clear()
+
+    def already(self, answer: A) -> A:
+        """Returns the answer, which gets the status 200: nothing new was made."""
+        self.is_known = True
+        return answer
 
     def accepted(self, answer: A) -> A:
         """Returns the answer, which gets the status 202."""

@@ -199,7 +199,8 @@ class _Endpoint:
             await call.write_audits()
             if isinstance(answer, Response):
                 return answer
-            body, status = _encode(answer), 202 if call.is_accepted else operation.status
+            status = 202 if call.is_accepted else 200 if call.is_known else operation.status
+            body = _encode(answer)
             if kept is not None:
                 await kept.keep(status, body)
         return _json(body, status)

@@ -12,6 +12,7 @@ from casino.api.call import Pools
 from casino.api.errors import API_ERRORS
 from casino.api.frame import BASE, Frame
 from casino.play import serving as play
+from casino.players import serving as players
 from casino.sessions.providers import Providers
 from casino.settings import Settings
 from casino.sql.schema import database_for, oversight_for
@@ -62,12 +63,14 @@ def platform_of(settings: Settings, providers: Providers) -> Platform:
         *staff.routes(frame, passwords),
         *tenants.routes(frame),
         *vouchers.routes(frame),
+        *players.routes(frame),
         *play.routes(frame, providers),
     ]
     loops = [
         *api.loops(frame),
         *staff.loops(frame),
         *vouchers.loops(frame),
+        *players.loops(frame),
         *play.loops(frame, providers),
     ]
     return Platform(frame, routes, loops, passwords)

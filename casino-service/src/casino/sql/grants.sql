@@ -98,6 +98,10 @@ grant update on
     casino.access_token_revocations
 to casino_ledger;
 grant execute on function
+    casino.player_status(text, timestamptz, timestamptz),
+    casino.play_session_life(),
+    casino.play_session_end(casino.play_sessions),
+    casino.running_play_session(integer, text),
     casino.enter_player(integer, text, bigint),
     casino.login_player(integer, text, bytea, bytea, text, inet),
     casino.logout_player(integer, text),
@@ -111,7 +115,7 @@ grant execute on function
     casino.erase_player(integer, text),
     casino.forfeit_player_bonus(integer, text, text, text),
     casino.pay_player(integer, text, text, bigint, text, text, text),
-    casino.decide_approval(integer, uuid, boolean, text, text),
+    casino.decide_approval(integer, text, boolean, text, text),
     casino.open_shift(integer, text, bigint),
     casino.close_shift(integer, text, bigint)
 to casino_app, casino_oversight;

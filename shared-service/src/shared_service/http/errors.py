@@ -27,6 +27,8 @@ class ErrorKind:
     retry_after_seconds: int | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
     """Further members of the body, which each answer with this code has."""
+    found_as: str = ""
+    """Under which name the row is found, where another row has the same code with another status."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a defect
@@ -61,7 +63,7 @@ class ErrorTable(Mapping[str, ErrorKind]):
     """All error answers of one service, by code."""
 
     def __init__(self, rows: Iterable[ErrorKind]) -> None:
-        self._rows: Final = {row.code: row for row in rows}
+        self._rows: Final = {row.found_as or row.code: row for row in rows}
 
     def __getitem__(self, code: str) -> ErrorKind:
         return self._rows[code]

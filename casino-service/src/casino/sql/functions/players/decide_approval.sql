@@ -4,7 +4,7 @@
 --   booked now: then it waits on. Once, whoever races.
 -- Lock order: casino.hold_player with the float, then the approval.
 create or replace function casino.decide_approval(
-    p_ledger_id integer, p_approval_id uuid, p_approves boolean, p_staff_id text, p_request_id text
+    p_ledger_id integer, p_approval_id text, p_approves boolean, p_staff_id text, p_request_id text
 )
 returns table (o_code text, o_tenant_id text, o_player_id text, o_kind text, o_amount_minor bigint)
 language plpgsql volatile security definer

@@ -1,7 +1,7 @@
 -- Purpose: judge a player's login by code and PIN (their HMACs), count it as a login of staff is counted, write it into the audit
 --   trail, and begin or continue the play session.
 -- Input: p_name is the login code as it is counted: the same for each spelling.
--- Outcome: o_code null, RATE_LIMITED (with o_wait_seconds), LOCKED (with o_locked_until), INVALID_PLAYER_CREDENTIALS; the caller
+-- Outcome: o_code null, RATE_LIMITED, LOCKED (with o_locked_until), both with o_wait_seconds, INVALID_PLAYER_CREDENTIALS; the caller
 --   commits in each case. o_issued_at is the token's time in unix seconds: later than any revocation.
 -- Lock order: casino.hold_login, the player, the play session, at last the audit trail.
 create or replace function casino.login_player(
@@ -28,6 +28,9 @@ begin
         when o_locked_until is not null then 'LOCKED'
         when v_player.pin_mac is distinct from p_pin_mac or v_player.status = 'CLOSED' then 'INVALID_PLAYER_CREDENTIALS'
     end;
+    if o_code = 'LOCKED' then
+        o_wait_seconds := greatest(ceil(extract(epoch from o_locked_until - casino.clock())), 1);
+    end if;
     if o_code in ('LOCKED', 'INVALID_PLAYER_CREDENTIALS') then
         perform casino.count_refusal(p_ledger_id, 'player', p_name, p_address);
     elsif o_code is null then

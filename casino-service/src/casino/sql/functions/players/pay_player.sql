@@ -9,7 +9,7 @@ create or replace function casino.pay_player(
     p_staff_id text
 )
 returns table (
-    o_code text, o_approval_id uuid, o_payment_id uuid, o_amount_minor bigint, o_balance_minor bigint,
+    o_code text, o_approval_id text, o_payment_id uuid, o_amount_minor bigint, o_balance_minor bigint,
     o_agent_balance_minor bigint, o_forfeited_minor bigint, o_tenant_id text
 )
 language plpgsql volatile security definer

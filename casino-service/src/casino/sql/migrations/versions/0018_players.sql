@@ -71,7 +71,7 @@ comment on column casino.game_sessions.last_bet_at is 'Its newest debit. Null: n
 -- Requests for money that wait for somebody else''s decision. Nothing is held while one waits.
 create table if not exists casino.approvals (
     ledger_id integer not null,
-    approval_id uuid not null default gen_random_uuid(),
+    approval_id text collate "C" not null default gen_random_uuid()::text,
     tenant_id text not null,
     player_id text collate "C" not null,
     wallet_id bigint not null,

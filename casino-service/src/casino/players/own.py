@@ -1,0 +1,138 @@
+"""What players call for themselves: login, state, logout, acknowledgements."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
+
+from casino.api import codes, tokens
+from casino.api.call import Call
+from casino.api.errors import Refused
+from casino.api.types import Answer, Body, Empty, Instant, Shape, instant
+from casino.players.accounts import own_id, read_limits
+from casino.players.shapes import Limit
+
+LOGIN: Final = "select * from casino.login_player(%s, %s, %s, %s, %s, %s)"
+LOGOUT: Final = "select casino.logout_player(%s, %s)"
+ACK_BONUS: Final = "select casino.acknowledge_bonus(%s, %s)"
+ACK_REALITY: Final = "select casino.ack_reality_check(%s, %s)"
+STATE: Final = """
+    select
+        player.tenant_id, wallet.currency, wallet.balance_minor, wallet.pending_bonus_minor, wallet.bonus_ack_required,
+        casino.player_status(player.status, wallet.excluded_until, casino.clock()), play.play_session_id::text,
+        floor(extract(epoch from casino.clock() - play.started_at))::bigint, play.check_due_at, (
+            select coalesce(sum(paid_minor - staked_minor), 0)::bigint from casino.game_sessions
+            where ledger_id = player.ledger_id and wallet_id = player.wallet_id
+                and play_session_id = play.play_session_id
+        )
+    from casino.players as player
+    join casino.wallets as wallet on wallet.ledger_id = player.ledger_id and wallet.wallet_id = player.wallet_id
+    left join casino.play_sessions as play on play.ledger_id = player.ledger_id
+        and play.play_session_id = casino.running_play_session(player.ledger_id, player.player_id)
+    where player.ledger_id = %s and player.player_id = %s
+"""
+Typed = Annotated[str, Meta(max_length=64)]
+
+
+class LoginBody(Body):
+    """A login code and its PIN. Case and hyphens of the code do not matter."""
+
+    login_code: Typed
+    pin: Typed
+
+
+class PlayerLoggedIn(Shape):
+    """The player who logged in."""
+
+    player_id: str
+    tenant_id: str
+    bonus_ack_required: bool
+
+
+class LoggedIn(Answer):
+    """The token of a new login."""
+
+    token: str
+    player: PlayerLoggedIn
+
+
+class RealityCheck(Shape):
+    """How long the play session lasts, payouts minus stakes in it, and when the player is to be told."""
+
+    elapsed_seconds: int
+    net_minor: int
+    due_at: Instant
+
+
+class State(Shape):
+    """A player's own state. `session_id` and `reality_check` are None while no play session runs."""
+
+    player_id: str
+    tenant_id: str
+    currency: str
+    balance_minor: int
+    bonus_pending_minor: int
+    bonus_ack_required: bool
+    status: str
+    session_id: str | None
+    limits: list[Limit]
+    reality_check: RealityCheck | None
+    messages: list[dict[str, Any]]
+
+
+class Me(Answer):
+    """The player's state."""
+
+    state: State
+
+
+async def log_in(call: Call, body: LoginBody) -> LoggedIn:
+    """POST /player/login. One answer and one timing for a wrong code, a wrong PIN and a closed account."""
+    pepper = call.settings.pepper
+    code_mac = codes.code_mac(pepper, codes.LOGIN, body.login_code)
+    pin_mac = codes.pin_mac(pepper, codes.LOGIN, body.login_code, body.pin)
+    wanted = (call.ledger_id, code_mac.hex(), code_mac, pin_mac, call.request_id, call.address)
+    (row,) = await call.apart(LOGIN, wanted)
+    code, locked_until, wait_seconds, player_id, tenant_id, ack_required, issued_at = row
+    if code == "LOCKED":
+        raise Refused(code, extras={"lockUntil": instant(locked_until)}, retry_after_seconds=wait_seconds)
+    if code is not None:
+        raise Refused(code, retry_after_seconds=wait_seconds if code == "RATE_LIMITED" else None)
+    token = tokens.issue(call.settings.access_token_keys, tokens.PLAYERS, player_id, issued_at=issued_at)
+    player = PlayerLoggedIn(player_id=player_id, tenant_id=tenant_id, bonus_ack_required=ack_required)
+    return LoggedIn(token=token, player=player)
+
+
+async def me(call: Call, _: Empty) -> Me:
+    """GET /player/me."""
+    player_id = own_id(call)
+    row = await call.row(STATE, (call.ledger_id, player_id))
+    tenant_id, currency, balance, pending, ack_required, status, session_id, elapsed, due_at, net = row
+    check = None
+    if session_id is not None:
+        check = RealityCheck(elapsed_seconds=elapsed, net_minor=net, due_at=instant(due_at))
+    state = State(
+        player_id=player_id, tenant_id=tenant_id, currency=currency, balance_minor=balance,
+        bonus_pending_minor=pending, bonus_ack_required=ack_required, status=status, session_id=session_id,
+        limits=(await read_limits(call, [player_id])).get(player_id, []), reality_check=check, messages=[],
+    )  # fmt: skip
+    return Me(state=state)
+
+
+async def log_out(call: Call, _: Empty) -> Answer:
+    """POST /player/logout."""
+    await call.rows(LOGOUT, (call.ledger_id, own_id(call)))
+    return Answer()
+
+
+async def acknowledge_bonus(call: Call, _: Empty) -> Answer:
+    """POST /player/bonus/ack."""
+    await call.rows(ACK_BONUS, (call.ledger_id, own_id(call)))
+    return Answer()
+
+
+async def acknowledge_reality_check(call: Call, _: Empty) -> Answer:
+    """POST /player/reality-check/ack."""
+    await call.rows(ACK_REALITY, (call.ledger_id, own_id(call)))
+    return Answer()
