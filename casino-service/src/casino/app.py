@@ -16,6 +16,7 @@ from casino.client import serving as client
 from casino.client.guard import PLAYER
 from casino.client.limits import ClientLimits
 from casino.errors import ERRORS
+from casino.events import serving as events
 from casino.ops import serving as ops
 from casino.ops.metrics import Metrics
 from casino.platform.serving import ACCESSES, ERRORS_BELOW, platform_of
@@ -62,16 +63,17 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         pools={"money": database, "general": general, "feed": reading},
     )
     listeners = listeners_of(settings.listeners, metrics.note_certificate, exempt=settings.trusted_proxies)
-    observe, budget_seconds = metrics.observe, settings.request_budget_seconds
+    errors = events.error_events(settings, general, metrics.count_lost_errors)
+    observe, note_outcome = errors.observing(metrics.observe), errors.noting(metrics.observe_outcome)
     limits = ClientLimits(general, settings)
     admission = Admission(settings.requests_max, errors=ERRORS, observe=observe, has_peers=providers.are_several)
     routes = [
-        *callbacks.routes(settings, queues, reading, metrics.observe_outcome, is_draining=providers.is_draining),
+        *callbacks.routes(settings, queues, reading, note_outcome, is_draining=providers.is_draining),
         *(*sessions.routes(settings, launcher, limits), *ops.routes(readiness, metrics), *platform.routes),
     ]
     loops = [
         *(*callbacks.loops(nonces), *sessions.loops(settings, general), *client.loops(limits)),
-        *audit.loops(settings, general, show=metrics.show_unsigned),
+        *(*audit.loops(settings, general, show=metrics.show_unsigned), *events.loops(settings, general, errors)),
         *(*ops.loops(readiness, metrics), *listeners.loops(), *platform.loops),
     ]
     metrics.name_endpoints(routes)
@@ -83,7 +85,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     guards = {SIGNED: signed, PLAYER: client.player_guard(settings, admission), **platform.guards(admission)}
     middleware = [  # the outermost first
         Middleware(FindRoute, table=table, ops=listeners.ops),
-        Middleware(RequestContext, errors=ERRORS, budget_seconds=budget_seconds, observe=observe),
+        Middleware(RequestContext, errors=ERRORS, budget_seconds=settings.request_budget_seconds, observe=observe),
         Middleware(Authenticate, guards=guards, admission=admission, errors=ERRORS),
         Middleware(RenderErrors, errors=ERRORS, codes=ANSWERS_TO),
         Middleware(Dispatch),
@@ -97,6 +99,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
             await platform.open(stack)
             await asyncio.gather(keys.start(), readiness.step())
             stack.push_async_callback(keys.stop)
+            stack.push_async_callback(events.close, errors)
             stack.push_async_callback(sessions.close, launcher)
             stack.push_async_callback(callbacks.close, nonces)
             stack.push_async_callback(wallet.close, queues)

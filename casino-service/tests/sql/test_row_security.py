@@ -56,7 +56,8 @@ SEES_A_LEDGER = {
     "note_provider_games",  # only new games, of tenants that take every game of main (test_give_games)
     *("try_voucher", "redeem_voucher"),  # by the HMACs of a voucher's code and PIN
     "expire_vouchers",  # gives the money of every voucher whose time is over back
-    "make_event_months",  # without rows of anybody
+    *("make_event_months", "fold_sessions"),  # nothing of a caller is in what they write
+    "tell_errors",  # only adds rows of errors
     *("take_games", "provider_of_session"),  # games of further providers (test_take_games); a provider's id
 }
 """Functions that run with the rights of casino_ledger, and how each of them is bounded. A new one is a decision."""

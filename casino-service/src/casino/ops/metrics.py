@@ -62,6 +62,10 @@ class Metrics(ServiceMetrics):
             "casino_unsigned_transactions", "Transactions without a signer, recorded since migration 0007",
             multiprocess_mode="livemax", registry=own,
         )  # fmt: skip
+        self._lost_errors = Counter(
+            "casino_lost_error_events", "Errors that no event tells of: too many waited, or the database refused them",
+            registry=own,
+        )  # fmt: skip
         self._queues: Mapping[str, HasSize] = {}
 
     def name_endpoints(self, routes: Sequence[Route]) -> None:
@@ -76,6 +80,10 @@ class Metrics(ServiceMetrics):
             self._replays.labels(command.kind).inc()
         elif outcome.tombstone and not outcome.already_rolled_back:
             self._tombstones.inc()
+
+    def count_lost_errors(self, errors: int) -> None:
+        """Count errors that no event tells of."""
+        self._lost_errors.inc(errors)
 
     def show_unsigned(self, transactions: int) -> None:
         """Show how many transactions without a signer the ledger has."""

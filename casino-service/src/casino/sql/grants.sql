@@ -51,6 +51,7 @@ grant execute on function
     ),
     casino.head(bigint, bytea),
     casino.action_id(boolean, text, text, bigint, text, text, text),
+    casino.is_remembered(text),
     casino.wallet_differences(integer, bigint, bigint),
     casino.ledger_wide_differences(integer),
     casino.house_differences(integer),
@@ -210,4 +211,9 @@ begin
     end loop;
 end;
 $$;
-grant execute on function casino.make_event_months(integer) to casino_app;
+grant insert, update on casino.session_snapshots, casino.session_folds to casino_ledger;
+grant execute on function
+    casino.make_event_months(integer),
+    casino.tell_errors(integer, text, timestamptz, jsonb),
+    casino.fold_sessions(integer)
+to casino_app;

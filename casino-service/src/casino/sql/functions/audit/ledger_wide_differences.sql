@@ -52,7 +52,8 @@ begin atomic
     group by feed_position
     having count(*) > 1
     union all
-    -- Imported events tell of no transaction of this ledger, and events without money of none at all.
+    -- Imported events tell of no transaction of this ledger, and events without money of none at all. An error tells of one if it is a
+    -- refusal that the ledger remembers.
     select
         'event_tells_of_a_transaction', p_ledger_id, coalesce(told.wallet_id, named.wallet_id),
         coalesce(told.transaction_id, substr(event.action_id, length(event.provider_id || event.player_id) + 3)),
@@ -61,7 +62,10 @@ begin atomic
     from (
         select * from casino.ledger_events
         where ledger_id = p_ledger_id and not imported
-            and (event_type = 'ERROR' or event_type in (select kind.event_type from casino.entry_kinds as kind))
+            and (
+                event_type = 'ERROR' and casino.is_remembered(code)
+                or event_type in (select kind.event_type from casino.entry_kinds as kind)
+            )
     ) as event
     left join (
         select

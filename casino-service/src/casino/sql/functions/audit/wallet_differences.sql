@@ -250,6 +250,7 @@ begin atomic
     left join lateral (
         select event.action_id from casino.ledger_events as event
         where event.ledger_id = p_ledger_id and event.at = entry.recorded_at and event.tenant_id = entry.tenant_id
+            and not event.imported
             and event.event_type = case when entry.state = 'refused' then 'ERROR' else entry.event_type end
             and event.action_id = casino.action_id(
                 entry.is_fed, entry.provider_id, wallet.player_id, entry.wallet_id, entry.kind, entry.transaction_id,
@@ -257,5 +258,9 @@ begin atomic
             )
         limit 1
     ) as told on true
-    where entry.event_type is not null and not entry.already_rolled_back and told.action_id is null;
+    where entry.event_type is not null and not entry.already_rolled_back and told.action_id is null
+        -- Older events were detached.
+        and entry.recorded_at >= coalesce(
+            (select events_since from casino.ledgers where ledger_id = p_ledger_id), '-infinity'
+        );
 end;

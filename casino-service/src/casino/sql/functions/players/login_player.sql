@@ -37,7 +37,7 @@ begin
         o_player_id := v_player.player_id;
         o_tenant_id := v_player.tenant_id;
         perform casino.forgive_name(p_ledger_id, 'player', p_name);
-        perform casino.begin_play_session(p_ledger_id, o_player_id);
+        perform casino.tell_login(p_ledger_id, o_player_id, casino.begin_play_session(p_ledger_id, o_player_id));
         select bonus_ack_required into o_bonus_ack_required
         from casino.wallets
         where ledger_id = p_ledger_id and wallet_id = v_player.wallet_id;

@@ -44,7 +44,7 @@ begin
             p_ledger_id, v_wallet_id, v_voucher.bonus_minor, v_voucher.voucher_id, v_voucher.tenant_id
         );
     end if;
-    perform casino.begin_play_session(p_ledger_id, p_player_id);
+    perform casino.tell_login(p_ledger_id, p_player_id, casino.begin_play_session(p_ledger_id, p_player_id));
     update casino.vouchers
     set status = 'USED', ended_at = casino.clock(), player_id = p_player_id
     where ledger_id = p_ledger_id and voucher_id = v_voucher.voucher_id;
