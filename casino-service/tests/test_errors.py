@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 # Codes of other services, or of features that the casino does not have yet.
 NOT_OURS = {
     *("round_not_found", "operator_unreachable", "operator_rejected", "operator_bad_response"),
-    *("bonus_ack_required", "session_time_limit", "casino_draining"),
+    *("session_time_limit", "casino_draining"),
 }
 OURS_ALONE = {"access_token_missing", "access_token_invalid"}
 
@@ -56,6 +56,7 @@ REMEMBERED = {
     "wallet_blocked": (403, "The wallet is blocked"),
     "limit_exceeded": (403, "A limit of the player has been reached"),
     "cooldown_active": (403, "The player is taking a break"),
+    "bonus_ack_required": (403, "The player has to acknowledge a bonus first"),
     "game_disabled": (423, "The game is under maintenance"),
     "play_stopped": (423, "The operator has stopped play"),
     "provider_draining": (423, "The game's provider takes no new bets"),
@@ -66,6 +67,7 @@ PLAYER_MESSAGES = {
     "cooldown_active": "You are taking a break from play.",
     "provider_draining": "This game is closed for maintenance.",
     "play_stopped": "Play is stopped for now.",
+    "bonus_ack_required": "You were granted a bonus. Please confirm it to go on.",
 }
 """Of refusals that were recorded since 0.2. Those from before have none, and their replays have none either."""
 

@@ -20,6 +20,7 @@ COLUMNS = {
     "player_excluded": ("excluded_until", "now() + interval '1 day'"),
     "wallet_blocked": ("blocked_at", "now()"),
     "cooldown_active": ("cooldown_until", "now() + interval '1 hour'"),
+    "bonus_ack_required": ("bonus_ack_required", "true"),
 }
 """The wallet's column of a gate, and a value with which it refuses."""
 GATES = {
@@ -191,7 +192,7 @@ def test_refusals_come_in_the_order_of_the_contract(stack: Stack, session: GameS
     assert refusal(**good_round) == "round_has_payout"
     good_round["roundId"] = own.round_id
     assert str(refusal(**good_round)) in GATES
-    open_all = ", ".join(f"{column} = null" for column, _ in COLUMNS.values())
+    open_all = ", ".join(f"{column} = default" for column, _ in COLUMNS.values())
     database.change(WALLET_OF_PLAYER.format(open_all), player=session.user_id)
     assert refusal(**good_round) == "limit_exceeded"
     database.change("update casino.game_sessions set loss_limit_minor = null where player_id = %(player)s",

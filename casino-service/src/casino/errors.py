@@ -54,6 +54,13 @@ ERRORS: Final = ErrorTable(
         ErrorKind("wallet_blocked", 403, _END, "The wallet is blocked"),
         _told("limit_exceeded", 403, _END, "A limit of the player has been reached", "You have reached your limit."),
         _told("cooldown_active", 403, _END, "The player is taking a break", "You are taking a break from play."),
+        _told(
+            "bonus_ack_required",
+            403,
+            _END,
+            "The player has to acknowledge a bonus first",
+            "You were granted a bonus. Please confirm it to go on.",
+        ),
         ErrorKind("session_not_found", 404, _LAUNCH, "The session is not known"),
         ErrorKind("session_expired", 404, _LAUNCH, "The session has ended"),
         ErrorKind("player_not_found", 404, _LAUNCH, "The player is not known"),
@@ -92,11 +99,15 @@ render: Final = ERRORS.render
 DEBIT_AFTER_PAYOUT: Final = "Cannot bet: round already has a payout"
 RECORDED_WITHOUT_EXTRAS: Final = "bare"
 """The detail of a refusal from before refusals had a playerMessage: its replay is the first answer."""
+STOPPED_BECAUSE: Final = "because "
+"""The detail of a `play_stopped` begins with it and goes on with the stop's reason. None: the tenant is not open."""
 BREAKS_A_BOUND: Final = frozenset({"stake_too_low", "stake_too_high"})
 
 
 def sentence_of(code: str, detail: str | None, *, is_debit: bool) -> str | None:
-    """Returns a more specific sentence for a wallet's refusal, or None for the table's."""
+    """Returns a more specific sentence for a wallet's refusal, such as a stop's reason, or None for the table's."""
     if code == "round_has_payout" and is_debit:
         return DEBIT_AFTER_PAYOUT
+    if detail is not None and detail.startswith(STOPPED_BECAUSE):
+        return detail.removeprefix(STOPPED_BECAUSE)
     return f"{ERRORS[code].sentence}: {detail}" if code in BREAKS_A_BOUND and detail is not None else None

@@ -12,7 +12,10 @@ from casino.wallet.commands import WalletCommand
 
 ScopedId = tuple[str, str]
 """A provider, and an id of it."""
+Stop = tuple[str, str | None, str]
+"""Scope, target and reason."""
 LIFE_MINUTES: Final = 30
+BONUS_TRIGGER_MINOR: Final = 100
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class GameSession:
     loss_limit_minor: int | None = None
     win_cap_minor: int | None = None
     provider_id: str = "main"
+    game_code: str = "SLOTS_001"
 
 
 @dataclass
@@ -68,6 +72,8 @@ class PlayerWallet:
     excluded_until: int = 0
     cooldown_until: int = 0
     blocked: bool = False
+    pending_bonus_minor: int = 0
+    bonus_ack_required: bool = False
 
     def booked(self, kind: str, *, round_id: ScopedId | None = None, session: GameSession | None = None) -> list[Entry]:
         """What was accepted and not taken back."""
@@ -80,6 +86,14 @@ class PlayerWallet:
             and round_id in (None, round_of(entry.command))
             and session in (None, entry.session)
         ]
+
+    def grant_bonus(self) -> None:
+        """Pay the pending bonus, if little is left and no bet is open."""
+        paid = {round_of(entry.command) for entry in self.booked("credit")}
+        has_open_bets = any(round_of(entry.command) not in paid for entry in self.booked("debit"))
+        if self.pending_bonus_minor and self.balance_minor <= BONUS_TRIGGER_MINOR and not has_open_bets:
+            self.balance_minor += self.pending_bonus_minor
+            self.pending_bonus_minor, self.bonus_ack_required = 0, True
 
     def session_of_round(self, round_id: ScopedId) -> GameSession | None:
         """Whose round it is: that of whoever placed a bet in it first."""
@@ -98,6 +112,8 @@ class Model:
         self.wallets: dict[str, PlayerWallet] = {}
         self.is_open = True
         """Whether the tenant takes bets."""
+        self.stops: list[Stop] = []
+        """Those that hold, the oldest first."""
 
     def execute(self, command: WalletCommand) -> Answer:
         """Decide one command, and book it if it is to be booked."""
@@ -120,6 +136,7 @@ class Model:
             "stake_too_low": str(session.stake_min_minor),
             "stake_too_high": str(session.stake_max_minor),
             "idempotency_mismatch": "endpoint",  # a tombstone keeps the id for a bet
+            "play_stopped": self.because(session),
         }
         answer = Answer(code, details.get(code), request_id=command.request_id)
         if code == "insufficient_balance" or code in GATES:  # the codes of 402 and 403
@@ -160,6 +177,11 @@ class Model:
         wallet.balance_minor += -amount if kind in TAKING else amount
         wallet.house_entries[entry_id] = (kind, amount, wallet.balance_minor)
 
+    def because(self, session: GameSession) -> str | None:
+        """Why play is stopped, or None."""
+        named = {"all": None, "provider": session.provider_id, "game": session.game_code, "player": session.player_id}
+        return next((f"because {reason}" for scope, target, reason in self.stops if named[scope] == target), None)
+
     def alive(self, session: GameSession) -> bool:
         """Whether a session may bet."""
         return not session.closed and session.expires_at > self.now
@@ -185,12 +207,13 @@ class Model:
         loss_minor = staked_minor - won_minor + command.amount
         return first_of(
             round_has_payout=bool(wallet.booked("credit", round_id=round_of(command))),
-            play_stopped=not self.is_open,
+            play_stopped=not self.is_open or self.because(session) is not None,
             provider_draining=command.draining,
             player_excluded=wallet.excluded_until > self.now,
             wallet_blocked=wallet.blocked,
-            limit_exceeded=session.loss_limit_minor is not None and loss_minor > session.loss_limit_minor,
             cooldown_active=wallet.cooldown_until > self.now,
+            bonus_ack_required=wallet.bonus_ack_required,
+            limit_exceeded=session.loss_limit_minor is not None and loss_minor > session.loss_limit_minor,
             stake_too_low=command.amount < session.stake_min_minor,
             stake_too_high=command.amount > session.stake_max_minor,
             insufficient_balance=command.amount > wallet.balance_minor,
@@ -212,8 +235,11 @@ class Model:
                 bet.rolled_back = True
                 moved_minor = bet.command.amount
         wallet.balance_minor += moved_minor
-        answer = replace(answer, balance_minor=wallet.balance_minor)
-        wallet.entries[id_of(command)] = Entry(command, session, wallet.currency, moved_minor, answer)
+        entry = Entry(command, session, wallet.currency, moved_minor, answer)
+        wallet.entries[id_of(command)] = entry
+        if ends_its_round(command, moved_minor, wallet):
+            wallet.grant_bonus()
+        entry.answer = answer = replace(answer, balance_minor=wallet.balance_minor)
         if self.alive(session):
             session.expires_at = self.now + LIFE_MINUTES
         return answer
@@ -221,7 +247,17 @@ class Model:
 
 TAKING: Final = frozenset({"withdrawal", "adjustment_out", "transfer_out"})
 GATES: Final = frozenset(
-    {"play_stopped", "provider_draining", "player_excluded", "wallet_blocked", "limit_exceeded", "cooldown_active"}
+    {
+        *(
+            "play_stopped",
+            "provider_draining",
+            "player_excluded",
+            "wallet_blocked",
+            "limit_exceeded",
+            "cooldown_active",
+        ),
+        "bonus_ack_required",
+    }
 )
 
 
@@ -239,6 +275,13 @@ def bet_of(command: WalletCommand) -> ScopedId:
     """The bet that the command names, of its provider."""
     assert command.related_id is not None
     return command.provider_id, command.related_id
+
+
+def ends_its_round(command: WalletCommand, moved_minor: int, wallet: PlayerWallet) -> bool:
+    """Whether a booked command ends its round: its first credit, or the rollback of its last bet."""
+    if command.kind == "credit":
+        return len(wallet.booked("credit", round_id=round_of(command))) == 1
+    return command.kind == "rollback" and moved_minor > 0 and not wallet.booked("debit", round_id=round_of(command))
 
 
 def differing_field(first: Entry, command: WalletCommand, session: GameSession, wallet: PlayerWallet) -> str | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import precondition, rule
 
 from casino.wallet.commands import BalanceRequest, Ledger, WalletCommand, WalletOutcome, token_hash
 from casino_testing.model import (
@@ -21,6 +21,7 @@ from casino_testing.model import (
     id_of,
     round_of,
 )
+from casino_testing.random_gates import RandomGates
 from casino_testing.tenant import STAKE_MAX_MINOR, STAKE_MIN_MINOR, Tenant
 from casino_testing.wallet import SIGNER, Session, Wallet, new_id
 
@@ -28,6 +29,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 PLAYERS = ("1", "2", "3")
 GAMES = ("1", "1", "3")
 """A player's sessions: two of the first studio, and one of another, which uses the same ids."""
+GAME_CODES = {"1": "SLOTS_001", "3": "SLOTS_002"}
 SESSIONS_EACH = len(GAMES)
 OPENING_MINOR = 150_000
 transaction_ids = st.sampled_from([f"t{number}" for number in range(16)])
@@ -72,7 +74,7 @@ drafts = st.one_of(
 )  # fmt: skip
 
 
-class RandomCommands(RuleBasedStateMachine):
+class RandomCommands(RandomGates):
     """One ledger, two studios, three players with three sessions each; ids are few, so that everything collides."""
 
     def __init__(self, url: str, wallet: Wallet, reached: Counter[str]) -> None:
@@ -101,7 +103,7 @@ class RandomCommands(RuleBasedStateMachine):
         expires_at = self.model.now + LIFE_MINUTES
         mirrored = GameSession(
             token_hash(session.token), player_id, expires_at, STAKE_MIN_MINOR, STAKE_MAX_MINOR,
-            provider_id=session.provider_id,
+            provider_id=session.provider_id, game_code=GAME_CODES[game_id],
         )  # fmt: skip
         self.model.sessions[mirrored.token_hash] = mirrored
 
@@ -271,7 +273,8 @@ class RandomCommands(RuleBasedStateMachine):
         self.mirrored(number).closed = True
         self.tenant.set_session(old.session_id, closed_at=self.moment(self.model.now))
         player = self.model.wallets[old.player_id]
-        if self.model.is_open and not player.blocked and player.excluded_until <= self.model.now:
+        is_stopped = not self.model.is_open or self.model.because(self.mirrored(number)) is not None
+        if not (is_stopped or player.blocked or player.excluded_until > self.model.now):
             self.open_session(old.player_id, GAMES[number % SESSIONS_EACH])
             self.sessions[number] = self.sessions.pop()
 
@@ -285,6 +288,7 @@ class RandomCommands(RuleBasedStateMachine):
         assert self.tenant.differences() == []
         for player_id, wallet in self.model.wallets.items():
             assert self.tenant.balance(player_id) == wallet.balance_minor
+        self.compare_gates()
         feed = self.tenant.sql(
             "select player_id, provider_id, transaction_id, state, amount_minor from casino.provider_feed"
             " where ledger_id = %s order by feed_position",

@@ -9,32 +9,13 @@ import psycopg
 import pytest
 from psycopg.errors import UniqueViolation
 
+from casino_testing.bonuses import BONUS_MINOR, acknowledge, forfeit, promise
 from casino_testing.tenant import Row, Tenant
 from shared_service_testing.waiting import wait_until
-
-BONUS_MINOR = 2_500
 
 
 def wallet_id(tenant: Tenant, player_id: str = "1") -> int:
     return int(tenant.wallet(player_id)["wallet_id"])
-
-
-def promise(tenant: Tenant, amount: int = BONUS_MINOR) -> None:
-    own = wallet_id(tenant)
-    tenant.sql("select casino.promise_bonus(%s, %s, %s, 'v-1', %s)", tenant.ledger_id, own, amount, tenant.tenant_id)
-
-
-def forfeit(tenant: Tenant) -> int:
-    statement = "select casino.forfeit_bonus(%s, %s, 'a reason', 'a request', 's-1') as amount"
-    return int(tenant.sql(statement, tenant.ledger_id, wallet_id(tenant))[0]["amount"])
-
-
-def acknowledge(tenant: Tenant, *, scope: str | None = None) -> bool:
-    statement = (
-        "select casino.acknowledge_bonus(%(ledger)s, '1') as done from casino.see_tenant(%(ledger)s, %(scope)s)"
-        " as seen where seen is not null"
-    )
-    return bool(tenant.sql(statement, {"ledger": tenant.ledger_id, "scope": scope or tenant.tenant_id})[0]["done"])
 
 
 def bonus(tenant: Tenant) -> Row:
@@ -62,7 +43,7 @@ def test_a_promise_moves_no_money_and_stands_on_the_wallet(tenant: Tenant) -> No
 
 
 def test_a_player_has_one_pending_bonus_and_nothing_promises_nothing(tenant: Tenant) -> None:
-    promise(tenant, 0)
+    promise(tenant, amount=0)
     assert tenant.rows("bonuses") == []
     promise(tenant)
     with pytest.raises(UniqueViolation):
@@ -82,7 +63,7 @@ def test_a_forfeited_bonus_goes_to_the_float_of_the_agent_once(tenant: Tenant, f
     (noted,) = tenant.rows("float_entries")
     assert (noted["counterparty"], noted["actor_id"], noted["reference"]) == ("1", "s-1", "v-1")
     (told,) = [row for row in tenant.rows("ledger_events") if row["event_type"] == "BONUS_FORFEITED"]
-    assert (told["amount_minor"], told["agent_id"]) == (BONUS_MINOR, tenant.tenant_id)
+    assert (told["amount_minor"], told["agent_id"], told["player_id"]) == (BONUS_MINOR, tenant.tenant_id, "1")
 
 
 def test_without_a_pending_bonus_there_is_nothing_to_forfeit(tenant: Tenant) -> None:

@@ -59,6 +59,7 @@ bet_with("session_not_found", sessionToken="never given")
 gated("player_excluded", excluded_until=LATER)
 gated("wallet_blocked", blocked_at=datetime.now(UTC))
 gated("cooldown_active", cooldown_until=LATER)
+gated("bonus_ack_required", bonus_ack_required=True)
 
 
 @provokes("malformed_json", AT_THE_WALLET)

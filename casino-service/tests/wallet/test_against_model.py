@@ -17,7 +17,7 @@ from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
 
 NIGHTLY = os.environ.get("NIGHTLY") == "1"
-EXAMPLES = 400 if NIGHTLY else 80
+EXAMPLES = 400 if NIGHTLY else 110
 STEPS = 45
 TO_BE_REACHED = {
     *("ok", "tombstone", "replayed ok", "session_not_found", "session_player_mismatch", "idempotency_mismatch"),
@@ -32,6 +32,7 @@ TO_BE_REACHED = {
         "transfer ok",
     ),
     *("transfer insufficient_balance", "transfer idempotency_mismatch"),
+    *("bonus granted", "bonus forfeited", "bonus acknowledged", "bonus_ack_required", "play_stopped"),
 }
 
 

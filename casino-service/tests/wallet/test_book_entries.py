@@ -25,7 +25,7 @@ BOOK = """
         select (
             row_number() over () - 1, asked.turn, asked.wallet_id, null, asked.kind, asked.entry_id, 'main', null, null,
             null, abs(asked.delta), asked.delta, 'USD', null, asked.accounts, asked.house, false, false, null, 'x',
-            null, null, null, null, null, null
+            null, null, null, null, null, null, null
         )::casino.entry
         from unnest(
             %(turns)s::integer[], %(wallets)s::bigint[], %(kinds)s::text[], %(ids)s::text[], %(deltas)s::bigint[]

@@ -22,6 +22,7 @@ TOTAL_MAX = 2**63 - 1
         ({"cooldown_until": NOW + SECOND}, "cooldown_active"),
         ({"blocked_at": NOW}, "wallet_blocked"),
         ({"blocked_at": NOW - timedelta(days=900)}, "wallet_blocked"),
+        ({"bonus_ack_required": True}, "bonus_ack_required"),
     ],
 )
 def test_a_gate_on_the_player_closes_every_session_at_once(

@@ -119,8 +119,9 @@ OF_DEBITS = [
     Condition("provider_draining", fields={"draining": True}),
     Condition("player_excluded", state=set_wallet(excluded_until=LATER)),
     Condition("wallet_blocked", state=set_wallet(blocked_at=LONG_AGO)),
-    Condition("limit_exceeded", state=set_session(loss_limit_minor=0)),
     Condition("cooldown_active", state=set_wallet(cooldown_until=LATER)),
+    Condition("bonus_ack_required", state=set_wallet(bonus_ack_required=True)),
+    Condition("limit_exceeded", state=set_session(loss_limit_minor=0)),
     Condition("stake_too_low", fields={"amount": STAKE_MIN_MINOR - 1}),
     Condition("insufficient_balance"),
 ]

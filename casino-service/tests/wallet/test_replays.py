@@ -106,7 +106,9 @@ GATES: dict[str, dict[str, Any]] = {
     "player_excluded": {"excluded_until": datetime.now(UTC) + timedelta(days=1)},
     "wallet_blocked": {"blocked_at": datetime.now(UTC)},
     "cooldown_active": {"cooldown_until": datetime.now(UTC) + timedelta(days=1)},
+    "bonus_ack_required": {"bonus_ack_required": True},
 }
+OPEN: dict[str, Any] = {"excluded_until": None, "blocked_at": None, "cooldown_until": None, "bonus_ack_required": False}
 
 
 def refused_bet(wallet: Wallet, session: Session, code: str) -> WalletCommand:
@@ -121,7 +123,7 @@ def refused_bet(wallet: Wallet, session: Session, code: str) -> WalletCommand:
     else:
         tenant.set_wallet(**GATES[code])
     assert wallet.refuse(bet) == code
-    tenant.set_wallet(**{column: None for columns in GATES.values() for column in columns})
+    tenant.set_wallet(**OPEN)
     tenant.set_session(session.session_id, loss_limit_minor=None)
     return bet
 

@@ -76,7 +76,7 @@ DRIFTS = {
     "state": ("debit", {"state": "rolled_back"}),
     "round": ("credit", {"roundId": "another"}),
     "related": ("credit", {"relatedTransactionId": "another"}),
-    "balance": ("credit", {"balanceAfter": "1"}),
+    "balance": ("debit", {"balanceAfter": "1"}),
     "kind": ("credit", {"type": "rollback"}),
     "player": ("credit", {"userId": "2"}),
 }

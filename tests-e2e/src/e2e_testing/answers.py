@@ -52,6 +52,7 @@ EXTRA_FIELD_OF_CODE = {
     "player_excluded": "playerMessage",
     "provider_draining": "playerMessage",
     "play_stopped": "playerMessage",
+    "bonus_ack_required": "playerMessage",
 }
 HEAD = re.compile(r"[1-9][0-9]*:[0-9a-f]{64}")
 RETRY_AFTER_STATUSES = (429, 503)

@@ -102,11 +102,13 @@ class Launcher:
                 "live_providers": self.providers.with_room(),
             },
         )
-        code, provider_id, game_code, currency, balance_minor, stake_min_minor, stake_max_minor, expires_at = rows[0]
+        code, provider_id, game_code, currency, balance_minor, stake_min_minor, stake_max_minor, expires_at, reason = (
+            rows[0]
+        )
         if code == "provider_draining" and provider_id in self.providers.live():
             raise Refused("overloaded")
         if code is not None:
-            raise Refused(code)
+            raise Refused(code, sentence=reason)
         provider_session_id = await self._join(
             session_id,
             provider_id,

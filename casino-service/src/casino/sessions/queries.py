@@ -7,7 +7,7 @@ from typing import Final
 OPEN_SESSION: Final = """
     select
         o_code, o_provider_id, o_game_code, o_currency, o_balance_minor, o_stake_min_minor, o_stake_max_minor,
-        o_expires_at
+        o_expires_at, o_reason
     from casino.open_session(
         %(ledger_id)s::integer, %(tenant_id)s::text, %(player_id)s, %(game_id)s, %(session_id)s::uuid,
         %(token_hash)s::bytea, %(country)s, %(client_address)s::inet, %(live_providers)s::text[]

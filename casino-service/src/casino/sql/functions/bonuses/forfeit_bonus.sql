@@ -39,6 +39,7 @@ begin
         v_float_id, 'bonus_forfeit', '§bonus:' || v_bonus.bonus_id, v_bonus.amount_minor, v_bonus.currency, p_reason,
         p_request_id
     );
+    v_entry.event_player_id := v_player.player_id;
     v_entry.agent_id := v_bonus.agent_tenant_id;
     v_entry.cashier_id := v_player.cashier_id;
     perform casino.book_entries(p_ledger_id, array[v_entry], v_now);

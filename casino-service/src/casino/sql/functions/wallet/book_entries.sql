@@ -48,7 +48,8 @@ begin
                 and wallet.currency = entry.currency
                 and wallet.ctid = coalesce(entry.wallet_row, casino.wallet_row(p_ledger_id, entry.wallet_id))
             returning
-                entry.*, wallet.tenant_id, case wallet.owner_kind when 'player' then wallet.player_id end as player_id,
+                entry.*, wallet.tenant_id, wallet.agent_id as wallet_agent_id, wallet.cashier_id as wallet_cashier_id,
+                coalesce(entry.event_player_id, case wallet.owner_kind when 'player' then wallet.player_id end) as player_id,
                 wallet.balance_minor, wallet.sequence_no, wallet.head_hash,
                 rule.is_fed, rule.event_type, casino.is_allowed(
                     entry.delta_minor, entry.house_accounts, entry.house_minor, rule.direction, rule.accounts
@@ -92,8 +93,12 @@ begin
                 p_ledger_id, p_now, tenant_id, event_type, casino.action_id(
                     is_fed, provider_id, player_id, wallet_id, kind, transaction_id, related_transaction_id
                 ),
-                player_id, session_id::text, round_id, game_code, case when is_fed then provider_id end,
-                region, agent_id, cashier_id, amount_minor, currency
+                player_id, session_id::text, round_id, game_code, case when session_id is not null then provider_id end,
+                coalesce(region, (
+                    select region_in_force from casino.tenants
+                    where ledger_id = p_ledger_id and tenant_id = moved.tenant_id
+                )),
+                coalesce(agent_id, wallet_agent_id), coalesce(cashier_id, wallet_cashier_id), amount_minor, currency
             from moved
             where event_type is not null and not already_rolled_back
         )

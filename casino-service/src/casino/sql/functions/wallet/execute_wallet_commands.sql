@@ -3,8 +3,8 @@
 --   outcomes, never exceptions: a refused command does not disturb its neighbours. A refusal that is remembered is booked as
 --   `refused` and answers the same for ever; no other refusal leaves a trace.
 -- Steps: hold wallets and nonces (casino.hold_batch). Then for each turn (casino.turns_of): judge, book (casino.book_entries),
---   and write what follows for the play (casino.update_play). Several commands of one wallet are in turns of their own.
---   A used nonce refuses its command before everything else: `nonce_replay`.
+--   write what follows for the play (casino.update_play), and grant the bonuses that are due (casino.grant_bonuses).
+--   Several commands of one wallet are in turns of their own. A used nonce refuses its command before everything else.
 -- Lock order: casino.hold_batch. Everything below a wallet (session, rounds, transactions) is written under its lock.
 create or replace function casino.execute_wallet_commands(p_ledger_id integer, p_commands jsonb)
 returns table (
@@ -29,6 +29,7 @@ declare
     v_kinds text[];
     v_has_refusal boolean;
     v_has_attempt boolean;
+    v_may_grant boolean;
 begin
     v_held := casino.hold_batch(p_ledger_id, p_commands);
     if cardinality(v_held.o_replays) > 0 then
@@ -48,7 +49,7 @@ begin
                 place, 1, wallet_id, wallet_row, kind, transaction_id, provider_id, session_id, round_id, game_code,
                 abs(delta_minor), delta_minor, currency, related_id,
                 array['house_games'], array[- delta_minor], tombstone, already_rolled_back, reason, request_id,
-                signed_by, clock_skew_seconds, received_at, null, null, null
+                signed_by, clock_skew_seconds, received_at, null, null, null, null
             )::casino.entry) filter (where outcome = 'committed'),
             array[
                 case when bool_or(outcome = 'committed' and kind = 'debit' and round_row is null) then 'debit' end,
@@ -56,8 +57,9 @@ begin
                 case when bool_or(outcome = 'committed' and kind = 'credit') then 'credit' end,
                 case when bool_or(outcome = 'committed' and kind = 'rollback') then 'rollback' end
             ],
-            bool_or(remembered), bool_or(replay or (code is not null and not remembered and wallet_id is not null))
-        into v_entries, v_kinds, v_has_refusal, v_has_attempt
+            bool_or(remembered), bool_or(replay or (code is not null and not remembered and wallet_id is not null)),
+            bool_or(may_grant)
+        into v_entries, v_kinds, v_has_refusal, v_has_attempt, v_may_grant
         from unnest(v_judged);
 
         if v_has_refusal then
@@ -72,6 +74,9 @@ begin
         if v_entries is not null then
             v_booked := casino.book_entries(p_ledger_id, v_entries, v_now);
             perform casino.update_play(p_ledger_id, v_judged, v_kinds, v_now);
+            if v_may_grant then
+                v_booked := casino.grant_bonuses(p_ledger_id, v_judged, v_booked, v_now);
+            end if;
         end if;
 
         return query

@@ -12,7 +12,7 @@ as $$
     select (
         0, 1, p_wallet_id, null, p_kind, p_entry_id, 'main', null, null, null, p_amount_minor,
         direction * p_amount_minor, p_currency, null, array[accounts[1]], array[- direction * p_amount_minor],
-        false, false, p_reason, p_request_id, null, null, null, null, null, null
+        false, false, p_reason, p_request_id, null, null, null, null, null, null, null
     )::casino.entry
     from casino.entry_kinds
     where entry_kind = p_kind;

@@ -51,7 +51,19 @@ begin atomic
         bet.ctid as bet_row, bet.kind as bet_kind, bet.session_id as bet_session_id, bet.round_id as bet_round_id,
         bet.amount_minor as bet_amount_minor, coalesce(bet.state, 'unseen') as bet_state,
         stone.transaction_id is not null as entombed, bet_stone.transaction_id is not null as bet_entombed,
-        session.tenant_id as session_tenant_id, tenant.is_open as tenant_open, coalesce(command.draining, false) as draining
+        session.tenant_id as session_tenant_id, tenant.is_open as tenant_open, coalesce(command.draining, false) as draining,
+        case
+            when first.state is not null then case when first.refusal_code = 'play_stopped' then first.reason end
+            when tenant.has_stops and command.kind = 'debit' then casino.stop_of(
+                p_ledger_id, session.tenant_id, session.provider_id, session.game_code, session.player_id
+            )
+        end as stop_reason,
+        wallet.bonus_ack_required, wallet.pending_bonus_minor,
+        case when first.state is not null and command.kind <> 'debit' then (
+            select amount_minor from casino.bonuses
+            where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."transactionId"
+                and provider_id = session.provider_id limit 1
+        ) end as first_bonus_minor
     from rows from (
         jsonb_to_recordset(p_commands) as (
             kind text, "tokenHash" text, "playerId" text, "transactionId" text, "roundId" text, amount bigint,
@@ -68,7 +80,7 @@ begin atomic
             and provider_id = coalesce(command."providerId", 'main') limit 1
     ) as session on true
     left join lateral (
-        select is_open from casino.tenants where ledger_id = p_ledger_id and tenant_id = session.tenant_id limit 1
+        select is_open, has_stops from casino.tenants where ledger_id = p_ledger_id and tenant_id = session.tenant_id limit 1
     ) as tenant on true
     left join lateral (
         select ctid, * from casino.wallets

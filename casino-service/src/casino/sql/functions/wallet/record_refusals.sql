@@ -21,7 +21,12 @@ declare
 begin
     -- The feed's offset is read by the statement that inserts: see casino.book_entries.
     with refused as materialized (
-        select judged.*, wallet.balance_minor, wallet.player_id
+        select
+            judged.*, wallet.balance_minor, wallet.player_id, wallet.agent_id, wallet.cashier_id,
+            (
+                select region_in_force from casino.tenants
+                where ledger_id = p_ledger_id and tenant_id = wallet.tenant_id
+            ) as region
         from unnest(p_judged) as judged
         cross join lateral (
             select * from casino.wallets
@@ -33,12 +38,13 @@ begin
     told as (
         insert into casino.ledger_events (
             ledger_id, at, tenant_id, event_type, action_id, player_id, session_id, round_id, game_key, provider_id,
-            amount_minor, currency, code
+            region, agent_id, cashier_id, amount_minor, currency, code
         )
         select
             p_ledger_id, p_now, tenant_id, 'ERROR',
             casino.action_id(true, provider_id, player_id, wallet_id, kind, transaction_id, related_id),
-            player_id, session_id::text, round_id, game_code, provider_id, amount_minor, currency, code
+            player_id, session_id::text, round_id, game_code, provider_id, region, agent_id, cashier_id,
+            amount_minor, currency, code
         from refused
     )
     insert into casino.transactions (

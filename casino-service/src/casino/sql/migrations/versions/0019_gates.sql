@@ -95,3 +95,23 @@ for each statement execute function casino.settle_inherited();
 
 -- step: tenants that are there
 update casino.tenants set region = region;
+
+-- step: types
+do $$
+begin
+    if not exists (
+        select from pg_attribute
+        where attrelid = 'casino.seen_command'::regclass and attname = 'stop_reason' and not attisdropped
+    ) then
+        -- stop_reason: of the stop that holds, or that refused the command when it came first.
+        -- first_bonus_minor: the bonus that was granted with the command, when it came first.
+        alter type casino.seen_command
+        add attribute stop_reason text, add attribute bonus_ack_required boolean, add attribute pending_bonus_minor bigint,
+        add attribute first_bonus_minor bigint;
+        -- may_grant: it ends its round, and a pending bonus is granted if no other bet is open.
+        alter type casino.judgement add attribute may_grant boolean;
+        -- event_player_id: of whom the event tells, if it is not the wallet's owner.
+        alter type casino.entry add attribute event_player_id text;
+    end if;
+end;
+$$;
