@@ -24,6 +24,16 @@ from casino_testing.tampering import (
     at,
 )
 
+VOUCHER: Final = "voucher_is_booked_as_it_stands"
+VOUCHER_ON_PAPER: Final = """
+    insert into casino.vouchers (
+        ledger_id, voucher_id, tenant_id, code_mac, pin_mac, amount_minor, bonus_minor, currency, prize_wheel_enabled,
+        status, issued_at, issued_by, expires_at, ended_at, player_id
+    )
+    select 1, 'v-1', 'JAQPOT', 'x', 'x', 5, {bonus}, 'USD', false, '{status}', now(), 'x', now(),
+        case when '{status}' <> 'NEW' then now() end, case '{status}' when 'USED' then '1' end
+"""
+
 TAMPERED_BOOKS: Final = [
     Tampering(
         "a balance with money added",
@@ -152,6 +162,21 @@ TAMPERED_BOOKS: Final = [
         "a pending bonus that nobody promised",
         "update casino.wallets set pending_bonus_minor = 5 where player_id = '1'",
         at(None, "wallet_knows_its_pending_bonus"),
+    ),
+    Tampering(
+        "a voucher that nobody paid for",
+        VOUCHER_ON_PAPER.format(bonus=0, status="NEW"),
+        at("v-1", VOUCHER, player=None) | at(None, "voucher_liability_is_what_is_owed", player=None),
+    ),
+    Tampering(
+        "a used voucher without its bonus",
+        VOUCHER_ON_PAPER.format(bonus=3, status="USED"),
+        at("v-1", VOUCHER, "used_voucher_promised_its_bonus", player=None),
+    ),
+    Tampering(
+        "a float without a statement",
+        "update casino.wallets set owner_kind = 'tenant' where player_id = '2'",
+        at("§opening-balance", "float_entry_is_in_the_statement", player="2", rows=2),
     ),
     Tampering(
         "a bonus that was granted and never booked", GRANT_ON_PAPER, at("§bonus:7", "decided_bonus_is_booked_once")

@@ -32,6 +32,7 @@ CALLABLE = {
         "wallet_differences",
         "ledger_wide_differences",
         "house_differences",
+        "differences_of_vouchers",
     ),
     *("bind_provider_session", "close_session", "take_nonces", "claim_nonces", "empty_old_nonce_drawer"),
     *("restore_unfinished", "count_unsigned", "feed_page", "find_transaction", "find_tombstone"),
