@@ -31,7 +31,7 @@ REPEAT_SPIN: Final = """
 PLAYED_SPIN: Final = """
     select
         spin.round_id, spin.stake_minor, spin.win_minor, spin.balance_minor, spin.bonus_triggered, spin.events::text,
-        extract(epoch from casino.clock() - running.started_at)::bigint, running.check_due_at,
+        coalesce(extract(epoch from casino.clock() - running.started_at), 0)::bigint, running.check_due_at,
         coalesce((
             select sum(paid_minor - staked_minor) from casino.game_sessions as session
             where session.ledger_id = running.ledger_id and session.wallet_id = running.wallet_id

@@ -61,16 +61,16 @@ class SpinResult(Shape):
 class RealityCheck(Shape):
     """Where the player's play session stands. `netMinor`: payouts less stakes. `dueAt`: of the next check."""
 
-    elapsed_seconds: int | None
+    elapsed_seconds: int
     net_minor: int
-    due_at: Instant | None
+    due_at: Instant
 
 
 class SpinAnswer(Answer):
-    """A finished spin."""
+    """A finished spin. `realityCheck` is null while no play session runs."""
 
     result: SpinResult
-    reality_check: RealityCheck
+    reality_check: RealityCheck | None
 
 
 def routes(frame: Frame, providers: Providers) -> list[Route]:
@@ -112,7 +112,11 @@ def _is_plain(value: Any) -> bool:
 
 
 def _answer(played: Played) -> SpinAnswer:
-    due_at = played.check_due_at
+    check = None
+    if played.check_due_at is not None:
+        check = RealityCheck(
+            elapsed_seconds=played.elapsed_seconds, net_minor=played.net_minor, due_at=instant(played.check_due_at)
+        )
     return SpinAnswer(
         result=SpinResult(
             bet_id=played.round_id,
@@ -123,9 +127,5 @@ def _answer(played: Played) -> SpinAnswer:
             bonus_triggered=played.bonus_triggered,
             events=msgspec.Raw(played.events.encode()),
         ),
-        reality_check=RealityCheck(
-            elapsed_seconds=played.elapsed_seconds,
-            net_minor=played.net_minor,
-            due_at=None if due_at is None else instant(due_at),
-        ),
+        reality_check=check,
     )

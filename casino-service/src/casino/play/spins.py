@@ -55,8 +55,9 @@ class Played:
     balance_minor: int
     bonus_triggered: bool
     events: str
-    elapsed_seconds: int | None
+    elapsed_seconds: int
     check_due_at: datetime | None
+    """None while no play session runs."""
     net_minor: int
 
 

@@ -1,4 +1,5 @@
--- Purpose: make a tenant and its float. It begins with its parent's currency, bonus, time zone, region and approval threshold.
+-- Purpose: make a tenant and its float. It begins with its parent's currency, bonus, time zone, region and approval threshold, and
+--   has its parent's games; one at the top has every game of provider main.
 -- Outcome: o_code is null when it is made; else FORBIDDEN (only an owner makes a tenant without a parent), NOT_FOUND (the parent),
 --   TENANT_NOT_ACTIVE (the parent is CLOSED), INVALID_FIELD with o_field.
 -- Locks: casino.settle_tenants.
@@ -39,5 +40,8 @@ begin
         v_parent.require_approval_above_minor, casino.clock()
     );
     perform casino.float_of(p_ledger_id, p_tenant_id);
+    if not v_has_parent then
+        perform casino.give_games(p_ledger_id, p_tenant_id);
+    end if;
 end;
 $$;
