@@ -18,6 +18,7 @@ from casino.settings import Settings
 from casino.sql.schema import database_for, oversight_for
 from casino.staff import serving as staff
 from casino.staff.passwords import Passwords
+from casino.stops import serving as stops
 from casino.tenants import serving as tenants
 from casino.vouchers import serving as vouchers
 from shared_service.http.admission import Admission
@@ -65,6 +66,7 @@ def platform_of(settings: Settings, providers: Providers) -> Platform:
         *vouchers.routes(frame),
         *players.routes(frame),
         *play.routes(frame, providers),
+        *stops.routes(frame),
     ]
     loops = [
         *api.loops(frame),
