@@ -14,7 +14,7 @@ import pytest
 from provider.games.fairness.draws import SeededSource
 from provider.games.slots import spin as module
 from provider.games.slots.model import Pay, SlotModel, UnfitModel, read_game
-from provider.games.slots.spin import LineWin, draw_stops, evaluate, events_of, win_minor
+from provider.games.slots.spin import LineWin, Spun, draw_stops, evaluate, events_of, win_minor
 
 FILE = files("provider.games.slots") / "data" / "SLOTS_001.json"
 GAME = read_game(FILE.read_bytes())
@@ -75,6 +75,8 @@ def test_a_payout_is_rounded_down_once_and_capped() -> None:
     assert spun.x100 == 500 + sum(win.x100 for win in spun.wins if win.line == 1)
     assert win_minor(spun, stake_minor=33, max_win_minor=10**9) == 33 * spun.x100 // 100
     assert win_minor(spun, stake_minor=33, max_win_minor=100) == 100
+    halves = Spun((), (), (LineWin(0, "a", 3, 50), LineWin(1, "a", 3, 50)))
+    assert win_minor(halves, stake_minor=1, max_win_minor=100) == 1, "not each line for itself"
 
 
 def test_events_are_the_spin_its_wins_in_line_order_and_the_end() -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
+from provider.outbox import steps
 from provider.spins import serving as module
 from provider_testing.books import require_agreement, states
 from provider_testing.fake_wallet import Exchange, FakeWallet, Fault
 from provider_testing.service import Running, end_leases, rows, serving, settled
 from provider_testing.spinning import code_of, require_fair_draws, spin
 from provider_testing.wallet_faults import after_work, answering, cut, hold, html, stall
+from shared_service.postgres.database import Database, OutcomeUnknown
 from shared_service_testing.waiting import until
 
 BUSY = (409, "session_busy")
@@ -198,4 +200,68 @@ async def test_a_spin_that_recovery_gave_up_has_no_draw(database_url: str, owner
     assert wallet.made("credit") == []
     assert require_fair_draws(owner_url) == []
     assert wallet.model.balance_minor == wallet.model.start_minor
+    require_agreement(owner_url, wallet.model)
+
+
+async def test_commits_whose_answers_are_lost_leave_one_outcome(
+    database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step of a spin is executed, its answer is lost, and it is executed again."""
+    call, lost = Database.call, set[str]()
+
+    async def losing(self: Database, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        found = await call(self, statement, parameters)
+        if "record_steps" in statement and parameters[0] not in lost:
+            lost.update((parameters[0], parameters[0].replace('"again":true,', "")))
+            if '"again":true' not in parameters[0]:
+                raise OutcomeUnknown("the answer is lost")
+        return found
+
+    monkeypatch.setattr(Database, "call", losing)
+    async with serving(database_url, wallet) as provider:
+        session = await provider.launch()
+        answers = [await spin(provider, session, spinId=name) for name in ("s-1", "s-2", "s-1")]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert answers[0].content == answers[2].content
+    assert len(lost) >= 6
+    assert [call.kind for call in wallet.calls] == ["debit", "credit"] * 2
+    assert [draw["counter"] for draw in require_fair_draws(owner_url)] == [0, 1]
+    require_agreement(owner_url, wallet.model)
+
+
+async def test_a_spin_whose_first_commit_stays_unknown_is_told_when_it_is_known(
+    database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Database.call
+
+    async def losing(self: Database, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        found = await call(self, statement, parameters)
+        if "record_steps" in statement:
+            raise OutcomeUnknown("the answer is lost")
+        return found
+
+    async with serving(database_url, wallet) as provider:
+        session = await provider.launch()
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "call", losing)
+            patch.setattr(steps, "STEP_SECONDS", 0.2)
+            assert code_of(await spin(provider, session, spinId="s-1")) == BUSY
+        end_leases(owner_url)
+        assert code_of(await ended(provider, session, "s-1")) == TAKEN_BACK
+        assert (await ended(provider, session, "s-2")).status_code == 200
+    assert [call.kind for call in wallet.calls] == ["rollback", "debit", "credit"]
+    require_agreement(owner_url, wallet.model)
+
+
+async def test_many_players_spin_at_once(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
+    wallet.model.start_minor = wallet.model.balance_minor = 10**9
+
+    async def play(provider: Running, name: str) -> None:
+        session = await provider.launch(userId=name)
+        for _ in range(3):
+            assert (await spin(provider, session)).status_code == 200
+
+    async with serving(database_url, wallet) as provider:
+        await asyncio.gather(*(play(provider, f"player-{number}") for number in range(24)))
+    assert len(require_fair_draws(owner_url)) == 72
     require_agreement(owner_url, wallet.model)

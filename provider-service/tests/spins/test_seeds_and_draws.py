@@ -18,6 +18,8 @@ from provider.outbox.steps import Draw, OfSpin, Opening, Refusal, StepResult
 from provider.sessions.sealing import SEEDS, Sealer
 from provider.spins.queries import spin_by_id
 from provider.spins.seeds import ServerSeed, seed_for
+from provider.wallet_client.actions import action_for
+from provider.wallet_client.outcomes import Refused
 from provider_testing.round_case import NO_MONEY, OK, RoundCase, another_round, called, paying
 from provider_testing.service import rows
 from shared_service.postgres.database import Overloaded
@@ -25,6 +27,8 @@ from shared_service.postgres.database import Overloaded
 SLOT = GAMES["SLOTS_001"].slot
 assert SLOT is not None
 SEALER = Sealer([b"a-sealing-key"], purpose=SEEDS)
+
+UNKNOWN_THERE = Refused(404, "session_not_found", action_for(404, "session_not_found"), {})
 
 
 @dataclass
@@ -180,18 +184,25 @@ async def test_a_debit_that_was_not_accepted_has_no_draw(spins: SpinCase, owner_
     assert (await spins.seed()).counter == 0
 
 
-async def test_a_debit_that_was_given_up_has_no_draw_and_no_refusal(spins: SpinCase, owner_url: str) -> None:
+@pytest.mark.parametrize("rollback", [None, UNKNOWN_THERE], ids=["rollback pending", "never known to the wallet"])
+async def test_a_debit_that_was_given_up_has_no_draw_and_no_refusal(
+    spins: SpinCase, owner_url: str, rollback: Any
+) -> None:
     bet = spins.bet()
     await spins.open(bet, spin_id="s-1")
     await spins.case.end_leases()
     assert await spins.case.books.give_up_expired_bets(10) == 1
+    if rollback is not None:
+        (due,) = await spins.case.books.claim_due({"JAQPOT": 10})
+        await spins.case.books.write_outcome(due.opened("token", fresh_request_id="r"), called(rollback))
+        assert await spins.case.state_of(bet) == "refused"
     assert (await spins.draw(bet)).intent == "given_up"
     refusal = Refusal(bet.provider_session_id, bet.round_id, 402, "insufficient_balance", "No.", None)
     await spins.case.books.record(Answered(bet, called(NO_MONEY)), of_spin=OfSpin(spins.player_id, refusal=refusal))
     assert rows(owner_url, "select from provider.draws union all select from provider.spin_refusals") == []
     stored = await spin_by_id(spins.case.pool, spins.player_id, "s-1")
     assert stored is not None
-    assert stored.is_unclear
+    assert stored.is_unclear is (rollback is None)
     assert (await spins.seed()).counter == 0
 
 

@@ -1,10 +1,10 @@
 """Reads and writes spins, their server seeds and their outcomes."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from uuid import UUID
-
-from psycopg.rows import class_row
 
 from shared_service.postgres.database import Database
 
@@ -69,6 +69,12 @@ class StoredSeed:
     next_counter: int
 
 
+_NAMES: Final[Mapping[type[Any], tuple[str, ...]]] = MappingProxyType(
+    {kind: tuple(each.name for each in fields(kind)) for kind in (StoredSpin, StoredSeed)}
+)
+"""The columns of the statements, in the order of the members."""
+
+
 async def spin_by_id(pool: Database, player_id: int, spin_id: str) -> StoredSpin | None:
     """The player's spin with this id, or None."""
     return await _one(pool, StoredSpin, _SPIN, (player_id, spin_id))
@@ -90,5 +96,5 @@ async def take_seed(
 
 
 async def _one(pool: Database, kind: type[Row], statement: str, values: tuple[Any, ...]) -> Row | None:
-    async with pool.connection() as connection, connection.cursor(row_factory=class_row(kind)) as cursor:
-        return await (await cursor.execute(statement, values)).fetchone()
+    rows = await pool.call(statement, values)
+    return kind(**dict(zip(_NAMES[kind], rows[0], strict=True))) if rows else None

@@ -23,7 +23,7 @@ from provider.settings import Settings
 from provider.spins.play import Rules, SpinPlay, SpinRequest
 from provider.spins.queries import StoredSpin, spin_by_id
 from provider.spins.seeds import ServerSeed, seed_for
-from shared_service.postgres.database import DATABASE_DOWN, Database
+from shared_service.postgres.database import DATABASE_DOWN, Database, OutcomeUnknown
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +105,8 @@ class Spins:
                 rules = Rules(slot=slot, configuration_hash=configuration_hash, seed=seed)
                 try:
                     return await SpinPlay(books, sender, session, asked, rules, request_id=request_id).play()
+                except OutcomeUnknown:  # the round may be open; the same id finds out
+                    raise Refused("session_busy") from None
                 except NotRecorded as refusal:
                     if refusal.code == "seed_moved" and openings_left:
                         continue
