@@ -61,7 +61,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     routes = [
         *sessions.routes(casinos, pool, sealer),
         *rounds.routes(settings, pool, sealer, money, casinos),
-        *spins.routes(settings, pool, sealer, casinos, played),
+        *spins.routes(settings, sealer, casinos, played),
         *catalogue.routes(pool),
         *ops.routes(readiness, wallets.reports, scrape),
     ]

@@ -107,6 +107,14 @@ class NamedSession:
     currency: str
     casino_code: str
 
+    def id_of(self, signer: Casino) -> uuid.UUID | None:
+        """The session's id, None for a text that is none. Raises `not_found` for a casino that did not sign."""
+        _require_signer(self.casino_code, signer)
+        try:
+            return uuid.UUID(self.provider_session_id)
+        except ValueError:
+            return None
+
 
 def read_session(members: dict[str, Any]) -> NamedSession:
     """Read the members that name a session. Raises `invalid_field`."""
@@ -131,11 +139,12 @@ async def open_session(pool: Database, sealer: Sealer, *, signer: Casino, member
 
 async def find_session(pool: Database, sealer: Sealer, *, signer: Casino, named: NamedSession) -> OpenSession:
     """Find a session of the signing casino, open or stopped. Raises `Refused` when a field does not match."""
-    _require_signer(named.casino_code, signer)
-    try:
-        stored = await session_by_id(pool, uuid.UUID(named.provider_session_id))
-    except ValueError:
-        stored = None
+    session_id = named.id_of(signer)
+    return known_session(await session_by_id(pool, session_id) if session_id else None, sealer, signer, named=named)
+
+
+def known_session(stored: GameSession | None, sealer: Sealer, signer: Casino, *, named: NamedSession) -> OpenSession:
+    """The session that was found for a body. Raises `Refused` when there is none or a field does not match."""
     if stored is None or stored.casino_code != signer.code or not _holds_token(sealer, stored, named.token):
         raise Refused("session_not_found")
     if stored.user_id != named.user_id:

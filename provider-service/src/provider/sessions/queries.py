@@ -35,8 +35,9 @@ class NewSession:
     token_sealed: bytes = field(repr=False)
 
 
-_COLUMNS: Final = tuple(each.name for each in fields(GameSession))
-_SELECTED: Final = ", ".join(_COLUMNS)
+COLUMNS: Final = tuple(each.name for each in fields(GameSession))
+"""The columns of a session, in the order that `session_of` reads."""
+_SELECTED: Final = ", ".join(COLUMNS)
 _LAUNCH: Final = f"select {_SELECTED} from provider.launch_session(%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 - constant
 _BY_ID: Final = f"select {_SELECTED} from provider.game_sessions where provider_session_id = %s"  # noqa: S608 - constant
 
@@ -52,13 +53,13 @@ async def launch_session(pool: Database, new: NewSession) -> GameSession:
         new.currency,
         new.token_sealed,
     )
-    return _session_of((await pool.call(_LAUNCH, values))[0])
+    return session_of((await pool.call(_LAUNCH, values))[0])
 
 
 async def session_by_id(pool: Database, provider_session_id: UUID) -> GameSession | None:
     """The session with this id, or None."""
     rows = await pool.call(_BY_ID, (provider_session_id,))
-    return _session_of(rows[0]) if rows else None
+    return session_of(rows[0]) if rows else None
 
 
 async def stop_session(pool: Database, provider_session_id: UUID, code: str) -> None:
@@ -67,5 +68,6 @@ async def stop_session(pool: Database, provider_session_id: UUID, code: str) -> 
         await connection.execute("select provider.stop_session(%s, %s)", (provider_session_id, code))
 
 
-def _session_of(row: tuple[Any, ...]) -> GameSession:
-    return GameSession(**dict(zip(_COLUMNS, row, strict=True)))
+def session_of(row: tuple[Any, ...]) -> GameSession:
+    """The session in a row of `COLUMNS`."""
+    return GameSession(**dict(zip(COLUMNS, row, strict=True)))

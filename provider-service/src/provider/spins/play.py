@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from provider.casinos.registry import Casino
 from provider.catalogue.games import Slot
 from provider.games.slots.spin import draw_stops, evaluate, events_of, win_minor
 from provider.outbox.books import Books
@@ -43,6 +44,16 @@ class SpinRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Whose spin it is, in which session, and the request that asked for it."""
+
+    casino: Casino
+    session: OpenSession
+    asked: SpinRequest
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What rules a spin: the slot, the hash of its configuration, and the seed of its draw."""
 
@@ -54,17 +65,15 @@ class Rules:
 class SpinPlay:
     """One play of a spin."""
 
-    def __init__(
-        self, books: Books, sender: Sender, session: OpenSession, asked: SpinRequest, rules: Rules, *, request_id: str
-    ) -> None:
+    def __init__(self, books: Books, sender: Sender, order: Order, rules: Rules) -> None:
         self._sender = sender
         self._calls = CallSequence(books, sender)
-        self._session = session
-        self._asked = asked
+        self._session = order.session
+        self._asked = order.asked
+        self._request_id = order.request_id
         self._rules = rules
-        self._request_id = request_id
         self._round_id = uuid.uuid4()
-        self._debit = self._call("debit", amount_minor=asked.stake_minor)
+        self._debit = self._call("debit", amount_minor=order.asked.stake_minor)
 
     async def play(self) -> StoredSpin | None:
         """Play. Returns the spin when it is paid; else the books say how it ended.

@@ -6,28 +6,41 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from provider.sessions.queries import COLUMNS, GameSession, session_of
 from shared_service.postgres.database import Database
 
 Row = TypeVar("Row")
 
-_SPIN: Final = """
-    select spin.round_id, spin.game_code, spin.stake_minor, spin.configuration_hash, configuration.version,
-        r.state as round_state,
-        draw.events::text as events, payout.state as payout_state, payout.amount_minor as win_minor,
-        payout.balance_after_minor as balance_minor,
-        refusal.status as refused_status, refusal.code as refused_code, refusal.sentence as refused_sentence,
-        refusal.player_message as refused_message,
-        coalesce(debit.state = 'pending', false) or coalesce(undo.state = 'pending', false) as is_unclear
-    from provider.spins as spin
-    join provider.rounds as r on r.round_id = spin.round_id
-    join provider.configurations as configuration on configuration.configuration_hash = spin.configuration_hash
+_SPIN_COLUMNS: Final = """
+    spin.round_id, spin.game_code, spin.stake_minor, spin.configuration_hash, configuration.version,
+    r.state as round_state, draw.events::text as events, payout.state as payout_state,
+    payout.amount_minor as win_minor, payout.balance_after_minor as balance_minor,
+    refusal.status as refused_status, refusal.code as refused_code, refusal.sentence as refused_sentence,
+    refusal.player_message as refused_message,
+    coalesce(debit.state = 'pending', false) or coalesce(undo.state = 'pending', false) as is_unclear
+"""
+_OF_SPIN: Final = """
+    left join provider.rounds as r on r.round_id = spin.round_id
+    left join provider.configurations as configuration on configuration.configuration_hash = spin.configuration_hash
     left join provider.wallet_transactions as debit on debit.transaction_id = spin.debit_id
     left join provider.wallet_transactions as undo on undo.transaction_id = debit.rollback_transaction_id
     left join provider.draws as draw on draw.round_id = spin.round_id
     left join provider.wallet_transactions as payout on payout.transaction_id = draw.payout_id
     left join provider.spin_refusals as refusal on refusal.round_id = spin.round_id
-    where spin.player_id = %s and spin.spin_id = %s
 """
+_SPIN: Final = f"""
+    select {_SPIN_COLUMNS} from provider.spins as spin {_OF_SPIN} where spin.player_id = %s and spin.spin_id = %s
+"""  # noqa: S608 -- constants
+_BEFORE: Final = f"""
+    select {", ".join(f"s.{column}" for column in COLUMNS)}, {_SPIN_COLUMNS},
+        seed.seed_id, seed.seed_sealed, seed.next_counter
+    from provider.game_sessions as s
+    left join provider.spins as spin on spin.player_id = s.player_id and spin.spin_id = %s
+    {_OF_SPIN}
+    left join provider.server_seeds as seed
+        on seed.player_id = s.player_id and seed.game_code = s.game_code and seed.retired_at is null
+    where s.provider_session_id = %s
+"""  # noqa: S608 -- constants
 _SEED: Final = """
     select seed_id, seed_sealed, next_counter
     from provider.server_seeds
@@ -69,10 +82,33 @@ class StoredSeed:
     next_counter: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What the books have when a spin is asked for: the session, the player's spin with this id, the seed in use."""
+
+    session: GameSession | None = None
+    spin: StoredSpin | None = None
+    seed: StoredSeed | None = None
+
+
 _NAMES: Final[Mapping[type[Any], tuple[str, ...]]] = MappingProxyType(
     {kind: tuple(each.name for each in fields(kind)) for kind in (StoredSpin, StoredSeed)}
 )
 """The columns of the statements, in the order of the members."""
+
+
+async def before_spin(pool: Database, provider_session_id: UUID | None, spin_id: str) -> Before:
+    """What the books have for a spin in this session, by one statement."""
+    rows = await pool.call(_BEFORE, (spin_id, provider_session_id)) if provider_session_id else []
+    if not rows:
+        return Before()
+    of_spin, of_seed = len(COLUMNS), len(COLUMNS) + len(_NAMES[StoredSpin])
+    spin, seed = rows[0][of_spin:of_seed], rows[0][of_seed:]
+    return Before(
+        session=session_of(rows[0][:of_spin]),
+        spin=None if spin[0] is None else _made(StoredSpin, spin),
+        seed=None if seed[0] is None else _made(StoredSeed, seed),
+    )
 
 
 async def spin_by_id(pool: Database, player_id: int, spin_id: str) -> StoredSpin | None:
@@ -97,4 +133,8 @@ async def take_seed(
 
 async def _one(pool: Database, kind: type[Row], statement: str, values: tuple[Any, ...]) -> Row | None:
     rows = await pool.call(statement, values)
-    return kind(**dict(zip(_NAMES[kind], rows[0], strict=True))) if rows else None
+    return _made(kind, rows[0]) if rows else None
+
+
+def _made(kind: type[Row], row: tuple[Any, ...]) -> Row:
+    return kind(**dict(zip(_NAMES[kind], row, strict=True)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from provider.games.fairness.draws import SEED_BYTES, SeededSource, seed_hash
 from provider.sessions.sealing import Sealer
-from provider.spins.queries import seed_in_use, take_seed
+from provider.spins.queries import StoredSeed, seed_in_use, take_seed
 from shared_service.postgres.database import Database
 
 
@@ -23,9 +23,14 @@ class ServerSeed:
         return SeededSource(self.secret, client_seed, self.counter)
 
 
-async def seed_for(pool: Database, sealer: Sealer, *, player_id: int, game_code: str) -> ServerSeed:
-    """The seed that a player uses in a game; a new one before the first spin. Raises `SealBroken`."""
-    stored = await seed_in_use(pool, player_id, game_code)
+async def seed_for(
+    pool: Database, sealer: Sealer, *, player_id: int, game_code: str, known: StoredSeed | None = None
+) -> ServerSeed:
+    """The seed that a player uses in a game; a new one before the first spin. Raises `SealBroken`.
+
+    `known`: the seed as it was read a moment ago.
+    """
+    stored = known or await seed_in_use(pool, player_id, game_code)
     if stored is None:
         secret = secrets.token_bytes(SEED_BYTES)
         stored = await take_seed(

@@ -10,11 +10,11 @@ from provider.casinos.registry import Casinos
 from provider.catalogue.configurations import Configurations
 from provider.errors import Refused
 from provider.outbox.serving import MoneyCalls
-from provider.sessions.launch import find_session, read_session
+from provider.sessions.launch import known_session, read_session
 from provider.sessions.sealing import Sealer
 from provider.settings import Settings
 from provider.spins.answers import answer_of
-from provider.spins.play import SpinRequest
+from provider.spins.play import Order, SpinRequest
 from provider.spins.spins import Spins
 from provider.wire import read_request
 from shared_service.http.decoding import identifier
@@ -32,15 +32,17 @@ def spins_of(settings: Settings, pool: Database, money: MoneyCalls) -> Spins:
     return Spins(settings, pool, money, Configurations(pool))
 
 
-def routes(settings: Settings, pool: Database, sealer: Sealer, casinos: Casinos, spins: Spins) -> list[Route]:
+def routes(settings: Settings, sealer: Sealer, casinos: Casinos, spins: Spins) -> list[Route]:
     """POST /provider/spin. At most half of the service's capacity is spins, so launches always find some."""
 
     async def post_spin(request: Request) -> Response:
         members, casino, own_id = read_request(request), casinos.signer_of(request), request_id(request.scope)
         named, asked = read_session(members), read_spin(members)
-        session = await find_session(pool, sealer, signer=casino, named=named)
+        before = await spins.before(named.id_of(casino), asked.spin_id)
+        session = known_session(before.session, sealer, casino, named=named)
         seconds = remaining_seconds(request.scope) - ANSWER_MARGIN_SECONDS
-        spin = await spins.spin(casino, session, asked, seconds=seconds, request_id=own_id)
+        order = Order(casino=casino, session=session, asked=asked, request_id=own_id)
+        spin = await spins.spin(order, before, seconds=seconds)
         return answer_of(asked.spin_id, spin, request_id=own_id)
 
     share = Share(max(1, settings.requests_max // 2))

@@ -7,21 +7,22 @@ import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
+from uuid import UUID
 
 import structlog
 
-from provider.casinos.registry import Casino, require_live
+from provider.casinos.registry import require_live
 from provider.catalogue.configurations import Configurations
 from provider.catalogue.games import GAMES, Slot
 from provider.errors import Refused
 from provider.outbox.books import NotRecorded
 from provider.outbox.serving import MoneyCalls
-from provider.sessions.launch import OpenSession, require_open
+from provider.sessions.launch import require_open
 from provider.sessions.queries import GameSession
 from provider.sessions.sealing import SealBroken, seed_sealer_for
 from provider.settings import Settings
-from provider.spins.play import Rules, SpinPlay, SpinRequest
-from provider.spins.queries import StoredSpin, spin_by_id
+from provider.spins.play import Order, Rules, SpinPlay
+from provider.spins.queries import Before, StoredSeed, StoredSpin, before_spin, spin_by_id
 from provider.spins.seeds import ServerSeed, seed_for
 from shared_service.postgres.database import DATABASE_DOWN, Database, OutcomeUnknown
 
@@ -53,28 +54,28 @@ class Spins:
         self._configurations = configurations
         self._tasks: set[asyncio.Task[StoredSpin | None]] = set()
 
-    async def spin(
-        self, casino: Casino, session: OpenSession, asked: SpinRequest, *, seconds: float, request_id: str
-    ) -> StoredSpin:
-        """The spin with this id of the session's player, played now unless it exists.
+    async def before(self, provider_session_id: UUID | None, spin_id: str) -> Before:
+        """What the books have for a spin in this session."""
+        return await before_spin(self._pool, provider_session_id, spin_id)
+
+    async def spin(self, order: Order, before: Before, *, seconds: float) -> StoredSpin:
+        """The spin with this id of the session's player, played now unless it exists (`before`).
 
         Within `seconds`: then raises `session_busy`, and the spin goes on in the background. Raises
         `idempotency_mismatch` for a spin of another game or stake, and `Refused` for what a gate says.
         """
-        stored = await self._stored(session, asked)
-        if stored is not None:
-            return stored
-        require_live(casino)
-        require_open(session)
-        slot = _slot(session.row, asked)
-        task = asyncio.create_task(self._play(casino, session, asked, slot, request_id))
+        if before.spin is not None:
+            return _same_content(before.spin, order)
+        require_live(order.casino)
+        require_open(order.session)
+        task = asyncio.create_task(self._play(order, _slot(order), before.seed))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         ended, _ = await asyncio.wait({task}, timeout=max(seconds, 0.0))
         if not ended:
             task.add_done_callback(_log_failure)
             raise Refused("session_busy")
-        return task.result() or await self._read_again(session, asked)
+        return task.result() or await self._read_again(order)
 
     async def close(self) -> None:
         """Wait for spins that are still played, at most as long as a call takes. The outbox finishes the rest."""
@@ -83,28 +84,16 @@ class Spins:
             for task in late:
                 task.cancel()
 
-    async def _stored(self, session: OpenSession, asked: SpinRequest) -> StoredSpin | None:
-        spin = await spin_by_id(self._pool, session.row.player_id, asked.spin_id)
-        if spin is None:
-            return None
-        if spin.game_code != session.row.game_code:
-            raise Refused("idempotency_mismatch", field="gameId")
-        if spin.stake_minor != asked.stake_minor:
-            raise Refused("idempotency_mismatch", field="stake")
-        return spin
-
-    async def _play(
-        self, casino: Casino, session: OpenSession, asked: SpinRequest, slot: Slot, request_id: str
-    ) -> StoredSpin | None:
+    async def _play(self, order: Order, slot: Slot, known: StoredSeed | None) -> StoredSpin | None:
         """Play a new spin; returns it when it is paid, else None: the books say how it ended."""
-        books, sender, row = self._money.senders.books, self._money.senders.of(casino), session.row
-        with self._money.running.one_of(casino):
-            configuration_hash = await self._configurations.hash_of(slot, row.currency)
+        books, sender, session = self._money.senders.books, self._money.senders.of(order.casino), order.session.row
+        with self._money.running.one_of(order.casino):
+            configuration_hash = await self._configurations.hash_of(slot, session.currency)
             for openings_left in reversed(range(OPENINGS_MAX)):
-                seed = await self._seed_of(row)
+                seed, known = await self._seed_of(session, known), None
                 rules = Rules(slot=slot, configuration_hash=configuration_hash, seed=seed)
                 try:
-                    return await SpinPlay(books, sender, session, asked, rules, request_id=request_id).play()
+                    return await SpinPlay(books, sender, order, rules).play()
                 except OutcomeUnknown:  # the round may be open; the same id finds out
                     raise Refused("session_busy") from None
                 except NotRecorded as refusal:
@@ -115,33 +104,44 @@ class Spins:
                     return None
         return None
 
-    async def _seed_of(self, session: GameSession) -> ServerSeed:
+    async def _seed_of(self, session: GameSession, known: StoredSeed | None) -> ServerSeed:
         """The seed of the next draw. Raises `overloaded` for one that cannot be opened: nothing was done."""
         try:
-            return await seed_for(self._pool, self._sealer, player_id=session.player_id, game_code=session.game_code)
+            return await seed_for(
+                self._pool, self._sealer, player_id=session.player_id, game_code=session.game_code, known=known
+            )
         except SealBroken:
             log.error("seed_seal_broken", player_id=session.player_id, game=session.game_code)
             raise Refused("overloaded") from None
 
-    async def _read_again(self, session: OpenSession, asked: SpinRequest) -> StoredSpin:
+    async def _read_again(self, order: Order) -> StoredSpin:
         """The spin after it was played. Raises `session_busy` when the books cannot be read."""
         try:
-            spin = await self._stored(session, asked)
+            spin = await spin_by_id(self._pool, order.session.row.player_id, order.asked.spin_id)
         except DATABASE_DOWN:
             spin = None
         if spin is None:
             raise Refused("session_busy")
-        return spin
+        return _same_content(spin, order)
 
 
-def _slot(session: GameSession, asked: SpinRequest) -> Slot:
+def _same_content(spin: StoredSpin, order: Order) -> StoredSpin:
+    """The spin. Raises `idempotency_mismatch` when it is of another game or stake."""
+    if spin.game_code != order.session.row.game_code:
+        raise Refused("idempotency_mismatch", field="gameId")
+    if spin.stake_minor != order.asked.stake_minor:
+        raise Refused("idempotency_mismatch", field="stake")
+    return spin
+
+
+def _slot(order: Order) -> Slot:
     """The slot of a session. Raises `game_not_found` for a game that is none, and for a stake that it does not take."""
-    game = GAMES.get(session.game_code)
+    game = GAMES.get(order.session.row.game_code)
     if game is None or game.slot is None:
         raise Refused("game_not_found")
-    if asked.stake_minor < game.bet_min_minor:
+    if order.asked.stake_minor < game.bet_min_minor:
         raise Refused("stake_too_low")
-    if asked.stake_minor > game.bet_max_minor:
+    if order.asked.stake_minor > game.bet_max_minor:
         raise Refused("stake_too_high")
     return game.slot
 
