@@ -40,12 +40,14 @@ serve: .venv/.runtime ## start everything and stay in the foreground until Ctrl-
 simulate: .venv/.runtime ## play the scripted round against a running stack; PEER=2: the second casino; GAME=5
 	@exec $(BIN)/python -P -m local_stack simulate $(if $(PEER),--peer "$(PEER)") $(if $(GAME),--game "$(GAME)")
 
-# Lines of casino.env are read as they stand: a shell would take an address apart.
+STATE_DIR = $(or $(STACK_STATE_DIR),.state)
+
 .PHONY: staff-create
-staff-create: .venv/.runtime ## make a member of staff: USERNAME=… ROLE=owner; the password is asked for, or a line of input
-	@if [ -z "$$CASINO_OWNER_DATABASE_URL" ]; then while IFS='=' read -r name value; do export "$$name=$$value"; done \
-		<"$(or $(STACK_STATE_DIR),.state)/casino.env"; fi && \
-		exec $(BIN)/casino staff create "$(USERNAME)" --role "$(ROLE)" $(if $(TENANT),--tenant "$(TENANT)")
+staff-create: .venv/.runtime ## make a member of staff: USERNAME=… ROLE=owner; asks for the password, or reads it as a line
+	@if [ -z "$$CASINO_OWNER_DATABASE_URL" ]; then \
+		[ -r "$(STATE_DIR)/casino.env" ] || { echo "start the stack first (make serve), or set CASINO_OWNER_DATABASE_URL" >&2; exit 1; }; \
+		set -a; . "$(STATE_DIR)/casino.env"; set +a; \
+	fi; exec $(BIN)/casino staff create "$(USERNAME)" --role "$(ROLE)" $(if $(TENANT),--tenant "$(TENANT)")
 
 .PHONY: test
 test: .venv/.complete ## unit, integration and end-to-end tests on the embedded PostgreSQL

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -67,3 +71,38 @@ def test_a_password_that_is_too_short_or_too_long_is_refused(run: Run, books: St
 
 def test_an_unknown_role_is_refused(run: Run) -> None:
     assert run("olga", "--role", "king")[0] == 2
+
+
+AT_A_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, sys.argv[1:])
+"""
+
+
+def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(books: StaffBooks) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "CASINO_OWNER_DATABASE_URL": books.tenant.url,
+        "CASINO_LEDGER": str(books.tenant.ledger_id),
+    }
+    command = [sys.executable, "-P", "-m", "casino", "staff", "create", "olga", "--role", "owner"]
+    own, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", AT_A_TERMINAL, *command],
+        stdin=terminal, stdout=subprocess.PIPE, stderr=terminal, env=environment,
+    ) as process:  # fmt: skip
+        os.close(terminal)
+        shown = b""
+        for line in ("one password", "another password", PASSWORD, PASSWORD):
+            while not shown.endswith((b"Password: ", b"confirmation: ")):
+                shown += os.read(own, 1)
+            os.write(own, f"{line}\n".encode())
+            shown += b"<- a line\n"
+        printed, _ = process.communicate(timeout=60)
+    os.close(own)
+    (row,) = books.tenant.rows("staff")
+    assert (process.returncode, printed.decode().strip()) == (0, row["staff_id"])
+    assert b"password" not in shown.replace(b"do not match", b"")
+    assert PASSWORD.encode() not in shown

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from local_stack import account as accounts
@@ -18,6 +19,8 @@ from local_stack.databases import prepare_database
 from local_stack.postgres import Postgres
 from local_stack_testing.serving import clean_environment, free_ports, run_command, serving
 
+ROOT = Path(__file__).parents[3]
+PASSWORD = "correct horse battery"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="everybody else runs the server as themselves")
 
 
@@ -185,6 +188,15 @@ def test_a_service_command_acts_on_the_running_stack(tmp_path: Path) -> None:
             env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert seeded.returncode == 0, seeded.stderr
+        made = subprocess.run(
+            ["make", "-o", ".venv/.runtime", "staff-create", "USERNAME=Olga", "ROLE=owner"],
+            cwd=ROOT, env={"PATH": os.environ["PATH"], "STACK_STATE_DIR": str(tmp_path / "state")},
+            input=f"{PASSWORD}\n", capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (made.returncode, made.stderr) == (0, "")
+        url = f"http://127.0.0.1:{stack.environment['CASINO_PORT']}/api/v1/staff/login"
+        answer = httpx.post(url, json={"username": "olga", "password": PASSWORD}, timeout=30)
+        assert answer.json()["staff"]["id"] == made.stdout.strip()
         assert "PROVIDER_SECRET=provider-secret" in stack.output
         assert secret not in stack.output
 

@@ -80,7 +80,7 @@ def _checked(ledger_id: int, name: str, role: str, tenant: str | None) -> dict[s
 def _password() -> str:
     """Returns the password. Raises ClickException."""
     if sys.stdin.isatty():
-        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not PASSWORD_MIN_CHARACTERS <= len(password) <= PASSWORD_MAX_CHARACTERS:
