@@ -62,6 +62,18 @@ def test_a_higher_limit_waits_a_day_and_asks_again(tenant: Tenant, desk: Desk, a
     assert in_force(tenant) == {("loss", "day"): 401}
 
 
+def test_each_limit_that_comes_into_force_is_told(tenant: Tenant, desk: Desk, at: Clock) -> None:
+    wish(desk, 400)
+    limit_id = wish(desk, None)["o_limit_id"]
+    at(NOON + timedelta(days=1))
+    for _ in range(2):
+        confirm(desk, limit_id)
+    told = [row for row in tenant.rows("ledger_events") if row["event_type"] == "LIMIT_CHANGED"]
+    assert sorted((row["at"], row["player_id"], row["amount_minor"], row["code"]) for row in told) == [
+        (NOON, "1", 400, "loss day"), (NOON + timedelta(days=1), "1", 0, "loss day"),
+    ]  # fmt: skip
+
+
 def test_a_wish_can_be_confirmed_for_seven_days(tenant: Tenant, desk: Desk, at: Clock) -> None:
     wish(desk, 400)
     limit_id = wish(desk, 500)["o_limit_id"]

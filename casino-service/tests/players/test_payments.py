@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from casino_testing.desk import Desk
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Row, Tenant
 from casino_testing.wallet import Wallet
+from shared_service_testing.waiting import wait_until
 
 FLOAT_MINOR = 10_000
 BOB = "bob"
@@ -90,6 +92,11 @@ def test_more_than_there_is_moves_nothing(tenant: Tenant, desk: Desk, kind: str,
     assert desk.pay(kind, amount)["o_code"] == code
     assert tenant.money_rows() == before
     assert tenant.rows("player_payments") == []
+
+
+def test_a_float_in_another_currency_pays_nobody(tenant: Tenant, desk: Desk) -> None:
+    tenant.open_player("euro", currency="EUR")
+    assert desk.pay("DEPOSIT", 1, player_id="euro")["o_code"] == "CURRENCY_MISMATCH"
 
 
 def test_a_player_of_another_tenant_is_not_there(tenant: Tenant) -> None:
@@ -281,6 +288,24 @@ def test_a_cash_out_and_a_bet_at_once_lose_no_money(
         outcome = (bet.result(), paid.result()["o_code"])
         assert outcome in {(None, "OPEN_BETS"), ("session_expired", None), ("wallet_blocked", None)}
         assert tenant.balance(player_id) == (OPENING_BALANCE_MINOR - 1_000 if outcome[0] is None else 0)
+
+
+def test_a_cash_out_waits_for_the_bet_that_is_being_placed(tenant: Tenant, desk: Desk, wallet: Wallet) -> None:
+    session_id = wallet.open_session().session_id
+    change = "update casino.game_sessions set open_bets = open_bets + %s where session_id = %s"
+    hold = "select casino.hold_wallets(%s, array[%s])"
+    waits = (
+        "select count(*) as waiting from pg_locks where not granted and locktype = 'advisory' and database = ("
+        "select oid from pg_database where datname = current_database())"
+    )
+    with psycopg.connect(tenant.url) as bet, ThreadPoolExecutor(1) as pool:
+        bet.execute(hold, [tenant.ledger_id, tenant.wallet()["wallet_id"]])
+        bet.execute(change, [1, session_id])
+        paid = pool.submit(desk.pay, "CASHOUT")
+        wait_until(lambda: tenant.sql(waits) != [{"waiting": 0}] or paid.done(), "the cash-out waits")
+        bet.commit()
+        assert paid.result()["o_code"] == "OPEN_BETS"
+    tenant.sql(change, -1, session_id)
 
 
 def _bet(wallet: Wallet, session: Any) -> str | None:

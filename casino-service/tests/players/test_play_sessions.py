@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from casino.players import play_sessions
+from casino.players.play_sessions import PlaySessions
+from casino.sql.schema import database_for
+from casino_testing.service import settings_of
 from casino_testing.tenant import SET_CLOCK, Tenant
 from casino_testing.wallet import Wallet
 
@@ -74,3 +78,20 @@ def test_a_bet_keeps_it_going(tenant: Tenant, wallet: Wallet, at: Callable[[date
 def test_a_player_has_one_of_their_own(tenant: Tenant) -> None:
     assert log_in(tenant, "1") != log_in(tenant, "2")
     assert log_in(tenant, "nobody") is None
+
+
+OVER = "update casino.play_sessions set last_login_at = now() - interval '7 hours' where ledger_id = %s"
+RUNNING = "select count(*) as times from casino.play_sessions where ledger_id = %s and ended_at is null"
+
+
+async def test_the_loop_ends_play_sessions_page_by_page(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play_sessions, "PAGE", 2)
+    for player_id in ("1", "2", "3", "4", "5"):
+        tenant.open_player(player_id)
+        log_in(tenant, player_id)
+    async with database_for(settings_of(tenant)) as database:
+        sessions = PlaySessions(database, tenant.ledger_id)
+        assert not await sessions.end_some()
+        tenant.sql(OVER, tenant.ledger_id)
+        assert [await sessions.end_some() for _ in range(4)] == [True, True, False, False]
+    assert tenant.sql(RUNNING, tenant.ledger_id) == [{"times": 0}]

@@ -86,6 +86,7 @@ API_ERRORS: Final = ApiErrorTable(
         ErrorKind("BALANCE_TOO_HIGH", 409, _TELL, "No balance can hold that much"),
         ErrorKind("BONUS_NOT_PENDING", 409, _NEVER, "No bonus is pending"),
         ErrorKind("BUSY", 409, "repeats the same request", "The same request, or another one, is at work on this"),
+        ErrorKind("CURRENCY_MISMATCH", 409, _NEVER, "The float is in another currency than the player's wallet"),
         ErrorKind("DEPOSIT_LIMIT_REACHED", 409, _TELL, "The deposit is above a limit of the player"),
         ErrorKind("IDEMPOTENCY_MISMATCH", 409, _NEVER, "The idempotency key was used with another body"),
         ErrorKind("INSUFFICIENT_AGENT_FUNDS", 409, _TELL, "The agent's float does not hold enough"),

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
-from uuid import UUID
 
 from casino.api.frame import ANYONE, FINDS_PLAYER, PLAYER, Frame
 from casino.api.types import Answer, Page
 from casino.players import accounts, care, own, payments, records, shapes, shifts, wishes
+from casino.players.play_sessions import PlaySessions
 from shared_service.http.routing import Route
 from shared_service.run.loops import BackgroundLoop
 
 END_SECONDS: Final = 30.0
-END_PAGE: Final = 200
-END: Final = "select * from casino.end_play_sessions(%s, %s, %s, %s)"
-BEGINNING: Final = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 _PLAYER: Final = "/admin/players/{player_id}"
 _NOT_ACTIVE: Final = "PLAYER_NOT_ACTIVE_409"
+_TRANSFER: Final = ("CURRENCY_MISMATCH", "BALANCE_TOO_HIGH")
 
 
 def routes(frame: Frame) -> list[Route]:
@@ -27,17 +24,8 @@ def routes(frame: Frame) -> list[Route]:
 
 def loops(frame: Frame) -> list[BackgroundLoop]:
     """The loop that ends play sessions."""
-    place = BEGINNING
-
-    async def end_some() -> bool:
-        nonlocal place
-        rows = await frame.pools.tenants.call(END, (frame.settings.ledger_id, *place, END_PAGE))
-        looked_at, login_at, session_id = rows[0]
-        is_full = int(looked_at) == END_PAGE
-        place = (login_at, session_id) if is_full else BEGINNING
-        return is_full
-
-    return [BackgroundLoop("play_sessions", end_some, interval_seconds=END_SECONDS)]
+    sessions = PlaySessions(frame.pools.tenants, frame.settings.ledger_id)
+    return [BackgroundLoop("play_sessions", sessions.end_some, interval_seconds=END_SECONDS)]
 
 
 def _own_routes(frame: Frame) -> list[Route]:
@@ -111,17 +99,16 @@ def _payment_routes(frame: Frame) -> list[Route]:
             f"{_PLAYER}/deposit", payments.deposit, body=payments.AmountBody, answer=payments.Paid,
             permission="players.money", finds=FINDS_PLAYER,
             codes=(
-                "TENANT_NOT_ACTIVE", "INSUFFICIENT_AGENT_FUNDS", "DEPOSIT_LIMIT_REACHED", _NOT_ACTIVE,
-                "BALANCE_TOO_HIGH",
+                *("TENANT_NOT_ACTIVE", "INSUFFICIENT_AGENT_FUNDS", "DEPOSIT_LIMIT_REACHED", _NOT_ACTIVE), *_TRANSFER,
             ),
         ),
         frame.post(
             f"{_PLAYER}/withdraw", payments.withdraw, body=payments.AmountBody, answer=payments.Paid,
-            permission="players.money", finds=FINDS_PLAYER, codes=("INSUFFICIENT_FUNDS", "BALANCE_TOO_HIGH"),
+            permission="players.money", finds=FINDS_PLAYER, codes=("INSUFFICIENT_FUNDS", *_TRANSFER),
         ),
         frame.post(
             f"{_PLAYER}/cashout", payments.cash_out, body=payments.CashOutBody, answer=payments.CashedOut,
-            permission="players.money", finds=FINDS_PLAYER, codes=("OPEN_BETS", _NOT_ACTIVE, "BALANCE_TOO_HIGH"),
+            permission="players.money", finds=FINDS_PLAYER, codes=("OPEN_BETS", _NOT_ACTIVE, *_TRANSFER),
         ),
         frame.post(
             f"{_PLAYER}/adjust", payments.adjust, body=payments.AdjustBody, answer=payments.Paid,
@@ -134,7 +121,7 @@ def _payment_routes(frame: Frame) -> list[Route]:
         frame.post(
             "/admin/approvals/{approval_id}/approve", payments.approve, answer=shapes.OneApproval,
             permission="approvals.decide", finds=payments.FINDS_APPROVAL,
-            codes=(*decided, "INSUFFICIENT_FUNDS", "OPEN_BETS", _NOT_ACTIVE, "BALANCE_TOO_HIGH"),
+            codes=(*decided, "INSUFFICIENT_FUNDS", "OPEN_BETS", _NOT_ACTIVE, *_TRANSFER),
         ),
         frame.post(
             "/admin/approvals/{approval_id}/reject", payments.reject, answer=shapes.OneApproval,

@@ -49,6 +49,9 @@ begin
         p_actor_kind, p_actor_id
     )
     returning limit_id into o_limit_id;
+    if v_is_lower then
+        perform casino.tell_limit(p_ledger_id, o_limit_id);
+    end if;
     return next;
 end;
 $$;
