@@ -80,6 +80,7 @@ async def test_who_makes_which_tenant(api: Api, tree: Tree) -> None:
     foreign = api.tree()
     refused(await create(api, tree.operator, type="AGENT", parentId=foreign.operator_id), 404, "NOT_FOUND")
     refused(await create(api, tree.operator, type="AGENT", parentId="nobody"), 404, "NOT_FOUND")
+    refused(await create(api, tree.operator, type="AGENT", parentId="a\0b"), 400, "INVALID_FIELD", "parentId")
 
 
 async def test_everybody_sees_the_own_tenant_and_those_below(api: Api, tree: Tree) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+import segno
 
 from casino_testing.api import Api, Tree, api_of, refused
 from casino_testing.tenant import Tenant
+from shared_service_testing.waiting import until
 
 FUNDS_MINOR = 1_000_000
 REFUSED = "INVALID_OR_USED_VOUCHER"
@@ -99,6 +102,8 @@ async def test_who_may_issue_void_and_read(api: Api, tree: Tree) -> None:
     for member in (tree.owner, tree.distributor, tree.operator, tree.auditor):
         refused(await api.post(path, {"amountMinor": 1}, token=member.token), 403, "FORBIDDEN")
     refused(await api.post(path, {"amountMinor": 1}, token=foreign.cashier.token), 404, "INVALID_AGENT")
+    (tried,) = [row for row in api.audit() if row["actor_id"] == foreign.cashier.staff_id]
+    assert (tried["outcome"], tried["subject"]) == ("REFUSED", tree.agent_id)
     one = f"/voucher/{voucher['voucherId']}"
     for token in (foreign.agent.token, foreign.operator.token):
         refused(await api.get(one, token=token), 404, "NOT_FOUND")
@@ -209,8 +214,12 @@ async def test_a_slip_is_printed_once_with_its_token(api: Api, tree: Tree, kind:
     assert voucher["pin"] in slip.text
     assert slip.headers["content-type"].startswith({"txt": "text/plain", "svg": "image/svg+xml"}[kind])
     refused(await api.get(path, token=token, headers=headers), 404, "NOT_FOUND")
-    stored = api.tenant.rows("voucher_slips")
-    assert stored == []
+    assert api.tenant.rows("voucher_slips") == []
+    if kind == "svg":
+        address = f"http://127.0.0.1:8000/redeem#{voucher['code']}"
+        drawn = segno.make(address, error="m", micro=False).svg_inline(border=4)
+        (path,) = re.findall(r' d="([^"]+)"', drawn)
+        assert f' d="{path}"' in slip.text, "the QR code holds the address and the code, and nothing else"
 
 
 async def test_neither_code_nor_pin_is_in_the_database(api: Api, tree: Tree) -> None:
@@ -221,3 +230,29 @@ async def test_neither_code_nor_pin_is_in_the_database(api: Api, tree: Tree) -> 
     for table in tables:
         text = str(api.tenant.rows(table))
         assert not [secret for secret in secrets if secret in text], table
+
+
+async def test_the_loop_gives_the_money_of_late_vouchers_back(api: Api, tree: Tree) -> None:
+    """The loop of the running application, which finds its work in the database."""
+    voucher = await issued(api, tree)
+    api.tenant.sql("update casino.vouchers set expires_at = casino.clock() where voucher_id = %s", voucher["voucherId"])
+    refused(await redeem(api, voucher), 400, REFUSED)
+    await until(lambda: api.tenant.rows("vouchers")[0]["status"] == "EXPIRED", "the expiry")
+    assert api.tenant.balance(f"§tenant:{tree.agent_id}") == FUNDS_MINOR
+    assert api.tenant.differences() == []
+
+
+async def test_redeeming_logs_the_player_in(api: Api, tree: Tree) -> None:
+    content = (await redeem(api, await issued(api, tree))).json()
+    me = (await api.get("/player/me", token=content["token"])).json()["state"]
+    assert (me["playerId"], me["balanceMinor"], me["bonusPendingMinor"]) == (
+        content["player"]["playerId"],
+        10_000,
+        5_000,
+    )
+    (session,) = api.tenant.rows("play_sessions")
+    assert (me["sessionId"], session["opening_balance_minor"]) == (str(session["play_session_id"]), 10_000)
+    login = {name: content["player"][name] for name in ("loginCode", "pin")}
+    assert (await api.post("/player/login", login)).status_code == 200
+    told = [row for row in api.tenant.rows("ledger_events") if row["event_type"] == "LOGIN"]
+    assert [(row["agent_id"], row["cashier_id"]) for row in told] == [(tree.agent_id, tree.cashier.staff_id)] * 2

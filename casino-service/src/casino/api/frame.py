@@ -36,6 +36,7 @@ from shared_service.http.routing import Route, Share, route
 __all__ = ("ANYONE", "FINDS_PLAYER", "FINDS_TENANT", "PLAYER", "Frame", "Operation")
 
 BASE: Final = "/api/v1"
+NOT_FOUND: Final = 404
 FINDS_TENANT: Final = "select from casino.tenants where ledger_id = %(ledger_id)s and tenant_id = %(tenant_id)s"
 FINDS_PLAYER: Final = (
     "select from casino.wallets where ledger_id = %(ledger_id)s and player_id = %(player_id)s and owner_kind = 'player'"
@@ -175,7 +176,7 @@ class _Endpoint:
         except QueryCanceled:
             raise Refused("OVERLOADED") from None
         except Refused as refused:
-            if refused.code == "NOT_FOUND" and call.path and call.caller.kind in (STAFF, API_KEY):
+            if API_ERRORS[refused.code].status == NOT_FOUND and call.path and call.caller.kind in (STAFF, API_KEY):
                 await call.audit_refusal(self._action(), subject=next(iter(call.path.values())))
             raise
 

@@ -56,7 +56,7 @@ class NewTenant(Body):
 
     type: Literal["DISTRIBUTOR", "OPERATOR", "AGENT", "DEV"]
     name: Text
-    parent_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    parent_id: Text | None = None
     currency: Annotated[str, Meta(pattern="^[A-Z0-9]{3,8}$")] | None = None
 
 

@@ -18,6 +18,10 @@ from casino.api.types import Body, instant
 from casino.vouchers import queries
 
 PURPOSE: Final = "slip"
+WITHOUT_DECIMALS: Final = frozenset(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()  # noqa: SIM905 - ISO 4217
+)
+WITH_THREE_DECIMALS: Final = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 QR_SIZE: Final = 240
 """Of the SVG, in its units."""
 _LINE: Final = 24
@@ -63,17 +67,18 @@ def _lines(row: tuple[Any, ...], *, code: str, pin: str) -> dict[str, str]:
     amount, bonus, currency, expires_at, name = row
     return {
         "name": str(name),
-        "amount": f"Amount: {_major(amount)} {currency}",
-        **({"bonus": f"Bonus: {_major(bonus)} {currency}"} if bonus else {}),
+        "amount": f"Amount: {_major(amount, currency)}",
+        **({"bonus": f"Bonus: {_major(bonus, currency)}"} if bonus else {}),
         "code": f"Code: {codes.shown(code)}",
         "pin": f"PIN: {pin}",
         "until": f"Valid until: {instant(expires_at)}",
     }
 
 
-def _major(minor: int) -> str:
-    """Returns an amount in the currency's units, with two decimals."""
-    return f"{Decimal(minor).scaleb(-2):.2f}"
+def _major(minor: int, currency: str) -> str:
+    """Returns an amount in the currency's units, as people read it: `10.00 USD`."""
+    decimals = 0 if currency in WITHOUT_DECIMALS else 3 if currency in WITH_THREE_DECIMALS else 2
+    return f"{Decimal(minor).scaleb(-decimals):.{decimals}f} {currency}"
 
 
 def _svg(lines: dict[str, str], address: str) -> str:
