@@ -74,8 +74,8 @@ test-compose: .venv/.complete ## the end-to-end tests against docker compose
 	@BIN=$(BIN) deploy/docker/test-compose.sh
 
 .PHONY: test-rls
-test-rls: .venv/.complete ## try every table of the casino as its application's role: no tenant, its own, one below, a foreign one
-	$(BIN)/python -P -m pytest casino-service/tests/sql/test_row_security.py
+test-rls: .venv/.complete ## try every table as the application's role, and every route of the platform as every role, across tenants
+	$(BIN)/python -P -m pytest casino-service/tests/sql/test_row_security.py casino-service/tests/platform/test_permission_walk.py
 
 .PHONY: test-17
 test-17: .venv/.complete ## both services' suites on PostgreSQL 17, whose programs npm brings

@@ -109,7 +109,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         log.info("service_stopped")
 
     app = Starlette(middleware=middleware, lifespan=lifespan)
-    app.state.table = table
+    app.state.table, app.state.operations = table, tuple(platform.frame.operations)
     return app
 
 
