@@ -131,6 +131,7 @@ restore-drill: .venv/.complete ## back up, lose the servers, restore in every wa
 nightly: .venv/.complete ## everything that CI samples, whole: generators, fuzz, saboteurs, chaos, restores; hours
 	NIGHTLY=1 TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) $(SUITES)
 	@$(MAKE) test-17
+	@$(MAKE) rtp SIMULATE=10000000
 	@$(MAKE) fuzz SECONDS=600
 	@$(MAKE) restore-drill
 	@$(MAKE) chaos SECONDS=600

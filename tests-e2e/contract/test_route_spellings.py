@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from e2e_testing.game_session import Bet, GameSession
+from e2e_testing.game_session import Bet, GameSession, new_id
 from e2e_testing.raw_wire import PATIENCE_SECONDS
 from e2e_testing.sampling import SEED, sampled
 from e2e_testing.service_process import ServiceProcess, full_environment
 from e2e_testing.signing_client import Signer
 from e2e_testing.spellings import Spelling, spellings
-from e2e_testing.stack import Stack, StartStack
+from e2e_testing.stack import CURRENCY, TENANT, Stack, StartStack
 
 SAMPLE = 150
 """Of each route's spellings."""
@@ -69,6 +69,15 @@ def body_for(route: KnownRoute, session: GameSession, bet: Bet) -> bytes:
         content = session.rollback_content(bet.transaction_id, round_id=bet.round_id)
     elif route.path == "/casino/getBalance":
         content = session.who()
+    elif route.path == "/provider/spin":
+        content = session.who() | {
+            "providerSessionId": session.provider_session_id,
+            "gameId": "SLOTS_001",
+            "currency": CURRENCY,
+            "casinoCode": TENANT,
+            "stake": 1000,
+            "spinId": new_id(),
+        }
     return json.dumps(content).encode()
 
 

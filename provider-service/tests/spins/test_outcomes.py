@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -265,3 +266,19 @@ async def test_many_players_spin_at_once(database_url: str, owner_url: str, wall
         await asyncio.gather(*(play(provider, f"player-{number}") for number in range(24)))
     assert len(require_fair_draws(owner_url)) == 72
     require_agreement(owner_url, wallet.model)
+
+
+async def test_a_seed_that_cannot_be_opened_is_not_drawn_from(
+    database_url: str, owner_url: str, wallet: FakeWallet, logged: Callable[[], str]
+) -> None:
+    """Somebody replaced the sealing key. Nothing is done until it is back."""
+    async with serving(database_url, wallet) as provider:
+        session = await provider.launch()
+        first = await spin(provider, session, spinId="s-1")
+    async with serving(database_url, wallet, sealing_key="another-key") as provider:
+        assert code_of(await spin(provider, session, spinId="s-2")) == (503, "overloaded")
+        assert (await spin(provider, session, spinId="s-1")).content == first.content
+    assert logged().count("seed_seal_broken") == 1
+    async with serving(database_url, wallet) as provider:
+        assert (await spin(provider, session, spinId="s-2")).status_code == 200
+    assert len(require_fair_draws(owner_url)) == 2

@@ -16,6 +16,7 @@ from provider_testing.service import Running, rows, serving
 from provider_testing.spinning import code_of, require_fair_draws, spin
 from provider_testing.two_casinos import Two
 from provider_testing.wallet_faults import hold
+from shared_service_testing.waiting import until
 
 
 @pytest.fixture
@@ -212,3 +213,18 @@ async def test_rounds_of_a_casino_have_a_bound(database_url: str, wallet: FakeWa
         wallet.forget_plans()
         assert (await playing).status_code == 200
         assert (await spin(provider, second)).status_code == 200
+
+
+async def test_spins_take_half_of_the_capacity_and_launches_find_the_rest(
+    database_url: str, wallet: FakeWallet
+) -> None:
+    async with serving(database_url, wallet, requests_max=4) as provider:
+        sessions = [await provider.launch(userId=str(number)) for number in range(3)]
+        wallet.plan("debit", hold, times=2)
+        playing = [asyncio.create_task(spin(provider, session)) for session in sessions[:2]]
+        await until(lambda: len(wallet.made("debit")) == 2)
+        assert code_of(await spin(provider, sessions[2])) == (503, "overloaded")
+        await provider.launch(userId="4")
+        wallet.forget_plans()
+        assert [(await each).status_code for each in playing] == [200, 200]
+        assert (await spin(provider, sessions[2])).status_code == 200
