@@ -19,6 +19,7 @@ from casino_testing.tampering import (
     ROUND,
     STONE,
     SWAP_TWO_PLAYERS,
+    TAKE_THE_PAYOUT_FROM,
     TOLD,
     Tampering,
     at,
@@ -180,5 +181,15 @@ TAMPERED_BOOKS: Final = [
     ),
     Tampering(
         "a bonus that was granted and never booked", GRANT_ON_PAPER, at("§bonus:7", "decided_bonus_is_booked_once")
+    ),
+    Tampering(
+        "a payout that was taken from the bonuses of others",
+        TAKE_THE_PAYOUT_FROM.format("bonus_liability"),
+        at(None, "bonus_liability_is_what_is_owed", player=None) | at("payout", HOUSE, rows=2),
+    ),
+    Tampering(
+        "a payout that was taken from a jackpot",
+        TAKE_THE_PAYOUT_FROM.format("jackpot_pool"),
+        at(None, "jackpot_holds_what_it_pays", player=None) | at("payout", HOUSE, rows=2),
     ),
 ]

@@ -115,6 +115,9 @@ HASH_AN_EDITED_BET_ANEW: Final = """
         casino.entry_details(recorded_at, request_id, signed_by, provider_id)
     ) where transaction_id = 'bet'
 """
+TAKE_THE_PAYOUT_FROM: Final = """
+    update casino.postings set account = '{}' where transaction_id = 'payout' and account = 'house_games'
+"""
 INSERT_A_TWIN: Final = """
     insert into casino.transactions
     select (jsonb_populate_record(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from casino_testing.bonuses import promise
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
@@ -102,8 +103,8 @@ def plant(url: str) -> None:
 def play(own: Tenant) -> None:
     """Rows of every kind that a bet can leave: a round, a payout, a tombstone, a refusal, a replay."""
     player_id = f"player of {own.tenant_id}"
-    wallet_id = own.open_player(player_id)
-    own.sql("select casino.promise_bonus(%s, %s, 1, 'x', %s)", own.ledger_id, wallet_id, own.tenant_id)
+    own.open_player(player_id)
+    promise(own, player_id, 1)
     wallet = Wallet(own, settings_of(own))
     session = wallet.open_session(player_id)
     bet = wallet.bet(session)

@@ -32,7 +32,7 @@ from shared_service.postgres.migrate import migrate
 
 TAMPERINGS = {each.name: each for each in (*TAMPERED_ENTRIES, *TAMPERED_BOOKS, *TAMPERINGS_WITH_GOOD_HASHES)}
 SMALLER_STAKE = TAMPERINGS["a stake made smaller"]
-TAMPERINGS_MADE = 87
+TAMPERINGS_MADE = 89
 VIEW = "select rule, count(*)::int as rows from casino.ledger_differences where ledger_id = 1 group by rule"
 NEWEST = """
     select wallet.player_id, wallet.sequence_no, encode(wallet.head_hash, 'hex'), entry.transaction_id
@@ -141,7 +141,7 @@ def test_what_the_documents_call_undetected_is_not_found(shared: Books, heads: l
 def test_each_rule_finds_a_tampering(shared: Books) -> None:
     row = shared.execute(
         "select string_agg(pg_get_function_sqlbody(oid), '') as text from pg_proc where proname in"
-        " ('wallet_differences', 'ledger_wide_differences', 'house_differences', 'differences_of_vouchers')"
+        " ('wallet_differences', 'ledger_wide_differences', 'differences_of_bonuses', 'differences_of_vouchers')"
     ).fetchone()
     assert row is not None
     named = set(re.findall(r"'([a-z]+(?:_[a-z]+){2,})'", row["text"]))

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.errors import UniqueViolation
 
-from casino_testing.bonuses import BONUS_MINOR, acknowledge, forfeit, promise
+from casino_testing.bonuses import BONUS_MINOR, acknowledge, forfeit, pay_for, promise
 from casino_testing.tenant import Row, Tenant
 from shared_service_testing.waiting import wait_until
 
@@ -29,8 +29,9 @@ def float_id(tenant: Tenant) -> int:
 
 
 def test_a_promise_moves_no_money_and_stands_on_the_wallet(tenant: Tenant) -> None:
+    pay_for(tenant, BONUS_MINOR)
     before = tenant.money_rows()
-    promise(tenant)
+    promise(tenant, is_paid=True)
     assert tenant.money_rows() == before
     row = tenant.wallet()
     assert (row["pending_bonus_minor"], row["bonus_ack_required"]) == (BONUS_MINOR, False)
@@ -47,7 +48,7 @@ def test_a_player_has_one_pending_bonus_and_nothing_promises_nothing(tenant: Ten
     assert tenant.rows("bonuses") == []
     promise(tenant)
     with pytest.raises(UniqueViolation):
-        promise(tenant)
+        promise(tenant, is_paid=True)
 
 
 def test_a_forfeited_bonus_goes_to_the_float_of_the_agent_once(tenant: Tenant, float_id: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from casino_testing.bonuses import promise
 from casino_testing.desk import Desk
 from casino_testing.tenant import OPENING_BALANCE_MINOR, SET_CLOCK, Tenant
 from casino_testing.wallet import Session, Wallet
@@ -132,10 +133,7 @@ def test_an_open_bet_keeps_a_player_from_being_erased(tenant: Tenant, desk: Desk
 
 def test_a_bonus_is_taken_back_once_and_by_closing(tenant: Tenant, desk: Desk) -> None:
     for player_id in ("1", "2"):
-        tenant.sql(
-            "select casino.promise_bonus(%s, %s, 500, %s, %s)",
-            tenant.ledger_id, tenant.wallet(player_id)["wallet_id"], f"v-{player_id}", tenant.tenant_id,
-        )  # fmt: skip
+        promise(tenant, player_id, 500)
     assert desk.call("forfeit_player_bonus", "1", "why", "request")["o_forfeited_minor"] == 500
     assert desk.call("forfeit_player_bonus", "1", "why", "request")["o_code"] == "BONUS_NOT_PENDING"
     assert desk.call("close_player", "2", "why", "request")["o_forfeited_minor"] == 500

@@ -31,7 +31,7 @@ CALLABLE = {
         "is_remembered",
         "wallet_differences",
         "ledger_wide_differences",
-        "house_differences",
+        "differences_of_bonuses",
         "differences_of_vouchers",
     ),
     *("bind_provider_session", "close_session", "take_nonces", "claim_nonces", "empty_old_nonce_drawer"),

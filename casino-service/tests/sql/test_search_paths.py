@@ -51,7 +51,7 @@ MAY_MAKE_TEMPORARY = "select has_database_privilege('casino_app', current_databa
 INLINED = {
     *("clock", "session_life", "feed_position", "head", "entry_hash", "entry_hash_2", "entry_details", "win_cap"),
     *("capped_sum", "balance_max", "wallet_differences", "ledger_wide_differences", "action_id"),
-    *("house_differences", "differences_of_vouchers"),
+    *("differences_of_bonuses", "differences_of_vouchers"),
     *("read_wallet_commands", "refusal_of", "is_remembered", "is_allowed"),
 }
 

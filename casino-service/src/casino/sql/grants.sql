@@ -54,7 +54,7 @@ grant execute on function
     casino.is_remembered(text),
     casino.wallet_differences(integer, bigint, bigint),
     casino.ledger_wide_differences(integer),
-    casino.house_differences(integer),
+    casino.differences_of_bonuses(integer),
     casino.differences_of_vouchers(integer),
     casino.feed_position(xid8, integer, bigint),
     casino.feed_horizon(integer),

@@ -84,7 +84,7 @@ begin atomic
         on named.ledger_id = p_ledger_id and named.tenant_id = event.tenant_id and named.player_id = event.player_id
     where (told.amount_minor, told.currency) is distinct from (event.amount_minor, event.currency)
     union all
-    select * from casino.house_differences(p_ledger_id)
+    select * from casino.differences_of_bonuses(p_ledger_id)
     union all
     select * from casino.differences_of_vouchers(p_ledger_id);
 end;

@@ -1,7 +1,7 @@
--- Purpose: what the books of bonuses say against wallets, entries and house accounts, for one ledger: one row for everything that
---   differs. A part of casino.ledger_wide_differences.
+-- Purpose: what the books of bonuses and jackpots say against wallets, entries and house accounts, for one ledger: one row for
+--   everything that differs. A part of casino.ledger_wide_differences.
 -- Without a `set` clause, so that it is inlined; `begin atomic`, so that its names were bound when it was made.
-create or replace function casino.house_differences(p_ledger_id integer)
+create or replace function casino.differences_of_bonuses(p_ledger_id integer)
 returns table (
     o_rule text, o_ledger_id integer, o_wallet_id bigint, o_transaction_id text, o_expected text, o_found text
 )
@@ -38,5 +38,30 @@ begin atomic
         where ledger_id = p_ledger_id and kind in ('bonus_grant', 'bonus_forfeit')
     ) as booked using (transaction_id)
     where (due.wallet_id, due.kind, due.amount_minor, due.currency)
-        is distinct from (booked.wallet_id, booked.kind, booked.amount_minor, booked.currency);
+        is distinct from (booked.wallet_id, booked.kind, booked.amount_minor, booked.currency)
+    union all
+    -- The agents paid for the bonuses of their NEW vouchers and for those that players wait for.
+    select 'bonus_liability_is_what_is_owed', p_ledger_id, null::bigint, null::text,
+        coalesce(owed.amount_minor, 0) || ' ' || currency, coalesce(posted.amount_minor, 0) || ' ' || currency
+    from (
+        select currency, sum(amount_minor) as amount_minor
+        from (
+            select currency, bonus_minor as amount_minor from casino.vouchers where ledger_id = p_ledger_id and status = 'NEW'
+            union all
+            select currency, amount_minor from casino.bonuses where ledger_id = p_ledger_id and state = 'PENDING'
+        ) as promise
+        group by currency
+    ) as owed
+    full join (
+        select currency, sum(amount_minor) as amount_minor from casino.postings
+        where ledger_id = p_ledger_id and account = 'bonus_liability' group by currency
+    ) as posted using (currency)
+    where coalesce(owed.amount_minor, 0) <> coalesce(posted.amount_minor, 0)
+    union all
+    select 'jackpot_holds_what_it_pays', p_ledger_id, null::bigint, null::text, '0 or more',
+        sum(amount_minor) || ' ' || currency || ' on ' || account
+    from casino.postings
+    where ledger_id = p_ledger_id and account in ('jackpot_pool', 'jackpot_seed')
+    group by account, currency
+    having sum(amount_minor) < 0;
 end;
