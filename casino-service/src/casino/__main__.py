@@ -15,6 +15,7 @@ import structlog
 
 from casino.audit.commands import check_ledger_command, transaction_command
 from casino.client.commands import revoke_tokens_command
+from casino.events.commands import events_commands, games_commands
 from casino.ops.installation import add_game_command, add_player_command, create_tenant_command, set_win_cap_command
 from casino.settings import WORKERS_MAX, CommandSettings, Settings
 from casino.sql.schema import SCHEMA
@@ -40,6 +41,8 @@ main.add_command(check_ledger_command)
 main.add_command(transaction_command)
 main.add_command(revoke_tokens_command)
 main.add_command(staff_commands)
+main.add_command(events_commands)
+main.add_command(games_commands)
 for command in KeyCommands(
     "casino", ("casino", "provider"), Settings.from_environment, lambda: CommandSettings.from_environment().owner_url
 ).commands():

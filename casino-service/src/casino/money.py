@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from casino.errors import ERRORS, Refused
 from casino.peers.entries import AMOUNT_MAX_MINOR
 
-__all__ = ["AMOUNT_MAX_MINOR", "is_amount", "read_amount"]
+__all__ = ["AMOUNT_MAX_MINOR", "CURRENCY", "is_amount", "read_amount"]
+
+CURRENCY: Final = re.compile("[A-Z0-9]{3,8}")
 
 
 def is_amount(value: object, *, least: int) -> bool:

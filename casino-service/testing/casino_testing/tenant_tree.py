@@ -36,7 +36,7 @@ ROWS_OF_CLIENTS: Final = """
         ledger_id, feed_position, wallet_id, transaction_id, tenant_id, event_type, amount_minor, currency, recorded_at
     )
     select %(ledger)s, coalesce(max(feed_position), 0) + 1, 1, 'x', %(tenant)s, 'x', 1, 'USD', now() from casino.events;
-    insert into casino.game_configs values (%(ledger)s, %(tenant)s, 'SLOTS_001', now(), 0.95);
+    insert into casino.game_configs values (%(ledger)s, %(tenant)s, 'SLOTS_001', now(), 0.95, 'operator');
     insert into casino.session_snapshots values (
         %(ledger)s, %(tenant)s, 'x', 'x', now(), now(), 1, 0, 0, 0, 0, 0, 'USD'
     );

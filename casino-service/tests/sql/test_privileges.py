@@ -47,6 +47,7 @@ NO_TENANT_BECAUSE = {
     "applied_sql_files": "tells of the schema, not of anybody",
     "accounts": "accounts that every tenant has",
     "entry_kinds": "the rules of each kind of entry, the same for every tenant",
+    "import_lines": "lines of a file while a command of the owner imports it, which nobody else reads",
     "session_folds": "how far a loop got",
     "audit_trail": "a refused login of no known name belongs to nobody",
     "stops": "an owner's stop holds in every tenant",

@@ -6,7 +6,6 @@ command changes nothing, exit status 1.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,7 +14,7 @@ import click
 import psycopg
 from psycopg.rows import dict_row
 
-from casino.money import AMOUNT_MAX_MINOR
+from casino.money import AMOUNT_MAX_MINOR, CURRENCY
 from casino.settings import CommandSettings
 from casino.sql.schema import SCHEMA
 from shared_service.run.command_line import connected
@@ -24,7 +23,6 @@ from shared_service.settings.values import Unfit, checked_identifier, checked_wh
 LEDGER_MAX: Final = 32767
 TENANT_TYPES: Final = ("DISTRIBUTOR", "OPERATOR", "AGENT", "DEV")
 NAME_MAX_CHARACTERS: Final = 128
-CURRENCY: Final = re.compile("[A-Z0-9]{3,8}")
 NEW_TENANT: Final = """
     insert into casino.tenants (tenant_id, display_name, tenant_type) values (%(tenant)s, %(name)s, %(type)s)
     on conflict do nothing returning true

@@ -212,6 +212,8 @@ begin
     end loop;
 end;
 $$;
+revoke select on casino.import_lines from casino_app, casino_ledger, casino_oversight;
+grant insert on casino.game_configs to casino_ledger;
 grant insert, update on casino.session_snapshots, casino.session_folds to casino_ledger;
 grant execute on function
     casino.make_event_months(integer),

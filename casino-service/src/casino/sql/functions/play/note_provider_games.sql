@@ -27,6 +27,7 @@ begin
         where tenant.ledger_id = p_ledger_id and tenant.takes_games_of_main
         order by tenant.tenant_id;
     end if;
+    perform casino.note_expected_rtps(p_ledger_id, v_now);
     return v_changed;
 end;
 $$;

@@ -116,6 +116,29 @@ create table if not exists casino.session_folds (
 );
 comment on column casino.session_folds.folded_to is 'Events before this instant are in casino.session_snapshots.';
 
+-- step: lines of an import
+-- What `casino events import` compares with all events. Empty at any other time: nothing is lost with it.
+create unlogged table if not exists casino.import_lines (
+    line_no bigint primary key,
+    tenant text collate "C" not null,
+    event_type text collate "C" not null,
+    action_id text collate "C" not null,
+    at timestamptz not null,
+    player_id text,
+    session_id text,
+    round_id text,
+    game_key text,
+    provider_id text,
+    region text,
+    agent_id text,
+    cashier_id text,
+    amount_minor bigint not null,
+    currency text not null,
+    code text,
+    route text,
+    is_known boolean not null default false
+);
+
 -- step: configurations of games
 create table if not exists casino.game_configs (
     ledger_id integer not null,
@@ -123,8 +146,10 @@ create table if not exists casino.game_configs (
     game_key text collate "C" not null,
     since timestamptz not null,
     expected_rtp numeric(9, 6) not null,
+    stated_by text not null,
     primary key (ledger_id, tenant_id, game_key, since),
-    constraint rtp_is_a_fraction check (expected_rtp >= 0)
+    constraint rtp_is_a_fraction check (expected_rtp >= 0),
+    constraint rtp_is_stated_by check (stated_by in ('provider', 'operator'))
 );
 comment on column casino.game_configs.expected_rtp is
     'What the game pays back of each stake in the long run, as a fraction, from `since` until the next row.';
