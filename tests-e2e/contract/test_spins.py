@@ -119,7 +119,7 @@ def test_a_gate_of_the_casino_refuses_a_spin_with_what_the_player_may_read(
     assert spin(session, spinId="before").body == played.body, "a repetition comes before every gate"
 
 
-def test_stakes_outside_the_games_limits_are_refused_before_the_wallet_is_asked(
+def test_stakes_outside_the_limits_of_the_casino_or_the_studio_are_refused(
     session: GameSession, database: Database, spin: Callable[..., Answer]
 ) -> None:
     assert spin(session, stake=999).verdict == (400, "stake_too_low")
@@ -131,7 +131,7 @@ def test_stakes_outside_the_games_limits_are_refused_before_the_wallet_is_asked(
 def test_the_catalogue_names_what_can_be_launched(stack: Stack, session: GameSession) -> None:
     (game,) = public(stack, "/v1/games").json()["games"]
     launched = stack.launch(session.user_id).must_be_ok().content
-    assert (game["gameId"], game["minBet"], game["maxBet"]) == ("SLOTS_001", launched["minBet"], launched["maxBet"])
+    assert (game["gameId"], game["minBet"], game["maxBet"]) == ("SLOTS_001", "1", launched["maxBet"])
     sheet = public(stack, "/v1/games/SLOTS_001/par")
     document = public(stack, f"/v1/configurations/{game['configuration']['hash']}").json()
     assert hashlib.sha256(sheet.content).hexdigest() == document["parHash"]

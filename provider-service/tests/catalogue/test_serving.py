@@ -39,7 +39,7 @@ async def test_the_catalogue_names_each_game_that_can_be_played(provider: Runnin
     ]  # fmt: skip
     assert game | {"configuration": None} == {
         "gameId": "SLOTS_001", "name": "Five Lines", "kind": "slot", "page": "/play/JAQPOT/SLOTS_001",
-        "rtp": "0.953794", "volatility": "medium", "minBet": "1000", "maxBet": "100000", "maxWin": "100000000",
+        "rtp": "0.953794", "volatility": "medium", "minBet": "1", "maxBet": "100000", "maxWin": "100000000",
         "enabled": True, "configuration": None,
     }  # fmt: skip
     other = (await get(provider, "/v1/games?casino=ACME&currency=EUR")).json()["games"][0]

@@ -15,6 +15,8 @@ from provider.games.slots.par import Sheet, model_hash, read_sheet
 
 OTHERS: Final = ("SLOTS_002", "CRASH_001", "CRASH_002")
 """Games that can be launched and simulated, and are not built yet."""
+BET_MIN_MINOR: Final = 1_000
+"""That of the demo data: docs/protocol.md, section 9."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """One game, with its smallest and largest stake in minor units. `slot` is None for a game that is no slot."""
+    """One game, with the stakes that a launch names, in minor units. `slot` is None for a game that is no slot.
+
+    A launch names the range of the demo data. What a slot takes stands in its file: the operator's range rules.
+    """
 
     code: str
     bet_min_minor: int
@@ -53,9 +58,9 @@ def _load() -> Mapping[str, Game]:
     games = {}
     for code in SLOTS:
         slot = read_slot(data_file(f"{code}.json"), data_file(f"{code}.par.json"))
-        games[code] = Game(code, slot.game.min_bet, slot.game.max_bet, slot)
+        games[code] = Game(code, BET_MIN_MINOR, slot.game.max_bet, slot)
     for code in OTHERS:
-        games[code] = Game(code, bet_min_minor=1000, bet_max_minor=100_000)
+        games[code] = Game(code, BET_MIN_MINOR, bet_max_minor=100_000)
     return MappingProxyType(games)
 
 

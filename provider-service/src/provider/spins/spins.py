@@ -139,9 +139,9 @@ def _slot(order: Order) -> Slot:
     game = GAMES.get(order.session.row.game_code)
     if game is None or game.slot is None:
         raise Refused("game_not_found")
-    if order.asked.stake_minor < game.bet_min_minor:
+    if order.asked.stake_minor < game.slot.game.min_bet:
         raise Refused("stake_too_low")
-    if order.asked.stake_minor > game.bet_max_minor:
+    if order.asked.stake_minor > game.slot.game.max_bet:
         raise Refused("stake_too_high")
     return game.slot
 
