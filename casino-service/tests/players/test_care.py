@@ -154,17 +154,21 @@ def test_a_player_out_of_sight_is_not_there(tenant: Tenant) -> None:
     below.close()
 
 
-def test_after_a_freeze_is_committed_no_bet_is_taken(
-    tenant: Tenant, desk: Desk, connect_wallet: Callable[[], Wallet]
+@pytest.mark.parametrize("code", ["wallet_blocked", "player_excluded"])
+def test_after_a_freeze_or_an_exclusion_is_committed_no_bet_is_taken(
+    tenant: Tenant, desk: Desk, connect_wallet: Callable[[], Wallet], code: str
 ) -> None:
-    """Bets run while the player is frozen: those that began after its commit are refused."""
+    """Bets run meanwhile: those that are judged after the commit are refused."""
     wallet = connect_wallet()
     session = wallet.open_session()
     with ThreadPoolExecutor(1) as pool:
         bets = pool.submit(_bet_until_refused, wallet, session)
-        assert desk.value("freeze_player", "1", True) is None
+        if code == "wallet_blocked":
+            assert desk.value("freeze_player", "1", True) is None
+        else:
+            assert exclude(desk, "P7D")[0] is None
         placed = tenant.balance()
-        assert bets.result() == "wallet_blocked"
+        assert bets.result() == code
     assert tenant.balance() == placed
 
 

@@ -1,0 +1,100 @@
+"""Every field of every body that players and their staff send: missing, of another type, out of range."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import pytest
+
+from casino_testing.api import Api, Tree, api_of, refused
+from casino_testing.tenant import Tenant
+
+REASON: Final = {"reason": "why"}
+STAFF: Final[dict[str, dict[str, Any]]] = {
+    **dict.fromkeys(("freeze", "unfreeze", "close", "erase", "cashout", "bonus/forfeit"), REASON),
+    **{word: {"amountMinor": 1, **REASON} for word in ("deposit", "withdraw", "adjust")},
+    "exclude": {"period": "P7D", **REASON},
+    "limits": {"kind": "loss", "period": "day", "value": 1, **REASON},
+}
+OWN: Final[dict[str, dict[str, Any]]] = {
+    "limits": {"kind": "loss", "period": "day", "value": 1},
+    "exclude": {"period": "P7D"},
+}
+SHIFTS: Final[dict[str, dict[str, Any]]] = {"open": {"cashMinor": 1}, "close": {"countedMinor": 1}}
+WRONG: Final[dict[str, list[Any]]] = {
+    "reason": [None, 1, "", "x" * 257, "a\nb", "\u0000", [], {}],
+    "amountMinor": [None, True, 1.5, "1", 10**12 + 1, -(10**12) - 1, 2**80, []],
+    "kind": [None, 1, "DEPOSIT", "", "x"],
+    "period": [None, 1, "P7d", "year", ""],
+    "value": [True, 1.5, "1", -1, 10**12 + 1, {}],
+    "cashMinor": [None, True, -1, "1", 10**12 + 1],
+    "countedMinor": [None, True, -1, "1", 10**12 + 1],
+}
+
+
+@pytest.fixture
+async def api(tenant: Tenant) -> AsyncIterator[Api]:
+    async with api_of(tenant) as api:
+        yield api
+
+
+@pytest.fixture
+def tree(api: Api) -> Tree:
+    return api.tree()
+
+
+async def each_wrong(api: Api, path: str, good: dict[str, Any], token: str) -> None:
+    for name in good:
+        missing = {other: value for other, value in good.items() if other != name}
+        refused(await api.post(path, missing, token=token), 400, "INVALID_FIELD", name)
+        for value in WRONG[name]:
+            refused(await api.post(path, {**good, name: value}, token=token), 400, "INVALID_FIELD", name)
+
+
+@pytest.mark.parametrize("word", STAFF)
+async def test_a_wrong_field_of_staff_moves_nothing(api: Api, tenant: Tenant, word: str) -> None:
+    token, before = api.owner().token, tenant.money_rows()
+    await each_wrong(api, f"/admin/players/1/{word}", STAFF[word], token)
+    for body in (b"", b"{}x", b"[]", b'{"reason": "a", "reason": "b"}'):
+        answer = await api.post(f"/admin/players/1/{word}", body, token=token)
+        assert answer.status_code == 400, answer.text
+    assert tenant.money_rows() == before
+    assert tenant.rows("player_payments") == tenant.rows("approvals") == tenant.rows("player_limits") == []
+
+
+@pytest.mark.parametrize("word", OWN)
+async def test_a_wrong_field_of_a_player_changes_nothing(api: Api, tenant: Tenant, word: str) -> None:
+    await each_wrong(api, f"/player/{word}", OWN[word], api.player_token("1"))
+    assert tenant.rows("player_limits") == tenant.rows("player_exclusions") == []
+
+
+@pytest.mark.parametrize("word", SHIFTS)
+async def test_a_wrong_field_of_a_shift_changes_nothing(api: Api, tenant: Tenant, tree: Tree, word: str) -> None:
+    await each_wrong(api, f"/admin/shifts/{word}", SHIFTS[word], tree.cashier.token)
+    assert tenant.rows("shifts") == []
+
+
+@pytest.mark.parametrize("player_id", ["%00", "%FF", "%ED%A0%80", "%C2%A7tenant:x", "x" * 300, "%20"])
+async def test_an_id_that_nobody_can_have_is_not_there(api: Api, player_id: str) -> None:
+    token = api.owner().token
+    for answer in (
+        await api.get(f"/admin/players/{player_id}", token=token),
+        await api.post(f"/admin/players/{player_id}/deposit", STAFF["deposit"], token=token),
+        await api.post(f"/admin/approvals/{player_id}/approve", {}, token=token),
+        await api.post(f"/player/limits/{player_id}/confirm", {}, token=api.player_token("1")),
+    ):
+        assert answer.status_code in (400, 404), answer.text
+
+
+WRONG_QUERIES = ["limit=0", "limit=201", "limit=x", "limit=1&limit=2", "cursor=x", "cursor=", "other=1"]
+
+
+@pytest.mark.parametrize("query", WRONG_QUERIES)
+async def test_a_wrong_query_is_refused(api: Api, tree: Tree, query: str) -> None:
+    for path, token in (
+        ("/admin/players", tree.operator.token), ("/admin/approvals", tree.operator.token),
+        ("/admin/shifts", tree.cashier.token), ("/player/history", api.player_token("1")),
+    ):  # fmt: skip
+        answer = await api.get(f"{path}?{query}", token=token)
+        assert answer.status_code == 400, f"{path}: {answer.text}"
