@@ -9,6 +9,7 @@ from bench.client_rows import measure_client
 from bench.cost_rows import measure_cost
 from bench.floor_rows import measure_floor
 from bench.ledger_rows import measure_ledger_size
+from bench.login_rows import measure_logins
 from bench.machine import describe_machine
 from bench.measurements import FULL, QUICK, Outcome, Progress, Size
 from bench.overload_rows import measure_overload
@@ -30,6 +31,7 @@ GROUPS_WITH_BOOKS: Final[dict[str, GroupWithBooks]] = {
     "memory": measure_memory,
     "ledger": measure_ledger_size,
     "overload": measure_overload,
+    "logins": measure_logins,
 }
 GROUPS: Final = (*GROUPS_ALONE, *GROUPS_WITH_BOOKS)
 

@@ -42,6 +42,13 @@ def test_twice_the_load_is_accepted_or_told_to_wait_and_the_wallet_recovers() ->
     assert all(figure.value > 0 for figure in report.figures), "some bets were accepted at either load"
 
 
+@takes_long
+def test_bets_and_logins_are_all_accepted_beside_each_other() -> None:
+    report = run_bench(["logins"], size=QUICK, progress=lambda _text: None)
+    assert {figure.key for figure in report.figures} == {"bets-alone", "bets-beside-logins"}
+    assert all(figure.value > 0 for figure in report.figures)
+
+
 def test_rounds_are_taken_there_and_back_and_a_ratio_is_the_median_of_neighbours() -> None:
     order: list[str] = []
 
