@@ -128,6 +128,7 @@ async def test_another_stake_or_game_is_a_mismatch(api: Api, change: dict[str, A
         ("blocked_at", "PLAYER_NOT_ACTIVE"),
         ("excluded_until", "PLAYER_NOT_ACTIVE"),
         ("cooldown_until", "COOLDOWN_ACTIVE"),
+        ("bonus_ack_required", "BONUS_ACK_REQUIRED"),
     ],
 )
 @pytest.mark.parametrize("when", ["before", "in between"])
@@ -135,7 +136,7 @@ async def test_a_refusal_with_403_is_for_ever(
     api: Api, studio: SpinningStudio, column: str, code: str, when: str
 ) -> None:
     async def refuse(_: Any = None) -> None:
-        api.tenant.set_wallet(**{column: LATER})
+        api.tenant.set_wallet(**{column: True if column == "bonus_ack_required" else LATER})
 
     if when == "before":
         await refuse()
@@ -144,7 +145,7 @@ async def test_a_refusal_with_403_is_for_ever(
     refused(await spin(api), 403, code)
     asked = len(studio.asked_spins)
     assert asked == (when == "in between")
-    api.tenant.set_wallet(**{column: None})
+    api.tenant.set_wallet(**{column: False if column == "bonus_ack_required" else None})
     refused(await spin(api), 403, code)
     assert len(studio.asked_spins) == asked, "the casino knows it"
     studio.before_bet = None

@@ -260,6 +260,8 @@ def test_the_order_of_refusals_and_which_are_kept(player: Player, tenant: Tenant
         assert (refused["o_sentence"] == "a reason") == (code == "PLAY_STOPPED")
         assert [row["code"] for row in tenant.rows("spins") if row["spin_id"] == f"spin-{number}"] == [code] * is_kept
     assert tenant.rows("game_sessions") == [], "refused before a session is opened"
+    told = [(row["event_type"], row["code"], row["amount_minor"]) for row in tenant.events()]
+    assert told == [("ERROR", code, 1_000) for code, _, is_kept in ORDER if is_kept]
     tenant.set_tenant(status="ACTIVE")
     tenant.set_wallet(cooldown_until=None, blocked_at=None, bonus_ack_required=False)
     tenant.sql(STOPS, tenant.ledger_id)

@@ -63,6 +63,9 @@ begin
                 provider_id = excluded.provider_id, session_id = excluded.session_id, state = excluded.state,
                 code = excluded.code, sentence = excluded.sentence, ended_at = excluded.ended_at
             returning spin.* into v_spin;
+            if v_spin.state = 'REFUSED' then
+                perform casino.tell_refused_spin(p_ledger_id, v_wallet, v_game, v_spin);
+            end if;
         end if;
     end if;
     return query
