@@ -8,6 +8,7 @@ import click
 from bench.client_rows import measure_client
 from bench.cost_rows import measure_cost
 from bench.floor_rows import measure_floor
+from bench.gate_rows import measure_gates
 from bench.ledger_rows import measure_ledger_size
 from bench.login_rows import measure_logins
 from bench.machine import describe_machine
@@ -32,6 +33,7 @@ GROUPS_WITH_BOOKS: Final[dict[str, GroupWithBooks]] = {
     "ledger": measure_ledger_size,
     "overload": measure_overload,
     "logins": measure_logins,
+    "gates": measure_gates,
 }
 GROUPS: Final = (*GROUPS_ALONE, *GROUPS_WITH_BOOKS)
 

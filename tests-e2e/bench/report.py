@@ -62,6 +62,8 @@ _MEANINGS: Final = """## What the rows mean
   generator's time is not in it), and for each gigabyte (10^9 bytes) of WAL. No checkpoint falls into a round, so
   pages that a checkpoint makes Postgres log whole are not in it.
 - **One hot wallet**: all commands on one player. A batch takes up to eight of them, one judged after the other.
+- **With a pending bonus and stops**: each player has a pending bonus, an agent and a cashier; the tenant has a region
+  and three stops of other games, providers and players, which each debit looks up. Both sides write events.
 - **Few and many transactions**: the same debits on a small ledger and on one that the wallet's own function has filled;
   both freshly vacuumed, services freshly started and warmed. A small ledger is copied anew for every round.
 - **The wallet client**: the provider's client against a wallet that accepts every call and signs its answers, beside

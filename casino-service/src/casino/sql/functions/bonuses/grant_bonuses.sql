@@ -1,6 +1,6 @@
--- Purpose: grant pending bonuses after wallet commands that ended their rounds (judgement.may_grant) were booked: the whole bonus, by
---   an entry of the player's wallet from bonus_liability, in the same transaction. A player with another open bet keeps the bonus.
---   From then on the player's bets are refused, until casino.acknowledge_bonus.
+-- Purpose: grant pending bonuses after wallet commands that may have ended their rounds (judgement.may_grant) were booked: the
+--   whole bonus, by an entry of the player's wallet from bonus_liability, in the same transaction. A player with an open bet keeps
+--   the bonus. From then on the player's bets are refused, until casino.acknowledge_bonus.
 -- Outcome: p_booked, the commands' own entries, in which a command that ended its round has the balance after the grant.
 -- Lock order: under the wallets' locks, which the caller holds.
 create or replace function casino.grant_bonuses(

@@ -76,7 +76,7 @@ begin
             first_balance_minor + coalesce(first_bonus_minor, 0) as first_balance_minor, first_head,
             coalesce(pending_bonus_minor > 0 and outcome = 'committed' and case
                 when kind = 'credit' then credits = 0 and balance_minor + amount_minor <= c_bonus_trigger_minor
-                when takes_back then live_debits = 1 and balance_minor + bet_amount_minor <= c_bonus_trigger_minor
+                when takes_back then balance_minor + bet_amount_minor <= c_bonus_trigger_minor
             end, false) as may_grant
         from decided
     )

@@ -108,7 +108,7 @@ begin
         alter type casino.seen_command
         add attribute stop_reason text, add attribute bonus_ack_required boolean, add attribute pending_bonus_minor bigint,
         add attribute first_bonus_minor bigint;
-        -- may_grant: it ends its round, and a pending bonus is granted if no other bet is open.
+        -- may_grant: it may end its round; a pending bonus is granted if no bet is open then.
         alter type casino.judgement add attribute may_grant boolean;
         -- event_player_id: of whom the event tells, if it is not the wallet's owner.
         alter type casino.entry add attribute event_player_id text;
