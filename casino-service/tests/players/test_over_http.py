@@ -103,6 +103,23 @@ async def test_a_player_logs_in_reads_the_state_and_logs_out(floor: Floor) -> No
     assert (await floor.api.get("/player/me", token=again)).status_code == 200
 
 
+@pytest.mark.parametrize("hours", [25, -25])
+async def test_logins_and_logouts_go_by_the_databases_clock_alone(floor: Floor, hours: int) -> None:
+    """Whatever it shows beside this process's: only the end of a token is judged here."""
+    tenant = floor.api.tenant
+    tenant.make_clock_settable()
+    tenant.sql(
+        "create or replace function casino.clock() returns timestamptz language sql volatile parallel safe"
+        f" set search_path = pg_catalog, pg_temp as $$ select clock_timestamp() + interval '{hours} hours' $$"
+    )
+    tenant.sql("update casino.players set is_ephemeral = false where ledger_id = %s", tenant.ledger_id)
+    for _ in range(3):
+        token = (await floor.log_in()).json()["token"]
+        assert (await floor.api.get("/player/me", token=token)).status_code == 200
+        assert (await floor.api.post("/player/logout", {}, token=token)).status_code == 200
+        refused(await floor.api.get("/player/me", token=token), 401, "TOKEN_INVALID")
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"loginCode": 1, "pin": "1"}, {"loginCode": "x"}, {"loginCode": None, "pin": "1"}]
 )

@@ -22,15 +22,21 @@ _encode = msgspec.json.Encoder().encode
 
 
 def issue(
-    keys: Sequence[Key], audience: str, subject: str, *, issued_at: int | None = None, family: str | None = None
+    keys: Sequence[Key], audience: str, subject: str, *, revocable_at: int | None = None, family: str | None = None
 ) -> str:
-    """Returns a token of the newest live key. `issued_at` is in unix seconds; by default now."""
-    now = int(time.time()) if issued_at is None else issued_at
+    """Returns a token of the newest live key, issued now.
+
+    `revocable_at`: the database's time in unix seconds, which revocations of a player's tokens are compared with. Only
+    the token's end is judged by this process's clock.
+    """
+    now = int(time.time())
     life_seconds = STAFF_LIFE_SECONDS if audience == STAFF else PLAYER_LIFE_SECONDS
     key = [key for key in keys if key.is_live(time.time())][-1]
     claims: dict[str, Any] = {"aud": audience, "sub": subject, "iat": now, "exp": now + life_seconds}
     if family is not None:
         claims["fam"] = family
+    if revocable_at is not None:
+        claims["revocable_at"] = revocable_at
     signed = ".".join(_part(_encode(each)) for each in ({"alg": ALGORITHM, "typ": "JWT", "kid": key.key_id}, claims))
     return f"{signed}.{_part(bytes.fromhex(key.mac(signed.encode())))}"
 

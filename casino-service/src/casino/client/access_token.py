@@ -40,6 +40,7 @@ class AccessToken:
 
     player_id: str
     issued_at: int
+    """Revocations are compared with it: `revocable_at`, the database's time in the platform's tokens, else `iat`."""
     expires_at: int
     token: str = field(repr=False)
     family: str | None = None
@@ -103,6 +104,7 @@ def _judged(claims: dict[str, Any], wanted: str, token: str, *, now: int) -> Acc
     if audience != wanted and not (isinstance(audience, list) and wanted in audience):
         raise _Unfit("other_audience")
     issued_at, ends_at, begins_at = (_moment(claims, name) for name in ("iat", "exp", "nbf"))
+    revocable_at = _moment(claims, "revocable_at")
     if issued_at is None or ends_at is None:
         raise _Unfit("time_missing")
     if not 0 < ends_at - issued_at <= LIFE_MAX_SECONDS:
@@ -119,7 +121,7 @@ def _judged(claims: dict[str, Any], wanted: str, token: str, *, now: int) -> Acc
         family = decoding.optional_identifier(claims, "fam")
     except Refused:
         raise _Unfit("player") from None
-    return AccessToken(player_id, issued_at, ends_at, token, family)
+    return AccessToken(player_id, issued_at if revocable_at is None else revocable_at, ends_at, token, family)
 
 
 def _moment(claims: dict[str, Any], name: str) -> int | None:

@@ -99,7 +99,7 @@ async def log_in(call: Call, body: LoginBody) -> LoggedIn:
         raise Refused(code, extras={"lockUntil": instant(locked_until)}, retry_after_seconds=wait_seconds)
     if code is not None:
         raise Refused(code, retry_after_seconds=wait_seconds if code == "RATE_LIMITED" else None)
-    token = tokens.issue(call.settings.access_token_keys, tokens.PLAYERS, player_id, issued_at=issued_at)
+    token = tokens.issue(call.settings.access_token_keys, tokens.PLAYERS, player_id, revocable_at=issued_at)
     player = PlayerLoggedIn(player_id=player_id, tenant_id=tenant_id, bonus_ack_required=ack_required)
     return LoggedIn(token=token, player=player)
 

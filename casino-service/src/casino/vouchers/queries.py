@@ -8,7 +8,10 @@ ISSUE: Final = "select * from casino.issue_vouchers(%s, %s, %s, %s, %s, %s, %s, 
 TAKE_SLIP: Final = "select casino.take_slip(%s, %s, %s)"
 VOID: Final = "select casino.void_voucher(%s, %s, %s, %s)"
 TRY: Final = "select * from casino.try_voucher(%s, %s, %s, %s)"
-REDEEM: Final = "select * from casino.redeem_voucher(%s, %s, %s, %s, %s, %s, %s)"
+REDEEM: Final = """
+    select *, floor(extract(epoch from casino.clock()))::bigint
+    from casino.redeem_voucher(%s, %s, %s, %s, %s, %s, %s)
+"""
 EXPIRE: Final = "select casino.expire_vouchers(%s, %s)"
 _VOUCHER: Final = """
     select

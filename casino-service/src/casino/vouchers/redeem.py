@@ -79,7 +79,7 @@ async def _redeem(call: Call, found: tuple[bytes, bytes]) -> Redeemed:
     pepper, player_id = call.settings.pepper, str(uuid.uuid4())
     login_code, pin = codes.new_code(codes.LOGIN_CODE_CHARACTERS), codes.new_pin()
     login = (codes.code_mac(pepper, codes.LOGIN, login_code), codes.pin_mac(pepper, codes.LOGIN, login_code, pin))
-    refusal, voucher_id, tenant_id, balance, bonus, wheel = await call.row(
+    refusal, voucher_id, tenant_id, balance, bonus, wheel, now = await call.row(
         queries.REDEEM, (call.ledger_id, *found, player_id, *login, call.request_id)
     )
     if refusal is not None:
@@ -89,7 +89,7 @@ async def _redeem(call: Call, found: tuple[bytes, bytes]) -> Redeemed:
         player_id=player_id, login_code=codes.shown(login_code), pin=pin, balance_minor=balance,
         bonus_amount_minor=bonus, prize_wheel_enabled=wheel,
     )  # fmt: skip
-    token = tokens.issue(call.settings.access_token_keys, tokens.PLAYERS, player_id)
+    token = tokens.issue(call.settings.access_token_keys, tokens.PLAYERS, player_id, revocable_at=now)
     return Redeemed(player=player, token=token)
 
 
