@@ -21,12 +21,12 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(books: StaffBooks) -> Run:
-    def invoke(*arguments: str, password: str = PASSWORD) -> tuple[int, str, str]:
+    def invoke(*arguments: str, password: str = PASSWORD, command: str = "create") -> tuple[int, str, str]:
         environment = {
             "CASINO_OWNER_DATABASE_URL": books.tenant.url,
             "CASINO_LEDGER": str(books.tenant.ledger_id),
         }
-        result = CliRunner().invoke(main, ["staff", "create", *arguments], env=environment, input=f"{password}\nmore\n")
+        result = CliRunner().invoke(main, ["staff", command, *arguments], env=environment, input=f"{password}\nmore\n")
         return result.exit_code, result.stdout.strip(), result.stderr
 
     return invoke
@@ -71,6 +71,26 @@ def test_a_password_that_is_too_short_or_too_long_is_refused(run: Run, books: St
 
 def test_an_unknown_role_is_refused(run: Run) -> None:
     assert run("olga", "--role", "king")[0] == 2
+
+
+def test_an_owner_is_deactivated_and_gets_rid_of_lost_one_time_passwords(run: Run, books: StaffBooks) -> None:
+    staff_id = run("olga", "--role", "owner")[1]
+    (secret,) = books.tenant.rows("staff_secrets")
+    books.tenant.sql("update casino.staff set has_otp = true where staff_id = %s", staff_id)
+    assert books.judge("olga", secret["password_hash"])["o_code"] == "OTP_REQUIRED"
+    assert run("Olga", command="reset-otp") == (0, "olga has no one-time passwords now.", "")
+    login = books.judge("olga", secret["password_hash"])
+    assert books.is_in(staff_id, login["o_family_id"])
+    assert run("olga", command="deactivate") == (0, "olga is deactivated.", "")
+    assert not books.is_in(staff_id, login["o_family_id"])
+    assert [row["ended_at"] is not None for row in books.tenant.rows("staff_families")] == [True]
+    actions = ("staff.created", "staff.otp.delete", "staff.changed")
+    actors = [row["actor_name"] for action in actions for row in books.audit(action)]
+    assert actors == ["casino staff create", "casino staff reset-otp", "casino staff deactivate"]
+    for command in ("reset-otp", "deactivate"):
+        code, printed, said = run("nobody", command=command)
+        assert (code, printed) == (1, "")
+        assert "has nobody with the name 'nobody'" in said
 
 
 AT_A_TERMINAL = """

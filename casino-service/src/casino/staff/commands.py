@@ -1,4 +1,7 @@
-"""The command `casino staff create`, which makes the first member of staff."""
+"""The commands `casino staff create`, which makes the first member of staff, `deactivate` and `reset-otp`.
+
+They reach owners, too, whom no route changes.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,25 @@ ADD: Final = """
         jsonb_build_object('username', %(username)s, 'role', %(role)s, 'tenantId', %(tenant)s, 'active', true),
         'casino staff create', null
     ) end from added
+"""
+DEACTIVATE: Final = """
+    update casino.staff set is_active = false where ledger_id = %(ledger)s and username = %(username)s
+    returning staff_id, tenant_id, casino.end_logins(ledger_id, staff_id)
+"""
+RESET_OTP: Final = """
+    with changed as (
+        update casino.staff set has_otp = false where ledger_id = %(ledger)s and username = %(username)s
+        returning ledger_id, staff_id, tenant_id
+    )
+    update casino.staff_secrets as secrets set otp_nonce = null, otp_steps = '{}', recovery_macs = '{}'
+    from changed where secrets.ledger_id = changed.ledger_id and secrets.staff_id = changed.staff_id
+    returning changed.staff_id, changed.tenant_id
+"""
+NOTE: Final = """
+    select casino.note_audit(
+        %(ledger)s, %(tenant)s, 'system', null, %(command)s, %(action)s, %(staff)s, 'DONE', null, null, %(command)s,
+        null
+    )
 """
 
 
@@ -60,6 +82,36 @@ def create_command(name: str, role: str, tenant: str | None) -> None:
         if row is None or row[0] is None:
             raise click.ClickException(f"the name {values['username']} is taken; nothing was changed")
     click.echo(row[0])
+
+
+@staff_commands.command("deactivate")
+@click.argument("name")
+def deactivate_command(name: str) -> None:
+    """Deactivate a member of staff: its logins and its API keys end at once."""
+    _change(name, DEACTIVATE, command="casino staff deactivate", action="staff.changed")
+    click.echo(f"{name.lower()} is deactivated.")
+
+
+@staff_commands.command("reset-otp")
+@click.argument("name")
+def reset_otp_command(name: str) -> None:
+    """Remove a member of staff's one-time passwords, which may then be enrolled anew. The password stays."""
+    _change(name, RESET_OTP, command="casino staff reset-otp", action="staff.otp.delete")
+    click.echo(f"{name.lower()} has no one-time passwords now.")
+
+
+def _change(name: str, statement: str, *, command: str, action: str) -> None:
+    """Run the statement for one member of staff, and write it into the audit trail. Raises ClickException."""
+    settings = CommandSettings.from_environment()
+    values = {"ledger": settings.ledger_id, "username": name.lower(), "command": command, "action": action}
+    with (
+        connected(settings.owner_url, service=SCHEMA.name, role=SCHEMA.owner_role) as connection,
+        connection.transaction(),
+    ):
+        row = connection.execute(statement.encode(), values).fetchone()
+        if row is None:
+            raise click.ClickException(f"ledger {settings.ledger_id} has nobody with the name {name!a}")
+        connection.execute(NOTE, {**values, "staff": row[0], "tenant": row[1]})
 
 
 def _checked(ledger_id: int, name: str, role: str, tenant: str | None) -> dict[str, str | int | None]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-import secrets
 from hashlib import sha1
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from casino.api import codes
 from casino.api.pepper import mac
 
 STEP_SECONDS: Final = 30
@@ -18,7 +18,6 @@ SECRET_BYTES: Final = 20
 NONCE_BYTES: Final = 16
 RECOVERY_CODES: Final = 10
 RECOVERY_CHARACTERS: Final = 10
-RECOVERY_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ISSUER: Final = "casino"
 _CODE: Final = re.compile(r"[0-9]{6}")
 
@@ -56,11 +55,10 @@ def step_of(secret: bytes, code: str, now: int) -> int | None:
 
 
 def new_recovery_code() -> str:
-    """Returns a new recovery code, such as `7K2QM-0ZX4C`."""
-    text = "".join(secrets.choice(RECOVERY_ALPHABET) for _ in range(RECOVERY_CHARACTERS))
-    return f"{text[:5]}-{text[5:]}"
+    """Returns a new recovery code, such as `7K2Q-M0ZX-4C`."""
+    return codes.shown(codes.new_code(RECOVERY_CHARACTERS))
 
 
 def recovery_mac(pepper: bytes, staff_id: str, code: str) -> bytes:
     """Returns what is stored of a recovery code. Case and hyphens do not matter."""
-    return mac(pepper, "recovery code", f"{staff_id}\n{code.strip().upper().replace('-', '')}")
+    return mac(pepper, "recovery code", f"{staff_id}\n{codes.plain(code)}")
