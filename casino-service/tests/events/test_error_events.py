@@ -55,7 +55,9 @@ async def test_a_refused_bet_that_the_ledger_remembers_is_told_once(service: Ser
     service.provider.status = 500
     assert (await service.anybody.post("/casino/launchGame", json={"userId": "2", "gameId": "1"})).status_code == 502
     errors = await told(service.tenant, 2)
-    assert [(row["action_id"], row["code"]) for row in errors if row["player_id"]] == [("main:1:t", "wallet_blocked")]
+    assert [(row["action_id"], row["code"], row["route"]) for row in errors if row["player_id"]] == [
+        ("main:1:t", "wallet_blocked", "/casino/debit")
+    ]
 
 
 class Caller:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from casino_testing.processes import held_transaction
 from casino_testing.tenant import SET_CLOCK, Tenant
 from casino_testing.wallet import Wallet
 
@@ -87,6 +88,21 @@ def test_nothing_is_folded_twice_and_nothing_young(late: Tenant, wallet: Wallet)
     assert late.sql(FOLD, late.ledger_id) == [{"more": False}]
     assert snapshots(late) == [], "a transaction may commit after the time of its events"
     fold(late)
+    before = snapshots(late)
+    fold(late)
+    assert snapshots(late) == before
+
+
+def test_of_two_who_fold_one_folds_and_the_other_does_not_wait(late: Tenant, wallet: Wallet) -> None:
+    play(wallet)
+    with held_transaction(late) as held:
+        held.execute(SET_CLOCK, (LATER,))
+        held.execute(FOLD, (late.ledger_id,))
+        late.sql(SET_CLOCK, LATER)
+        late.sql("set lock_timeout = '100ms'")
+        assert late.sql(FOLD, late.ledger_id) == [{"more": False}]
+        held.commit()
+    late.sql(SET_CLOCK, "")
     before = snapshots(late)
     fold(late)
     assert snapshots(late) == before

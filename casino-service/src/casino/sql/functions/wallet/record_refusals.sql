@@ -38,13 +38,13 @@ begin
     told as (
         insert into casino.ledger_events (
             ledger_id, at, tenant_id, event_type, action_id, player_id, session_id, round_id, game_key, provider_id,
-            region, agent_id, cashier_id, amount_minor, currency, code
+            region, agent_id, cashier_id, amount_minor, currency, code, route
         )
         select
             p_ledger_id, p_now, tenant_id, 'ERROR',
             casino.action_id(true, provider_id, player_id, wallet_id, kind, transaction_id, related_id),
             player_id, session_id::text, round_id, game_code, provider_id, region, agent_id, cashier_id,
-            amount_minor, currency, code
+            amount_minor, currency, code, '/casino/' || kind
         from refused
     )
     insert into casino.transactions (
