@@ -125,6 +125,12 @@ async def test_the_own_tenant_is_not_for_oneself(api: Api, tree: Tree) -> None:
         refused(await move(api, tree.operator, tree.operator_id, 1, way=way), 403, "FORBIDDEN")
         refused(await move(api, tree.operator, tree.distributor_id, 1, way=way), 404, "NOT_FOUND")
         refused(await move(api, tree.agent, tree.agent_id, 1, way=way), 403, "FORBIDDEN")
+    tried = [
+        row["subject"]
+        for row in api.audit()
+        if row["outcome"] == "REFUSED" and row["actor_id"] == tree.operator.staff_id
+    ]
+    assert tried == [tree.operator_id, tree.distributor_id, *[tree.operator_id, tree.distributor_id] * 2]
 
 
 async def test_money_goes_down_the_tree_and_back(api: Api, tree: Tree) -> None:

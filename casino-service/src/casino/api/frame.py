@@ -176,13 +176,14 @@ class _Endpoint:
         except QueryCanceled:
             raise Refused("OVERLOADED") from None
         except Refused as refused:
-            if API_ERRORS[refused.code].status == NOT_FOUND and call.path and call.caller.kind in (STAFF, API_KEY):
-                await call.audit_refusal(self._action(), subject=next(iter(call.path.values())))
+            is_forbidden = refused.code == "FORBIDDEN" or API_ERRORS[refused.code].status == NOT_FOUND
+            if is_forbidden and call.caller.kind in (STAFF, API_KEY):
+                await call.audit_refusal(self._action(), subject=next(iter(call.path.values()), None))
             raise
 
     async def _answer(self, request: Request, call: Call) -> Response:
         operation = self.operation
-        await self._require_permission(call)
+        self._require_permission(call)
         async with AsyncExitStack() as stack:
             if operation.in_transaction:
                 call.connection = await stack.enter_async_context(self.frame.pools.transaction(call.caller))
@@ -216,14 +217,13 @@ class _Endpoint:
             idempotency_key=reading.idempotency_key(request.headers) if self.operation.method == "POST" else None,
         )  # fmt: skip
 
-    async def _require_permission(self, call: Call) -> None:
+    def _require_permission(self, call: Call) -> None:
         wanted, caller = self.operation.permission, call.caller
         has_role = caller.role == permissions.OWNER or not self.operation.only_owners
         if wanted is None or (
             has_role and permissions.may(caller.role, caller.permissions, wanted, only_reads=self.operation.only_reads)
         ):
             return
-        await call.audit_refusal(self._action(), subject=next(iter(call.path.values()), None))
         raise Refused("FORBIDDEN")
 
     def _require_audit(self, call: Call) -> None:
