@@ -12,6 +12,7 @@ from chaos.house_moves import HouseMoves
 from chaos.ledger_watch import LedgerWatch
 from chaos.pairs import PeerSecrets
 from chaos.plan import Plan
+from chaos.platform_guests import PlatformGuests
 from chaos.process_faults import ProcessFaults, heal
 from chaos.record import refusals_of_nonces
 from chaos.round_players import PLAYERS, Players
@@ -54,7 +55,10 @@ def _perform(plan: Plan, stack: ChaosStack, policies: list[WirePolicy]) -> Verdi
     houses = [HouseMoves(database, over) for database in stack.databases.values()]
     for house in houses:
         house.open_accounts()
-    works = (process_faults.run, *(work.run for work in (*watches, *houses)))
+    guests = [PlatformGuests(pair, over) for pair in stack.pairs]
+    for guest in guests:
+        guest.set_up()
+    works = (process_faults.run, *(work.run for work in (*watches, *houses, *guests)))
     threads = [threading.Thread(target=work, daemon=True) for work in works]
     for thread in threads:
         thread.start()
@@ -73,6 +77,8 @@ def _perform(plan: Plan, stack: ChaosStack, policies: list[WirePolicy]) -> Verdi
     verdict.reached["moves_of_the_house"] = min(house.done for house in houses)
     verdict.reached["moves_of_the_house_asked_again"] = sum(house.repeated for house in houses)
     verdict.hold("a move of the house takes effect once", [found for house in houses for found in house.findings()])
+    verdict.hold("guests of the platform were told what the books say", [each for g in guests for each in g.findings()])
+    verdict.reached.update(sum((guest.counts for guest in guests), Counter[str]()))
     for watch in watches:
         watch.look()
     verdict.hold("the ledger was sound at every moment", [found for watch in watches for found in watch.findings])

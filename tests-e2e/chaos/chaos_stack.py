@@ -201,6 +201,7 @@ def _add_processes(
         "CASINO_SECRET": stack.secrets.to_casino[own_relation],
         "PROVIDER_SECRET": stack.secrets.to_studio[own_relation],
         "LOG_FORMAT": "json",
+        "CASINO_TRUSTED_PROXIES": "127.0.0.1/32",  # each guest of the platform has an address of its own
     }
     # The last of each has a clock that can be stepped: the other one shows what happens with a good clock.
     steps: list[dict[str, str]] = [{}, {}]

@@ -17,6 +17,8 @@ MUST_REACH = (
     "signed_answers",
     "looks_at_the_ledger",
     "moves_of_the_house",
+    "vouchers_redeemed",
+    "spins_of_guests",
     "old_requests_sent_again",
     *(f"bets_of_studio_{studio}_at_casino_{casino}" for casino, studio in RELATIONS),
 )

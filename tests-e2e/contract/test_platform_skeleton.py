@@ -23,7 +23,7 @@ HOUSE = """
 def operator(stack: Stack) -> Operator:
     if stack.database is None:
         pytest.skip("an owner is made by a command on the casino's own machine")
-    return operator_of(stack, float_minor=FLOAT_MINOR)
+    return operator_of(stack.casino_process, float_minor=FLOAT_MINOR, verify=stack.casino.verify)
 
 
 def redeem(stack: Stack, voucher: dict[str, Any]) -> tuple[PlatformPlayer, dict[str, Any]]:

@@ -8,9 +8,8 @@ from uuid import uuid4
 
 import httpx
 
-from e2e_testing.service_process import COMMAND_SECONDS, full_environment
+from e2e_testing.service_process import COMMAND_SECONDS, ServiceProcess, full_environment
 from e2e_testing.signing_client import TIMEOUT_SECONDS
-from e2e_testing.stack import Stack
 
 PASSWORD = "correct horse battery"
 
@@ -78,21 +77,21 @@ def log_in(url: str, username: str, tenant_id: str | None, verify: Any) -> Membe
     return anyone
 
 
-def owner_of(stack: Stack) -> Member:
+def owner_of(casino: ServiceProcess, verify: Any = False) -> Member:
     """A new owner, made as the operator's guide says."""
     username = f"owner-{uuid4().hex[:8]}"
     made = subprocess.run(
         [sys.executable, "-m", "casino", "staff", "create", username, "--role", "owner"],
-        env=full_environment(stack.casino_process.environment), input=f"{PASSWORD}\n", text=True,
+        env=full_environment(casino.environment), input=f"{PASSWORD}\n", text=True,
         capture_output=True, timeout=COMMAND_SECONDS, check=False,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    return log_in(stack.casino.base_url, username, None, stack.casino.verify)
+    return log_in(casino.url, username, None, verify)
 
 
-def operator_of(stack: Stack, *, float_minor: int = 1_000_000) -> Operator:
+def operator_of(casino: ServiceProcess, *, float_minor: int = 1_000_000, verify: Any = False) -> Operator:
     """A new tree of tenants at the top of the ledger, whose agent has this float."""
-    owner = owner_of(stack)
+    owner = owner_of(casino, verify)
     distributor_id = owner.add_tenant("DISTRIBUTOR", None, currency="USD")
     operator_id = owner.add_tenant("OPERATOR", distributor_id)
     operator = owner.add_staff("operator", operator_id)
