@@ -19,6 +19,7 @@ from bench.report import Report, write_page
 from bench.round_rows import measure_memory, measure_rounds
 from bench.services import BenchServices, Books
 from bench.terminal import run_at_terminal
+from bench.voucher_rows import measure_vouchers
 from bench.wallet_rows import measure_wallet
 
 GroupWithBooks = Callable[..., Outcome]
@@ -34,6 +35,7 @@ GROUPS_WITH_BOOKS: Final[dict[str, GroupWithBooks]] = {
     "overload": measure_overload,
     "logins": measure_logins,
     "gates": measure_gates,
+    "vouchers": measure_vouchers,
 }
 GROUPS: Final = (*GROUPS_ALONE, *GROUPS_WITH_BOOKS)
 
