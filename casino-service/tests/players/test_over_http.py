@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -374,6 +375,22 @@ async def test_who_asked_does_not_decide(floor: Floor) -> None:
     done = await floor.api.post(f"{path}/reject", {}, token=floor.tree.distributor.token)
     assert done.json()["approval"]["status"] == "REJECTED"
     assert (await floor.me())["balanceMinor"] == AMOUNT
+
+
+async def test_a_key_asks_as_its_maker(floor: Floor) -> None:
+    threshold(floor, 0)
+    ends_at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    key = {"name": "desk", "scopes": ["players.adjust"], "endsAt": ends_at}
+    made = await floor.api.post("/admin/api-keys", key, token=floor.tree.operator.token)
+    assert made.status_code == 201, made.text
+    path = f"/admin/players/{floor.player_id}/adjust"
+    asked = await floor.api.post(path, {"amountMinor": 7, "reason": "why"}, token=made.json()["apiKey"]["key"])
+    approval = asked.json()["approval"]
+    assert (asked.status_code, approval["requestedBy"]) == (202, floor.tree.operator.staff_id)
+    path = f"/admin/approvals/{approval['approvalId']}/approve"
+    refused(await floor.api.post(path, {}, token=floor.tree.operator.token), 403, "SELF_APPROVAL")
+    refused(await floor.api.post(path, {}, token=made.json()["apiKey"]["key"]), 403, "FORBIDDEN")
+    assert (await floor.api.post(path, {}, token=floor.tree.owner.token)).status_code == 200
 
 
 async def test_a_cash_out_pays_closes_and_is_not_repeated(floor: Floor) -> None:

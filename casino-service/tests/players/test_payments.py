@@ -144,6 +144,18 @@ def test_of_two_deposits_at_once_the_second_meets_the_limit(tenant: Tenant, open
     assert tenant.balance() == OPENING_BALANCE_MINOR + 60
 
 
+def test_the_last_money_of_a_float_is_deposited_once(tenant: Tenant, open_desk: Callable[[], Desk]) -> None:
+    desks = [open_desk() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        asked = [
+            pool.submit(desk.pay, "DEPOSIT", FLOAT_MINOR, player_id=str(1 + number % 2))
+            for number, desk in enumerate(desks)
+        ]
+    codes = [each.result()["o_code"] for each in asked]
+    assert sorted(codes, key=str) == ["INSUFFICIENT_AGENT_FUNDS"] * 3 + [None]
+    assert tenant.balance("1") + tenant.balance("2") == 2 * OPENING_BALANCE_MINOR + FLOAT_MINOR
+
+
 def test_above_the_threshold_a_payment_waits_and_approving_books_it(tenant: Tenant, desk: Desk) -> None:
     tenant.set_tenant(require_approval_above_minor=500)
     assert desk.pay("WITHDRAW", 500)["o_approval_id"] is None
