@@ -9,7 +9,9 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from casino_testing.agent import FUNDS_MINOR, Agent
+from casino_testing.service import settings_of
 from casino_testing.tenant import Row, Tenant
+from casino_testing.wallet import Wallet
 
 CREATE = "select * from casino.create_tenant(%s, %s, %s, %s, 'A name', %s)"
 CHANGE = "select casino.change_tenant(%s, %s, %s) as o_code"
@@ -151,3 +153,22 @@ def test_closing_and_funding_leave_no_money_in_a_closed_tenant(tenant: Tenant) -
             thread.join()
         assert codes in ({"close": "TENANT_NOT_EMPTY", "fund": None}, {"close": None, "fund": "TENANT_NOT_ACTIVE"})
     assert tenant.differences() == []
+
+
+def test_an_open_bet_keeps_a_tenant_open(tenant: Tenant) -> None:
+    """Its player has nothing left, but may win."""
+    agent = Agent.below(tenant)
+    assert fund(agent, FUNDS_MINOR, back=True)["o_code"] is None
+    (wallet,) = tenant.sql(
+        "select casino.open_player(%s, 'gambler', 'x', 'USD', 1000, %s) as id", agent.agent_id, tenant.ledger_id
+    )
+    client = Wallet(tenant, settings_of(tenant))
+    session = client.open_session("gambler")
+    bet = client.bet(session)
+    assert tenant.sql("select balance_minor from casino.wallets where wallet_id = %s", wallet["id"])[0] == {
+        "balance_minor": 0
+    }
+    assert change(agent, status="CLOSED") == "TENANT_NOT_EMPTY"
+    client.accept(session.credit(0, related_id=bet.transaction_id))
+    assert change(agent, status="CLOSED") is None
+    client.close()

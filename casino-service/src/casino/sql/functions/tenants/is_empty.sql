@@ -8,12 +8,9 @@ as $$
     select not exists (
         select from casino.wallets
         where ledger_id = p_ledger_id and tenant_id = any (p_tenant_ids)
-            and (balance_minor > 0 or pending_bonus_minor > 0)
+            and (balance_minor > 0 or pending_bonus_minor > 0 or casino.has_open_bet(p_ledger_id, wallet_id))
     ) and not exists (
         select from casino.vouchers
         where ledger_id = p_ledger_id and tenant_id = any (p_tenant_ids) and status = 'NEW'
-    ) and not exists (
-        select from casino.game_sessions
-        where ledger_id = p_ledger_id and tenant_id = any (p_tenant_ids) and open_bets > 0
     );
 $$;
