@@ -27,9 +27,13 @@ def test_the_published_vector() -> None:
 
 def test_words_are_used_in_order_and_the_ninth_is_the_next_blocks_first() -> None:
     source = SeededSource(SEED, "lucky", 7)
-    blocks = b"".join(hmac.digest(SEED, f"lucky:7:{block}".encode(), "sha256") for block in range(2))
-    expected = [int.from_bytes(blocks[at : at + 4], "big") for at in range(0, 64, 4)]
-    assert [source.below(WORDS) for _ in range(16)] == expected
+    blocks = b"".join(hmac.digest(SEED, f"lucky:7:{block}".encode(), "sha256") for block in range(3))
+    expected = [int.from_bytes(blocks[at : at + 4], "big") for at in range(0, 96, 4)]
+    assert [source.below(WORDS) for _ in range(24)] == expected
+
+
+def test_of_one_number_there_is_one() -> None:
+    assert SeededSource(SEED, "lucky", 0).below(1) == 0
 
 
 def test_a_word_that_would_make_small_numbers_more_probable_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

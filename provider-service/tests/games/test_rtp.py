@@ -13,8 +13,8 @@ from provider.catalogue.games import GAMES, read_slot
 from provider.games.fairness.draws import SeededSource
 from provider.games.slots.model import Pay, SlotGame, SlotModel, UnfitModel
 from provider.games.slots.par import sheet_of
-from provider.games.slots.rtp import decimals, payback_of, volatility_index
-from provider.games.slots.simulation import CLIENT_SEED, simulate
+from provider.games.slots.rtp import Payback, decimals, payback_of, volatility_index
+from provider.games.slots.simulation import CLIENT_SEED, Simulated, simulate
 from provider.games.slots.spin import draw_stops, evaluate
 
 SLOT = GAMES["SLOTS_001"].slot
@@ -109,3 +109,40 @@ def test_a_simulation_draws_as_a_spin_does() -> None:
         for counter in range(rounds)
     ]
     assert simulate(SLOT.game.model, rounds=rounds, seed=seed).paid_x100 == sum(each.x100 for each in spun)
+
+
+def test_the_interval_is_that_of_99_percent() -> None:
+    exact = Payback(2, {0: 1, 200: 1}, {})  # a mean of 1 and a variance of 1
+    assert (exact.mean, exact.variance) == (1, 1)
+    edge = Simulated(rounds=10_000, hits=0, paid_x100=1_025_758)  # 2.5758 standard errors
+    assert edge.agrees_with(exact)
+    for distance, agrees in ((Fraction(25, 100), True), (Fraction(26, 100), False), (Fraction(-26, 100), False)):
+        simulated = Simulated(rounds=100, hits=0, paid_x100=int(10_000 * (1 + distance)))
+        assert simulated.agrees_with(exact) is agrees
+
+
+def test_a_spin_that_pays_anything_is_a_hit() -> None:
+    model = SlotModel((("a", "w"),), 1, ((0,),), "w", (Pay("a", 1, 1),))
+    assert simulate(model, rounds=50, seed=b"\x11" * 32).hits == 50
+
+
+def test_a_sheet_states_the_return_of_the_largest_stake_that_is_a_multiple_of_100() -> None:
+    game = msgspec.structs.replace(COIN, max_bet=399, max_win=1500)
+    sheet = json.loads(sheet_of(game))
+    assert Fraction(*sheet["return"]) == payback_of(COIN.model).rtp(game, stake_minor=300)
+    assert sheet["rtpAtMinBet"] == "0.500000"
+
+
+def test_a_sheet_states_the_odds_of_the_largest_win() -> None:
+    model = SlotModel((("a", "b", "w"),), 1, ((0,),), "w", (Pay("a", 1, 100),))
+    sheet = json.loads(sheet_of(SlotGame("G", "G", 1, 100, 100, 1000, model)))
+    assert sheet["maximum"] == {"x100": 100, "boards": 2, "odds": "1.500000"}
+
+
+@pytest.mark.parametrize(("x100", "volatility"), [(800, "low"), (1500, "medium"), (3000, "high")])
+def test_volatility_is_a_word_for_the_index(x100: int, volatility: str) -> None:
+    model = SlotModel((("a", "w", *"bcdefgh"),), 1, ((0,),), "w", (Pay("a", 1, x100),))
+    sheet = json.loads(sheet_of(SlotGame("G", "G", 1, 100, 100, 10_000, model)))
+    bounds = {"low": (0, 6), "medium": (6, 12), "high": (12, 100)}[volatility]
+    assert sheet["volatility"] == volatility
+    assert bounds[0] <= float(sheet["volatilityIndex"]) < bounds[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from importlib.resources import files
 from itertools import product
@@ -64,10 +65,21 @@ def test_a_line_pays_its_largest_pay_once(stops: tuple[int, ...], wins: tuple[Li
     assert [win for win in evaluate(SMALL, stops).wins if win.line == 0] == list(wins)
 
 
-def test_wild_stands_for_every_symbol_and_of_equal_pays_the_first_counts() -> None:
+def test_wild_stands_for_every_symbol() -> None:
     assert evaluate(SMALL, (1, 0, 1)).wins[0] == LineWin(0, "a", 3, 500)
     (alone,) = [win for win in evaluate(SMALL, (1, 2, 0)).wins if win.line == 0]
     assert alone == LineWin(0, "w", 1, 20)
+
+
+def test_of_equal_pays_the_first_of_the_model_counts() -> None:
+    model = SlotModel((("w",), ("w",)), 1, ((0, 0),), "w", (Pay("a", 2, 50), Pay("b", 2, 50)))
+    assert evaluate(model, (0, 0)).wins == (LineWin(0, "a", 2, 50),)
+
+
+@pytest.mark.parametrize("stops", [(0, 0), (0, 0, 0, 0)])
+def test_there_is_one_stop_for_each_reel(stops: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        evaluate(SMALL, stops)
 
 
 def test_a_payout_is_rounded_down_once_and_capped() -> None:
@@ -123,35 +135,67 @@ def test_only_the_model_and_the_source_reach_the_draw() -> None:
 
 
 Change = Callable[[dict[str, Any]], object]
-CHANGES: dict[str, Change] = {
-    "a field too many": lambda game: game.update(more=1),
-    "a field too few": lambda game: game.pop("maxWin"),
-    "a fraction": lambda game: game.update(minBet=1.5),
-    "limits out of order": lambda game: game.update(minBet=200_000),
-    "no limit": lambda game: game.update(minBet=0),
-    "version": lambda game: game.update(version=0),
-    "no reels": lambda game: game["model"].update(reels=[]),
-    "a short reel": lambda game: game["model"]["reels"].__setitem__(0, ["wild", "bar"]),
-    "too many boards": lambda game: game["model"].update(reels=[["wild"] * 200] * 3),
-    "no rows": lambda game: game["model"].update(rows=0),
-    "a short line": lambda game: game["model"]["lines"].append([0, 0]),
-    "a line off the board": lambda game: game["model"]["lines"].append([3, 0, 0]),
-    "a line twice": lambda game: game["model"]["lines"].append([0, 0, 0]),
-    "no wild": lambda game: game["model"].update(wild="joker"),
-    "an unknown symbol": lambda game: game["model"]["pays"].append({"symbol": "joker", "count": 3, "x100": 1}),
-    "a pay of four": lambda game: game["model"]["pays"].append({"symbol": "bar", "count": 4, "x100": 1}),
-    "a pay of nothing": lambda game: game["model"]["pays"].append({"symbol": "bar", "count": 2, "x100": 0}),
-    "a pay twice": lambda game: game["model"]["pays"].append({"symbol": "bar", "count": 3, "x100": 1}),
-    "more than 10,000 times": lambda game: game["model"]["pays"][0].update(x100=200_001),
-}
+BROKEN: list[tuple[str, Change]] = [
+    ("limits are positive and in order", lambda game: game.update(minBet=200_000)),
+    ("limits are positive and in order", lambda game: game.update(minBet=0)),
+    ("limits are positive and in order", lambda game: game.update(maxWin=99_999)),
+    ("versions begin with 1", lambda game: game.update(version=0)),
+    ("reels, rows, lines and pays exist", lambda game: game["model"].update(reels=[])),
+    ("reels, rows, lines and pays exist", lambda game: game["model"].update(rows=0)),
+    ("reels, rows, lines and pays exist", lambda game: game["model"].update(lines=[])),
+    ("reels, rows, lines and pays exist", lambda game: game["model"].update(pays=[])),
+    ("a reel has a symbol for each row", lambda game: game["model"]["reels"].__setitem__(0, ["wild", "bar"])),
+    ("there are at most 5 million boards", lambda game: game["model"].update(reels=[["wild"] * 200] * 3)),
+    ("a line has a row for each reel", lambda game: game["model"]["lines"].append([0, 0])),
+    ("a line's rows are on the board", lambda game: game["model"]["lines"].append([3, 0, 0])),
+    ("a line's rows are on the board", lambda game: game["model"]["lines"].append([0, 0, -1])),
+    ("no line comes twice", lambda game: game["model"]["lines"].append([0, 0, 0])),
+    ("the wild symbol is on a reel", lambda game: game["model"].update(wild="joker")),
+    ("a pay's symbol is on a reel", lambda game: game["model"]["pays"].append(pay("joker", 3, 1))),
+    ("a pay counts symbols of a line", lambda game: game["model"]["pays"].append(pay("bar", 4, 1))),
+    ("a pay counts symbols of a line", lambda game: game["model"]["pays"].append(pay("bar", 0, 1))),
+    ("a pay is positive", lambda game: game["model"]["pays"].append(pay("bar", 2, 0))),
+    ("no pay comes twice", lambda game: game["model"]["pays"].append(pay("bar", 3, 1))),
+    ("no board pays over 10,000 times the stake", lambda game: game["model"]["pays"][0].update(x100=200_001)),
+]
+MALFORMED: list[tuple[str, Change]] = [
+    ("unknown field `more`", lambda game: game.update(more=1)),
+    ("required field `maxWin`", lambda game: game.pop("maxWin")),
+    ("Expected `int`", lambda game: game.update(minBet=1.5)),
+]
+FIT: list[Change] = [
+    lambda game: game.update(minBet=1, maxBet=1, maxWin=1),
+    lambda game: game["model"].update(rows=1, lines=[[0, 0, 0]]),
+    lambda game: game["model"].update(reels=[["wild", "bar", "bell"]] * 3, pays=[pay("bar", 1, 1)]),
+    lambda game: game["model"].update(
+        reels=[["wild", "bar"] * 100, ["bar"] * 250, ["bar"] * 100], pays=[pay("bar", 3, 1)]
+    ),
+    lambda game: game["model"]["pays"][0].update(x100=200_000),
+]
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_file_that_breaks_a_rule_is_refused(change: Change) -> None:
+def pay(symbol: str, count: int, x100: int) -> dict[str, Any]:
+    return {"symbol": symbol, "count": count, "x100": x100}
+
+
+def changed(change: Change) -> bytes:
     content = json.loads(FILE.read_bytes())
     change(content)
-    with pytest.raises(UnfitModel):
-        read_game(json.dumps(content).encode())
+    return json.dumps(content).encode()
+
+
+def test_a_file_that_breaks_a_rule_is_refused_with_the_rule() -> None:
+    for rule, change in BROKEN:
+        with pytest.raises(UnfitModel, match=rf"^SLOTS_001: {re.escape(rule)}$"):
+            read_game(changed(change))
+    for cause, change in MALFORMED:
+        with pytest.raises(UnfitModel, match=re.escape(cause)):
+            read_game(changed(change))
+
+
+def test_the_bounds_themselves_are_fit() -> None:
+    for change in FIT:
+        read_game(changed(change))
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff"])

@@ -2,7 +2,7 @@
 
 from itertools import chain
 from math import prod
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -33,11 +33,6 @@ class SlotModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def boards(self) -> int:
         """How many boards there are; each is as probable as any other."""
         return prod(len(reel) for reel in self.reels)
-
-    def document(self) -> dict[str, Any]:
-        """The model as it stands in a configuration."""
-        content: dict[str, Any] = msgspec.to_builtins(self)
-        return content
 
 
 class SlotGame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -87,7 +82,7 @@ def _rules(game: SlotGame) -> tuple[tuple[bool, str], ...]:
         (any(pay.x100 < 1 for pay in model.pays), "a pay is positive"),
         (len(pays) != len(model.pays), "no pay comes twice"),
         (
-            max(pay.x100 for pay in model.pays) * len(model.lines) > X100_MAX,
+            max((pay.x100 for pay in model.pays), default=0) * len(model.lines) > X100_MAX,
             "no board pays over 10,000 times the stake",
         ),
     )
