@@ -107,6 +107,8 @@ async def test_who_may_not_be_changed_is_forbidden_or_not_there(api: Api) -> Non
     refused(await change(tree.agent, tree.cashier.staff_id), 403, "FORBIDDEN")
     refused(await change(tree.auditor, tree.cashier.staff_id), 403, "FORBIDDEN")
     assert (await change(tree.owner, tree.distributor.staff_id)).status_code == 200
+    for odd in ("%00", "%F0%9F%82%A1", "x" * 500, "'", "%2e%2e"):
+        assert (await change(tree.owner, odd)).status_code == 404, odd
 
 
 async def test_the_list_shows_the_own_tenant_and_those_below_the_newest_first(api: Api) -> None:
@@ -193,7 +195,9 @@ async def test_scopes_are_the_makers_and_some_are_for_nobody(api: Api) -> None:
     refused(await api.post("/admin/api-keys", empty, token=tree.owner.token), 400, "INVALID_FIELD", "scopes")
 
 
-@pytest.mark.parametrize("ends_at", ["2020-01-01T00:00:00Z", "2099-01-01", "2099-01-01T00:00:00", "never", ""])
+@pytest.mark.parametrize(
+    "ends_at", ["2020-01-01T00:00:00Z", "2099-01-01", "2099-01-01T00:00:00", "9999-12-31T23:59:59-12:00", "never", ""]
+)
 async def test_an_end_is_an_instant_to_come(api: Api, ends_at: str) -> None:
     refused(await new_key(api, api.tree().operator, ends_at=ends_at), 400, "INVALID_FIELD", "endsAt")
 

@@ -101,3 +101,10 @@ async def test_filters_and_pages(api: Api) -> None:
 async def test_a_wrong_parameter_is_named(api: Api, query: str) -> None:
     token = api.tree().auditor.token
     refused(await api.get(f"/admin/audit?{query}", token=token), 400, "INVALID_FIELD", query.split("=", maxsplit=1)[0])
+
+
+async def test_instants_at_the_edge_are_only_early_or_late(api: Api) -> None:
+    tree = api.tree()
+    note(api, tree.operator_id)
+    edges = "?from=0001-01-01T00:00:00%2B14:00&to=9999-12-31T23:59:59-14:00"
+    assert len(await listed(api, tree.operator.token, edges)) == 1

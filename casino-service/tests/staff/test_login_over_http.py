@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from typing import Any
 
+import psycopg
 import pytest
 
 from casino.staff.passwords import Passwords
@@ -90,6 +92,17 @@ async def test_the_31st_refusal_of_an_address_says_how_long_to_wait(api: Api) ->
     answer = await log_in(api, "another")
     refused(answer, 429, "RATE_LIMITED")
     assert 1 <= int(answer.headers["retry-after"]) <= 60
+
+
+async def test_logins_of_one_address_beyond_ten_at_once_are_refused_before_they_take_a_connection(api: Api) -> None:
+    add_member(api, "anna")
+    await log_in(api, "anna")
+    with psycopg.connect(api.tenant.url) as holder:
+        holder.execute("select from casino.login_refusals where ledger_id = %s for update", [api.tenant.ledger_id])
+        tasks = [asyncio.ensure_future(log_in(api, "anna")) for _ in range(16)]
+        for answered in itertools.islice(asyncio.as_completed(tasks), 6):
+            refused(await answered, 429, "RATE_LIMITED")
+    assert sorted([answer.status_code for answer in await asyncio.gather(*tasks)]) == [*[200] * 10, *[429] * 6]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ AtOnce = Callable[[list[Call]], list[Row]]
 def test_guesses_at_once_are_judged_until_the_name_is_locked_and_no_further(books: StaffBooks, at_once: AtOnce) -> None:
     """Red if a guess were judged before the ones beside it are counted."""
     books.add("anna")
-    rows = at_once([(JUDGE, books.judged("anna", WRONG))] * RUN_AT_ONCE)
+    addresses = [f"198.51.100.{number}" for number in range(RUN_AT_ONCE)]
+    rows = at_once([(JUDGE, books.judged("anna", WRONG, address=address)) for address in addresses])
     assert Counter(row["o_code"] for row in rows) == {"INVALID_CREDENTIALS": 5, "LOCKED": RUN_AT_ONCE - 5}
 
 

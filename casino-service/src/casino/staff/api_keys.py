@@ -14,6 +14,7 @@ from casino.api.types import Answer, Body, Empty, Instant, InstantIn, Page, Shap
 
 KEY_BYTES: Final = 32
 PREFIX_CHARACTERS: Final = 11
+YEAR_MAX: Final = 9998
 NOT_FOR_KEYS: Final = frozenset({"apikeys.manage", "staff.manage", "approvals.decide"})
 MAKE: Final = "select * from casino.make_api_key(%s, %s, %s, %s, %s, %s, %s)"
 DELETE: Final = "select casino.delete_api_key(%s, %s)"
@@ -72,6 +73,8 @@ async def make(call: Call, body: NewKeyBody) -> Made:
     wanted, caller = frozenset(body.scopes), call.caller
     if not wanted or not wanted <= caller.permissions - NOT_FOR_KEYS:
         raise Refused("INVALID_FIELD", field="scopes", why="not the maker's, or not for keys")
+    if body.ends_at.year > YEAR_MAX:
+        raise Refused("INVALID_FIELD", field="endsAt", why="too late to be shown in UTC")
     scopes = [name for name in permissions.PERMISSIONS if name in wanted]
     key = f"ck_{secrets.token_urlsafe(KEY_BYTES)}"
     prefix = key[:PREFIX_CHARACTERS]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -16,6 +17,8 @@ from casino.staff.passwords import Passwords
 from casino.staff.proofs import prove
 from casino.staff.shapes import Otp, Password, Staff, staff_of
 
+LOGINS_AT_ONCE_MAX: Final = 10
+"""Logins of one address that run at once, in this process."""
 REFRESH: Final = "select * from casino.refresh_login(%s, %s, %s, %s, %s)"
 LOG_OUT: Final = "select casino.log_out(%s, %s, %s)"
 
@@ -55,13 +58,23 @@ class Logins:
     """The handlers that need the threads of passwords."""
 
     passwords: Passwords
+    running: Counter[str | None] = field(default_factory=Counter)
+    """Logins that run, by address. They wait for each other in the database, and must not take all connections."""
 
     async def log_in(self, call: Call, body: LoginBody) -> LoggedIn:
         """POST /staff/login."""
-        proved = await prove(
-            call, self.passwords, "staff.login", body.username,
-            password=body.password, code=body.otp, tenant_id=body.tenant_id,
-        )  # fmt: skip
+        if self.running[call.address] >= LOGINS_AT_ONCE_MAX:
+            raise Refused("RATE_LIMITED", why="logins_at_once")
+        self.running[call.address] += 1
+        try:
+            proved = await prove(
+                call, self.passwords, "staff.login", body.username,
+                password=body.password, code=body.otp, tenant_id=body.tenant_id,
+            )  # fmt: skip
+        finally:
+            self.running[call.address] -= 1
+            if not self.running[call.address]:
+                del self.running[call.address]
         assert proved.family_id is not None  # noqa: S101 - a login begins one
         token, refresh_token = _tokens(call, proved.staff_id, proved.family_id, 1)
         columns = (proved.staff_id, proved.username, proved.role, proved.tenant_id, True, proved.has_otp)

@@ -23,7 +23,7 @@ begin
         when v_staff.staff_id is null then 'NOT_FOUND'
         when p_staff_id = p_maker_id or casino.is_below(v_staff.role, v_maker.role) is not true
             or casino.is_below(coalesce(p_role, v_staff.role), v_maker.role) is not true then 'FORBIDDEN'
-        when not v_fits then 'INVALID_FIELD'
+        when p_role is not null and not v_fits then 'INVALID_FIELD'
     end;
     o_field := case when o_code = 'INVALID_FIELD' then 'role' end;
     if o_code is null then

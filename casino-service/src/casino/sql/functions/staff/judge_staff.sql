@@ -23,8 +23,11 @@ declare
     v_is_right boolean;
     v_asks_otp boolean;
 begin
-    select held.o_wait_seconds, held.o_locked_until into o_wait_seconds, o_locked_until
-    from casino.hold_login(p_ledger_id, 'staff', p_username, p_address) as held;
+    o_wait_seconds := casino.seconds_to_wait(p_ledger_id, p_address);
+    if o_wait_seconds = 0 then -- an address that has to wait makes nobody wait for it
+        select held.o_wait_seconds, held.o_locked_until into o_wait_seconds, o_locked_until
+        from casino.hold_login(p_ledger_id, 'staff', p_username, p_address) as held;
+    end if;
     select * into v_staff from casino.staff where ledger_id = p_ledger_id and username = p_username for share;
     v_asks_otp := p_action in ('staff.otp.confirm', 'staff.otp.delete') or (p_action = 'staff.login' and v_staff.has_otp);
     v_is_right := v_staff.is_active and v_staff.tenant_id is not distinct from coalesce(p_tenant_id, v_staff.tenant_id)
