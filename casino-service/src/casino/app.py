@@ -17,6 +17,7 @@ from casino.client.guard import PLAYER
 from casino.client.limits import ClientLimits
 from casino.errors import ERRORS
 from casino.events import serving as events
+from casino.openapi import serving as openapi
 from casino.ops import serving as ops
 from casino.ops.metrics import Metrics
 from casino.platform.serving import ACCESSES, ERRORS_BELOW, platform_of
@@ -71,6 +72,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         *callbacks.routes(settings, queues, reading, note_outcome, is_draining=providers.is_draining),
         *(*sessions.routes(settings, launcher, limits), *ops.routes(readiness, metrics), *platform.routes),
     ]
+    routes += openapi.routes(routes, platform.frame.operations)
     loops = [
         *(*callbacks.loops(nonces), *sessions.loops(settings, general), *client.loops(limits)),
         *(*audit.loops(settings, general, show=metrics.show_unsigned), *events.loops(settings, general, errors)),

@@ -18,6 +18,7 @@ import msgspec
 
 from casino.api import tokens
 from casino.settings import DEMO_ACCESS_TOKEN_SECRET
+from casino_testing.documented import require_documented
 from casino_testing.edge import Service, serving
 from casino_testing.tenant import Tenant
 from shared_signing.keys import parse_keys
@@ -69,14 +70,16 @@ class Api:
     async def call(
         self, method: str, path: str, content: Any = None, *, token: str | None = None, **options: Any
     ) -> httpx.Response:
-        """One call. `content` is the body's content, or its bytes."""
+        """One call. `content` is the body's content, or its bytes. The answer must be one of OpenAPI's."""
         headers = dict(options.pop("headers", {}))
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         if content is not None:
             headers.setdefault("content-type", "application/json")
             options["content"] = content if isinstance(content, bytes) else msgspec.json.encode(content)
-        return await self.service.anybody.request(method, BASE + path, headers=headers, **options)
+        answer = await self.service.anybody.request(method, BASE + path, headers=headers, **options)
+        require_documented(self.service.app.state.operations, method, BASE + path, answer)
+        return answer
 
     async def post(self, path: str, content: Any = None, **options: Any) -> httpx.Response:
         """A POST."""

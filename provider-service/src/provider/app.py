@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from provider.catalogue import serving as catalogue
+from provider.description import description_routes
 from provider.errors import CODES_BY_EXCEPTION, ERRORS
 from provider.ops import serving as ops
 from provider.ops.backlog import BacklogReader
@@ -65,6 +66,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         *catalogue.routes(pool),
         *ops.routes(readiness, wallets.reports, scrape),
     ]
+    routes += description_routes(routes)
     loops = [
         *ops.loops(settings, readiness, nonces, wallets),
         *listeners.loops(),

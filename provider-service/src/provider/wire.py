@@ -15,6 +15,7 @@ from starlette.responses import Response
 from provider.errors import Refused
 from shared_service.http.decoding import decode_object
 from shared_service.http.exchange import json_body
+from shared_service.http.fields import Field
 
 CURRENCY: Final = re.compile(r"[A-Z0-9]{3,8}")
 
@@ -61,6 +62,11 @@ def currency(members: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or CURRENCY.fullmatch(value) is None:
         raise Refused("invalid_field", field=name)
     return value
+
+
+def currency_field(name: str, into: str) -> Field:
+    """A currency code as a field of a body."""
+    return Field(name, into, currency, {"type": "string", "pattern": f"^{CURRENCY.pattern}$"})
 
 
 def json_answer(content: object) -> Response:

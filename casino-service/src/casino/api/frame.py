@@ -9,10 +9,8 @@ that the path names (404), the body or the query (400), the idempotency key, the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -25,9 +23,9 @@ from casino.api.call import ANYONE as CALLED_BY_ANYONE
 from casino.api.call import API_KEY, STAFF, Call, Caller, Pools
 from casino.api.errors import API_ERRORS, Refused
 from casino.api.guards import ANYONE, PLAYER
-from casino.api.guards import STAFF as STAFF_ACCESS
 from casino.api.kept_answers import KeptAnswers
-from casino.api.types import Answer, Body, Empty
+from casino.api.operations import Handler, Operation, operation_of
+from casino.api.types import Body, Empty
 from casino.client.address import client_address
 from casino.settings import Settings
 from shared_service.http.exchange import request_id
@@ -41,42 +39,7 @@ FINDS_TENANT: Final = "select from casino.tenants where ledger_id = %(ledger_id)
 FINDS_PLAYER: Final = (
     "select from casino.wallets where ledger_id = %(ledger_id)s and player_id = %(player_id)s and owner_kind = 'player'"
 )
-Handler = Callable[[Call, Any], Awaitable[Answer | Response]]
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One method of one path, with everything that OpenAPI says of it."""
-
-    method: str
-    path: str
-    handler: Handler
-    body: type[Body]
-    """The type of the body, or of the query of a GET."""
-    answer: type[Answer] | None
-    """None: the answer is no JSON."""
-    access: str
-    permission: str | None
-    only_owners: bool
-    """Whether the role must be owner, besides the permission."""
-    status: int
-    codes: tuple[str, ...]
-    """The section's own codes, besides those that every route has."""
-    field_codes: Mapping[str, str]
-    """The code for a wrong value, by the field's name on the wire. INVALID_FIELD for all others."""
-    finds: str | None
-    """A query that finds the thing of the path in the caller's view; without a row: 404."""
-    in_transaction: bool
-    keeps_answers: bool
-    """Whether an idempotency key is heeded."""
-    kept_for: Callable[[Any], str] | None
-    """For routes that anyone calls: whose answer is kept, by the body."""
-
-    @property
-    def only_reads(self) -> bool:
-        """Whether it changes nothing."""
-        return self.method == "GET"
 
 
 @dataclass(slots=True)
@@ -108,7 +71,7 @@ class Frame:
         return self._route("DELETE", path, handler, body, options)
 
     def _route(self, method: str, path: str, handler: Handler, kind: type[Body], options: dict[str, Any]) -> Route:
-        operation = _operation(method, path, handler, kind, **{**options, "share": None})
+        operation = operation_of(method, path, handler, kind, **{**options, "share": None})
         self.operations.append(operation)
         share: Share | None = options.get("share")
         names = msgspec.structs.fields(kind) if operation.only_reads else ()
@@ -121,44 +84,6 @@ class Frame:
             query={each.encode_name for each in names},
             errors=API_ERRORS,
         )
-
-
-def _operation(
-    method: str,
-    path: str,
-    handler: Handler,
-    kind: type[Body],
-    *,
-    answer: type[Answer] | None = None,
-    access: str = STAFF_ACCESS,
-    permission: str | None = None,
-    only_owners: bool = False,
-    status: int = 200,
-    codes: Collection[str] = (),
-    field_codes: Mapping[str, str] = MappingProxyType({}),
-    finds: str | None = None,
-    in_transaction: bool = True,
-    keeps_answers: bool = True,
-    kept_for: Callable[[Any], str] | None = None,
-    share: Share | None,
-) -> Operation:
-    """Raises ValueError for a code without a row, and for a route of staff that names no permission."""
-    del share
-    has_keeper = access != ANYONE or kept_for is not None
-    for code in (*codes, *field_codes.values()):
-        if code not in API_ERRORS:
-            raise ValueError(f"{path}: the code {code} has no row")
-    if permission is not None and (permission not in permissions.PERMISSIONS or access != STAFF_ACCESS):
-        raise ValueError(f"{path}: there is no permission {permission}")
-    if access == STAFF_ACCESS and permission is None and not path.startswith("/staff/"):
-        raise ValueError(f"{path}: a route for staff names its permission")
-    return Operation(
-        method=method, path=path, handler=handler, body=kind, answer=answer, access=access, permission=permission,
-        only_owners=only_owners,
-        status=status, codes=tuple(codes), field_codes=field_codes, finds=finds, in_transaction=in_transaction,
-        keeps_answers=keeps_answers and in_transaction and method == "POST" and has_keeper,
-        kept_for=kept_for,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +127,8 @@ class _Endpoint:
             if isinstance(answer, Response):
                 return answer
             status = 202 if call.is_accepted else 200 if call.is_known else operation.status
+            if status not in (operation.status, *operation.other_statuses):
+                raise RuntimeError(f"{self._action()} does not say that it answers {status}")
             body = _encode(answer)
             if kept is not None:
                 await kept.keep(status, body)

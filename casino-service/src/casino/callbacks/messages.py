@@ -7,17 +7,15 @@ from typing import Any, Final
 
 import msgspec
 import structlog
+from msgspec import UNSET
 
 from casino import errors
+from casino.callbacks import fields
 from casino.callbacks.nonces import new_claim_id
 from casino.errors import Answer, Refused
-from casino.money import read_amount
-from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome, token_hash
-from shared_service.http import decoding
+from casino.wallet.commands import Balance, BalanceRequest, WalletCommand, WalletOutcome
 from shared_signing.nonces import HandlersNonce
 
-DEBIT_LEAST_MINOR: Final = 1
-CREDIT_LEAST_MINOR: Final = 0
 REPLAY_HEADER: Final = (b"idempotent-replay", b"true")
 
 log = structlog.get_logger()
@@ -54,35 +52,20 @@ def debit(
     content: dict[str, Any], request_id: str, arrival: Arrival, *, is_draining: IsDraining = lambda _: False
 ) -> WalletCommand:
     """A stake that the player bets. `is_draining(provider_id)`: the provider gets no new bet."""
-    common = _common(content, request_id, arrival)
+    arrived = _arrived(request_id, arrival)
     return WalletCommand(
-        kind="debit",
-        **common,
-        draining=is_draining(common["provider_id"]),
-        amount=read_amount(content, least=DEBIT_LEAST_MINOR),
-        currency=decoding.optional_identifier(content, "currency"),
+        kind="debit", draining=is_draining(arrived["provider_id"]), **arrived, **fields.DEBIT.read(content)
     )
 
 
 def credit(content: dict[str, Any], request_id: str, arrival: Arrival) -> WalletCommand:
     """A payout that answers a bet; 0 records a lost one."""
-    return WalletCommand(
-        kind="credit",
-        **_common(content, request_id, arrival),
-        amount=read_amount(content, least=CREDIT_LEAST_MINOR),
-        currency=decoding.optional_identifier(content, "currency"),
-        related_id=decoding.optional_identifier(content, "relatedTransactionId"),
-        end_round=decoding.optional_flag(content, "endRound"),
-    )
+    return WalletCommand(kind="credit", **_arrived(request_id, arrival), **fields.CREDIT.read(content))
 
 
 def rollback(content: dict[str, Any], request_id: str, arrival: Arrival) -> WalletCommand:
     """Takes a bet back. The amount is that of the recorded bet."""
-    command = WalletCommand(
-        kind="rollback",
-        **_common(content, request_id, arrival),
-        related_id=decoding.identifier(content, "originalTransactionId"),
-    )
+    command = WalletCommand(kind="rollback", **_arrived(request_id, arrival), **fields.ROLLBACK.read(content))
     if command.related_id == command.transaction_id:  # no id can be both a bet's and its rollback's
         raise Refused("invalid_field", field="originalTransactionId")
     return command
@@ -90,23 +73,13 @@ def rollback(content: dict[str, Any], request_id: str, arrival: Arrival) -> Wall
 
 def balance_request(content: dict[str, Any], arrival: Arrival) -> BalanceRequest:
     """A request for a session's balance."""
-    return BalanceRequest(
-        **_claim(arrival),
-        provider_id=peer_of(arrival),
-        token_hash=token_hash(decoding.identifier(content, "sessionToken")),
-        player_id=decoding.identifier(content, "userId"),
-    )
+    return BalanceRequest(**_claim(arrival), provider_id=peer_of(arrival), **fields.BALANCE.read(content))
 
 
-def _common(content: dict[str, Any], request_id: str, arrival: Arrival) -> dict[str, Any]:
+def _arrived(request_id: str, arrival: Arrival) -> dict[str, Any]:
     return {
         "signed_by": signer_of(arrival),
         "provider_id": peer_of(arrival),
-        "token_hash": token_hash(decoding.identifier(content, "sessionToken")),
-        "player_id": decoding.identifier(content, "userId"),
-        "transaction_id": decoding.identifier(content, "transactionId"),
-        "round_id": decoding.identifier(content, "roundId"),
-        "reason": decoding.optional_text(content, "reason"),
         "request_id": request_id,
         "clock_skew_seconds": arrival.get("clock_skew_seconds"),
         "received_us": arrival.get("received_us"),
@@ -136,18 +109,14 @@ def render_outcome(command: WalletCommand, outcome: WalletOutcome) -> Answer:
             extras={} if outcome.detail == errors.RECORDED_WITHOUT_EXTRAS else None,
         )
     else:
-        content: dict[str, Any] = {
-            "transactionId": command.transaction_id,
-            "balance": str(outcome.balance_minor),
-            "currency": outcome.currency,
-            "status": "ok",
-        }
-        if outcome.tombstone:
-            content["tombstone"] = True
-        if outcome.already_rolled_back:
-            content["alreadyRolledBack"] = True
-        if outcome.head is not None:
-            content["head"] = outcome.head
+        content = fields.Booked(
+            transaction_id=command.transaction_id,
+            balance=str(outcome.balance_minor),
+            currency=str(outcome.currency),
+            tombstone=True if outcome.tombstone else UNSET,
+            already_rolled_back=True if outcome.already_rolled_back else UNSET,
+            head=UNSET if outcome.head is None else outcome.head,
+        )
         status, headers, body = 200, list(errors.JSON_HEADERS), _encode(content)
     if outcome.replay:
         headers.append(REPLAY_HEADER)
@@ -158,7 +127,10 @@ def render_balance(request: BalanceRequest, balance: Balance, request_id: str) -
     """The answer to getBalance."""
     if balance.code is not None:
         return errors.render(balance.code, request_id)
-    content = {"userId": request.player_id, "balance": str(balance.balance_minor), "currency": balance.currency}
-    if balance.head is not None:
-        content["head"] = balance.head
+    content = fields.SessionBalance(
+        user_id=request.player_id,
+        balance=str(balance.balance_minor),
+        currency=str(balance.currency),
+        head=UNSET if balance.head is None else balance.head,
+    )
     return 200, list(errors.JSON_HEADERS), _encode(content)

@@ -48,7 +48,7 @@ def _own_routes(frame: Frame) -> list[Route]:
         ),
         frame.post(
             "/player/exclude", wishes.exclude_oneself, body=wishes.ExcludeBody, answer=shapes.Excluded, access=PLAYER,
-            status=201,
+            status=201, other_statuses=(200,),
         ),
         frame.get("/player/history", records.history, query=Page, answer=records.History, access=PLAYER),
         frame.get("/player/export", records.export, answer=records.Export, access=PLAYER),
@@ -75,7 +75,7 @@ def _account_routes(frame: Frame) -> list[Route]:
         ),
         frame.post(
             f"{_PLAYER}/exclude", wishes.exclude, body=wishes.ExcludeByStaffBody, answer=shapes.Excluded,
-            permission="players.care", finds=FINDS_PLAYER, status=201,
+            permission="players.care", finds=FINDS_PLAYER, status=201, other_statuses=(200,),
         ),
         frame.post(
             f"{_PLAYER}/limits", wishes.lower_limit, body=wishes.LimitByStaffBody, answer=shapes.OneLimit,
@@ -104,15 +104,18 @@ def _payment_routes(frame: Frame) -> list[Route]:
         ),
         frame.post(
             f"{_PLAYER}/withdraw", payments.withdraw, body=payments.AmountBody, answer=payments.Paid,
-            permission="players.money", finds=FINDS_PLAYER, codes=("INSUFFICIENT_FUNDS", *_TRANSFER),
+            permission="players.money", finds=FINDS_PLAYER, other_statuses=(202,),
+            codes=("INSUFFICIENT_FUNDS", *_TRANSFER),
         ),
         frame.post(
             f"{_PLAYER}/cashout", payments.cash_out, body=payments.CashOutBody, answer=payments.CashedOut,
-            permission="players.money", finds=FINDS_PLAYER, codes=("OPEN_BETS", _NOT_ACTIVE, *_TRANSFER),
+            permission="players.money", finds=FINDS_PLAYER, other_statuses=(202,),
+            codes=("OPEN_BETS", _NOT_ACTIVE, *_TRANSFER),
         ),
         frame.post(
             f"{_PLAYER}/adjust", payments.adjust, body=payments.AdjustBody, answer=payments.Paid,
-            permission="players.adjust", finds=FINDS_PLAYER, codes=("INSUFFICIENT_FUNDS", "BALANCE_TOO_HIGH"),
+            permission="players.adjust", finds=FINDS_PLAYER, other_statuses=(202,),
+            codes=("INSUFFICIENT_FUNDS", "BALANCE_TOO_HIGH"),
         ),
         frame.get(
             "/admin/approvals", payments.approvals, query=payments.ApprovalsQuery, answer=shapes.Approvals,

@@ -31,7 +31,7 @@ def _own_routes(frame: Frame, passwords: Passwords) -> list[Route]:
         ),
         frame.post(
             "/staff/refresh", logins.refresh, body=logins.RefreshBody, answer=logins.Refreshed, access=ANYONE,
-            in_transaction=False, codes=("TOKEN_REUSED",),
+            in_transaction=False, codes=("TOKEN_INVALID", "TOKEN_REUSED"),
         ),
         frame.post("/staff/logout", logins.log_out, answer=Answer, keeps_answers=False),
         frame.get("/staff/me", account.me, answer=account.Me),
@@ -55,7 +55,7 @@ def _admin_routes(frame: Frame, passwords: Passwords) -> list[Route]:
     return [
         frame.post(
             "/admin/staff", staff.create, body=members.NewStaffBody, answer=members.OneOfStaff,
-            permission="staff.manage", status=201, codes=("USERNAME_TAKEN",),
+            permission="staff.manage", status=201, codes=("NOT_FOUND", "USERNAME_TAKEN"),
         ),
         frame.get(
             "/admin/staff", members.list_staff, query=Page, answer=members.StaffList, permission="staff.manage"

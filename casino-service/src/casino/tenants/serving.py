@@ -36,6 +36,6 @@ def routes(frame: Frame) -> list[Route]:
         ),
         frame.get(
             f"{one}/statement", statement.show, query=statement.StatementQuery, answer=statement.Statement,
-            permission="statements.read", finds=FINDS_TENANT,
+            permission="statements.read", finds=FINDS_TENANT, media_types=("text/csv",),
         ),
     ]  # fmt: skip

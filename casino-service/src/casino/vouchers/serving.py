@@ -29,7 +29,8 @@ def routes(frame: Frame) -> list[Route]:
         ),
         frame.post(
             "/voucher/redeem", redeem.redeem, body=redeem.RedeemBody, answer=redeem.Redeemed, status=redeem.CREATED,
-            access=ANYONE, in_transaction=False, codes=("INVALID_OR_USED_VOUCHER", "TENANT_NOT_ACTIVE"),
+            access=ANYONE, in_transaction=False,
+            codes=("INVALID_OR_USED_VOUCHER", "TENANT_NOT_ACTIVE", "IDEMPOTENCY_MISMATCH"),
         ),
         frame.get(
             one, vouchers.show, answer=vouchers.VoucherAnswer, permission="vouchers.read", finds=queries.FINDS_VOUCHER
@@ -39,7 +40,8 @@ def routes(frame: Frame) -> list[Route]:
             finds=queries.FINDS_VOUCHER, codes=("VOUCHER_NOT_NEW",),
         ),
         frame.get(
-            f"{one}/slip", slips.show, query=slips.SlipQuery, permission="vouchers.issue", finds=queries.FINDS_VOUCHER
+            f"{one}/slip", slips.show, query=slips.SlipQuery, permission="vouchers.issue", finds=queries.FINDS_VOUCHER,
+            headers=("x-slip-token",), media_types=("image/svg+xml", "text/plain"),
         ),
     ]  # fmt: skip
 

@@ -21,6 +21,7 @@ from provider.sessions.sealing import Sealer
 from provider.settings import Settings
 from provider.wire import json_answer, read_request
 from shared_service.http.exchange import request_id
+from shared_service.http.fields import Field, Message
 from shared_service.http.routing import SIGNED, Route, route
 from shared_service.postgres.database import Database
 
@@ -41,16 +42,37 @@ class RoundRequest:
     seed: int
 
 
-def read_round_request(members: Mapping[str, Any]) -> RoundRequest:
+def read_round_request(members: dict[str, Any]) -> RoundRequest:
     """Read script and seed from a body. Raises `invalid_field`."""
-    script, seed = members.get("script"), members.get("seed")
-    script = NINE_STEPS if script is None else script
-    seed = secrets.randbits(SEED_BITS) if seed is None else seed
+    return RoundRequest(**SIMULATION.read(members))
+
+
+def _script(members: dict[str, Any], name: str) -> str:
+    script = members.get(name)
+    if script is None:
+        return NINE_STEPS
     if script not in (NINE_STEPS, MIXED):
-        raise Refused("invalid_field", field="script")
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**SEED_BITS:
-        raise Refused("invalid_field", field="seed")
-    return RoundRequest(script, seed)
+        raise Refused("invalid_field", field=name)
+    return str(script)
+
+
+def _seed(members: dict[str, Any], name: str) -> int:
+    seed = members.get(name)
+    if seed is None:
+        return secrets.randbits(SEED_BITS)
+    if type(seed) is not int or not 0 <= seed < 2**SEED_BITS:
+        raise Refused("invalid_field", field=name)
+    return seed
+
+
+SIMULATION: Final = Message(
+    "Simulation",
+    (
+        Field("script", "script", _script, {"enum": [NINE_STEPS, MIXED, None]}, False),
+        Field("seed", "seed", _seed, {"type": ["integer", "null"], "minimum": 0, "maximum": 2**SEED_BITS - 1}, False),
+    ),
+)
+"""A simulated round, beside the members that name its session."""
 
 
 def routes(settings: Settings, pool: Database, sealer: Sealer, money: MoneyCalls, casinos: Casinos) -> list[Route]:

@@ -6,7 +6,7 @@ Tokens are stored sealed, and are in no log and no answer.
 import hmac
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -15,11 +15,36 @@ from provider.catalogue.games import GAMES
 from provider.errors import Refused
 from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
-from provider.wire import currency
-from shared_service.http.decoding import identifier
+from provider.wire import currency_field
+from shared_service.http.fields import Message, identifier_field
 from shared_service.postgres.database import Database
 
 log = structlog.get_logger(__name__)
+
+
+LAUNCH: Final = Message(
+    "Launch",
+    (
+        identifier_field("sessionToken", "token"),
+        identifier_field("casinoSessionId", "casino_session_id"),
+        identifier_field("userId", "user_id"),
+        identifier_field("gameId", "game_code", description="The game's code"),
+        currency_field("currency", "currency"),
+        identifier_field("casinoCode", "casino_code"),
+    ),
+)
+SESSION: Final = Message(
+    "Session",
+    (
+        identifier_field("sessionToken", "token"),
+        identifier_field("providerSessionId", "provider_session_id"),
+        identifier_field("userId", "user_id"),
+        identifier_field("gameId", "game_code", description="The game's code"),
+        currency_field("currency", "currency"),
+        identifier_field("casinoCode", "casino_code"),
+    ),
+)
+"""The members that name a session in every body but a launch's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +69,7 @@ class OpenSession:
 
 def read_launch(members: dict[str, Any], signer: Casino) -> LaunchRequest:
     """Read a launch that this casino signed. Raises as `_require_launchable` does, and `invalid_field`."""
-    request = LaunchRequest(
-        token=identifier(members, "sessionToken"),
-        casino_session_id=identifier(members, "casinoSessionId"),
-        user_id=identifier(members, "userId"),
-        game_code=identifier(members, "gameId"),
-        currency=currency(members, "currency"),
-        casino_code=identifier(members, "casinoCode"),
-    )
+    request = LaunchRequest(**LAUNCH.read(members))
     _require_launchable(request.casino_code, request.game_code, signer)
     return request
 
@@ -118,14 +136,7 @@ class NamedSession:
 
 def read_session(members: dict[str, Any]) -> NamedSession:
     """Read the members that name a session. Raises `invalid_field`."""
-    return NamedSession(
-        token=identifier(members, "sessionToken"),
-        provider_session_id=identifier(members, "providerSessionId"),
-        user_id=identifier(members, "userId"),
-        game_code=identifier(members, "gameId"),
-        currency=currency(members, "currency"),
-        casino_code=identifier(members, "casinoCode"),
-    )
+    return NamedSession(**SESSION.read(members))
 
 
 async def open_session(pool: Database, sealer: Sealer, *, signer: Casino, members: dict[str, Any]) -> OpenSession:

@@ -1,6 +1,7 @@
 """Serves POST /provider/spin: a slot that is played through the casino's own client."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from provider.spins.spins import Spins
 from provider.wire import read_request
 from shared_service.http.decoding import identifier
 from shared_service.http.exchange import remaining_seconds, request_id
+from shared_service.http.fields import Field, Message
 from shared_service.http.routing import SIGNED, Route, Share, route
 from shared_service.postgres.database import Database
 
@@ -51,12 +53,19 @@ def routes(settings: Settings, sealer: Sealer, casinos: Casinos, spins: Spins) -
 
 def read_spin(members: dict[str, Any]) -> SpinRequest:
     """Read a spin from a body. Raises `invalid_field`."""
-    stake = members.get("stake")
+    asked = SPIN.read(members)
+    return SpinRequest(**{**asked, "client_seed": asked["client_seed"] or asked["spin_id"]})
+
+
+def _stake(members: dict[str, Any], name: str) -> int:
+    stake = members.get(name)
     if type(stake) is not int or stake < 1:
-        raise Refused("invalid_field", field="stake")
-    spin_id = _plain(members, "spinId")
-    client_seed = spin_id if members.get("clientSeed") is None else _plain(members, "clientSeed")
-    return SpinRequest(spin_id=spin_id, stake_minor=stake, client_seed=client_seed)
+        raise Refused("invalid_field", field=name)
+    return stake
+
+
+def _optional_plain(members: dict[str, Any], name: str) -> str | None:
+    return None if members.get(name) is None else _plain(members, name)
 
 
 def _plain(members: dict[str, Any], name: str) -> str:
@@ -64,3 +73,15 @@ def _plain(members: dict[str, Any], name: str) -> str:
     if PLAIN.fullmatch(value) is None:
         raise Refused("invalid_field", field=name)
     return value
+
+
+_PLAIN: Final[Mapping[str, Any]] = {"type": ["string", "integer"], "pattern": f"^{PLAIN.pattern}$"}
+SPIN: Final = Message(
+    "Spin",
+    (
+        Field("stake", "stake_minor", _stake, {"type": "integer", "minimum": 1, "description": "Minor units"}),
+        Field("spinId", "spin_id", _plain, _PLAIN),
+        Field("clientSeed", "client_seed", _optional_plain, {**_PLAIN, "type": ["string", "integer", "null"]}, False),
+    ),
+)
+"""A spin, beside the members that name its session."""
