@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections import deque
@@ -16,11 +17,12 @@ from casino.api.errors import API_ERRORS
 from casino.errors import ERRORS
 from casino.settings import Settings
 from casino.wallet.commands import WalletCommand, WalletOutcome
-from shared_service.postgres.database import Database
+from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
 
 QUEUE_MAX: Final = 2_000
-BATCH_MAX: Final = 500
+BATCH_MAX: Final = 100
 WRITE_SECONDS: Final = 0.5
+"""With `BATCH_MAX` it bounds what a flood of errors costs the database: 200 rows a second for each process."""
 DEBIT_ROUTE: Final = "/casino/debit"
 _SERVER_ERROR: Final = 500
 FAULTS: Final = frozenset(
@@ -73,22 +75,23 @@ class ErrorEvents:
 
         return noted
 
-    async def write_some(self) -> bool:
-        """Write a batch. Returns whether more are waiting."""
-        if self._unsent is None:
-            if not self._waiting:
-                return False
-            ((now,),) = await self._database.call(NOW, ())
-            self._unsent = now, self._take()
-        now, batch = self._unsent
+    async def write_some(self) -> None:
+        """Write a batch. While the database is away, the errors wait."""
+        with contextlib.suppress(Overloaded, OutcomeUnknown):
+            if self._unsent is None and self._waiting:
+                ((now,),) = await self._database.call(NOW, ())
+                self._unsent = now, self._take()
+            if self._unsent is not None:
+                await self._write(*self._unsent)
+                self._unsent = None
+
+    async def _write(self, now: datetime, batch: Sequence[Entry]) -> None:
         try:
             await self._database.call(TELL, (self._ledger_id, self._tenant_id, now, Jsonb(batch)))
         except psycopg.Error:  # the database is there and refused the statement: it would refuse it again
             self._unsent = None
             self._count_dropped(len(batch))
             raise
-        self._unsent = None
-        return bool(self._waiting)
 
     def _note(self, entry: Entry) -> None:
         if len(self._waiting) < QUEUE_MAX:

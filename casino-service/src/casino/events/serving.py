@@ -12,7 +12,7 @@ import psycopg
 from casino.events.error_events import WRITE_SECONDS, ErrorEvents
 from casino.events.months import MONTHS_SECONDS, make_months
 from casino.settings import Settings
-from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
+from shared_service.postgres.database import Database
 from shared_service.run.loops import BackgroundLoop
 
 FOLD_SECONDS: Final = 60.0
@@ -40,5 +40,5 @@ def loops(settings: Settings, database: Database, errors: ErrorEvents) -> list[B
 
 async def close(errors: ErrorEvents) -> None:
     """Write the errors that wait, one batch at most. The database must still be open."""
-    with contextlib.suppress(Overloaded, OutcomeUnknown, psycopg.Error):
+    with contextlib.suppress(psycopg.Error):
         await errors.write_some()
