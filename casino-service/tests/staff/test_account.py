@@ -82,11 +82,12 @@ async def test_one_time_passwords_are_asked_for_once_they_are_confirmed(api: Api
 async def test_an_enrolment_that_was_not_confirmed_is_replaced(api: Api) -> None:
     add_member(api, "anna")
     access, _ = await tokens_of(api, "anna")
-    refused(await api.post("/staff/otp/confirm", {"otp": "123456"}, token=access), 401, "INVALID_CREDENTIALS")
+    refused(await api.post("/staff/otp/confirm", {"otp": "123456"}, token=access), 409, "OTP_NOT_ENROLLED")
     first, second = [(await api.post("/staff/otp/enrol", token=access)).json() for _ in range(2)]
     refused(await api.post("/staff/otp/confirm", {"otp": code_of(first)}, token=access), 401, "INVALID_CREDENTIALS")
     assert (await api.post("/staff/otp/confirm", {"otp": code_of(second)}, token=access)).status_code == 200
     refused(await api.post("/staff/otp/enrol", token=access), 409, "OTP_ENROLLED")
+    refused(await api.post("/staff/otp/confirm", {"otp": "123456"}, token=access), 409, "OTP_ENROLLED")
 
 
 async def test_deleting_them_takes_both_proofs(api: Api) -> None:
@@ -101,7 +102,7 @@ async def test_deleting_them_takes_both_proofs(api: Api) -> None:
     refused(await delete(PASSWORD, "wrong"), 401, "INVALID_CREDENTIALS")
     assert (await delete(PASSWORD, recovery)).json() == {"ok": True}
     assert (await log_in(api, "anna")).status_code == 200
-    refused(await delete(PASSWORD, another), 401, "INVALID_CREDENTIALS")
+    refused(await delete(PASSWORD, another), 409, "OTP_NOT_ENROLLED")
     assert (await api.post("/staff/otp/enrol", token=access)).status_code == 200
 
 

@@ -12,8 +12,8 @@ from casino.api.types import Answer, Body, Empty
 from casino.staff import otp
 from casino.staff.logins import own_login
 from casino.staff.passwords import Passwords
-from casino.staff.proofs import prove
-from casino.staff.shapes import ONE, NewPassword, Otp, Password, Staff, staff_of
+from casino.staff.proofs import CONFIRM, prove
+from casino.staff.shapes import ONE, NewPassword, Otp, Password, Staff, read_staff, staff_of
 
 CHANGE_PASSWORD: Final = "select casino.change_password(%s, %s, %s, %s, %s)"  # noqa: S105 - a statement
 CHANGE_OTP: Final = "select casino.change_otp(%s, %s, %s, %s, %s)"
@@ -94,18 +94,27 @@ class Account:
     async def confirm_otp(self, call: Call, body: OtpBody) -> Answer:
         """POST /staff/otp/confirm."""
         own_login(call)
-        await prove(call, self.passwords, "staff.otp.confirm", str(call.caller.name), code=body.otp)
+        await _require_otp(call, enrolled=False)
+        await prove(call, self.passwords, CONFIRM, str(call.caller.name), code=body.otp)
         await _change_otp(call, "confirm")
         return Answer()
 
     async def delete_otp(self, call: Call, body: PasswordAndOtpBody) -> Answer:
         """DELETE /staff/otp."""
         own_login(call)
+        await _require_otp(call, enrolled=True)
         await prove(
             call, self.passwords, "staff.otp.delete", str(call.caller.name), password=body.password, code=body.otp
         )
         await _change_otp(call, "delete")
         return Answer()
+
+
+async def _require_otp(call: Call, *, enrolled: bool) -> None:
+    """Raises Refused before a proof is asked for, which a mistake should not count as refused."""
+    staff = await read_staff(call, str(call.caller.id))
+    if staff.otp != enrolled:
+        raise Refused("OTP_NOT_ENROLLED" if enrolled else "OTP_ENROLLED")
 
 
 async def _change_otp(

@@ -15,6 +15,7 @@ from casino.staff.passwords import Passwords
 from casino.staff.shapes import USERNAME
 
 BEGIN: Final = "select * from casino.begin_login(%s, %s, %s)"
+CONFIRM: Final = "staff.otp.confirm"
 JUDGE: Final = "select * from casino.judge_staff(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
@@ -36,7 +37,8 @@ async def prove(
     call: Call, passwords: Passwords, action: str, username: str, *,
     password: str | None = None, code: str | None = None, tenant_id: str | None = None,
 ) -> Proved:  # fmt: skip
-    """Returns who it is. Raises Refused: INVALID_CREDENTIALS, OTP_REQUIRED, LOCKED, RATE_LIMITED or OVERLOADED.
+    """Returns who it is. Raises Refused: INVALID_CREDENTIALS, OTP_REQUIRED, OTP_NOT_ENROLLED, LOCKED, RATE_LIMITED or
+    OVERLOADED.
 
     Takes as long for a name that nobody has. Its two statements are committed, whatever the request becomes: no
     connection is held while the password is verified.
@@ -44,6 +46,8 @@ async def prove(
     database, name = call.pools.tenants, account_name(username)
     rows = await database.call(BEGIN, (call.ledger_id, name, call.address))
     wait_seconds, staff_id, password_hash, nonce, now = rows[0]
+    if action == CONFIRM and nonce is None:
+        raise Refused("OTP_NOT_ENROLLED")
     verified = None
     if password is not None and not wait_seconds:
         verified = password_hash if await passwords.matches(password_hash, password) else None
