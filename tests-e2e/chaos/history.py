@@ -28,6 +28,12 @@ class Entry:
     balance_after_minor: int
     sequence_no: int | None
     refusal_code: str | None = None
+    bonus_minor: int = 0
+    """Granted in the same step: the answer's balance has it, the entry's own has not."""
+
+    @property
+    def answered_balance_minor(self) -> int:
+        return self.balance_after_minor + self.bonus_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,8 @@ def lost_acknowledgements(said: Iterable[Said], ledger: Ledger) -> Iterator[str]
             yield f"signed as a {one.endpoint}, in the ledger as a {entry.kind}: {one}"
         elif (one.status == 200) == (entry.state == "refused"):
             yield f"signed otherwise than the ledger has it ({entry.state}): {one}"
-        elif one.status == 200 and one.balance_minor != entry.balance_after_minor:
-            yield f"signed with another balance than the ledger's {entry.balance_after_minor}: {one}"
+        elif one.status == 200 and one.balance_minor != entry.answered_balance_minor:
+            yield f"signed with another balance than the ledger's {entry.answered_balance_minor}: {one}"
         elif one.status != 200 and one.code != entry.refusal_code:
             yield f"refused otherwise than the ledger has it ({entry.refusal_code}): {one}"
 
@@ -93,8 +99,8 @@ def lost_reports(
         entry = ledger.get(key)
         if entry is None or entry.state == "refused":
             yield f"{player} was told that {step['action']} was done, and the ledger does not have it: {told}"
-        elif told["balance"] != str(entry.balance_after_minor):
-            yield f"{player} was told another balance than the ledger's {entry.balance_after_minor}: {told}"
+        elif told["balance"] != str(entry.answered_balance_minor):
+            yield f"{player} was told another balance than the ledger's {entry.answered_balance_minor}: {told}"
         elif step.get("passed") and ours.get(key) not in ("committed", "settled", "rolled_back"):
             yield f"{player} was told that {step['action']} passed, at the provider it is {ours.get(key)}: {told}"
 

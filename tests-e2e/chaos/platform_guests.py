@@ -136,6 +136,8 @@ class PlatformGuests:
 
     def _answered(self, path: str, content: object, token: str | None) -> tuple[int, dict[str, Any]]:
         """Ask until there is an answer. Raises Over."""
+        if self.over.is_set():
+            raise Over
         key, number = uuid4().hex, next(self._turns)
         headers = {"idempotency-key": key, "x-forwarded-for": f"10.1.{number // 250 % 250}.{number % 250 + 1}"}
         if token is not None:

@@ -16,8 +16,11 @@ from e2e_testing.upstream import Delivery
 
 LEDGER = """
     select wallet.player_id as player, entry.transaction_id, entry.kind, entry.state, entry.balance_after_minor,
-        entry.sequence_no, entry.refusal_code
+        entry.sequence_no, entry.refusal_code, coalesce(bonus.amount_minor, 0) as bonus_minor
     from casino.transactions as entry join casino.wallets as wallet using (ledger_id, wallet_id)
+    left join casino.bonuses as bonus
+        on bonus.ledger_id = entry.ledger_id and bonus.wallet_id = entry.wallet_id and bonus.state = 'GRANTED'
+        and bonus.transaction_id = entry.transaction_id and bonus.provider_id = entry.provider_id
 """
 OURS = """
     select user_id as player, transaction_id::text as transaction_id, ours.state

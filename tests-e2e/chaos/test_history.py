@@ -191,3 +191,9 @@ def test_a_run_that_never_reached_a_state_is_void(state: str) -> None:
     verdict.reached.update(REACHED | {state: 0})
     assert verdict.word == "VOID"
     assert verdict.exit_status not in (0, 1)
+
+
+def test_an_answer_has_the_balance_after_the_bonus_that_came_with_it() -> None:
+    told = [(PLAYER, step("win-1", "1600"))]
+    assert list(history.lost_reports(told, ledger_of(changed("win-1", bonus_minor=500)), OURS)) == []
+    assert list(history.lost_reports(told, ledger_of(ENTRIES), OURS))

@@ -305,6 +305,7 @@ def test_nobody_begins_a_spin_of_a_player_out_of_sight(player: Player, tenant: T
 def test_two_copies_at_once_begin_one_spin(connect: Callable[[], Player], tenant: Tenant) -> None:
     """The second waits for the first one's commit, and finds its spin and its session."""
     one, two = connect(), connect()
+    one.begin("before", game="2")  # the play session runs: nobody waits for it
     found: list[Row] = []
     with one.connection.transaction():
         first = one.begin()
@@ -313,4 +314,4 @@ def test_two_copies_at_once_begin_one_spin(connect: Callable[[], Player], tenant
         wait_until(lambda: bool(tenant.sql(WAITING, two.connection.info.backend_pid)), "the second waits")
     other.join(10)
     assert found == [first]
-    assert (len(tenant.rows("spins")), len(tenant.rows("game_sessions"))) == (1, 1)
+    assert (len(tenant.rows("spins")), len(tenant.rows("game_sessions"))) == (2, 2)
