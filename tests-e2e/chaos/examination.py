@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import httpx
+import psycopg
 
 from chaos import history
 from chaos.chaos_stack import ChaosStack
@@ -58,7 +59,11 @@ def unresolved_work(stack: ChaosStack) -> list[str]:
     for pair in stack.pairs:
         if pair.proxy.under_way:
             told.append(f"{pair.proxy.under_way} calls are on their way to casino {pair.number}")
-        rows = pair.database.rows(PENDING) + pair.database.rows(OPEN_ROUNDS)
+        try:
+            rows = pair.database.rows(PENDING) + pair.database.rows(OPEN_ROUNDS)
+        except psycopg.OperationalError as error:
+            told.append(f"database {pair.number} does not answer: {type(error).__name__}")
+            continue
         told += [f"still open at studio {pair.number}: {row}" for row in rows]
     return told
 
