@@ -49,6 +49,10 @@ staff-create: .venv/.runtime ## make a member of staff: USERNAME=… ROLE=owner;
 		set -a; . "$(STATE_DIR)/casino.env"; set +a; \
 	fi; exec $(BIN)/casino staff create "$(USERNAME)" --role "$(ROLE)" $(if $(TENANT),--tenant "$(TENANT)")
 
+.PHONY: smoke
+smoke: .venv/.runtime ## look at a running casino from outside: API_BASE=http://…; SMOKE_USERNAME, SMOKE_PASSWORD: log in, too
+	@API_BASE="$(API_BASE)" exec $(BIN)/python -P -m local_stack.smoke
+
 .PHONY: test
 test: .venv/.complete ## unit, integration and end-to-end tests on the embedded PostgreSQL
 	TEST_POSTGRES=embedded E2E_TARGET=own $(RUN_SUITES) $(SUITES)

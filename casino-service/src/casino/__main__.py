@@ -64,12 +64,16 @@ def after_restore() -> None:
 @main.command("seed-demo")
 @click.option("--only-in-demo-mode", is_flag=True, help="Do nothing unless CASINO_DEMO says yes.")
 def seed_demo(*, only_in_demo_mode: bool) -> None:
-    """Load the demo tenant, games and players."""
+    """Load the demo tenant, games and players; in demo mode also staff with a published password."""
     from casino.ops.demo import seed_demo as run  # noqa: PLC0415 - only this command needs it
+    from casino.ops.demo_staff import seed_demo_staff  # noqa: PLC0415 - as above
 
-    if only_in_demo_mode and not CommandSettings.from_environment().demo:
+    is_demo = CommandSettings.from_environment().demo
+    if only_in_demo_mode and not is_demo:
         return
     run(_owner_url())
+    if is_demo:
+        seed_demo_staff(_owner_url())
 
 
 @main.command()

@@ -25,6 +25,7 @@ from local_stack.child import last_lines
 from local_stack.cluster import remove_cluster
 from local_stack.environment_files import environment_file
 from local_stack.log_follower import LogFollower
+from local_stack.logins import WHERE_TO_LOG_IN, how_to_log_in
 from local_stack.peers import GAMES
 from local_stack.round_table import print_verdict
 from local_stack.scripted_round import (
@@ -151,6 +152,7 @@ def _print_addresses(console: Console, stack: RunningStack) -> None:
     )
     if published := published_secrets(stack.pairs):
         console.print(Text(f"published demo secrets are in use: {published}", style="yellow"), soft_wrap=True)
+    console.print(Text(how_to_log_in(first)), soft_wrap=True)
     play = "play a round with `make simulate`" if first.is_demo else "rounds are simulated in demo mode only"
     if len(stack.pairs) > 1:
         play += f", or at the second casino, or of the other studio: `make simulate PEER=2 GAME={GAMES[0][0]}`"
@@ -212,6 +214,7 @@ def _play_demo(console: Console, pairs: Pairs) -> bool:
                 progress(f"playing the scripted round of game {game_id} at {settings.name_of(CASINO)} over signed HTTP")
                 report = play_round(settings.url(CASINO), game_id=game_id)
                 verdicts.append(judge(report, start_minor=DEMO_START_MINOR + played * NET_PROFIT_MINOR))
+    console.print(Text(WHERE_TO_LOG_IN), soft_wrap=True)
     for verdict in verdicts:
         print_verdict(console, verdict)
     passed = all(verdict.passed for verdict in verdicts)
