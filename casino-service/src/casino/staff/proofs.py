@@ -40,8 +40,8 @@ async def prove(
     """Returns who it is. Raises Refused: INVALID_CREDENTIALS, OTP_REQUIRED, OTP_NOT_ENROLLED, LOCKED, RATE_LIMITED or
     OVERLOADED.
 
-    Takes as long for a name that nobody has. Its two statements are committed, whatever the request becomes: no
-    connection is held while the password is verified.
+    Takes as long for a name that nobody has. Its two statements are committed, whatever the request becomes, and it
+    holds no connection between them.
     """
     database, name = call.pools.tenants, account_name(username)
     rows = await database.call(BEGIN, (call.ledger_id, name, call.address))
