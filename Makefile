@@ -150,8 +150,9 @@ rtp: .venv/.complete ## compute what each slot pays back, and write its PAR shee
 	$(BIN)/python -P -m provider.catalogue.make_sheets --simulate "$(or $(SIMULATE),0)"
 
 .PHONY: docs
-docs: .venv/.complete ## render docs/errors.md, docs/proofs.md and docs/delivery-orders.md
+docs: .venv/.complete ## render docs/errors.md, docs/proofs.md, docs/delivery-orders.md and the tables of docs/platform.md
 	$(BIN)/python docs/render_errors.py
+	$(BIN)/python docs/render_platform.py
 	$(BIN)/python docs/render_reliability.py
 
 .PHONY: lock

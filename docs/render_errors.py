@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+import casino.api.errors
 import casino.errors
 import provider.errors
 from provider.wallet_client.actions import ACTIONS
@@ -18,9 +19,10 @@ from provider.wallet_client.actions import ACTIONS
 PAGE = Path(__file__).parent / "errors.md"
 HEAD = """# Errors
 
-Rendered by `make docs` from the tables in `casino/errors.py`, `provider/errors.py` and
+Rendered by `make docs` from the tables in `casino/errors.py`, `casino/api/errors.py`, `provider/errors.py` and
 `provider/wallet_client/actions.py`: change those, never this page. An error is
-`{"error": "<sentence>", "code": "<code>", "requestId": "…"}`, with `field` or `serverTime` where they help. The status
+`{"error": "<sentence>", "code": "<code>", "requestId": "…"}`, with `field` or `serverTime` where they help; the
+operator's platform answers `{"ok": false, "code": "<CODE>", "message": "<sentence>", "requestId": "…"}`. The status
 alone tells a program what to do; the code says why; the sentence is for a person.
 """
 
@@ -44,6 +46,7 @@ def render() -> str:
         [
             HEAD,
             *_answers("What casino-service answers", casino.errors.ERRORS.values()),
+            *_answers("What the operator's platform answers (`/api/v1`)", casino.api.errors.API_ERRORS.values()),
             *_answers("What provider-service answers", provider.errors.ERRORS.values()),
             *_actions(),
         ]

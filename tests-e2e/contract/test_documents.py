@@ -54,6 +54,13 @@ def test_the_page_of_errors_is_what_the_tables_say() -> None:
     assert rendered == (ROOT / "docs" / "errors.md").read_text("utf-8"), "run: make docs"
 
 
+def test_the_tables_of_the_platform_are_what_the_application_serves() -> None:
+    rendered = subprocess.run(
+        [sys.executable, ROOT / "docs" / "render_platform.py", "--print"], capture_output=True, text=True, check=True
+    ).stdout
+    assert rendered == (ROOT / "docs" / "platform.md").read_text("utf-8"), "run: make docs"
+
+
 def test_both_services_use_a_code_with_the_status_that_the_contract_gives_it() -> None:
     status_of = {code: status for status, codes in CODES_BY_STATUS.items() for code in codes}
     own_codes = {"access_token_missing", "access_token_invalid"}

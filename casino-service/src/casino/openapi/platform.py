@@ -86,8 +86,8 @@ def _describe(made: Made, names: Mapping[Any, str], schemas: Mapping[str, Schema
         parameters.append(header_parameter("idempotency-key", _KEY))
     has_body = not made.only_reads and made.body is not Empty
     return Operation(
-        method=made.method, path=BASE + made.path, summary=_summary(made), tag=_tag(made.path),
-        description=_who(made), parameters=parameters, body=reference(names[made.body]) if has_body else None,
+        method=made.method, path=BASE + made.path, summary=summary_of(made), tag=_tag(made.path),
+        description=_described(made), parameters=parameters, body=reference(names[made.body]) if has_body else None,
         is_body_required=bool(body.get("required")), answers=answers, refusals=refusals_of(made), refusal=REFUSAL,
         security=_security(made), extras={} if made.permission is None else {"x-permission": made.permission},
     )  # fmt: skip
@@ -124,7 +124,7 @@ def _security(made: Made) -> list[dict[str, list[str]]]:
     return [{"staff": roles}, {"apiKey": roles}]
 
 
-def _summary(made: Made) -> str:
+def summary_of(made: Made) -> str:
     """The first sentence of the handler's docstring; where that is a path, the answer's, or the handler's name."""
     text = _first_sentence(made.handler)
     if text and not text.startswith((made.method, "Only")):
@@ -138,15 +138,24 @@ def _first_sentence(of: object) -> str:
     return (of.__doc__ or "").strip().partition("\n")[0].partition(". ")[0].rstrip(".")
 
 
-def _who(made: Made) -> str:
+def who_may(made: Made) -> str:
+    """Who may call it: roles, or what else the caller must be."""
+    if made.access != STAFF:
+        return "anyone" if made.access == ANYONE else "players"
     if made.permission is None:
-        return ""
-    roles = [role for role in permissions.ROLES if role in permissions.PERMISSIONS[made.permission]]
+        return "staff"
     if made.only_owners:
-        roles = [permissions.OWNER]
+        return permissions.OWNER
+    roles = [role for role in permissions.ROLES if role in permissions.PERMISSIONS[made.permission]]
     if made.only_reads and made.permission in permissions.READ_BY_AUDITORS:
         roles.append(permissions.AUDITOR)
-    return f"Permission {made.permission}: {', '.join(roles)}. On the own tenant and those below it."
+    return ", ".join(roles)
+
+
+def _described(made: Made) -> str:
+    if made.permission is None:
+        return ""
+    return f"Permission {made.permission}: {who_may(made)}. On the own tenant and those below it."
 
 
 def _tag(path: str) -> str:
