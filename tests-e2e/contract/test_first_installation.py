@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "installation.md"
 BLOCK = re.compile(r"^<!-- install: ([a-z]+) -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED = dict(BLOCK.findall(PAGE.read_text("utf-8")))
 SIDES = ("casino", "provider")
-LOGINS = [f"{side}_{login}" for side in SIDES for login in ("login", "migrator")]
+LOGINS = [f"{side}_{login}" for side in SIDES for login in ("login", "migrator")] + ["casino_oversight_login"]
 IN_A_CONTAINER = "docker compose run --rm --no-deps casino-migrate "
 
 
