@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -11,6 +11,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from casino.api.errors import Refused
+from casino.api.turnstile import Turnstile
 from casino.settings import Settings
 from shared_service.postgres.database import Database
 
@@ -42,10 +43,21 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """The pools of the platform: the tenants', and the owners', which is None when no address is set."""
+    """The pools of the platform: the tenants', the owners', which is None when no address is set, and the guards'."""
 
     tenants: Database
     oversight: Database | None
+    turnstile: Turnstile
+    guarding: Database
+    """For the guards: who calls is found out while all other connections are in use."""
+
+    @asynccontextmanager
+    async def one_of_few(self, caller: Caller) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """As `transaction`; of a tenant's staff few run at once. Raises Refused(OVERLOADED) besides."""
+        async with AsyncExitStack() as stack:
+            if caller.kind in (STAFF, API_KEY) and caller.tenant_id is not None:
+                await stack.enter_async_context(self.turnstile.of(caller.tenant_id))
+            yield await stack.enter_async_context(self.transaction(caller))
 
     @asynccontextmanager
     async def transaction(self, caller: Caller) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
@@ -113,7 +125,7 @@ class Call:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[None]:
         """A transaction in which `rows`, `row` and `audit` work, for a route that is not `in_transaction`."""
-        async with self.pools.transaction(self.caller) as connection:
+        async with self.pools.one_of_few(self.caller) as connection:
             self.connection = connection
             try:
                 yield

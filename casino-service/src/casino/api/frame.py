@@ -96,8 +96,8 @@ class _Endpoint:
         call = self._call(request)
         try:
             return await self._answer(request, call)
-        except LockNotAvailable:
-            raise Refused("BUSY") from None
+        except LockNotAvailable:  # with a key perhaps its first copy, else somebody else's work
+            raise Refused("BUSY" if call.idempotency_key is not None else "OVERLOADED") from None
         except QueryCanceled:
             raise Refused("OVERLOADED") from None
         except Refused as refused:
@@ -111,7 +111,7 @@ class _Endpoint:
         self._require_permission(call)
         async with AsyncExitStack() as stack:
             if operation.in_transaction:
-                call.connection = await stack.enter_async_context(self.frame.pools.transaction(call.caller))
+                call.connection = await stack.enter_async_context(self.frame.pools.one_of_few(call.caller))
             if operation.finds is not None:
                 await call.row(operation.finds, {"ledger_id": call.ledger_id, **call.path})
             content = dict(request.query_params) if operation.only_reads else reading.decode(request.state.body)

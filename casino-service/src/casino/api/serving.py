@@ -17,7 +17,7 @@ FORGET_SECONDS: Final = 60.0
 
 def guards(frame: Frame, admission: Admission) -> dict[str, Guard]:
     """The guards of the accesses."""
-    return guards_of(frame.settings, frame.pools.tenants, admission)
+    return guards_of(frame.settings, frame.pools.guarding, admission)
 
 
 def loops(frame: Frame) -> list[BackgroundLoop]:

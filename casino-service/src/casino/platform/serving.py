@@ -11,6 +11,7 @@ from casino.api import serving as api
 from casino.api.call import Pools
 from casino.api.errors import API_ERRORS
 from casino.api.frame import BASE, Frame
+from casino.api.turnstile import Turnstile
 from casino.play import serving as play
 from casino.players import serving as players
 from casino.sessions.providers import Providers
@@ -29,6 +30,7 @@ from shared_service.run.loops import BackgroundLoop
 
 POOL_MAX: Final = 6
 OVERSIGHT_POOL_MAX: Final = 2
+GUARDING_POOL_MAX: Final = 2
 ACCESSES: Final = api.ACCESSES
 ERRORS_BELOW: Final[Mapping[str, ErrorTable]] = {f"{BASE}/": API_ERRORS}
 
@@ -48,7 +50,8 @@ class Platform:
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Open its pools until the stack ends."""
-        for pool in (self.frame.pools.tenants, self.frame.pools.oversight):
+        pools = self.frame.pools
+        for pool in (pools.tenants, pools.oversight, pools.guarding):
             if pool is not None and self.frame.settings.pepper:
                 await stack.enter_async_context(pool)
         stack.callback(staff.close, self.passwords)
@@ -56,7 +59,12 @@ class Platform:
 
 def platform_of(settings: Settings, providers: Providers) -> Platform:
     """Builds the platform. Without a pepper it has no routes: `/api/v1` is 404."""
-    pools = Pools(database_for(settings, size_max=POOL_MAX), oversight_for(settings, size_max=OVERSIGHT_POOL_MAX))
+    pools = Pools(
+        tenants=database_for(settings, size_max=POOL_MAX),
+        oversight=oversight_for(settings, size_max=OVERSIGHT_POOL_MAX),
+        turnstile=Turnstile(settings.pool_wait_seconds),
+        guarding=database_for(settings, size_max=GUARDING_POOL_MAX),
+    )
     frame, passwords = Frame(settings, pools), Passwords()
     if not settings.pepper:
         return Platform(frame, [], [], passwords)
