@@ -8,8 +8,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
+from typing import Final
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -27,6 +29,8 @@ from shared_service.postgres.migrate import migrate
 
 ConnectWallet = Callable[[], Wallet]
 
+KEPT_BY_NO_LOGGER: Final = {"cache_logger_on_first_use": False}
+
 
 @pytest.fixture(autouse=True)
 def fresh_scrapes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,10 +46,16 @@ def full_log_lines() -> None:
 
 
 @pytest.fixture(autouse=True)
-def logged() -> Iterator[list[EventDict]]:
-    """What the service logs during a test: captured instead of rendered, which would cost more than the work itself."""
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EventDict]]:
+    """What the service logs during a test: captured instead of rendered, which would cost more than the work itself.
+
+    A command that a test calls configures this process's log. It does so for this test only: no logger keeps it.
+    """
+    before, configure = structlog.get_config(), structlog.configure
+    monkeypatch.setattr(structlog, "configure", lambda **given: configure(**{**given, **KEPT_BY_NO_LOGGER}))
     with capture_logs() as events:
         yield events
+    configure(**before)
 
 
 @pytest.fixture(scope="session")

@@ -128,6 +128,7 @@ def run_command(own_database: str) -> Callable[..., tuple[int, str]]:
         "CASINO_KEYS": json.dumps([{"id": "k2", "secret": "canary-39a6d1f05c7be824f21c8b50e96d73a4"}]),
         "PROVIDER_SECRET": "canary-7b20f9d6e8a1435c6d93b0f8215ea47c",
         "CASINO_ACCESS_TOKEN_SECRET": "canary-e47f0a5b92d8136ccb1695f30da2e874",
+        "CASINO_PEPPER": "canary-58c1e0b7f42d96a3807bd4e1c95f3a60",
     }
 
     def run(*arguments: str, **changes: str) -> tuple[int, str]:
