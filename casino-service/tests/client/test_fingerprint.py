@@ -96,6 +96,13 @@ def test_only_what_trusted_proxies_wrote_is_believed(peer: str, forwarded: list[
     assert client_address(scope, ()) == client_address({**scope, "headers": []}, TRUSTED), "by default nobody is"
 
 
+def test_the_zone_of_a_forwarded_address_is_dropped() -> None:
+    """The database takes no zone, and only its own machine could tell what it means."""
+    headers = [(b"x-forwarded-for", b"fe80::1%eth0")]
+    found = client_address({"type": "http", "client": ("10.0.0.1", 1), "headers": headers}, TRUSTED)
+    assert str(found) == "fe80::1"
+
+
 def test_a_server_that_does_not_know_its_peer_is_no_error() -> None:
     headers = [(b"x-forwarded-for", b"203.0.113.9")]
     assert client_address({"type": "http", "client": None, "headers": headers}, TRUSTED) is None

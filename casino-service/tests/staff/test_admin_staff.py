@@ -181,6 +181,16 @@ async def test_a_key_has_what_its_maker_still_has_and_ends_with_it(api: Api) -> 
     refused(await api.get("/admin/audit", token=secret), 401, "TOKEN_INVALID")
 
 
+async def test_a_key_whose_maker_becomes_an_auditor_reads_no_more_than_its_scopes(api: Api) -> None:
+    """An auditor reads lists without their permission; a key that was made before does not."""
+    tree = api.tree()
+    secret = (await new_key(api, tree.operator, ["players.read"])).json()["apiKey"]["key"]
+    api.tenant.sql("update casino.staff set role = 'auditor' where staff_id = %s", tree.operator.staff_id)
+    assert (await api.get("/admin/players", token=secret)).status_code == 200
+    for path in ("/admin/staff", "/admin/api-keys", "/admin/stops", "/admin/approvals", "/admin/shifts"):
+        refused(await api.get(path, token=secret), 403, "FORBIDDEN")
+
+
 async def test_scopes_are_the_makers_and_some_are_for_nobody(api: Api) -> None:
     tree = api.tree()
     for member in (tree.owner, tree.operator):

@@ -104,3 +104,12 @@ def test_a_name_is_given_once(books: StaffBooks, at_once: AtOnce) -> None:
     statement = "select * from casino.create_staff(%s, %s, 'anna', 'hash', 'operator', %s)"
     rows = at_once([(statement, [books.tenant.ledger_id, maker, books.tenant.tenant_id])] * 6)
     assert Counter(row["o_code"] for row in rows) == {None: 1, "USERNAME_TAKEN": 5}
+
+
+def test_two_who_change_each_other_at_once_are_both_answered(books: StaffBooks, at_once: AtOnce) -> None:
+    """Red if each held itself and waited for the other."""
+    statement = "select * from casino.change_staff(%s, %s, %s, null, false, null)"
+    for number in range(20):
+        pair = [books.add(f"{name}-{number}") for name in ("anna", "bert")]
+        rows = at_once([(statement, [books.tenant.ledger_id, *each]) for each in (pair, pair[::-1])])
+        assert [row["o_code"] for row in rows] == ["FORBIDDEN"] * 2

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from psycopg.errors import LockNotAvailable, QueryCanceled
+from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -96,7 +96,7 @@ class _Endpoint:
         call = self._call(request)
         try:
             return await self._answer(request, call)
-        except LockNotAvailable:  # with a key perhaps its first copy, else somebody else's work
+        except (LockNotAvailable, DeadlockDetected):  # with a key perhaps its first copy, else somebody else's work
             raise Refused("BUSY" if call.idempotency_key is not None else "OVERLOADED") from None
         except QueryCanceled:
             raise Refused("OVERLOADED") from None
@@ -146,9 +146,10 @@ class _Endpoint:
 
     def _require_permission(self, call: Call) -> None:
         wanted, caller = self.operation.permission, call.caller
+        only_reads = self.operation.only_reads and caller.kind == STAFF  # an API key has its scopes, and no more
         has_role = caller.role == permissions.OWNER or not self.operation.only_owners
         if wanted is None or (
-            has_role and permissions.may(caller.role, caller.permissions, wanted, only_reads=self.operation.only_reads)
+            has_role and permissions.may(caller.role, caller.permissions, wanted, only_reads=only_reads)
         ):
             return
         raise Refused("FORBIDDEN")

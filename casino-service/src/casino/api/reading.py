@@ -32,6 +32,8 @@ def body_hash(content: Mapping[str, Any]) -> bytes:
         return sha256(text.encode()).digest()
     except UnicodeEncodeError:  # half of a surrogate pair, which no database stores
         raise Refused("MALFORMED_JSON", why="a lone surrogate") from None
+    except RecursionError:  # some depths can be decoded, but not encoded
+        raise Refused("MALFORMED_JSON", why="nested too deeply") from None
 
 
 def convert(content: Mapping[str, Any], kind: type[B], codes: Mapping[str, str], *, is_query: bool = False) -> B:

@@ -59,7 +59,8 @@ def outcome_of(told: dict[str, Any]) -> dict[str, Any] | None:
     try:
         round_id = decoding.identifier(told, "roundId")
         balance_minor = int(balance) if isinstance(balance, str) and balance.isdecimal() else -1
-    except (Refused, ValueError):
+        events_json = msgspec.json.encode(events).decode()
+    except (Refused, ValueError, RecursionError):  # ValueError: too many digits, or half of a surrogate pair
         return None
     if type(win_minor) is not int or win_minor < 0 or not 0 <= balance_minor < 2**63 or not isinstance(events, list):
         return None
@@ -67,7 +68,7 @@ def outcome_of(told: dict[str, Any]) -> dict[str, Any] | None:
         "round_id": round_id,
         "win_minor": min(win_minor, 2**63 - 1),
         "balance_minor": balance_minor,
-        "events": msgspec.json.encode(events).decode(),
+        "events": events_json,
     }
 
 

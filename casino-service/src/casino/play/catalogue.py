@@ -23,6 +23,8 @@ READ_SECONDS: Final = 60.0
 GAMES_MAX: Final = 1_000
 NAME_MAX_CHARACTERS: Final = 128
 RTP_MAX: Final = Decimal(100)
+RTP_EXPONENT_MAX: Final = 16
+"""The database refuses a number with some thousand places, and with it all games of the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Catalogue:
             except (ProviderUnreachable, Refused) as error:
                 log.info("provider_games_not_read", peer=provider_id, why=str(error))
                 continue
-            games = [game for each in listed[:GAMES_MAX] if (game := _game(each)) is not None]
+            games = [game for each in listed[:GAMES_MAX] if (game := read_game(each)) is not None]
             text = msgspec.json.encode(games).decode()
             ((changed,),) = await self.database.call(
                 queries.NOTE_PROVIDER_GAMES, (self.settings.ledger_id, provider_id, text)
@@ -50,7 +52,7 @@ class Catalogue:
                 log.info("provider_games_noted", peer=provider_id, games=len(games), changed=changed)
 
 
-def _game(entry: Any) -> dict[str, Any] | None:
+def read_game(entry: Any) -> dict[str, Any] | None:
     """A game of the list, or None for an entry that is not one."""
     if not isinstance(entry, dict):
         return None
@@ -72,4 +74,6 @@ def _rtp(value: Any) -> str | None:
         rtp = Decimal(value)
     except InvalidOperation:
         return None
-    return str(rtp) if rtp.is_finite() and 0 <= rtp <= RTP_MAX else None
+    exponent = rtp.as_tuple().exponent
+    is_kept = isinstance(exponent, int) and abs(exponent) <= RTP_EXPONENT_MAX and 0 <= rtp <= RTP_MAX
+    return str(rtp) if is_kept else None

@@ -1,7 +1,8 @@
 -- Purpose: change the role, the password or the state of a member of staff below the maker. A null leaves it as it is.
 -- Outcome: o_code: null, NOT_FOUND (the transaction does not see it), FORBIDDEN (oneself, or not below the maker), INVALID_FIELD with
 --   o_field (the role does not fit the tenant's type). Deactivating and a new password end all logins.
--- Locks: the maker (shared), the member of staff, its secrets and families.
+-- Locks: the maker and the member of staff, by id, so that two who change each other wait for each other in turn; then the latter's
+--   secrets and families.
 create or replace function casino.change_staff(
     p_ledger_id integer, p_maker_id text, p_staff_id text, p_role text, p_is_active boolean, p_password_hash text
 )
@@ -14,7 +15,11 @@ declare
     v_staff casino.staff;
     v_fits boolean;
 begin
-    select * into v_maker from casino.staff where ledger_id = p_ledger_id and staff_id = p_maker_id and is_active for share;
+    perform from casino.staff
+    where ledger_id = p_ledger_id and staff_id in (p_maker_id, p_staff_id)
+    order by staff_id
+    for no key update;
+    select * into v_maker from casino.staff where ledger_id = p_ledger_id and staff_id = p_maker_id and is_active;
     v_staff := casino.hold_staff(p_ledger_id, p_staff_id);
     select casino.fits_tenant(coalesce(p_role, v_staff.role), tenant_type) into v_fits
     from casino.tenants
