@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from casino.api.reading import body_hash
 from casino.staff import otp
 from casino_testing.api import Api, refused
 from casino_testing.staff import PASSWORD, add_member, log_in, tokens_of
@@ -49,6 +52,28 @@ async def test_a_wrong_current_password_is_counted_with_the_logins(api: Api) -> 
     refused(await api.post("/staff/password", {**body, "currentPassword": PASSWORD}, token=access), 429, "LOCKED")
     refused(await log_in(api, "anna"), 429, "LOCKED")
     assert [row["outcome"] for row in api.audit() if row["action"] == "staff.password"] == ["REFUSED"] * 6
+
+
+async def test_proofs_at_once_do_not_wait_for_each_others_connections(api: Api) -> None:
+    """Red if a proof in a transaction took a second connection from the pool that the transactions have emptied."""
+    tenants = [api.add_tenant("OPERATOR", None) for _ in range(3)]
+    tokens = []
+    for number, tenant_id in enumerate(tenants):
+        add_member(api, f"anna-{number}", "operator", tenant_id)
+        tokens.append((await tokens_of(api, f"anna-{number}"))[0])
+    body = {"currentPassword": "wrong", "newPassword": NEW}
+    proofs = await asyncio.gather(*(api.post("/staff/password", body, token=token) for token in tokens * 2))
+    assert Counter(answer.json()["code"] for answer in proofs) == {"INVALID_CREDENTIALS": 6}
+
+
+async def test_a_password_cannot_be_guessed_at_in_a_kept_request(api: Api) -> None:
+    add_member(api, "anna")
+    access, _ = await tokens_of(api, "anna")
+    body, headers = {"currentPassword": PASSWORD, "newPassword": NEW}, {"idempotency-key": "7"}
+    first, again = [await api.post("/staff/password", body, token=access, headers=headers) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (200, 200)
+    (row,) = api.tenant.rows("kept_answers")
+    assert row["body_hash"] != body_hash(body)
 
 
 @pytest.mark.parametrize("password", ["eleven char", "x" * 129, "", None])

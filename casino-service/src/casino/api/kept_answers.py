@@ -40,7 +40,9 @@ class KeptAnswers:
 
         Raises Refused(IDEMPOTENCY_MISMATCH) when the key was used with another body.
         """
-        row = await self.call.row(TAKE, (self.call.ledger_id, self.scope, self._key_hash(), body_hash))
+        # Under the pepper, because a body may hold a password, and a plain hash of it could be guessed at.
+        body_mac = pepper.mac(self.call.settings.pepper, PURPOSE, f"{self.key}\n{body_hash.hex()}")
+        row = await self.call.row(TAKE, (self.call.ledger_id, self.scope, self._key_hash(), body_mac))
         claimed, same_body, status, answer, sealed = row
         if claimed:
             return None

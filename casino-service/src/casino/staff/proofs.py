@@ -41,9 +41,11 @@ async def prove(
     OVERLOADED.
 
     Takes as long for a name that nobody has. Its two statements are committed, whatever the request becomes, and it
-    holds no connection between them.
+    holds no connection between them. A request that is in a transaction asks the guards' pool: those who hold all
+    connections of their own would wait for each other.
     """
-    database, name = call.pools.tenants, account_name(username)
+    database = call.pools.tenants if call.connection is None else call.pools.guarding
+    name = account_name(username)
     rows = await database.call(BEGIN, (call.ledger_id, name, call.address))
     wait_seconds, staff_id, password_hash, nonce, now = rows[0]
     if action == CONFIRM and nonce is None:
