@@ -85,6 +85,15 @@ def test_a_game_that_the_studio_adds_is_given_to_those_who_take_all(tenant: Tena
     assert note(application, tenant, "main", {**game, "expectedRtp": 0.9}) == 1, "another return is news"
 
 
+def test_a_round_of_a_given_game_pays_at_most_what_the_studio_states(tenant: Tenant, application: Connection) -> None:
+    """Red before: the fallback of the ledger, a hundred times as much."""
+    top, game = new_top(tenant), {**new_game(), "maxWinMinor": 5_000_000}
+    give(tenant, top)
+    note(application, tenant, "main", game)
+    assert games_of(tenant, top)[game["gameCode"]]["win_cap_minor"] == 5_000_000
+    assert note(application, tenant, "main", {**game, "maxWinMinor": 4_000_000}) == 1, "another cap is news"
+
+
 def test_a_game_of_another_provider_is_given_to_nobody(tenant: Tenant, application: Connection) -> None:
     top, game = new_top(tenant), new_game(None)
     give(tenant, top)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -108,6 +110,11 @@ def play(wallet: Wallet, begun: Row, win: int = 0, stake: int = 1_000) -> str:
     return round_id
 
 
+def hash_of(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"hash-{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+
 def test_a_spin_opens_a_session_inside_the_play_session_and_the_next_uses_it(player: Player, tenant: Tenant) -> None:
     first, second = player.begin("one"), player.begin("two")
     assert (first["o_state"], first["o_code"], first["o_wire_spin_id"]) == ("ASKED", None, "one")
@@ -193,7 +200,7 @@ def test_an_ask_without_outcome_is_repeated_under_another_id_at_the_provider(pla
     assert player.repeat(begun), "of two who were told so, one moves on"
     again = player.begin()
     assert (again["o_attempt"], again["o_session_id"]) == (2, begun["o_session_id"])
-    assert again["o_wire_spin_id"] == hashlib.sha256(b"2 spin").hexdigest()
+    assert again["o_wire_spin_id"] == hash_of("2 spin")
 
 
 def test_a_lost_session_is_closed_and_replaced(player: Player, tenant: Tenant) -> None:
@@ -224,7 +231,7 @@ def test_a_session_that_is_not_as_a_new_one_is_not_used(
 
 @pytest.mark.parametrize("spin_id", ["a b", "x" * 65, "x" * 128, "ü~!"])
 def test_an_id_that_providers_do_not_take_has_a_hash_in_its_place(player: Player, spin_id: str) -> None:
-    assert player.begin(spin_id)["o_wire_spin_id"] == hashlib.sha256(f"1 {spin_id}".encode()).hexdigest()
+    assert player.begin(spin_id)["o_wire_spin_id"] == hash_of(f"1 {spin_id}")
 
 
 STOPS = "delete from casino.stops where ledger_id = %s"
@@ -315,3 +322,26 @@ def test_two_copies_at_once_begin_one_spin(connect: Callable[[], Player], tenant
     other.join(10)
     assert found == [first]
     assert (len(tenant.rows("spins")), len(tenant.rows("game_sessions"))) == (2, 2)
+
+
+def test_no_two_ids_lead_to_one_spin_of_the_provider(tenant: Tenant) -> None:
+    """Red before: an id that needs a hash, and that hash, led to one spin."""
+
+    def wire_id(spin_id: str, attempt: int = 1) -> str:
+        return str(tenant.sql("select casino.wire_spin_id(%s, %s) as id", spin_id, attempt)[0]["id"])
+
+    ids = [
+        "one",
+        "ONE",
+        "~",
+        "~~",
+        "x" * 64,
+        "x" * 65,
+        "hash-",
+        "hash-one",
+        *(wire_id(each) for each in ("~", "x" * 65)),
+    ]
+    found = [wire_id(spin_id, attempt) for spin_id in ids for attempt in (1, 2)]
+    assert len(set(found)) == len(found)
+    assert all(re.fullmatch("[0-9A-Za-z_-]{1,64}", each) for each in found)
+    assert wire_id("one") == "one", "the player's own id is the client seed"

@@ -74,7 +74,8 @@ def outcome_of(told: dict[str, Any]) -> dict[str, Any] | None:
 
 def refusal(code: str, sentence: str | None) -> Refused:
     """The refusal of the platform. What `casino.open_session` refuses has the wallet's codes."""
-    return Refused(KEPT.get(code) or OVER.get(code) or NOTHING_DONE.get(code) or code, sentence=sentence)
+    own = KEPT.get(code) or OVER.get(code) or NOTHING_DONE.get(code) or code
+    return Refused(own, sentence=sentence, field="stakeMinor" if own == "INVALID_STAKE" else None)
 
 
 def sentence_of(text: str | None) -> str | None:

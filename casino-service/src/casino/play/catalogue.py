@@ -22,6 +22,7 @@ log = structlog.get_logger()
 READ_SECONDS: Final = 60.0
 GAMES_MAX: Final = 1_000
 NAME_MAX_CHARACTERS: Final = 128
+AMOUNT_DIGITS_MAX: Final = 18
 RTP_MAX: Final = Decimal(100)
 RTP_EXPONENT_MAX: Final = 16
 """The database refuses a number with some thousand places, and with it all games of the provider."""
@@ -63,7 +64,19 @@ def read_game(entry: Any) -> dict[str, Any] | None:
     name = entry.get("name")
     if not (isinstance(name, str) and name.isprintable() and name.strip() and len(name) <= NAME_MAX_CHARACTERS):
         name = code
-    return {"gameCode": code, "name": name, "expectedRtp": _rtp(entry.get("rtp"))}
+    return {
+        "gameCode": code,
+        "name": name,
+        "expectedRtp": _rtp(entry.get("rtp")),
+        "maxWinMinor": _max_win_minor(entry.get("maxWin")),
+    }
+
+
+def _max_win_minor(value: Any) -> int | None:
+    """The most that a round may pay, or None where none is stated. Amounts of the catalogue are text."""
+    if not (isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= AMOUNT_DIGITS_MAX):
+        return None
+    return int(value) or None
 
 
 def _rtp(value: Any) -> str | None:

@@ -163,13 +163,16 @@ create table if not exists casino.provider_games (
     game_code text not null,
     display_name text not null,
     expected_rtp numeric(9, 6),
+    max_win_minor bigint,
     noted_at timestamptz not null,
     primary key (provider_id, game_code),
     constraint rtp_not_negative check (expected_rtp >= 0),
+    constraint max_win_positive check (max_win_minor > 0),
     constraint game_code_is_an_identifier check (game_code ~ '^[!-~]{1,128}$'),
     constraint game_name_is_short check (char_length(display_name) between 1 and 128)
 );
 comment on column casino.provider_games.expected_rtp is 'Null: the provider states none.';
+comment on column casino.provider_games.max_win_minor is 'The most that a round may pay. Null: the provider states none.';
 
 -- step: tenants with every game of main
 alter table casino.tenants add column if not exists takes_games_of_main boolean not null default false;
