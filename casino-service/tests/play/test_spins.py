@@ -16,6 +16,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from casino.wallet.commands import token_hash
+from casino_testing.bonuses import BONUS_MINOR, promise
 from casino_testing.service import login_url
 from casino_testing.tenant import SLOTS, Row, Tenant
 from casino_testing.wallet import Session, Wallet, new_id
@@ -177,6 +178,20 @@ def test_it_says_whether_its_round_triggered_a_bonus(player: Player, tenant: Ten
         (spin,) = [row for row in tenant.rows("spins") if row["spin_id"] == spin_id]
         assert spin["bonus_triggered"] is triggered
     tenant.sql("delete from casino.bonuses where ledger_id = %s", tenant.ledger_id)  # nothing was booked for them
+
+
+def test_its_balance_has_the_bonus_whatever_the_provider_says(player: Player, tenant: Tenant, wallet: Wallet) -> None:
+    """A provider that found the payout in the feed tells the entry's own balance."""
+    tenant.open_player("poor", balance_minor=1_000)
+    promise(tenant, "poor")
+    player.player_id = "poor"
+    begun = player.begin()
+    session = session_of(begun, "poor")
+    bet = wallet.bet(session, 1_000, round_id="lost")
+    wallet.accept(session.credit(0, round_id="lost", related_id=bet.transaction_id, end_round=True))
+    assert player.end("lost", 0)
+    (spin,) = tenant.rows("spins")
+    assert (spin["balance_minor"], spin["bonus_triggered"]) == (BONUS_MINOR, True)
 
 
 def test_a_refusal_of_the_wallet_is_kept(player: Player, tenant: Tenant, wallet: Wallet) -> None:
