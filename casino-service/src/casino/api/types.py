@@ -10,6 +10,8 @@ from msgspec import Meta
 
 AMOUNT_MAX_MINOR: Final = 10**12
 LIMIT_MAX: Final = 200
+CURSOR_MAX: Final = 2048
+"""A cursor has an instant and up to two ids of 128 characters, as base64 of JSON."""
 # Without (?!\n) Python's `$` would also match before a newline at the end.
 _PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)"
 
@@ -36,7 +38,7 @@ class Page(Body, kw_only=True):
     """The query of a list."""
 
     limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX)] = 50
-    cursor: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    cursor: Annotated[str, Meta(min_length=1, max_length=CURSOR_MAX)] | None = None
 
 
 class Shape(msgspec.Struct, rename="camel", kw_only=True):
