@@ -25,8 +25,8 @@ def test_events_that_cannot_be_kept_are_no_outcome(events: Any) -> None:
 
 @pytest.mark.parametrize("rtp", ["1E-20000", "0E+999999999", "0." + "0" * 100 + "1", "NaN", "-1", "101", "x", 0.9])
 def test_a_return_that_no_database_keeps_is_none(rtp: Any) -> None:
-    game = read_game({"gameId": "g", "name": "G", "rtp": rtp})
-    assert game == {"gameCode": "g", "name": "G", "expectedRtp": None}
+    game = read_game({"gameId": "g", "name": "G", "rtp": rtp}) or {}
+    assert (game["gameCode"], game["expectedRtp"]) == ("g", None)
 
 
 @pytest.mark.parametrize("rtp", ["0.95", "0.950000", "100", "0"])
