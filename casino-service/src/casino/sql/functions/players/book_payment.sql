@@ -1,12 +1,13 @@
 -- Purpose: book a payment that was judged and, if it had to be, approved. A cash-out also forfeits a pending bonus and closes the
 --   account.
--- Input: p_held is casino.hold_player with the float; p_staff_id, who asked for it.
+-- Input: p_player and p_wallet are of casino.hold_player with the float; p_staff_id, who asked for it; p_shift_id, that person's
+--   casino.hold_shift.
 -- Outcome: o_code INSUFFICIENT_AGENT_FUNDS or BALANCE_TOO_HIGH, else null.
--- Locks: the caller holds the player, the wallet and the float.
+-- Locks: the caller holds the shift, the player, the wallet and the float.
 create or replace function casino.book_payment(
     p_ledger_id integer, p_player casino.players, p_wallet casino.wallets, p_float_id bigint, p_kind text,
-    p_amount_minor bigint, p_reason text, p_request_id text, p_staff_id text, out o_code text, out o_payment_id uuid,
-    out o_forfeited_minor bigint
+    p_amount_minor bigint, p_reason text, p_request_id text, p_staff_id text, p_shift_id uuid, out o_code text,
+    out o_payment_id uuid, out o_forfeited_minor bigint
 )
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -41,11 +42,11 @@ begin
         return;
     end if;
     insert into casino.player_payments (
-        ledger_id, payment_id, tenant_id, player_id, wallet_id, kind, amount_minor, staff_id, at
+        ledger_id, payment_id, tenant_id, player_id, wallet_id, kind, amount_minor, staff_id, shift_id, at
     )
     values (
         p_ledger_id, o_payment_id, (p_player).tenant_id, (p_player).player_id, (p_wallet).wallet_id, p_kind, p_amount_minor,
-        p_staff_id, casino.clock()
+        p_staff_id, p_shift_id, casino.clock()
     );
     if p_kind = 'CASHOUT' then
         o_forfeited_minor := casino.forfeit_bonus(p_ledger_id, (p_wallet).wallet_id, p_reason, p_request_id);

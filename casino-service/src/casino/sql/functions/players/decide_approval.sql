@@ -2,7 +2,8 @@
 -- Input: p_staff_id, who decides. An API key is its maker.
 -- Outcome: o_code NOT_FOUND; SELF_APPROVAL for who asked and for staff whom that person made; ALREADY_DECIDED; or why it cannot be
 --   booked now: then it waits on. Once, whoever races.
--- Lock order: casino.hold_player with the float, then the approval.
+--   The payment counts in the shift that who asked has open now.
+-- Lock order: that shift (casino.hold_shift), casino.hold_player with the float, the approval.
 create or replace function casino.decide_approval(
     p_ledger_id integer, p_approval_id text, p_approves boolean, p_staff_id text, p_request_id text
 )
@@ -12,9 +13,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_approval casino.approvals;
+    v_shift_id uuid;
     v_held record;
 begin
     select * into v_approval from casino.approvals where ledger_id = p_ledger_id and approval_id = p_approval_id;
+    v_shift_id := casino.hold_shift(p_ledger_id, v_approval.requested_by);
     v_held := casino.hold_player(p_ledger_id, v_approval.player_id, true);
     select * into v_approval
     from casino.approvals
@@ -40,7 +43,7 @@ begin
         select booked.o_code into o_code
         from casino.book_payment(
             p_ledger_id, v_held.o_player, v_held.o_wallet, v_held.o_float_id, o_kind, o_amount_minor, v_approval.reason,
-            p_request_id, v_approval.requested_by
+            p_request_id, v_approval.requested_by, v_shift_id
         ) as booked;
     end if;
     if o_code is null then

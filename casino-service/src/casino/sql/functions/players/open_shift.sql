@@ -1,6 +1,7 @@
 -- Purpose: open a cashier's shift with the cash that is in the drawer.
 -- Outcome: o_code SHIFT_OPEN while the cashier has one, NOT_FOUND for a cashier of no tenant that the transaction sees.
--- Locks: of two at once the second waits for the first (one_open_shift).
+-- Locks: the cashier's row (for update): it waits for what is being booked for the cashier (casino.hold_shift), and for another
+--   who opens or closes.
 create or replace function casino.open_shift(p_ledger_id integer, p_staff_id text, p_cash_minor bigint)
 returns table (o_code text, o_shift_id uuid, o_tenant_id text)
 language plpgsql volatile security definer
@@ -9,7 +10,8 @@ as $$
 begin
     select tenant_id into o_tenant_id
     from casino.staff
-    where ledger_id = p_ledger_id and staff_id = p_staff_id and casino.sees(p_ledger_id, tenant_id);
+    where ledger_id = p_ledger_id and staff_id = p_staff_id and casino.sees(p_ledger_id, tenant_id)
+    for update;
     if o_tenant_id is null then
         o_code := 'NOT_FOUND';
         return next;

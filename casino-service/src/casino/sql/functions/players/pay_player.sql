@@ -3,7 +3,8 @@
 -- Outcome: o_code says why not: NOT_FOUND, the codes of casino.payment_refusal and casino.book_payment. o_approval_id: the amount
 --   waits for approval, nothing was moved; a cash-out that waits blocks bets, and is asked for once. Else o_payment_id.
 -- Compared with the threshold is the amount plus that of the player's payments of this kind in the last 24 hours.
--- Lock order: casino.hold_player, with the float: two payments of a player follow each other.
+-- Lock order: the caller's shift (casino.hold_shift), then casino.hold_player, with the float: two payments of a player follow each
+--   other.
 create or replace function casino.pay_player(
     p_ledger_id integer, p_player_id text, p_kind text, p_amount_minor bigint, p_reason text, p_request_id text,
     p_staff_id text
@@ -16,6 +17,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_shift_id constant uuid := casino.hold_shift(p_ledger_id, p_staff_id);
     v_held record := casino.hold_player(p_ledger_id, p_player_id, true);
     v_player constant casino.players := v_held.o_player;
     v_wallet constant casino.wallets := v_held.o_wallet;
@@ -50,7 +52,8 @@ begin
         select booked.o_code, booked.o_payment_id, booked.o_forfeited_minor
         into o_code, o_payment_id, o_forfeited_minor
         from casino.book_payment(
-            p_ledger_id, v_player, v_wallet, v_held.o_float_id, p_kind, o_amount_minor, p_reason, p_request_id, p_staff_id
+            p_ledger_id, v_player, v_wallet, v_held.o_float_id, p_kind, o_amount_minor, p_reason, p_request_id, p_staff_id,
+            v_shift_id
         ) as booked;
     end if;
     select balance_minor into o_balance_minor

@@ -2,7 +2,8 @@
 -- Input: arrays of one length: ids, HMACs of codes and PINs, HMACs of slip tokens, sealed slips. p_expires_at null: in 30 days.
 -- Outcome: o_code is null when they are issued; else INVALID_FIELD (expiresAt: from 1 second to 1 year ahead), INVALID_AGENT (no
 --   AGENT that the caller sees, or not ACTIVE), TENANT_NOT_ACTIVE (one above it is not), INSUFFICIENT_AGENT_FUNDS.
--- Lock order: the float (casino.hold_wallets); the tenant is looked at under it (casino.change_tenant closes it).
+-- Lock order: the caller's shift (casino.hold_shift), the float (casino.hold_wallets); the tenant is looked at under it
+--   (casino.change_tenant closes it).
 create or replace function casino.issue_vouchers(
     p_ledger_id integer, p_tenant_id text, p_amount_minor bigint, p_expires_at timestamptz, p_prize_wheel_enabled boolean,
     p_actor_id text, p_request_id text, p_voucher_ids text[], p_code_macs bytea[], p_pin_macs bytea[], p_slip_macs bytea[],
@@ -14,6 +15,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_slip_life constant interval := '15 minutes';
+    v_shift_id constant uuid := casino.hold_shift(p_ledger_id, p_actor_id);
     v_tenant casino.tenants;
     v_float bigint;
     v_voucher casino.vouchers;
@@ -44,11 +46,11 @@ begin
     for v_voucher in
         insert into casino.vouchers (
             ledger_id, voucher_id, tenant_id, code_mac, pin_mac, amount_minor, bonus_minor, currency, prize_wheel_enabled,
-            issued_at, issued_by, expires_at
+            issued_at, issued_by, shift_id, expires_at
         )
         select
             p_ledger_id, voucher_id, p_tenant_id, code_mac, pin_mac, p_amount_minor, o_bonus_minor, o_currency,
-            p_prize_wheel_enabled, o_issued_at, p_actor_id, o_expires_at
+            p_prize_wheel_enabled, o_issued_at, p_actor_id, v_shift_id, o_expires_at
         from unnest(p_voucher_ids, p_code_macs, p_pin_macs) as one (voucher_id, code_mac, pin_mac)
         returning *
     loop

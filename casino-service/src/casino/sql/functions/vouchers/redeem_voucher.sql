@@ -2,7 +2,8 @@
 -- Input: HMACs of code and PIN as there; the new player's id, and the HMACs of login code and PIN.
 -- Outcome: o_code is null when it is redeemed; else INVALID_OR_USED_VOUCHER (somebody was faster, or its time is over), or
 --   TENANT_NOT_ACTIVE (the agent or one above is suspended), which only who knows the PIN is told.
--- Lock order: the voucher's row, then the new wallet. No two of redeem, void and expiry get past the row with a NEW voucher.
+-- Lock order: the voucher's row, the shift of who issued it (casino.hold_shift), then the new wallet. No two of
+--   redeem, void and expiry get past the row with a NEW voucher.
 create or replace function casino.redeem_voucher(
     p_ledger_id integer, p_code_mac bytea, p_pin_mac bytea, p_player_id text, p_login_code_mac bytea, p_player_pin_mac bytea,
     p_request_id text, out o_code text, out o_voucher_id text, out o_tenant_id text, out o_balance_minor bigint,
@@ -13,6 +14,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_voucher casino.vouchers;
+    v_shift_id uuid;
     v_wallet_id bigint;
 begin
     select * into v_voucher from casino.vouchers
@@ -26,6 +28,7 @@ begin
         o_code := 'TENANT_NOT_ACTIVE';
         return;
     end if;
+    v_shift_id := casino.hold_shift(p_ledger_id, v_voucher.issued_by);
     o_voucher_id := v_voucher.voucher_id;
     o_tenant_id := v_voucher.tenant_id;
     o_balance_minor := v_voucher.amount_minor;
@@ -46,7 +49,7 @@ begin
     end if;
     perform casino.tell_login(p_ledger_id, p_player_id, casino.begin_play_session(p_ledger_id, p_player_id));
     update casino.vouchers
-    set status = 'USED', ended_at = casino.clock(), player_id = p_player_id
+    set status = 'USED', ended_at = casino.clock(), player_id = p_player_id, ended_shift_id = v_shift_id
     where ledger_id = p_ledger_id and voucher_id = v_voucher.voucher_id;
     delete from casino.voucher_slips where ledger_id = p_ledger_id and voucher_id = v_voucher.voucher_id;
 end;

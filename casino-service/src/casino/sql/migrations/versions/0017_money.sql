@@ -86,7 +86,6 @@ create table if not exists casino.vouchers (
 );
 create index if not exists vouchers_newest on casino.vouchers (ledger_id, tenant_id, issued_at desc, voucher_id desc);
 create index if not exists vouchers_to_expire on casino.vouchers (ledger_id, expires_at) where status = 'NEW';
-create index if not exists vouchers_issued_by on casino.vouchers (ledger_id, issued_by, issued_at);
 comment on column casino.vouchers.code_mac is 'HMAC of the code under the pepper; pin_mac: of code and PIN.';
 comment on column casino.vouchers.issued_by is 'The staff id.';
 comment on column casino.vouchers.ended_at is 'Redeemed, void or expired.';

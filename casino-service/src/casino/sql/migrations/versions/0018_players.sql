@@ -104,6 +104,7 @@ create table if not exists casino.player_payments (
     kind text not null,
     amount_minor bigint not null,
     staff_id text not null,
+    shift_id uuid,
     at timestamptz not null,
     primary key (ledger_id, payment_id),
     constraint payment_has_player foreign key (ledger_id, player_id) references casino.players (ledger_id, player_id),
@@ -111,7 +112,8 @@ create table if not exists casino.player_payments (
     constraint payment_signed_if_adjusted check (amount_minor >= 0 or kind = 'ADJUST')
 );
 create index if not exists player_payments_of_player on casino.player_payments (ledger_id, wallet_id, kind, at);
-create index if not exists player_payments_of_staff on casino.player_payments (ledger_id, staff_id, at);
+create index if not exists player_payments_of_shift on casino.player_payments (ledger_id, shift_id) where shift_id is not null;
+comment on column casino.player_payments.shift_id is 'The shift of staff_id in which it counts. Null: none was open.';
 
 -- step: shifts
 create table if not exists casino.shifts (
@@ -136,6 +138,16 @@ create table if not exists casino.shifts (
 create unique index if not exists one_open_shift on casino.shifts (ledger_id, staff_id) where closed_at is null;
 create index if not exists shifts_newest on casino.shifts (ledger_id, tenant_id, opened_at desc, shift_id desc);
 comment on column casino.shifts.issued_minor is 'Without bonus. This and the following totals are null while the shift is open.';
+
+-- step: shifts of vouchers
+alter table casino.vouchers
+add column if not exists shift_id uuid,
+add column if not exists ended_shift_id uuid;
+create index if not exists vouchers_of_shift on casino.vouchers (ledger_id, shift_id) where shift_id is not null;
+create index if not exists vouchers_ended_in_shift on casino.vouchers (ledger_id, ended_shift_id)
+where ended_shift_id is not null;
+comment on column casino.vouchers.shift_id is 'The shift of issued_by in which it was issued. Null: none was open.';
+comment on column casino.vouchers.ended_shift_id is 'The shift of issued_by in which it was redeemed or void. Null: none was open.';
 
 -- step: limits
 create table if not exists casino.player_limits (
