@@ -18,6 +18,10 @@ CASHIER: Final = "cashier-1"
 WAITING: Final = (
     "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database() and query like %s"
 )
+HELD_WALLETS: Final = (
+    "select 1 from pg_locks where locktype = 'advisory' and granted"
+    " and database = (select oid from pg_database where datname = current_database())"
+)
 TOTALS: Final = ("issued", "voided", "redeemed", "deposited", "withdrawn", "cashed_out")
 OpenDesk = Callable[[], Desk]
 
@@ -134,6 +138,7 @@ def test_what_waits_for_a_closing_counts_in_the_next_shift(tenant: Tenant, open_
             closer.rows("open_shift", CASHIER, 0)
             booking = pool.submit(book)
             waits(tenant, booking, function)
+            assert tenant.sql(HELD_WALLETS) == []  # no bet waits for who closes
         booking.result()
     assert (totals(first), totals(close(closer))) == ({}, counted)
 
