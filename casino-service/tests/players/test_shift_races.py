@@ -1,4 +1,4 @@
-"""What belongs to a shift, exactly: beside its closing and its opening, and of vouchers and approvals that end later."""
+"""What belongs to a shift, beside its closing and its opening, and of vouchers and approvals that end later."""
 
 from __future__ import annotations
 
@@ -44,9 +44,8 @@ def agent(tenant: Tenant) -> Agent:
 def issue(desk: Desk, agent: Agent, amount: int, name: str) -> None:
     """Issue a voucher, in the transaction that is open."""
     secret = [name.encode()]
-    (row,) = desk.rows(
-        "issue_vouchers", agent.agent_id, amount, None, False, CASHIER, "request", [name], secret, secret, secret, secret
-    )
+    voucher = ([name], secret, secret, secret, secret)
+    (row,) = desk.rows("issue_vouchers", agent.agent_id, amount, None, False, CASHIER, "request", *voucher)
     assert row["o_code"] is None
 
 
