@@ -71,9 +71,11 @@ create table if not exists casino.vouchers (
     status text not null default 'NEW',
     issued_at timestamptz not null,
     issued_by text not null,
+    shift_id uuid,
     expires_at timestamptz not null,
     ended_at timestamptz,
     ended_by text,
+    ended_shift_id uuid,
     player_id text,
     primary key (ledger_id, voucher_id),
     constraint one_voucher_per_code unique (ledger_id, code_mac),
@@ -86,8 +88,13 @@ create table if not exists casino.vouchers (
 );
 create index if not exists vouchers_newest on casino.vouchers (ledger_id, tenant_id, issued_at desc, voucher_id desc);
 create index if not exists vouchers_to_expire on casino.vouchers (ledger_id, expires_at) where status = 'NEW';
+create index if not exists vouchers_of_shift on casino.vouchers (ledger_id, shift_id) where shift_id is not null;
+create index if not exists vouchers_ended_in_shift on casino.vouchers (ledger_id, ended_shift_id)
+where ended_shift_id is not null;
 comment on column casino.vouchers.code_mac is 'HMAC of the code under the pepper; pin_mac: of code and PIN.';
 comment on column casino.vouchers.issued_by is 'The staff id.';
+comment on column casino.vouchers.shift_id is 'The shift of issued_by in which it was issued. Null: none was open.';
+comment on column casino.vouchers.ended_shift_id is 'The shift of issued_by in which it was redeemed or void. Null: none was open.';
 comment on column casino.vouchers.ended_at is 'Redeemed, void or expired.';
 comment on column casino.vouchers.ended_by is 'The staff id that made it void.';
 

@@ -139,16 +139,6 @@ create unique index if not exists one_open_shift on casino.shifts (ledger_id, st
 create index if not exists shifts_newest on casino.shifts (ledger_id, tenant_id, opened_at desc, shift_id desc);
 comment on column casino.shifts.issued_minor is 'Without bonus. This and the following totals are null while the shift is open.';
 
--- step: shifts of vouchers
-alter table casino.vouchers
-add column if not exists shift_id uuid,
-add column if not exists ended_shift_id uuid;
-create index if not exists vouchers_of_shift on casino.vouchers (ledger_id, shift_id) where shift_id is not null;
-create index if not exists vouchers_ended_in_shift on casino.vouchers (ledger_id, ended_shift_id)
-where ended_shift_id is not null;
-comment on column casino.vouchers.shift_id is 'The shift of issued_by in which it was issued. Null: none was open.';
-comment on column casino.vouchers.ended_shift_id is 'The shift of issued_by in which it was redeemed or void. Null: none was open.';
-
 -- step: limits
 create table if not exists casino.player_limits (
     ledger_id integer not null,
