@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
-from shared_service.http.errors import JSON_HEADERS, Answer, ErrorKind, ErrorTable, Refused
+from shared_service.http.errors import ErrorKind, ErrorTable, Refused
 
 __all__ = ("API_ERRORS", "Refused")
 
@@ -15,7 +12,6 @@ _NEVER: Final = "never retries"
 _LOGIN: Final = "logs in anew"
 _TELL: Final = "tells the person"
 _WAIT: Final = "waits as told"
-_encode = msgspec.json.Encoder().encode
 
 
 class ApiErrorTable(ErrorTable):
@@ -24,27 +20,9 @@ class ApiErrorTable(ErrorTable):
     def __getitem__(self, code: str) -> ErrorKind:
         return super().__getitem__(code.upper())
 
-    def render(
-        self,
-        code: str,
-        request_id: str,
-        *,
-        sentence: str | None = None,
-        field: str | None = None,
-        retry_after_seconds: int | None = None,
-        extras: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        """Renders the error answer for `code`."""
-        kind = self[code]
-        content = {"ok": False, "code": kind.code, "message": sentence or kind.sentence, "requestId": request_id}
-        if field is not None:
-            content["field"] = field
-        content.update(kind.extras if extras is None else extras)
-        headers = list(JSON_HEADERS)
-        seconds = kind.retry_after_seconds if retry_after_seconds is None else retry_after_seconds
-        if seconds is not None:
-            headers.append((b"retry-after", str(seconds).encode()))
-        return kind.status, headers, _encode(content)
+    def content(self, kind: ErrorKind, sentence: str, request_id: str) -> dict[str, Any]:
+        """A flat body, as a success has it."""
+        return {"ok": False, "code": kind.code, "message": sentence, "requestId": request_id}
 
 
 API_ERRORS: Final = ApiErrorTable(

@@ -74,6 +74,10 @@ class ErrorTable(Mapping[str, ErrorKind]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def content(self, kind: ErrorKind, sentence: str, request_id: str) -> dict[str, Any]:
+        """What each answer's body has. A table of other answers overrides this."""
+        return {"error": sentence, "code": kind.code, "requestId": request_id}
+
     def render(
         self,
         code: str,
@@ -85,8 +89,8 @@ class ErrorTable(Mapping[str, ErrorKind]):
         extras: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Renders the error answer for `code`. `extras` are further members of the body, in the place of the row's."""
-        kind = self._rows[code]
-        content: dict[str, Any] = {"error": sentence or kind.sentence, "code": code, "requestId": request_id}
+        kind = self[code]
+        content = self.content(kind, sentence or kind.sentence, request_id)
         if field is not None:
             content["field"] = field
         content.update(kind.extras if extras is None else extras)
