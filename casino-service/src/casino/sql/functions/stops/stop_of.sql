@@ -16,7 +16,8 @@ as $$
     )
     select reason
     from casino.stops
-    where ledger_id = p_ledger_id and (tenant_id is null or tenant_id in (select up.tenant_id from up))
+    where ledger_id = p_ledger_id and coalesce(target, '') = any (array['', p_provider_id, p_game_code, p_player_id])
+        and (tenant_id is null or tenant_id in (select up.tenant_id from up))
         and case scope
             when 'all' then true
             when 'provider' then target = p_provider_id

@@ -76,6 +76,7 @@ create table if not exists casino.stops (
     constraint stop_reason_is_short check (char_length(reason) between 1 and 256)
 );
 create index if not exists stops_newest on casino.stops (ledger_id, made_at desc, stop_id desc);
+create index if not exists stops_of_target on casino.stops (ledger_id, coalesce(target, ''));
 comment on column casino.stops.tenant_id is 'It holds in this tenant and below. Null: an owner''s, which holds everywhere.';
 comment on column casino.stops.target is 'The provider''s id, the game''s code or the player''s id.';
 
