@@ -163,7 +163,7 @@ CONTRADICTIONS = [
     ("casino", "PROVIDER_SECRET", {"CASINO_ACCESS_TOKEN_KEYS": f'[{{"id":"k2","secret":"{OTHER}"}}]'}),
     ("casino", "CASINO_ACCESS_TOKEN_SECRET", {"CASINO_ACCESS_TOKEN_SECRET": ""}),
     ("casino", "CASINO_PEPPER", {"CASINO_PEPPER": ""}),
-    ("casino", "CASINO_PEPPER", {"CASINO_PEPPER": OTHER}),
+    ("casino", "PROVIDER_SECRET", {"CASINO_PEPPER": OTHER}),
     ("provider", "PROVIDER_SECRET", {"PROVIDER_SEALING_KEY": OTHER}),
     ("casino", "CASINO_PORT", {"CASINO_PORT": "9000", "CASINO_OPS_PORT": "9000"}),
     ("casino", "CASINO_PORT", {"CASINO_HOST": "0.0.0.0", "CASINO_PORT": "8001"}),
