@@ -85,7 +85,11 @@ async def test_the_order_of_refusals(api: Api) -> None:
     refused(await api.post("/trial/nobody", wrong, token=tree.cashier.token), 403, "FORBIDDEN")
     for unknown in (other, "/trial/nobody", f"/trial/{api.tenant.tenant_id}"):
         refused(await api.post(unknown, wrong, token=tree.operator.token), 404, "NOT_FOUND")
-    refused(await api.post(path, wrong, token=tree.operator.token), 400, "INVALID_FIELD", "amountMinor")
+    answer = await api.post(path, wrong, token=tree.operator.token)
+    refused(answer, 400, "INVALID_FIELD", "amountMinor")
+    assert answer.json()["message"].endswith(": Expected `int`, got `str`")
+    answer = await api.post(path, {"amountMinor": 0}, token=tree.operator.token)
+    assert answer.json()["message"].endswith(": Expected `int` >= 1")
     refused(await api.post(path, b"{", token=tree.operator.token), 400, "MALFORMED_JSON")
     refused(await api.post(path, {"amountMinor": 13}, token=tree.operator.token), 409, "INSUFFICIENT_FUNDS")
     assert made(api) == 0
@@ -140,6 +144,9 @@ async def test_a_refusal_is_not_kept(api: Api) -> None:
     key = {"idempotency-key": "one"}
     refused(await api.post(path, {"amountMinor": 13}, token=owner, headers=key), 409, "INSUFFICIENT_FUNDS")
     assert (await api.post(path, {"amountMinor": 12}, token=owner, headers=key)).status_code == 201
+    twice = [("idempotency-key", "a"), ("idempotency-key", "a"), ("authorization", f"Bearer {owner}")]
+    answer = await api.service.anybody.post(f"/api/v1{path}", headers=twice)
+    refused(answer, 400, "INVALID_FIELD", "idempotency-key")
     for bad in ("", "x" * 129):
         answer = await api.post(path, {"amountMinor": 12}, token=owner, headers={"idempotency-key": bad})
         refused(answer, 400, "INVALID_FIELD", "idempotency-key")

@@ -23,7 +23,7 @@ OWN: Final[dict[str, dict[str, Any]]] = {
 }
 SHIFTS: Final[dict[str, dict[str, Any]]] = {"open": {"cashMinor": 1}, "close": {"countedMinor": 1}}
 WRONG: Final[dict[str, list[Any]]] = {
-    "reason": [None, 1, "", "x" * 257, "a\nb", "\u0000", [], {}],
+    "reason": [None, 1, "", "x" * 257, "a\nb", "\u0000", " ", "\u2007\u3000", "a\u202ab", "\u2069x", "\ufffe", [], {}],
     "amountMinor": [None, True, 1.5, "1", 10**12 + 1, -(10**12) - 1, 2**80, []],
     "kind": [None, 1, "DEPOSIT", "", "x"],
     "period": [None, 1, "P7d", "year", ""],
@@ -87,7 +87,19 @@ async def test_an_id_that_nobody_can_have_is_not_there(api: Api, player_id: str)
         assert answer.status_code in (400, 404), answer.text
 
 
-WRONG_QUERIES = ["limit=0", "limit=201", "limit=x", "limit=1&limit=2", "cursor=x", "cursor=", "other=1"]
+WRONG_QUERIES = [
+    "limit=0",
+    "limit=201",
+    "limit=x",
+    "limit=1.0",
+    "limit=1e1",
+    "limit=01",
+    "cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsIjEiXQ",
+    "limit=1&limit=2",
+    "cursor=x",
+    "cursor=",
+    "other=1",
+]
 
 
 @pytest.mark.parametrize("query", WRONG_QUERIES)

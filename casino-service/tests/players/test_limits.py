@@ -49,6 +49,17 @@ def test_a_first_and_a_lower_limit_hold_at_once(tenant: Tenant, desk: Desk, at: 
         assert in_force(tenant) == {("loss", "day"): value}
 
 
+def test_a_closed_player_has_no_limits_to_set(tenant: Tenant, desk: Desk, at: Clock) -> None:
+    wish(desk, 400)
+    higher = wish(desk, 500)["o_limit_id"]
+    desk.call("close_player", "1", "why", "request")
+    for staff in (False, True):
+        assert wish(desk, 1, staff=staff)["o_code"] == "PLAYER_NOT_ACTIVE"
+    at(NOON + timedelta(hours=24))
+    assert confirm(desk, higher) == "PLAYER_NOT_ACTIVE"
+    assert in_force(tenant) == {("loss", "day"): 400}
+
+
 def test_a_higher_limit_waits_a_day_and_asks_again(tenant: Tenant, desk: Desk, at: Clock) -> None:
     wish(desk, 400)
     row = wish(desk, 401)

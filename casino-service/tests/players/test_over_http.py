@@ -389,6 +389,10 @@ async def test_a_key_asks_as_its_maker(floor: Floor) -> None:
     assert (asked.status_code, approval["requestedBy"]) == (202, floor.tree.operator.staff_id)
     path = f"/admin/approvals/{approval['approvalId']}/approve"
     refused(await floor.api.post(path, {}, token=floor.tree.operator.token), 403, "SELF_APPROVAL")
+    noted = floor.api.audit()[-1]
+    assert (noted["actor_id"], noted["outcome"], noted["action"]) == (
+        floor.tree.operator.staff_id, "REFUSED", "POST /admin/approvals/{approval_id}/approve",
+    )  # fmt: skip
     refused(await floor.api.post(path, {}, token=made.json()["apiKey"]["key"]), 403, "FORBIDDEN")
     assert (await floor.api.post(path, {}, token=floor.tree.owner.token)).status_code == 200
 

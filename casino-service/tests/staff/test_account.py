@@ -140,6 +140,8 @@ async def test_a_role_that_must_have_them_may_only_enrol(api: Api) -> None:
     assert answer.json() == {"ok": True, "roles": ["agent", "auditor"]}
     refused(await api.get("/admin/audit", token=access), 403, "OTP_ENROLMENT_REQUIRED")
     refused(await api.get("/admin/audit", token=tree.auditor.token), 403, "OTP_ENROLMENT_REQUIRED")
+    noted = [row["actor_id"] for row in api.audit() if row["action"] == "GET /admin/audit"]
+    assert noted[-1] == tree.auditor.staff_id
     refused(await api.get("/admin/audit", token=tree.cashier.token), 403, "FORBIDDEN")
     access, _ = await enrol(api)
     refused(await api.get("/admin/audit", token=access), 403, "FORBIDDEN")

@@ -106,5 +106,12 @@ async def test_a_wrong_parameter_is_named(api: Api, query: str) -> None:
 async def test_instants_at_the_edge_are_only_early_or_late(api: Api) -> None:
     tree = api.tree()
     note(api, tree.operator_id)
-    edges = "?from=0001-01-01T00:00:00%2B14:00&to=9999-12-31T23:59:59-14:00"
+    edges = "?from=0001-01-01T00:00:00Z&to=9998-12-31T23:59:59Z"
     assert len(await listed(api, tree.operator.token, edges)) == 1
+
+
+async def test_from_is_not_after_to(api: Api) -> None:
+    token = api.tree().auditor.token
+    same = "to=2026-01-01T00:00:00Z&from=2026-01-01T01:00:00"
+    assert (await api.get(f"/admin/audit?{same}%2B01:00", token=token)).status_code == 200
+    refused(await api.get(f"/admin/audit?{same}Z", token=token), 400, "INVALID_FIELD", "from")

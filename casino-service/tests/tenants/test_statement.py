@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 from collections.abc import AsyncIterator
@@ -92,8 +93,35 @@ async def test_pages_have_one_opening_and_one_closing(api: Api, tree: Tree) -> N
             await api.post(f"/admin/tenants/{tree.agent_id}/fund", body, token=tree.operator.token)
         cursor = page["nextCursor"]
     assert amounts == [*range(100, 1_100, 100), -1_500]
-    for wrong in ("x", "1.2", "1.2.3.4", "-1.2.3", "1" * 30 + ".1.1"):
+
+
+async def test_a_cursor_is_good_for_the_statement_that_made_it(api: Api, tree: Tree) -> None:
+    made = (await statement(api, tree, limit="4")).json()["nextCursor"]
+    assert (await statement(api, tree, limit="2", cursor=made)).status_code == 200
+    content = base64.urlsafe_b64decode(made + "=" * (-len(made) % 4))
+    assert content.endswith(b"1.5.12")
+    forged = base64.urlsafe_b64encode(content.replace(b"1.5.12", b"3.5.12")).decode().rstrip("=")
+    for wrong in ("x", "1.5.12", "1.2", forged, made[:-1], made + "A", "a" * 512, "\u00e9"):
         refused(await statement(api, tree, cursor=wrong), 400, "INVALID_FIELD", "cursor")
+    for change in ({"from": "2026-01-01"}, {"to": "2999-01-01"}, {"from": "", "to": "2999-01-01T00:00:00Z"}):
+        answer = await statement(api, tree, cursor=made, **change)
+        refused(answer, 400, "INVALID_FIELD", "cursor")
+    operators = f"/admin/tenants/{tree.operator_id}/statement"
+    listed = "/admin/tenants"
+    for path in (operators, listed):
+        refused(await api.get(path, token=tree.operator.token, params={"cursor": made}), 400, "INVALID_FIELD", "cursor")
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_csv"),
+    [
+        ("text/csv;q=0", False), ("text/csv; q=0.5, application/json", False), ("text/csv, */*;q=0.1", True),
+        ("*/*", False), ("text/csvx", False), ("TEXT/CSV;charset=utf-8", True), ("x/y;a=text/csv", False),
+    ],
+)  # fmt: skip
+async def test_an_accept_header_is_read_by_its_media_types(api: Api, accept: str, is_csv: bool) -> None:
+    answer = await statement(api, api.tree(), accept=accept)
+    assert answer.headers["content-type"].startswith("text/csv") == is_csv
 
 
 async def test_from_is_inclusive_and_to_is_exclusive_or_a_whole_local_day(api: Api, tree: Tree) -> None:
@@ -123,7 +151,10 @@ async def test_from_is_inclusive_and_to_is_exclusive_or_a_whole_local_day(api: A
     [
         ({"from": "yesterday"}, "from"), ({"from": "2026-13-01"}, "from"), ({"from": "2026-01-01T00:00:00"}, "from"),
         ({"from": "0001-01-01T00:00:00+23:59"}, "from"), ({"to": "9999-12-31"}, "to"), ({"to": ""}, "to"),
-        ({"from": "2026-01-03", "to": "2026-01-01"}, "from"), ({"limit": "0"}, "limit"), ({"limit": "201"}, "limit"),
+        ({"from": "2026-01-03", "to": "2026-01-01"}, "from"), ({"from": "2026-01-02", "to": "2026-01-01"}, "from"),
+        ({"from": "2026-01-02T10:00:00Z", "to": "2026-01-01"}, "from"),
+        ({"limit": "1.0"}, "limit"), ({"limit": "1e1"}, "limit"),
+        ({"to": "9999-12-31T23:59:59-14:00"}, "to"), ({"limit": "0"}, "limit"), ({"limit": "201"}, "limit"),
     ],
 )  # fmt: skip
 async def test_a_wrong_time_names_its_field(api: Api, params: dict[str, str], field: str) -> None:

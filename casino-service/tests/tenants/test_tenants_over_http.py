@@ -108,10 +108,11 @@ async def test_everybody_sees_the_own_tenant_and_those_below(api: Api, tree: Tre
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("status", "OPEN"), ("bonusBp", -1), ("bonusBp", 20_001), ("bonusBp", None), ("timezone", "Mars/Olympus"),
+        ("status", "OPEN"), ("bonusBp", -1), ("bonusBp", 20_001), ("timezone", "Mars/Olympus"),
         ("timezone", "localtime"), ("timezone", "../etc/passwd"), ("timezone", "EST5EDT4,M3.2.0,M11.1.0"),
         ("region", "x" * 65), ("region", ""), ("requireApprovalAboveMinor", -1), ("requireApprovalAboveMinor", 1.5),
-        ("name", ""), ("name", "a\0b"),
+        ("name", ""), ("name", "a\0b"), ("name", " \u00a0"), ("name", "a\u202eb"), ("name", "a\u2066"),
+        ("region", "\uffff"),
     ],
 )  # fmt: skip
 async def test_a_wrong_change_names_its_field(api: Api, tree: Tree, field: str, value: Any) -> None:

@@ -14,6 +14,7 @@ from casino_testing.tenant import Tenant
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REFUSED = "INVALID_OR_USED_VOUCHER"
+OVER = "OVER"
 RACES = 12
 
 
@@ -109,7 +110,7 @@ def test_redeeming_makes_a_player_with_the_amount(tenant: Tenant) -> None:
     (told,) = [row for row in tenant.rows("ledger_events") if row["event_type"] == "VOUCHER_REDEEMED"]
     assert (told["player_id"], told["amount_minor"]) == ("winner", 700)
     assert (told["agent_id"], told["cashier_id"]) == (agent.agent_id, "cashier-1")
-    assert agent.attempt(voucher) == REFUSED
+    assert agent.attempt(voucher) == OVER
     assert agent.redeem(voucher)["o_code"] == REFUSED
     assert agent.void(voucher) == "VOUCHER_NOT_NEW"
     assert tenant.differences() == []
@@ -119,8 +120,10 @@ def test_what_is_unknown_void_or_expired_is_refused_at_the_instant(settable: Ten
     agent = Agent.below(settable)
     void, late = agent.issue(2, expires_at=NOW + timedelta(seconds=5), now=NOW)
     assert agent.void(void, now=NOW) is None
-    for voucher, now in ((void, NOW), (late, NOW + timedelta(seconds=5)), (Voucher("unknown"), NOW)):
-        assert agent.attempt(voucher, now=now) == REFUSED
+    assert agent.attempt(Voucher("unknown"), now=NOW) == REFUSED
+    assert agent.redeem(Voucher("unknown"), now=NOW)["o_code"] == REFUSED
+    for voucher, now in ((void, NOW), (late, NOW + timedelta(seconds=5))):
+        assert agent.attempt(voucher, now=now) == OVER
         assert agent.redeem(voucher, now=now)["o_code"] == REFUSED
     assert agent.void(late, now=NOW + timedelta(seconds=5)) == "VOUCHER_NOT_NEW"
     assert agent.attempt(late, now=NOW + timedelta(seconds=4)) is None

@@ -176,8 +176,57 @@ async def test_a_kept_answer_to_redeem_is_for_whoever_knows_code_and_pin(api: Ap
     again = await redeem(api, voucher, headers=headers)
     assert (first.status_code, first.content) == (again.status_code, again.content) != (400, b"")
     assert again.headers["idempotent-replay"] == "true"
-    refused(await redeem(api, {**voucher, "pin": "wrong"}, headers=headers), 409, "IDEMPOTENCY_MISMATCH")
+    spelled = {**voucher, "code": f" {voucher['code'].lower().replace('-', '')}"}
+    assert (await redeem(api, spelled, headers=headers)).content == first.content
+    shown = [row for row in api.audit() if row["action"] == "voucher.shown_again"]
+    assert [(row["actor_kind"], row["subject"]) for row in shown] == [
+        ("anyone", first.json()["player"]["playerId"])
+    ] * 2
     refused(await redeem(api, voucher, headers={"idempotency-key": "k-2"}), 400, REFUSED)
+    for key in ("k-1", "k-1", "k-1", "k-3", "k-1"):
+        wrong = await redeem(api, {**voucher, "pin": "wrong"}, headers={"idempotency-key": key})
+        refused(wrong, 400, REFUSED)
+    refused(await redeem(api, voucher, headers=headers), 400, REFUSED)
+
+
+async def test_an_idempotency_key_is_no_way_around_the_lock(api: Api, tree: Tree) -> None:
+    voucher, headers = await issued(api, tree), {"idempotency-key": "k-1"}
+    for _ in range(5):
+        refused(await redeem(api, {**voucher, "pin": "wrong"}, headers=headers), 400, REFUSED)
+    refused(await redeem(api, voucher, headers=headers), 400, REFUSED)
+    assert api.tenant.rows("kept_answers") == []
+    assert api.tenant.rows("vouchers")[0]["status"] == "NEW"
+
+
+async def test_copies_of_a_redeem_at_once_get_one_answer(api: Api, tree: Tree) -> None:
+    voucher, headers = await issued(api, tree), {"idempotency-key": "k-1"}
+    answers = await asyncio.gather(*[redeem(api, voucher, headers=headers) for _ in range(4)])
+    assert {(answer.status_code, answer.content) for answer in answers} == {(201, answers[0].content)}
+    assert api.tenant.differences() == []
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "9999-01-01T00:00:00Z"])
+async def test_an_expiry_at_the_edge_of_time_names_its_field(api: Api, tree: Tree, at: str) -> None:
+    answer = await issue(api, tree, expiresAt=at)
+    refused(answer, 400, "INVALID_FIELD", "expiresAt")
+    assert "years 1 to 9998" in answer.json()["message"]
+    scopes = {"name": "k", "scopes": ["audit.read"], "endsAt": at}
+    refused(await api.post("/admin/api-keys", scopes, token=tree.operator.token), 400, "INVALID_FIELD", "endsAt")
+
+
+async def test_null_for_an_optional_member_is_as_if_it_were_absent(api: Api, tree: Tree) -> None:
+    voucher = await issued(api, tree, prizeWheelEnabled=None, expiresAt=None, count=None)
+    assert voucher["prizeWheelEnabled"] is False
+
+
+async def test_a_batch_that_is_shown_again_is_noted(api: Api, tree: Tree) -> None:
+    path, key = f"/voucher/agents/{tree.agent_id}/vouchers", {"idempotency-key": "one"}
+    first, again = [await api.post(path, {"amountMinor": 5}, token=tree.cashier.token, headers=key) for _ in range(2)]
+    assert first.content == again.content
+    rows = [row for row in api.audit() if row["actor_id"] == tree.cashier.staff_id]
+    assert [(row["action"], row["subject"], row["tenant_id"]) for row in rows[1:]] == [
+        ("repeated: POST /voucher/agents/{tenant_id}/vouchers", tree.agent_id, tree.agent_id)
+    ]
 
 
 async def test_redeems_at_once_have_one_winner(api: Api, tree: Tree) -> None:
@@ -208,6 +257,8 @@ async def test_a_slip_is_printed_once_with_its_token(api: Api, tree: Tree, kind:
     refused(await api.get(path, token=tree.operator.token, headers=headers), 403, "FORBIDDEN")
     refused(await api.get(path, token=api.tree().cashier.token, headers=headers), 404, "NOT_FOUND")
     refused(await api.get(path, token=token, headers=headers, params={"format": "pdf"}), 400, "INVALID_FIELD", "format")
+    head = await api.call("HEAD", path, token=token, headers=headers)
+    assert (head.status_code, head.headers["allow"]) == (405, "GET")
     slip = await api.get(path, token=token, headers=headers, params={"format": kind})
     assert slip.status_code == 200
     assert voucher["code"] in slip.text
@@ -215,6 +266,10 @@ async def test_a_slip_is_printed_once_with_its_token(api: Api, tree: Tree, kind:
     assert slip.headers["content-type"].startswith({"txt": "text/plain", "svg": "image/svg+xml"}[kind])
     refused(await api.get(path, token=token, headers=headers), 404, "NOT_FOUND")
     assert api.tenant.rows("voucher_slips") == []
+    (printed,) = [row for row in api.audit() if row["action"] == "voucher.slip_printed"]
+    assert (printed["actor_id"], printed["subject"], printed["tenant_id"], printed["after"]) == (
+        tree.cashier.staff_id, voucher["voucherId"], tree.agent_id, {"format": kind},
+    )  # fmt: skip
     if kind == "svg":
         address = f"http://127.0.0.1:8000/redeem#{voucher['code']}"
         drawn = segno.make(address, error="m", micro=False).svg_inline(border=4)

@@ -39,6 +39,8 @@ class Caller:
     """The id of the API key."""
     family: str | None = None
     """The login that a staff member's token comes from."""
+    must_enrol: bool = False
+    """Whether one-time passwords have to be enrolled for first."""
 
 
 @dataclass(frozen=True, slots=True)

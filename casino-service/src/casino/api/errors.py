@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from shared_service.http.errors import ErrorKind, ErrorTable, Refused
 
-__all__ = ("API_ERRORS", "Refused")
+__all__ = ("API_ERRORS", "Refused", "invalid")
 
 _NEVER: Final = "never retries"
 _LOGIN: Final = "logs in anew"
@@ -103,3 +103,9 @@ API_ERRORS: Final = ApiErrorTable(
     )
 )
 """Sorted by status, then by code. A slice adds its rows here."""
+
+
+def invalid(field: str | None, reason: str, *, why: str | None = None) -> Refused:
+    """Returns the refusal of a field. `reason` says what would be right, and nothing of what was sent."""
+    sentence = f"{API_ERRORS['INVALID_FIELD'].sentence}: {reason}"
+    return Refused("INVALID_FIELD", field=field, sentence=sentence, why=why)

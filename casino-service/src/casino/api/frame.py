@@ -18,14 +18,14 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 from starlette.requests import Request
 from starlette.responses import Response
 
-from casino.api import permissions, reading
+from casino.api import cursors, permissions, reading
 from casino.api.call import ANYONE as CALLED_BY_ANYONE
 from casino.api.call import API_KEY, STAFF, Call, Caller, Pools
 from casino.api.errors import API_ERRORS, Refused
-from casino.api.guards import ANYONE, PLAYER
-from casino.api.kept_answers import KeptAnswers
+from casino.api.guards import ANYONE, PLAYER, WITHOUT_ENROLMENT
+from casino.api.kept_answers import Kept, KeptAnswers
 from casino.api.operations import Handler, Operation, operation_of
-from casino.api.types import Body, Empty
+from casino.api.types import Body, Empty, Page
 from casino.client.address import client_address
 from casino.settings import Settings
 from shared_service.http.exchange import request_id
@@ -34,7 +34,8 @@ from shared_service.http.routing import Route, Share, route
 __all__ = ("ANYONE", "FINDS_PLAYER", "FINDS_TENANT", "PLAYER", "Frame", "Operation")
 
 BASE: Final = "/api/v1"
-NOT_FOUND: Final = 404
+NOTED_STATUSES: Final = frozenset({403, 404})
+"""Of refusals of staff that are in the audit trail."""
 FINDS_TENANT: Final = "select from casino.tenants where ledger_id = %(ledger_id)s and tenant_id = %(tenant_id)s"
 FINDS_PLAYER: Final = (
     "select from casino.wallets where ledger_id = %(ledger_id)s and player_id = %(player_id)s and owner_kind = 'player'"
@@ -83,6 +84,7 @@ class Frame:
             share=share,
             query={each.encode_name for each in names},
             errors=API_ERRORS,
+            has_head=not operation.has_effect,
         )
 
 
@@ -101,8 +103,8 @@ class _Endpoint:
         except QueryCanceled:
             raise Refused("OVERLOADED") from None
         except Refused as refused:
-            is_forbidden = refused.code == "FORBIDDEN" or API_ERRORS[refused.code].status == NOT_FOUND
-            if is_forbidden and call.caller.kind in (STAFF, API_KEY):
+            is_noted = API_ERRORS[refused.code].status in NOTED_STATUSES
+            if is_noted and call.caller.kind in (STAFF, API_KEY):
                 await call.audit_refusal(self._action(), subject=next(iter(call.path.values()), None))
             raise
 
@@ -117,10 +119,14 @@ class _Endpoint:
             content = dict(request.query_params) if operation.only_reads else reading.decode(request.state.body)
             digest = b"" if operation.only_reads else reading.body_hash(content)
             given = reading.convert(content, operation.body, operation.field_codes, is_query=operation.only_reads)
+            of_list = cursors.list_of(request) if isinstance(given, Page) else ""
+            if isinstance(given, Page) and given.cursor is not None:
+                given.cursor = cursors.opened(call.settings.pepper, of_list, given.cursor)
             kept = self._kept(request, call, given)
             first = await kept.take(digest) if kept is not None else None
             if first is not None:
-                return _json(first[1], first[0], replayed=True)
+                await self._note_repeated(call, first)
+                return _json(first.body, first.status, replayed=True)
             answer = await operation.handler(call, given)
             self._require_audit(call)
             await call.write_audits()
@@ -129,6 +135,8 @@ class _Endpoint:
             status = 202 if call.is_accepted else 200 if call.is_known else operation.status
             if status not in (operation.status, *operation.other_statuses):
                 raise RuntimeError(f"{self._action()} does not say that it answers {status}")
+            if of_list and (place := getattr(answer, "next_cursor", None)) is not None:
+                answer.next_cursor = cursors.sealed(call.settings.pepper, of_list, place)  # type: ignore[attr-defined]
             body = _encode(answer)
             if kept is not None:
                 await kept.keep(status, body)
@@ -148,6 +156,8 @@ class _Endpoint:
         wanted, caller = self.operation.permission, call.caller
         only_reads = self.operation.only_reads and caller.kind == STAFF  # an API key has its scopes, and no more
         has_role = caller.role == permissions.OWNER or not self.operation.only_owners
+        if caller.must_enrol and not f"{BASE}{self.operation.path}".startswith(WITHOUT_ENROLMENT):
+            raise Refused("OTP_ENROLMENT_REQUIRED")
         if wanted is None or (
             has_role and permissions.may(caller.role, caller.permissions, wanted, only_reads=only_reads)
         ):
@@ -157,8 +167,15 @@ class _Endpoint:
     def _require_audit(self, call: Call) -> None:
         """What staff changes is in the audit trail: a handler that forgets it is a defect."""
         is_staff = call.caller.kind in (STAFF, API_KEY)
-        if is_staff and not self.operation.only_reads and self.operation.in_transaction and not call.audits:
+        if is_staff and self.operation.has_effect and self.operation.in_transaction and not call.audits:
             raise RuntimeError(f"{self._action()} wrote nothing into the audit trail")
+
+    async def _note_repeated(self, call: Call, first: Kept) -> None:
+        """Who sees secrets once more is in the audit trail."""
+        if first.shows_secrets:
+            action, subject = f"repeated: {self._action()}", next(iter(call.path.values()), None)
+            call.audit(action, subject=subject, tenant_id=call.caller.tenant_id)
+            await call.write_audits()
 
     def _kept(self, request: Request, call: Call, given: Any) -> KeptAnswers | None:
         if not self.operation.keeps_answers or call.idempotency_key is None:

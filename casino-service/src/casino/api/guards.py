@@ -95,11 +95,9 @@ def guards_of(settings: Settings, database: Database, admission: Admission) -> d
         if not rows:
             raise Refused("TOKEN_INVALID", why="revoked")
         tenant_id, role, name, needs_otp = rows[0]
-        if needs_otp and not route_of(scope).path.startswith(WITHOUT_ENROLMENT):
-            raise Refused("OTP_ENROLMENT_REQUIRED")
         return Caller(
             kind=call.STAFF, id=access.player_id, name=name, role=role, tenant_id=tenant_id,
-            permissions=permissions.of_role(role), family=access.family,
+            permissions=permissions.of_role(role), family=access.family, must_enrol=needs_otp,
         )  # fmt: skip
 
     async def enter_player(scope: Scope) -> Caller:

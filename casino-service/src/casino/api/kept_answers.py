@@ -28,6 +28,15 @@ _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A first answer. With `shows_secrets` it has codes, PINs or tokens, and giving it again is noted."""
+
+    status: int
+    body: bytes
+    shows_secrets: bool
+
+
+@dataclass(frozen=True, slots=True)
 class KeptAnswers:
     """The kept answers of one scope: a caller and a path."""
 
@@ -35,8 +44,8 @@ class KeptAnswers:
     scope: str
     key: str
 
-    async def take(self, body_hash: bytes) -> tuple[int, bytes] | None:
-        """Claim the key and return None, or return the status and the body of its first answer.
+    async def take(self, body_hash: bytes) -> Kept | None:
+        """Claim the key and return None, or return its first answer.
 
         Raises Refused(IDEMPOTENCY_MISMATCH) when the key was used with another body.
         """
@@ -51,8 +60,9 @@ class KeptAnswers:
         if status is None:
             raise Refused("BUSY")
         if sealed is None:
-            return status, answer
-        return status, pepper.unseal(self.call.settings.pepper, PURPOSE, self.key, sealed)
+            return Kept(status, answer, shows_secrets=False)
+        body = pepper.unseal(self.call.settings.pepper, PURPOSE, self.key, sealed)
+        return Kept(status, body, shows_secrets=True)
 
     async def keep(self, status: int, body: bytes) -> None:
         """Store the answer to the claimed key."""

@@ -49,6 +49,8 @@ class Operation:
     finds: str | None
     """A query that finds the thing of the path in the caller's view; without a row: 404."""
     in_transaction: bool
+    has_effect: bool
+    """Whether a GET changes something, so that there is no HEAD of it and staff's calls are in the audit trail."""
     keeps_answers: bool
     """Whether an idempotency key is heeded."""
     kept_for: Callable[[Any], str] | None
@@ -56,7 +58,7 @@ class Operation:
 
     @property
     def only_reads(self) -> bool:
-        """Whether it changes nothing."""
+        """Whether it is a GET: with a query in the place of a body."""
         return self.method == "GET"
 
 
@@ -78,6 +80,7 @@ def operation_of(
     field_codes: Mapping[str, str] = MappingProxyType({}),
     finds: str | None = None,
     in_transaction: bool = True,
+    has_effect: bool = False,
     keeps_answers: bool = True,
     kept_for: Callable[[Any], str] | None = None,
     share: Share | None,
@@ -97,6 +100,7 @@ def operation_of(
         only_owners=only_owners,
         status=status, other_statuses=tuple(other_statuses), headers=tuple(headers), media_types=tuple(media_types),
         codes=tuple(codes), field_codes=field_codes, finds=finds, in_transaction=in_transaction,
+        has_effect=has_effect or method != "GET",
         keeps_answers=keeps_answers and in_transaction and method == "POST" and has_keeper,
         kept_for=kept_for,
     )  # fmt: skip

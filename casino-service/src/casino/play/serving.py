@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from casino.api.call import Call
-from casino.api.errors import Refused
+from casino.api.errors import Refused, invalid
 from casino.api.frame import PLAYER, Frame
 from casino.api.types import Amount, Answer, Body, Instant, Shape, instant
 from casino.play.catalogue import READ_SECONDS, Catalogue
@@ -102,7 +102,7 @@ def _asked(call: Call, body: SpinBody) -> Asked:
     if spin_id is None:
         spin_id = call.idempotency_key or str(uuid.uuid4())
     elif not _is_plain(spin_id):
-        raise Refused("INVALID_FIELD", field="spinId")
+        raise invalid("spinId", f"Expected 1 to {ID_MAX_CHARACTERS} printable ASCII characters")
     return Asked(spin_id=spin_id, stake_minor=body.stake_minor, game=body.game_code)
 
 

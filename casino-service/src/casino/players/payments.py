@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from casino.api import lists
 from casino.api.call import Call
-from casino.api.errors import Refused
+from casino.api.errors import invalid
 from casino.api.types import AMOUNT_MAX_MINOR, Amount, Answer, Body, Empty, Page, Reason, Shape, instant
 from casino.players.accounts import note
 from casino.players.refusals import refuse
@@ -103,7 +103,7 @@ async def withdraw(call: Call, body: AmountBody) -> Paid:
 async def adjust(call: Call, body: AdjustBody) -> Paid:
     """POST /admin/players/{player_id}/adjust."""
     if body.amount_minor == 0:
-        raise Refused("INVALID_FIELD", field="amountMinor")
+        raise invalid("amountMinor", "Expected another amount than 0")
     return await _pay(call, "ADJUST", body.amount_minor, body.reason)
 
 

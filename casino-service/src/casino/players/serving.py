@@ -40,11 +40,11 @@ def _own_routes(frame: Frame) -> list[Route]:
         frame.post("/player/reality-check/ack", own.acknowledge_reality_check, answer=Answer, access=PLAYER),
         frame.post(
             "/player/limits", wishes.set_own_limit, body=wishes.LimitBody, answer=shapes.OneLimit, access=PLAYER,
-            status=201,
+            status=201, codes=(_NOT_ACTIVE,),
         ),
         frame.post(
             "/player/limits/{limit_id}/confirm", wishes.confirm_limit, answer=shapes.OneLimit, access=PLAYER,
-            codes=("LIMIT_NOT_DUE",),
+            codes=("LIMIT_NOT_DUE", _NOT_ACTIVE),
         ),
         frame.post(
             "/player/exclude", wishes.exclude_oneself, body=wishes.ExcludeBody, answer=shapes.Excluded, access=PLAYER,
@@ -79,7 +79,8 @@ def _account_routes(frame: Frame) -> list[Route]:
         ),
         frame.post(
             f"{_PLAYER}/limits", wishes.lower_limit, body=wishes.LimitByStaffBody, answer=shapes.OneLimit,
-            permission="players.care", finds=FINDS_PLAYER, status=201, codes=("LIMIT_MAY_ONLY_BE_LOWERED",),
+            permission="players.care", finds=FINDS_PLAYER, status=201,
+            codes=("LIMIT_MAY_ONLY_BE_LOWERED", _NOT_ACTIVE),
         ),
         frame.post(
             f"{_PLAYER}/erase", care.erase, body=care.ReasonBody, answer=shapes.OnePlayer,

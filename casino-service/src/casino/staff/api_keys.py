@@ -7,14 +7,13 @@ from typing import Any, Final
 
 from casino.api import lists, permissions
 from casino.api.call import Call
-from casino.api.errors import Refused
+from casino.api.errors import Refused, invalid
 from casino.api.guards import KEY_PURPOSE
 from casino.api.pepper import mac
 from casino.api.types import Answer, Body, Empty, Instant, InstantIn, Page, Shape, Text, instant
 
 KEY_BYTES: Final = 32
 PREFIX_CHARACTERS: Final = 11
-YEAR_MAX: Final = 9998
 NOT_FOR_KEYS: Final = frozenset({"apikeys.manage", "staff.manage", "approvals.decide"})
 MAKE: Final = "select * from casino.make_api_key(%s, %s, %s, %s, %s, %s, %s)"
 DELETE: Final = "select casino.delete_api_key(%s, %s)"
@@ -72,9 +71,7 @@ async def make(call: Call, body: NewKeyBody) -> Made:
     """POST /admin/api-keys."""
     wanted, caller = frozenset(body.scopes), call.caller
     if not wanted or not wanted <= caller.permissions - NOT_FOR_KEYS:
-        raise Refused("INVALID_FIELD", field="scopes", why="not the maker's, or not for keys")
-    if body.ends_at.year > YEAR_MAX:
-        raise Refused("INVALID_FIELD", field="endsAt", why="too late to be shown in UTC")
+        raise invalid("scopes", "Expected permissions that the maker has and that keys may have")
     scopes = [name for name in permissions.PERMISSIONS if name in wanted]
     key = f"ck_{secrets.token_urlsafe(KEY_BYTES)}"
     prefix = key[:PREFIX_CHARACTERS]
@@ -82,7 +79,7 @@ async def make(call: Call, body: NewKeyBody) -> Made:
     values = (call.ledger_id, caller.id, body.name, prefix, hashed, scopes, body.ends_at)
     code, key_id = await call.row(MAKE, values)
     if code is not None:
-        raise Refused(code, field="endsAt" if code == "INVALID_FIELD" else None)
+        raise invalid("endsAt", "Expected an instant to come") if code == "INVALID_FIELD" else Refused(code)
     after = {"name": body.name, "prefix": prefix, "scopes": scopes, "endsAt": instant(body.ends_at)}
     call.audit("api_key.created", subject=key_id, tenant_id=caller.tenant_id, after=after)
     return Made(

@@ -9,6 +9,7 @@ import msgspec
 
 from casino.api import lists
 from casino.api.call import Call
+from casino.api.errors import invalid
 from casino.api.types import Answer, Instant, InstantIn, Page, Shape, Text, instant
 
 COLUMNS: Final = (
@@ -78,6 +79,8 @@ class AuditTrail(Answer):
 
 async def read(call: Call, query: AuditQuery) -> AuditTrail:
     """GET /admin/audit."""
+    if query.since is not None and query.until is not None and query.since > query.until:
+        raise invalid("from", "`from` is after `to`")
     values: dict[str, Any] = {
         "ledger": call.ledger_id, "actor_id": query.actor_id, "action": query.action,
         "from": query.since, "to": query.until, **lists.parameters(query, id_is_number=True),

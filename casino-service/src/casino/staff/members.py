@@ -10,11 +10,12 @@ from msgspec import UNSET, UnsetType
 
 from casino.api import lists
 from casino.api.call import Call
-from casino.api.errors import Refused
+from casino.api.errors import Refused, invalid
 from casino.api.types import Answer, Body, Identifier, Page
 from casino.staff.passwords import Passwords
 from casino.staff.shapes import STAFF_COLUMNS, NewPassword, Role, Staff, Username, read_staff, staff_of
 
+MISFIT: Final = "The role does not fit the type of the tenant"
 FINDS: Final = "select from casino.staff where ledger_id = %(ledger_id)s and staff_id = %(staff_id)s"
 CREATE: Final = "select * from casino.create_staff(%s, %s, %s, %s, %s, %s)"
 CHANGE: Final = "select * from casino.change_staff(%s, %s, %s, %s, %s, %s)"
@@ -81,7 +82,7 @@ class Members:
         values = (call.ledger_id, call.caller.id, username, password_hash, body.role, body.tenant_id)
         code, field, staff_id = await call.row(CREATE, values)
         if code is not None:
-            raise Refused(code, field=field)
+            raise invalid(field, MISFIT) if code == "INVALID_FIELD" else Refused(code, field=field)
         staff = await read_staff(call, staff_id)
         call.audit("staff.created", subject=staff_id, tenant_id=body.tenant_id, after=_audited(staff))
         return OneOfStaff(staff=staff)
@@ -95,7 +96,7 @@ class Members:
         values = (call.ledger_id, call.caller.id, staff_id, role, active, password_hash)
         code, field = await call.row(CHANGE, values)
         if code is not None:
-            raise Refused(code, field=field)
+            raise invalid(field, MISFIT) if code == "INVALID_FIELD" else Refused(code, field=field)
         staff = await read_staff(call, staff_id)
         after = {**_audited(staff), **({"password": "changed"} if password_hash is not None else {})}
         call.audit("staff.changed", subject=staff_id, tenant_id=staff.tenant_id, before=_audited(before), after=after)

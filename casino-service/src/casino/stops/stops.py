@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from casino.api import lists
 from casino.api.call import Call
-from casino.api.errors import Refused
+from casino.api.errors import Refused, invalid
 from casino.api.types import Answer, Body, Empty, Instant, Page, Reason, Shape, Text, instant
 
 MAKE: Final = "select * from casino.make_stop(%s, %s, %s, %s, %s, %s)"
@@ -58,7 +58,7 @@ class StopsAnswer(Answer):
 async def make(call: Call, body: NewStop) -> StopAnswer:
     """POST /admin/stops."""
     if (body.scope == "all") != (body.id is None):
-        raise Refused("INVALID_FIELD", field="id")
+        raise invalid("id", "Expected with each `scope` but `all`, and only there")
     own_tenant, made_by = call.caller.tenant_id, str(call.caller.id)
     parameters = (call.ledger_id, own_tenant, body.scope, body.id, body.reason, made_by)
     code, stop_id, made_at = await call.row(MAKE, parameters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from casino.api.call import Call
-from casino.api.errors import Refused
+from casino.api.errors import Refused, invalid
 from casino.api.types import Amount, Answer, Body, Reason, Shape
 from casino.tenants import queries
 
@@ -53,7 +53,7 @@ async def _move(call: Call, body: FundBody, *, is_back: bool) -> Funded:
         ),
     )  # fmt: skip
     if code is not None:
-        raise Refused(code, field="amountMinor" if code == "INVALID_FIELD" else None)
+        raise invalid("amountMinor", "No float can hold that much") if code == "INVALID_FIELD" else Refused(code)
     moved = -body.amount_minor if is_back else body.amount_minor
     call.audit(
         "tenant.withdrawn" if is_back else "tenant.funded", subject=tenant_id, tenant_id=tenant_id,

@@ -15,17 +15,17 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from casino.api.call import Call
-from casino.api.errors import Refused
+from casino.api.errors import invalid
 from casino.api.tables import csv_answer, wants_csv
-from casino.api.types import Answer, Instant, InstantIn, Page, Shape, instant
+from casino.api.types import Answer, Instant, InstantIn, Page, Shape, instant, to_utc
 from casino.tenants import queries
 
 DAYS: Final = timedelta(days=30)
 CSV_ROWS_MAX: Final = 50_000
 FAR_AWAY: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """The end of a statement without an end."""
-_DATE: Final = re.compile(r"^\d{4}-\d\d-\d\d$")
-_CURSOR: Final = re.compile(r"^(\d{1,18})\.(\d{1,18})\.(\d{1,18})$")
+A_TIME: Final = "Expected a day such as 2026-01-31, or an instant with an offset"
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?!\n)$", re.ASCII)
 
 
 class StatementQuery(Page):
@@ -71,13 +71,14 @@ async def show(call: Call, query: StatementQuery) -> Statement | Response:
     """The statement of a tenant that the caller sees, oldest first."""
     tenant = {"ledger_id": call.ledger_id, "tenant_id": call.path["tenant_id"]}
     timezone, currency, now = await call.row(queries.OF_STATEMENT, tenant)
-    span = _span_of(query.cursor) if query.cursor else await _span(call, tenant, _range(query, timezone, now))
+    times = _range(query, timezone, now)
+    span = Span(*map(int, query.cursor.split("."))) if query.cursor else await _span(call, tenant, times)
     as_csv = wants_csv(call.headers.get("accept"))
     limit = CSV_ROWS_MAX if as_csv else query.limit
     rows = await call.rows(queries.ENTRIES, {**tenant, "first": span.page, "end": span.end, "limit": limit + 1})
     items = [_item(row) for row in rows[:limit]]
     if as_csv and len(rows) > limit:
-        raise Refused("INVALID_FIELD", field="from", sentence=f"A table has at most {CSV_ROWS_MAX} rows")
+        raise invalid("from", f"A table has at most {CSV_ROWS_MAX} rows")
     if as_csv:
         header = [field.encode_name for field in msgspec.structs.fields(Item)]
         return csv_answer(header, (msgspec.structs.astuple(item) for item in items))
@@ -96,13 +97,6 @@ async def _span(call: Call, tenant: dict[str, Any], times: tuple[datetime, datet
     return Span(min(first, end), min(first, end), end)
 
 
-def _span_of(cursor: str) -> Span:
-    found = _CURSOR.match(cursor)
-    if found is None:
-        raise Refused("INVALID_FIELD", field="cursor")
-    return Span(*map(int, found.groups()))
-
-
 async def _balance(call: Call, tenant: dict[str, Any], number: int) -> int:
     """What the float held after the entry of this number; 0 before the first one."""
     rows = await call.rows(queries.BALANCE, {**tenant, "number": number})
@@ -115,13 +109,14 @@ def _range(query: StatementQuery, timezone: str, now: datetime) -> tuple[datetim
     try:
         until = _instant(query.to, zone, days=1) if query.to is not None else None
     except (ValueError, OverflowError, msgspec.ValidationError):
-        raise Refused("INVALID_FIELD", field="to") from None
+        raise invalid("to", A_TIME) from None
     try:
         begin = (until or now) - DAYS if query.from_ is None else _instant(query.from_, zone)
     except (ValueError, OverflowError, msgspec.ValidationError):
-        raise Refused("INVALID_FIELD", field="from") from None
-    if until is not None and begin > until:
-        raise Refused("INVALID_FIELD", field="from", sentence="`from` is after `to`")
+        raise invalid("from", A_TIME) from None
+    is_day = query.to is not None and _DATE.match(query.to) is not None
+    if until is not None and (begin > until or (is_day and begin == until)):
+        raise invalid("from", "`from` is after `to`")
     return begin, until or FAR_AWAY
 
 
@@ -130,8 +125,7 @@ def _instant(text: str, zone: ZoneInfo, *, days: int = 0) -> datetime:
     if _DATE.match(text):
         day = date.fromisoformat(text) + timedelta(days=days)
         return datetime.combine(day, clock_time(0), zone).astimezone(UTC)
-    given: datetime = msgspec.convert(text, InstantIn)
-    return given.astimezone(UTC)
+    return to_utc(msgspec.convert(text, InstantIn))
 
 
 def _item(row: Sequence[Any]) -> Item:

@@ -13,13 +13,14 @@ from psycopg.types.json import Jsonb
 
 from casino.api import lists
 from casino.api.call import Call
-from casino.api.errors import Refused
-from casino.api.types import AMOUNT_MAX_MINOR, Answer, Body, Empty, Page, Shape, Text
+from casino.api.errors import Refused, invalid
+from casino.api.types import AMOUNT_MAX_MINOR, PRINTABLE, Answer, Body, Empty, Page, Shape, Text
 from casino.tenants import queries
 
-Region = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Region = Annotated[str, Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
 COLUMNS: Final = {"name": "display_name"}
 """Where a column is not called as the member is."""
+MISFIT: Final = "It does not fit the type of the tenant or its parent"
 
 
 class Tenant(Shape):
@@ -57,7 +58,7 @@ class NewTenant(Body):
     type: Literal["DISTRIBUTOR", "OPERATOR", "AGENT", "DEV"]
     name: Text
     parent_id: Text | None = None
-    currency: Annotated[str, Meta(pattern="^[A-Z0-9]{3,8}$")] | None = None
+    currency: Annotated[str, Meta(pattern=r"^[A-Z0-9]{3,8}$(?!\n)")] | None = None
 
 
 class TenantChanges(Body):
@@ -77,7 +78,7 @@ async def create(call: Call, body: NewTenant) -> TenantAnswer:
     parameters = (call.ledger_id, tenant_id, body.parent_id, body.type, body.name, body.currency)
     code, field = await call.row(queries.CREATE, parameters)
     if code is not None:
-        raise Refused(code, field=field if code == "INVALID_FIELD" else None)
+        raise invalid(field, MISFIT) if code == "INVALID_FIELD" else Refused(code)
     if call.caller.tenant_id is not None:  # the transaction's view is older than the tenant
         await call.rows(queries.SEE, (call.ledger_id, call.caller.tenant_id))
     tenant = await read(call, tenant_id)
@@ -101,7 +102,7 @@ async def change(call: Call, body: TenantChanges) -> TenantAnswer:
     """Change a tenant below the caller."""
     tenant_id = call.path["tenant_id"]
     if body.timezone is not UNSET and body.timezone not in _timezones():
-        raise Refused("INVALID_FIELD", field="timezone")
+        raise invalid("timezone", "Expected a name of a time zone of IANA")
     before = await read(call, tenant_id)
     given = {name: getattr(body, name) for name in body.__struct_fields__}
     changes = {COLUMNS.get(name, name): value for name, value in given.items() if value is not UNSET}

@@ -13,12 +13,13 @@ from msgspec import UNSET, Meta, UnsetType
 
 from casino.api import codes
 from casino.api.call import Call
-from casino.api.errors import Refused
+from casino.api.errors import Refused, invalid
 from casino.api.types import Amount, Answer, Body, Instant, InstantIn, Shape, instant
 from casino.vouchers import queries, slips
 
 COUNT_MAX: Final = 500
 SLIP_TOKEN_BYTES: Final = 18
+FAR: Final = "Expected an instant from 1 second to 1 year from now"
 
 
 class IssueBody(Body):
@@ -80,7 +81,7 @@ async def issue(call: Call, body: IssueBody) -> Issued:
     )  # fmt: skip
     code, bonus, balance, _, expires_at, _ = row
     if code is not None:
-        raise Refused(code, field="expiresAt" if code == "INVALID_FIELD" else None)
+        raise invalid("expiresAt", FAR) if code == "INVALID_FIELD" else Refused(code)
     cost = body.amount_minor + bonus
     call.audit(
         "vouchers.issued", subject=made[0].voucher_id, tenant_id=agent_id,

@@ -28,7 +28,7 @@ LIST: Final = f"""
 """
 FINDS_VOUCHER: Final = "select from casino.vouchers where ledger_id = %(ledger_id)s and voucher_id = %(voucher_id)s"
 ONE_SLIP: Final = """
-    select amount_minor, bonus_minor, voucher.currency, expires_at, display_name
+    select voucher.tenant_id, amount_minor, bonus_minor, voucher.currency, expires_at, display_name
     from casino.vouchers as voucher
     join casino.tenants as agent on agent.ledger_id = voucher.ledger_id and agent.tenant_id = voucher.tenant_id
     where voucher.ledger_id = %(ledger_id)s and voucher_id = %(voucher_id)s

@@ -15,11 +15,13 @@ from casino.api import codes, tokens
 from casino.api.call import Call
 from casino.api.errors import Refused
 from casino.api.kept_answers import KeptAnswers
-from casino.api.reading import body_hash
 from casino.api.types import Answer, Body, Shape
 from casino.vouchers import queries
 
 CREATED: Final = 201
+WRONG: Final = "INVALID_OR_USED_VOUCHER"
+OVER: Final = "OVER"
+"""What casino.try_voucher says of a voucher that is not NEW any more, to who knows its PIN."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -59,16 +61,18 @@ async def redeem(call: Call, body: RedeemBody) -> Response:
     if refusal == "RATE_LIMITED":
         raise Refused(refusal, retry_after_seconds=wait_seconds)
     kept = None
-    if call.idempotency_key is not None:
+    if call.idempotency_key is not None:  # the kept answer is of code and PIN, in whatever spelling
         kept = KeptAnswers(call, f"voucher {found[0].hex()}", call.idempotency_key)
-    if refusal is not None and kept is None:
-        raise Refused(refusal)
+    if refusal is not None and (refusal != OVER or kept is None):
+        raise Refused(WRONG)
     async with call.begin():
-        first = await kept.take(body_hash(msgspec.to_builtins(body))) if kept is not None else None
+        first = await kept.take(found[1]) if kept is not None else None
         if first is not None:
-            return _answer(first[1], is_replay=True)
+            if first.shows_secrets:
+                call.audit("voucher.shown_again", subject=_player_of(first.body))
+            return _answer(first.body, is_replay=True)
         if refusal is not None:
-            raise Refused(refusal)
+            raise Refused(WRONG)
         answer = _encode(await _redeem(call, found))
         if kept is not None:
             await kept.keep(CREATED, answer)
@@ -91,6 +95,10 @@ async def _redeem(call: Call, found: tuple[bytes, bytes]) -> Redeemed:
     )  # fmt: skip
     token = tokens.issue(call.settings.access_token_keys, tokens.PLAYERS, player_id, revocable_at=now)
     return Redeemed(player=player, token=token)
+
+
+def _player_of(body: bytes) -> str:
+    return str(msgspec.json.decode(body, type=Redeemed).player.player_id)
 
 
 def _answer(body: bytes, *, is_replay: bool = False) -> Response:

@@ -30,7 +30,7 @@ def routes(frame: Frame) -> list[Route]:
         frame.post(
             "/voucher/redeem", redeem.redeem, body=redeem.RedeemBody, answer=redeem.Redeemed, status=redeem.CREATED,
             access=ANYONE, in_transaction=False,
-            codes=("INVALID_OR_USED_VOUCHER", "TENANT_NOT_ACTIVE", "IDEMPOTENCY_MISMATCH"),
+            codes=("INVALID_OR_USED_VOUCHER", "TENANT_NOT_ACTIVE"),
         ),
         frame.get(
             one, vouchers.show, answer=vouchers.VoucherAnswer, permission="vouchers.read", finds=queries.FINDS_VOUCHER
@@ -41,7 +41,7 @@ def routes(frame: Frame) -> list[Route]:
         ),
         frame.get(
             f"{one}/slip", slips.show, query=slips.SlipQuery, permission="vouchers.issue", finds=queries.FINDS_VOUCHER,
-            headers=("x-slip-token",), media_types=("image/svg+xml", "text/plain"),
+            has_effect=True, headers=("x-slip-token",), media_types=("image/svg+xml", "text/plain"),
         ),
     ]  # fmt: skip
 

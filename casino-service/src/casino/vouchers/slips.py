@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal
 from xml.sax.saxutils import escape
@@ -52,7 +53,8 @@ async def show(call: Call, query: SlipQuery) -> Response:
     (sealed,) = await call.row(queries.TAKE_SLIP, (call.ledger_id, voucher_id, token_mac(call.settings.pepper, token)))
     if sealed is None:
         raise Refused("NOT_FOUND")
-    row = await call.row(queries.ONE_SLIP, {"ledger_id": call.ledger_id, "voucher_id": voucher_id})
+    tenant_id, *row = await call.row(queries.ONE_SLIP, {"ledger_id": call.ledger_id, "voucher_id": voucher_id})
+    call.audit("voucher.slip_printed", subject=voucher_id, tenant_id=tenant_id, after={"format": query.format})
     lines = _lines(row, **_decode(pepper.unseal(call.settings.pepper, PURPOSE, token, sealed)))
     headers = {"cache-control": "no-store"}
     if query.format == "txt":
@@ -63,7 +65,7 @@ async def show(call: Call, query: SlipQuery) -> Response:
     )  # fmt: skip
 
 
-def _lines(row: tuple[Any, ...], *, code: str, pin: str) -> dict[str, str]:
+def _lines(row: Sequence[Any], *, code: str, pin: str) -> dict[str, str]:
     amount, bonus, currency, expires_at, name = row
     return {
         "name": str(name),

@@ -91,17 +91,18 @@ def route(
     query: Collection[str] | None = (),
     claims_nonce: bool = False,
     errors: ErrorTable | None = None,
+    has_head: bool = True,
 ) -> Route:
     """A route: `route("POST", "/items/{item_id}", add_item, access="signed")`.
 
     `endpoint` takes a request and returns a response, or is an ASGI application (an object that is not a function).
-    `on_ops` also serves it on the operations listener.
+    `on_ops` also serves it on the operations listener. Without `has_head` a GET changes something: HEAD is 405.
     """
     if _PATH.fullmatch(path) is None:
         raise ValueError(f"{path} is not a path of plain segments and parameters")
     is_function = inspect.isroutine(endpoint)
     application = cast("ASGIApp", request_response(cast("Any", endpoint)) if is_function else endpoint)
-    methods = frozenset({method, "HEAD"} if method == "GET" else {method})
+    methods = frozenset({method, "HEAD"} if method == "GET" and has_head else {method})
     known = ANY_QUERY if query is None else frozenset(query)
     return Route(
         path, application, access, methods, on_ops or access == OPS, yields, share, known, claims_nonce, errors

@@ -1,5 +1,5 @@
 -- Purpose: the player wants a higher limit, or none, still: it comes into force.
--- Outcome: the limit, or o_code: NOT_FOUND (not the player's, replaced, or more than 7 days late), LIMIT_NOT_DUE, INVALID_FIELD for
+-- Outcome: the limit, or o_code: NOT_FOUND (not the player's, replaced, or more than 7 days late), PLAYER_NOT_ACTIVE (CLOSED), LIMIT_NOT_DUE, INVALID_FIELD for
 --   one that breaks the order of day, week and month by now. One that was confirmed before is answered again.
 -- Locks: casino.hold_player.
 create or replace function casino.confirm_limit(p_ledger_id integer, p_player_id text, p_limit_id uuid)
@@ -19,6 +19,7 @@ begin
     where ledger_id = p_ledger_id and player_id = v_player.player_id and limit_id = p_limit_id and status <> 'REPLACED';
     o_code := case
         when v_limit.limit_id is null or v_now > v_limit.effective_at + interval '7 days' then 'NOT_FOUND'
+        when v_player.status = 'CLOSED' then 'PLAYER_NOT_ACTIVE'
         when v_limit.status = 'ACTIVE' then null
         when v_now < v_limit.effective_at then 'LIMIT_NOT_DUE'
         when not casino.limits_are_ordered(

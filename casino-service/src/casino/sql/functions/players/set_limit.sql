@@ -1,6 +1,6 @@
 -- Purpose: set a limit of a player, for the player or, p_only_lower, for staff.
 -- Input: p_value null: no such limit any more.
--- Outcome: the limit, or o_code: NOT_FOUND; LIMIT_MAY_ONLY_BE_LOWERED for staff; INVALID_FIELD for a limit that breaks the order of
+-- Outcome: the limit, or o_code: NOT_FOUND; PLAYER_NOT_ACTIVE for one who is CLOSED; LIMIT_MAY_ONLY_BE_LOWERED for staff; INVALID_FIELD for a limit that breaks the order of
 --   day, week and month, or the removal of one that is not there. A lower limit holds at once, and what was asked for before is
 --   dropped. A higher one, or none, waits for 24 hours and for casino.confirm_limit.
 -- Locks: casino.hold_player, so a debit or a deposit is judged before or after it.
@@ -25,6 +25,7 @@ begin
     v_is_lower := p_value is not null and p_value <= coalesce(o_before, p_value);
     o_code := case
         when v_player.player_id is null then 'NOT_FOUND'
+        when v_player.status = 'CLOSED' then 'PLAYER_NOT_ACTIVE'
         when p_only_lower and not v_is_lower then 'LIMIT_MAY_ONLY_BE_LOWERED'
         when p_value is null and o_before is null then 'INVALID_FIELD'
         when not casino.limits_are_ordered(p_ledger_id, p_player_id, p_kind, p_period, p_value, not v_is_lower)

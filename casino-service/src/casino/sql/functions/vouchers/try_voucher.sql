@@ -1,8 +1,8 @@
 -- Purpose: count a try to redeem a voucher, and judge it. The caller commits it whatever it says, then redeems.
 -- Input: HMACs of the code, and of code and PIN; the address that the call comes from.
 -- Outcome: o_code is null if the voucher may be redeemed; else RATE_LIMITED with o_wait_seconds (20 tries a minute of an address, of
---   IPv6 a /64), or INVALID_OR_USED_VOUCHER: unknown, used, void, expired, a wrong PIN, or locked. 5 wrong PINs lock a code for
---   15 minutes. A code that is unknown is counted as a known one is: every refusal does the same work.
+--   IPv6 a /64), INVALID_OR_USED_VOUCHER: unknown, a wrong PIN, or locked, or OVER: used, void or expired, with the right PIN, which
+--   may have a kept answer. 5 wrong PINs lock a code for 15 minutes. A code that is unknown is counted as a known one is: every refusal does the same work.
 -- Lock order: the address, then the code.
 create or replace function casino.try_voucher(
     p_ledger_id integer, p_code_mac bytea, p_pin_mac bytea, p_address inet, out o_code text, out o_wait_seconds integer
@@ -60,8 +60,9 @@ begin
         wrong_pins = v_tries.wrong_pins, locked_until = v_tries.locked_until,
         forget_at = greatest(v_now + c_forget, v_voucher.expires_at)
     where ledger_id = p_ledger_id and counted = p_code_mac;
-    if v_is_locked or v_is_wrong or v_voucher.status <> 'NEW' or v_voucher.expires_at <= v_now then
-        o_code := 'INVALID_OR_USED_VOUCHER';
-    end if;
+    o_code := case
+        when v_is_locked or v_is_wrong then 'INVALID_OR_USED_VOUCHER'
+        when v_voucher.status <> 'NEW' or v_voucher.expires_at <= v_now then 'OVER'
+    end;
 end;
 $$;
