@@ -24,6 +24,7 @@ OUTSIDE_DEMO_MODE = {
     "PROVIDER_SECRET": "one-good-provider-secret-7b20f9d6e8a1435c",
     "CASINO_ACCESS_TOKEN_SECRET": TOKEN_SECRET,
     "CASINO_PEPPER": "41c7d90e6ab35f28d17e04b9f3a86c52-pepper",
+    "PROVIDER_SEALING_KEY": "92f6b03d1c7ae458706be3d9f41a85c2-sealing",
     "CASINO_ACCESS_TOKEN_KEYS": json.dumps([{"id": "k2", "secret": NEXT_SECRET}]),
     "LOG_FORMAT": "json",
 }
