@@ -147,6 +147,8 @@ async def test_a_refusal_is_not_kept(api: Api) -> None:
     twice = [("idempotency-key", "a"), ("idempotency-key", "a"), ("authorization", f"Bearer {owner}")]
     answer = await api.service.anybody.post(f"/api/v1{path}", headers=twice)
     refused(answer, 400, "INVALID_FIELD", "idempotency-key")
+    forbidden = await api.post(path, {}, token=api.tree().cashier.token, headers={"idempotency-key": ""})
+    refused(forbidden, 403, "FORBIDDEN")
     for bad in ("", "x" * 129):
         answer = await api.post(path, {"amountMinor": 12}, token=owner, headers={"idempotency-key": bad})
         refused(answer, 400, "INVALID_FIELD", "idempotency-key")

@@ -116,6 +116,8 @@ class _Endpoint:
                 call.connection = await stack.enter_async_context(self.frame.pools.one_of_few(call.caller))
             if operation.finds is not None:
                 await call.row(operation.finds, {"ledger_id": call.ledger_id, **call.path})
+            if operation.method == "POST":
+                call.idempotency_key = reading.idempotency_key(request.headers)
             content = dict(request.query_params) if operation.only_reads else reading.decode(request.state.body)
             digest = b"" if operation.only_reads else reading.body_hash(content)
             given = reading.convert(content, operation.body, operation.field_codes, is_query=operation.only_reads)
@@ -149,7 +151,6 @@ class _Endpoint:
         return Call(
             caller=caller, settings=settings, pools=self.frame.pools, path=dict(request.path_params),
             headers=request.headers, request_id=request_id(request.scope), address=str(address) if address else None,
-            idempotency_key=reading.idempotency_key(request.headers) if self.operation.method == "POST" else None,
         )  # fmt: skip
 
     def _require_permission(self, call: Call) -> None:

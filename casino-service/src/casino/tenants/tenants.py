@@ -20,7 +20,9 @@ from casino.tenants import queries
 Region = Annotated[str, Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
 COLUMNS: Final = {"name": "display_name"}
 """Where a column is not called as the member is."""
-MISFIT: Final = "It does not fit the type of the tenant or its parent"
+MISFIT: Final = (
+    "Expected an OPERATOR below a DISTRIBUTOR or none, an AGENT below an OPERATOR, and the parent's currency"
+)
 
 
 class Tenant(Shape):
