@@ -18,8 +18,10 @@ from e2e_testing.stack import CURRENCY, TENANT, Stack
 SPINS = 12
 GATES = {
     "player_excluded": "update casino.wallets set excluded_until = now() + '1 day' where player_id = %(player)s",
-    "limit_exceeded": "update casino.game_sessions set loss_limit_minor = 1 where player_id = %(player)s",
+    "limit_exceeded": "update casino.game_sessions set loss_limit_minor = staked_minor - paid_minor"
+    " where player_id = %(player)s",
 }
+"""Each closes the game for any stake, whatever a spin before it won."""
 BOOKED = "select kind, amount_minor, state from casino.transactions where round_id = %(round)s order by kind desc"
 
 
