@@ -16,7 +16,7 @@ REFUSAL_SCHEMA: Final[Schema] = {
         "code": {"type": "string"},
         "requestId": {"type": "string"},
         "field": {"type": "string", "description": "The field that is wrong"},
-        "playerMessage": {"type": "string", "description": "A sentence that may be shown to the player"},
+        "playerMessage": {"type": "string", "description": "A sentence that may be shown to the user"},
         "serverTime": {"type": "integer", "description": "Of timestamp_out_of_window: unix seconds"},
     },
     "required": ["error", "code", "requestId"],
