@@ -28,9 +28,9 @@ from casino.sql.schema import database_for
 from casino.wallet import serving as wallet
 from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
-from shared_service.http.dispatch import Dispatch
+from shared_service.http.dispatch import Dispatch, FindRoute
 from shared_service.http.exchange import RenderErrors, RequestContext
-from shared_service.http.routing import SIGNED, FindRoute, RouteTable
+from shared_service.http.routing import SIGNED, RouteTable
 from shared_service.listener.listeners import listeners_of
 from shared_service.postgres.database import Overloaded
 from shared_service.postgres.group_commit import KeyBusy

@@ -27,9 +27,9 @@ from provider.spins import serving as spins
 from provider.sql.schema import database_for
 from shared_service.http.admission import Admission, early_answer
 from shared_service.http.authentication import Authenticate, signed_guard
-from shared_service.http.dispatch import Dispatch
+from shared_service.http.dispatch import Dispatch, FindRoute
 from shared_service.http.exchange import RenderErrors, RequestContext
-from shared_service.http.routing import SIGNED, FindRoute, RouteTable
+from shared_service.http.routing import SIGNED, RouteTable
 from shared_service.listener.listeners import listeners_of
 from shared_service.metrics.scrape import Scrape
 from shared_service.run.log import configure_logging

@@ -14,7 +14,6 @@ from provider.sessions.launch import LAUNCH, SESSION
 from provider.spins.answers import SpinAnswer
 from provider.spins.serving import SPIN
 from shared_service.http.errors import ErrorKind
-from shared_service.http.fields import Message
 from shared_service.http.routing import Route
 from shared_service.openapi import serving
 from shared_service.openapi.document import (
@@ -26,6 +25,7 @@ from shared_service.openapi.document import (
     reference,
     served,
 )
+from shared_service.openapi.fields import Message
 from shared_service.openapi.wire import HEALTH, HEALTH_SCHEMA, REFUSAL, REFUSAL_SCHEMA, SIGNED_CODES, signature_scheme
 
 TITLE: Final = "provider-service"

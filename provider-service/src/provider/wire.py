@@ -15,7 +15,7 @@ from starlette.responses import Response
 from provider.errors import Refused
 from shared_service.http.decoding import decode_object
 from shared_service.http.exchange import json_body
-from shared_service.http.fields import Field
+from shared_service.openapi.fields import Field
 
 CURRENCY: Final = re.compile(r"[A-Z0-9]{3,8}")
 

@@ -14,7 +14,7 @@ import pytest
 import uvloop.loop
 
 from local_stack.certificates import Authority
-from shared_service.http.routing import OpsListener
+from shared_service.http.dispatch import OpsListener
 from shared_service.listener.connection_caps import ConnectionCaps, ListenerCaps
 from shared_service.tls.certificates import Certificate
 from shared_service.tls.contexts import client_context

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from casino.money import AMOUNT_MAX_MINOR, read_amount
 from casino.wallet.commands import token_hash
 from shared_service.http import decoding
-from shared_service.http.fields import IDENTIFIER, Field, Message, flag_field, identifier_field, text_field
+from shared_service.openapi.fields import IDENTIFIER, Field, Message, flag_field, identifier_field, text_field
 
 DEBIT_LEAST_MINOR: Final = 1
 CREDIT_LEAST_MINOR: Final = 0

@@ -13,8 +13,8 @@ from casino.callbacks.feed import CURSOR_MAX, PAGE_DEFAULT, PAGE_MAX
 from casino.callbacks.serving import SIGNATURE_HEADER
 from casino.errors import ERRORS
 from shared_service.http.errors import ErrorKind
-from shared_service.http.fields import IDENTIFIER, Message, identifier_field
 from shared_service.openapi.document import JSON_TYPE, Operation, Schema, query_parameter, reference
+from shared_service.openapi.fields import IDENTIFIER, Message, identifier_field
 from shared_service.openapi.wire import HEALTH, HEALTH_SCHEMA, REFUSAL, REFUSAL_SCHEMA, SIGNED_CODES, signature_scheme
 
 SIGNED: Final[tuple[Mapping[str, list[str]], ...]] = ({"signature": []},)

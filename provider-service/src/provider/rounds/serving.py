@@ -21,8 +21,8 @@ from provider.sessions.sealing import Sealer
 from provider.settings import Settings
 from provider.wire import json_answer, read_request
 from shared_service.http.exchange import request_id
-from shared_service.http.fields import Field, Message
 from shared_service.http.routing import SIGNED, Route, route
+from shared_service.openapi.fields import Field, Message
 from shared_service.postgres.database import Database
 
 NINE_STEPS: Final = "nine_steps"

@@ -16,7 +16,7 @@ from provider.errors import Refused
 from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
 from provider.wire import currency_field
-from shared_service.http.fields import Message, identifier_field
+from shared_service.openapi.fields import Message, identifier_field
 from shared_service.postgres.database import Database
 
 log = structlog.get_logger(__name__)

@@ -20,8 +20,8 @@ from provider.spins.spins import Spins
 from provider.wire import read_request
 from shared_service.http.decoding import identifier
 from shared_service.http.exchange import remaining_seconds, request_id
-from shared_service.http.fields import Field, Message
 from shared_service.http.routing import SIGNED, Route, Share, route
+from shared_service.openapi.fields import Field, Message
 from shared_service.postgres.database import Database
 
 PLAIN: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")

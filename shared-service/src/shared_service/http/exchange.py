@@ -224,10 +224,7 @@ def refusal(
     retry_after_seconds: int | None = None,
     extras: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Renders the answer to a refused request, by its route's table or by `errors`.
-
-    Stores the code in the scope, for log and metrics.
-    """
+    """Renders the answer to a refused request, by its route's table or `errors`. Its code goes into log and metrics."""
     errors = route_of(scope).errors or errors
     scope["state"]["code"] = errors[code].code
     scope["state"]["field"] = field

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -238,38 +238,3 @@ def route_of(scope: Scope) -> Route:
     """The request's route, found by `FindRoute`."""
     found: Route = scope["state"]["route"]
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class OpsListener:
-    """The operations listener. All other listeners are public."""
-
-    port: int
-    host: str | None = None
-    """Its address; None unless the public listener has the same port on another address."""
-
-    def is_at(self, server: Sequence[Any] | None) -> bool:
-        """Returns whether this address and port of the server belong to the operations listener."""
-        return server is not None and server[1] == self.port and self.host in (None, server[0])
-
-
-def ops_listener(address: tuple[str, int], public: tuple[str, int]) -> OpsListener:
-    """The operations listener at `address`; `public` is the public listener's address."""
-    host, port = address
-    return OpsListener(port, host if port == public[1] else None)
-
-
-class FindRoute:
-    """The outermost middleware: finds the route before any other code of ours reads the request."""
-
-    def __init__(self, app: ASGIApp, *, table: RouteTable, ops: OpsListener) -> None:
-        self._app = app
-        self._table = table
-        self._ops = ops
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection scope."""
-        if scope["type"] == "http":
-            on_ops = self._ops.is_at(scope.get("server"))
-            scope.setdefault("state", {})["route"] = self._table.find(scope, on_ops=on_ops)
-        await self._app(scope, receive, send)

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from uvicorn.protocols.utils import get_local_addr
 
-from shared_service.http.routing import OpsListener
+from shared_service.http.dispatch import OpsListener
 from shared_service.run.bounded_log import BoundedLog
 from shared_service.settings.values import Network
 

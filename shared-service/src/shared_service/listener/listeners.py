@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from shared_service.http.dispatch import OpsListener, ops_listener
 from shared_service.http.errors import Answer
-from shared_service.http.routing import OpsListener, ops_listener
 from shared_service.listener.connection_caps import CONNECTION_CAPS, ConnectionCaps, ListenerCaps
 from shared_service.listener.heads import EARLY_ANSWER
 from shared_service.run.loops import BackgroundLoop

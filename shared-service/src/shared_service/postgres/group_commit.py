@@ -12,13 +12,15 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 import structlog
-from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from shared_service.batches.unknown import execute_surely
+from shared_service.batches.waiting import KeyBusy, Line, Waiting
 from shared_service.postgres.database import OutcomeUnknown, Overloaded
+
+__all__ = ("GroupCommit", "KeyBusy")
 
 log = structlog.get_logger()
 
@@ -33,33 +35,6 @@ LANE_PATIENCE_SECONDS: Final = 0.01
 """After this time a batch counts as slow, and another lane may open. On a healthy disk no batch takes so long."""
 OVERLAP_FROM: Final = 24
 """So many items open another lane while a batch is in flight; fewer wait for it, because small batches cost more."""
-RECONNECT_FIRST_SECONDS: Final = 0.02
-RECONNECT_MOST_SECONDS: Final = 0.5
-
-
-class KeyBusy(Exception):  # noqa: N818 - an outcome, not a defect
-    """Refused before any work: too many items wait for this key, or another process holds it."""
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting(Generic[I, O]):
-    item: I
-    key: Hashable
-    deadline: float
-    future: asyncio.Future[O]
-    busy_until: float = 0.0
-    may_be_committed: bool = False
-    """An attempt had an unknown outcome, so a later error does not prove that nothing was done."""
-
-
-@dataclass(slots=True)
-class _Line(Generic[I, O]):
-    """The entries of one key in their order. The first `in_flight` ones are executed at this moment."""
-
-    entries: deque[_Waiting[I, O]]
-    in_flight: int = 0
-    is_busy: bool = False
-    """Another process held the key, so that an entry that was in flight waits again."""
 
 
 class GroupCommit(Generic[I, O]):
@@ -88,7 +63,7 @@ class GroupCommit(Generic[I, O]):
         self._lanes = lanes
         self._queue_max = queue_max
         self._key_queue_max = key_queue_max
-        self._lines: dict[Hashable, _Line[I, O]] = {}  # a key is in here while it waits or is in flight
+        self._lines: dict[Hashable, Line[I, O]] = {}  # a key is in here while it waits or is in flight
         self._ready: deque[Hashable] = deque()  # keys with nothing in flight
         self._size = 0
         self._running: set[asyncio.Task[None]] = set()
@@ -113,10 +88,10 @@ class GroupCommit(Generic[I, O]):
         loop = self._loop
         if loop is None:  # kept: before Python 3.12 get_running_loop makes a system call
             loop = self._loop = asyncio.get_running_loop()
-        entry: _Waiting[I, O] = _Waiting(item, key, deadline, loop.create_future())
+        entry: Waiting[I, O] = Waiting(item, key, deadline, loop.create_future())
         line = self._lines.get(key)
         if line is None:
-            self._lines[key] = _Line(deque((entry,)))
+            self._lines[key] = Line(deque((entry,)))
             self._ready.append(key)
         elif len(line.entries) >= self._key_queue_max:
             raise KeyBusy
@@ -151,7 +126,7 @@ class GroupCommit(Generic[I, O]):
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
 
-    async def _run_lane(self, batch: list[_Waiting[I, O]]) -> None:
+    async def _run_lane(self, batch: list[Waiting[I, O]]) -> None:
         """Run batches while there are items for this lane. The database gets the next one before a caller wakes up."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # noqa: S101 - for the type checker
@@ -169,8 +144,8 @@ class GroupCommit(Generic[I, O]):
             self._slow.add(task)
             self._pump()
 
-    def _take_batch(self) -> list[_Waiting[I, O]]:
-        batch: list[_Waiting[I, O]] = []
+    def _take_batch(self) -> list[Waiting[I, O]]:
+        batch: list[Waiting[I, O]] = []
         keys: list[Hashable] = []
         while self._ready and len(batch) < self._batch_max:
             key = self._ready.popleft()
@@ -180,7 +155,7 @@ class GroupCommit(Generic[I, O]):
             keys = [key for key in keys if len(batch) < self._turns_max and self._take_next(key, batch)]
         return batch
 
-    def _take_next(self, key: Hashable, batch: list[_Waiting[I, O]]) -> bool:
+    def _take_next(self, key: Hashable, batch: list[Waiting[I, O]]) -> bool:
         """Put the key's next item into the batch. False if it has none that may be executed."""
         line = self._lines[key]
         while len(line.entries) > line.in_flight:
@@ -194,13 +169,13 @@ class GroupCommit(Generic[I, O]):
             del self._lines[key]
         return False
 
-    def _is_in_time(self, entry: _Waiting[I, O]) -> bool:
+    def _is_in_time(self, entry: Waiting[I, O]) -> bool:
         return entry.deadline > time.monotonic()
 
-    async def _run(self, batch: list[_Waiting[I, O]]) -> None:
+    async def _run(self, batch: list[Waiting[I, O]]) -> None:
         outcomes: Sequence[O | Exception | None]
         try:
-            outcomes = await self._execute_surely(batch)
+            outcomes = await execute_surely(self._execute, batch, clock=time.monotonic)
             if len(outcomes) != len(batch):
                 raise RuntimeError(f"{len(outcomes)} outcomes of {len(batch)} items")
         except (Overloaded, OutcomeUnknown) as error:
@@ -217,7 +192,7 @@ class GroupCommit(Generic[I, O]):
         for entry, outcome in zip(batch, outcomes, strict=True):
             self._settle(entry, outcome)
 
-    def _is_still_due(self, entry: _Waiting[I, O]) -> bool:
+    def _is_still_due(self, entry: Waiting[I, O]) -> bool:
         """Whether an entry of a split batch may be executed: in time, and not before an earlier one of its key."""
         if not self._is_in_time(entry):
             self._settle(entry, Overloaded())
@@ -227,29 +202,7 @@ class GroupCommit(Generic[I, O]):
             return True
         return False
 
-    async def _execute_surely(self, batch: Sequence[_Waiting[I, O]]) -> Sequence[O | None]:
-        """Execute a batch. After an unknown outcome, execute the same batch again until its outcome is known."""
-        items = [entry.item for entry in batch]
-        try:
-            return await self._execute(items)
-        except OutcomeUnknown:
-            log.warning("batch_outcome_unknown", size=len(batch))
-            for entry in batch:
-                entry.may_be_committed = True
-        remaining_seconds = max(entry.deadline for entry in batch) - time.monotonic()
-        try:
-            async for attempt in AsyncRetrying(
-                stop=stop_after_delay(max(remaining_seconds, 0.0)),
-                wait=wait_random_exponential(multiplier=RECONNECT_FIRST_SECONDS, max=RECONNECT_MOST_SECONDS),
-                retry=retry_if_exception_type((OutcomeUnknown, Overloaded)),  # the first attempt may have committed
-            ):
-                with attempt:
-                    return await self._execute(items)
-        except RetryError:
-            pass
-        raise OutcomeUnknown
-
-    def _settle(self, entry: _Waiting[I, O], outcome: O | Exception | None) -> None:
+    def _settle(self, entry: Waiting[I, O], outcome: O | Exception | None) -> None:
         """End the execution of an entry. None: another process holds its key, so it is tried again later."""
         line = self._lines[entry.key]
         line.in_flight -= 1
@@ -269,7 +222,7 @@ class GroupCommit(Generic[I, O]):
         else:
             self._ready.append(entry.key)
 
-    def _has_patience(self, entry: _Waiting[I, O]) -> bool:
+    def _has_patience(self, entry: Waiting[I, O]) -> bool:
         now = time.monotonic()
         entry.busy_until = entry.busy_until or now + BUSY_PATIENCE_SECONDS
         return now < entry.busy_until
@@ -278,7 +231,7 @@ class GroupCommit(Generic[I, O]):
         self._ready.append(key)
         self._pump()
 
-    def _resolve(self, entry: _Waiting[I, O], outcome: O | Exception) -> None:
+    def _resolve(self, entry: Waiting[I, O], outcome: O | Exception) -> None:
         """Take the entry out of its line, and give the outcome to the caller, unless it has gone away."""
         self._size -= 1
         self._lines[entry.key].entries.remove(entry)

@@ -20,7 +20,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 from uvloop.loop import SSLProtocol  # type: ignore[attr-defined]
 
-from shared_service.http.routing import OpsListener
+from shared_service.http.dispatch import OpsListener
 from shared_service.listener.connection_caps import CONNECTION_CAPS, take_slot
 from shared_service.listener.slow_peers import Wait, sweep_regularly
 from shared_service.listener.sockets import TimedProtocol
