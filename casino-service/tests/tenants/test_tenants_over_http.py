@@ -59,10 +59,9 @@ async def test_a_tree_is_made_from_the_top(api: Api, tree: Tree) -> None:
 async def test_a_tenant_at_the_top_has_every_game_of_main(api: Api, tree: Tree) -> None:
     content = {"type": "OPERATOR", "name": "At the top", "currency": "USD"}
     made = (await api.post("/admin/tenants", content, token=tree.owner.token)).json()["tenant"]["tenantId"]
-    games = api.tenant.sql("select * from casino.games where tenant_id = %s order by game_code", made)
-    assert [(row["game_code"], row["stake_min_minor"], row["stake_max_minor"]) for row in games] == [
-        ("CRASH_001", 1, 100_000), ("SLOTS_001", 1, 100_000),
-    ]  # fmt: skip
+    games = api.tenant.sql("select * from casino.games where tenant_id = %s", made)
+    assert {"CRASH_001", "SLOTS_001"} <= {row["game_code"] for row in games}
+    assert {(row["stake_min_minor"], row["stake_max_minor"]) for row in games} == {(1, 100_000)}
 
 
 async def test_who_makes_which_tenant(api: Api, tree: Tree) -> None:
