@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +22,7 @@ from shared_service.openapi.document import (
     document,
     query_parameter,
     reference,
+    release_of,
     served,
 )
 from shared_service.openapi.fields import Message
@@ -104,7 +104,7 @@ def document_of(routes: Iterable[Route]) -> dict[str, Any]:
     bodies: dict[str, Schema] = {each.name: each.schema() for each in (LAUNCH, SPIN_BODY, SIMULATION_BODY)}
     return document(
         served(OPERATIONS, routes, own=serving.OWN_PATHS),
-        title=TITLE, version=version(TITLE), description=ABOUT,
+        title=TITLE, version=release_of(TITLE), description=ABOUT,
         schemas={**answers, **bodies, REFUSAL: REFUSAL_SCHEMA, **HEALTH_SCHEMA},
         security_schemes={"signature": signature_scheme(SIGNATURE_HEADER)},
     )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared_service.batches import unknown
 from shared_service.postgres import group_commit
 from shared_service.postgres.database import OutcomeUnknown, Overloaded
 from shared_service.postgres.group_commit import GroupCommit, KeyBusy
@@ -28,8 +29,8 @@ arrivals = st.lists(
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shortest possible pauses: the test is about order, not duration."""
     monkeypatch.setattr(group_commit, "BUSY_RETRY_SECONDS", 0.0)
-    monkeypatch.setattr(group_commit, "RECONNECT_FIRST_SECONDS", 0.000_01)
-    monkeypatch.setattr(group_commit, "RECONNECT_MOST_SECONDS", 0.000_1)
+    monkeypatch.setattr(unknown, "RECONNECT_FIRST_SECONDS", 0.000_01)
+    monkeypatch.setattr(unknown, "RECONNECT_MOST_SECONDS", 0.000_1)
 
 
 async def play(backend: Backend, plan: list[tuple[str, int, str]], limits: dict[str, int]) -> dict[Command, Any]:

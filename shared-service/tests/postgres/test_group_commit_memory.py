@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared_service.batches import unknown
 from shared_service.postgres import group_commit
 from shared_service.postgres.database import Overloaded
 from shared_service.postgres.group_commit import GroupCommit, KeyBusy
@@ -27,8 +28,9 @@ effects = st.lists(st.sampled_from(list(Effect)), max_size=30)
 def short_pauses() -> Any:
     """Short pauses between attempts. Other tests check how long they are."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("BUSY_RETRY_SECONDS", "RECONNECT_FIRST_SECONDS", "RECONNECT_MOST_SECONDS"):
-            patch.setattr(group_commit, name, 0.0001)
+        patch.setattr(group_commit, "BUSY_RETRY_SECONDS", 0.0001)
+        for name in ("RECONNECT_FIRST_SECONDS", "RECONNECT_MOST_SECONDS"):
+            patch.setattr(unknown, name, 0.0001)
         yield
 
 

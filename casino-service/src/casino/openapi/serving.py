@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any, Final
 
 from casino.api.operations import Operation
 from casino.openapi import platform, wire
 from shared_service.http.routing import Route
 from shared_service.openapi import serving
-from shared_service.openapi.document import document, served
+from shared_service.openapi.document import document, release_of, served
 
 TITLE: Final = "casino-service"
 ABOUT: Final = (
@@ -24,7 +23,7 @@ def document_of(routes: Iterable[Route], operations: Iterable[Operation]) -> dic
     own, schemas = platform.describe(operations)
     return document(
         served([*wire.OPERATIONS, *own], routes, own=serving.OWN_PATHS),
-        title=TITLE, version=version(TITLE), description=ABOUT,
+        title=TITLE, version=release_of(TITLE), description=ABOUT,
         schemas={**wire.schemas(), **schemas}, security_schemes={**wire.SCHEMES, **platform.SCHEMES},
     )  # fmt: skip
 

@@ -5,17 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from shared_service.http.errors import ErrorKind
 from shared_service.http.routing import OPS, Route
 
+NOT_INSTALLED: Final = "from source"
+"""The version of a service that runs from its source folder, as `make serve` does."""
 Schema = Mapping[str, Any]
 Place = tuple[str, str]
 """A method and a path."""
 JSON_TYPE: Final = "application/json"
 REFUSED_FROM: Final = 400
 _PARAMETER: Final = re.compile(r"\{([a-z_]+)\}")
+
+
+def release_of(package: str) -> str:
+    """Returns the version of an installed package, or `NOT_INSTALLED`."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return NOT_INSTALLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
