@@ -63,7 +63,7 @@ comment on column casino.audit_trail.refusals is 'How many refusals of one addre
 -- The answers to requests with an idempotency key: see casino.api.kept_answers.
 create table if not exists casino.kept_answers (
     ledger_id integer not null references casino.ledgers (ledger_id),
-    scope text collate "C" not null,
+    scope text not null,
     key_hash bytea not null,
     body_hash bytea not null,
     status integer,

@@ -4,13 +4,13 @@
 -- step: staff
 create table if not exists casino.staff (
     ledger_id integer not null references casino.ledgers (ledger_id),
-    staff_id text collate "C" not null default gen_random_uuid()::text,
+    staff_id text not null default gen_random_uuid()::text,
     tenant_id text,
-    username text collate "C" not null,
+    username text not null,
     role text not null,
     is_active boolean not null default true,
     has_otp boolean not null default false,
-    made_by text collate "C",
+    made_by text,
     made_at timestamptz not null,
     primary key (ledger_id, staff_id),
     constraint one_member_of_staff_per_name unique (ledger_id, username),
@@ -29,7 +29,7 @@ comment on column casino.staff.has_otp is 'One-time passwords were confirmed, an
 -- Apart from casino.staff, so that no login may read them: two functions do.
 create table if not exists casino.staff_secrets (
     ledger_id integer not null,
-    staff_id text collate "C" not null,
+    staff_id text not null,
     password_hash text not null,
     otp_nonce bytea,
     otp_steps bigint [] not null default '{}',
@@ -47,8 +47,8 @@ comment on column casino.staff_secrets.recovery_macs is 'HMACs of the recovery c
 -- A family is one login. Its refresh tokens are numbered; each is an HMAC of family and number, and only the newest is unused.
 create table if not exists casino.staff_families (
     ledger_id integer not null,
-    family_id text collate "C" not null default gen_random_uuid()::text,
-    staff_id text collate "C" not null,
+    family_id text not null default gen_random_uuid()::text,
+    staff_id text not null,
     number integer not null default 1,
     births timestamptz [] not null,
     ends_at timestamptz not null,
@@ -65,16 +65,16 @@ comment on column casino.staff_families.ended_at is 'Logged out, revoked, or the
 -- step: roles that need one-time passwords
 create table if not exists casino.otp_roles (
     ledger_id integer not null references casino.ledgers (ledger_id),
-    role text collate "C" not null,
+    role text not null,
     primary key (ledger_id, role)
 );
 
 -- step: API keys
 create table if not exists casino.api_keys (
     ledger_id integer not null,
-    key_id text collate "C" not null default gen_random_uuid()::text,
+    key_id text not null default gen_random_uuid()::text,
     tenant_id text,
-    made_by text collate "C" not null,
+    made_by text not null,
     name text not null,
     prefix text not null,
     key_mac bytea not null,
@@ -94,7 +94,7 @@ comment on column casino.api_keys.key_mac is 'HMAC of the key under the pepper.'
 -- What is counted is a name, known or not, or a network.
 create table if not exists casino.login_refusals (
     ledger_id integer not null,
-    counted text collate "C" not null,
+    counted text not null,
     refused_at timestamptz [] not null default '{}',
     locks integer not null default 0,
     locked_until timestamptz,

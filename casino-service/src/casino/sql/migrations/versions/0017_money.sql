@@ -60,7 +60,7 @@ create index if not exists float_entries_in_time on casino.float_entries (ledger
 -- step: vouchers
 create table if not exists casino.vouchers (
     ledger_id integer not null references casino.ledgers (ledger_id),
-    voucher_id text collate "C" not null,
+    voucher_id text not null,
     tenant_id text not null,
     code_mac bytea not null,
     pin_mac bytea not null,
@@ -102,7 +102,7 @@ comment on column casino.vouchers.ended_by is 'The staff id that made it void.';
 -- Code and PIN for one print, encrypted under a token that only the issue answer has.
 create table if not exists casino.voucher_slips (
     ledger_id integer not null,
-    voucher_id text collate "C" not null,
+    voucher_id text not null,
     tenant_id text not null,
     token_mac bytea not null,
     sealed bytea not null,

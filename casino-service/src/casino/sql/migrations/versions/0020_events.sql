@@ -91,8 +91,8 @@ comment on column casino.ledgers.events_since is
 -- step: snapshots of sessions
 create table if not exists casino.session_snapshots (
     ledger_id integer not null,
-    tenant_id text collate "C" not null,
-    session_id text collate "C" not null,
+    tenant_id text not null,
+    session_id text not null,
     player_id text,
     started_at timestamptz not null,
     last_at timestamptz not null,
@@ -120,9 +120,9 @@ comment on column casino.session_folds.folded_to is 'Events before this instant 
 -- What `casino events import` compares with all events. Empty at any other time: nothing is lost with it.
 create unlogged table if not exists casino.import_lines (
     line_no bigint primary key,
-    tenant text collate "C" not null,
-    event_type text collate "C" not null,
-    action_id text collate "C" not null,
+    tenant text not null,
+    event_type text not null,
+    action_id text not null,
     at timestamptz not null,
     player_id text,
     session_id text,
@@ -142,8 +142,8 @@ create unlogged table if not exists casino.import_lines (
 -- step: configurations of games
 create table if not exists casino.game_configs (
     ledger_id integer not null,
-    tenant_id text collate "C" not null,
-    game_key text collate "C" not null,
+    tenant_id text not null,
+    game_key text not null,
     since timestamptz not null,
     expected_rtp numeric(9, 6) not null,
     stated_by text not null,
@@ -184,8 +184,8 @@ comment on column casino.tenants.takes_games_of_main is
 create table if not exists casino.spins (
     ledger_id integer not null,
     tenant_id text not null,
-    player_id text collate "C" not null,
-    spin_id text collate "C" not null,
+    player_id text not null,
+    spin_id text not null,
     wallet_id bigint not null,
     stake_minor bigint not null,
     game_id text not null,
@@ -224,7 +224,7 @@ comment on column casino.spins.code is 'Why it is refused for ever: a code of th
 create table if not exists casino.spin_sessions (
     ledger_id integer not null,
     tenant_id text not null,
-    player_id text collate "C" not null,
+    player_id text not null,
     game_id text not null,
     session_id uuid not null,
     primary key (ledger_id, player_id, game_id),
