@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 
 from hypothesis import strategies as st
@@ -38,17 +39,17 @@ class RandomGates(RuleBasedStateMachine):
         self.made: list[Row] = []
         self.forfeited_minor = 0
 
+    @abstractmethod
     def build(self, draft: dict[str, object], number: int) -> WalletCommand:
         """A command of one of the sessions."""
-        raise NotImplementedError
 
+    @abstractmethod
     def execute(self, *commands: WalletCommand) -> None:
         """Execute commands, and compare their outcomes with the model's."""
-        raise NotImplementedError
 
+    @abstractmethod
     def the_house_moves_money(self, kind: str, player_id: str, entry_id: str, amount: int) -> None:
         """Book a deposit or a withdrawal at both."""
-        raise NotImplementedError
 
     @rule(player_id=players, amount=bonuses)
     def a_bonus_is_promised(self, player_id: str, amount: int) -> None:

@@ -57,8 +57,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     metrics.watch_pools({"rounds": pool, "recovery": recovery_pool, "reconciliation": reconciling_pool})
     scrape = Scrape(metrics.scrape_of(BacklogReader(pool, casinos.called), health=wallets.reports))
     listeners = listeners_of(settings.listeners, metrics.note_certificate)
-    observe = metrics.observe
-    admission = Admission(settings.requests_max, errors=ERRORS, observe=observe, has_peers=casinos.are_several)
+    admission = Admission(settings.requests_max, errors=ERRORS, observe=metrics.observe, has_peers=casinos.are_several)
     routes = [
         *sessions.routes(casinos, pool, sealer),
         *rounds.routes(settings, pool, sealer, money, casinos),
@@ -82,7 +81,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     )  # fmt: skip
     middleware = [  # the outermost first
         Middleware(FindRoute, table=table, ops=listeners.ops),
-        Middleware(RequestContext, errors=ERRORS, budget_seconds=settings.call_seconds, observe=observe),
+        Middleware(RequestContext, errors=ERRORS, budget_seconds=settings.call_seconds, observe=metrics.observe),
         Middleware(Authenticate, guards={SIGNED: signed}, admission=admission, errors=ERRORS),
         Middleware(RenderErrors, errors=ERRORS, codes=CODES_BY_EXCEPTION),
         Middleware(Dispatch),

@@ -19,7 +19,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from casino.api import cursors, permissions, reading
-from casino.api.call import ANYONE as CALLED_BY_ANYONE
 from casino.api.call import API_KEY, STAFF, Call, Caller, Pools
 from casino.api.errors import API_ERRORS, Refused
 from casino.api.guards import ANYONE, PLAYER, WITHOUT_ENROLMENT
@@ -124,7 +123,7 @@ class _Endpoint:
             of_list = cursors.list_of(request) if isinstance(given, Page) else ""
             if isinstance(given, Page) and given.cursor is not None:
                 given.cursor = cursors.opened(call.settings.pepper, of_list, given.cursor)
-            kept = self._kept(request, call, given)
+            kept = self._kept(request, call)
             first = await kept.take(digest) if kept is not None else None
             if first is not None:
                 await self._note_repeated(call, first)
@@ -178,14 +177,12 @@ class _Endpoint:
             call.audit(action, subject=subject, tenant_id=call.caller.tenant_id)
             await call.write_audits()
 
-    def _kept(self, request: Request, call: Call, given: Any) -> KeptAnswers | None:
+    def _kept(self, request: Request, call: Call) -> KeptAnswers | None:
         if not self.operation.keeps_answers or call.idempotency_key is None:
             return None
         caller = call.caller
-        own = f"{caller.kind} {caller.key_id or caller.id}"
-        if caller.kind == CALLED_BY_ANYONE:
-            own = self.operation.kept_for(given) if self.operation.kept_for is not None else ""
-        return KeptAnswers(call, f"{own} {request.url.path}", call.idempotency_key)
+        scope = f"{caller.kind} {caller.key_id or caller.id} {request.url.path}"
+        return KeptAnswers(call, scope, call.idempotency_key)
 
     def _action(self) -> str:
         return f"{self.operation.method} {self.operation.path}"

@@ -52,9 +52,7 @@ class Operation:
     has_effect: bool
     """Whether a GET changes something, so that there is no HEAD of it and staff's calls are in the audit trail."""
     keeps_answers: bool
-    """Whether an idempotency key is heeded."""
-    kept_for: Callable[[Any], str] | None
-    """For routes that anyone calls: whose answer is kept, by the body."""
+    """Whether an idempotency key is heeded. A route that anyone calls keeps its answers itself."""
 
     @property
     def only_reads(self) -> bool:
@@ -82,12 +80,10 @@ def operation_of(
     in_transaction: bool = True,
     has_effect: bool = False,
     keeps_answers: bool = True,
-    kept_for: Callable[[Any], str] | None = None,
     share: Share | None,
 ) -> Operation:
     """Raises ValueError for a code without a row, and for a route of staff that names no permission."""
     del share
-    has_keeper = access != ANYONE or kept_for is not None
     for code in (*codes, *field_codes.values()):
         if code not in API_ERRORS:
             raise ValueError(f"{path}: the code {code} has no row")
@@ -101,6 +97,5 @@ def operation_of(
         status=status, other_statuses=tuple(other_statuses), headers=tuple(headers), media_types=tuple(media_types),
         codes=tuple(codes), field_codes=field_codes, finds=finds, in_transaction=in_transaction,
         has_effect=has_effect or method != "GET",
-        keeps_answers=keeps_answers and in_transaction and method == "POST" and has_keeper,
-        kept_for=kept_for,
+        keeps_answers=keeps_answers and in_transaction and method == "POST" and access != ANYONE,
     )  # fmt: skip
