@@ -5,18 +5,11 @@ returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    with recursive up as (
-        select tenant_id, parent_id from casino.tenants where ledger_id = p_ledger_id and tenant_id = p_tenant_id
-        union
-        select above.tenant_id, above.parent_id
-        from up
-        join casino.tenants as above on above.ledger_id = p_ledger_id and above.tenant_id = up.parent_id
-    )
     select exists (
         select
         from casino.games
         join casino.tenants using (tenant_id)
         where ledger_id = p_ledger_id and p_target = case p_scope when 'provider' then games.provider_id else game_code end
-            and (tenant_id in (select up.tenant_id from up) or casino.sees(p_ledger_id, tenant_id))
+            and (tenant_id = any ((select casino.tenants_above(p_ledger_id, p_tenant_id))::text[]) or casino.sees(p_ledger_id, tenant_id))
     );
 $$;

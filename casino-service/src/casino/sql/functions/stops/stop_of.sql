@@ -7,17 +7,10 @@ returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    with recursive up as (
-        select tenant_id, parent_id from casino.tenants where ledger_id = p_ledger_id and tenant_id = p_tenant_id
-        union
-        select above.tenant_id, above.parent_id
-        from up
-        join casino.tenants as above on above.ledger_id = p_ledger_id and above.tenant_id = up.parent_id
-    )
     select reason
     from casino.stops
     where ledger_id = p_ledger_id and coalesce(target, '') = any (array['', p_provider_id, p_game_code, p_player_id])
-        and (tenant_id is null or tenant_id in (select up.tenant_id from up))
+        and (tenant_id is null or tenant_id = any ((select casino.tenants_above(p_ledger_id, p_tenant_id))::text[]))
         and case scope
             when 'all' then true
             when 'provider' then target = p_provider_id
