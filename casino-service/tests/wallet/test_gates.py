@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,6 +48,19 @@ def test_a_gate_opens_at_the_moment_it_names(wallet: Wallet, tenant: Tenant, col
     assert wallet.run(session.debit()).code is not None
     wallet.set_clock(NOW + SECOND)
     wallet.accept(session.debit())
+
+
+def test_a_play_session_that_was_stopped_takes_no_bet_and_the_next_one_does(wallet: Wallet, tenant: Tenant) -> None:
+    stopped, other = uuid.uuid4(), uuid.uuid4()
+    sessions = [wallet.open_session() for _ in range(3)]
+    for session, play_session_id in zip(sessions, (stopped, stopped, other), strict=True):
+        tenant.set_session(session.session_id, play_session_id=play_session_id)
+    bet = wallet.bet(sessions[0])
+    tenant.set_wallet(stopped_play_session_id=stopped)
+    refused = [session.debit(round_id=f"after {number}") for number, session in enumerate(sessions[:2])]
+    assert [wallet.refuse(bet) for bet in refused] == ["cooldown_active"] * 2
+    wallet.accept(sessions[0].credit(1_000, round_id=bet.round_id))
+    wallet.bet(sessions[2], round_id="of another play session")
 
 
 def test_a_player_may_lose_up_to_the_limit_and_not_more(wallet: Wallet, tenant: Tenant) -> None:

@@ -32,7 +32,9 @@ begin
         when v_stop_reason is not null then 'PLAY_STOPPED'
         when p_game.disabled_at is not null or p_game.provider_id <> all (p_live_providers) then 'GAME_DISABLED'
         when v_status <> 'ACTIVE' or p_wallet.blocked_at is not null then 'PLAYER_NOT_ACTIVE'
-        when p_wallet.cooldown_until > v_now then 'COOLDOWN_ACTIVE'
+        when p_wallet.cooldown_until > v_now
+            or p_wallet.stopped_play_session_id = casino.running_play_session(p_ledger_id, p_wallet.player_id)
+            then 'COOLDOWN_ACTIVE'
         when p_wallet.bonus_ack_required then 'BONUS_ACK_REQUIRED'
     end;
     o_sentence := case o_code

@@ -77,7 +77,12 @@ begin
             coalesce(pending_bonus_minor > 0 and outcome = 'committed' and case
                 when kind = 'credit' then credits = 0 and balance_minor + amount_minor <= c_bonus_trigger_minor
                 when takes_back then balance_minor + bet_amount_minor <= c_bonus_trigger_minor
-            end, false) as may_grant
+            end, false) as may_grant,
+            play_session_id, has_limits, counter_row, played_from,
+            outcome = 'committed' and coalesce(
+                case when kind = 'credit' then credits = 0 when takes_back then live_debits = 1 end, false
+            ) as ends_round,
+            bet_recorded_at
         from decided
     )
     select array_agg(row(judgement.*)::casino.judgement) into v_judged from judgement;

@@ -30,7 +30,8 @@ begin atomic
             - coalesce(round.paid_minor, 0) as over_win_cap,
         coalesce(command.amount, 0) > 9223372036854775807 - coalesce(round.staked_minor, 0) as over_round_total,
         wallet.wallet_id, wallet.ctid as wallet_row, wallet.tenant_id, wallet.balance_minor, wallet.blocked_at is not null as blocked,
-        wallet.excluded_until > p_now as excluded, wallet.cooldown_until > p_now as cooling_down,
+        wallet.excluded_until > p_now as excluded,
+        wallet.cooldown_until > p_now or wallet.stopped_play_session_id = session.play_session_id as cooling_down,
         round.ctid as round_row, round.session_id as round_session_id, round.live_debits,
         coalesce(round.credits, 0) as credits,
         first.state as first_state, first.refusal_code as first_code, first.tombstone as first_tombstone,
@@ -63,7 +64,9 @@ begin atomic
             select amount_minor from casino.bonuses
             where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."transactionId"
                 and provider_id = session.provider_id limit 1
-        ) end as first_bonus_minor
+        ) end as first_bonus_minor,
+        session.play_session_id, wallet.has_limits, null::boolean as over_time_limit, null::tid as counter_row,
+        null::timestamptz as played_from, bet.recorded_at as bet_recorded_at
     from rows from (
         jsonb_to_recordset(p_commands) as (
             kind text, "tokenHash" text, "playerId" text, "transactionId" text, "roundId" text, amount bigint,
