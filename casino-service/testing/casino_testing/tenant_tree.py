@@ -48,6 +48,9 @@ ROWS_OF_CLIENTS: Final = """
     where tenant_id = %(tenant)s;
     insert into casino.stops (ledger_id, tenant_id, scope, target, reason, made_by, made_at)
     values (%(ledger)s, %(tenant)s, 'game', 'NONE', 'x', 'x', now());
+    insert into casino.webhooks (ledger_id, tenant_id, url, events, made_by, made_at)
+    values (%(ledger)s, %(tenant)s, 'x', '{player.closed}', 'x', now());
+    select casino.tell(%(ledger)s, %(tenant)s, 'player.closed', 'x', null, '{}');
     update casino.tenants set tenant_type = 'AGENT' where tenant_id = %(tenant)s;
     select casino.move_house_money(%(ledger)s, 'float_in', casino.float_of(%(ledger)s, %(tenant)s), 'x', 150, 'x', 'x');
     select casino.see_tenant(%(ledger)s, %(tenant)s), casino.issue_vouchers(

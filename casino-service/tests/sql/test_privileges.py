@@ -51,6 +51,8 @@ NO_TENANT_BECAUSE = {
     "session_folds": "how far a loop got",
     "audit_trail": "a refused login of no known name belongs to nobody",
     "stops": "an owner's stop holds in every tenant",
+    "webhooks": "an owner's is told of every tenant",
+    "webhook_deliveries": "an owner's webhook has none",
     "kept_answers": "nobody reads it but two functions, by the hash of a key",
     "staff": "owners have none",
     "api_keys": "an owner's has none",

@@ -202,6 +202,15 @@ grant execute on function
     casino.redeem_voucher(integer, bytea, bytea, text, bytea, bytea, text)
 to casino_app;
 
+-- Webhooks: what is told, and to whom.
+grant insert, update on casino.webhooks, casino.webhook_deliveries to casino_ledger;
+grant insert on casino.webhook_events to casino_ledger;
+grant update (told_events) on casino.tenants to casino_ledger;
+grant execute on function
+    casino.make_webhook(integer, text, text, text [], text),
+    casino.end_webhook(integer, uuid)
+to casino_app, casino_oversight;
+
 -- Events: a partition is reached through its table alone.
 do $$
 declare

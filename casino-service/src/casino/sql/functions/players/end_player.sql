@@ -11,6 +11,13 @@ begin
     update casino.players
     set status = 'CLOSED', closed_at = v_now
     where ledger_id = p_ledger_id and player_id = (p_player).player_id and status <> 'CLOSED';
+    if found then
+        perform casino.tell(p_ledger_id, (p_player).tenant_id, 'player.closed', (p_player).player_id, null, (
+            select jsonb_build_object('balanceMinor', balance_minor, 'currency', currency)
+            from casino.wallets
+            where ledger_id = p_ledger_id and wallet_id = (p_player).wallet_id
+        ));
+    end if;
     update casino.play_sessions
     set ended_at = v_now
     where ledger_id = p_ledger_id and player_id = (p_player).player_id and ended_at is null;

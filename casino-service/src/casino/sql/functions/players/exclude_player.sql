@@ -36,6 +36,11 @@ begin
         p_ledger_id, (v_held.o_player).tenant_id, p_player_id, v_until, v_now, p_actor_kind, p_actor_id, p_reason
     );
     o_until := nullif(greatest(v_before, v_until), 'infinity');
+    if o_is_longer then
+        perform casino.tell(p_ledger_id, (v_held.o_player).tenant_id, 'player.excluded', p_player_id, null, jsonb_build_object(
+            'until', casino.wire_instant(o_until), 'madeBy', p_actor_kind
+        ));
+    end if;
     return next;
 end;
 $$;

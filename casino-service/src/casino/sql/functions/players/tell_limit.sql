@@ -1,5 +1,6 @@
--- Purpose: tell that a limit of a player came into force, in the transaction of that change. The amount is its value: minor units, or
---   minutes of a time limit; 0 for one that was removed.
+-- Purpose: tell that a limit of a player came into force, in the transaction of that change. The event's amount is its value: minor
+--   units, or minutes of a time limit; 0 for one that was removed. Webhooks are told null then.
+-- The caller holds the player.
 create or replace function casino.tell_limit(p_ledger_id integer, p_limit_id uuid)
 returns void
 language sql volatile
@@ -16,4 +17,10 @@ as $$
     join casino.wallets as wallet on wallet.ledger_id = own.ledger_id and wallet.player_id = own.player_id
     join casino.tenants as tenant on tenant.ledger_id = own.ledger_id and tenant.tenant_id = wallet.tenant_id
     where own.ledger_id = p_ledger_id and own.limit_id = p_limit_id;
+
+    select casino.tell(p_ledger_id, tenant_id, 'limit.changed', player_id, null, jsonb_build_object(
+        'limitId', limit_id, 'kind', kind, 'period', period, 'value', value, 'madeBy', made_by_kind
+    ))
+    from casino.player_limits
+    where ledger_id = p_ledger_id and limit_id = p_limit_id;
 $$;
