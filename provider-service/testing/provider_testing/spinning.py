@@ -10,7 +10,7 @@ import httpx
 
 from provider.catalogue.games import GAMES
 from provider.games.fairness.draws import SeededSource, seed_hash
-from provider.games.slots.spin import draw_stops, evaluate, events_of, win_minor
+from provider.games.slots.spin import events_of, play_round, win_minor
 from provider.sessions.sealing import SEEDS, Sealer
 from provider.settings import DEMO_SEALING_KEY
 from provider_testing.service import Running, rows
@@ -52,11 +52,10 @@ def require_fair_draws(owner_url: str) -> list[dict[str, Any]]:
         expected[row["seed_id"]] += 1
         slot = GAMES[row["game_code"]].slot
         assert slot is not None
-        stops = draw_stops(slot.game.model, SeededSource(secret, row["client_seed"], row["counter"]))
-        spun = evaluate(slot.game.model, stops)
-        win = win_minor(spun, stake_minor=row["stake_minor"], max_win_minor=slot.game.max_win)
+        played = play_round(slot.game.model, SeededSource(secret, row["client_seed"], row["counter"]))
+        win = win_minor(played, stake_minor=row["stake_minor"], max_win_minor=slot.game.max_win)
         assert row["win_minor"] == win
-        assert row["events"] == json.loads(json.dumps(events_of(spun, win_minor=win)))
+        assert row["events"] == json.loads(json.dumps(events_of(played, win_minor=win)))
     counters = rows(owner_url, "select seed_id, next_counter from provider.server_seeds")
     assert {row["seed_id"]: row["next_counter"] for row in counters if row["next_counter"]} == expected
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -16,6 +17,7 @@ def test_it_writes_what_is_there_already_and_says_the_return() -> None:
     ended = CliRunner().invoke(make_sheets.main, ["--simulate", "2000"])
     assert ended.exit_code == 0, ended.output
     assert "SLOTS_001: RTP 0.953794, volatility medium, sheet unchanged" in ended.output
+    assert "SLOTS_002: RTP 0.955844, volatility high, sheet unchanged" in ended.output
     assert "within the 99 % interval" in ended.output
     assert [data_file(f"{code}.par.json") for code in SLOTS] == before
 
@@ -23,7 +25,7 @@ def test_it_writes_what_is_there_already_and_says_the_return() -> None:
 def test_a_simulation_that_disagrees_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     def dearer(model: SlotModel) -> Payback:
         pays = tuple(Pay(each.symbol, each.count, each.x100 * 2) for each in model.pays)
-        return payback_of(SlotModel(model.reels, model.rows, model.lines, model.wild, pays))
+        return payback_of(msgspec.structs.replace(model, pays=pays))
 
     monkeypatch.setattr(make_sheets, "payback_of", dearer)
     ended = CliRunner().invoke(make_sheets.main, ["--simulate", "2000"])

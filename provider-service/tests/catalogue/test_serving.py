@@ -33,13 +33,18 @@ async def get(provider: Running, path: str) -> httpx.Response:
 
 async def test_the_catalogue_names_each_game_that_can_be_played(provider: Running) -> None:
     answer = await get(provider, "/v1/games")
-    (game,) = answer.json()["games"]
+    game, second = answer.json()["games"]
     assert list(game) == [
         "gameId", "name", "kind", "page", "rtp", "volatility", "minBet", "maxBet", "maxWin", "enabled", "configuration",
     ]  # fmt: skip
     assert game | {"configuration": None} == {
         "gameId": "SLOTS_001", "name": "Five Lines", "kind": "slot", "page": "/play/JAQPOT/SLOTS_001",
         "rtp": "0.953794", "volatility": "medium", "minBet": "1", "maxBet": "100000", "maxWin": "100000000",
+        "enabled": True, "configuration": None,
+    }  # fmt: skip
+    assert second | {"configuration": None} == {
+        "gameId": "SLOTS_002", "name": "Ten Orbits", "kind": "slot", "page": "/play/JAQPOT/SLOTS_002",
+        "rtp": "0.955844", "volatility": "high", "minBet": "10", "maxBet": "100000", "maxWin": "1000000000",
         "enabled": True, "configuration": None,
     }  # fmt: skip
     other = (await get(provider, "/v1/games?casino=ACME&currency=EUR")).json()["games"][0]
@@ -49,7 +54,7 @@ async def test_the_catalogue_names_each_game_that_can_be_played(provider: Runnin
 
 async def test_the_hash_of_a_configuration_finds_its_bytes_and_its_sheet(provider: Running) -> None:
     for currency in ("USD", "EUR"):
-        (game,) = (await get(provider, f"/v1/games?currency={currency}")).json()["games"]
+        game, _ = (await get(provider, f"/v1/games?currency={currency}")).json()["games"]
         for _ in range(2):
             answer = await get(provider, f"/v1/configurations/{game['configuration']['hash']}")
             assert hashlib.sha256(answer.content).hexdigest() == game["configuration"]["hash"]

@@ -10,6 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from provider.games.fairness.draws import seed_hash
+from provider.sessions.sealing import SEEDS, Sealer
+from provider.settings import DEMO_SEALING_KEY
 from provider_testing.books import require_agreement, states
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.service import Running, rows, serving
@@ -169,8 +172,32 @@ async def test_the_limits_themselves_are_stakes(provider: Running) -> None:
         assert (await spin(provider, session, stake=stake)).status_code == 200
 
 
+async def test_free_spins_are_one_round_with_one_debit_and_one_credit(
+    provider: Running, wallet: FakeWallet, owner_url: str
+) -> None:
+    """The published vector: docs/fairness.md."""
+    await spin(provider, await provider.launch(gameId="SLOTS_002"))
+    wallet.calls.clear()
+    secret = b"\x33" * 32
+    sealed = Sealer([DEMO_SEALING_KEY.encode()], purpose=SEEDS).seal(secret.hex())
+    with psycopg.connect(owner_url) as connection:
+        connection.execute("update provider.server_seeds set retired_at = now()")
+        connection.execute(
+            "insert into provider.server_seeds (seed_id, player_id, game_code, seed_sealed, seed_sha256)"
+            " select gen_random_uuid(), player_id, game_code, %s, %s from provider.server_seeds",
+            (sealed, seed_hash(secret)),
+        )
+    session = await provider.launch(gameId="SLOTS_002")
+    answers = [(await spin(provider, session, clientSeed="lucky")).json() for _ in range(6)]
+    events = answers[5]["events"]
+    assert ([event["type"] for event in events].count("spin"), answers[5]["win"]) == (11, 2000)
+    assert {"type": "free_spins", "count": 10} in events
+    assert (len(wallet.made("debit")), len(wallet.made("credit"))) == (6, 6)
+    require_fair_draws(owner_url)
+
+
 async def test_a_game_that_is_no_slot_of_ours_has_no_spin(provider: Running, wallet: FakeWallet) -> None:
-    for game in ("SLOTS_002", "CRASH_001", "CRASH_002"):
+    for game in ("CRASH_001", "CRASH_002"):
         assert code_of(await spin(provider, await provider.launch(gameId=game))) == (404, "game_not_found")
     assert wallet.calls == []
 

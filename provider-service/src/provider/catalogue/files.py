@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Final
 
-SLOTS: Final = ("SLOTS_001",)
+SLOTS: Final = ("SLOTS_001", "SLOTS_002")
 """Slots that can be played: each has a file, and a PAR sheet beside it."""
 
 

@@ -13,7 +13,7 @@ from provider.catalogue.files import SLOTS, data_file
 from provider.games.slots.model import SlotGame, UnfitModel, read_game
 from provider.games.slots.par import Sheet, model_hash, read_sheet
 
-OTHERS: Final = ("SLOTS_002", "CRASH_001", "CRASH_002")
+OTHERS: Final = ("CRASH_001", "CRASH_002")
 """Games that can be launched and simulated, and are not built yet."""
 BET_MIN_MINOR: Final = 1_000
 """That of the demo data: docs/protocol.md, section 9."""

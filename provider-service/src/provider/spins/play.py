@@ -16,7 +16,7 @@ import msgspec
 
 from provider.casinos.registry import Casino
 from provider.catalogue.games import Slot
-from provider.games.slots.spin import draw_stops, evaluate, events_of, win_minor
+from provider.games.slots.spin import events_of, play_round, win_minor
 from provider.outbox.books import Books
 from provider.outbox.calls import MoneyCall
 from provider.outbox.sender import Sender
@@ -121,12 +121,12 @@ class SpinPlay:
         """Draw, and the payout of what was drawn."""
         game = self._rules.slot.game
         source = self._rules.seed.source(self._asked.client_seed)
-        spun = evaluate(game.model, draw_stops(game.model, source))
-        win = win_minor(spun, stake_minor=self._asked.stake_minor, max_win_minor=game.max_win)
+        played = play_round(game.model, source)
+        win = win_minor(played, stake_minor=self._asked.stake_minor, max_win_minor=game.max_win)
         payout = self._call(
             "credit", amount_minor=win, related_transaction_id=self._debit.transaction_id, end_round=True
         )
-        events = msgspec.json.encode(events_of(spun, win_minor=win)).decode()
+        events = msgspec.json.encode(events_of(played, win_minor=win)).decode()
         return payout, Draw(payout.provider_session_id, self._round_id, payout.transaction_id, events)
 
     def _stored(self, payout: MoneyCall, draw: Draw, paid: Accepted) -> StoredSpin:

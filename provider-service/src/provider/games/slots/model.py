@@ -9,7 +9,9 @@ import msgspec
 BOARDS_MAX: Final = 5_000_000
 """More boards are not enumerated, so their RTP would not be known exactly."""
 X100_MAX: Final = 1_000_000
-"""No board pays more than 10,000 times the stake."""
+"""No round pays more than 10,000 times the stake."""
+FREE_SPINS_MAX: Final = 50
+"""Free spins of a round."""
 
 
 class Pay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,19 +22,35 @@ class Pay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     x100: int
 
 
-class SlotModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`reels`: the symbols of each reel in order. `rows`: how many of them show. `lines`: a row for each reel."""
+class FreeSpins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A board with at least `count` scatters is followed by `spins` more spins, which cost nothing."""
+
+    count: int
+    spins: int
+
+
+class SlotModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`reels`: the symbols of each reel in order. `rows`: how many of them show. `lines`: a row for each reel.
+
+    `scatter`: counts wherever it shows, and awards free spins on the same reels. Free spins award no others.
+    """
 
     reels: tuple[tuple[str, ...], ...]
     rows: int
     lines: tuple[tuple[int, ...], ...]
     wild: str
     pays: tuple[Pay, ...]
+    scatter: str | None = None
+    free_spins: tuple[FreeSpins, ...] = msgspec.field(name="freeSpins", default=())
 
     @property
     def boards(self) -> int:
         """How many boards there are; each is as probable as any other."""
         return prod(len(reel) for reel in self.reels)
+
+    def spins_for(self, scatters: int) -> int:
+        """The free spins of a round whose first board shows so many scatters."""
+        return max((award.spins for award in self.free_spins if scatters >= award.count), default=0)
 
 
 class SlotGame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -67,6 +85,7 @@ def _rules(game: SlotGame) -> tuple[tuple[bool, str], ...]:
     model = game.model
     symbols = set(chain.from_iterable(model.reels))
     pays = {(pay.symbol, pay.count) for pay in model.pays}
+    awards = {award.count for award in model.free_spins}
     return (
         (not 0 < game.min_bet <= game.max_bet <= game.max_win, "limits are positive and in order"),
         (game.version < 1, "versions begin with 1"),
@@ -84,5 +103,16 @@ def _rules(game: SlotGame) -> tuple[tuple[bool, str], ...]:
         (
             max((pay.x100 for pay in model.pays), default=0) * len(model.lines) > X100_MAX,
             "no board pays over 10,000 times the stake",
+        ),
+        ((model.scatter is None) != (not model.free_spins), "a scatter awards free spins, and nothing else does"),
+        (model.scatter is not None and model.scatter not in symbols, "the scatter is on a reel"),
+        (
+            model.scatter == model.wild or any(pay.symbol == model.scatter for pay in model.pays),
+            "a scatter fits no line",
+        ),
+        (len(awards) != len(model.free_spins) or any(count < 1 for count in awards), "an award counts scatters once"),
+        (
+            any(not 0 < award.spins <= FREE_SPINS_MAX for award in model.free_spins),
+            "an award is 1 to 50 free spins",
         ),
     )

@@ -5,15 +5,18 @@
 
 import hashlib
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final
 
 import msgspec
 
-from provider.games.slots.model import SlotGame
+from provider.games.slots.model import X100_MAX, SlotGame, UnfitModel
 from provider.games.slots.rtp import Payback, decimals, payback_of, volatility_index
 
 VOLATILITIES: Final = ((Fraction(6), "low"), (Fraction(12), "medium"))
 """Upper bounds of the volatility index; above them it is `high`."""
+RANGES_X100: Final = (0, 1, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
+"""Where the ranges of a round's outcome begin, in hundredths of the stake."""
 
 
 class Sheet(msgspec.Struct, frozen=True, rename="camel"):
@@ -32,8 +35,10 @@ def model_hash(game: SlotGame) -> str:
 
 
 def sheet_of(game: SlotGame) -> bytes:
-    """Compute the sheet of a game. The same game always gives the same bytes."""
+    """Compute the sheet of a game. The same game always gives the same bytes. Raises `UnfitModel`."""
     model, payback = game.model, payback_of(game.model)
+    if payback.max_x100 > X100_MAX:
+        raise UnfitModel(f"{game.game_id}: no round pays over 10,000 times the stake")
     rtp = payback.rtp(game, stake_minor=game.max_bet - game.max_bet % 100)
     index = volatility_index(payback.variance)
     content = {
@@ -50,11 +55,7 @@ def sheet_of(game: SlotGame) -> bytes:
         "volatilityIndex": decimals(index),
         "volatility": next((name for bound, name in VOLATILITIES if index < bound), "high"),
         "limits": {"minBet": str(game.min_bet), "maxBet": str(game.max_bet), "maxWin": str(game.max_win)},
-        "maximum": {
-            "x100": payback.max_x100,
-            "boards": payback.boards_by_x100[payback.max_x100],
-            "odds": decimals(Fraction(payback.boards, payback.boards_by_x100[payback.max_x100])),
-        },
+        "maximum": _maximum(payback),
         "symbols": [
             {"symbol": symbol, "onReels": [reel.count(symbol) for reel in model.reels]}
             for symbol in sorted({symbol for reel in model.reels for symbol in reel})
@@ -70,13 +71,57 @@ def sheet_of(game: SlotGame) -> bytes:
                 "probability": _parts(_of_line(payback, payback.lines_by_pay[pay.symbol, pay.count], len(model.lines))),
                 "shareOfReturn": decimals(
                     Fraction(payback.lines_by_pay[pay.symbol, pay.count] * pay.x100, payback.boards * 100)
+                    * (payback.mean / payback.board_mean)
                 ),
             }
             for pay in model.pays
         ],
         "distribution": [{"x100": x100, "boards": boards} for x100, boards in sorted(payback.boards_by_x100.items())],
+        **(_feature(game, payback) if model.free_spins else {}),
     }
     return msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n"
+
+
+def _maximum(payback: Payback) -> dict[str, object]:
+    boards = {} if payback.free_spins_max else {"boards": payback.boards_by_x100[payback.max_x100]}
+    return {"x100": payback.max_x100, **boards, "odds": decimals(1 / payback.max_probability)}
+
+
+def _feature(game: SlotGame, payback: Payback) -> dict[str, object]:
+    """What only a game with free spins has: their odds, and how probable each range of a round's outcome is.
+
+    `distribution` counts single boards there, paid for or free.
+    """
+    ranges = payback.rounds_below(RANGES_X100[-1])
+    of_all = [
+        (least, below, Fraction(sum(n for x100, n in ranges.items() if least <= x100 < below), payback.rounds))
+        for least, below in pairwise(RANGES_X100)
+    ]
+    above = 1 - sum((share for _, _, share in of_all), Fraction(0))
+    return {
+        "scatter": game.model.scatter,
+        "freeSpins": [
+            {"count": award.count, "spins": award.spins, "probability": _parts(_share_of(payback, award.spins))}
+            for award in game.model.free_spins
+        ],
+        "feature": {
+            "rate": decimals(payback.feature_rate),
+            "odds": decimals(1 / payback.feature_rate),
+            "shareOfReturn": decimals(payback.mean - payback.board_mean),
+        },
+        "rtpWithoutCap": decimals(payback.mean),
+        "rounds": [
+            *({"x100": least, "below": below, "probability": decimals(share, 9)} for least, below, share in of_all),
+            {"x100": RANGES_X100[-1], "below": None, "probability": decimals(above, 9)},
+        ],
+    }
+
+
+def _share_of(payback: Payback, spins: int) -> Fraction:
+    """How probable a round with so many free spins is."""
+    return Fraction(
+        sum(boards for (_, awards), boards in payback.boards_by_key.items() if awards == spins), payback.boards
+    )
 
 
 def read_sheet(content: bytes) -> Sheet:
