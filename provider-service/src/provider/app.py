@@ -9,9 +9,9 @@ import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from provider.catalogue import serving as catalogue
 from provider.description import description_routes
 from provider.errors import CODES_BY_EXCEPTION, ERRORS
+from provider.offers import serving as offers
 from provider.ops import serving as ops
 from provider.ops.backlog import BacklogReader
 from provider.ops.metrics import Metrics
@@ -62,7 +62,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         *sessions.routes(casinos, pool, sealer),
         *rounds.routes(settings, pool, sealer, money, casinos),
         *spins.routes(settings, sealer, casinos, played),
-        *catalogue.routes(pool),
+        *offers.routes(pool),
         *ops.routes(readiness, wallets.reports, scrape),
     ]
     routes += description_routes(routes)

@@ -4,12 +4,12 @@ No repr and no error shows a secret; tests/test_settings.py checks it.
 """
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from provider.catalogue.terms import MEMBERS, CasinoTerms, UnfitTerms, read_terms
 from shared_service.keys.live_keys import Direction, KeyFile, LiveKeys
 from shared_service.keys.peers import PeersFile, joined
 from shared_service.keys.strength import NamedSecret
@@ -26,10 +26,7 @@ DEMO_CASINO_SECRET: Final = "casino-secret"  # noqa: S105 -- published: refused 
 DEMO_PROVIDER_SECRET: Final = "provider-secret"  # noqa: S105 -- published: refused outside demo mode
 DEMO_SEALING_KEY: Final = "provider-demo-sealing-key"
 """Published: seals server seeds in demo mode when there is no other key."""
-ORIGIN: Final = re.compile(r"https?://[0-9a-z.-]{1,253}(:[1-9][0-9]{0,4})?")
 CASINOS_FILE: Final = "PROVIDER_CASINOS_FILE"
-Embed = tuple[str, ...]
-"""The origins of pages that may embed a game of this studio for a casino."""
 RECONCILE_AT: Final = dt.time(3, 30)
 _CASINO_NAMES: Final = """
     ACCESS_TOKEN_KEYS ACCESS_TOKEN_KEYS_FILE ACCESS_TOKEN_SECRET ACCESS_TOKEN_SECRET_FILE CA_FILE CLIENT_BURST
@@ -58,7 +55,7 @@ class Settings:
     casino_url: str
     casino_code: str = "JAQPOT"
     """The casino of the environment. Others are in `casinos_file`."""
-    casinos_file: PeersFile[Embed] | None = None
+    casinos_file: PeersFile[CasinoTerms] | None = None
     listeners: ListenerSettings = LISTENERS
     ca_file: Path | None = None
     """A PEM file: certificates of the private authority that issued the casino's certificate."""
@@ -188,19 +185,19 @@ def read(reader: Reader) -> Settings:
     return replace(settings, notes=tuple(reader.notes))
 
 
-def casinos_file_at(path: Path | None, casino_code: str, casino_url: str) -> PeersFile[Embed] | None:
+def casinos_file_at(path: Path | None, casino_code: str, casino_url: str) -> PeersFile[CasinoTerms] | None:
     """The file of casinos at this path, beside the environment's casino with this code and address."""
     if path is None:
         return None
     directions = ("casino", "provider")
-    return PeersFile(path, casino_code, casino_url, directions, frozenset({"embed"}), _read_embed, CASINOS_FILE)
+    return PeersFile(path, casino_code, casino_url, directions, MEMBERS, _read_terms, CASINOS_FILE)
 
 
-def _read_embed(members: Mapping[str, Any]) -> Embed:
-    origins = members.get("embed", [])
-    if not isinstance(origins, list) or not all(isinstance(each, str) and ORIGIN.fullmatch(each) for each in origins):
-        raise KeyConfigurationError("embed must be a list of origins such as https://casino.example")
-    return tuple(origins)
+def _read_terms(members: Mapping[str, Any]) -> CasinoTerms:
+    try:
+        return read_terms(members)
+    except UnfitTerms as unfit:
+        raise KeyConfigurationError(str(unfit)) from None
 
 
 def named_sealing_key(sealing_key: str | None) -> list[NamedSecret]:

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from provider.catalogue.configurations import Configurations
 from provider.catalogue.games import GAMES
+from provider.offers.configurations import Configurations
 from provider.outbox.books import Answered
 from provider.outbox.calls import MoneyCall
 from provider.outbox.steps import Draw, OfSpin, Opening, Refusal, StepResult
@@ -77,7 +77,7 @@ async def spins(case: RoundCase, owner_url: str) -> SpinCase:
     for round_id in (case.round_id, *others):
         await case.books.void_round(round_id, "test")
     (player,) = rows(owner_url, "select player_id from provider.players")
-    configuration_hash = await Configurations(case.pool).hash_of(SLOT, "USD")
+    configuration_hash = (await Configurations(case.pool).stored(SLOT, "USD")).hash
     sessions = [case.session_id, *(case.other_sessions[each] for each in others)]
     return SpinCase(case, player["player_id"], configuration_hash, sessions)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from provider.catalogue.terms import STUDIO_TERMS, CasinoTerms
 from provider.errors import Refused
 from shared_service.keys.peers import Status
 from shared_signing.keys import KeyRing
@@ -25,6 +26,7 @@ class Casino:
     url: str
     key_ring: KeyRing = field(repr=False)
     status: Status = Status.LIVE
+    terms: CasinoTerms = STUDIO_TERMS
 
 
 class Casinos:

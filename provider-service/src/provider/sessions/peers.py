@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from provider.casinos.registry import Casino, Casinos
+from provider.catalogue.terms import STUDIO_TERMS
 from provider.sessions.sealing import Sealer, key_watch_for, sealer_for
 from provider.settings import Settings
 from provider.wallet_client.wallets import PeerObserver, Wallets
@@ -57,7 +58,7 @@ def peers_of(
         ring, status = keys.ring("casino", code), keys.status_of(code)
         if status is Status.LIVE and not ring.awaiting and not any(key.is_live(clock()) for key in ring.keys):
             status = Status.DRAINING  # nothing can be signed for it
-        return Casino(code, url, ring, status)
+        return Casino(code, url, ring, status, STUDIO_TERMS if entry is None else entry.details)
 
     casinos = Casinos(find, lambda: dict.fromkeys([own, *keys.peers]))
     return Peers(casinos, Wallets(settings, casinos, clock=clock, observe=observe), sealer, watch)

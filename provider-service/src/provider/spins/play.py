@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from provider.casinos.registry import Casino
-from provider.catalogue.games import Slot
 from provider.games.slots.spin import events_of, play_round, win_minor
+from provider.offers.configurations import Configuration
 from provider.outbox.books import Books
 from provider.outbox.calls import MoneyCall
 from provider.outbox.sender import Sender
@@ -55,10 +55,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What rules a spin: the slot, the hash of its configuration, and the seed of its draw."""
+    """What rules a spin: the slot's configuration, the cap of the session, and the seed of its draw."""
 
-    slot: Slot
-    configuration_hash: str
+    configuration: Configuration
+    max_win_minor: int
     seed: ServerSeed
 
 
@@ -114,15 +114,15 @@ class SpinPlay:
             seed_id=seed.seed_id,
             client_seed=self._asked.client_seed,
             counter=seed.counter,
-            configuration_hash=self._rules.configuration_hash,
+            configuration_hash=self._rules.configuration.hash,
         )
 
     def _outcome(self) -> tuple[MoneyCall, Draw]:
         """Draw, and the payout of what was drawn."""
-        game = self._rules.slot.game
+        game = self._rules.configuration.slot.game
         source = self._rules.seed.source(self._asked.client_seed)
         played = play_round(game.model, source)
-        win = win_minor(played, stake_minor=self._asked.stake_minor, max_win_minor=game.max_win)
+        win = win_minor(played, stake_minor=self._asked.stake_minor, max_win_minor=self._rules.max_win_minor)
         payout = self._call(
             "credit", amount_minor=win, related_transaction_id=self._debit.transaction_id, end_round=True
         )
@@ -135,8 +135,8 @@ class SpinPlay:
             round_id=self._round_id,
             game_code=self._session.row.game_code,
             stake_minor=self._asked.stake_minor,
-            configuration_hash=self._rules.configuration_hash,
-            version=self._rules.slot.game.version,
+            configuration_hash=self._rules.configuration.hash,
+            version=self._rules.configuration.slot.game.version,
             round_state="settled",
             events=draw.events,
             payout_state="committed",

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from provider.casinos.registry import Casinos
-from provider.catalogue.configurations import Configurations
 from provider.errors import Refused
+from provider.offers.configurations import Configurations
 from provider.outbox.serving import MoneyCalls
 from provider.sessions.launch import known_session, read_session
 from provider.sessions.sealing import Sealer

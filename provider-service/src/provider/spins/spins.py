@@ -12,9 +12,9 @@ from uuid import UUID
 import structlog
 
 from provider.casinos.registry import require_live
-from provider.catalogue.configurations import Configurations
 from provider.catalogue.games import GAMES, Slot
 from provider.errors import Refused
+from provider.offers.configurations import Configurations
 from provider.outbox.books import NotRecorded
 from provider.outbox.serving import MoneyCalls
 from provider.sessions.launch import require_open
@@ -88,10 +88,10 @@ class Spins:
         """Play a new spin; returns it when it is paid, else None: the books say how it ended."""
         books, sender, session = self._money.senders.books, self._money.senders.of(order.casino), order.session.row
         with self._money.running.one_of(order.casino):
-            configuration_hash = await self._configurations.hash_of(slot, session.currency)
+            configuration = await self._configurations.stored(slot, session.currency, order.casino.terms)
             for openings_left in reversed(range(OPENINGS_MAX)):
                 seed, known = await self._seed_of(session, known), None
-                rules = Rules(slot=slot, configuration_hash=configuration_hash, seed=seed)
+                rules = Rules(configuration=configuration, max_win_minor=configuration.limits.max_win, seed=seed)
                 try:
                     return await SpinPlay(books, sender, order, rules).play()
                 except OutcomeUnknown:  # the round may be open; the same id finds out
@@ -139,9 +139,10 @@ def _slot(order: Order) -> Slot:
     game = GAMES.get(order.session.row.game_code)
     if game is None or game.slot is None:
         raise Refused("game_not_found")
-    if order.asked.stake_minor < game.slot.game.min_bet:
+    limits = order.casino.terms.limits_of(game.slot, order.session.row.currency)
+    if order.asked.stake_minor < limits.min_bet:
         raise Refused("stake_too_low")
-    if order.asked.stake_minor > game.slot.game.max_bet:
+    if order.asked.stake_minor > limits.max_bet:
         raise Refused("stake_too_high")
     return game.slot
 

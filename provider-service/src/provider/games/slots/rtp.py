@@ -24,15 +24,19 @@ class Payback:
     boards_by_key: Mapping[BoardKey, int]
     lines_by_pay: Mapping[PayKey, int]
 
-    def rtp(self, game: SlotGame, *, stake_minor: int) -> Fraction:
-        """The share of this stake that comes back in the long run, with the cap and with rounding."""
-        if stake_minor * self.max_x100 // 100 <= game.max_win:
+    def rtp(self, game: SlotGame, *, stake_minor: int, max_win_minor: int | None = None) -> Fraction:
+        """The share of this stake that comes back in the long run, with the cap and with rounding.
+
+        `max_win_minor`: a cap in place of the game's.
+        """
+        cap = game.max_win if max_win_minor is None else max_win_minor
+        if stake_minor * self.max_x100 // 100 <= cap:
             return self.mean - self._rounded_off(stake_minor) / stake_minor
-        capped_from = -(-game.max_win * 100 // stake_minor)
+        capped_from = -(-cap * 100 // stake_minor)
         below = self.rounds_below(capped_from)
         paid = sum(stake_minor * x100 // 100 * rounds for x100, rounds in below.items())
         capped = self.rounds - sum(below.values())
-        return Fraction(paid + game.max_win * capped, self.rounds * stake_minor)
+        return Fraction(paid + cap * capped, self.rounds * stake_minor)
 
     @property
     def rounds(self) -> int:

@@ -3,21 +3,24 @@
 A round stores the hash. Whoever has the hash finds the bytes at GET /v1/configurations/{hash}, for ever.
 """
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 import msgspec
 
 from provider.catalogue.games import Slot
-from provider.games.slots.model import X100_MAX
+from provider.catalogue.terms import STUDIO_TERMS, CasinoTerms, Limits
+from provider.games.slots.model import X100_MAX, SlotModel
+from provider.games.slots.rtp import Payback, payback_of
 from shared_service.postgres.database import Database
 
 KNOWN_MAX: Final = 1000
 """Configurations that a process remembers."""
 OFFERED_MAX: Final = 100
 """Configurations of a version of a game that are stored because somebody read the catalogue."""
-JURISDICTION: Final = "default"
 _KEEP: Final = """
     insert into provider.configurations (configuration_hash, game_code, version, document)
     select %(hash)s, %(game_code)s, %(version)s, %(document)s
@@ -32,31 +35,54 @@ _FIND: Final = "select document from provider.configurations where configuration
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A slot in one currency. `hash` is the SHA-256 of `document`."""
+    """A slot in one currency for one casino. `hash` is the SHA-256 of `document`, `return_` its RTP with the cap."""
 
     slot: Slot
+    limits: Limits
+    return_: tuple[int, int]
     hash: str
     document: bytes = field(repr=False)
 
 
-def configuration_of(slot: Slot, currency: str) -> Configuration:
-    """The configuration of a slot in a currency. Amounts are minor units as decimal text."""
+def configuration_of(slot: Slot, currency: str, limits: Limits) -> Configuration:
+    """The configuration of a slot in a currency with these limits. Amounts are minor units as decimal text.
+
+    It takes a second when a casino's limits are not those of the game's file: the RTP is computed anew.
+    """
     game = slot.game
+    returned = _return_of(slot, limits)
     content = {
         "gameId": game.game_id,
         "version": game.version,
         "currency": currency,
-        "return": slot.sheet.return_,
-        "minBet": str(game.min_bet),
-        "maxBet": str(game.max_bet),
-        "maxWin": str(game.max_win),
+        "return": returned,
+        "minBet": str(limits.min_bet),
+        "maxBet": str(limits.max_bet),
+        "maxWin": str(limits.max_win),
         "maxX100": X100_MAX,
-        "jurisdiction": JURISDICTION,
+        "jurisdiction": limits.jurisdiction.name,
         "model": game.model,
         "parHash": slot.par_hash,
     }
     document = msgspec.json.encode(content)
-    return Configuration(slot, hashlib.sha256(document).hexdigest(), document)
+    return Configuration(slot, limits, returned, hashlib.sha256(document).hexdigest(), document)
+
+
+def _return_of(slot: Slot, limits: Limits) -> tuple[int, int]:
+    """The RTP in lowest terms at the largest stake: the cap lowers it the most there."""
+    if (limits.max_bet, limits.max_win) == (slot.game.max_bet, slot.game.max_win):
+        return slot.sheet.return_
+    stake_minor = limits.max_bet - limits.max_bet % 100 or limits.max_bet
+    return (
+        _payback(slot.game.model)
+        .rtp(slot.game, stake_minor=stake_minor, max_win_minor=limits.max_win)
+        .as_integer_ratio()
+    )
+
+
+@cache
+def _payback(model: SlotModel) -> Payback:
+    return payback_of(model)
 
 
 class Configurations:
@@ -64,18 +90,21 @@ class Configurations:
 
     def __init__(self, pool: Database) -> None:
         self._pool = pool
-        self._stored: dict[tuple[str, str], str] = {}
+        self._stored: dict[tuple[str, str, Limits], Configuration] = {}
 
-    async def hash_of(self, slot: Slot, currency: str, *, offered: bool = False) -> str:
-        """The hash of a slot's configuration in a currency, which is stored now.
+    async def stored(
+        self, slot: Slot, currency: str, terms: CasinoTerms = STUDIO_TERMS, *, offered: bool = False
+    ) -> Configuration:
+        """A slot's configuration in a currency under these terms, which is stored now.
 
         `offered`: only somebody reads the catalogue. Beyond `OFFERED_MAX` nothing is stored for that.
         """
-        key = slot.game.game_id, currency
+        limits = terms.limits_of(slot, currency)
+        key = slot.game.game_id, currency, limits
         known = self._stored.get(key)
         if known is not None:
             return known
-        made = configuration_of(slot, currency)
+        made = await asyncio.to_thread(configuration_of, slot, currency, limits)
         values = {
             "hash": made.hash,
             "game_code": slot.game.game_id,
@@ -86,8 +115,8 @@ class Configurations:
         async with self._pool.connection() as connection:
             await connection.execute(_KEEP, values)
         if not offered and len(self._stored) < KNOWN_MAX:
-            self._stored[key] = made.hash
-        return made.hash
+            self._stored[key] = made
+        return made
 
 
 async def find_document(pool: Database, configuration_hash: str) -> bytes | None:

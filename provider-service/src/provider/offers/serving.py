@@ -8,9 +8,9 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from provider.catalogue.configurations import Configurations, find_document
 from provider.catalogue.games import GAMES, Slot
 from provider.errors import Refused
+from provider.offers.configurations import Configurations, find_document
 from provider.wire import CURRENCY, json_answer
 from shared_service.http.routing import PUBLIC, Route, route
 from shared_service.postgres.database import Database
@@ -69,7 +69,7 @@ class _Catalogue:
         known = self._hashes.get(currency)
         if known is None:
             with self._look():
-                known = [await self._configurations.hash_of(slot, currency, offered=True) for slot in slots]
+                known = [(await self._configurations.stored(slot, currency, offered=True)).hash for slot in slots]
             if len(self._hashes) < KNOWN_MAX:
                 self._hashes[currency] = known
         return known

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from provider.catalogue import serving as module
-from provider.catalogue.configurations import OFFERED_MAX, Configurations
 from provider.catalogue.files import data_file
 from provider.catalogue.games import GAMES
+from provider.offers import serving as module
+from provider.offers.configurations import OFFERED_MAX, Configurations
 from provider.sql.schema import database_for
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.service import Running, rows, serving, settings_for
@@ -99,7 +99,7 @@ async def test_strangers_use_few_connections_and_few_rows(
     async with database_for(settings_for(database_url, "http://unused")) as pool:
         configurations = Configurations(pool)
         for number in range(OFFERED_MAX + 3):
-            await configurations.hash_of(SLOT, f"A{number:03}", offered=True)
+            await configurations.stored(SLOT, f"A{number:03}", offered=True)
         assert rows(owner_url, "select count(*) from provider.configurations") == [{"count": OFFERED_MAX}]
-        await configurations.hash_of(SLOT, "ZZZ")
+        await configurations.stored(SLOT, "ZZZ")
     assert rows(owner_url, "select count(*) from provider.configurations") == [{"count": OFFERED_MAX + 1}]
