@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 # Codes of other services, or of features that the casino does not have yet.
 NOT_OURS = {
     *("round_not_found", "operator_unreachable", "operator_rejected", "operator_bad_response"),
-    *("session_time_limit", "casino_draining"),
+    "casino_draining",
 }
 OURS_ALONE = {"access_token_missing", "access_token_invalid"}
 
@@ -55,6 +55,7 @@ REMEMBERED = {
     "player_excluded": (403, "The player is excluded from play"),
     "wallet_blocked": (403, "The wallet is blocked"),
     "limit_exceeded": (403, "A limit of the player has been reached"),
+    "session_time_limit": (403, "A time limit has been reached"),
     "cooldown_active": (403, "The player is taking a break"),
     "bonus_ack_required": (403, "The player has to acknowledge a bonus first"),
     "game_disabled": (423, "The game is under maintenance"),
@@ -64,6 +65,7 @@ REMEMBERED = {
 PLAYER_MESSAGES = {
     "player_excluded": "You are excluded from play.",
     "limit_exceeded": "You have reached your limit.",
+    "session_time_limit": "You have reached your time limit.",
     "cooldown_active": "You are taking a break from play.",
     "provider_draining": "This game is closed for maintenance.",
     "play_stopped": "Play is stopped for now.",

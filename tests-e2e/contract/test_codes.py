@@ -12,7 +12,6 @@ ROOT = Path(__file__).parents[2]
 COLLECTION_SECONDS_MAX = 250
 # Codes that neither service of this stack sends yet, and where they are provoked instead.
 SENT_BY_OTHERS = {
-    "session_time_limit": "the platform says it, which comes later",
     "round_not_found": "only other wallets send it; faults/test_false_answers.py plays one",
     "operator_unreachable": "only a spin whose debit got lost; faults/test_lost_spins.py loses one",
     "operator_rejected": "only a spin whose payout is refused; provider-service/tests/spins/test_outcomes.py has one",

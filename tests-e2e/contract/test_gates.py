@@ -25,6 +25,14 @@ COLUMNS = {
 """The wallet's column of a gate, and a value with which it refuses."""
 GATES = {
     **{code: WALLET_OF_PLAYER.format(f"{column} = {value}") for code, (column, value) in COLUMNS.items()},
+    "session_time_limit": """
+        with counted as (update casino.wallets set has_limits = true where player_id = %(player)s returning *)
+        insert into casino.limit_counters
+        select
+            ledger_id, wallet_id, tenant_id, null, null, null, 0, null, null, current_date, 0, 0, 0, 0, 0, 0, null,
+            null, 0
+        from counted
+    """,
     "limit_exceeded": "update casino.game_sessions set loss_limit_minor = 500 where player_id = %(player)s",
 }
 STORED_AS = "select state from casino.transactions where transaction_id = %(id)s"
@@ -197,6 +205,8 @@ def test_refusals_come_in_the_order_of_the_contract(stack: Stack, session: GameS
     assert refusal(**good_round) == "limit_exceeded"
     database.change("update casino.game_sessions set loss_limit_minor = null where player_id = %(player)s",
                     player=session.user_id)  # fmt: skip
+    assert refusal(**good_round) == "session_time_limit"
+    database.change("update casino.wallets set has_limits = false where player_id = %(player)s", player=session.user_id)
     assert refusal(**good_round) == "stake_too_low"
 
 

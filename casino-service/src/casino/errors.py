@@ -53,6 +53,7 @@ ERRORS: Final = ErrorTable(
         _told("player_excluded", 403, _END, "The player is excluded from play", "You are excluded from play."),
         ErrorKind("wallet_blocked", 403, _END, "The wallet is blocked"),
         _told("limit_exceeded", 403, _END, "A limit of the player has been reached", "You have reached your limit."),
+        _told("session_time_limit", 403, _END, "A time limit has been reached", "You have reached your time limit."),
         _told("cooldown_active", 403, _END, "The player is taking a break", "You are taking a break from play."),
         _told(
             "bonus_ack_required",

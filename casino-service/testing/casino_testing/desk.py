@@ -52,6 +52,10 @@ class Desk:
         """Call a function that returns one value."""
         return self.call(function, *arguments)[function]
 
+    def execute(self, statement: str, *parameters: Any) -> None:
+        """Run a statement of the connection itself, such as one that sets its clock."""
+        self._connection.execute(statement, parameters)  # type: ignore[call-overload]
+
     def pay(self, kind: str, amount: int = 0, *, player_id: str = "1", by: str = "staff-1") -> Row:
         """A payment, as staff asks for it."""
         return self.call("pay_player", player_id, kind, amount, "why", "request-1", by)

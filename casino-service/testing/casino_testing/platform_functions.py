@@ -19,7 +19,15 @@ DEFINERS: Final = frozenset(
         "enter_player",  # the tenant and status of the player whom a token names
         "login_player",  # by the HMACs of a code and a PIN
         "end_play_sessions",  # those that are over
-        *("logout_player", "ack_reality_check", "set_limit", "confirm_limit", "exclude_player", "freeze_player"),
+        *(
+            "logout_player",
+            "ack_reality_check",
+            "set_session_limit",
+            "set_limit",
+            "confirm_limit",
+            "exclude_player",
+            "freeze_player",
+        ),
         *("close_player", "erase_player", "forfeit_player_bonus", "pay_player", "decide_approval"),
         *("open_shift", "close_shift"),
         "note_audit",  # only adds a row, which says who did what

@@ -103,6 +103,10 @@ class Tenant:
         """Write columns of a player's wallet, as the operator's staff would."""
         self._update("wallets", "player_id", player_id, columns)
 
+    def set_counters(self, player_id: str = "1", **columns: Any) -> None:
+        """Write columns of what is counted for the limits of a player."""
+        self._update("limit_counters", "wallet_id", self.wallet(player_id)["wallet_id"], columns)
+
     def set_tenant(self, **columns: Any) -> None:
         """Write columns of the tenant."""
         assignments = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in columns)

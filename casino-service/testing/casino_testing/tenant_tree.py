@@ -72,6 +72,7 @@ ROWS_OF_PLAYERS: Final = """
     insert into casino.player_limits (
         ledger_id, tenant_id, player_id, kind, period, value, status, effective_at, made_at, made_by_kind, made_by
     ) values (%(ledger)s, %(tenant)s, %(player)s, 'loss', 'day', 1, 'ACTIVE', now(), now(), 'player', 'x');
+    select casino.begin_counting(%(ledger)s, players) from casino.players where player_id = %(player)s;
     insert into casino.player_exclusions (
         ledger_id, tenant_id, player_id, excluded_until, made_at, made_by_kind, made_by
     ) values (%(ledger)s, %(tenant)s, %(player)s, now(), now(), 'player', 'x');

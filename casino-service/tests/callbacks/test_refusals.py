@@ -10,6 +10,7 @@ import pytest
 
 from casino.errors import ERRORS
 from casino_testing.edge import JSON, FakeProvider, Service, bet, payout, rollback, serving
+from casino_testing.limits import count
 from casino_testing.processes import Wire, held_transaction
 from casino_testing.tenant import Tenant
 from shared_service.postgres import group_commit
@@ -60,6 +61,13 @@ gated("player_excluded", excluded_until=LATER)
 gated("wallet_blocked", blocked_at=datetime.now(UTC))
 gated("cooldown_active", cooldown_until=LATER)
 gated("bonus_ack_required", bonus_ack_required=True)
+
+
+@provokes("session_time_limit", AT_THE_WALLET)
+async def no_time_left(service: Service) -> httpx.Response:
+    token = await service.launch()
+    count(service.tenant, day_time_max_minutes=0)
+    return await service.post("debit", bet(token))
 
 
 @provokes("malformed_json", AT_THE_WALLET)

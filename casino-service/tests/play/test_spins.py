@@ -232,6 +232,35 @@ def test_a_lost_session_is_closed_and_replaced(player: Player, tenant: Tenant) -
 
 
 @pytest.mark.parametrize(
+    "gate", [{"bonus_ack_required": True}, {"cooldown_until": LATER}, {"blocked_at": "2026-01-01"}]
+)
+def test_a_spin_of_a_lost_session_keeps_no_refusal_because_it_may_have_been_played(
+    player: Player, tenant: Tenant, wallet: Wallet, gate: dict[str, Any]
+) -> None:
+    """Red before: the bonus that a spin triggered refused the same spin for ever, although it was played."""
+    begun = player.begin()
+    round_id = play(wallet, begun, win=300)
+    assert player.repeat(begun, lost=True)
+    tenant.set_wallet(**gate)
+    assert player.begin()["o_state"] == "REFUSED"
+    assert tenant.rows("spins")[0]["state"] == "ASKED"
+    tenant.set_wallet(bonus_ack_required=False, cooldown_until=None, blocked_at=None)
+    again = player.begin()
+    assert (again["o_state"], again["o_wire_spin_id"]) == ("ASKED", begun["o_wire_spin_id"])
+    assert player.end(round_id, 300)
+
+
+def test_a_spin_that_is_new_again_keeps_its_refusal(player: Player, tenant: Tenant) -> None:
+    lost = player.begin()
+    player.repeat(lost, lost=True)
+    player.repeat(player.begin())
+    tenant.set_wallet(bonus_ack_required=True)
+    assert player.begin()["o_code"] == "BONUS_ACK_REQUIRED"
+    tenant.set_wallet(bonus_ack_required=False)
+    assert player.begin()["o_state"] == "REFUSED"
+
+
+@pytest.mark.parametrize(
     "changes",
     [{"closed_at": "2026-01-01"}, {"expires_at": "2026-01-01"}, {"stake_max_minor": 5_000}, {"play_session_id": None}],
 )

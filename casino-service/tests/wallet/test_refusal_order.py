@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from casino_testing.limits import count
 from casino_testing.tenant import OPENING_BALANCE_MINOR, STAKE_MAX_MINOR, STAKE_MIN_MINOR, Tenant
 from casino_testing.wallet import Session, Wallet
 
@@ -96,6 +97,10 @@ def set_session(**columns: Any) -> Callable[[Arrangement], object]:
     return lambda arranged: arranged.tenant.set_session(arranged.session.session_id, **columns)
 
 
+def no_time_left(arranged: Arrangement) -> None:
+    count(arranged.tenant, arranged.player_id, day_time_max_minutes=0)
+
+
 def suspend_tenant(arranged: Arrangement) -> None:
     arranged.tenant.set_tenant(status="SUSPENDED")
 
@@ -122,6 +127,7 @@ OF_DEBITS = [
     Condition("cooldown_active", state=set_wallet(cooldown_until=LATER)),
     Condition("bonus_ack_required", state=set_wallet(bonus_ack_required=True)),
     Condition("limit_exceeded", state=set_session(loss_limit_minor=0)),
+    Condition("session_time_limit", state=no_time_left),
     Condition("stake_too_low", fields={"amount": STAKE_MIN_MINOR - 1}),
     Condition("insufficient_balance"),
 ]

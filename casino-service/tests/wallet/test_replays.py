@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from casino.wallet.commands import WalletCommand
+from casino_testing.limits import count
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from casino_testing.wallet import Session, Wallet, answer
 
@@ -120,15 +121,19 @@ def refused_bet(wallet: Wallet, session: Session, code: str) -> WalletCommand:
         bet = session.debit(OPENING_BALANCE_MINOR + 1)
     elif code == "limit_exceeded":
         tenant.set_session(session.session_id, loss_limit_minor=999)
+    elif code == "session_time_limit":
+        count(tenant, day_time_max_minutes=0)
     else:
         tenant.set_wallet(**GATES[code])
     assert wallet.refuse(bet) == code
     tenant.set_wallet(**OPEN)
     tenant.set_session(session.session_id, loss_limit_minor=None)
+    if code == "session_time_limit":
+        tenant.set_counters(day_time_max_minutes=None)
     return bet
 
 
-@pytest.mark.parametrize("code", ["insufficient_balance", "limit_exceeded", *GATES])
+@pytest.mark.parametrize("code", ["insufficient_balance", "limit_exceeded", "session_time_limit", *GATES])
 def test_a_remembered_refusal_answers_the_same_for_ever_although_the_bet_would_succeed_now(
     wallet: Wallet, tenant: Tenant, code: str
 ) -> None:

@@ -48,6 +48,7 @@ EXTRA_FIELD_OF_CODE = {
     "idempotency_mismatch": "field",
     "timestamp_out_of_window": "serverTime",
     "limit_exceeded": "playerMessage",
+    "session_time_limit": "playerMessage",
     "cooldown_active": "playerMessage",
     "player_excluded": "playerMessage",
     "provider_draining": "playerMessage",

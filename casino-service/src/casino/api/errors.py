@@ -32,6 +32,7 @@ API_ERRORS: Final = ApiErrorTable(
         ErrorKind("INVALID_FIELD", 400, _NEVER, "A field is missing or has a wrong form"),
         ErrorKind("INVALID_AMOUNT", 400, _NEVER, "The amount is no integer from 1 to 1,000,000,000,000"),
         ErrorKind("INVALID_OR_USED_VOUCHER", 400, _TELL, "The voucher cannot be redeemed with this code and PIN"),
+        ErrorKind("SESSION_REQUIRED", 400, _NEVER, "The header x-session-id is missing"),
         ErrorKind("GAME_CODE_REQUIRED", 400, _NEVER, "The game's code is missing, or is none"),
         ErrorKind("INVALID_STAKE", 400, _NEVER, "The stake must be an integer within the game's range"),
         ErrorKind("TOKEN_MISSING", 401, _LOGIN, "The bearer token is missing"),
@@ -79,6 +80,7 @@ API_ERRORS: Final = ApiErrorTable(
         ErrorKind("INSUFFICIENT_FUNDS", 409, _TELL, "There is not enough money"),
         ErrorKind("LIMIT_MAY_ONLY_BE_LOWERED", 409, _NEVER, "Only the player may raise or remove a limit"),
         ErrorKind("LIMIT_NOT_DUE", 409, "waits until the limit's effectiveAt", "It is too early to confirm the limit"),
+        ErrorKind("LOSS_LIMIT_LOCKED", 409, _NEVER, "The loss limit of a session can only be lowered"),
         ErrorKind("OPEN_BETS", 409, "repeats when the rounds have ended", "A bet is open"),
         ErrorKind(
             "PLAYER_NOT_ACTIVE", 409, _TELL, "The player's account is not active", found_as="PLAYER_NOT_ACTIVE_409"

@@ -14,6 +14,7 @@ from casino.api.frame import BASE, Frame
 from casino.api.turnstile import Turnstile
 from casino.play import serving as play
 from casino.players import serving as players
+from casino.safety import serving as safety
 from casino.sessions.providers import Providers
 from casino.settings import Settings
 from casino.sql.schema import database_for, oversight_for
@@ -74,6 +75,7 @@ def platform_of(settings: Settings, providers: Providers) -> Platform:
         *vouchers.routes(frame),
         *players.routes(frame),
         *play.routes(frame, providers),
+        *safety.routes(frame),
         *stops.routes(frame),
     ]
     loops = [

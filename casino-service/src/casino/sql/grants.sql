@@ -99,7 +99,9 @@ grant update on
     casino.players, casino.play_sessions, casino.approvals, casino.shifts, casino.player_limits,
     casino.access_token_revocations
 to casino_ledger;
+grant insert, update on casino.limit_counters to casino_ledger;
 grant execute on function
+    casino.set_session_limit(integer, text, uuid, bigint),
     casino.player_status(text, timestamptz, timestamptz),
     casino.play_session_life(),
     casino.play_session_end(casino.play_sessions),

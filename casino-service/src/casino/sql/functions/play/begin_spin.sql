@@ -4,7 +4,8 @@
 -- Outcomes, by o_state:
 --   ASKED    the provider is to be asked for o_wire_spin_id in this session, which it has joined if o_provider_session_id is there;
 --   PLAYED   the spin's row is its answer;
---   REFUSED  o_code, a code of the platform, or of casino.open_session. With 402 or 403 it is kept, and the answer for ever.
+--   REFUSED  o_code, a code of the platform, or of casino.open_session. With 402 or 403 it is kept, and the answer for ever;
+--            but not of a spin that was asked for in a session that was lost: it may have been played, and is asked for again later.
 -- Locks: one spin of a player begins at a time.
 create or replace function casino.begin_spin(
     p_ledger_id integer, p_player_id text, p_spin_id text, p_stake_minor bigint, p_game text, p_session_id uuid,
@@ -48,7 +49,7 @@ begin
             ) as joined;
         end if;
         v_spin.state := case when v_spin.code is null then 'ASKED' else 'REFUSED' end;
-        if v_spin.code is null or v_spin.code = any (c_kept) then
+        if v_spin.code is null or (v_spin.code = any (c_kept) and v_spin.may_be_played is not true) then
             insert into casino.spins as spin (
                 ledger_id, tenant_id, player_id, spin_id, wallet_id, stake_minor, game_id, game_code, provider_id, session_id,
                 state, code, sentence, begun_at, ended_at

@@ -28,7 +28,8 @@ begin
         return false;
     end if;
     update casino.spins
-    set attempt = case when p_session_is_lost then p_attempt else p_attempt + 1 end, session_id = null
+    set attempt = case when p_session_is_lost then p_attempt else p_attempt + 1 end, session_id = null,
+        may_be_played = p_session_is_lost
     where ledger_id = p_ledger_id and player_id = p_player_id and spin_id = p_spin_id;
     if p_session_is_lost then
         perform casino.close_session(p_ledger_id, p_session_id);

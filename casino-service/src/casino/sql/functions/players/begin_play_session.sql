@@ -1,6 +1,6 @@
 -- Purpose: log a player in to a play session: the one that runs goes on, else a new one begins.
 -- Outcome: its id; null for a player who is not there. A play session that is over is ended here.
--- Locks: the player, so that of two logins at once the second finds the first one's session.
+-- Locks: the player, then game sessions that are open, so that of two logins at once the second finds the first one's session.
 create or replace function casino.begin_play_session(p_ledger_id integer, p_player_id text)
 returns uuid
 language plpgsql volatile
@@ -36,6 +36,10 @@ begin
     from casino.wallets
     where ledger_id = p_ledger_id and wallet_id = v_player.wallet_id
     returning play_session_id into v_running.play_session_id;
+    -- A game that was launched before: its bets count in the play session that runs.
+    update casino.game_sessions
+    set play_session_id = v_running.play_session_id
+    where ledger_id = p_ledger_id and wallet_id = v_player.wallet_id and closed_at is null and expires_at > v_now;
     return v_running.play_session_id;
 end;
 $$;

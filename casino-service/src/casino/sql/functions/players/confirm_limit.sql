@@ -33,6 +33,7 @@ begin
             and status = 'ACTIVE'
         returning value into o_before;
         update casino.player_limits set status = 'ACTIVE' where ledger_id = p_ledger_id and limit_id = p_limit_id;
+        perform casino.settle_limits(p_ledger_id, v_player);
         perform casino.tell_limit(p_ledger_id, p_limit_id);
     end if;
     o_kind := v_limit.kind;

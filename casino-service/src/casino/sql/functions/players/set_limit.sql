@@ -51,6 +51,7 @@ begin
     )
     returning limit_id into o_limit_id;
     if v_is_lower then
+        perform casino.settle_limits(p_ledger_id, v_player);
         perform casino.tell_limit(p_ledger_id, o_limit_id);
     end if;
     return next;

@@ -6,7 +6,7 @@ returns boolean
 language sql immutable parallel safe
 begin atomic
     select p_code in (
-        'insufficient_balance', 'player_excluded', 'wallet_blocked', 'limit_exceeded', 'cooldown_active',
+        'insufficient_balance', 'player_excluded', 'wallet_blocked', 'limit_exceeded', 'session_time_limit', 'cooldown_active',
         'bonus_ack_required',
         'game_disabled', 'play_stopped', 'provider_draining'
     );

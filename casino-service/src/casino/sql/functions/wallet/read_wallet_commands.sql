@@ -25,7 +25,7 @@ begin atomic
         session.loss_limit_minor is not null and (
             session.staked_minor = 9223372036854775807 or session.staked_minor::numeric - session.paid_minor
             + coalesce(command.amount, 0) > session.loss_limit_minor
-        ) as over_loss_limit,
+        ) or coalesce(bound.over_loss_limit, false) as over_loss_limit,
         coalesce(command.amount, 0) > casino.win_cap(session.win_cap_minor, session.stake_max_minor)
             - coalesce(round.paid_minor, 0) as over_win_cap,
         coalesce(command.amount, 0) > 9223372036854775807 - coalesce(round.staked_minor, 0) as over_round_total,
@@ -65,8 +65,8 @@ begin atomic
             where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."transactionId"
                 and provider_id = session.provider_id limit 1
         ) end as first_bonus_minor,
-        session.play_session_id, wallet.has_limits, null::boolean as over_time_limit, null::tid as counter_row,
-        null::timestamptz as played_from, bet.recorded_at as bet_recorded_at
+        session.play_session_id, wallet.has_limits, bound.over_time_limit, bound.counter_row, bound.played_from,
+        bet.recorded_at as bet_recorded_at
     from rows from (
         jsonb_to_recordset(p_commands) as (
             kind text, "tokenHash" text, "playerId" text, "transactionId" text, "roundId" text, amount bigint,
@@ -83,13 +83,17 @@ begin atomic
             and provider_id = coalesce(command."providerId", 'main') limit 1
     ) as session on true
     left join lateral (
-        select is_open, has_stops from casino.tenants where ledger_id = p_ledger_id and tenant_id = session.tenant_id limit 1
+        select is_open, has_stops, timezone from casino.tenants where ledger_id = p_ledger_id and tenant_id = session.tenant_id limit 1
     ) as tenant on true
     left join lateral (
         select ctid, * from casino.wallets
         where ledger_id = p_ledger_id and wallet_id = session.wallet_id and session.wallet_id = any (p_locked_wallet_ids)
             and session.player_id = command."playerId" limit 1
     ) as wallet on true
+    left join lateral casino.limits_of_bet(
+        p_ledger_id, wallet.wallet_id, wallet.has_limits, session.play_session_id, tenant.timezone,
+        coalesce(command.amount, 0), p_now
+    ) as bound on true
     left join lateral (
         select * from casino.transactions
         where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."transactionId"

@@ -28,6 +28,7 @@ begin atomic
             when p_seen.cooling_down then 'cooldown_active'
             when p_seen.bonus_ack_required then 'bonus_ack_required'
             when p_seen.over_loss_limit then 'limit_exceeded'
+            when p_seen.over_time_limit then 'session_time_limit'
             when p_seen.amount_minor < p_seen.stake_min_minor then 'stake_too_low'
             when p_seen.amount_minor > p_seen.stake_max_minor or p_seen.over_round_total then 'stake_too_high'
             when p_seen.amount_minor > p_seen.balance_minor then 'insufficient_balance'

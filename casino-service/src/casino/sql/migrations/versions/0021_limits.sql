@@ -8,6 +8,37 @@ add column if not exists stopped_play_session_id uuid;
 comment on column casino.wallets.has_limits is 'Its row of casino.limit_counters is to be read and moved by every bet.';
 comment on column casino.wallets.stopped_play_session_id is 'A play session that the risk engine ended: its bets are refused until it is over.';
 
+-- step: counters
+-- The limits in force of a wallet that has any for losses or time, and what counts against them. A bet reads and writes its wallet's
+-- row under the wallet's lock (casino.limits_of_bet, casino.count_play).
+create table if not exists casino.limit_counters (
+    ledger_id integer not null,
+    wallet_id bigint not null,
+    tenant_id text not null,
+    day_loss_max_minor bigint,
+    week_loss_max_minor bigint,
+    month_loss_max_minor bigint,
+    day_time_max_minutes bigint,
+    week_time_max_minutes bigint,
+    month_time_max_minutes bigint,
+    counted_on date not null,
+    day_loss_minor numeric not null,
+    week_loss_minor numeric not null,
+    month_loss_minor numeric not null,
+    day_played_seconds numeric not null,
+    week_played_seconds numeric not null,
+    month_played_seconds numeric not null,
+    played_until timestamptz,
+    play_session_id uuid,
+    session_loss_minor numeric not null,
+    primary key (ledger_id, wallet_id),
+    constraint counters_have_wallet foreign key (ledger_id, wallet_id) references casino.wallets (ledger_id, wallet_id)
+) with (fillfactor = 50);
+comment on column casino.limit_counters.counted_on is 'The tenant''s local date of the newest change: a counter of an older day, ISO week or month is 0.';
+comment on column casino.limit_counters.day_loss_minor is 'Stakes minus payouts, below 0 for a player who is ahead.';
+comment on column casino.limit_counters.played_until is 'The newest bet: until then played time is counted.';
+comment on column casino.limit_counters.play_session_id is 'The play session that session_loss_minor is of.';
+
 -- step: play sessions
 alter table casino.play_sessions
 add column if not exists loss_limit_minor bigint,
@@ -20,6 +51,11 @@ comment on column casino.play_sessions.loss_limit_minor is 'What may not be lost
 alter table casino.play_sessions
 -- squawk-ignore constraint-missing-not-valid
 validate constraint play_session_limit_not_negative;
+
+-- step: spins
+alter table casino.spins
+add column if not exists may_be_played boolean not null default false;
+comment on column casino.spins.may_be_played is 'Its session was lost: the provider may have played it under this attempt.';
 
 -- step: types
 do $$
