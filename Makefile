@@ -14,7 +14,7 @@ RUN_SUITES := $(BIN)/python deploy/run_suites.py
 # Long suites first, in parts: the longest run is what everybody waits for.
 STACK_SUITES := tests-e2e/contract:3 casino-service:2 provider-service:2 tests-e2e/bench+tests-e2e/fuzz+tests-e2e/saboteurs
 # Faults and chaos need the server's processes and files, which a container does not give.
-SUITES := tests-e2e/faults+tests-e2e/chaos:2 $(STACK_SUITES) deploy:2 shared-service shared-signing
+SUITES := tests-e2e/browser tests-e2e/faults+tests-e2e/chaos:2 $(STACK_SUITES) deploy:2 shared-service shared-signing
 SOURCES := $(PACKAGES:%=%/src)
 
 .PHONY: help
@@ -66,6 +66,11 @@ test-fast: .venv/.complete ## the tests of one file and one rule that need no da
 CONTAINER_SAMPLE := $(foreach part,sql/test_migrations sql/test_privileges wallet/test_races callbacks/test_nonces wallet/test_lost_answers,casino-service/tests/$(part).py) \
 	$(foreach part,sql/test_migrations outbox/test_books outbox/test_recovery ops/test_nonces,provider-service/tests/$(part).py) \
 	$(foreach part,scripted_round races,tests-e2e/contract/test_$(part).py)
+
+.PHONY: test-browser
+test-browser: .venv/.complete ## pages in a real browser; installs chromium and axe-core where they can be had
+	@deploy/browser.sh
+	$(BIN)/python -P -m pytest tests-e2e/browser
 
 .PHONY: test-docker
 test-docker: .venv/.complete ## the same on containers, then end to end against docker compose; SAMPLE=1: less on containers

@@ -72,7 +72,8 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         *callbacks.routes(settings, queues, reading, note_outcome, is_draining=providers.is_draining),
         *(*sessions.routes(settings, launcher, limits), *ops.routes(readiness, metrics), *platform.routes),
     ]
-    routes += openapi.routes(routes, platform.frame.operations)
+    pages = platform.pages(routes)
+    routes += [*openapi.routes(routes, platform.frame.operations), *pages.routes]
     loops = [
         *(*callbacks.loops(nonces), *sessions.loops(settings, general), *client.loops(limits)),
         *(*audit.loops(settings, general, show=metrics.show_unsigned), *events.loops(settings, general, errors)),
@@ -84,7 +85,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
         callbacks.SIGNATURE_HEADER, Verifier(own_ring, nonces), Signer(own_ring),
         errors=ERRORS, admission=admission, on_clock=metrics.note_skew,
     )  # fmt: skip
-    guards = {SIGNED: signed, PLAYER: client.player_guard(settings, admission), **platform.guards(admission)}
+    guards = {SIGNED: signed, PLAYER: client.player_guard(settings, admission), **platform.guards(admission, pages)}
     middleware = [  # the outermost first
         Middleware(FindRoute, table=table, ops=listeners.ops),
         Middleware(RequestContext, errors=ERRORS, budget_seconds=settings.request_budget_seconds, observe=observe),

@@ -9,9 +9,19 @@ from typing import Any, Final
 from casino.errors import ERRORS, Refused
 from casino.peers.entries import AMOUNT_MAX_MINOR
 
-__all__ = ["AMOUNT_MAX_MINOR", "CURRENCY", "is_amount", "read_amount"]
+__all__ = ["AMOUNT_MAX_MINOR", "CURRENCY", "decimals_of", "is_amount", "read_amount"]
 
 CURRENCY: Final = re.compile("[A-Z0-9]{3,8}")
+_OTHER_DECIMALS: Final[Mapping[str, int]] = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),  # noqa: SIM905 - ISO 4217
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    "BTC": 8,
+}
+
+
+def decimals_of(currency: str) -> int:
+    """Returns how many decimals a currency's unit has: 2, but for JPY 0, KWD 3, BTC 8 and others like them."""
+    return _OTHER_DECIMALS.get(currency, 2)
 
 
 def is_amount(value: object, *, least: int) -> bool:

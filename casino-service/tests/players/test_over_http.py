@@ -94,7 +94,8 @@ async def test_a_player_logs_in_reads_the_state_and_logs_out(floor: Floor) -> No
     assert uuid.UUID(state.pop("sessionId"))
     assert state == {
         "playerId": floor.player_id, "tenantId": floor.tree.agent_id, "currency": "USD", "balanceMinor": AMOUNT,
-        "bonusPendingMinor": 0, "bonusAckRequired": False, "status": "ACTIVE", "limits": [], "messages": [],
+        "version": 1, "bonusPendingMinor": 0, "bonusAckRequired": False, "status": "ACTIVE", "limits": [],
+        "messages": [],
     }  # fmt: skip
     assert (check.keys(), check["netMinor"]) == ({"elapsedSeconds", "netMinor", "dueAt"}, 0)
     assert (await floor.own("logout")).json() == {"ok": True}

@@ -16,7 +16,7 @@ from casino.api.pepper import mac
 from casino.settings import Settings
 from shared_service.http.admission import Admission
 from shared_service.http.authentication import Guard
-from shared_service.http.errors import Refused
+from shared_service.http.errors import ErrorTable, Refused
 from shared_service.http.exchange import RenderErrors, read_json_body
 from shared_service.http.routing import route_of
 from shared_service.postgres.database import Database, Overloaded
@@ -38,14 +38,16 @@ ENTER_API_KEY: Final = "select * from casino.enter_api_key(%s, %s)"
 ENTER_PLAYER: Final = "select * from casino.enter_player(%s, %s, %s)"
 
 Enter = Callable[[Scope], Awaitable[Caller]]
+ReadBody = Callable[[Scope, Receive], Awaitable[bytes]]
 
 
 class ApiGuard:
     """Middleware. The caller is `caller` in the state of the scope, the body is `body`."""
 
-    def __init__(self, app: ASGIApp, *, admission: Admission, enter: Enter) -> None:
-        """`enter` returns who calls, or raises Refused."""
+    def __init__(self, app: ASGIApp, *, admission: Admission, enter: Enter, read_body: ReadBody) -> None:
+        """`enter` returns who calls, or raises Refused. `read_body` reads a body that was announced."""
         self._app = app
+        self._read_body = read_body
         self._admission = admission
         self._enter = enter
         self._running: Counter[str] = Counter()
@@ -57,7 +59,7 @@ class ApiGuard:
             await self._app(scope, receive, send)
             return
         with self._one_more(caller):
-            scope["state"]["body"] = await read_json_body(scope, receive) if _has_body(scope) else b""
+            scope["state"]["body"] = await self._read_body(scope, receive) if _has_body(scope) else b""
             if not self._admission.enter(scope):
                 raise Refused("OVERLOADED")
             try:
@@ -83,8 +85,8 @@ class ApiGuard:
                 del self._running[name]
 
 
-def guards_of(settings: Settings, database: Database, admission: Admission) -> dict[str, Guard]:
-    """The guards of the platform's accesses. Each looks into the database, so that what is revoked ends at once."""
+def entries_of(settings: Settings, database: Database) -> dict[str, Enter]:
+    """Finds out who calls, by access. Each looks into the database, so that what is revoked ends at once."""
 
     async def enter_staff(scope: Scope) -> Caller:
         authorization = _authorization(scope)
@@ -111,14 +113,25 @@ def guards_of(settings: Settings, database: Database, admission: Admission) -> d
     async def enter_anyone(_: Scope) -> Caller:
         return Caller(kind=call.ANYONE)
 
-    def guard(enter: Enter) -> Guard:
-        def guarded(app: ASGIApp) -> ASGIApp:
-            own = ApiGuard(app, admission=admission, enter=enter)
-            return RenderErrors(own, errors=API_ERRORS, codes={Overloaded: "OVERLOADED"})
+    return {STAFF: enter_staff, PLAYER: enter_player, ANYONE: enter_anyone}
 
-        return guarded
 
-    return {STAFF: guard(enter_staff), PLAYER: guard(enter_player), ANYONE: guard(enter_anyone)}
+def guards_of(settings: Settings, database: Database, admission: Admission) -> dict[str, Guard]:
+    """The guards of the platform's accesses."""
+    return {
+        access: guard_of(enter, admission=admission, read_body=read_json_body, errors=API_ERRORS)
+        for access, enter in entries_of(settings, database).items()
+    }
+
+
+def guard_of(enter: Enter, *, admission: Admission, read_body: ReadBody, errors: ErrorTable) -> Guard:
+    """Returns a guard that finds the caller with `enter`."""
+
+    def guarded(app: ASGIApp) -> ASGIApp:
+        own = ApiGuard(app, admission=admission, enter=enter, read_body=read_body)
+        return RenderErrors(own, errors=errors, codes={Overloaded: "OVERLOADED"})
+
+    return guarded
 
 
 async def _enter_api_key(settings: Settings, database: Database, authorization: str) -> Caller:

@@ -1,8 +1,8 @@
-"""Puts the operator's platform together: its pools, its frame, and the routes and loops of its slices."""
+"""Puts the operator's platform together: its pools, its frame, the routes and loops of its slices, and its pages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +12,7 @@ from casino.api.call import Pools
 from casino.api.errors import API_ERRORS
 from casino.api.frame import BASE, Frame
 from casino.api.turnstile import Turnstile
+from casino.pages import serving as page_serving
 from casino.play import serving as play
 from casino.players import serving as players
 from casino.safety import serving as safety
@@ -32,7 +33,7 @@ from shared_service.run.loops import BackgroundLoop
 POOL_MAX: Final = 6
 OVERSIGHT_POOL_MAX: Final = 2
 GUARDING_POOL_MAX: Final = 2
-ACCESSES: Final = api.ACCESSES
+ACCESSES: Final = (*api.ACCESSES, *page_serving.ACCESSES)
 ERRORS_BELOW: Final[Mapping[str, ErrorTable]] = {f"{BASE}/": API_ERRORS}
 
 
@@ -45,9 +46,13 @@ class Platform:
     loops: list[BackgroundLoop]
     passwords: Passwords
 
-    def guards(self, admission: Admission) -> dict[str, Guard]:
-        """The guards of its accesses."""
-        return api.guards(self.frame, admission)
+    def pages(self, others: Sequence[Route]) -> page_serving.CasinoPages:
+        """Its pages, which call the other routes."""
+        return page_serving.pages_of(self.frame, others)
+
+    def guards(self, admission: Admission, own: page_serving.CasinoPages) -> dict[str, Guard]:
+        """The guards of its accesses, those of its pages too."""
+        return {**api.guards(self.frame, admission), **own.guards(admission)}
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Open its pools until the stack ends."""

@@ -25,7 +25,7 @@ STATE: Final = """
             select coalesce(sum(paid_minor - staked_minor), 0)::bigint from casino.game_sessions
             where ledger_id = player.ledger_id and wallet_id = player.wallet_id
                 and play_session_id = play.play_session_id
-        )
+        ), wallet.sequence_no
     from casino.players as player
     join casino.wallets as wallet on wallet.ledger_id = player.ledger_id and wallet.wallet_id = player.wallet_id
     left join casino.play_sessions as play on play.ledger_id = player.ledger_id
@@ -72,6 +72,8 @@ class State(Shape):
     tenant_id: str
     currency: str
     balance_minor: int
+    version: int
+    """The number of the wallet's newest entry, as in `head`: a balance with a lower one is older."""
     bonus_pending_minor: int
     bonus_ack_required: bool
     status: str
@@ -108,12 +110,12 @@ async def me(call: Call, _: Empty) -> Me:
     """GET /player/me."""
     player_id = own_id(call)
     row = await call.row(STATE, (call.ledger_id, player_id))
-    tenant_id, currency, balance, pending, ack_required, status, session_id, elapsed, due_at, net = row
+    tenant_id, currency, balance, pending, ack_required, status, session_id, elapsed, due_at, net, version = row
     check = None
     if session_id is not None:
         check = RealityCheck(elapsed_seconds=elapsed, net_minor=net, due_at=instant(due_at))
     state = State(
-        player_id=player_id, tenant_id=tenant_id, currency=currency, balance_minor=balance,
+        player_id=player_id, tenant_id=tenant_id, currency=currency, balance_minor=balance, version=version,
         bonus_pending_minor=pending, bonus_ack_required=ack_required, status=status, session_id=session_id,
         limits=(await read_limits(call, [player_id])).get(player_id, []), reality_check=check, messages=[],
     )  # fmt: skip

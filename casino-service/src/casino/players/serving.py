@@ -6,7 +6,7 @@ from typing import Final
 
 from casino.api.frame import ANYONE, FINDS_PLAYER, PLAYER, Frame
 from casino.api.types import Answer, Page
-from casino.players import accounts, care, own, payments, records, shapes, shifts, wishes
+from casino.players import accounts, care, games, own, payments, records, shapes, shifts, wishes
 from casino.players.play_sessions import PlaySessions
 from shared_service.http.routing import Route
 from shared_service.run.loops import BackgroundLoop
@@ -35,6 +35,7 @@ def _own_routes(frame: Frame) -> list[Route]:
             codes=("INVALID_PLAYER_CREDENTIALS", "LOCKED"),
         ),
         frame.get("/player/me", own.me, answer=own.Me, access=PLAYER),
+        frame.get("/player/games", games.games, answer=games.Games, access=PLAYER),
         frame.post("/player/logout", own.log_out, answer=Answer, access=PLAYER, keeps_answers=False),
         frame.post("/player/bonus/ack", own.acknowledge_bonus, answer=Answer, access=PLAYER),
         frame.post("/player/reality-check/ack", own.acknowledge_reality_check, answer=Answer, access=PLAYER),

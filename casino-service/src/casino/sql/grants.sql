@@ -107,6 +107,7 @@ grant execute on function
     casino.play_session_end(casino.play_sessions),
     casino.running_play_session(integer, text),
     casino.enter_player(integer, text, bigint),
+    casino.games_of_player(integer, text),
     casino.login_player(integer, text, bytea, bytea, text, inet),
     casino.logout_player(integer, text),
     casino.end_play_sessions(integer, timestamptz, uuid, integer),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, Final, Literal
 from xml.sax.saxutils import escape
 
@@ -16,13 +15,11 @@ from casino.api import codes, pepper
 from casino.api.call import Call
 from casino.api.errors import Refused
 from casino.api.types import Body, instant
+from casino.money import decimals_of
 from casino.vouchers import queries
+from shared_service.pages import amounts
 
 PURPOSE: Final = "slip"
-WITHOUT_DECIMALS: Final = frozenset(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()  # noqa: SIM905 - ISO 4217
-)
-WITH_THREE_DECIMALS: Final = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 QR_SIZE: Final = 240
 """Of the SVG, in its units."""
 _LINE: Final = 24
@@ -78,9 +75,8 @@ def _lines(row: Sequence[Any], *, code: str, pin: str) -> dict[str, str]:
 
 
 def _major(minor: int, currency: str) -> str:
-    """Returns an amount in the currency's units, as people read it: `10.00 USD`."""
-    decimals = 0 if currency in WITHOUT_DECIMALS else 3 if currency in WITH_THREE_DECIMALS else 2
-    return f"{Decimal(minor).scaleb(-decimals):.{decimals}f} {currency}"
+    """Returns an amount in the currency's units, as people read it: `1,000.00 USD`."""
+    return f"{amounts.shown(minor, decimals_of(currency))} {currency}"
 
 
 def _svg(lines: dict[str, str], address: str) -> str:

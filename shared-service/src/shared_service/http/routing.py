@@ -33,7 +33,7 @@ ELSEWHERE: Final = "elsewhere"
 
 Endpoint = Callable[[Request], Awaitable[Response] | Response]
 
-_PATH: Final = re.compile(r"(/[0-9A-Za-z._-]+|/\{[a-z_]+\})+")
+_PATH: Final = re.compile(r"/|(/[0-9A-Za-z._-]+|/\{[a-z_]+\})+")
 _RAW_SEGMENT: Final = re.compile(rb"(?:[!$&-.0-;=@A-Z_a-z~]|%[0-9A-Fa-f]{2})+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DOT_SEGMENTS: Final = (b".", b"..")

@@ -1,0 +1,52 @@
+"""A browser, people in front of it, and an operator's tree on the shared stack."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from e2e_testing.browser import Visitor, browser_of, chromium, log_in_at_desk, username_of
+from e2e_testing.platform_staff import Operator, operator_of
+from e2e_testing.stack import Stack
+
+StartVisitor = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests; each person has a context of their own."""
+    with browser_of(chromium()) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def operator(stack: Stack) -> Operator:
+    """A tree of tenants whose agent has a float."""
+    if stack.database is None:
+        pytest.skip("against compose: the owner is made by a command on the stack's machine")
+    return operator_of(stack.casino_process)
+
+
+@pytest.fixture
+def visit(browser: Browser, stack: Stack) -> Iterator[StartVisitor]:
+    """Starts people. At the end no page of theirs has complained of anything that the test does not expect."""
+    started: list[Visitor] = []
+
+    def start(**options: Any) -> Visitor:
+        started.append(Visitor.at(browser, stack, **options))
+        return started[-1]
+
+    yield start
+    complaints = [each for visitor in started for each in visitor.unexpected()]
+    for visitor in started:
+        visitor.context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def cashier(visit: StartVisitor, operator: Operator) -> Visitor:
+    """A cashier who is logged in at the desk."""
+    visitor = visit()
+    log_in_at_desk(visitor, username_of(operator, "cashier"))
+    return visitor
