@@ -75,30 +75,32 @@ async def test_outside_demo_mode_no_round_is_simulated_and_no_wallet_token_leave
     assert (simulated.status_code, simulated.json()["code"]) == (404, "not_found")
 
 
-NOW = int(time.time())
-INVALID: dict[str, tuple[str, str]] = {
-    "malformed": ("garbage", "malformed"),
-    "empty": ("", "malformed"),
-    "without a signature": (jwt.encode(claims(), None, algorithm="none"), "malformed"),
-    "cut short": (token()[:-4], "malformed"),
-    "of another secret": (token(secret=SECRET[::-1]), "bad_signature"),
-    "of another algorithm": (token(algorithm="HS512"), "malformed"),
-    "that says so of itself": (raw_token({"alg": "HS512"}, claims()), "other_algorithm"),
-    "of an unknown key": (token(headers={"kid": "k9"}), "unknown_key"),
-    "with an extension": (raw_token({"alg": "HS256", "crit": ["x"], "x": 1}, claims()), "extension"),
-    "expired": (token(iat=NOW - 400, exp=NOW - 100), "expired"),
-    "not valid yet": (token(iat=NOW + 300, exp=NOW + 600), "not_valid_yet"),
-    "not valid before": (token(nbf=NOW + 300), "not_valid_yet"),
-    "without an end": (token(exp=None), "time_missing"),
-    "without a beginning": (token(iat=None), "time_missing"),
-    "for a week": (token(exp=NOW + 7 * 86_400), "lives_too_long"),
-    "for all times": (token(exp=2**62), "time"),
-    "without a player": (token(sub=None), "player"),
-    "for a number": (raw_token({"alg": "HS256"}, claims(sub=1)), "player"),
-    "without an audience": (token(aud=None), "other_audience"),
-    "for another audience": (token(aud="casino-staff"), "other_audience"),
-    "too long": (token(name="x" * 5000), "too_long"),
-}
+def invalid() -> dict[str, tuple[str, str]]:
+    """Tokens that do not hold now, and why the log says so. Made in the test: a suite takes longer than they last."""
+    now = int(time.time())
+    return {
+        "malformed": ("garbage", "malformed"),
+        "empty": ("", "malformed"),
+        "without a signature": (jwt.encode(claims(), None, algorithm="none"), "malformed"),
+        "cut short": (token()[:-4], "malformed"),
+        "of another secret": (token(secret=SECRET[::-1]), "bad_signature"),
+        "of another algorithm": (token(algorithm="HS512"), "malformed"),
+        "that says so of itself": (raw_token({"alg": "HS512"}, claims()), "other_algorithm"),
+        "of an unknown key": (token(headers={"kid": "k9"}), "unknown_key"),
+        "with an extension": (raw_token({"alg": "HS256", "crit": ["x"], "x": 1}, claims()), "extension"),
+        "expired": (token(iat=now - 400, exp=now - 100), "expired"),
+        "not valid yet": (token(iat=now + 300, exp=now + 600), "not_valid_yet"),
+        "not valid before": (token(nbf=now + 300), "not_valid_yet"),
+        "without an end": (token(exp=None), "time_missing"),
+        "without a beginning": (token(iat=None), "time_missing"),
+        "for a week": (token(exp=now + 7 * 86_400), "lives_too_long"),
+        "for all times": (token(exp=2**62), "time"),
+        "without a player": (token(sub=None), "player"),
+        "for a number": (raw_token({"alg": "HS256"}, claims(sub=1)), "player"),
+        "without an audience": (token(aud=None), "other_audience"),
+        "for another audience": (token(aud="casino-staff"), "other_audience"),
+        "too long": (token(name="x" * 5000), "too_long"),
+    }
 
 
 def whys(logged: list[EventDict]) -> list[str]:
@@ -108,13 +110,14 @@ def whys(logged: list[EventDict]) -> list[str]:
 async def test_a_token_that_does_not_hold_opens_nothing_and_the_log_says_why(
     strict: Service, tenant: Tenant, logged: list[EventDict]
 ) -> None:
-    for kind, (bearer, _) in INVALID.items():
+    tokens = invalid()
+    for kind, (bearer, _) in tokens.items():
         unauthenticated_refusals.flush()  # each line is written, whatever the bound on lines a second
         response = await launch(strict, bearer, userId="1")
         assert (response.status_code, response.json()["code"]) == (401, "access_token_invalid"), kind
         assert response.json().keys() == {"error", "code", "requestId"}, "the caller is not told"
         assert not bearer or bearer not in repr(logged), kind
-    assert whys(logged) == [why for _, why in INVALID.values()]
+    assert whys(logged) == [why for _, why in tokens.values()]
     assert tenant.rows("game_sessions") == []
 
 
