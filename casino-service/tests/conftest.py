@@ -17,6 +17,7 @@ from structlog.typing import EventDict
 
 from casino.ops.demo import seed_demo
 from casino.sql.schema import SCHEMA
+from casino_testing.connections import keeping
 from casino_testing.copies import copied_database
 from casino_testing.edge import Service, serving
 from casino_testing.service import settings_of
@@ -25,6 +26,7 @@ from casino_testing.wallet import Wallet
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
 from shared_service.http.exchange import authenticated_refusals, unauthenticated_refusals
 from shared_service.metrics import scrape
+from shared_service.postgres import database
 from shared_service.postgres.migrate import migrate
 
 ConnectWallet = Callable[[], Wallet]
@@ -36,6 +38,14 @@ KEPT_BY_NO_LOGGER: Final = {"cache_logger_on_first_use": False}
 def fresh_scrapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scrape shows the present: tests ask for what has just happened."""
     monkeypatch.setattr(scrape, "FRESH_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_connections() -> Iterator[None]:
+    """Pools open a connection when a call waits for one: most tests use few of the sixteen of a service's start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "KEPT_OPEN", 0)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +88,7 @@ def casino_template(postgres_server: PostgresServer) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def shared_database(postgres_server: PostgresServer, casino_template: str) -> Iterator[str]:
     """The URL of the copy in which most tests have a tenant of their own."""
-    with copied_database(postgres_server, casino_template) as url:
+    with copied_database(postgres_server, casino_template) as url, keeping(url):
         yield url
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from local_stack.testing import PostgresServer, drop_database
+from local_stack.testing import COPY_DATABASE, PostgresServer, drop_database
 
 
 @contextmanager
@@ -17,8 +17,7 @@ def copied_database(server: PostgresServer, template: str) -> Iterator[str]:
     """The superuser URL of a copy, which is dropped at the end. Nobody may be connected to the template."""
     name = f"casino_{uuid.uuid4().hex}"
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        statement = sql.SQL("create database {} template {}")
-        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        connection.execute(COPY_DATABASE.format(sql.Identifier(name), sql.Identifier(template)))
     try:
         yield server.url(name)
     finally:

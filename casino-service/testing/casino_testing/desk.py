@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
-import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
+from casino_testing import connections
 from casino_testing.service import login_url
 from casino_testing.tenant import Row, Tenant
+
+AS_APPLICATION: Final = "-c role=casino_app"
 
 
 class Desk:
@@ -20,13 +21,12 @@ class Desk:
     def __init__(self, tenant: Tenant, tenant_id: str | None = None) -> None:
         self.tenant = tenant
         self.tenant_id = tenant_id or tenant.tenant_id
-        self._connection = psycopg.connect(
-            login_url(tenant.url), autocommit=True, row_factory=dict_row, options="-c role=casino_app"
-        )
+        self._url = login_url(tenant.url)
+        self._connection = connections.take(self._url, AS_APPLICATION)
 
     def close(self) -> None:
-        """End the connection."""
-        self._connection.close()
+        """End the use of the connection."""
+        connections.give_back(self._connection, self._url, AS_APPLICATION)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -9,9 +9,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
+
+from casino_testing import connections
 
 OPENING_BALANCE_MINOR: Final = 1_000_000
 STAKE_MIN_MINOR: Final = 1_000
@@ -41,7 +41,7 @@ class Tenant:
         self.url = url
         self.tenant_id = tenant_id
         self.ledger_id = ledger_id
-        self._connection = psycopg.connect(url, autocommit=True, row_factory=dict_row)
+        self._connection = connections.take(url)
         self._own_clock: bytes | None = None
 
     @classmethod
@@ -71,10 +71,10 @@ class Tenant:
         return tenant
 
     def close(self) -> None:
-        """Give the database its clock back, and close the connection."""
+        """Give the database its clock back, and end the use of the connection."""
         if self._own_clock is not None:
             self._connection.execute(self._own_clock)
-        self._connection.close()
+        connections.give_back(self._connection, self.url)
 
     def make_clock_settable(self) -> None:
         """Put a function that every connection can set in the clock's place, until the end."""

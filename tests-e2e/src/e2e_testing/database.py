@@ -12,9 +12,10 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
-from local_stack.testing import deadlocks_in
+from local_stack.testing import COPY_DATABASE, deadlocks_in
 
 Row = dict[str, Any]
 STATEMENT_SECONDS_MAX = 60
@@ -85,11 +86,12 @@ class Database:
 
 def create_database(server_url: str, *, template: Database | None = None) -> Database:
     name = f"e2e_{uuid4().hex[:12]}"
-    source = f' template "{template.name}"' if template else ""
+    statement = sql.SQL("create database {}").format(sql.Identifier(name))
     if template:
         template.disconnect()
+        statement = COPY_DATABASE.format(sql.Identifier(name), sql.Identifier(template.name))
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'create database "{name}"{source}'.encode())
+        connection.execute(statement)
     return Database(with_database(server_url, name))
 
 

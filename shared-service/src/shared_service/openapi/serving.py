@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -24,10 +25,17 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 
 
 def routes(document: Mapping[str, Any]) -> list[Route]:
     """GET /openapi.json and GET /docs."""
+    body = msgspec.json.encode(document)
     return [
-        _kept(DOCUMENT_PATH, msgspec.json.encode(document), "application/json", {}),
-        _kept(PAGE_PATH, render(document).encode(), "text/html", {"content-security-policy": POLICY}),
+        _kept(DOCUMENT_PATH, body, "application/json", {}),
+        _kept(PAGE_PATH, _page_of(body), "text/html", {"content-security-policy": POLICY}),
     ]
+
+
+@lru_cache(maxsize=1)
+def _page_of(body: bytes) -> bytes:
+    """The page of an encoded document. Kept for tests, which build the application often."""
+    return render(msgspec.json.decode(body)).encode()
 
 
 def _kept(path: str, body: bytes, media_type: str, more: Mapping[str, str]) -> Route:

@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 WAITING_MAX: Final = 256
 """Calls that may wait for a connection. Further calls are refused at once."""
+KEPT_OPEN: Final = 2
+"""Connections that a pool opens at its start and keeps. It opens more when calls wait for one."""
 NO_RESOURCES: Final = "53"
 """The SQLSTATE class of a full disk, no memory, too many connections. The transaction was rolled back."""
 
@@ -79,7 +81,7 @@ class Database:
             variable=sessions.variable_of(role, schema.name),
             silence_seconds=statement_timeout_ms / 1000 + SILENCE_MARGIN_SECONDS,
             kwargs={"autocommit": True, "prepare_threshold": 0, **session},
-            min_size=min(2, size_max),
+            min_size=min(KEPT_OPEN, size_max),
             max_size=size_max,
             max_waiting=WAITING_MAX,
             timeout=wait_seconds,
