@@ -40,6 +40,10 @@ serve: .venv/.runtime ## start everything and stay in the foreground until Ctrl-
 simulate: .venv/.runtime ## play the scripted round against a running stack; PEER=2: the second casino; GAME=5
 	@exec $(BIN)/python -P -m local_stack simulate $(if $(PEER),--peer "$(PEER)") $(if $(GAME),--game "$(GAME)")
 
+.PHONY: demo-data
+demo-data: .venv/.runtime ## make thirty days of history for the demo, while nothing runs; BETS=200000
+	@exec $(BIN)/python -P -m local_stack demo-data --parent $$PPID $(if $(BETS),--bets "$(BETS)")
+
 STATE_DIR = $(or $(STACK_STATE_DIR),.state)
 
 .PHONY: staff-create

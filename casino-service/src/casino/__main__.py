@@ -76,6 +76,15 @@ def seed_demo(*, only_in_demo_mode: bool) -> None:
         seed_demo_staff(_owner_url())
 
 
+@main.command("demo-data")
+@click.option("--bets", type=click.IntRange(100, 5_000_000), default=200_000, show_default=True, help="At least that.")
+def demo_data(bets: int) -> None:
+    """Make thirty days of history for the demo, in demo mode and while no service runs. A second call does nothing."""
+    from casino.ops.demo_data.command import show_demo_data  # noqa: PLC0415 - only this command needs it
+
+    show_demo_data(Settings.from_environment(), bets)
+
+
 @main.command()
 @click.option("--workers", type=click.IntRange(1, WORKERS_MAX), help="Processes that serve; CASINO_WORKERS, or 1.")
 def serve(workers: int | None) -> None:

@@ -23,6 +23,7 @@ from rich.text import Text
 
 from local_stack.child import last_lines
 from local_stack.cluster import remove_cluster
+from local_stack.demo_data import BETS, make_demo_data
 from local_stack.environment_files import environment_file
 from local_stack.log_follower import LogFollower
 from local_stack.logins import WHERE_TO_LOG_IN, how_to_log_in
@@ -224,6 +225,21 @@ def _play_demo(console: Console, pairs: Pairs) -> bool:
                 Text(f"\nthe end of {service.log_path.name}:\n{last_lines(service.log_path)}"), soft_wrap=True
             )
     return passed
+
+
+@main.command("demo-data")
+@parent_option
+@click.option("--bets", type=int, default=BETS, show_default=True, help="At least that many.")
+def demo_data(parent: int | None, bets: int) -> None:
+    """Make thirty days of history in the state folder of `serve`, while nothing runs there."""
+    console = terminal()
+    try:
+        with stoppable(parent):
+            make_demo_data(from_environment(os.environ), Progress(console), bets=bets)
+    except StopRequested:
+        console.print("stopped: a part of the demo data is there; remove the state folder before the next try")
+        sys.exit(130)
+    console.print(Text("start the services with `make serve`", style="bold green"))
 
 
 @main.command()

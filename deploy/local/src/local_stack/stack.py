@@ -29,6 +29,14 @@ Pairs = tuple[StackSettings, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class PreparedStack:
+    """What there is before the services start. `urls`: the addresses of each pair's databases, by service."""
+
+    postgres: Postgres | None
+    urls: list[dict[str, ServiceUrls]]
+
+
+@dataclass(frozen=True, slots=True)
 class RunningStack:
     pairs: Pairs
     postgres: Postgres | None
@@ -47,6 +55,25 @@ class RunningStack:
 @contextmanager
 def running_stack(pairs: Pairs, announce: Announce) -> Iterator[RunningStack]:
     """Context manager: the stack is ready in the block and stopped after it. `announce`: prints a step."""
+    with ExitStack() as down:
+        prepared = down.enter_context(prepared_stack(pairs, announce, listens=True))
+        announce(f"starting {' and '.join(settings.name_of(name) for settings in pairs for name in SERVICES)}")
+        services = tuple(_start(pairs, prepared.urls, pairs[0].state_dir / "logs", down))
+        for running in services:
+            running.wait_until_ready()
+        for settings, urls_of_pair in zip(pairs, prepared.urls, strict=True):
+            for service in SERVICES:
+                write_environment(settings, service, urls_of_pair[service])
+        yield RunningStack(pairs, prepared.postgres, services)
+        announce("stopping")
+
+
+@contextmanager
+def prepared_stack(pairs: Pairs, announce: Announce, *, listens: bool) -> Iterator[PreparedStack]:
+    """Context manager: the databases run in the block, migrated and with the demo's rows, and no service.
+
+    No other stack runs in the state folder meanwhile. `listens`: the services' ports must be free.
+    """
     state_dir = pairs[0].state_dir
     log_dir = state_dir / "logs"
     try:
@@ -60,22 +87,15 @@ def running_stack(pairs: Pairs, announce: Announce) -> Iterator[RunningStack]:
         _take(lock, state_dir)
         for settings in pairs:
             for service in SERVICES:
-                _require_free(service, settings)
+                if listens:
+                    _require_free(service, settings)
                 make_key_files(settings, service)
         if len(pairs) > 1:
             _introduce(pairs)
         postgres, urls = _databases(pairs, announce, down)
         announce("migrating all schemas and loading the demo data")
         _migrate(pairs, urls, log_dir, down)
-        announce(f"starting {' and '.join(settings.name_of(name) for settings in pairs for name in SERVICES)}")
-        services = tuple(_start(pairs, urls, log_dir, down))
-        for running in services:
-            running.wait_until_ready()
-        for settings, urls_of_pair in zip(pairs, urls, strict=True):
-            for service in SERVICES:
-                write_environment(settings, service, urls_of_pair[service])
-        yield RunningStack(pairs, postgres, services)
-        announce("stopping")
+        yield PreparedStack(postgres, urls)
 
 
 def _introduce(pairs: Pairs) -> None:
