@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from argon2 import PasswordHasher
 from click.testing import CliRunner
 
 from casino.__main__ import main
-from casino.staff.passwords import Passwords
 from casino_testing.staff import StaffBooks
 
 PASSWORD = "correct horse battery"
@@ -32,12 +32,12 @@ def run(books: StaffBooks) -> Run:
     return invoke
 
 
-async def test_an_owner_is_made_whose_id_is_printed(run: Run, books: StaffBooks) -> None:
+def test_an_owner_is_made_whose_id_is_printed(run: Run, books: StaffBooks) -> None:
     code, staff_id, said = run("Olga.1", "--role", "owner")
     assert (code, said) == (0, "")
     (row,), (secret,) = books.tenant.rows("staff"), books.tenant.rows("staff_secrets")
     assert (row["staff_id"], row["username"], row["role"], row["tenant_id"]) == (staff_id, "olga.1", "owner", None)
-    assert await Passwords().matches(secret["password_hash"], PASSWORD)
+    assert PasswordHasher().verify(secret["password_hash"], PASSWORD)
     (audited,) = books.audit("staff.created")
     assert (audited["actor_kind"], audited["subject"], audited["after"]["role"]) == ("system", staff_id, "owner")
     assert PASSWORD not in str(audited)

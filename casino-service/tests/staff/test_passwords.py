@@ -1,23 +1,41 @@
-"""Passwords: argon2id with 19 MiB, in two threads with a bounded queue, the same work for a name that nobody has."""
+"""Passwords: argon2id with 19 MiB, in a process of its own with a bounded queue, the same work for any name."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from argon2 import extract_parameters
 
 from casino.api.errors import Refused
-from casino.staff import passwords as module
-from casino.staff.passwords import NOBODYS_HASH, THREADS, Passwords, hash_now
+from casino.staff.hashing import NICENESS, THREADS, hash_now
+from casino.staff.passwords import NOBODYS_HASH, Passwords
+from shared_service_testing.waiting import until
 
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def passwords() -> Passwords:
-    return Passwords()
+async def passwords() -> AsyncIterator[Passwords]:
+    passwords = Passwords(work_max=5)
+    yield passwords
+    await passwords.close()
+
+
+def shown(pid: int, name: str) -> str:
+    """What Linux shows of a process."""
+    return Path("/proc", str(pid), name).read_text()
+
+
+async def process_of(passwords: Passwords) -> int:
+    """The process that hashes, started."""
+    await passwords.hash(PASSWORD)
+    assert passwords._started is not None
+    return (await passwords._started).pid
 
 
 async def test_a_password_matches_its_hash_and_no_other(passwords: Passwords) -> None:
@@ -26,6 +44,13 @@ async def test_a_password_matches_its_hash_and_no_other(passwords: Passwords) ->
     assert not await passwords.matches(hashed, PASSWORD + " ")
     assert not await passwords.matches(None, PASSWORD)
     assert hashed != await passwords.hash(PASSWORD)
+
+
+async def test_passwords_of_any_characters_are_whole_in_the_other_process(passwords: Passwords) -> None:
+    for password in ("\n" * 12, '"\\\0\x7f' * 4, "\U0001f3b0ß" * 64):
+        hashed = await passwords.hash(password)
+        assert await passwords.matches(hashed, password)
+        assert not await passwords.matches(hashed, password[:-1])
 
 
 def test_all_hashes_cost_the_same() -> None:
@@ -37,47 +62,71 @@ def test_all_hashes_cost_the_same() -> None:
 async def test_a_name_that_nobody_has_takes_the_same_work(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verified: list[str] = []
-    original = module._verify
+    asked: list[tuple[str, str | None]] = []
+    original = passwords._ask
 
-    def verify(password_hash: str, password: str) -> bool:
-        verified.append(password_hash)
-        return original(password_hash, password)
+    async def ask(password: str, password_hash: str | None) -> str | bool:
+        asked.append((password, password_hash))
+        return await original(password, password_hash)
 
-    monkeypatch.setattr(module, "_verify", verify)
+    monkeypatch.setattr(passwords, "_ask", ask)
     assert not await passwords.matches(None, PASSWORD)
-    assert verified == [NOBODYS_HASH]
+    assert asked == [(PASSWORD, NOBODYS_HASH)]
 
 
-async def test_beyond_its_queue_work_is_refused_at_once_and_what_waits_is_done() -> None:
-    passwords = Passwords(work_max=5)
-    go = threading.Event()
-    held = [asyncio.ensure_future(passwords._run(go.wait)) for _ in range(5)]
+async def test_a_stored_text_that_is_no_hash_is_an_error_and_no_match(passwords: Passwords) -> None:
+    with pytest.raises(RuntimeError):
+        await passwords.matches("$argon2id$broken", PASSWORD)
+    assert not await passwords.matches(None, PASSWORD), "the next one is answered"
+
+
+async def test_beyond_its_queue_work_is_refused_at_once_and_what_waits_is_done(passwords: Passwords) -> None:
+    pid = await process_of(passwords)
+    os.kill(pid, signal.SIGSTOP)
+    held = [asyncio.ensure_future(passwords.matches(None, PASSWORD)) for _ in range(5)]
     await asyncio.sleep(0)
     with pytest.raises(Refused, match="OVERLOADED"):
         await passwords.matches(None, PASSWORD)
     held[-1].cancel()
-    go.set()
-    await asyncio.gather(*held, return_exceptions=True)
+    await asyncio.gather(held[-1], return_exceptions=True)
+    with pytest.raises(Refused, match="OVERLOADED"):
+        await passwords.matches(None, PASSWORD)
+    os.kill(pid, signal.SIGCONT)
+    assert await asyncio.gather(*held[:-1]) == [False] * 4
+    await until(lambda: not passwords._asked)
     assert not await passwords.matches(None, PASSWORD), "capacity is given back, also by who went away"
-    passwords.close()
 
 
-async def test_two_threads_work_at_a_time() -> None:
-    passwords = Passwords()
-    started, go = threading.Semaphore(0), threading.Event()
-    running: list[int] = []
+async def test_two_threads_of_low_priority_work_and_know_no_secret(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CASINO_PEPPER", "a secret of the service")
+    pid = await process_of(passwords)
+    await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(5)))
+    assert f"Threads:\t{1 + THREADS}\n" in shown(pid, "status")
+    assert THREADS == 2
+    assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
+    assert "CASINO" not in shown(pid, "environ")
 
-    def work() -> None:
-        running.append(threading.get_ident())
-        started.release()
-        go.wait()
 
-    tasks = [asyncio.ensure_future(passwords._run(work)) for _ in range(6)]
-    for _ in range(THREADS):
-        await asyncio.to_thread(started.acquire)
-    assert len(running) == THREADS == 2
-    go.set()
-    await asyncio.gather(*tasks)
-    assert len(set(running)) == THREADS
-    passwords.close()
+async def test_a_process_that_died_refuses_what_waits_and_the_next_password_starts_another(
+    passwords: Passwords,
+) -> None:
+    pid = await process_of(passwords)
+    os.kill(pid, signal.SIGSTOP)
+    waiting = asyncio.ensure_future(passwords.matches(None, PASSWORD))
+    await asyncio.sleep(0)
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(Refused, match="OVERLOADED"):
+        await waiting
+    assert not await passwords.matches(None, PASSWORD)
+    assert await process_of(passwords) != pid
+
+
+async def test_the_process_ends_with_the_service_that_asks(passwords: Passwords) -> None:
+    await process_of(passwords)
+    assert passwords._started is not None
+    process = await passwords._started
+    assert process.stdin is not None
+    process.stdin.close()  # as the kernel does when a service is killed
+    assert await process.wait() == 0

@@ -60,7 +60,7 @@ class Platform:
         for pool in (pools.tenants, pools.oversight, pools.guarding):
             if pool is not None and self.frame.settings.pepper:
                 await stack.enter_async_context(pool)
-        stack.callback(staff.close, self.passwords)
+        stack.push_async_callback(staff.close, self.passwords)
 
 
 def platform_of(settings: Settings, providers: Providers) -> Platform:

@@ -74,7 +74,7 @@ async def enrol(call: Call, _: Empty) -> Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The handlers that need the threads of passwords."""
+    """The handlers that hash passwords."""
 
     passwords: Passwords
 

@@ -66,7 +66,7 @@ def create_command(name: str, role: str, tenant: str | None) -> None:
 
     The password is the first line of standard input. At a terminal it is asked for, twice.
     """
-    from casino.staff.passwords import hash_now  # noqa: PLC0415 - only this command hashes
+    from casino.staff.hashing import hash_now  # noqa: PLC0415 - only this command hashes
 
     settings = CommandSettings.from_environment()
     owner_url, values = settings.owner_url, _checked(settings.ledger_id, name, role, tenant)

@@ -55,7 +55,7 @@ class Refreshed(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Logins:
-    """The handlers that need the threads of passwords."""
+    """The handlers that hash passwords."""
 
     passwords: Passwords
     running: Counter[str | None] = field(default_factory=Counter)

@@ -71,7 +71,7 @@ class OtpRolesSet(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The handlers that need the threads of passwords."""
+    """The handlers that hash passwords."""
 
     passwords: Passwords
 

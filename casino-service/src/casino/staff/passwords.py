@@ -1,78 +1,93 @@
-"""Hashes and verifies passwords with argon2id, in two threads of their own with a bounded queue: money never waits."""
+"""Hashes and verifies passwords in a process of its own, with a bounded queue: money never waits for a password."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, TypeVar
-
-from argon2 import PasswordHasher, Type
-from argon2.exceptions import VerifyMismatchError
+from asyncio.subprocess import PIPE, Process
+from itertools import count
+from typing import Final
 
 from casino.api.errors import Refused
 
-T = TypeVar("T")
-
-MEMORY_KIB: Final = 19 * 1024
-PASSES: Final = 2
-THREADS: Final = 2
 WORK_MAX: Final = 32
 """Passwords that may be at work or wait, in one process. Above it a request is refused with 503."""
-NICENESS: Final = 10
-"""The threads leave the processor to bets."""
 NOBODYS_HASH: Final = (
     "$argon2id$v=19$m=19456,t=2,p=1$j6NBaximm5BHJi+f7iru7A$XoAPUs6Bs2/u/myEguJvOGyj/jxEyp8hlwmwC3nxuys"
 )
 """Of no password. It is verified for a name that nobody has, so that the time shows no difference."""
-_hasher: Final = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1, type=Type.ID)
-
-
-def hash_now(password: str) -> str:
-    """Hashes a password in the calling thread, for a command."""
-    return _hasher.hash(password)
+COMMAND: Final = (sys.executable, "-P", "-m", "casino.staff.hashing")
+ENVIRONMENT: Final = ("PATH", "PYTHONPATH")
+"""All that the process knows of the service's environment, which has secrets."""
 
 
 class Passwords:
-    """The threads and the queue of one process."""
+    """The process that hashes for this one. It starts with the first password, and again after it died."""
 
     def __init__(self, *, work_max: int = WORK_MAX) -> None:
         """`work_max` bounds what is at work and what waits."""
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2", initializer=_be_nice)
-        self._free = threading.BoundedSemaphore(work_max)
+        self._work_max = work_max
+        self._numbers = count()
+        self._asked: dict[int, asyncio.Future[str | bool | None]] = {}
+        self._started: asyncio.Task[Process] | None = None
+        self._reader: asyncio.Task[None] | None = None
 
     async def hash(self, password: str) -> str:
-        """Hashes a password. Raises Refused(OVERLOADED) when the queue is full."""
-        return await self._run(lambda: _hasher.hash(password))
+        """Hashes a password. Raises Refused(OVERLOADED) when the queue is full or the process died."""
+        return str(await self._ask(password, None))
 
     async def matches(self, password_hash: str | None, password: str) -> bool:
         """Returns whether the password has this hash; takes as long without one. Raises Refused(OVERLOADED)."""
-        fits = await self._run(lambda: _verify(password_hash or NOBODYS_HASH, password))
-        return fits and password_hash is not None
+        fits = await self._ask(password, password_hash or NOBODYS_HASH)
+        return bool(fits) and password_hash is not None
 
-    def close(self) -> None:
-        """End the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """Ends the process."""
+        if self._started is not None:
+            process = await self._started
+            if process.returncode is None:
+                process.kill()
+        if self._reader is not None:
+            await self._reader
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        if not self._free.acquire(blocking=False):
+    async def _ask(self, password: str, password_hash: str | None) -> str | bool:
+        if self._started is None:
+            self._started = asyncio.create_task(self._start())
+        process = await asyncio.shield(self._started)
+        if len(self._asked) >= self._work_max:
             raise Refused("OVERLOADED")
-        future: Future[T] = self._threads.submit(work)
-        # When the caller has gone, the work may still wait: it is free again when it is done or cancelled.
-        future.add_done_callback(lambda _: self._free.release())
-        return await asyncio.wrap_future(future)
+        number = next(self._numbers)
+        # When the caller has gone, the question still counts until it is answered.
+        future = self._asked[number] = asyncio.get_running_loop().create_future()
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        process.stdin.write(json.dumps([number, password, password_hash]).encode() + b"\n")
+        outcome: str | bool | None = await future
+        if outcome is None:
+            raise RuntimeError("argon2 failed")
+        return outcome
 
+    async def _start(self) -> Process:
+        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        try:
+            process = await asyncio.create_subprocess_exec(*COMMAND, stdin=PIPE, stdout=PIPE, env=environment)
+        except OSError as error:
+            self._started = None
+            raise Refused("OVERLOADED") from error
+        self._reader = asyncio.create_task(self._read(process))
+        return process
 
-def _verify(password_hash: str, password: str) -> bool:
-    try:
-        return _hasher.verify(password_hash, password)
-    except VerifyMismatchError:
-        return False
-
-
-def _be_nice() -> None:
-    if sys.platform == "linux":  # elsewhere a thread has no niceness of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    async def _read(self, process: Process) -> None:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        while line := await process.stdout.readline():
+            number, outcome = json.loads(line)
+            answered = self._asked.pop(number)
+            if not answered.done():
+                answered.set_result(outcome)
+        self._started = None
+        unanswered, self._asked = self._asked, {}
+        for future in unanswered.values():
+            if not future.done():
+                future.set_exception(Refused("OVERLOADED"))
+        await process.wait()

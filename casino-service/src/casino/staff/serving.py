@@ -96,6 +96,6 @@ def loops(frame: Frame) -> list[BackgroundLoop]:
     return [BackgroundLoop("logins", forget, interval_seconds=FORGET_SECONDS)]
 
 
-def close(passwords: Passwords) -> None:
-    """End the threads of passwords."""
-    passwords.close()
+async def close(passwords: Passwords) -> None:
+    """End the process that hashes passwords."""
+    await passwords.close()
