@@ -55,7 +55,7 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     metrics = Metrics(demo=settings.demo)
     keys = key_watch_of(settings, watching_keys, metrics.show_refused_files)
     own_ring, providers = keys.keys.ring("casino"), Providers(settings, keys.keys, provider_transport)
-    platform = platform_of(settings, providers)
+    platform = platform_of(settings, providers, metrics)
     launcher = sessions.launcher_of(settings, general, providers)
     queues = wallet.wallet_queues(settings, database, batched=metrics.batched)
     nonces, readiness = callbacks.nonce_store(settings, database), ops.readiness_of(settings, watching)

@@ -91,7 +91,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = ()
     """The proxies whose X-Forwarded-For is used; none by default."""
     pool_size_max: int = 8
-    """Database connections for money. Launches, the feed, readiness and keys have eight others, the platform ten."""
+    """Database connections for money. Launches, the feed, readiness and keys have eight others, the platform twelve."""
     request_budget_seconds: float = 5.0
     """No variable changes this and the next three: the provider's limits and group commit's depend on them."""
     statement_timeout_ms: int = 3000

@@ -9,7 +9,7 @@ from typing import Final
 
 HELPERS: Final = frozenset(
     {
-        *("sees", "has_oversight"),
+        *("sees", "has_oversight", "wire_instant"),
         *("player_status", "play_session_life", "play_session_end", "running_play_session"),
     }
 )
@@ -35,7 +35,8 @@ DEFINERS: Final = frozenset(
         *("take_kept_answer", "keep_answer", "forget_kept_answers"),  # by the caller's scope and the hash of its key
         *("begin_spin", "end_spin", "refuse_spin", "repeat_spin"),  # casino.sees the player's tenant
         *("enter_staff", "enter_api_key"),  # by the ids of a signed token, by the HMAC of a key
-        *("make_stop", "lift_stop", "acknowledge_bonus", "make_webhook", "end_webhook"),
+        *("make_stop", "lift_stop", "acknowledge_bonus"),
+        *("make_webhook", "end_webhook", "replay_delivery"),
         *("begin_login", "judge_staff"),  # by a name: they answer what a login is compared with, and whether it is good
         *("refresh_login", "forget_logins"),  # by an HMAC that was checked; what is over
         "set_otp_roles",  # asks casino.has_oversight

@@ -26,6 +26,7 @@ BODY: Final[Mapping[str, Any]] = {
     "reason": "why", "amountMinor": 1, "cashMinor": 0, "countedMinor": 0, "name": "walked", "type": "OPERATOR",
     "kind": "loss", "period": "day", "value": 1, "role": "auditor", "active": True, "password": PASSWORD,
     "scope": "all", "scopes": ["players.read"], "endsAt": "2100-01-01T00:00:00Z", "roles": [], "url": "https://a.test",
+    "events": ["player.closed"],
 }  # fmt: skip
 """A body that every route takes, with what is said in BODIES: members that a route does not know are ignored."""
 BODIES: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
@@ -56,6 +57,19 @@ ROWS: Final[Mapping[str, str]] = {
     """,
 }
 """Makes a row that a path can name. A new parameter of a path gets its row here."""
+WEBHOOK: Final = """
+    with webhook as (
+        insert into casino.webhooks (ledger_id, tenant_id, url, events, made_by, made_at)
+        values (%(ledger)s, %(tenant)s, 'https://a.test/', '{player.closed}', 'x', now()) returning webhook_id
+    ), event as (
+        insert into casino.webhook_events (ledger_id, tenant_id, event_type, data, told_at)
+        values (%(ledger)s, %(tenant)s, 'player.closed', '{}', now()) returning event_id
+    )
+    insert into casino.webhook_deliveries (ledger_id, event_id, webhook_id, tenant_id, told_at, next_at, status)
+    select %(ledger)s, event_id, webhook_id, %(tenant)s, now(), now(), 'DEAD' from webhook, event
+    returning webhook_id, delivery_id
+"""
+"""A webhook with a delivery."""
 _numbers = itertools.count(1)
 
 
@@ -65,6 +79,8 @@ class Thing:
 
     id: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, str] = field(default_factory=dict)
+    """The ids of what belongs to it, by their names in the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +134,10 @@ class World:
         """A new thing of a tenant, by the name of its parameter in a path."""
         if name == "voucher_id":
             return await self._voucher(tenant_id)
+        if name == "webhook_id":
+            values = {"ledger": self.api.tenant.ledger_id, "tenant": tenant_id}
+            row = self.api.tenant.sql(WEBHOOK, values)[0]
+            return Thing(str(row["webhook_id"]), further={"delivery_id": str(row["delivery_id"])})
         return Thing(self._id_of_new(name, tenant_id))
 
     def _id_of_new(self, name: str, tenant_id: str) -> str:

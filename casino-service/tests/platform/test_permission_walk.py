@@ -42,7 +42,8 @@ async def send(
     if in_body is not None and content is not None and thing is not None:
         content[in_body] = thing.id
     elif thing is not None:
-        path = _PARAMETER.sub(thing.id, path)
+        of_thing = thing
+        path = _PARAMETER.sub(lambda found: of_thing.further.get(found[1], of_thing.id), path)
     return await api.call(operation.method, path, content, token=token, headers=dict(thing.headers) if thing else {})
 
 
@@ -104,7 +105,7 @@ async def test_what_a_list_shows(world: World, role: str) -> None:
     of_tenants = {tenant_id: {world.player(tenant_id), api.staff("auditor", tenant_id).staff_id, tenant_id}
                   for tenant_id in world.tenants()}  # fmt: skip
     for tenant_id, ids in of_tenants.items():
-        for name in ("approval_id", "key_id", *(("voucher_id",) if tenant_id in world.agents() else ())):
+        for name in ("approval_id", "key_id", "webhook_id", *(("voucher_id",) if tenant_id in world.agents() else ())):
             ids.add((await world.make(name, tenant_id)).id)
     hidden = [one for tenant_id, ids in of_tenants.items() if tenant_id not in world.seen_by(member) for one in ids]
     assert hidden or role == "owner"

@@ -89,6 +89,7 @@ API_ERRORS: Final = ApiErrorTable(
         ErrorKind("SHIFT_NOT_OPEN", 409, _NEVER, "No shift is open"),
         ErrorKind("SHIFT_OPEN", 409, _NEVER, "A shift is open already"),
         ErrorKind("TENANT_NOT_EMPTY", 409, _TELL, "The tenant still has money, players with money, or new vouchers"),
+        ErrorKind("TOO_MANY_WEBHOOKS", 409, _NEVER, "The tenant has 20 webhooks: delete one first"),
         ErrorKind("VOUCHER_NOT_NEW", 409, _NEVER, "The voucher was redeemed, is void or has expired"),
         ErrorKind("OTP_ENROLLED", 409, _NEVER, "One-time passwords are enrolled already"),
         ErrorKind("OTP_NOT_ENROLLED", 409, _NEVER, "There is no enrolment to confirm or delete"),

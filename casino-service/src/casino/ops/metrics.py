@@ -31,6 +31,7 @@ ALARMING_CODES: Final = (
     "unknown_key",
 )
 KINDS: Final = ("debit", "credit", "rollback")
+WEBHOOK_OUTCOMES: Final = ("delivered", "pending", "dead", "taken_over")
 
 
 class HasSize(Protocol):
@@ -66,6 +67,13 @@ class Metrics(ServiceMetrics):
             "casino_lost_error_events", "Errors that no event tells of: too many waited, or the database refused them",
             registry=own,
         )  # fmt: skip
+        self._webhooks = Counter(
+            "casino_webhook_tries", "Tries to deliver a webhook, by what came of them", ["outcome"], registry=own
+        )
+        self._overdue_webhooks = Gauge(
+            "casino_webhooks_overdue", "Deliveries of webhooks that are due for over a minute, and no process sends",
+            multiprocess_mode="livemax", registry=own,
+        )  # fmt: skip
         self._queues: Mapping[str, HasSize] = {}
 
     def name_endpoints(self, routes: Sequence[Route]) -> None:
@@ -73,6 +81,8 @@ class Metrics(ServiceMetrics):
         super().name_endpoints(routes)
         for kind in KINDS:
             self._replays.labels(kind).inc(0)
+        for outcome in WEBHOOK_OUTCOMES:
+            self._webhooks.labels(outcome).inc(0)
 
     def observe_outcome(self, command: WalletCommand, outcome: WalletOutcome) -> None:
         """Count a replay, or a rollback of a bet that was never seen."""
@@ -84,6 +94,14 @@ class Metrics(ServiceMetrics):
     def count_lost_errors(self, errors: int) -> None:
         """Count errors that no event tells of."""
         self._lost_errors.inc(errors)
+
+    def count_webhook(self, outcome: str) -> None:
+        """Count a try to deliver a webhook: `delivered`, `pending` (it is tried again), `dead`, `taken_over`."""
+        self._webhooks.labels(outcome).inc()
+
+    def show_overdue_webhooks(self, deliveries: int) -> None:
+        """Show how many deliveries are late."""
+        self._overdue_webhooks.set(deliveries)
 
     def show_unsigned(self, transactions: int) -> None:
         """Show how many transactions without a signer the ledger has."""

@@ -24,6 +24,8 @@ from casino.staff.passwords import Passwords
 from casino.stops import serving as stops
 from casino.tenants import serving as tenants
 from casino.vouchers import serving as vouchers
+from casino.webhooks import serving as webhooks
+from casino.webhooks.deliveries import Dispatcher
 from shared_service.http.admission import Admission
 from shared_service.http.authentication import Guard
 from shared_service.http.errors import ErrorTable
@@ -45,6 +47,7 @@ class Platform:
     routes: list[Route]
     loops: list[BackgroundLoop]
     passwords: Passwords
+    dispatcher: Dispatcher
 
     def pages(self, others: Sequence[Route]) -> page_serving.CasinoPages:
         """Its pages, which call the other routes."""
@@ -57,13 +60,14 @@ class Platform:
     async def open(self, stack: AsyncExitStack) -> None:
         """Open its pools until the stack ends."""
         pools = self.frame.pools
-        for pool in (pools.tenants, pools.oversight, pools.guarding):
+        for pool in (pools.tenants, pools.oversight, pools.guarding, self.dispatcher.database):
             if pool is not None and self.frame.settings.pepper:
                 await stack.enter_async_context(pool)
+        stack.push_async_callback(webhooks.close, self.dispatcher)
         stack.push_async_callback(staff.close, self.passwords)
 
 
-def platform_of(settings: Settings, providers: Providers) -> Platform:
+def platform_of(settings: Settings, providers: Providers, watcher: webhooks.Watcher) -> Platform:
     """Builds the platform. Without a pepper it has no routes: `/api/v1` is 404."""
     pools = Pools(
         tenants=database_for(settings, size_max=POOL_MAX),
@@ -71,9 +75,9 @@ def platform_of(settings: Settings, providers: Providers) -> Platform:
         turnstile=Turnstile(settings.pool_wait_seconds),
         guarding=database_for(settings, size_max=GUARDING_POOL_MAX),
     )
-    frame, passwords = Frame(settings, pools), Passwords()
+    frame, passwords, dispatcher = Frame(settings, pools), Passwords(), webhooks.dispatcher_of(settings, watcher)
     if not settings.pepper:
-        return Platform(frame, [], [], passwords)
+        return Platform(frame, [], [], passwords, dispatcher)
     routes = [
         *staff.routes(frame, passwords),
         *tenants.routes(frame),
@@ -82,6 +86,7 @@ def platform_of(settings: Settings, providers: Providers) -> Platform:
         *play.routes(frame, providers),
         *safety.routes(frame),
         *stops.routes(frame),
+        *webhooks.routes(frame),
     ]
     loops = [
         *api.loops(frame),
@@ -89,5 +94,6 @@ def platform_of(settings: Settings, providers: Providers) -> Platform:
         *vouchers.loops(frame),
         *players.loops(frame),
         *play.loops(frame, providers),
+        *webhooks.loops(dispatcher, watcher),
     ]
-    return Platform(frame, routes, loops, passwords)
+    return Platform(frame, routes, loops, passwords, dispatcher)

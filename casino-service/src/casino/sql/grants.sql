@@ -207,12 +207,20 @@ to casino_app;
 
 -- Webhooks: what is told, and to whom.
 grant insert, update on casino.webhooks, casino.webhook_deliveries to casino_ledger;
-grant insert on casino.webhook_events to casino_ledger;
-grant update (told_events) on casino.tenants to casino_ledger;
+grant insert, update, delete on casino.webhook_events to casino_ledger;
+grant delete on casino.webhooks to casino_ledger;
 grant execute on function
     casino.make_webhook(integer, text, text, text [], text),
-    casino.end_webhook(integer, uuid)
+    casino.end_webhook(integer, uuid),
+    casino.wire_instant(timestamptz),
+    casino.replay_delivery(integer, uuid, bigint)
 to casino_app, casino_oversight;
+grant execute on function
+    casino.claim_deliveries(integer, uuid [], integer [], integer, integer),
+    casino.finish_delivery(integer, bigint, integer, boolean, integer, text, text, integer),
+    casino.overdue_deliveries(integer, integer),
+    casino.forget_webhook_events(integer, integer)
+to casino_app;
 
 -- Events: a partition is reached through its table alone.
 do $$

@@ -48,6 +48,13 @@ begin
         p_ledger_id, o_payment_id, (p_player).tenant_id, (p_player).player_id, (p_wallet).wallet_id, p_kind, p_amount_minor,
         p_staff_id, p_shift_id, casino.clock()
     );
+    if p_kind in ('WITHDRAW', 'CASHOUT') then
+        perform casino.tell(
+            p_ledger_id, (p_player).tenant_id, 'withdrawal.paid', (p_player).player_id, null, jsonb_build_object(
+                'paymentId', o_payment_id, 'kind', p_kind, 'amountMinor', p_amount_minor, 'currency', (p_wallet).currency
+            )
+        );
+    end if;
     if p_kind = 'CASHOUT' then
         o_forfeited_minor := casino.forfeit_bonus(p_ledger_id, (p_wallet).wallet_id, p_reason, p_request_id);
         perform casino.end_player(p_ledger_id, p_player);

@@ -46,6 +46,14 @@ begin
                 p_staff_id, v_now
             )
             returning approval_id into o_approval_id;
+            if p_kind in ('WITHDRAW', 'CASHOUT') then
+                perform casino.tell(
+                    p_ledger_id, v_player.tenant_id, 'withdrawal.requested', p_player_id, null, jsonb_build_object(
+                        'approvalId', o_approval_id, 'kind', p_kind, 'amountMinor', o_amount_minor,
+                        'currency', v_wallet.currency
+                    )
+                );
+            end if;
         end if;
         perform casino.settle_block(p_ledger_id, v_wallet.wallet_id);
     elsif o_code is null then

@@ -58,6 +58,10 @@ begin
             p_ledger_id, casino.voucher_entry(v_voucher, v_float, 'voucher_issue', p_actor_id, p_request_id), null, p_actor_id,
             v_voucher.voucher_id
         );
+        perform casino.tell(p_ledger_id, p_tenant_id, 'voucher.issued', null, v_voucher.voucher_id, jsonb_build_object(
+            'amountMinor', p_amount_minor, 'bonusAmountMinor', o_bonus_minor, 'currency', o_currency,
+            'expiresAt', casino.wire_instant(o_expires_at)
+        ));
     end loop;
     insert into casino.voucher_slips (ledger_id, voucher_id, tenant_id, token_mac, sealed, ends_at)
     select p_ledger_id, voucher_id, p_tenant_id, token_mac, sealed, o_issued_at + c_slip_life

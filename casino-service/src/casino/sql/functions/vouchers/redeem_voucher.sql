@@ -52,5 +52,10 @@ begin
     set status = 'USED', ended_at = casino.clock(), player_id = p_player_id, ended_shift_id = v_shift_id
     where ledger_id = p_ledger_id and voucher_id = v_voucher.voucher_id;
     delete from casino.voucher_slips where ledger_id = p_ledger_id and voucher_id = v_voucher.voucher_id;
+    perform casino.tell(
+        p_ledger_id, v_voucher.tenant_id, 'voucher.redeemed', p_player_id, v_voucher.voucher_id, jsonb_build_object(
+            'amountMinor', v_voucher.amount_minor, 'bonusAmountMinor', v_voucher.bonus_minor, 'currency', v_voucher.currency
+        )
+    );
 end;
 $$;

@@ -52,6 +52,7 @@ create table if not exists casino.webhook_deliveries (
     told_at timestamptz not null,
     status text not null default 'PENDING',
     attempt integer not null default 0,
+    tries integer not null default 0,
     next_at timestamptz not null,
     first_at timestamptz,
     sent_at timestamptz,
@@ -78,7 +79,9 @@ comment on table casino.webhook_deliveries is 'An event for one webhook: tries, 
 comment on column casino.webhook_deliveries.tenant_id is 'The webhook''s. Null: an owner''s.';
 comment on column casino.webhook_deliveries.player_id is 'Deliveries of one player to one webhook are sent in the order of their ids.';
 comment on column casino.webhook_deliveries.next_at is 'When it is due. While it is in flight: when another process may take it over.';
-comment on column casino.webhook_deliveries.first_at is 'The first try; the last one is three days later.';
+comment on column casino.webhook_deliveries.attempt is 'Of all tries: with its number a process ends the try that it began.';
+comment on column casino.webhook_deliveries.tries is 'Since the first try or the newest replay: how long the next one waits.';
+comment on column casino.webhook_deliveries.first_at is 'The first of these tries; the last one is three days later.';
 comment on column casino.webhook_deliveries.in_line is 'False after a replay of one that was over: it holds nothing back.';
 
 -- step: triggers of webhooks

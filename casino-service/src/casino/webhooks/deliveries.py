@@ -1,0 +1,133 @@
+"""Takes deliveries that are due and sends them, side by side, a bounded number for each webhook.
+
+One step claims (casino.claim_deliveries) and starts sending; it waits for no receiver. A receiver that hangs holds
+`IN_FLIGHT_AFTER_FAILURE` of its own sendings for ten seconds each, and delays no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from casino.settings import Settings
+from casino.webhooks import signing
+from casino.webhooks.addresses import endpoint_of
+from casino.webhooks.sender import Outcome, Sender
+from shared_service.postgres.database import DATABASE_DOWN, Database
+
+log = structlog.get_logger()
+
+IN_FLIGHT_OF_ONE: Final = 8
+IN_FLIGHT_AFTER_FAILURE: Final = 1
+IN_FLIGHT_MAX: Final = 256
+FAILING_MAX: Final = 10_000
+"""Webhooks that are remembered as failing, deleted ones too."""
+CLOSE_SECONDS: Final = 2.0
+CLAIM: Final = "select * from casino.claim_deliveries(%s, %s::uuid[], %s::integer[], %s, %s)"
+FINISH: Final = "select casino.finish_delivery(%s, %s, %s, %s, %s, %s, %s, %s)"
+HEADERS: Final = {"content-type": "application/json", "user-agent": "casino-webhooks"}
+TAKEN_OVER: Final = "taken_over"
+
+Count = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that this process sends."""
+
+    delivery_id: int
+    webhook_id: UUID
+    url: str
+    event_id: UUID
+    type: str
+    told_at: str
+    data: str
+    attempt: int
+    sent_at: datetime
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Sends what is due. `count` is called with how each try ended; `wake` is set when a sending has ended."""
+
+    database: Database
+    settings: Settings
+    sender: Sender
+    count: Count
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _in_flight: dict[UUID, set[asyncio.Task[None]]] = field(default_factory=lambda: defaultdict(set))
+    _failing: set[UUID] = field(default_factory=set)
+
+    async def step(self) -> bool:
+        """Claim what is due, as much as may be in flight. Returns whether there was something."""
+        free_of_all = IN_FLIGHT_MAX - sum(map(len, self._in_flight.values()))
+        if free_of_all <= 0:
+            return False
+        if len(self._failing) > FAILING_MAX:
+            self._failing.clear()
+        known = list(self._failing | set(self._in_flight))
+        free = [self._width(each) - len(self._in_flight.get(each, ())) for each in known]
+        parameters = (self.settings.ledger_id, known, free, IN_FLIGHT_OF_ONE, free_of_all)
+        rows = await self.database.call(CLAIM, parameters)
+        for row in rows:
+            self._start(Claimed(*row))
+        return bool(rows)
+
+    async def close(self) -> None:
+        """Wait for what is in flight, and give up what takes long: another process sends it again after its lease."""
+        tasks = [task for each in self._in_flight.values() for task in each]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.sender.close()
+
+    def _width(self, webhook_id: UUID) -> int:
+        return IN_FLIGHT_AFTER_FAILURE if webhook_id in self._failing else IN_FLIGHT_OF_ONE
+
+    def _start(self, claimed: Claimed) -> None:
+        task = asyncio.create_task(self._deliver(claimed), name="webhook")
+        self._in_flight[claimed.webhook_id].add(task)
+        task.add_done_callback(lambda done: self._end(claimed.webhook_id, done))
+
+    def _end(self, webhook_id: UUID, task: asyncio.Task[None]) -> None:
+        self._in_flight[webhook_id].discard(task)
+        if not self._in_flight[webhook_id]:
+            del self._in_flight[webhook_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("webhook_failed", error_type=type(error).__name__)
+        self.wake.set()
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        outcome = await self._send(claimed)
+        (self._failing.discard if outcome.is_success else self._failing.add)(claimed.webhook_id)
+        parameters: tuple[Any, ...] = (
+            self.settings.ledger_id, claimed.delivery_id, claimed.attempt, outcome.is_success, outcome.status,
+            outcome.body, outcome.error, outcome.duration_ms,
+        )  # fmt: skip
+        try:
+            ((status,),) = await self.database.call(FINISH, parameters)
+        except DATABASE_DOWN as error:  # its lease ends, and it is sent again
+            log.warning("webhook_outcome_lost", error_type=type(error).__name__)
+            return
+        self.count((status or TAKEN_OVER).lower())
+
+    async def _send(self, claimed: Claimed) -> Outcome:
+        try:
+            endpoint = endpoint_of(claimed.url, demo=self.settings.demo)
+        except ValueError:  # of the demo mode, or of a release with other rules
+            return Outcome(None, None, "ADDRESS_REFUSED", 0)
+        body = signing.body_of(claimed.type, claimed.told_at, claimed.data)
+        signed = signing.headers_of(
+            self.settings.pepper, str(claimed.webhook_id), event_id=str(claimed.event_id),
+            at=int(claimed.sent_at.timestamp()), body=body,
+        )  # fmt: skip
+        return await self.sender.send(endpoint, {**HEADERS, **signed}, body)

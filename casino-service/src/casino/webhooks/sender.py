@@ -1,0 +1,200 @@
+"""Sends one message to one address, within ten seconds, and never into a private network.
+
+Every connection goes to an address that was resolved and judged just before: the name is not resolved again in between.
+Redirects are not followed, the environment's proxies and cookies are not known, answers are not decompressed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpcore
+
+from casino.webhooks.addresses import Address, Endpoint, address_of, may_connect
+
+SECONDS_MAX: Final = 10.0
+CONNECT_SECONDS: Final = 3.0
+"""For each address of a name."""
+ADDRESSES_MAX: Final = 3
+ANSWER_MAX_BYTES: Final = 65_536
+ANSWER_KEPT_CHARACTERS: Final = 4_096
+IDLE_SECONDS: Final = 4.0
+IDLE_CONNECTIONS_MAX: Final = 32
+RESOLVERS_MAX: Final = 32
+"""Threads that look names up: a name server that hangs holds one of them for each message in flight."""
+_SUCCESSES: Final = range(200, 300)
+
+Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
+MayConnect = Callable[[Address], bool]
+
+
+class AddressRefused(Exception):  # noqa: N818 - an outcome, not a defect
+    """The name has an address to which no connection may be made."""
+
+
+class NameNotFound(Exception):  # noqa: N818 - an outcome, not a defect
+    """The name has no address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a try. `error` is a fixed word, where there was no answer."""
+
+    status: int | None
+    body: str | None
+    error: str | None
+    duration_ms: int
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the receiver has taken it."""
+        return self.status in _SUCCESSES
+
+
+class CheckedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves a name, judges all of its addresses, and connects to one of these."""
+
+    def __init__(self, resolve: Resolve, allows: MayConnect) -> None:
+        self._resolve, self._allows = resolve, allows
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002 - each address has its own
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect. One address that is refused refuses the name: whoever mixes them means to be lucky."""
+        addresses = await self._resolve(host, port)
+        if not addresses:
+            raise NameNotFound
+        if not all(map(self._allows, addresses)):
+            raise AddressRefused
+        failure: Exception = NameNotFound()
+        for address in addresses[:ADDRESSES_MAX]:
+            try:
+                return await self._network.connect_tcp(
+                    str(address),
+                    port,
+                    timeout=CONNECT_SECONDS,
+                    local_address=local_address,
+                    socket_options=socket_options,
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class Sender:
+    """A process's connections to the addresses of webhooks. `resolve` and `allows`: other ones, for tests."""
+
+    def __init__(
+        self,
+        *,
+        demo: bool,
+        connections_max: int,
+        resolve: Resolve | None = None,
+        allows: Callable[[str, Address], bool] | None = None,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        self._names = ThreadPoolExecutor(RESOLVERS_MAX, thread_name_prefix="webhook-names")
+        resolve = resolve or self._look_up
+        self._pools = {
+            scheme: httpcore.AsyncConnectionPool(
+                ssl_context=trust,
+                max_connections=connections_max,
+                max_keepalive_connections=IDLE_CONNECTIONS_MAX,
+                keepalive_expiry=IDLE_SECONDS,
+                network_backend=CheckedBackend(resolve, _allowed(scheme, allows, demo=demo)),
+            )
+            for scheme in ("https", "http")
+        }
+
+    async def send(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Outcome:
+        """POST a message. Raises nothing but what ends this process's work."""
+        started = time.monotonic()
+        answer = _Answer()
+        error = await self._exchange(endpoint, headers, body, answer)
+        duration_ms = round((time.monotonic() - started) * 1000)
+        return Outcome(answer.status, answer.text(), None if answer.status is not None else error, duration_ms)
+
+    async def close(self) -> None:
+        """Close all connections. A look-up that hangs is left to itself."""
+        for pool in self._pools.values():
+            await pool.aclose()
+        self._names.shutdown(wait=False, cancel_futures=True)
+
+    async def _exchange(
+        self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes, answer: _Answer
+    ) -> str | None:
+        url = httpcore.URL(
+            scheme=endpoint.scheme.encode(),
+            host=endpoint.host.encode(),
+            port=endpoint.port,
+            target=endpoint.target.encode(),
+        )
+        named = [("host", endpoint.authority), *headers.items()]
+        try:
+            async with (
+                asyncio.timeout(SECONDS_MAX),
+                self._pools[endpoint.scheme].stream("POST", url, headers=named, content=body) as response,
+            ):
+                answer.status = response.status
+                async for part in response.aiter_stream():
+                    answer.body += part
+                    if len(answer.body) >= ANSWER_MAX_BYTES:
+                        break
+        except AddressRefused:
+            return "ADDRESS_REFUSED"
+        except NameNotFound:
+            return "NAME_NOT_FOUND"
+        except (TimeoutError, httpcore.TimeoutException):
+            return "TIMEOUT"
+        except httpcore.ConnectError as error:
+            return "TLS_FAILED" if isinstance(error.__cause__ or error.__context__, ssl.SSLError) else "NOT_CONNECTED"
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError):
+            return "NO_ANSWER"
+        return None
+
+    async def _look_up(self, host: str, port: int) -> list[Address]:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(
+                self._names, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            )
+        except (OSError, UnicodeError):
+            return []
+        return [address_of(str(address[0])) for *_, address in found]
+
+
+class _Answer:
+    """What was read of an answer until it ended, was long enough, or the time was over."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.body = bytearray()
+
+    def text(self) -> str | None:
+        """The beginning, as the database can store it."""
+        if self.status is None:
+            return None
+        return self.body.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")[:ANSWER_KEPT_CHARACTERS]
+
+
+def _allowed(scheme: str, allows: Callable[[str, Address], bool] | None, *, demo: bool) -> MayConnect:
+    if allows is not None:
+        return lambda address: allows(scheme, address)
+    return lambda address: may_connect(scheme, address, demo=demo)

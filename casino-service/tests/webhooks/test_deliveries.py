@@ -1,0 +1,166 @@
+"""The loop that sends, against real servers: all arrives, signed and in order; one that hangs delays no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from casino.sql.schema import database_for
+from casino.webhooks import signing
+from casino.webhooks.deliveries import IN_FLIGHT_AFTER_FAILURE, IN_FLIGHT_OF_ONE, Dispatcher
+from casino.webhooks.sender import Sender
+from casino_testing.receiver import answer, receiving
+from casino_testing.service import settings_of
+from casino_testing.tenant import Tenant
+from casino_testing.webhooks import deliveries, end, listen
+from shared_service.run.loops import BackgroundLoop, running
+from shared_service_testing.waiting import until
+
+TELL = "select casino.tell(%s, %s, 'player.closed', %s, null, '{\"amountMinor\": 5}')"
+
+
+def tell(tenant: Tenant, *players: str | None) -> None:
+    for player_id in players:
+        tenant.sql(TELL, tenant.ledger_id, tenant.tenant_id, player_id)
+
+
+@asynccontextmanager
+async def dispatcher_of(tenant: Tenant) -> AsyncIterator[tuple[Dispatcher, Counter[str]]]:
+    """What a process has: its loop is not running."""
+    settings, counted = settings_of(tenant), Counter[str]()
+    async with database_for(settings, size_max=1) as database:
+        sender = Sender(demo=True, connections_max=64)
+        one = Dispatcher(database, settings, sender, lambda name: counted.update([name]))
+        try:
+            yield one, counted
+        finally:
+            await one.close()
+
+
+def loop_of(one: Dispatcher) -> BackgroundLoop:
+    return BackgroundLoop("webhooks", one.step, interval_seconds=0.05, nudged=one.wake)
+
+
+def make_due(tenant: Tenant) -> None:
+    """Let no try wait any more."""
+    tenant.sql(
+        "update casino.webhook_deliveries set next_at = now() - interval '1 day' where ledger_id = %s and not in_flight"
+        " and status = 'PENDING'",
+        tenant.ledger_id,
+    )
+
+
+async def test_everything_arrives_signed_and_in_order(tenant: Tenant) -> None:
+    async with receiving() as receiver, dispatcher_of(tenant) as (one, counted):
+        webhook = listen(tenant, "player.closed", url=receiver.url)
+        tell(tenant, *["a", "b", None] * 10)
+        async with running([loop_of(one)]):
+            await until(lambda: len(receiver.messages) == 30, "every message")
+            await until(lambda: counted["delivered"] == 30, "every outcome is noted")
+    secret = signing.secret_of(one.settings.pepper, str(webhook))
+    rows = deliveries(tenant)
+    expected = {str(row["event_id"]): row["data"] for row in rows}
+    assert {each.id: each.verify(secret)["data"] for each in receiver.messages} == expected
+    for player_id in ("a", "b"):
+        told = [str(row["event_id"]) for row in rows if row["player_id"] == player_id]
+        assert [each.id for each in receiver.messages if each.content["data"].get("playerId") == player_id] == told
+
+
+async def test_a_failure_is_repeated_with_the_same_id_and_body(tenant: Tenant) -> None:
+    async with receiving() as receiver, dispatcher_of(tenant) as (one, counted):
+        listen(tenant, "player.closed", url=receiver.url)
+        receiver.answers += [answer(503, b"later"), b"", answer(302, b"", "location: http://127.0.0.1:1/")]
+        tell(tenant, "a")
+        for attempt in range(1, 5):
+            make_due(tenant)
+            assert await one.step()
+            await until(lambda: not one._in_flight, "the outcome")
+            assert sum(counted.values()) == attempt
+    assert counted == {"pending": 3, "delivered": 1}
+    assert len({(each.id, each.body) for each in receiver.messages}) == 1
+    (row,) = tenant.rows("webhook_deliveries")
+    assert (row["status"], row["attempt"], row["response_status"], row["error"]) == ("DELIVERED", 4, 204, None)
+
+
+async def test_what_was_answered_is_kept_for_whoever_looks(tenant: Tenant) -> None:
+    async with receiving() as receiver, dispatcher_of(tenant) as (one, counted):
+        listen(tenant, "player.closed", url=receiver.url)
+        receiver.answers.append(answer(500, b"no\0"))
+        tell(tenant, "a")
+        await one.step()
+        await until(lambda: counted["pending"] == 1, "the outcome")
+    (row,) = tenant.rows("webhook_deliveries")
+    assert (row["response_status"], row["response_body"], row["in_flight"]) == (500, "no�", False)
+    assert row["duration_ms"] >= 0
+
+
+async def test_one_that_hangs_delays_no_other_and_has_few_in_flight(tenant: Tenant) -> None:
+    async with receiving() as hanging, receiving() as good, dispatcher_of(tenant) as (one, counted):
+        hanging.hang = asyncio.Event()
+        listen(tenant, "player.closed", url=hanging.url)
+        listen(tenant, "player.closed", url=good.url)
+        players = [f"p{number}" for number in range(40)]
+        async with running([loop_of(one)]):
+            tell(tenant, *players)
+            await until(lambda: len(good.messages) == 40, "all of the good one while the other hangs")
+            assert len(hanging.messages) <= IN_FLIGHT_OF_ONE
+            assert counted["delivered"] == 40 or await until(lambda: counted["delivered"] == 40)
+            hanging.hang.set()
+            await until(lambda: counted["delivered"] == 80, "the rest once it answers again")
+
+
+async def test_after_a_failure_one_at_a_time_is_tried(tenant: Tenant) -> None:
+    async with receiving() as receiver, dispatcher_of(tenant) as (one, counted):
+        listen(tenant, "player.closed", url=receiver.url)
+        receiver.answers.append(answer(500))
+        tell(tenant, "first")
+        await one.step()
+        await until(lambda: not one._in_flight, "the failure")
+        receiver.hang = asyncio.Event()
+        tell(tenant, *"abcdefgh")
+        await one.step()
+        await one.step()
+        assert sum(map(len, one._in_flight.values())) == IN_FLIGHT_AFTER_FAILURE
+        receiver.hang.set()
+        await until(lambda: not one._in_flight, "it answers again")
+        await one.step()
+        await until(lambda: counted["delivered"] == 8, "all at once again")
+
+
+async def test_a_process_that_stops_leaves_what_hangs_to_others(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("casino.webhooks.deliveries.CLOSE_SECONDS", 0.1)
+    async with receiving() as receiver:
+        receiver.hang = asyncio.Event()
+        async with dispatcher_of(tenant) as (one, _):
+            listen(tenant, "player.closed", url=receiver.url)
+            tell(tenant, "a")
+            await one.step()
+            await until(lambda: receiver.messages, "it is sent")
+        receiver.hang = None
+        tenant.sql(
+            "update casino.webhook_deliveries set next_at = now() where ledger_id = %s", tenant.ledger_id
+        )  # its lease ends
+        async with dispatcher_of(tenant) as (other, counted):
+            await other.step()
+            await until(lambda: counted["delivered"] == 1, "it is sent again")
+    assert len({each.id for each in receiver.messages}) == 1
+
+
+async def test_a_url_that_the_rules_of_today_refuse_is_never_called(tenant: Tenant) -> None:
+    async with dispatcher_of(tenant) as (one, counted):
+        for url in ("https://10.0.0.1/", "https://u:p@good.example/", "file:///etc/passwd", "http://hooks.example/"):
+            webhook = listen(tenant, "player.closed", url=url)
+            tell(tenant, None)
+            await one.step()
+            await until(lambda: not one._in_flight, "the outcome")
+            end(tenant, webhook)
+    rows: list[dict[str, Any]] = tenant.rows("webhook_deliveries")
+    assert {row["error"] for row in rows} == {"ADDRESS_REFUSED"}
+    assert counted == {"pending": 4}
