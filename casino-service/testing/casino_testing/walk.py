@@ -153,7 +153,7 @@ class World:
             values["player"] = self.player(tenant_id)
         if name == "key_id":
             values["maker"] = self.api.staff("operator", tenant_id).staff_id
-        return str(self.api.tenant.sql(ROWS[name], values)[0][name])
+        return str(self.api.tenant.sql(WEBHOOK if name == "delivery_id" else ROWS[name], values)[0][name])
 
     def player(self, tenant_id: str) -> str:
         """A new player of a tenant; the id."""
