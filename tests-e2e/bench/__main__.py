@@ -10,6 +10,7 @@ from bench.cost_rows import measure_cost
 from bench.floor_rows import measure_floor
 from bench.gate_rows import measure_gates
 from bench.ledger_rows import measure_ledger_size
+from bench.limit_rows import measure_limits
 from bench.login_rows import measure_logins
 from bench.machine import describe_machine
 from bench.measurements import FULL, QUICK, Outcome, Progress, Size
@@ -35,6 +36,7 @@ GROUPS_WITH_BOOKS: Final[dict[str, GroupWithBooks]] = {
     "overload": measure_overload,
     "logins": measure_logins,
     "gates": measure_gates,
+    "limits": measure_limits,
     "vouchers": measure_vouchers,
 }
 GROUPS: Final = (*GROUPS_ALONE, *GROUPS_WITH_BOOKS)

@@ -29,8 +29,8 @@ GATES = {
         with counted as (update casino.wallets set has_limits = true where player_id = %(player)s returning *)
         insert into casino.limit_counters
         select
-            ledger_id, wallet_id, tenant_id, null, null, null, 0, null, null, current_date, 0, 0, 0, 0, 0, 0, null,
-            null, 0
+            ledger_id, wallet_id, tenant_id, null, null, null, interval '0', null, null, now(), 'infinity', now(),
+            'infinity', now(), 'infinity', 0, 0, 0, interval '0', interval '0', interval '0', null, null, 0
         from counted
     """,
     "limit_exceeded": "update casino.game_sessions set loss_limit_minor = 500 where player_id = %(player)s",

@@ -15,13 +15,14 @@ SESSION_MINUTES: Final = 29
 """For how long after its last bet a game session is used again."""
 
 
-def count(tenant: Tenant, player_id: str = "1", **limits: int | None) -> None:
+def count(tenant: Tenant, player_id: str = "1", **limits: Any) -> None:
     """Begin to count for a player, and put limits in force: columns of casino.limit_counters."""
     tenant.sql(
         "select casino.begin_counting(%s, players) from casino.players where ledger_id = %s and player_id = %s",
         tenant.ledger_id, tenant.ledger_id, player_id,
     )  # fmt: skip
-    tenant.set_counters(player_id, **limits)
+    if limits:
+        tenant.set_counters(player_id, **limits)
 
 
 @dataclass

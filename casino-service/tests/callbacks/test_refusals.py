@@ -66,7 +66,7 @@ gated("bonus_ack_required", bonus_ack_required=True)
 @provokes("session_time_limit", AT_THE_WALLET)
 async def no_time_left(service: Service) -> httpx.Response:
     token = await service.launch()
-    count(service.tenant, day_time_max_minutes=0)
+    count(service.tenant, day_time_max=timedelta(0))
     return await service.post("debit", bet(token))
 
 

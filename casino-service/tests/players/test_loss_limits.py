@@ -234,17 +234,22 @@ def test_a_day_has_the_hours_of_its_time_zone(
     player.bet(999)
 
 
-def test_another_time_zone_gives_no_second_day_that_goes_back(player: LimitedPlayer, tenant: Tenant) -> None:
-    """From Kiritimati, a day ahead, to Los Angeles: the counter goes on until a later day begins."""
+def test_another_time_zone_begins_when_the_day_of_the_one_before_is_over(player: LimitedPlayer, tenant: Tenant) -> None:
+    """From Kiritimati to Los Angeles: no bet of a day is forgotten, and none counts twice."""
     tenant.set_tenant(timezone="Pacific/Kiritimati")
     player.set_limit("loss", "day", 1_000)
     player.bet(900)
     tenant.set_tenant(timezone="America/Los_Angeles")
+    end = datetime(2026, 3, 5, 10, tzinfo=UTC)
+    player.at(end - TICK)
     assert player.try_bet(100) == "limit_exceeded"
-    player.wait(hours=23)
-    assert player.try_bet(100) == "limit_exceeded", "still the fifth of March, as it was at Kiritimati"
-    player.wait(hours=24)
-    player.bet(999)
+    player.at(end)
+    player.bet(900)
+    midnight = datetime(2026, 3, 6, 8, tzinfo=UTC)
+    player.at(midnight - TICK)
+    assert player.try_bet(100) == "limit_exceeded"
+    player.at(midnight)
+    player.bet(900)
 
 
 def test_a_higher_limit_holds_from_its_confirmation_and_not_before(player: LimitedPlayer) -> None:

@@ -13,6 +13,7 @@ from casino_testing.wallet import Wallet
 
 NOON = datetime(2026, 3, 4, 20, tzinfo=UTC)
 """A Wednesday, noon in Los Angeles."""
+MINUTE = timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
 MIDNIGHT = datetime(2026, 3, 5, 8, tzinfo=UTC)
 REFUSED = "session_time_limit"
@@ -75,7 +76,7 @@ def test_time_that_a_refusal_reached_stays_reached_after_another_login(player: L
     refused = player.draft()
     assert player.wallet.run(refused).code == REFUSED
     assert player.wallet.run(refused).replay
-    assert player.counters()["day_played_seconds"] == 3_600
+    assert player.counters()["day_played"] == 60 * MINUTE
     player.wait(minutes=10)
     player.log_in()
     assert player.try_bet() == REFUSED
@@ -92,7 +93,7 @@ def test_wins_and_rollbacks_land_and_take_no_time(player: LimitedPlayer) -> None
     assert player.try_bet() == REFUSED
     player.win(bets[0], 500)
     player.take_back(bets[1])
-    assert player.counters()["day_played_seconds"] == 3_600
+    assert player.counters()["day_played"] == 60 * MINUTE
 
 
 def test_only_the_part_inside_a_period_counts(player: LimitedPlayer) -> None:
@@ -103,7 +104,7 @@ def test_only_the_part_inside_a_period_counts(player: LimitedPlayer) -> None:
     player.at(MIDNIGHT + timedelta(minutes=15))
     player.bet()
     row = player.counters()
-    assert (row["day_played_seconds"], row["week_played_seconds"]) == (15 * 60, 35 * 60)
+    assert (row["day_played"], row["week_played"]) == (15 * MINUTE, 35 * MINUTE)
 
 
 def test_a_payout_after_midnight_hides_no_time(player: LimitedPlayer) -> None:
@@ -117,7 +118,7 @@ def test_a_payout_after_midnight_hides_no_time(player: LimitedPlayer) -> None:
     player.at(MIDNIGHT + timedelta(minutes=15))
     player.bet()
     row = player.counters()
-    assert (row["day_played_seconds"], row["week_played_seconds"]) == (15 * 60, 35 * 60)
+    assert (row["day_played"], row["week_played"]) == (15 * MINUTE, 35 * MINUTE)
 
 
 def test_a_limit_of_no_minutes_refuses_every_bet(player: LimitedPlayer) -> None:
@@ -139,7 +140,7 @@ def test_time_that_was_played_before_the_limit_was_set_counts(player: LimitedPla
         player.log_in()
     play(player, 20)
     player.set_limit("time", "day", 1_000)
-    assert player.counters()["day_played_seconds"] == (50 if again else 170) * 60
+    assert player.counters()["day_played"] == (50 if again else 170) * MINUTE
     player.set_limit("time", "day", 60 if again else 180)
     player.wait(minutes=10)
     assert player.try_bet() == REFUSED
@@ -153,11 +154,11 @@ def test_before_the_limit_too_only_the_part_inside_a_period_counted(player: Limi
     player.bet()
     player.set_limit("time", "day", 1_000)
     row = player.counters()
-    assert (row["day_played_seconds"], row["week_played_seconds"]) == (15 * 60, 35 * 60)
+    assert (row["day_played"], row["week_played"]) == (15 * MINUTE, 35 * MINUTE)
 
 
 def test_a_time_limit_is_answered_after_a_loss_limit(player: LimitedPlayer) -> None:
     player.set_limit("time", "day", 0)
     player.set_limit("loss", "day", 0)
     assert player.try_bet() == "limit_exceeded"
-    assert player.counters()["day_played_seconds"] == 0
+    assert player.counters()["day_played"] == 0 * MINUTE

@@ -52,7 +52,7 @@ INLINED = {
     *("clock", "session_life", "feed_position", "head", "entry_hash", "entry_hash_2", "entry_details", "win_cap"),
     *("capped_sum", "balance_max", "wallet_differences", "ledger_wide_differences", "action_id"),
     *("differences_of_bonuses", "differences_of_vouchers"),
-    *("calendar_periods", "counters_at", "elapsed_seconds", "limits_of_bet"),
+    *("calendar_periods", "limits_of_bet"),
     *("read_wallet_commands", "refusal_of", "is_remembered", "is_allowed"),
 }
 

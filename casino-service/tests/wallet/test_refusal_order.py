@@ -98,7 +98,7 @@ def set_session(**columns: Any) -> Callable[[Arrangement], object]:
 
 
 def no_time_left(arranged: Arrangement) -> None:
-    count(arranged.tenant, arranged.player_id, day_time_max_minutes=0)
+    count(arranged.tenant, arranged.player_id, day_time_max=timedelta(0))
 
 
 def suspend_tenant(arranged: Arrangement) -> None:

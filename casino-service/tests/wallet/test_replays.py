@@ -122,14 +122,14 @@ def refused_bet(wallet: Wallet, session: Session, code: str) -> WalletCommand:
     elif code == "limit_exceeded":
         tenant.set_session(session.session_id, loss_limit_minor=999)
     elif code == "session_time_limit":
-        count(tenant, day_time_max_minutes=0)
+        count(tenant, day_time_max=timedelta(0))
     else:
         tenant.set_wallet(**GATES[code])
     assert wallet.refuse(bet) == code
     tenant.set_wallet(**OPEN)
     tenant.set_session(session.session_id, loss_limit_minor=None)
     if code == "session_time_limit":
-        tenant.set_counters(day_time_max_minutes=None)
+        tenant.set_counters(day_time_max=None)
     return bet
 
 

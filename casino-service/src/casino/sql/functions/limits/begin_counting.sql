@@ -44,28 +44,31 @@ begin
             start.place,
             coalesce(sum(staked_minor) filter (where opened_at >= start.at), 0)
                 - coalesce(sum(paid_minor) filter (where ended_at >= start.at), 0) as loss_minor,
-            coalesce(sum(casino.elapsed_seconds(greatest(played_from, start.at), opened_at)) filter (
-                where played_from is not null
-            ), 0) as played_seconds
+            coalesce(sum(opened_at - greatest(played_from, start.at)) filter (
+                where opened_at > greatest(played_from, start.at) and played_from is not null
+            ), interval '0') as played
         from period
         cross join lateral unnest(array[o_day_from, o_week_from, o_month_from]) with ordinality as start (at, place)
         left join round on true
         group by start.place
     )
     insert into casino.limit_counters (
-        ledger_id, wallet_id, tenant_id, counted_on, day_loss_minor, week_loss_minor, month_loss_minor, day_played_seconds,
-        week_played_seconds, month_played_seconds, played_until, play_session_id, session_loss_minor
+        ledger_id, wallet_id, tenant_id, day_from, day_until, week_from, week_until, month_from, month_until, day_loss_minor,
+        week_loss_minor, month_loss_minor, day_played, week_played, month_played, played_until, play_session_id,
+        session_loss_minor
     )
     select
-        p_ledger_id, (p_player).wallet_id, (p_player).tenant_id, (select o_today from period),
+        p_ledger_id, (p_player).wallet_id, (p_player).tenant_id, max(o_day_from), max(o_day_until), max(o_week_from), max(o_week_until),
+        max(o_month_from), max(o_month_until),
         max(loss_minor) filter (where place = 1), max(loss_minor) filter (where place = 2),
-        max(loss_minor) filter (where place = 3), max(played_seconds) filter (where place = 1),
-        max(played_seconds) filter (where place = 2), max(played_seconds) filter (where place = 3),
+        max(loss_minor) filter (where place = 3), max(played) filter (where place = 1),
+        max(played) filter (where place = 2), max(played) filter (where place = 3),
         (select max(opened_at) from round), v_play_session_id, (
             select coalesce(sum(staked_minor::numeric - paid_minor), 0)
             from casino.game_sessions
             where ledger_id = p_ledger_id and wallet_id = (p_player).wallet_id and play_session_id = v_play_session_id
         )
-    from counted;
+    from counted
+    cross join period;
 end;
 $$;

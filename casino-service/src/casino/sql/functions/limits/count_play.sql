@@ -1,7 +1,6 @@
 -- Purpose: count what wallet commands mean for their players' limits. A stake counts when it is booked, a payout when it lands. A
 --   rollback gives back only to the periods, and to the play session, in which its bet was placed. A bet that a time limit refused
 --   counts the play until then, so that a limit that was reached stays reached in its period.
--- The counters are written where they were read (ctid), as in casino.update_play.
 -- Lock order: under the wallets' locks, which the caller holds.
 create or replace function casino.count_play(p_ledger_id integer, p_judged casino.judgement [], p_now timestamptz)
 returns void
@@ -13,40 +12,26 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_material = off
 as $$
+declare
+    v_is_old boolean;
+    v_counted casino.judgement[];
 begin
-    with moved as (
-        select
-            judged.counter_row, judged.play_session_id, judged.kind = 'debit' as is_bet, stand.*,
-            - judged.delta_minor as loss_minor,
-            case when judged.kind = 'rollback' then judged.bet_recorded_at else p_now end as belongs_to,
-            case when judged.kind = 'debit' then judged.played_from else p_now end as played_from
-        from unnest(p_judged) as judged
-        join casino.limit_counters as counter
-            on counter.ctid = judged.counter_row and counter.ledger_id = p_ledger_id and counter.wallet_id = judged.wallet_id
-        cross join lateral (
-            select timezone from casino.tenants where ledger_id = p_ledger_id and tenant_id = judged.tenant_id limit 1
-        ) as tenant
-        cross join lateral casino.counters_at(counter, tenant.timezone, p_now) as stand
-        where judged.outcome = 'committed' or (judged.remembered and judged.code = 'session_time_limit')
-    )
+    select bool_or(counter_is_old), array_agg(judged::casino.judgement) into v_is_old, v_counted
+    from unnest(p_judged) as judged
+    where counter_row is not null and (outcome = 'committed' or (remembered and code = 'session_time_limit'));
+    if v_is_old then
+        perform casino.renew_counters(p_ledger_id, v_counted, p_now);
+    end if;
+
     update casino.limit_counters as counter
     set
-        counted_on = greatest(counter.counted_on, moved.o_today),
-        day_loss_minor = moved.o_day_loss_minor
-            + case when moved.belongs_to >= moved.o_day_from then moved.loss_minor else 0 end,
-        week_loss_minor = moved.o_week_loss_minor
-            + case when moved.belongs_to >= moved.o_week_from then moved.loss_minor else 0 end,
-        month_loss_minor = moved.o_month_loss_minor
-            + case when moved.belongs_to >= moved.o_month_from then moved.loss_minor else 0 end,
-        day_played_seconds = moved.o_day_played_seconds + casino.elapsed_seconds(
-            greatest(moved.played_from, moved.o_day_from), p_now
-        ),
-        week_played_seconds = moved.o_week_played_seconds + casino.elapsed_seconds(
-            greatest(moved.played_from, moved.o_week_from), p_now
-        ),
-        month_played_seconds = moved.o_month_played_seconds + casino.elapsed_seconds(
-            greatest(moved.played_from, moved.o_month_from), p_now
-        ),
+        day_loss_minor = counter.day_loss_minor + case when moved.belongs_to >= counter.day_from then moved.loss_minor else 0 end,
+        week_loss_minor = counter.week_loss_minor + case when moved.belongs_to >= counter.week_from then moved.loss_minor else 0 end,
+        month_loss_minor = counter.month_loss_minor
+            + case when moved.belongs_to >= counter.month_from then moved.loss_minor else 0 end,
+        day_played = counter.day_played + (p_now - greatest(moved.played_from, counter.day_from)),
+        week_played = counter.week_played + (p_now - greatest(moved.played_from, counter.week_from)),
+        month_played = counter.month_played + (p_now - greatest(moved.played_from, counter.month_from)),
         played_until = case when moved.is_bet then p_now else counter.played_until end,
         play_session_id = case
             when moved.is_bet then coalesce(moved.play_session_id, counter.play_session_id)
@@ -57,7 +42,13 @@ begin
             when moved.is_bet and moved.play_session_id is not null then moved.loss_minor
             else counter.session_loss_minor
         end
-    from moved
-    where counter.ledger_id = p_ledger_id and counter.ctid = moved.counter_row;
+    from (
+        select
+            wallet_id, play_session_id, kind = 'debit' as is_bet, - delta_minor as loss_minor,
+            case when kind = 'rollback' then bet_recorded_at else p_now end as belongs_to,
+            case when kind = 'debit' then played_from else p_now end as played_from
+        from unnest(v_counted)
+    ) as moved
+    where counter.ledger_id = p_ledger_id and counter.wallet_id = moved.wallet_id;
 end;
 $$;

@@ -6,6 +6,8 @@ returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    c_minutes_max constant bigint := 1000000; -- more than a month has
 begin
     if exists (
         select from casino.player_limits
@@ -16,7 +18,9 @@ begin
     update casino.limit_counters as counter
     set
         day_loss_max_minor = own.day_loss, week_loss_max_minor = own.week_loss, month_loss_max_minor = own.month_loss,
-        day_time_max_minutes = own.day_time, week_time_max_minutes = own.week_time, month_time_max_minutes = own.month_time
+        day_time_max = least(own.day_time, c_minutes_max) * interval '1 minute',
+        week_time_max = least(own.week_time, c_minutes_max) * interval '1 minute',
+        month_time_max = least(own.month_time, c_minutes_max) * interval '1 minute'
     from (
         select
             min(value) filter (where kind = 'loss' and period = 'day') as day_loss,

@@ -78,7 +78,7 @@ begin
                 when kind = 'credit' then credits = 0 and balance_minor + amount_minor <= c_bonus_trigger_minor
                 when takes_back then balance_minor + bet_amount_minor <= c_bonus_trigger_minor
             end, false) as may_grant,
-            play_session_id, has_limits, counter_row, played_from,
+            play_session_id, has_limits, counter_row, counter_is_old, played_from,
             outcome = 'committed' and coalesce(
                 case when kind = 'credit' then credits = 0 when takes_back then live_debits = 1 end, false
             ) as ends_round,

@@ -65,7 +65,8 @@ begin atomic
             where ledger_id = p_ledger_id and wallet_id = wallet.wallet_id and transaction_id = command."transactionId"
                 and provider_id = session.provider_id limit 1
         ) end as first_bonus_minor,
-        session.play_session_id, wallet.has_limits, bound.over_time_limit, bound.counter_row, bound.played_from,
+        session.play_session_id, wallet.has_limits, bound.over_time_limit, bound.counter_row, bound.counter_is_old,
+        bound.played_from,
         bet.recorded_at as bet_recorded_at
     from rows from (
         jsonb_to_recordset(p_commands) as (
@@ -91,7 +92,7 @@ begin atomic
             and session.player_id = command."playerId" limit 1
     ) as wallet on true
     left join lateral casino.limits_of_bet(
-        p_ledger_id, wallet.wallet_id, wallet.has_limits, session.play_session_id, tenant.timezone,
+        p_ledger_id, wallet.wallet_id, wallet.has_limits, command.kind = 'debit', session.play_session_id, tenant.timezone,
         coalesce(command.amount, 0), p_now
     ) as bound on true
     left join lateral (

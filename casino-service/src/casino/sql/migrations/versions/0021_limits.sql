@@ -15,26 +15,31 @@ create table if not exists casino.limit_counters (
     ledger_id integer not null,
     wallet_id bigint not null,
     tenant_id text not null,
-    day_loss_max_minor bigint,
-    week_loss_max_minor bigint,
-    month_loss_max_minor bigint,
-    day_time_max_minutes bigint,
-    week_time_max_minutes bigint,
-    month_time_max_minutes bigint,
-    counted_on date not null,
+    day_loss_max_minor numeric,
+    week_loss_max_minor numeric,
+    month_loss_max_minor numeric,
+    day_time_max interval,
+    week_time_max interval,
+    month_time_max interval,
+    day_from timestamptz not null,
+    day_until timestamptz not null,
+    week_from timestamptz not null,
+    week_until timestamptz not null,
+    month_from timestamptz not null,
+    month_until timestamptz not null,
     day_loss_minor numeric not null,
     week_loss_minor numeric not null,
     month_loss_minor numeric not null,
-    day_played_seconds numeric not null,
-    week_played_seconds numeric not null,
-    month_played_seconds numeric not null,
+    day_played interval not null,
+    week_played interval not null,
+    month_played interval not null,
     played_until timestamptz,
     play_session_id uuid,
     session_loss_minor numeric not null,
     primary key (ledger_id, wallet_id),
     constraint counters_have_wallet foreign key (ledger_id, wallet_id) references casino.wallets (ledger_id, wallet_id)
 ) with (fillfactor = 50);
-comment on column casino.limit_counters.counted_on is 'The tenant''s local date of the newest change: a counter of an older day, ISO week or month is 0.';
+comment on column casino.limit_counters.day_until is 'From here on its counters are 0, and the day is another one: of the tenant''s time zone then.';
 comment on column casino.limit_counters.day_loss_minor is 'Stakes minus payouts, below 0 for a player who is ahead.';
 comment on column casino.limit_counters.played_until is 'The newest bet: until then played time is counted.';
 comment on column casino.limit_counters.play_session_id is 'The play session that session_loss_minor is of.';
@@ -65,14 +70,16 @@ begin
         where attrelid = 'casino.seen_command'::regclass and attname = 'has_limits' and not attisdropped
     ) then
         -- counter_row: the place of the wallet's row in casino.limit_counters; null: no bet of the wallet is counted.
-        -- played_from: since when play is not yet counted as played time.
+        -- counter_is_old: its day is over. played_from: since when play is not yet counted as played time.
         alter type casino.seen_command
         add attribute play_session_id uuid, add attribute has_limits boolean, add attribute over_time_limit boolean,
-        add attribute counter_row tid, add attribute played_from timestamptz, add attribute bet_recorded_at timestamptz;
+        add attribute counter_row tid, add attribute counter_is_old boolean, add attribute played_from timestamptz,
+        add attribute bet_recorded_at timestamptz;
         -- ends_round: its first credit, or the rollback of its last bet. bet_recorded_at: of the bet that a rollback takes back.
         alter type casino.judgement
         add attribute play_session_id uuid, add attribute has_limits boolean, add attribute counter_row tid,
-        add attribute played_from timestamptz, add attribute ends_round boolean, add attribute bet_recorded_at timestamptz;
+        add attribute counter_is_old boolean, add attribute played_from timestamptz, add attribute ends_round boolean,
+        add attribute bet_recorded_at timestamptz;
     end if;
 end;
 $$;
