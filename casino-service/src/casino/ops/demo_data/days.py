@@ -19,7 +19,7 @@ from casino.ops.demo_data.world import Operator
 
 BETS_OF_A_PERSON: Final = 600
 PEOPLE_MIN: Final = 12
-PEOPLE_IN_A_WAVE_MAX: Final = 24
+PEOPLE_IN_A_WAVE_MAX: Final = 30
 LAST_WAVE: Final = timedelta(minutes=25)
 FAILURES: Final = (
     ("/casino/credit", "timeout"),

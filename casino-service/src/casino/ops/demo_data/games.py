@@ -12,6 +12,7 @@ from typing import Any, Final
 
 MIN_STAKE_MINOR: Final = 10
 MAX_STAKE_MINOR: Final = 50_000
+STEADY_X100: Final = 5_000
 MAX_WIN_MINOR: Final = 20_000_000
 STUDIOS: Final = ("northstar", "lagoon")
 
@@ -31,6 +32,10 @@ class Game:
         """What comes back of each stake in the long run."""
         return sum(x100 * often for x100, often in self.pays) / 100 / 1_000_000
 
+    def is_steady(self) -> bool:
+        """Whether its wins are rather small."""
+        return self.pays[-1][0] <= STEADY_X100
+
     def draw(self, numbers: random.Random, stake_minor: int) -> int:
         """Returns what one round pays."""
         drawn = numbers.randrange(1_000_000)
@@ -43,13 +48,13 @@ class Game:
 
 GAMES: Final = (
     Game("northstar", "ORCHARD", "Orchard", Decimal("0.955"), 34, (
-        (50, 170_000), (100, 130_000), (200, 100_000), (400, 45_000), (1_000, 18_000), (5_000, 2_000), (10_000, 800),
+        (50, 170_000), (100, 150_000), (200, 110_000), (400, 50_000), (1_000, 18_000), (2_000, 6_000),
     )),
     Game("northstar", "DEEP_TREASURE", "Deep treasure", Decimal("0.945"), 20, (
         (40, 100_000), (100, 70_000), (300, 50_000), (1_000, 18_000), (4_000, 3_500), (25_000, 1_460),
     )),
     Game("northstar", "COIN_RUSH", "Coin rush", Decimal("0.96"), 24, (
-        (100, 200_000), (200, 120_000), (500, 50_000), (2_000, 8_000), (10_000, 1_100),
+        (100, 200_000), (200, 120_000), (500, 50_000), (2_000, 8_000), (5_000, 2_200),
     )),
     Game("lagoon", "ROCKET_RUN", "Rocket run", Decimal("0.97"), 14, ((200, 485_000),)),
     Game("lagoon", "HARBOR_GOLD", "Harbor gold", Decimal("0.96"), 8, (

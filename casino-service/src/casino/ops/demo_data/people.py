@@ -37,7 +37,7 @@ class Habit:
 HABITS: Final = (
     Habit("casual", 0.70, 1.0, 6.0, (35, 85), (10, 200), (2_000, 3_000, 5_000), (2_000, 3_000, 5_000), 0.35),
     Habit("regular", 0.26, 2.5, 30.0, (50, 110), (50, 1_000), (5_000, 10_000), (5_000, 10_000, 20_000), 0.6),
-    Habit("whale", 0.04, 3.0, 60.0, (60, 120), (1_000, 20_000), (20_000,), (100_000, 200_000, 400_000), 0.8),
+    Habit("whale", 0.04, 3.0, 60.0, (60, 120), (500, 5_000), (20_000,), (100_000, 200_000, 400_000), 0.8),
 )
 
 
@@ -84,6 +84,7 @@ def make_people(numbers: random.Random, agents: Sequence[Agent], count: int, day
 
 def _person(numbers: random.Random, agents: Sequence[Agent], place: int, count: int, days: int) -> Person:
     habit = HABITS[-1] if place % 50 == 1 else numbers.choices(HABITS, [each.share for each in HABITS])[0]
+    liked = [each for each in GAMES if habit.name != "whale" or each.is_steady()]
     joined_on = numbers.randrange(3) if place * 3 < count else numbers.randrange(days)
     return Person(
         player_id=f"demo-{numbers.getrandbits(64):016x}",
@@ -92,7 +93,7 @@ def _person(numbers: random.Random, agents: Sequence[Agent], place: int, count: 
         address=f"198.{18 + numbers.randrange(2)}.{numbers.randrange(256)}.{numbers.randrange(1, 255)}",
         agent=numbers.choice(agents),
         habit=habit,
-        games=tuple(dict.fromkeys(numbers.choices(GAMES, [each.popularity for each in GAMES], k=4))),
+        games=tuple(dict.fromkeys(numbers.choices(liked, [each.popularity for each in liked], k=4))),
         tilts=numbers.random() < TILTING,
         joined_on=joined_on,
         left_on=joined_on + numbers.expovariate(0.69 / habit.stays_days),

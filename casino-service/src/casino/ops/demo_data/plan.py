@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 DAYS: Final = 30
-BETS_IN_A_WAVE: Final = 900
+BETS_IN_A_WAVE: Final = 1_100
 BETS_WORTH_A_WAVE: Final = 25
 OPENS_AT: Final = time(11, 0)
 CLOSES_AFTER: Final = timedelta(hours=15, minutes=30)

@@ -191,7 +191,7 @@ class Floor:
         """Take winnings home, log out, or leave for ever."""
         person, numbers = visit.person, self._books.random
         typical = max(person.habit.deposit_minor)
-        if person.balance_minor > 3 * typical and numbers.random() < 0.5:
+        if person.balance_minor > 2 * typical and numbers.random() < 0.5:
             self._desk.withdraw(person, person.balance_minor // 2)
         elif person.balance_minor > typical // 4 and numbers.random() < 0.05:
             self._desk.cash_out(person)
