@@ -76,7 +76,8 @@ def create_app(settings: Settings, *, provider_transport: httpx.AsyncBaseTranspo
     routes += [*openapi.routes(routes, platform.frame.operations), *pages.routes]
     loops = [
         *(*callbacks.loops(nonces), *sessions.loops(settings, general), *client.loops(limits)),
-        *(*audit.loops(settings, general, show=metrics.show_unsigned), *events.loops(settings, general, errors)),
+        *audit.loops(settings, general, show=metrics.show_unsigned),
+        *events.loops(settings, general, errors, show_missing_months=metrics.show_missing_months),
         *(*ops.loops(readiness, metrics), *listeners.loops(), *platform.loops),
     ]
     metrics.name_endpoints(routes)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from casino.sql.schema import SCHEMA
+from casino.events.months import make_months
+from casino.sql.schema import SCHEMA, database_for
 from casino_testing.processes import HeldTransaction, held_transaction
 from casino_testing.service import settings_of
 from casino_testing.tenant import SET_CLOCK, Tenant
@@ -119,6 +120,22 @@ def test_many_events_of_the_default_partition_stay_there(demo: Tenant, betting: 
     assert demo.sql("select casino.make_event_month(now(), %s) as made", events - 1) == [{"made": False}]
     assert len(demo.rows("ledger_events")) == events, "every report finds them"
     assert demo.sql("select casino.make_event_month(now(), %s) as made", events) == [{"made": True}]
+
+
+async def test_a_month_that_cannot_be_made_is_shown(demo: Tenant, held: HeldTransaction) -> None:
+    shown: list[int] = []
+    settings = settings_of(demo, lock_timeout_ms=200)
+    async with database_for(settings, size_max=1) as database:
+        await make_months(database, shown.append)
+        assert shown == [0]
+        drop_month(demo)
+        held.execute("lock table casino.ledger_events_default in share mode")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            await make_months(database, shown.append)
+        assert shown == [0, 2]
+        held.rollback()
+        await make_months(database, shown.append)
+    assert shown == [0, 2, 2, 0]
 
 
 def test_a_bet_of_another_time_is_not_refused(demo: Tenant, betting: Wallet) -> None:

@@ -37,6 +37,7 @@ CALLABLE = {
     *("bind_provider_session", "close_session", "take_nonces", "claim_nonces", "empty_old_nonce_drawer"),
     *("restore_unfinished", "count_unsigned", "feed_page", "find_transaction", "find_tombstone"),
     *("see_tenant", "is_known", "count_client_call", "make_event_months"),
+    *("event_months", "event_months_missing"),
     *("tell_errors", "fold_sessions"),
     *("enter_session", "check_access_token", "take_client_token", "prune_client_limits"),
     *("try_voucher", "redeem_voucher", "expire_vouchers"),

@@ -24,15 +24,18 @@ def error_events(settings: Settings, database: Database, count_dropped: Callable
     return ErrorEvents(database, settings, count_dropped)
 
 
-def loops(settings: Settings, database: Database, errors: ErrorEvents) -> list[BackgroundLoop]:
-    """The loops of events. `database` is a pool that no bet uses."""
+def loops(
+    settings: Settings, database: Database, errors: ErrorEvents, *, show_missing_months: Callable[[int], object]
+) -> list[BackgroundLoop]:
+    """The loops of events. `database` is a pool that no bet uses. `show_missing_months(count)` is called each hour."""
+    months = partial(make_months, database, show_missing_months)
 
     async def fold_sessions() -> bool:
         ((more,),) = await database.call(FOLD_SESSIONS, (settings.ledger_id,))
         return bool(more)
 
     return [
-        BackgroundLoop("event_months", partial(make_months, database), interval_seconds=MONTHS_SECONDS),
+        BackgroundLoop("event_months", months, interval_seconds=MONTHS_SECONDS),
         BackgroundLoop("error_events", errors.write_some, interval_seconds=WRITE_SECONDS),
         BackgroundLoop("session_snapshots", fold_sessions, interval_seconds=FOLD_SECONDS),
     ]

@@ -74,6 +74,10 @@ class Metrics(ServiceMetrics):
             "casino_webhooks_overdue", "Deliveries of webhooks that are due for over a minute, and no process sends",
             multiprocess_mode="livemax", registry=own,
         )  # fmt: skip
+        self._missing_months = Gauge(
+            "casino_event_months_missing", "Months ahead without a partition of casino.ledger_events",
+            multiprocess_mode="livemostrecent", registry=own,
+        )  # fmt: skip
         self._queues: Mapping[str, HasSize] = {}
 
     def name_endpoints(self, routes: Sequence[Route]) -> None:
@@ -106,6 +110,10 @@ class Metrics(ServiceMetrics):
     def show_unsigned(self, transactions: int) -> None:
         """Show how many transactions without a signer the ledger has."""
         self._unsigned.set(transactions)
+
+    def show_missing_months(self, months: int) -> None:
+        """Show how many partitions of events could not be made."""
+        self._missing_months.set(months)
 
     def batched(
         self, queue: str, execute: Callable[[Sequence[C]], Awaitable[R]]

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 import structlog
+from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 
 from casino.api.errors import Refused
 from casino.play import queries
@@ -19,6 +20,8 @@ from shared_service.postgres.database import Database
 
 log = structlog.get_logger()
 
+NOT_NOW: Final = (LockNotAvailable, DeadlockDetected, QueryCanceled)
+"""Another process notes these games, or holds them: the next reading notes them."""
 READ_SECONDS: Final = 60.0
 GAMES_MAX: Final = 1_000
 NAME_MAX_CHARACTERS: Final = 128
@@ -46,9 +49,13 @@ class Catalogue:
                 continue
             games = [game for each in listed[:GAMES_MAX] if (game := read_game(each)) is not None]
             text = msgspec.json.encode(games).decode()
-            ((changed,),) = await self.database.call(
-                queries.NOTE_PROVIDER_GAMES, (self.settings.ledger_id, provider_id, text)
-            )
+            try:
+                ((changed,),) = await self.database.call(
+                    queries.NOTE_PROVIDER_GAMES, (self.settings.ledger_id, provider_id, text)
+                )
+            except NOT_NOW as error:
+                log.info("provider_games_not_noted", peer=provider_id, error_type=type(error).__name__)
+                continue
             if changed:
                 log.info("provider_games_noted", peer=provider_id, games=len(games), changed=changed)
 

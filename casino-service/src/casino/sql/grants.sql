@@ -237,6 +237,8 @@ grant insert on casino.game_configs to casino_ledger;
 grant insert, update on casino.session_snapshots, casino.session_folds to casino_ledger;
 grant execute on function
     casino.make_event_months(integer),
+    casino.event_months(),
+    casino.event_months_missing(integer),
     casino.tell_errors(integer, text, timestamptz, jsonb),
     casino.fold_sessions(integer)
 to casino_app;
