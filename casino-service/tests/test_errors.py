@@ -63,6 +63,9 @@ REMEMBERED = {
     "provider_draining": (423, "The game's provider takes no new bets"),
 }
 PLAYER_MESSAGES = {
+    "insufficient_balance": "Your balance is too low for this bet.",
+    "wallet_blocked": "Your account is not open for play.",
+    "game_disabled": "This game is closed for maintenance.",
     "player_excluded": "You are excluded from play.",
     "limit_exceeded": "You have reached your limit.",
     "session_time_limit": "You have reached your time limit.",

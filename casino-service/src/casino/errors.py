@@ -47,11 +47,17 @@ ERRORS: Final = ErrorTable(
         ErrorKind("nonce_replay", 401, _SIGN_ANEW, "The signature was used before"),
         ErrorKind("access_token_missing", 401, _NEVER, "The player's access token is missing"),
         ErrorKind("access_token_invalid", 401, _NEVER, "The player's access token is not valid"),
-        ErrorKind("insufficient_balance", 402, "tells the player", "Insufficient balance"),
+        _told(
+            "insufficient_balance",
+            402,
+            "tells the player",
+            "Insufficient balance",
+            "Your balance is too low for this bet.",
+        ),
         ErrorKind("session_player_mismatch", 403, _END, "The session belongs to another player"),
         ErrorKind("session_fingerprint_mismatch", 403, _END, "The session is used from somewhere else"),
         _told("player_excluded", 403, _END, "The player is excluded from play", "You are excluded from play."),
-        ErrorKind("wallet_blocked", 403, _END, "The wallet is blocked"),
+        _told("wallet_blocked", 403, _END, "The wallet is blocked", "Your account is not open for play."),
         _told("limit_exceeded", 403, _END, "A limit of the player has been reached", "You have reached your limit."),
         _told("session_time_limit", 403, _END, "A time limit has been reached", "You have reached your time limit."),
         _told("cooldown_active", 403, _END, "The player is taking a break", "You are taking a break from play."),
@@ -74,7 +80,13 @@ ERRORS: Final = ErrorTable(
         ErrorKind(
             "idempotency_mismatch", 422, "never retries; alarms", "The transaction id was used with other content"
         ),
-        ErrorKind("game_disabled", 423, "shows maintenance", "The game is under maintenance"),
+        _told(
+            "game_disabled",
+            423,
+            "shows maintenance",
+            "The game is under maintenance",
+            "This game is closed for maintenance.",
+        ),
         _told("play_stopped", 423, "shows maintenance", "The operator has stopped play", "Play is stopped for now."),
         _told(
             "provider_draining",

@@ -31,6 +31,7 @@ DEFINERS: Final = frozenset(
         ),
         *("close_player", "erase_player", "forfeit_player_bonus", "pay_player", "decide_approval"),
         *("open_shift", "close_shift"),
+        "ask_safety",  # casino.sees the player's tenant
         "note_audit",  # only adds a row, which says who did what
         *("take_kept_answer", "keep_answer", "forget_kept_answers"),  # by the caller's scope and the hash of its key
         *("begin_spin", "end_spin", "refuse_spin", "repeat_spin"),  # casino.sees the player's tenant

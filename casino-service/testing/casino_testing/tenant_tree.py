@@ -76,6 +76,10 @@ ROWS_OF_PLAYERS: Final = """
     insert into casino.player_exclusions (
         ledger_id, tenant_id, player_id, excluded_until, made_at, made_by_kind, made_by
     ) values (%(ledger)s, %(tenant)s, %(player)s, now(), now(), 'player', 'x');
+    insert into casino.safety_actions (
+        ledger_id, tenant_id, player_id, wallet_id, at, action_type, score, band, reasons, evidence
+    ) select %(ledger)s, tenant_id, player_id, wallet_id, now(), 'NUDGE', 35, 'ELEVATED', '{BET_ACCEL}', '{}'
+    from casino.players where player_id = %(player)s;
     insert into casino.spins (
         ledger_id, tenant_id, player_id, spin_id, wallet_id, stake_minor, game_id, game_code, begun_at
     ) select %(ledger)s, tenant_id, player_id, 'x', wallet_id, 1, '1', 'SLOTS_001', now() from casino.players

@@ -54,6 +54,7 @@ INLINED = {
     *("differences_of_bonuses", "differences_of_vouchers"),
     *("calendar_periods", "limits_of_bet"),
     *("read_wallet_commands", "refusal_of", "is_remembered", "is_allowed"),
+    *("risk_of", "risk_band"),
 }
 
 Connection = psycopg.Connection[tuple[Any, ...]]

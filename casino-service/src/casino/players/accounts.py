@@ -19,6 +19,8 @@ from casino.players.shapes import (
     limit_of,
     moment,
 )  # fmt: skip
+from casino.safety import actions
+from casino.safety.actions import SafetyAction
 
 LEDGER_ITEMS_MAX: Final = 50
 Changes = dict[str, Any]
@@ -73,14 +75,15 @@ async def page(call: Call, query: Page) -> Players:
     """GET /admin/players."""
     rows = await call.rows(PAGE, {"ledger": call.ledger_id, **lists.parameters(query)})
     found, next_cursor = lists.cut(rows, query, place=lambda row: (row[1], row[0]))
-    limits = await read_limits(call, [row[0] for row in found])
-    return Players(items=[_player(row, limits) for row in found], next_cursor=next_cursor)
+    ids = [row[0] for row in found]
+    limits, taken = await read_limits(call, ids), await actions.of_players(call, ids)
+    return Players(items=[_player(row, limits, taken) for row in found], next_cursor=next_cursor)
 
 
 async def read_player(call: Call, player_id: str, *, with_ledger: bool = False) -> Player:
     """The player in the caller's view. Raises Refused(NOT_FOUND)."""
     row = await call.row(ONE, {"ledger": call.ledger_id, "player": player_id})
-    player = _player(row, await read_limits(call, [player_id]))
+    player = _player(row, await read_limits(call, [player_id]), await actions.of_players(call, [player_id]))
     if with_ledger:
         entries = await call.rows(LEDGER, (call.ledger_id, row[2], LEDGER_ITEMS_MAX))
         player.ledger = [_item(entry) for entry in entries]
@@ -108,12 +111,13 @@ def own_id(call: Call) -> str:
     return call.caller.id
 
 
-def _player(row: tuple[Any, ...], limits: dict[str, list[Limit]]) -> Player:
+def _player(row: tuple[Any, ...], limits: dict[str, list[Limit]], taken: dict[str, list[SafetyAction]]) -> Player:
     player_id, _, _, tenant_id, status, currency, balance, bonus, state, is_excluded, until, issued_by = row
     return Player(
         player_id=player_id, tenant_id=tenant_id, status=status, currency=currency, balance_minor=balance,
         bonus=None if bonus is None else Bonus(amount_minor=bonus, state=state), limits=limits.get(player_id, []),
-        safety_actions=[], exclusion=Exclusion(until=moment(until)) if is_excluded else None, issued_by=issued_by,
+        safety_actions=taken.get(player_id, []), exclusion=Exclusion(until=moment(until)) if is_excluded else None,
+        issued_by=issued_by,
     )  # fmt: skip
 
 

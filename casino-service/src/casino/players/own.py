@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -12,6 +14,7 @@ from casino.api.errors import Refused
 from casino.api.types import Answer, Body, Empty, Instant, Shape, instant
 from casino.players.accounts import own_id, read_limits
 from casino.players.shapes import Limit
+from casino.safety.page_events import MESSAGES as SHOWN
 
 LOGIN: Final = "select * from casino.login_player(%s, %s, %s, %s, %s, %s)"
 LOGOUT: Final = "select casino.logout_player(%s, %s)"
@@ -25,13 +28,38 @@ STATE: Final = """
             select coalesce(sum(paid_minor - staked_minor), 0)::bigint from casino.game_sessions
             where ledger_id = player.ledger_id and wallet_id = player.wallet_id
                 and play_session_id = play.play_session_id
-        ), wallet.sequence_no
+        ),
+        wallet.sequence_no,
+        array_remove(array[
+            case when wallet.excluded_until > casino.clock() then 'EXCLUDED' end,
+            case when wallet.stopped_play_session_id = play.play_session_id then 'SAFETY_STOP' end,
+            case when wallet.cooldown_until > casino.clock() then 'COOLDOWN_ACTIVE' end,
+            case when wallet.bonus_ack_required then 'BONUS_ACK_REQUIRED' end,
+            case when play.check_due_at <= casino.clock() then 'REALITY_CHECK_DUE' end,
+            case when exists (
+                select from casino.player_limits as wish
+                where wish.ledger_id = player.ledger_id and wish.player_id = player.player_id
+                    and wish.status = 'PENDING'
+                    and casino.clock() between wish.effective_at and wish.effective_at + interval '7 days'
+            ) then 'LIMIT_TO_CONFIRM' end
+        ], null)
     from casino.players as player
     join casino.wallets as wallet on wallet.ledger_id = player.ledger_id and wallet.wallet_id = player.wallet_id
     left join casino.play_sessions as play on play.ledger_id = player.ledger_id
         and play.play_session_id = casino.running_play_session(player.ledger_id, player.player_id)
     where player.ledger_id = %s and player.player_id = %s
 """
+MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "EXCLUDED": "You are excluded from play.",
+        "SAFETY_STOP": SHOWN["STOP"],
+        "COOLDOWN_ACTIVE": "You are taking a break from play.",
+        "BONUS_ACK_REQUIRED": "You were granted a bonus. Please confirm it to go on.",
+        "REALITY_CHECK_DUE": "Please look at how long you have played, and what you have won or lost.",
+        "LIMIT_TO_CONFIRM": "A limit that you asked for can be confirmed now.",
+    }
+)
+"""What a player is to be told, in this order."""
 Typed = Annotated[str, Meta(max_length=64)]
 
 
@@ -65,6 +93,13 @@ class RealityCheck(Shape):
     due_at: Instant
 
 
+class Message(Shape):
+    """What the player is to be told now, and the sentence for it."""
+
+    code: str
+    message: str
+
+
 class State(Shape):
     """A player's own state. `session_id` and `reality_check` are None while no play session runs."""
 
@@ -80,7 +115,7 @@ class State(Shape):
     session_id: str | None
     limits: list[Limit]
     reality_check: RealityCheck | None
-    messages: list[dict[str, Any]]
+    messages: list[Message]
 
 
 class Me(Answer):
@@ -110,14 +145,15 @@ async def me(call: Call, _: Empty) -> Me:
     """GET /player/me."""
     player_id = own_id(call)
     row = await call.row(STATE, (call.ledger_id, player_id))
-    tenant_id, currency, balance, pending, ack_required, status, session_id, elapsed, due_at, net, version = row
+    tenant_id, currency, balance, pending, ack_required, status, session_id, elapsed, due_at, net, version, told = row
     check = None
     if session_id is not None:
         check = RealityCheck(elapsed_seconds=elapsed, net_minor=net, due_at=instant(due_at))
     state = State(
         player_id=player_id, tenant_id=tenant_id, currency=currency, balance_minor=balance, version=version,
         bonus_pending_minor=pending, bonus_ack_required=ack_required, status=status, session_id=session_id,
-        limits=(await read_limits(call, [player_id])).get(player_id, []), reality_check=check, messages=[],
+        limits=(await read_limits(call, [player_id])).get(player_id, []), reality_check=check,
+        messages=[Message(code=each, message=MESSAGES[each]) for each in told],
     )  # fmt: skip
     return Me(state=state)
 

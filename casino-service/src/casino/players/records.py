@@ -22,7 +22,8 @@ HISTORY: Final = """
         select round.*, round.round_id || ' ' || round.provider_id as place
         from own
         join casino.rounds as round on round.ledger_id = %(ledger)s and round.wallet_id = own.wallet_id
-        where (round.opened_at, round.round_id || ' ' || round.provider_id) < (%(before_at)s, %(before_id)s)
+        where round.opened_at > '-infinity' and round.opened_at <= %(before_at)s
+            and (round.opened_at, round.round_id || ' ' || round.provider_id) < (%(before_at)s, %(before_id)s)
         order by round.opened_at desc, place desc
         limit %(limit)s
     ),
@@ -120,9 +121,9 @@ EXPORT: Final = {
         """,
     ),
     "limits": (
-        ("madeAt", "kind", "period", "value", "status", "effectiveAt"),
+        ("madeAt", "kind", "period", "value", "status", "effectiveAt", "madeBy", "confirmedAt", "replacedAt"),
         """
-        select made_at, kind, period, value, player_limits.status, effective_at
+        select made_at, kind, period, value, player_limits.status, effective_at, made_by_kind, confirmed_at, replaced_at
         from casino.player_limits join own using (ledger_id, player_id)
         order by made_at desc
         """,
@@ -133,6 +134,14 @@ EXPORT: Final = {
         select made_at, nullif(player_exclusions.excluded_until, 'infinity'), made_by_kind, reason
         from casino.player_exclusions join own using (ledger_id, player_id)
         order by made_at desc
+        """,
+    ),
+    "safetyActions": (
+        ("at", "type", "score", "reasons", "evidence", "sessionId"),
+        """
+        select at, action_type, score, reasons, evidence, play_session_id
+        from casino.safety_actions join own using (ledger_id, wallet_id)
+        order by at desc, action_id desc
         """,
     ),
     "auditTrail": (

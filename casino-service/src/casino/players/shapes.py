@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from casino.api.types import Answer, Instant, Shape, instant
+from casino.safety.actions import SafetyAction
 
 
 class Limit(Shape):
@@ -57,7 +58,8 @@ class Player(Shape):
     balance_minor: int
     bonus: Bonus | None
     limits: list[Limit]
-    safety_actions: list[dict[str, Any]]
+    safety_actions: list[SafetyAction]
+    """The newest ones."""
     exclusion: Exclusion | None
     issued_by: str | None
     """The staff id that issued the player's voucher."""

@@ -222,6 +222,13 @@ grant execute on function
     casino.forget_webhook_events(integer, integer)
 to casino_app;
 
+-- Player safety.
+grant insert, update (shown_at) on casino.safety_actions to casino_ledger;
+grant usage on sequence casino.round_openings to casino_ledger;
+grant execute on function
+    casino.ask_safety(integer, text, uuid)
+to casino_app, casino_oversight;
+
 -- Events: a partition is reached through its table alone.
 do $$
 declare

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock_time
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -16,16 +14,15 @@ from starlette.responses import Response
 
 from casino.api.call import Call
 from casino.api.errors import invalid
+from casino.api.local_times import A_TIME, is_day, read_instant
 from casino.api.tables import csv_answer, wants_csv
-from casino.api.types import Answer, Instant, InstantIn, Page, Shape, instant, to_utc
+from casino.api.types import Answer, Instant, Page, Shape, instant
 from casino.tenants import queries
 
 DAYS: Final = timedelta(days=30)
 CSV_ROWS_MAX: Final = 50_000
 FAR_AWAY: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """The end of a statement without an end."""
-A_TIME: Final = "Expected a day such as 2026-01-31, or an instant with an offset"
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?!\n)$", re.ASCII)
 
 
 class StatementQuery(Page):
@@ -106,26 +103,14 @@ async def _balance(call: Call, tenant: dict[str, Any], number: int) -> int:
 def _range(query: StatementQuery, timezone: str, now: datetime) -> tuple[datetime, datetime]:
     """Returns the first instant of the statement, and the first one behind it."""
     zone = ZoneInfo(timezone)
+    until = read_instant("to", query.to, zone, days=1) if query.to is not None else None
     try:
-        until = _instant(query.to, zone, days=1) if query.to is not None else None
-    except (ValueError, OverflowError, msgspec.ValidationError):
-        raise invalid("to", A_TIME) from None
-    try:
-        begin = (until or now) - DAYS if query.from_ is None else _instant(query.from_, zone)
-    except (ValueError, OverflowError, msgspec.ValidationError):
+        begin = (until or now) - DAYS if query.from_ is None else read_instant("from", query.from_, zone)
+    except OverflowError:
         raise invalid("from", A_TIME) from None
-    is_day = query.to is not None and _DATE.match(query.to) is not None
-    if until is not None and (begin > until or (is_day and begin == until)):
+    if until is not None and (begin > until or (is_day(query.to or "") and begin == until)):
         raise invalid("from", "`from` is after `to`")
     return begin, until or FAR_AWAY
-
-
-def _instant(text: str, zone: ZoneInfo, *, days: int = 0) -> datetime:
-    """Returns an instant, or the beginning of a local day, `days` after the one that is named."""
-    if _DATE.match(text):
-        day = date.fromisoformat(text) + timedelta(days=days)
-        return datetime.combine(day, clock_time(0), zone).astimezone(UTC)
-    return to_utc(msgspec.convert(text, InstantIn))
 
 
 def _item(row: Sequence[Any]) -> Item:

@@ -28,11 +28,11 @@ begin
     end;
     if o_code is null and v_limit.status = 'PENDING' then
         update casino.player_limits
-        set status = 'REPLACED'
+        set status = 'REPLACED', replaced_at = v_now
         where ledger_id = p_ledger_id and player_id = p_player_id and kind = v_limit.kind and period = v_limit.period
             and status = 'ACTIVE'
         returning value into o_before;
-        update casino.player_limits set status = 'ACTIVE' where ledger_id = p_ledger_id and limit_id = p_limit_id;
+        update casino.player_limits set status = 'ACTIVE', confirmed_at = v_now where ledger_id = p_ledger_id and limit_id = p_limit_id;
         perform casino.settle_limits(p_ledger_id, v_player);
         perform casino.tell_limit(p_ledger_id, p_limit_id);
     end if;

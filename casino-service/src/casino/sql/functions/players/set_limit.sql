@@ -37,7 +37,7 @@ begin
     end if;
 
     update casino.player_limits
-    set status = 'REPLACED'
+    set status = 'REPLACED', replaced_at = v_now
     where ledger_id = p_ledger_id and player_id = p_player_id and kind = p_kind and period = p_period
         and (status = 'PENDING' or (status = 'ACTIVE' and v_is_lower));
     o_status := case when v_is_lower then 'ACTIVE' else 'PENDING' end;

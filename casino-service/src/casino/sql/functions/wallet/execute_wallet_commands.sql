@@ -3,8 +3,8 @@
 --   outcomes, never exceptions: a refused command does not disturb its neighbours. A refusal that is remembered is booked as
 --   `refused` and answers the same for ever; no other refusal leaves a trace.
 -- Steps: hold wallets and nonces (casino.hold_batch). Then for each turn (casino.turns_of): judge, book (casino.book_entries),
---   write what follows for the play (casino.update_play), grant the bonuses that are due (casino.grant_bonuses), and count for
---   players with limits (casino.count_play).
+--   write what follows for the play (casino.update_play), grant the bonuses that are due (casino.grant_bonuses), look after the
+--   player (casino.watch_play), and count for players with limits (casino.count_play).
 --   Several commands of one wallet are in turns of their own. A used nonce refuses its command before everything else.
 -- Lock order: casino.hold_batch. Everything below a wallet (session, rounds, transactions) is written under its lock.
 create or replace function casino.execute_wallet_commands(p_ledger_id integer, p_commands jsonb)
@@ -57,6 +57,7 @@ begin
                 case when bool_or(outcome = 'committed' and kind = 'debit' and round_row is not null) then 'further debit' end,
                 case when bool_or(outcome = 'committed' and kind = 'credit') then 'credit' end,
                 case when bool_or(outcome = 'committed' and kind = 'rollback') then 'rollback' end,
+                case when bool_or(ends_round) then 'ended' end,
                 case when bool_or(counter_row is not null and (outcome = 'committed' or remembered)) then 'counted' end
             ],
             bool_or(remembered), bool_or(replay or (code is not null and not remembered and wallet_id is not null)),
@@ -78,6 +79,9 @@ begin
             perform casino.update_play(p_ledger_id, v_judged, v_kinds, v_now);
             if v_may_grant then
                 v_booked := casino.grant_bonuses(p_ledger_id, v_judged, v_booked, v_now);
+            end if;
+            if 'ended' = any (v_kinds) then
+                perform casino.watch_play(p_ledger_id, v_judged, v_now);
             end if;
         end if;
 

@@ -60,5 +60,13 @@ begin
         ),
         p_now, 2, true, signed_by, clock_skew_seconds, received_at
     from refused;
+
+    -- The refusal itself shows the action to the player.
+    perform casino.note_safety_action(
+        p_ledger_id, wallet_id, play_session_id, 'STOP', 0, '{LOSS_LIMIT}',
+        jsonb_build_object('stakeMinor', amount_minor, 'roundId', round_id, 'gameKey', game_code), true, p_now
+    )
+    from unnest(p_judged)
+    where remembered and code = 'limit_exceeded';
 end;
 $$;

@@ -47,7 +47,7 @@ begin
 
     if 'further debit' = any (p_kinds) then
         update casino.rounds as round
-        set live_debits = round.live_debits + 1, staked_minor = round.staked_minor + debit.amount_minor
+        set live_debits = round.live_debits + 1, staked_minor = round.staked_minor + debit.amount_minor, ended_at = null
         from unnest(p_judged) as debit
         where round.ledger_id = p_ledger_id and round.ctid = debit.round_row
             and debit.outcome = 'committed' and debit.kind = 'debit';
@@ -57,7 +57,8 @@ begin
         update casino.rounds as round
         set
             credits = round.credits + 1, paid_minor = round.paid_minor + credit.delta_minor,
-            closed_at = coalesce(round.closed_at, case when credit.end_round then p_now end)
+            closed_at = coalesce(round.closed_at, case when credit.end_round then p_now end),
+            ended_at = coalesce(round.ended_at, p_now)
         from unnest(p_judged) as credit
         where round.ledger_id = p_ledger_id and round.ctid = credit.round_row
             and credit.outcome = 'committed' and credit.kind = 'credit';
@@ -65,7 +66,9 @@ begin
 
     if 'rollback' = any (p_kinds) then
         update casino.rounds as round
-        set live_debits = round.live_debits - 1, staked_minor = round.staked_minor - reversal.delta_minor
+        set
+            live_debits = round.live_debits - 1, staked_minor = round.staked_minor - reversal.delta_minor,
+            ended_at = case when round.live_debits = 1 then p_now end
         from unnest(p_judged) as reversal
         where round.ledger_id = p_ledger_id and round.ctid = reversal.round_row
             and reversal.outcome = 'committed' and reversal.bet_row is not null;

@@ -1,0 +1,119 @@
+"""The register of responsible gambling: limits and exclusions of players, and who set each of them when."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from casino.api import lists
+from casino.api.call import Call
+from casino.api.types import Answer, Instant, Shape, instant
+from casino.safety.actions import ActionsQuery
+
+LIMITS: Final = """
+    select
+        made_at, limit_id::text, tenant_id, player_id, kind, period, value, status, effective_at, made_by_kind, made_by,
+        confirmed_at, replaced_at
+    from casino.player_limits
+    where ledger_id = %(ledger)s and (made_at, limit_id::text collate "C") < (%(before_at)s, %(before_id)s)
+        and (%(player)s::text is null or player_id = %(player)s)
+    order by made_at desc, limit_id::text collate "C" desc limit %(limit)s
+"""
+EXCLUSIONS: Final = """
+    select
+        made_at, exclusion_id::text, tenant_id, player_id, nullif(excluded_until, 'infinity'), reason, made_by_kind,
+        made_by
+    from casino.player_exclusions
+    where ledger_id = %(ledger)s and (made_at, exclusion_id::text collate "C") < (%(before_at)s, %(before_id)s)
+        and (%(player)s::text is null or player_id = %(player)s)
+    order by made_at desc, exclusion_id::text collate "C" desc limit %(limit)s
+"""
+
+
+class RegisterQuery(ActionsQuery):
+    """Whose entries."""
+
+
+class Maker(Shape):
+    """Who asked for it: a player, a member of staff, or an API key, which has the id of its maker."""
+
+    kind: str
+    id: str
+
+
+class LimitEntry(Shape):
+    """A limit that was asked for: ACTIVE, PENDING, or REPLACED by another one."""
+
+    limit_id: str
+    tenant_id: str
+    player_id: str
+    kind: str
+    period: str
+    value: int | None
+    """Minor units, of kind time minutes. None: no such limit."""
+    status: str
+    effective_at: Instant
+    made_by: Maker
+    made_at: Instant
+    confirmed_at: Instant | None
+    """When the player confirmed it, where that was needed."""
+    replaced_at: Instant | None
+
+
+class Limits(Answer):
+    """A page of limits, the newest first."""
+
+    items: list[LimitEntry]
+    next_cursor: str | None
+
+
+class ExclusionEntry(Shape):
+    """An exclusion that was asked for. `until` is None for ever; the latest end of a player's exclusions holds."""
+
+    exclusion_id: str
+    tenant_id: str
+    player_id: str
+    until: Instant | None
+    reason: str | None
+    made_by: Maker
+    made_at: Instant
+
+
+class Exclusions(Answer):
+    """A page of exclusions, the newest first."""
+
+    items: list[ExclusionEntry]
+    next_cursor: str | None
+
+
+async def limits(call: Call, query: RegisterQuery) -> Limits:
+    """GET /admin/safety/limits."""
+    rows, next_cursor = await _page(call, LIMITS, query)
+    items = [
+        LimitEntry(
+            limit_id=limit_id, tenant_id=tenant_id, player_id=player_id, kind=kind, period=period, value=value,
+            status=status, effective_at=instant(effective_at), made_by=Maker(kind=by_kind, id=by),
+            made_at=instant(made_at), confirmed_at=confirmed_at and instant(confirmed_at),
+            replaced_at=replaced_at and instant(replaced_at),
+        )
+        for made_at, limit_id, tenant_id, player_id, kind, period, value, status, effective_at, by_kind, by,
+            confirmed_at, replaced_at in rows
+    ]  # fmt: skip
+    return Limits(items=items, next_cursor=next_cursor)
+
+
+async def exclusions(call: Call, query: RegisterQuery) -> Exclusions:
+    """GET /admin/safety/exclusions."""
+    rows, next_cursor = await _page(call, EXCLUSIONS, query)
+    items = [
+        ExclusionEntry(
+            exclusion_id=exclusion_id, tenant_id=tenant_id, player_id=player_id, until=until and instant(until),
+            reason=reason, made_by=Maker(kind=by_kind, id=by), made_at=instant(made_at),
+        )
+        for made_at, exclusion_id, tenant_id, player_id, until, reason, by_kind, by in rows
+    ]  # fmt: skip
+    return Exclusions(items=items, next_cursor=next_cursor)
+
+
+async def _page(call: Call, statement: str, query: RegisterQuery) -> tuple[list[tuple[Any, ...]], str | None]:
+    values = {"ledger": call.ledger_id, "player": query.player_id, **lists.parameters(query)}
+    return lists.cut(await call.rows(statement, values), query, place=lambda row: (row[0], row[1]))
