@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from e2e_testing.browser import Visitor, browser_of, chromium, log_in_at_desk, username_of
+from e2e_testing.browser import OPTIONS, Visitor, browser_of, chromium, log_in_at_desk, username_of
 from e2e_testing.platform_staff import Operator, operator_of
 from e2e_testing.stack import Stack
 
@@ -18,6 +18,14 @@ def browser() -> Iterator[Browser]:
     """One browser for all tests; each person has a context of their own."""
     with browser_of(chromium()) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def large_print(browser: Browser) -> Browser:
+    """A browser whose owner reads text of twice the size."""
+    return browser.browser_type.launch(
+        executable_path=chromium(), args=[*OPTIONS, "--blink-settings=defaultFontSize=32"]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +41,8 @@ def visit(browser: Browser, stack: Stack) -> Iterator[StartVisitor]:
     """Starts people. At the end no page of theirs has complained of anything that the test does not expect."""
     started: list[Visitor] = []
 
-    def start(**options: Any) -> Visitor:
-        started.append(Visitor.at(browser, stack, **options))
+    def start(*, of: Browser = browser, **options: Any) -> Visitor:
+        started.append(Visitor.at(of, stack, **options))
         return started[-1]
 
     yield start

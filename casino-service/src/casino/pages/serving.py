@@ -84,6 +84,11 @@ def _percent(fraction: str) -> str:
     return f"{Decimal(fraction) * 100:.2f} %"
 
 
+def _basis_points(value: int) -> str:
+    """Basis points as a percentage without more decimals than it needs."""
+    return f"{Decimal(value) / 100:f} %"
+
+
 def _duration(seconds: int) -> str:
     """A time of play, in minutes from the second one on."""
     hours, minutes = divmod(seconds // 60, 60)
@@ -96,5 +101,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "decimals": decimals_of,
     "units": _units,
     "percent": _percent,
+    "basis_points": _basis_points,
     "duration": _duration,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any, Final, Literal
 from xml.sax.saxutils import escape
 
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from casino.api import codes, pepper
 from casino.api.call import Call
 from casino.api.errors import Refused
-from casino.api.types import Body, instant
+from casino.api.types import Body
 from casino.money import decimals_of
 from casino.vouchers import queries
 from shared_service.pages import amounts
@@ -70,7 +71,7 @@ def _lines(row: Sequence[Any], *, code: str, pin: str) -> dict[str, str]:
         **({"bonus": f"Bonus: {_major(bonus, currency)}"} if bonus else {}),
         "code": f"Code: {codes.shown(code)}",
         "pin": f"PIN: {pin}",
-        "until": f"Valid until: {instant(expires_at)}",
+        "until": f"Valid until: {expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from starlette.responses import Response
 
 from shared_service.pages.assets import Assets
@@ -49,9 +49,13 @@ class PageFrame:
         """The names of all templates."""
         return self._environment.list_templates()
 
+    def compiled(self, template: str) -> Template:
+        """A template, compiled. Raises jinja2's TemplateError."""
+        return self._environment.get_template(template)
+
     def render(self, template: str, values: Mapping[str, Any]) -> str:
         """Returns a page."""
-        return self._environment.get_template(template).render(values)
+        return self.compiled(template).render(values)
 
     def response(self, template: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
         """Returns a page with its headers."""
