@@ -88,7 +88,7 @@ test-compose: .venv/.complete ## the end-to-end tests against docker compose
 
 .PHONY: test-rls
 test-rls: .venv/.complete ## try every table as the application's role, and every route of the platform as every role, across tenants
-	$(BIN)/python -P -m pytest casino-service/tests/sql/test_row_security.py casino-service/tests/platform/test_permission_walk.py
+	NIGHTLY=1 $(BIN)/python -P -m pytest casino-service/tests/sql/test_row_security.py casino-service/tests/platform/test_permission_walk.py
 
 .PHONY: test-17
 test-17: .venv/.complete ## both services' suites on PostgreSQL 17, whose programs npm brings

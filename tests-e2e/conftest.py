@@ -19,6 +19,9 @@ from e2e_testing.game_session import GameSession
 from e2e_testing.raw_wire import LIMIT_SECONDS
 from e2e_testing.stack import Stack, StartStack, compose_stack, migrate_and_seed, own_stack
 from local_stack.testing import PostgresServer
+from shared_service_testing.drawing import load_profile
+
+load_profile()
 
 pytest_plugins = ["local_stack.testing", "e2e_testing.provocations", "pytester"]
 

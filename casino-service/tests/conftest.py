@@ -28,6 +28,9 @@ from shared_service.http.exchange import authenticated_refusals, unauthenticated
 from shared_service.metrics import scrape
 from shared_service.postgres import database
 from shared_service.postgres.migrate import migrate
+from shared_service_testing.drawing import load_profile
+
+load_profile()
 
 ConnectWallet = Callable[[], Wallet]
 

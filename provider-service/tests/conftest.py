@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
@@ -27,10 +26,9 @@ from shared_service.metrics import scrape
 from shared_service.postgres.connections import DEAD_PEER
 from shared_service.postgres.migrate import migrate
 from shared_service.run.log import configure_logging
+from shared_service_testing.drawing import load_profile
 
-# No deadline: any example may be slow on a busy machine.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+load_profile()
 
 LOGIN = "provider_login"
 PATIENCE_SECONDS = 60

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared_service_testing.drawing import load_profile
 from shared_service_testing.echoing import Echo, serving
+
+load_profile()
 
 
 @pytest.fixture(scope="session")

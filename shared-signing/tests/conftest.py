@@ -21,6 +21,7 @@ from shared_signing.verifier import Verifier, verify_response
 settings.register_profile(
     "patient",
     deadline=None,
+    derandomize=os.environ.get("NIGHTLY") != "1",
     suppress_health_check=[HealthCheck.too_slow],
     max_examples=500 if os.environ.get("NIGHTLY") == "1" else 50,
 )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
@@ -33,8 +33,6 @@ SEQUENCE_MAX = CURSOR_MAX = 2**63 - 1
 AT = datetime(2026, 11, 21, 6, tzinfo=UTC)
 HASH = "0f" * 32
 
-many = settings(deadline=None, max_examples=500, print_blob=True)
-
 
 def edges(least: int, most: int) -> st.SearchStrategy[int]:
     """Any number of a range, its ends and the powers of ten in it above all."""
@@ -53,14 +51,12 @@ values = (
 )  # fmt: skip
 
 
-@many
 @given(value=edges(0, 2**60) | values)
 def test_both_take_the_same_amounts(value: Any) -> None:
     readable = type(value) is int and 0 <= value <= AMOUNT_MAX
     assert money.is_amount(value, least=0) == readable
 
 
-@many
 @given(
     ids=st.tuples(*[identifiers] * 4), kind=st.sampled_from(["credit", "debit", "rollback"]),
     state=st.sampled_from(["committed", "settled", "rolled_back", "refused"]), amount=amounts, currency=currencies,
@@ -82,7 +78,6 @@ def test_every_row_that_the_wallet_may_hold_is_read_from_its_feed(
     assert len(bytes(page.body)) <= feed.ROW_MAX_BYTES
 
 
-@many
 @given(position=edges(0, CURSOR_MAX + 10**5) | st.text(max_size=21))
 def test_both_take_the_same_cursors(position: int | str) -> None:
     text = str(position)
@@ -93,7 +88,6 @@ def test_both_take_the_same_cursors(position: int | str) -> None:
     assert feed._is_cursor(text) == taken
 
 
-@many
 @given(
     ids=st.tuples(identifiers, identifiers), currency=currencies, balance=balances,
     sequence=edges(1, SEQUENCE_MAX), tombstone=st.booleans(),
@@ -112,7 +106,6 @@ def test_every_acceptance_that_the_wallet_may_give_is_read(
     assert answer.head == messages.Head(sequence, HASH)
 
 
-@many
 @given(ids=st.tuples(*[identifiers] * 5), currency=currencies, amount=edges(1, AMOUNT_MAX))
 def test_every_call_that_the_provider_may_make_is_well_formed_to_the_casino(
     ids: tuple[str, str, str, str, str], currency: str, amount: int

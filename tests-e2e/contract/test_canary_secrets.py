@@ -20,13 +20,13 @@ from e2e_testing.canary_stack import CanaryStack, access_token, settings_with
 from e2e_testing.database import Database, create_database, drop_database
 from e2e_testing.fault import Call, Fault, Gate, says, says_signed, tampers_signature
 from e2e_testing.game_session import GameSession, new_id
-from e2e_testing.sampling import IS_NIGHTLY
 from e2e_testing.signing_client import TIMEOUT_SECONDS
 from e2e_testing.stack import Stack, own_stack
 from e2e_testing.wallet_proxy import WalletProxy
 from e2e_testing.wire import Message
 from local_stack.ports import free_port
 from local_stack.testing import PostgresServer
+from shared_service_testing.sampling import IS_NIGHTLY
 from shared_service_testing.waiting import wait_until
 
 QUICK_PROVIDER = {

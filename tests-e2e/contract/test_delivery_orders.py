@@ -10,7 +10,7 @@ import pytest
 
 from e2e_testing.answers import Answer
 from e2e_testing.game_session import GameSession, new_id
-from e2e_testing.sampling import paired
+from shared_service_testing.sampling import paired
 
 PAGE = Path(__file__).parents[2] / "docs" / "delivery-orders.md"
 STAKE_MINOR, PAYOUT_MINOR = 1000, 2500

@@ -16,11 +16,11 @@ import pytest
 
 from e2e_testing.game_session import Bet, GameSession, new_id
 from e2e_testing.raw_wire import PATIENCE_SECONDS
-from e2e_testing.sampling import SEED, sampled
 from e2e_testing.service_process import ServiceProcess, full_environment
 from e2e_testing.signing_client import Signer
 from e2e_testing.spellings import Spelling, spellings
 from e2e_testing.stack import CURRENCY, TENANT, Stack, StartStack
+from shared_service_testing.sampling import SEED, sampled
 
 SAMPLE = 150
 """Of each route's spellings."""

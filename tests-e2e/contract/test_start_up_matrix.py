@@ -12,7 +12,6 @@ import pytest
 
 import casino.app
 import provider.app
-from e2e_testing.sampling import IS_NIGHTLY, SEED, sampled
 from e2e_testing.setting_cases import (
     BASES,
     OTHER,
@@ -24,6 +23,7 @@ from e2e_testing.setting_cases import (
     random_values,
     refused_values,
 )
+from shared_service_testing.sampling import IS_NIGHTLY, SEED, sampled
 
 SERVICES = ("casino", "provider")
 KINDS = {service: kinds(service) for service in SERVICES}

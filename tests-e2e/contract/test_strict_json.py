@@ -9,8 +9,8 @@ import pytest
 
 from e2e_testing.answers import Answer
 from e2e_testing.game_session import GameSession, JsonObject, new_id
-from e2e_testing.sampling import paired, sampled
 from e2e_testing.stack import Stack
+from shared_service_testing.sampling import paired, sampled
 
 LARGEST_AMOUNT = 9007199254740991
 BODY_BYTES_MAX = 65536

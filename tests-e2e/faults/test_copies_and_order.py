@@ -11,12 +11,12 @@ from chaos.record import ledger_of, refusals_of_nonces, signed_answers, states_o
 from e2e_testing.both_books import require_agreement
 from e2e_testing.database import Database
 from e2e_testing.fault import Fault, Gate, same_bytes, signed_anew
-from e2e_testing.sampling import paired
 from e2e_testing.signing_client import Signer
 from e2e_testing.stack import DEMO_CASINO_SECRET
 from faults.faulty_stack import FaultyStack, step_of
 from faults.two_casinos import TwoCasinos, two_casinos
 from local_stack.testing import PostgresServer
+from shared_service_testing.sampling import paired
 
 WINDOW_SECONDS = 60
 HOUR_SECONDS, DAY_SECONDS = 3600, 86_400

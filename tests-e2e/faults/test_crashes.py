@@ -9,9 +9,9 @@ import pytest
 
 from e2e_testing.fault import Call, Fault, Gate, Matches
 from e2e_testing.game_session import GameSession
-from e2e_testing.sampling import paired
 from e2e_testing.service_process import ServiceProcess
 from faults.faulty_stack import ROUND_SECONDS_MAX, STEPS, FaultyStack, Round, step_of
+from shared_service_testing.sampling import paired
 from shared_service_testing.waiting import WAIT_SECONDS_MAX, wait_until
 
 pytestmark = pytest.mark.slow

@@ -17,10 +17,10 @@ from e2e_testing.fault import (
     tampers_body,
     tampers_signature,
 )
-from e2e_testing.sampling import paired
 from e2e_testing.stack import DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET
 from e2e_testing.wire import Message
 from faults.faulty_stack import FaultyStack, step_of
+from shared_service_testing.sampling import paired
 
 SECRET = DEMO_CASINO_SECRET
 

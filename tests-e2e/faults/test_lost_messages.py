@@ -8,8 +8,8 @@ import pytest
 
 from e2e_testing.answers import CODES_BY_STATUS
 from e2e_testing.fault import Call, Fault, Gate, Rule, error, says, says_signed
-from e2e_testing.sampling import paired
 from faults.faulty_stack import STEPS, FaultyStack, Round, all_calls, step_of
+from shared_service_testing.sampling import paired
 
 
 @dataclass(frozen=True, slots=True)

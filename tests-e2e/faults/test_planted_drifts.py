@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from e2e_testing.database import Database, create_database, drop_database
-from e2e_testing.sampling import sampled
 from e2e_testing.service_process import full_environment
 from e2e_testing.stack import CURRENCY, TENANT, Stack, own_stack
 from faults.planted_drifts import HEALED, ONLY_REPORTED, Expected, Played, played, tail_cut_there
 from local_stack.testing import PostgresServer
+from shared_service_testing.sampling import sampled
 from shared_service_testing.waiting import wait_until
 
 pytestmark = pytest.mark.slow

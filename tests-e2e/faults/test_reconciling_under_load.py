@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from e2e_testing.fault import Call, Fault
-from e2e_testing.sampling import IS_NIGHTLY
 from e2e_testing.service_process import full_environment
 from e2e_testing.stack import CURRENCY, TENANT
 from faults.faulty_stack import ROUND_SECONDS_MAX, FaultyStack
+from shared_service_testing.sampling import IS_NIGHTLY
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ import pytest
 
 from e2e_testing.fault import Fault, Gate
 from e2e_testing.platform_player import PlatformPlayer
-from e2e_testing.sampling import paired
 from e2e_testing.service_process import ServiceProcess
 from faults.faulty_stack import FaultyStack
+from shared_service_testing.sampling import paired
 
 pytestmark = pytest.mark.slow
 

@@ -12,11 +12,11 @@ from e2e_testing.answers import Answer, Peer
 from e2e_testing.books import require_sound_books
 from e2e_testing.database import Database
 from e2e_testing.game_session import GameSession, JsonObject, new_id
-from e2e_testing.sampling import IS_NIGHTLY
 from e2e_testing.signing_client import ParallelSigningClient
 from faults.faulty_stack import FaultyStack
 from faults.two_casinos import TwoCasinos, two_casinos
 from local_stack.testing import PostgresServer
+from shared_service_testing.sampling import IS_NIGHTLY
 from shared_service_testing.waiting import WAIT_SECONDS_MAX
 
 pytestmark = pytest.mark.slow

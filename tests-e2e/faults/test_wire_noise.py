@@ -9,10 +9,10 @@ import pytest
 
 from chaos.wire_policy import nonsense_answers
 from e2e_testing.fault import Corruption, Fault, Rule
-from e2e_testing.sampling import paired
 from e2e_testing.stack import DEMO_CASINO_SECRET
 from e2e_testing.wire import Message
 from faults.faulty_stack import FaultyStack, Round, step_of
+from shared_service_testing.sampling import paired
 
 SPOILT_REQUESTS = 200
 SOCKET_SECONDS = 3.0

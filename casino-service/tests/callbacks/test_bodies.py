@@ -35,7 +35,7 @@ garbage = st.one_of(
 async def test_whatever_a_signed_body_holds_the_answer_is_signed_and_never_a_500(service: Service) -> None:
     bodies: list[tuple[str, bytes]] = []
 
-    @settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck), database=None)
+    @settings(suppress_health_check=list(HealthCheck))
     @given(endpoint=st.sampled_from(ENDPOINTS), body=garbage)
     def collect(endpoint: str, body: bytes) -> None:
         bodies.append((endpoint, body))
@@ -50,7 +50,7 @@ async def test_whatever_a_signed_body_holds_the_answer_is_signed_and_never_a_500
 async def test_whatever_a_client_sends_the_answer_is_never_a_500(service: Service) -> None:
     bodies: list[bytes] = []
 
-    @settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck), database=None)
+    @settings(suppress_health_check=list(HealthCheck))
     @given(body=garbage)
     def collect(body: bytes) -> None:
         bodies.append(body)

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from casino.callbacks import messages
@@ -147,7 +147,6 @@ def written(value: Any) -> tuple[str, bool]:
     return json.dumps(value), False
 
 
-@settings(deadline=None, max_examples=300, print_blob=True)
 @given(members=st.lists(st.tuples(st.sampled_from(["a", "b", "c", "x:y"]), nested), min_size=1, max_size=4))
 def test_an_object_is_accepted_exactly_when_no_key_comes_twice(members: list[tuple[str, Any]]) -> None:
     text, twice = written(members)
@@ -266,7 +265,6 @@ values = st.one_of(
 fields = st.sampled_from([*GOOD, "currency", "reason", "relatedTransactionId", "endRound", "other"])
 
 
-@settings(deadline=None, max_examples=500, print_blob=True)
 @given(changes=st.dictionaries(fields, values, max_size=4), decode=st.sampled_from(DECODERS))
 def test_any_object_becomes_a_command_or_a_refusal(changes: dict[str, Any], decode: Any) -> None:
     body = json.dumps({**GOOD, **changes}).encode()
@@ -282,7 +280,6 @@ def test_any_object_becomes_a_command_or_a_refusal(changes: dict[str, Any], deco
         assert refused.field in {None, *GOOD, *changes}
 
 
-@settings(deadline=None, max_examples=500, print_blob=True)
 @given(body=st.binary(max_size=60) | st.text(alphabet='{}[]":,\\ua1eE+-.0nulltruefas ', max_size=40).map(str.encode))
 def test_any_bytes_are_an_object_or_malformed(body: bytes) -> None:
     assert code_of(body) in {None, "malformed_json"}

@@ -170,7 +170,7 @@ async def test_fuzzed_paths_ids_and_methods_make_no_new_series(tenant: Tenant) -
     async with serving(tenant) as service:
         known = {route.path for route in service.app.state.table.routes}
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(suppress_health_check=list(HealthCheck))
         @given(path=PATHS, method=st.sampled_from(["GET", "POST", "PUT", "BREW"]), request_id=st.uuids())
         def ask(path: str, method: str, request_id: uuid.UUID) -> None:
             asked.append((path, method, str(request_id)))
@@ -184,7 +184,7 @@ async def test_fuzzed_paths_ids_and_methods_make_no_new_series(tenant: Tenant) -
     assert seen.label_values("endpoint") <= known | {ELSEWHERE}
     assert seen.label_values("code") <= {*ERRORS, *API_ERRORS, OK, NO_CODE, UNANSWERED}
     assert seen.value("casino_requests_total", endpoint=ELSEWHERE) > 0
-    assert len(seen.samples) < 1_000
+    assert len(seen.samples) < 20 * len(known), "buckets and alarming codes of each route"
 
 
 @pytest.mark.parametrize("demo", [True, False])

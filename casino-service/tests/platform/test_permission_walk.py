@@ -1,6 +1,7 @@
 """Every role at every route, with things of its own tenant, of those below, above, beside it, and of foreign ones.
 
 The routes are those that the frame made: a new one is walked without a line here, or fails for want of a thing to name.
+CI names things of some tenants at each route, drawn by a seed; NIGHTLY=1 and `make test-rls` those of every one.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from casino.api.permissions import ROLES
 from casino_testing.api import Api, Member, api_of
 from casino_testing.tenant import Tenant
 from casino_testing.walk import NAMED_IN_BODY, NOBODY, Thing, World, body_of, expected
+from shared_service_testing.sampling import sampled
 
 _PARENT = re.compile(r'"parentId":"[^"]*"')
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
+TENANTS_SEEN, TENANTS_NOT_SEEN = 1, 2
+"""For each role at each route, without NIGHTLY=1."""
 # Ends its own login: walked by the tests of staff.
 ENDS_LOGINS = {"/staff/logout", "/staff/password"}
 
@@ -71,7 +75,12 @@ async def walk(world: World, operation: Operation, member: Member) -> list[str]:
         return [] if cell(answer) == wanted else [f"{where(operation, member)}: {answer.text} instead of {wanted}"]
     unknown = await send(world.api, operation, member.token, Thing(NOBODY), in_body=in_body)
     seen, wrong = world.seen_by(member), []
-    for tenant_id in world.agents() if name == "voucher_id" else world.tenants():
+    tenants = world.agents() if name == "voucher_id" else world.tenants()
+    drawn = where(operation, member)
+    for tenant_id in (
+        *sampled([each for each in tenants if each in seen], TENANTS_SEEN, seed=drawn),
+        *sampled([each for each in tenants if each not in seen], TENANTS_NOT_SEEN, seed=drawn),
+    ):
         thing = await world.make(name, tenant_id)
         answer = await send(world.api, operation, member.token, thing, in_body=in_body)
         wanted = expected(operation, member, tenant_id, sees=tenant_id in seen, named_in_body=in_body is not None)

@@ -17,7 +17,7 @@ from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
 
 NIGHTLY = os.environ.get("NIGHTLY") == "1"
-EXAMPLES = 400 if NIGHTLY else 110
+EXAMPLES = 400 if NIGHTLY else 85
 STEPS = 45
 TO_BE_REACHED = {
     *("ok", "tombstone", "replayed ok", "session_not_found", "session_player_mismatch", "idempotency_mismatch"),

@@ -137,7 +137,7 @@ ODD_TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["
 TIMES = st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - naive bounds
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=TIMES, request_id=ODD_TEXTS, signer=st.none() | ODD_TEXTS, provider=st.sampled_from(["main", "acme"]))
 def test_evidence_of_any_content_has_the_bytes_of_pythons_json(
     tenant: Tenant, at: datetime, request_id: str, signer: str | None, provider: str

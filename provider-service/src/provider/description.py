@@ -111,5 +111,10 @@ def document_of(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def description_routes(others: Iterable[Route]) -> list[Route]:
-    """GET /openapi.json and GET /docs. `others` are the routes that they describe."""
-    return serving.routes(document_of(others))
+    """GET /openapi.json and GET /docs. `others` are the routes that they describe.
+
+    Raises ValueError for a route without a description.
+    """
+    others = tuple(others)
+    served(OPERATIONS, others, own=serving.OWN_PATHS)
+    return serving.routes(lambda: document_of(others))

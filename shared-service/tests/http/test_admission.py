@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
@@ -256,7 +256,6 @@ ways = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(ways)
 async def test_after_any_mixture_of_ends_nobody_is_counted(requests: list[tuple[str, bool]]) -> None:
     trial = Trial()

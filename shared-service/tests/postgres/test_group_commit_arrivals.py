@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared_service.batches import unknown
@@ -54,7 +53,6 @@ async def play(backend: Backend, plan: list[tuple[str, int, str]], limits: dict[
     return {**told, **dict(zip(waiting, outcomes, strict=True))}
 
 
-@settings(deadline=None, max_examples=300 if os.environ.get("NIGHTLY") == "1" else 50, print_blob=True)
 @given(
     plan=arrivals,
     effects=effects,

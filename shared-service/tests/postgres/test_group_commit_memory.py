@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared_service.batches import unknown
@@ -34,7 +33,6 @@ def short_pauses() -> Any:
         yield
 
 
-@settings(max_examples=300 if os.environ.get("NIGHTLY") == "1" else 50, deadline=None)
 @given(arrivals, effects, st.sampled_from(KEYS), st.integers(1, 3))
 async def test_nothing_is_remembered_after_any_mixture_of_outcomes(
     arriving: list[tuple[str, str]], done: list[Effect], poisoned: str, turns_max: int

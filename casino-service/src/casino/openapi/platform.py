@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +18,7 @@ from shared_service.http.errors import ErrorKind
 from shared_service.openapi.document import (
     JSON_TYPE,
     Operation,
+    Place,
     Schema,
     header_parameter,
     query_parameter,
@@ -54,25 +54,23 @@ _IN_MODULE: Final = re.compile(r"casino\.([a-z]+)\.[a-z_]+\.([A-Za-z]+)")
 _ONLY_IN_PYTHON: Final = "(?!\\n)"
 
 
+def places(operations: Iterable[Made]) -> set[Place]:
+    """Method and path of each operation."""
+    return {(each.method, BASE + each.path) for each in operations}
+
+
 def describe(operations: Iterable[Made]) -> tuple[list[Operation], dict[str, Schema]]:
     """Returns the operations, and the schemas that they refer to."""
     made = tuple(operations)
-    types = tuple({kind: None for each in made for kind in (each.body, each.answer) if kind is not None})
-    names, components = _schemas_of(types)
-    schemas = dict(components)
+    types = list({kind: None for each in made for kind in (each.body, each.answer) if kind is not None})
+    references, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    schemas = {_short(name): _for_json(schema) for name, schema in components.items()}
+    names = {kind: _short(one["$ref"]).rpartition("/")[2] for kind, one in zip(types, references, strict=True)}
     described = [_describe(each, names, schemas) for each in made]
     for each in made:
         if each.only_reads or each.body is Empty:
             schemas.pop(names[each.body], None)
     return described, {**schemas, REFUSAL: REFUSAL_SCHEMA}
-
-
-@lru_cache(maxsize=1)
-def _schemas_of(types: tuple[Any, ...]) -> tuple[Mapping[Any, str], Mapping[str, Schema]]:
-    """Returns the name of each type's schema, and the schemas. Kept for tests, which build the application often."""
-    references, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    names = {kind: _short(one["$ref"]).rpartition("/")[2] for kind, one in zip(types, references, strict=True)}
-    return names, {_short(name): _for_json(schema) for name, schema in components.items()}
 
 
 def _describe(made: Made, names: Mapping[Any, str], schemas: Mapping[str, Schema]) -> Operation:

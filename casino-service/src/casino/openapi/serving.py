@@ -9,7 +9,7 @@ from casino.api.operations import Operation
 from casino.openapi import platform, wire
 from shared_service.http.routing import Route
 from shared_service.openapi import serving
-from shared_service.openapi.document import document, release_of, served
+from shared_service.openapi.document import document, release_of, served, served_places
 
 TITLE: Final = "casino-service"
 ABOUT: Final = (
@@ -30,4 +30,7 @@ def document_of(routes: Iterable[Route], operations: Iterable[Operation]) -> dic
 
 def routes(others: Iterable[Route], operations: Iterable[Operation]) -> list[Route]:
     """GET /openapi.json and GET /docs. `others` are the routes that they describe."""
-    return serving.routes(document_of(others, operations))
+    others, operations = tuple(others), tuple(operations)
+    described = {each.place for each in wire.OPERATIONS} | platform.places(operations)
+    served_places(described, others, own=serving.OWN_PATHS)
+    return serving.routes(lambda: document_of(others, operations))

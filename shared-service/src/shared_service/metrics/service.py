@@ -92,13 +92,12 @@ class ServiceMetrics:
         self._tallies: dict[str, _Tally] = {}
         self._elsewhere = _Tally(len(self._bounds_seconds) + 1)
         self._of_peers: dict[str, dict[str, int]] = {}
+        self._has_zeros = False
 
     def name_endpoints(self, routes: Sequence[Route]) -> None:
         """Use the routes' paths as endpoint labels."""
         for route in routes:
             self._tallies[route.path] = _Tally(len(self._bounds_seconds) + 1)
-            for code in self._alarming_codes:
-                self._requests.labels(route.path, code).inc(0)
 
     def watch_pools(self, pools: Mapping[str, Database]) -> None:
         """Show these pools' connections by state."""
@@ -160,6 +159,11 @@ class ServiceMetrics:
 
     async def page(self) -> bytes:
         """Returns all metrics as text."""
+        if not self._has_zeros:  # an alert sees the first refusal only if the series was there before it
+            for endpoint in self._tallies:
+                for code in self._alarming_codes:
+                    self._requests.labels(endpoint, code).inc(0)
+            self._has_zeros = True
         await self.flush()
         # In a thread, because reading the files of many workers takes long.
         return await asyncio.to_thread(render, self.registry)

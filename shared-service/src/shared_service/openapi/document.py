@@ -75,19 +75,24 @@ def header_parameter(name: str, schema: Schema, *, is_required: bool = False) ->
 
 
 def served(operations: Iterable[Operation], routes: Iterable[Route], *, own: Collection[str]) -> list[Operation]:
-    """The operations that have a route. Raises ValueError for a public route that none describes.
+    """The operations that have a route. Raises ValueError as `served_places` does."""
+    by_place = {each.place: each for each in operations}
+    return [by_place[place] for place in served_places(by_place, routes, own=own)]
+
+
+def served_places(described: Collection[Place], routes: Iterable[Route], *, own: Collection[str]) -> list[Place]:
+    """Method and path of each public route. Raises ValueError for one that no operation describes.
 
     `own` are the paths of the document itself.
     """
-    by_place = {each.place: each for each in operations}
     found = []
     for each in routes:
         if each.access == OPS or each.path in own:
             continue
         for method in sorted(each.methods - {"HEAD"}):
-            if (method, each.path) not in by_place:
+            if (method, each.path) not in described:
                 raise ValueError(f"{method} {each.path} is in no description: OpenAPI would not have it")
-            found.append(by_place[method, each.path])
+            found.append((method, each.path))
     return found
 
 
