@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,3 +227,34 @@ async def test_a_key_is_deleted_by_its_tenant_or_one_above(api: Api) -> None:
     refused(await api.call("DELETE", path, token=tree.operator.token), 404, "NOT_FOUND")
     refused(await api.get("/staff/me", token=made["key"]), 401, "TOKEN_INVALID")
     assert (await api.get("/admin/api-keys", token=tree.operator.token)).json()["items"] == []
+
+
+async def test_who_waits_for_a_hash_holds_no_connection(api: Api) -> None:
+    """Red before: four owners who made staff held the owners' connections while their passwords waited to be hashed."""
+    tree = api.tree()
+    assert (await api.post("/admin/staff", body_for(tree, username="first"), token=tree.owner.token)).status_code == 201
+    pid = hashing_process()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        making = [
+            asyncio.ensure_future(
+                api.post("/admin/staff", body_for(tree, username=f"anna-{each}"), token=api.owner().token)
+            )
+            for each in range(4)
+        ]
+        changed = {"password": PASSWORD + "!"}
+        path = f"/admin/staff/{tree.cashier.staff_id}"
+        making.append(asyncio.ensure_future(api.call("PATCH", path, changed, token=tree.owner.token)))
+        for _ in range(3):
+            assert (await api.get("/admin/staff", token=api.owner().token)).status_code == 200
+        assert not any(each.done() for each in making)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert [(await each).status_code for each in making] == [201] * 4 + [200]
+
+
+def hashing_process() -> int:
+    """The process that hashes for this one."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    (pid,) = [int(each) for each in children if b"casino.staff.hashing" in Path("/proc", each, "cmdline").read_bytes()]
+    return pid

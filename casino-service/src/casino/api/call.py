@@ -91,6 +91,8 @@ class Call:
     idempotency_key: str | None = None
     connection: psycopg.AsyncConnection[Any] | None = None
     """None where the route is not `in_transaction`."""
+    prepared: Any = None
+    """What the operation's `prepare` returned."""
     is_accepted: bool = False
     """Answer 202: the thing waits."""
     is_known: bool = False

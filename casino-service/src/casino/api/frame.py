@@ -9,11 +9,13 @@ that the path names (404), the body or the query (400), the idempotency key, the
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+from psycopg import Rollback
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 from starlette.requests import Request
 from starlette.responses import Response
@@ -110,21 +112,13 @@ class _Endpoint:
     async def _answer(self, request: Request, call: Call) -> Response:
         operation = self.operation
         self._require_permission(call)
+        if operation.prepare is not None:
+            await self._prepare(request, call, operation.prepare)
         async with AsyncExitStack() as stack:
             if operation.in_transaction:
                 call.connection = await stack.enter_async_context(self.frame.pools.one_of_few(call.caller))
-            if operation.finds is not None:
-                await call.row(operation.finds, {"ledger_id": call.ledger_id, **call.path})
-            if operation.method == "POST":
-                call.idempotency_key = reading.idempotency_key(request.headers)
-            content = dict(request.query_params) if operation.only_reads else reading.decode(request.state.body)
-            digest = b"" if operation.only_reads else reading.body_hash(content)
-            given = reading.convert(content, operation.body, operation.field_codes, is_query=operation.only_reads)
+            given, kept, first = await self._take(request, call)
             of_list = cursors.list_of(request) if isinstance(given, Page) else ""
-            if isinstance(given, Page) and given.cursor is not None:
-                given.cursor = cursors.opened(call.settings.pepper, of_list, given.cursor)
-            kept = self._kept(request, call)
-            first = await kept.take(digest) if kept is not None else None
             if first is not None:
                 await self._note_repeated(call, first)
                 return _json(first.body, first.status, replayed=True)
@@ -142,6 +136,32 @@ class _Endpoint:
             if kept is not None:
                 await kept.keep(status, body)
         return _json(body, status)
+
+    async def _take(self, request: Request, call: Call) -> tuple[Any, KeptAnswers | None, Kept | None]:
+        """Find the thing of the path, read body or query, and take the kept answer. Returns the last two."""
+        operation = self.operation
+        if operation.finds is not None:
+            await call.row(operation.finds, {"ledger_id": call.ledger_id, **call.path})
+        if operation.method == "POST":
+            call.idempotency_key = reading.idempotency_key(request.headers)
+        content = dict(request.query_params) if operation.only_reads else reading.decode(request.state.body)
+        digest = b"" if operation.only_reads else reading.body_hash(content)
+        given = reading.convert(content, operation.body, operation.field_codes, is_query=operation.only_reads)
+        if isinstance(given, Page) and given.cursor is not None:
+            given.cursor = cursors.opened(call.settings.pepper, cursors.list_of(request), given.cursor)
+        kept = self._kept(request, call)
+        return given, kept, await kept.take(digest) if kept is not None else None
+
+    async def _prepare(self, request: Request, call: Call, prepare: Callable[[Call, Any], Awaitable[Any]]) -> None:
+        """Prepare without a connection, unless the request is refused or has a kept answer: it is looked at before, in
+        a transaction that leaves nothing behind."""
+        with suppress(Rollback):
+            async with self.frame.pools.one_of_few(call.caller) as call.connection:
+                given, _, first = await self._take(request, call)
+                raise Rollback
+        call.connection = None
+        if first is None:
+            call.prepared = await prepare(call, given)
 
     def _call(self, request: Request) -> Call:
         settings = self.frame.settings

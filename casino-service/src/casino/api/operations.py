@@ -49,6 +49,9 @@ class Operation:
     finds: str | None
     """A query that finds the thing of the path in the caller's view; without a row: 404."""
     in_transaction: bool
+    prepare: Callable[[Call, Any], Awaitable[Any]] | None
+    """What takes long, such as a password's hash, and is awaited with the call and its body while the request holds no
+    connection. The handler finds its result in `call.prepared`. A repeated request is not prepared again."""
     has_effect: bool
     """Whether a GET changes something, so that there is no HEAD of it and staff's calls are in the audit trail."""
     keeps_answers: bool
@@ -78,6 +81,7 @@ def operation_of(
     field_codes: Mapping[str, str] = MappingProxyType({}),
     finds: str | None = None,
     in_transaction: bool = True,
+    prepare: Callable[[Call, Any], Awaitable[Any]] | None = None,
     has_effect: bool = False,
     keeps_answers: bool = True,
     share: Share | None,
@@ -95,7 +99,7 @@ def operation_of(
         method=method, path=path, handler=handler, body=kind, answer=answer, access=access, permission=permission,
         only_owners=only_owners,
         status=status, other_statuses=tuple(other_statuses), headers=tuple(headers), media_types=tuple(media_types),
-        codes=tuple(codes), field_codes=field_codes, finds=finds, in_transaction=in_transaction,
+        codes=tuple(codes), field_codes=field_codes, finds=finds, in_transaction=in_transaction, prepare=prepare,
         has_effect=has_effect or method != "GET",
         keeps_answers=keeps_answers and in_transaction and method == "POST" and access != ANYONE,
     )  # fmt: skip

@@ -78,41 +78,52 @@ class Account:
 
     passwords: Passwords
 
-    async def change_password(self, call: Call, body: PasswordBody) -> Answer:
-        """POST /staff/password. Ends all other logins."""
-        family_id = own_login(call)
+    async def prove_password(self, call: Call, body: PasswordBody) -> tuple[str | None, str]:
+        """Returns the stored hash that the current password fits, and the hash of the new one."""
+        own_login(call)
         proved = await prove(
             call, self.passwords, "staff.password", str(call.caller.name), password=body.current_password
         )
-        new_hash = await self.passwords.hash(body.new_password)
-        values = (call.ledger_id, call.caller.id, family_id, proved.password_hash, new_hash)
+        return proved.password_hash, await self.passwords.hash(body.new_password)
+
+    async def change_password(self, call: Call, _: PasswordBody) -> Answer:
+        """POST /staff/password. Ends all other logins."""
+        values = (call.ledger_id, call.caller.id, own_login(call), *call.prepared)
         if not (await call.row(CHANGE_PASSWORD, values))[0]:
             raise Refused("BUSY", why="another change came first")
         call.audit("staff.password", subject=call.caller.id, tenant_id=call.caller.tenant_id)
         return Answer()
 
-    async def confirm_otp(self, call: Call, body: OtpBody) -> Answer:
-        """POST /staff/otp/confirm."""
-        own_login(call)
+    async def prove_code(self, call: Call, body: OtpBody) -> None:
+        """Ask for the one-time password that confirms an enrolment."""
         await _require_otp(call, enrolled=False)
         await prove(call, self.passwords, CONFIRM, str(call.caller.name), code=body.otp)
-        await _change_otp(call, "confirm")
-        return Answer()
 
-    async def delete_otp(self, call: Call, body: PasswordAndOtpBody) -> Answer:
-        """DELETE /staff/otp."""
-        own_login(call)
+    async def prove_both(self, call: Call, body: PasswordAndOtpBody) -> None:
+        """Ask for both proofs."""
         await _require_otp(call, enrolled=True)
         await prove(
             call, self.passwords, "staff.otp.delete", str(call.caller.name), password=body.password, code=body.otp
         )
-        await _change_otp(call, "delete")
-        return Answer()
+
+
+async def confirm_otp(call: Call, _: OtpBody) -> Answer:
+    """POST /staff/otp/confirm."""
+    await _change_otp(call, "confirm")
+    return Answer()
+
+
+async def delete_otp(call: Call, _: PasswordAndOtpBody) -> Answer:
+    """DELETE /staff/otp."""
+    await _change_otp(call, "delete")
+    return Answer()
 
 
 async def _require_otp(call: Call, *, enrolled: bool) -> None:
     """Raises Refused before a proof is asked for, which a mistake should not count as refused."""
-    staff = await read_staff(call, str(call.caller.id))
+    own_login(call)
+    async with call.begin():
+        staff = await read_staff(call, str(call.caller.id))
     if staff.otp != enrolled:
         raise Refused("OTP_NOT_ENROLLED" if enrolled else "OTP_ENROLLED")
 

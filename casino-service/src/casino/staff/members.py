@@ -75,11 +75,14 @@ class Members:
 
     passwords: Passwords
 
+    async def hash(self, _: Call, body: NewStaffBody | ChangeBody) -> str | None:
+        """Returns the hash of the password in a body, or None."""
+        return None if isinstance(body.password, UnsetType) else await self.passwords.hash(body.password)
+
     async def create(self, call: Call, body: NewStaffBody) -> OneOfStaff:
         """POST /admin/staff."""
         username = body.username.lower()
-        password_hash = await self.passwords.hash(body.password)
-        values = (call.ledger_id, call.caller.id, username, password_hash, body.role, body.tenant_id)
+        values = (call.ledger_id, call.caller.id, username, call.prepared, body.role, body.tenant_id)
         code, field, staff_id = await call.row(CREATE, values)
         if code is not None:
             raise invalid(field, MISFIT) if code == "INVALID_FIELD" else Refused(code, field=field)
@@ -91,7 +94,7 @@ class Members:
         """PATCH /admin/staff/{staff_id}."""
         staff_id = call.path["staff_id"]
         before = await read_staff(call, staff_id)
-        password_hash = None if body.password is UNSET else await self.passwords.hash(body.password)
+        password_hash = call.prepared
         role, active = (None if value is UNSET else value for value in (body.role, body.active))
         values = (call.ledger_id, call.caller.id, staff_id, role, active, password_hash)
         code, field = await call.row(CHANGE, values)

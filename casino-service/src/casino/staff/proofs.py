@@ -41,10 +41,12 @@ async def prove(
     OVERLOADED.
 
     Takes as long for a name that nobody has. Its two statements are committed, whatever the request becomes, and it
-    holds no connection between them. A request that is in a transaction asks the guards' pool: those who hold all
-    connections of their own would wait for each other.
+    holds no connection between them. Raises RuntimeError in a request's transaction: those who hold all connections
+    would wait for each other.
     """
-    database = call.pools.tenants if call.connection is None else call.pools.guarding
+    if call.connection is not None:
+        raise RuntimeError("a proof is asked for while the request prepares")
+    database = call.pools.tenants
     name = account_name(username)
     rows = await database.call(BEGIN, (call.ledger_id, name, call.address))
     wait_seconds, staff_id, password_hash, nonce, now = rows[0]

@@ -36,15 +36,16 @@ def _own_routes(frame: Frame, passwords: Passwords) -> list[Route]:
         frame.post("/staff/logout", logins.log_out, answer=Answer, keeps_answers=False),
         frame.get("/staff/me", account.me, answer=account.Me),
         frame.post(
-            "/staff/password", own.change_password, body=account.PasswordBody, answer=Answer, codes=_PROOF
+            "/staff/password", own.change_password, body=account.PasswordBody, answer=Answer, codes=_PROOF,
+            prepare=own.prove_password,
         ),
         frame.post("/staff/otp/enrol", account.enrol, answer=account.Enrolled, codes=("OTP_ENROLLED",)),
         frame.post(
-            "/staff/otp/confirm", own.confirm_otp, body=account.OtpBody, answer=Answer,
+            "/staff/otp/confirm", account.confirm_otp, body=account.OtpBody, answer=Answer, prepare=own.prove_code,
             codes=(*_PROOF, "OTP_ENROLLED", "OTP_NOT_ENROLLED"),
         ),
         frame.delete(
-            "/staff/otp", own.delete_otp, body=account.PasswordAndOtpBody, answer=Answer,
+            "/staff/otp", account.delete_otp, body=account.PasswordAndOtpBody, answer=Answer, prepare=own.prove_both,
             codes=(*_PROOF, "OTP_NOT_ENROLLED"),
         ),
     ]  # fmt: skip
@@ -55,14 +56,14 @@ def _admin_routes(frame: Frame, passwords: Passwords) -> list[Route]:
     return [
         frame.post(
             "/admin/staff", staff.create, body=members.NewStaffBody, answer=members.OneOfStaff,
-            permission="staff.manage", status=201, codes=("NOT_FOUND", "USERNAME_TAKEN"),
+            permission="staff.manage", status=201, codes=("NOT_FOUND", "USERNAME_TAKEN"), prepare=staff.hash,
         ),
         frame.get(
             "/admin/staff", members.list_staff, query=Page, answer=members.StaffList, permission="staff.manage"
         ),
         frame.patch(
             "/admin/staff/{staff_id}", staff.change, body=members.ChangeBody, answer=members.OneOfStaff,
-            permission="staff.manage", finds=members.FINDS,
+            permission="staff.manage", finds=members.FINDS, prepare=staff.hash,
         ),
         frame.put(
             "/admin/otp-roles", members.set_otp_roles, body=members.OtpRoles, answer=members.OtpRolesSet,
