@@ -14,6 +14,7 @@ from casino.api.call import Call
 from casino.api.errors import Refused
 from casino.api.frame import FINDS_TENANT, Frame
 from casino.api.types import Amount, Answer, Body
+from casino.ops.metrics import Metrics
 from casino.platform import serving
 from casino.sessions.providers import Providers
 from casino_testing.api import Api, api_of, refused
@@ -177,7 +178,7 @@ def test_a_route_of_staff_names_its_permission(tenant: Tenant) -> None:
     from casino_testing.service import settings_of
 
     settings = settings_of(tenant)
-    frame = serving.platform_of(settings, Providers(settings, settings.live_keys())).frame
+    frame = serving.platform_of(settings, Providers(settings, settings.live_keys()), Metrics()).frame
     with pytest.raises(ValueError, match="permission"):
         frame.post("/x", look)
     with pytest.raises(ValueError, match="permission"):
