@@ -28,7 +28,7 @@ REFUSALS: dict[int, set[str]] = {
     400: {"malformed_request"},
     404: {"not_found"},
     405: {"method_not_allowed"},
-    401: {"signature_missing"},
+    401: {"signature_missing", "play_token_invalid"},
     303: set(),
 }
 """303: a page without a login leads to the one that logs in, whatever the method."""

@@ -131,7 +131,8 @@ def test_stakes_outside_the_limits_of_the_casino_or_the_studio_are_refused(
 
 
 def test_the_catalogue_names_what_can_be_launched(stack: Stack, session: GameSession) -> None:
-    (game,) = public(stack, "/v1/games").json()["games"]
+    game, second = public(stack, "/v1/games").json()["games"]
+    assert (second["gameId"], second["volatility"]) == ("SLOTS_002", "high")
     launched = stack.launch(session.user_id).must_be_ok().content
     assert (game["gameId"], game["minBet"], game["maxBet"]) == ("SLOTS_001", "1", launched["maxBet"])
     sheet = public(stack, "/v1/games/SLOTS_001/par")

@@ -222,6 +222,17 @@ async def test_the_game_page_keeps_its_own_query_and_ids_are_quoted(tenant: Tena
     assert content["launchUrl"] == "https://games.test/play?theme=dark&gameId=SLOTS_001&session=a%26b%3Dc+d#top"
 
 
+async def test_the_providers_address_of_the_page_is_handed_on_unchanged(tenant: Tenant) -> None:
+    """Pitfall 31: only the studio knows which page a game has."""
+    page = "https://games.test/play/JAQPOT/SLOTS_001?theme=dark#code=" + "A" * 43
+    async with serving(tenant, provider=FakeProvider(answer={"providerSessionId": "p", "launchUrl": page})) as service:
+        assert (await launch(service)).json()["launchUrl"] == page
+    for bad in ("javascript:alert(1)", "//games.test", "https://games.test/a b", "https://g.test/" + "x" * 2048, 7):
+        answer = {"providerSessionId": "p", "launchUrl": bad}
+        async with serving(tenant, provider=FakeProvider(answer=answer)) as service:
+            assert (await launch(service)).json()["launchUrl"].startswith("http://127.0.0.1:8100/play?gameId=")
+
+
 async def test_simulate_round_launches_plays_and_hands_the_report_through(service: Service, tenant: Tenant) -> None:
     report = {"passed": True, "providerSessionId": "p-1", "steps": [{"step": 1}], "netProfit": "1000"}
     service.provider.answer = report

@@ -9,7 +9,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from provider.description import description_routes
+from provider.description import SIGNATURE_HEADER, description_routes
 from provider.errors import CODES_BY_EXCEPTION, ERRORS
 from provider.offers import serving as offers
 from provider.ops import serving as ops
@@ -17,11 +17,13 @@ from provider.ops.backlog import BacklogReader
 from provider.ops.metrics import Metrics
 from provider.ops.nonces import PostgresNonceStore
 from provider.outbox import serving as outbox
+from provider.play import serving as play
 from provider.reconciliation import serving as reconciliation
 from provider.rounds import serving as rounds
 from provider.sessions import serving as sessions
 from provider.sessions.peers import peers_of
 from provider.sessions.sealing import log_broken_seals
+from provider.sessions.tickets import Tickets
 from provider.settings import Settings
 from provider.spins import serving as spins
 from provider.sql.schema import database_for
@@ -49,20 +51,22 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     metrics = Metrics(demo=settings.demo)
     peers = peers_of(settings, clock=clock, observe=metrics.observe_call, show_refused=metrics.show_refused_files)
     casinos, wallets, sealer = peers.casinos, peers.wallets, peers.sealer
-    own_ring = peers.keys.keys.ring("provider")
+    own_ring, tickets = peers.keys.keys.ring("provider"), Tickets(settings)
     money = outbox.money_calls(settings, pool, recovery_pool, peers=peers)
     nights = reconciliation.nights_of(settings, reconciling_pool, casinos, sealer=sealer, clock=clock)
     played = spins.spins_of(settings, pool, money)
+    pages = play.play_of(settings, pool, casinos, money, played, sealer=sealer, tickets=tickets)
     nonces, readiness = PostgresNonceStore(pool), ops.readiness_of(settings, readiness_pool)
     metrics.watch_pools({"rounds": pool, "recovery": recovery_pool, "reconciliation": reconciling_pool})
     scrape = Scrape(metrics.scrape_of(BacklogReader(pool, casinos.called), health=wallets.reports))
     listeners = listeners_of(settings.listeners, metrics.note_certificate)
     admission = Admission(settings.requests_max, errors=ERRORS, observe=metrics.observe, has_peers=casinos.are_several)
     routes = [
-        *sessions.routes(casinos, pool, sealer),
+        *sessions.routes(settings, casinos, pool, sealer, tickets),
         *rounds.routes(settings, pool, sealer, money, casinos),
         *spins.routes(settings, sealer, casinos, played),
         *offers.routes(pool),
+        *play.routes(settings, pages, casinos),
         *ops.routes(readiness, wallets.reports, scrape),
     ]
     routes += description_routes(routes)
@@ -70,19 +74,20 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         *ops.loops(settings, readiness, nonces, wallets),
         *listeners.loops(),
         *outbox.loops(settings, money),
-        *sessions.loops(pool),
+        *(*sessions.loops(pool), *play.loops(pages)),
         *reconciliation.loops(nights),
     ]
     metrics.name_endpoints(routes)
-    table = RouteTable(routes, accesses=(SIGNED,))
+    table = RouteTable(routes, accesses=(SIGNED, *play.ACCESSES))
     signed = signed_guard(
-        "x-provider-signature", Verifier(own_ring, nonces, clock=clock), Signer(own_ring, clock),
+        SIGNATURE_HEADER, Verifier(own_ring, nonces, clock=clock), Signer(own_ring, clock),
         errors=ERRORS, admission=admission, on_clock=metrics.note_skew,
     )  # fmt: skip
+    guards = {SIGNED: signed, **play.guards(pages, admission, signed=(SIGNATURE_HEADER, signed))}
     middleware = [  # the outermost first
         Middleware(FindRoute, table=table, ops=listeners.ops),
         Middleware(RequestContext, errors=ERRORS, budget_seconds=settings.call_seconds, observe=metrics.observe),
-        Middleware(Authenticate, guards={SIGNED: signed}, admission=admission, errors=ERRORS),
+        Middleware(Authenticate, guards=guards, admission=admission, errors=ERRORS),
         Middleware(RenderErrors, errors=ERRORS, codes=CODES_BY_EXCEPTION),
         Middleware(Dispatch),
     ]

@@ -8,9 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from provider.errors import ERRORS
+from provider.play.operations import BODIES, SCHEME
+from provider.play.operations import OPERATIONS as PLAY_OPERATIONS
+from provider.play.returns import Returns
+from provider.play.views import Round, Rounds, Seeds, Started, State
 from provider.rounds.serving import SIMULATION
 from provider.sessions.launch import LAUNCH, SESSION
-from provider.spins.answers import SpinAnswer
+from provider.spins.answers import PlayedAnswer, SpinAnswer
 from provider.spins.serving import SPIN
 from shared_service.http.errors import ErrorKind
 from shared_service.http.routing import Route
@@ -38,7 +42,7 @@ _BODY_CODES: Final = (*SIGNED_CODES, "malformed_json", "body_too_large", "unsupp
 _LAUNCH_CODES: Final = (*_BODY_CODES, "not_found", "game_not_found", "idempotency_mismatch", "casino_draining")
 _SESSION_CODES: Final = (
     *_LAUNCH_CODES, "session_not_found", "session_expired", "session_player_mismatch", "currency_mismatch",
-    "session_busy", "operator_unreachable", "operator_rejected",
+    "session_busy", "operator_unreachable", "operator_rejected", "rate_limited",
 )  # fmt: skip
 _WALLET_STATUSES: Final = (400, 402, 403, 404, 422, 423)
 """Of the wallet's refusals, which a spin passes on."""
@@ -55,6 +59,7 @@ class Launched(msgspec.Struct, rename="camel", kw_only=True):
     min_bet: str
     max_bet: str
     player_id: str
+    launch_url: str
 
 
 def _kinds(codes: Iterable[str]) -> list[ErrorKind]:
@@ -94,19 +99,22 @@ OPERATIONS: Final = (
     ),
     _public("/v1/games/{game_id}/par", "The PAR sheet of a slot", ("game_not_found", "not_found")),
     _public("/v1/configurations/{hash}", "The configuration with this SHA-256", ("not_found",)),
+    *PLAY_OPERATIONS,
     *HEALTH,
 )  # fmt: skip
 
 
 def document_of(routes: Iterable[Route]) -> dict[str, Any]:
     """The document of what these routes serve."""
-    _, answers = msgspec.json.schema_components((SpinAnswer, Launched), ref_template="#/components/schemas/{name}")
+    answered = (SpinAnswer, Launched, Started, State, PlayedAnswer, Rounds, Round, Seeds, Returns)
+    _, answers = msgspec.json.schema_components(answered, ref_template="#/components/schemas/{name}")
     bodies: dict[str, Schema] = {each.name: each.schema() for each in (LAUNCH, SPIN_BODY, SIMULATION_BODY)}
+    bodies.update(BODIES)
     return document(
         served(OPERATIONS, routes, own=serving.OWN_PATHS),
         title=TITLE, version=release_of(TITLE), description=ABOUT,
         schemas={**answers, **bodies, REFUSAL: REFUSAL_SCHEMA, **HEALTH_SCHEMA},
-        security_schemes={"signature": signature_scheme(SIGNATURE_HEADER)},
+        security_schemes={"signature": signature_scheme(SIGNATURE_HEADER), "playToken": SCHEME},
     )  # fmt: skip
 
 

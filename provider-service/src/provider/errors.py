@@ -21,6 +21,8 @@ RETRIES_SOON: Final = "retries the same id after 100 ms"
 ALARMS: Final = "never retries; alarms"
 SHOWS_MAINTENANCE: Final = "shows maintenance"
 WAITS: Final = "waits as told, same id"
+SLOWS_DOWN: Final = "waits as told"
+TELLS: Final = "tells the player"
 UNKNOWN: Final = "outcome unknown"
 WALLET_ERROR: Final = "shows a wallet error"
 
@@ -37,6 +39,10 @@ _ROWS: Final = (
     ErrorKind("bad_signature", 401, SIGNS_ANEW, "The signature does not fit the request."),
     ErrorKind("timestamp_out_of_window", 401, SIGNS_ANEW, "The signature's time is too far from ours."),
     ErrorKind("nonce_replay", 401, SIGNS_ANEW, "The signature was used before."),
+    ErrorKind("launch_code_invalid", 401, LAUNCHES_ANEW, "The launch code was used, has expired or never existed."),
+    ErrorKind("play_token_invalid", 401, LAUNCHES_ANEW, "The play token does not hold: launch the game again."),
+    ErrorKind("insufficient_balance", 402, TELLS, "The balance is smaller than the stake."),
+    ErrorKind("demo_not_allowed", 403, NEVER, "Demo play is not allowed here."),
     ErrorKind("session_player_mismatch", 403, ENDS_THE_GAME, "The session belongs to another player."),
     ErrorKind("session_not_found", 404, LAUNCHES_ANEW, "There is no such game session."),
     ErrorKind("session_expired", 404, LAUNCHES_ANEW, "The game session has ended."),
@@ -50,9 +56,11 @@ _ROWS: Final = (
     ErrorKind(
         "casino_draining", 423, SHOWS_MAINTENANCE, "This studio takes no new session and no new bet of the casino."
     ),
+    ErrorKind("rate_limited", 429, SLOWS_DOWN, "Too many calls, or too soon.", retry_after_seconds=2),
     ErrorKind("internal", 500, UNKNOWN, "Something went wrong here."),
     ErrorKind("operator_unreachable", 502, WALLET_ERROR, "The casino's wallet did not answer. The stake is returned."),
     ErrorKind("operator_rejected", 502, WALLET_ERROR, "The casino's wallet refused the payout."),
+    ErrorKind("operator_bad_response", 502, WALLET_ERROR, "The casino's wallet answered what cannot be."),
     ErrorKind("overloaded", 503, WAITS, "Too much is going on. Nothing was done.", retry_after_seconds=1),
 )
 ERRORS: Final = ErrorTable(_ROWS)

@@ -57,6 +57,8 @@ class Settings:
     """The casino of the environment. Others are in `casinos_file`."""
     casinos_file: PeersFile[CasinoTerms] | None = None
     listeners: ListenerSettings = LISTENERS
+    public_url: str = "http://127.0.0.1:8100"
+    """Where a browser finds this service."""
     ca_file: Path | None = None
     """A PEM file: certificates of the private authority that issued the casino's certificate."""
     demo: bool = False
@@ -153,6 +155,7 @@ def read(reader: Reader) -> Settings:
     casinos_file = casinos_file_at(reader.path(CASINOS_FILE), casino_code, casino_url)
     others = named_sealing_key(sealing_key)
     read_peers(reader, casinos_file, (casino, provider), strict=not demo, others=others)
+    listeners = read_listeners(reader, "PROVIDER", default=LISTENERS)
     settings = Settings(
         database_url=reader.required("PROVIDER_DATABASE_URL", reader.database("PROVIDER_DATABASE_URL")),
         owner_database_url=reader.database("PROVIDER_OWNER_DATABASE_URL"),
@@ -164,7 +167,8 @@ def read(reader: Reader) -> Settings:
         casino_url=casino_url,
         casino_code=casino_code,
         casinos_file=casinos_file,
-        listeners=read_listeners(reader, "PROVIDER", default=LISTENERS),
+        listeners=listeners,
+        public_url=reader.page_url("PROVIDER_PUBLIC_URL", _on_loopback(listeners)),
         ca_file=reader.authorities("PROVIDER_CA_FILE"),
         demo=demo,
         log_format=reader.choice("LOG_FORMAT", log.FORMATS),
@@ -183,6 +187,10 @@ def read(reader: Reader) -> Settings:
     )
     reader.warn_of_unknown(("CASINO_", "PROVIDER_"), CASINO_VARIABLES)
     return replace(settings, notes=tuple(reader.notes))
+
+
+def _on_loopback(listeners: ListenerSettings) -> str:
+    return f"http{'s' if listeners.tls_cert_file else ''}://127.0.0.1:{listeners.port}"
 
 
 def casinos_file_at(path: Path | None, casino_code: str, casino_url: str) -> PeersFile[CasinoTerms] | None:

@@ -38,6 +38,7 @@ class WalletModel:
         self.transactions: dict[str, Stored] = {}
         self.tombstones: set[str] = set()
         self.dead_tokens: set[str] = set()
+        self.keeps_heads = False
         self.drifts: dict[str, dict[str, Any]] = {}  # changed members in the feed and the look-up
 
     def execute(self, kind: str, members: dict[str, Any]) -> Answer:
@@ -48,7 +49,7 @@ class WalletModel:
             return refusal(404, "session_not_found")
         if kind == "getBalance":
             body = {"userId": members["userId"], "balance": str(self.balance_minor), "currency": self.currency}
-            return 200, {}, body
+            return 200, {}, body | self._head(len(self.transactions))
         content = json.dumps({name: value for name, value in members.items() if name != "sessionToken"})
         known = self.transactions.get(members["transactionId"])
         if known is not None:
@@ -117,11 +118,15 @@ class WalletModel:
             "currency": self.currency,
             "status": "ok",
             **extra,
+            **self._head(len(self.transactions) + 1),
         }
         stored = Stored(kind, members["roundId"], content, amount, "committed", original, body)
         stored.balance_after = self.balance_minor
         self.transactions[members["transactionId"]] = stored
         return 200, {}, body
+
+    def _head(self, sequence: int) -> dict[str, str]:
+        return {"head": f"{sequence}:{'0' * 64}"} if self.keeps_heads and sequence else {}
 
     def _page(self, query: dict[str, str]) -> Answer:
         after, limit = int(query["after"]), int(query["limit"])

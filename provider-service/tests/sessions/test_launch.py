@@ -26,13 +26,16 @@ async def test_a_launch_answers_the_session_the_limits_and_the_player(database_u
     body = answer.json()
     assert UUID(body.pop("providerSessionId"))
     assert body.pop("playerId").isdecimal()
+    assert body.pop("launchUrl").startswith("http://127.0.0.1:8100/play/JAQPOT/SLOTS_001#code=")
     assert body == {"gameId": "SLOTS_001", "currency": "USD", "minBet": "1000", "maxBet": "100000"}
 
 
 async def test_a_repeated_launch_finds_the_same_session(database_url: str, owner_url: str, wallet: FakeWallet) -> None:
     body = fresh_launch()
     first, second = await launch(database_url, wallet, body, body)
-    assert first.content == second.content
+    said, again = first.json(), second.json()
+    assert said.pop("launchUrl") != again.pop("launchUrl"), "a code of its own"
+    assert said == again
     assert rows(owner_url, "select count(*) from provider.game_sessions") == [{"count": 1}]
 
 
@@ -43,7 +46,7 @@ async def test_simultaneous_launches_of_one_session_make_one(
 
     async with serving(database_url, wallet) as provider:
         posts = (provider.client.post("/provider/launch", json=body) for _ in range(8))
-        result = {answer.content for answer in await asyncio.gather(*posts)}
+        result = {answer.json()["providerSessionId"] for answer in await asyncio.gather(*posts)}
     assert len(result) == 1
     assert rows(owner_url, "select count(*) from provider.players") == [{"count": 1}]
 

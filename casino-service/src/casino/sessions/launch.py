@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import uuid
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ class GameSession:
     session_token: str
     provider_id: str
     provider_session_id: str
+    launch_url: str | None
+    """The page's address in the provider's words; None when its answer has none."""
     player_id: str
     game_id: str
     game_code: str
@@ -55,6 +58,10 @@ class GameSession:
     stake_min_minor: int
     stake_max_minor: int
     expires_at: datetime
+
+
+LAUNCH_URL_MAX: Final = 2_048
+_URL: Final = re.compile(r"https?://[!-~]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +116,7 @@ class Launcher:
             raise Refused("overloaded")
         if code is not None:
             raise Refused(code, sentence=reason)
-        provider_session_id = await self._join(
+        provider_session_id, page = await self._join(
             session_id,
             provider_id,
             {
@@ -128,6 +135,7 @@ class Launcher:
             session_token=session_token,
             provider_id=provider_id,
             provider_session_id=provider_session_id,
+            launch_url=page,
             player_id=request.player_id,
             game_id=request.game_id,
             game_code=game_code,
@@ -173,10 +181,11 @@ class Launcher:
         message: dict[str, Any],
         request_id: str,
         client_fingerprint: bytes,
-    ) -> str:
+    ) -> tuple[str, str | None]:
         try:
             provider = self.providers.client_of(provider_id)
-            provider_session_id = provider_session_of(await provider.launch(message, request_id=request_id))
+            answer = await provider.launch(message, request_id=request_id)
+            provider_session_id = provider_session_of(answer)
         except (ProviderUnreachable, Refused) as error:
             await self.database.call(queries.CLOSE_SESSION, (self.ledger_id, session_id))
             raise Refused(error.code if isinstance(error, Refused) else "provider_unreachable") from None
@@ -193,7 +202,7 @@ class Launcher:
                 "fingerprint": client_fingerprint,
             },
         )
-        return provider_session_id
+        return provider_session_id, launch_url_in(answer)
 
 
 def provider_session_of(answer: dict[str, Any]) -> str:
@@ -203,6 +212,12 @@ def provider_session_of(answer: dict[str, Any]) -> str:
     except Refused as refused:
         log.warning("provider_answer_malformed", path="/provider/launch", field=refused.field)
         raise ProviderUnreachable("its answer names no session") from None
+
+
+def launch_url_in(answer: dict[str, Any]) -> str | None:
+    """Returns the page's address in the answer to a launch, which is handed on unchanged; None without one."""
+    url = answer.get("launchUrl")
+    return url if isinstance(url, str) and len(url) <= LAUNCH_URL_MAX and _URL.fullmatch(url) else None
 
 
 def launch_url(game_url: str, session: GameSession) -> str:

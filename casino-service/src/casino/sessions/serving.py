@@ -82,7 +82,8 @@ class _Endpoints:
             {
                 **token,
                 "providerSessionId": session.provider_session_id,
-                "launchUrl": launch_url(self.launcher.providers.game_url_of(session.provider_id), session),
+                "launchUrl": session.launch_url
+                or launch_url(self.launcher.providers.game_url_of(session.provider_id), session),
                 "gameId": session.game_id,
                 "currency": session.currency,
                 "balance": str(session.balance_minor),

@@ -4,7 +4,9 @@ Tokens are stored sealed, and are in no log and no answer.
 """
 
 import hmac
+import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,13 +15,46 @@ import structlog
 from provider.casinos.registry import Casino, require_live
 from provider.catalogue.games import GAMES
 from provider.errors import Refused
-from provider.sessions.queries import GameSession, NewSession, launch_session, session_by_id
+from provider.sessions.links import origin_of
+from provider.sessions.queries import GameSession, NewSession, keep_launch_code, launch_session, session_by_id
 from provider.sessions.sealing import SealBroken, Sealer
+from provider.sessions.tickets import LAUNCH_CODE, Tickets, ticket_hash
 from provider.wire import currency_field
-from shared_service.openapi.fields import Message, identifier_field
+from shared_service.openapi.fields import Field, Message, identifier_field
 from shared_service.postgres.database import Database
 
 log = structlog.get_logger(__name__)
+
+
+URL_MAX: Final = 512
+LANGUAGE_MAX: Final = 35
+LAUNCH_CODE_SECONDS: Final = 60.0
+MAX_WIN_MAX_MINOR: Final = 10**15
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[0-9A-Za-z]{1,8})*")
+_URL: Final[Mapping[str, Any]] = {"type": ["string", "null"], "maxLength": URL_MAX}
+
+
+def _optional_minor(members: dict[str, Any], name: str) -> int | None:
+    value = members.get(name)
+    if value is not None and (type(value) is not int or not 0 < value <= MAX_WIN_MAX_MINOR):
+        raise Refused("invalid_field", field=name)
+    return value
+
+
+def _optional_url(members: dict[str, Any], name: str) -> str | None:
+    value = members.get(name)
+    if value is not None and (not isinstance(value, str) or len(value) > URL_MAX or origin_of(value) is None):
+        raise Refused("invalid_field", field=name)
+    return value
+
+
+def _optional_language(members: dict[str, Any], name: str) -> str | None:
+    value = members.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > LANGUAGE_MAX or _LANGUAGE.fullmatch(value) is None:
+        raise Refused("invalid_field", field=name)
+    return value
 
 
 LAUNCH: Final = Message(
@@ -31,6 +66,10 @@ LAUNCH: Final = Message(
         identifier_field("gameId", "game_code", description="The game's code"),
         currency_field("currency", "currency"),
         identifier_field("casinoCode", "casino_code"),
+        Field("maxWin", "max_win_minor", _optional_minor, {"type": ["integer", "null"], "minimum": 1}, False),
+        Field("lobbyUrl", "lobby_url", _optional_url, _URL, False),
+        Field("cashierUrl", "cashier_url", _optional_url, _URL, False),
+        Field("language", "language", _optional_language, {"type": ["string", "null"], "maxLength": 35}, False),
     ),
 )
 SESSION: Final = Message(
@@ -56,6 +95,10 @@ class LaunchRequest:
     game_code: str
     currency: str
     casino_code: str
+    max_win_minor: int | None
+    lobby_url: str | None
+    cashier_url: str | None
+    language: str | None
     token: str = field(repr=False)
 
 
@@ -68,9 +111,15 @@ class OpenSession:
 
 
 def read_launch(members: dict[str, Any], signer: Casino) -> LaunchRequest:
-    """Read a launch that this casino signed. Raises as `_require_launchable` does, and `invalid_field`."""
+    """Read a launch that this casino signed. Raises as `_require_launchable` does, and `invalid_field`.
+
+    A page leads only to the origins that may embed it.
+    """
     request = LaunchRequest(**LAUNCH.read(members))
     _require_launchable(request.casino_code, request.game_code, signer)
+    for name, url in (("lobbyUrl", request.lobby_url), ("cashierUrl", request.cashier_url)):
+        if url is not None and origin_of(url) not in signer.terms.embed:
+            raise Refused("invalid_field", field=name)
     return request
 
 
@@ -112,6 +161,16 @@ async def launch(pool: Database, sealer: Sealer, request: LaunchRequest) -> Game
     if not _holds_token(sealer, stored, request.token):
         raise Refused("idempotency_mismatch", field="sessionToken")
     return stored
+
+
+async def launch_code(pool: Database, tickets: Tickets, request: LaunchRequest, session: GameSession) -> str:
+    """A new one-time code for the page of this session. The newest launch rules what the page is told."""
+    code = tickets.make(LAUNCH_CODE)
+    await keep_launch_code(
+        pool, session.provider_session_id, ticket_hash(code), lives_seconds=LAUNCH_CODE_SECONDS,
+        page=(request.max_win_minor, request.lobby_url, request.cashier_url, request.language),
+    )  # fmt: skip
+    return code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,10 @@ class GameSession:
     game_code: str
     currency: str
     state: str
+    max_win_minor: int | None
+    lobby_url: str | None
+    cashier_url: str | None
+    language: str | None
     token_sealed: bytes = field(repr=False)
 
 
@@ -39,6 +43,7 @@ COLUMNS: Final = tuple(each.name for each in fields(GameSession))
 """The columns of a session, in the order that `session_of` reads."""
 _SELECTED: Final = ", ".join(COLUMNS)
 _LAUNCH: Final = f"select {_SELECTED} from provider.launch_session(%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 - constant
+_CODE: Final = "select provider.make_launch_code(%s, %s, %s, %s, %s, %s, %s)"
 _BY_ID: Final = f"select {_SELECTED} from provider.game_sessions where provider_session_id = %s"  # noqa: S608 - constant
 
 
@@ -60,6 +65,19 @@ async def session_by_id(pool: Database, provider_session_id: UUID) -> GameSessio
     """The session with this id, or None."""
     rows = await pool.call(_BY_ID, (provider_session_id,))
     return session_of(rows[0]) if rows else None
+
+
+async def keep_launch_code(
+    pool: Database,
+    provider_session_id: UUID,
+    code_sha256: str,
+    *,
+    lives_seconds: float,
+    page: tuple[int | None, str | None, str | None, str | None],
+) -> None:
+    """Store a launch code, and what the launch says about the page: win cap, lobby, cashier, language."""
+    async with pool.connection() as connection:
+        await connection.execute(_CODE, (provider_session_id, code_sha256, lives_seconds, *page))
 
 
 async def stop_session(pool: Database, provider_session_id: UUID, code: str) -> None:

@@ -9,8 +9,11 @@ from starlette.responses import Response
 
 from provider.casinos.registry import Casinos
 from provider.catalogue.games import GAMES
-from provider.sessions.launch import launch, read_launch
+from provider.sessions.launch import launch, launch_code, read_launch
+from provider.sessions.links import page_url
 from provider.sessions.sealing import Sealer
+from provider.sessions.tickets import Tickets
+from provider.settings import Settings
 from provider.wire import json_answer, read_request
 from shared_service.http.routing import SIGNED, Route, route
 from shared_service.postgres.database import Database
@@ -24,11 +27,13 @@ STALE_LOOK_SECONDS: Final = 300.0
 PAGE_MAX: Final = 500
 
 
-def routes(casinos: Casinos, pool: Database, sealer: Sealer) -> list[Route]:
+def routes(settings: Settings, casinos: Casinos, pool: Database, sealer: Sealer, tickets: Tickets) -> list[Route]:
     """POST /provider/launch."""
 
     async def post_launch(request: Request) -> Response:
-        session = await launch(pool, sealer, read_launch(read_request(request), casinos.signer_of(request)))
+        asked = read_launch(read_request(request), casinos.signer_of(request))
+        session = await launch(pool, sealer, asked)
+        code = await launch_code(pool, tickets, asked, session)
         session_id = str(session.provider_session_id)
         log.info(
             "session_launched", session_id=session_id, casino_code=session.casino_code, user_id=session.user_id,
@@ -43,6 +48,7 @@ def routes(casinos: Casinos, pool: Database, sealer: Sealer) -> list[Route]:
                 "minBet": str(game.bet_min_minor),
                 "maxBet": str(game.bet_max_minor),
                 "playerId": str(session.player_id),
+                "launchUrl": page_url(settings.public_url, session.casino_code, session.game_code, code=code),
             }
         )
 

@@ -51,6 +51,8 @@ class Order:
     session: OpenSession
     asked: SpinRequest
     request_id: str
+    cooldown_ms: int = 0
+    """How long no new spin begins after a refused bet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,7 @@ class SpinPlay:
             payout_state="committed",
             win_minor=payout.amount_minor,
             balance_minor=paid.balance_minor,
+            balance_version=None if paid.head is None else paid.head.sequence,
         )
 
     def _refusal(self, refused: Refused) -> Refusal:
@@ -150,8 +153,8 @@ class SpinPlay:
             self._round_id,
             refused.status,
             refused.code,
-            _sentence(refused.members.get("error")) or DEFAULT_SENTENCE,
-            _sentence(refused.members.get("playerMessage")),
+            shown_sentence(refused.members.get("error")) or DEFAULT_SENTENCE,
+            shown_sentence(refused.members.get("playerMessage")),
         )
 
     def _call(self, kind: Any, **members: Any) -> MoneyCall:
@@ -168,6 +171,6 @@ class SpinPlay:
         )
 
 
-def _sentence(text: object) -> str | None:
+def shown_sentence(text: object) -> str | None:
     """A sentence of the wallet, which is untrusted: short and printable, else None."""
     return text[:SENTENCE_MAX] if isinstance(text, str) and text.isprintable() and text else None

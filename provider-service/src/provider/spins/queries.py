@@ -15,6 +15,7 @@ _SPIN_COLUMNS: Final = """
     spin.round_id, spin.game_code, spin.stake_minor, spin.configuration_hash, configuration.version,
     r.state as round_state, draw.events::text as events, payout.state as payout_state,
     payout.amount_minor as win_minor, payout.balance_after_minor as balance_minor,
+    payout.head_sequence as balance_version,
     refusal.status as refused_status, refusal.code as refused_code, refusal.sentence as refused_sentence,
     refusal.player_message as refused_message,
     coalesce(debit.state = 'pending', false) or coalesce(undo.state = 'pending', false) as is_unclear
@@ -33,21 +34,25 @@ _SPIN: Final = f"""
 """  # noqa: S608 -- constants
 _BEFORE: Final = f"""
     select {", ".join(f"s.{column}" for column in COLUMNS)}, {_SPIN_COLUMNS},
-        seed.seed_id, seed.seed_sealed, seed.next_counter
+        seed.seed_id, seed.seed_sealed, seed.next_counter, seed.client_seed,
+        (extract(epoch from provider.clock() - last.created_at) * 1000)::bigint as since_round_ms,
+        (extract(epoch from provider.clock() - refused.created_at) * 1000)::bigint as since_refusal_ms
     from provider.game_sessions as s
     left join provider.spins as spin on spin.player_id = s.player_id and spin.spin_id = %s
     {_OF_SPIN}
     left join provider.server_seeds as seed
         on seed.player_id = s.player_id and seed.game_code = s.game_code and seed.retired_at is null
+    left join provider.rounds as last on last.round_id = coalesce(seed.round_id, seed.earlier_round_id)
+    left join provider.spin_refusals as refused on refused.round_id = last.round_id
     where s.provider_session_id = %s
 """  # noqa: S608 -- constants
 _SEED: Final = """
-    select seed_id, seed_sealed, next_counter
+    select seed_id, seed_sealed, next_counter, client_seed
     from provider.server_seeds
     where player_id = %s and game_code = %s and retired_at is null
 """
 _TAKE_SEED: Final = """
-    select o_seed_id as seed_id, o_seed_sealed as seed_sealed, o_next_counter as next_counter
+    select o_seed_id as seed_id, o_seed_sealed as seed_sealed, o_next_counter as next_counter, null as client_seed
     from provider.take_seed(%s, %s, %s, %s, %s)
 """
 
@@ -66,6 +71,7 @@ class StoredSpin:
     payout_state: str | None
     win_minor: int | None
     balance_minor: int | None
+    balance_version: int | None = None
     refused_status: int | None = None
     refused_code: str | None = None
     refused_sentence: str | None = None
@@ -80,6 +86,15 @@ class StoredSeed:
     seed_id: UUID
     seed_sealed: bytes = field(repr=False)
     next_counter: int
+    client_seed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long ago the player's last round in the game began, and the wallet refused its bet; None: it did not."""
+
+    since_round_ms: int | None = None
+    since_refusal_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +104,7 @@ class Before:
     session: GameSession | None = None
     spin: StoredSpin | None = None
     seed: StoredSeed | None = None
+    pace: Pace = Pace()
 
 
 _NAMES: Final[Mapping[type[Any], tuple[str, ...]]] = MappingProxyType(
@@ -103,11 +119,13 @@ async def before_spin(pool: Database, provider_session_id: UUID | None, spin_id:
     if not rows:
         return Before()
     of_spin, of_seed = len(COLUMNS), len(COLUMNS) + len(_NAMES[StoredSpin])
-    spin, seed = rows[0][of_spin:of_seed], rows[0][of_seed:]
+    of_pace = of_seed + len(_NAMES[StoredSeed])
+    spin, seed = rows[0][of_spin:of_seed], rows[0][of_seed:of_pace]
     return Before(
         session=session_of(rows[0][:of_spin]),
         spin=None if spin[0] is None else _made(StoredSpin, spin),
         seed=None if seed[0] is None else _made(StoredSeed, seed),
+        pace=Pace(*rows[0][of_pace:]),
     )
 
 

@@ -17,6 +17,7 @@ class ServerSeed:
     seed_id: uuid.UUID
     counter: int
     secret: bytes = field(repr=False)
+    client_seed: str | None = None
 
     def source(self, client_seed: str) -> SeededSource:
         """The random numbers of the next draw."""
@@ -32,10 +33,15 @@ async def seed_for(
     """
     stored = known or await seed_in_use(pool, player_id, game_code)
     if stored is None:
-        secret = secrets.token_bytes(SEED_BYTES)
-        stored = await take_seed(
-            pool, player_id, game_code,
-            seed_id=uuid.uuid4(), sealed=sealer.seal(secret.hex()), sha256=seed_hash(secret),
-        )  # fmt: skip
+        sealed, sha256 = new_seed(sealer)
+        stored = await take_seed(pool, player_id, game_code, seed_id=uuid.uuid4(), sealed=sealed, sha256=sha256)
     secret = bytes.fromhex(sealer.open(bytes(stored.seed_sealed)))
-    return ServerSeed(seed_id=stored.seed_id, counter=stored.next_counter, secret=secret)
+    return ServerSeed(
+        seed_id=stored.seed_id, counter=stored.next_counter, secret=secret, client_seed=stored.client_seed
+    )
+
+
+def new_seed(sealer: Sealer) -> tuple[bytes, str]:
+    """A new secret, sealed, and its hash."""
+    secret = secrets.token_bytes(SEED_BYTES)
+    return sealer.seal(secret.hex()), seed_hash(secret)

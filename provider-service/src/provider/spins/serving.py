@@ -64,7 +64,8 @@ def _stake(members: dict[str, Any], name: str) -> int:
     return stake
 
 
-def _optional_plain(members: dict[str, Any], name: str) -> str | None:
+def optional_plain(members: dict[str, Any], name: str) -> str | None:
+    """A member of 1 to 64 of 0-9A-Za-z_- or None."""
     return None if members.get(name) is None else _plain(members, name)
 
 
@@ -81,7 +82,7 @@ SPIN: Final = Message(
     (
         Field("stake", "stake_minor", _stake, {"type": "integer", "minimum": 1, "description": "Minor units"}),
         Field("spinId", "spin_id", _plain, _PLAIN),
-        Field("clientSeed", "client_seed", _optional_plain, {**_PLAIN, "type": ["string", "integer", "null"]}, False),
+        Field("clientSeed", "client_seed", optional_plain, {**_PLAIN, "type": ["string", "integer", "null"]}, False),
     ),
 )
 """A spin, beside the members that name its session."""

@@ -68,7 +68,13 @@ class Spins:
             return _same_content(before.spin, order)
         require_live(order.casino)
         require_open(order.session)
-        task = asyncio.create_task(self._play(order, _slot(order), before.seed))
+        slot, pace = _slot(order), before.pace
+        least_ms = order.casino.terms.limits_of(slot, order.session.row.currency).jurisdiction.least_cycle_ms.slot
+        if pace.since_round_ms is not None and pace.since_round_ms < least_ms:
+            raise Refused("rate_limited", sentence="The game's least cycle has not passed.")
+        if pace.since_refusal_ms is not None and pace.since_refusal_ms < order.cooldown_ms:
+            raise Refused("rate_limited", sentence="The last bet was refused.")
+        task = asyncio.create_task(self._play(order, slot, before.seed, is_paced=least_ms > 0))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         ended, _ = await asyncio.wait({task}, timeout=max(seconds, 0.0))
@@ -84,20 +90,24 @@ class Spins:
             for task in late:
                 task.cancel()
 
-    async def _play(self, order: Order, slot: Slot, known: StoredSeed | None) -> StoredSpin | None:
-        """Play a new spin; returns it when it is paid, else None: the books say how it ended."""
+    async def _play(self, order: Order, slot: Slot, known: StoredSeed | None, *, is_paced: bool) -> StoredSpin | None:
+        """Play a new spin; returns it when it is paid, else None: the books say how it ended.
+
+        `is_paced`: there is a least cycle, so a round that came between refuses this one.
+        """
         books, sender, session = self._money.senders.books, self._money.senders.of(order.casino), order.session.row
         with self._money.running.one_of(order.casino):
             configuration = await self._configurations.stored(slot, session.currency, order.casino.terms)
             for openings_left in reversed(range(OPENINGS_MAX)):
                 seed, known = await self._seed_of(session, known), None
-                rules = Rules(configuration=configuration, max_win_minor=configuration.limits.max_win, seed=seed)
+                cap = min(configuration.limits.max_win, session.max_win_minor or configuration.limits.max_win)
+                rules = Rules(configuration=configuration, max_win_minor=cap, seed=seed)
                 try:
                     return await SpinPlay(books, sender, order, rules).play()
                 except OutcomeUnknown:  # the round may be open; the same id finds out
                     raise Refused("session_busy") from None
                 except NotRecorded as refusal:
-                    if refusal.code == "seed_moved" and openings_left:
+                    if refusal.code == "seed_moved" and openings_left and not is_paced:
                         continue
                     if refusal.code in _REFUSALS:
                         raise Refused(_REFUSALS[refusal.code]) from None
