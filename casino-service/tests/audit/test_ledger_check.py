@@ -27,6 +27,8 @@ from casino_testing.tampered_books import TAMPERED_BOOKS
 from casino_testing.tampered_entries import TAMPERED_ENTRIES
 from casino_testing.tampering import Tampering, play, tamper
 from casino_testing.tampering_with_good_hashes import TAMPERINGS_WITH_GOOD_HASHES, UNDETECTED_TAMPERINGS
+from casino_testing.tenant import Tenant
+from casino_testing.webhooks import listen, told
 from local_stack.testing import CloneDatabase, PostgresServer
 from shared_service.postgres.migrate import migrate
 
@@ -184,6 +186,29 @@ def test_the_first_wrong_row_is_named_with_what_was_expected(books: str) -> None
     assert [cell.strip() for cell in line.split("│")[1:-1]] == [
         "posting_moves_what_its_transaction_says", "1", "bet", "-900 USD", "-1000 USD", "1",
     ]  # fmt: skip
+
+
+def test_what_is_found_is_told_to_the_webhooks_that_ask(books: str) -> None:
+    do(books, TAMPERINGS["a balance with money added"])
+    assert run(books).exit_code == 1, "nobody asks"
+    tenant = Tenant.demo(books)
+    listen(tenant, "difference.found")
+    result = run(books)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert told(tenant) == [
+        (
+            "difference.found",
+            {
+                "tenantId": "JAQPOT", "playerId": "2", "rule": "balance_is_sum_of_postings", "transactionId": None,
+                "expected": "999000", "found": "999001", "rows": 1,
+            },
+        )
+    ]  # fmt: skip
+    tenant.sql("alter table casino.webhook_events add check (event_type = 'none') not valid")
+    tenant.close()
+    result = run(books)
+    assert result.exit_code == 1, "the verdict stands"
+    assert "webhooks were not told" in result.stderr
 
 
 def test_the_same_as_json_for_machines(books: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from casino_testing.agent import Agent
 from casino_testing.desk import Desk
 from casino_testing.tenant import Tenant
+from casino_testing.wallet import Wallet
 from casino_testing.webhooks import listen, told, types
 
 
@@ -100,3 +101,28 @@ def test_deposits_adjustments_and_refusals_are_no_withdrawals(tenant: Tenant, de
     waiting = desk.pay("WITHDRAW", 20)["o_approval_id"]
     desk.call("decide_approval", waiting, False, "staff-2", "request")
     assert types(told(tenant)) == ["withdrawal.requested"]
+
+
+def test_a_round_is_told_when_it_ends_with_what_was_staked_and_won(tenant: Tenant, wallet: Wallet) -> None:
+    session = wallet.open_session()
+    silent = wallet.bet(session, round_id="before")
+    wallet.accept(session.credit(0, related_id=silent.transaction_id, round_id="before"))
+    listen(tenant, "round.settled")
+    won = wallet.bet(session, round_id="won")
+    wallet.bet(session, round_id="won")
+    assert told(tenant) == []
+    credit = session.credit(5_000, related_id=won.transaction_id, round_id="won")
+    wallet.accept(credit)
+    wallet.run(credit)
+    wallet.accept(session.credit(1_000, related_id=won.transaction_id, round_id="won"))
+    undone = [wallet.bet(session, round_id="undone") for _ in range(2)]
+    wallet.accept(session.rollback(undone[0].transaction_id, round_id="undone"))
+    wallet.accept(session.rollback("never seen", round_id="another"))
+    assert len(told(tenant)) == 1
+    wallet.accept(session.rollback(undone[1].transaction_id, round_id="undone"))
+    first, second = (data for _, data in told(tenant))
+    assert first == {
+        "tenantId": tenant.tenant_id, "playerId": "1", "roundId": "won", "providerId": "main", "stakeMinor": 2_000,
+        "winMinor": 5_000, "currency": "USD",
+    }  # fmt: skip
+    assert (second["roundId"], second["stakeMinor"], second["winMinor"]) == ("undone", 0, 0)

@@ -1,4 +1,7 @@
-"""The auditing commands `casino check-ledger` and `casino transaction`. They read only, and need no secret."""
+"""The auditing commands `casino check-ledger` and `casino transaction`. They need no secret, and change no books.
+
+What `check-ledger` finds is told to webhooks: it writes nothing else, and nothing where no webhook asks for it.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ from typing import Final, NoReturn
 
 import click
 import msgspec
+import psycopg
 
 from casino.audit.heads import batches_of_heads
 from casino.audit.ledger_check import examine
 from casino.audit.snapshot import CannotRead, books_at_one_moment
+from casino.audit.telling import tell_findings
 from casino.audit.transaction_life import lives_of
 from casino.settings import CommandSettings
 from shared_service.settings.reader import SettingsRefused
@@ -47,6 +52,8 @@ def check_ledger_command(
 ) -> None:
     """Check the whole ledger against its rules and its hash chains.
 
+    Webhooks that ask for difference.found are told what it finds.
+
     Exit status 0: whole; 1: not whole, the first row of each broken rule is named; 2: could not check.
     """
     from casino.audit import printing  # noqa: PLC0415 - a serving process does not need rich
@@ -60,6 +67,11 @@ def check_ledger_command(
         _give_up(str(error))
     except KeyboardInterrupt:  # click would exit with 1, which means: not whole
         _give_up("interrupted")
+    if examination.findings:
+        try:
+            tell_findings(url, ledger, examination.findings.values())
+        except psycopg.Error as error:  # the verdict stands
+            click.echo(f"casino: webhooks were not told: {type(error).__name__}", err=True)
     if as_json:
         click.echo(msgspec.json.encode({**asdict(examination), "findings": list(examination.findings.values())}))
     else:

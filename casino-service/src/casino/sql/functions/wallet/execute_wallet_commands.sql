@@ -81,6 +81,7 @@ begin
                 v_booked := casino.grant_bonuses(p_ledger_id, v_judged, v_booked, v_now);
             end if;
             if 'ended' = any (v_kinds) then
+                perform casino.tell_rounds(p_ledger_id, v_judged);
                 perform casino.watch_play(p_ledger_id, v_judged, v_now);
             end if;
         end if;
