@@ -17,6 +17,7 @@ from chaos.process_faults import ProcessFaults, heal
 from chaos.record import refusals_of_nonces
 from chaos.round_players import PLAYERS, Players
 from chaos.verdict import Verdict, counted
+from chaos.webhook_listener import WebhookListener
 from chaos.wire_policy import WirePolicy
 from e2e_testing.two_pairs import NUMBERS
 
@@ -56,8 +57,10 @@ def _perform(plan: Plan, stack: ChaosStack, policies: list[WirePolicy]) -> Verdi
     for house in houses:
         house.open_accounts()
     guests = [PlatformGuests(pair, over) for pair in stack.pairs]
-    for guest in guests:
+    listeners = [WebhookListener(pair, f"{plan.seed} {pair.number}") for pair in stack.pairs]
+    for guest, listener in zip(guests, listeners, strict=True):
         guest.set_up()
+        listener.set_up(guest.operator)
     works = (process_faults.run, *(work.run for work in (*watches, *houses, *guests)))
     threads = [threading.Thread(target=work, daemon=True) for work in works]
     for thread in threads:
@@ -79,6 +82,8 @@ def _perform(plan: Plan, stack: ChaosStack, policies: list[WirePolicy]) -> Verdi
     verdict.hold("a move of the house takes effect once", [found for house in houses for found in house.findings()])
     verdict.hold("guests of the platform were told what the books say", [each for g in guests for each in g.findings()])
     verdict.reached.update(sum((guest.counts for guest in guests), Counter[str]()))
+    verdict.hold("webhooks told what happened", [found for each in listeners for found in each.findings()])
+    verdict.reached.update(sum((listener.counts for listener in listeners), Counter[str]()))
     for watch in watches:
         watch.look()
     verdict.hold("the ledger was sound at every moment", [found for watch in watches for found in watch.findings])

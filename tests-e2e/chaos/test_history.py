@@ -170,7 +170,7 @@ def test_what_players_were_told_is_looked_up_in_both_books() -> None:
 REACHED = {
     "tombstones_of_real_bets": 1, "late_debits_refused": 1, "replays": 1, "unknown_outcomes": 1,
     "signed_answers": 1, "looks_at_the_ledger": 1, "moves_of_the_house": 1, "old_requests_sent_again": 1,
-    "vouchers_redeemed": 1, "spins_of_guests": 1,
+    "vouchers_redeemed": 1, "spins_of_guests": 1, "webhook_messages": 1,
     **dict.fromkeys((f"bets_of_studio_{studio}_at_casino_{casino}" for studio in (1, 2) for casino in (1, 2)), 1),
 }  # fmt: skip
 

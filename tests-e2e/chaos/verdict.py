@@ -19,6 +19,7 @@ MUST_REACH = (
     "moves_of_the_house",
     "vouchers_redeemed",
     "spins_of_guests",
+    "webhook_messages",
     "old_requests_sent_again",
     *(f"bets_of_studio_{studio}_at_casino_{casino}" for casino, studio in RELATIONS),
 )
