@@ -27,7 +27,7 @@ COST_DEPTHS: Final = (1, 32)
 MEMORY_ROUND_DEPTH: Final = 4
 MEMORY_DEBIT_DEPTH: Final = 32
 MEMORY_STEPS: Final = 6
-MEMORY_MAX_MEBIBYTES: Final = 150.0
+MEMORY_MAX_MEBIBYTES: Final = 110.0
 MEMORY_GROWTH_MAX: Final = 1.05
 """Most that a process may hold at the end of the minute, over what it held after the first tenth."""
 

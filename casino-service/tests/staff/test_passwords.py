@@ -106,6 +106,7 @@ async def test_two_threads_of_low_priority_work_and_know_no_secret(
     assert f"Threads:\t{1 + THREADS}\n" in shown(pid, "status")
     assert THREADS == 2
     assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
+    assert os.getsid(pid) == pid, "its time is not taken from the service's session"
     assert "CASINO" not in shown(pid, "environ")
 
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from argon2 import PasswordHasher, Type
@@ -26,6 +27,8 @@ PASSES: Final = 2
 THREADS: Final = 2
 NICENESS: Final = 10
 """Bets go first, and a password still gets a tenth of what a bet gets."""
+SESSION_NICENESS: Final = Path("/proc/self/autogroup")
+"""Linux shares processors between sessions first, and weighs niceness only within a session."""
 _hasher: Final = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1, type=Type.ID)
 
 
@@ -36,9 +39,7 @@ def hash_now(password: str) -> str:
 
 def main() -> None:
     """Answers until standard input ends."""
-    os.nice(NICENESS)
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # a terminal sends them to all; the service decides, and closes the pipe
+    _be_nice()
     with ThreadPoolExecutor(THREADS) as threads:
         for line in sys.stdin.buffer:
             threads.submit(_answer, line)
@@ -55,6 +56,13 @@ def _answer(line: bytes) -> None:
         outcome = None
     # A pipe takes a short line whole, so the threads' lines do not mix.
     os.write(sys.stdout.fileno(), json.dumps([number, outcome]).encode() + b"\n")
+
+
+def _be_nice() -> None:
+    os.nice(NICENESS)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # a system without it, or one that allows no change at the moment
+            SESSION_NICENESS.write_text(str(NICENESS))
 
 
 if __name__ == "__main__":

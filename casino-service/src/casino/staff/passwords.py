@@ -71,7 +71,10 @@ class Passwords:
     async def _start(self) -> Process:
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         try:
-            process = await asyncio.create_subprocess_exec(*COMMAND, stdin=PIPE, stdout=PIPE, env=environment)
+            # Of a session of its own, so that its time is not taken from the bets' session.
+            process = await asyncio.create_subprocess_exec(
+                *COMMAND, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
+            )
         except OSError as error:
             self._started = None
             raise Refused("OVERLOADED") from error
