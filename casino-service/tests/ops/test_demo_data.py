@@ -33,6 +33,11 @@ PAID_BACK: Final = """
     select sum(amount_minor) filter (where event_type = 'WIN') / sum(amount_minor) filter (where event_type = 'BET')
     from casino.ledger_events
 """
+EVERYTHING: Final = """
+    BONUS_FORFEITED BONUS_GRANTED CASHOUT ERROR LIMIT_CHANGED ROLLBACK SAFETY_ACTION VOUCHER_EXPIRED VOUCHER_VOIDED
+    WITHDRAW
+"""
+APPROVALS: Final = "select distinct status from casino.approvals"
 FIGURES: Final = "select event_type, count(*), sum(amount_minor) from casino.ledger_events group by 1 order by 1"
 HAS_BEGUN: Final = "select count(*) > 100 from casino.ledger_events"
 IS_NOW: Final = "select abs(extract(epoch from casino.clock() - clock_timestamp())) < 1"
@@ -109,6 +114,12 @@ async def test_it_is_whole_and_believable_and_made_once(demo: Tenant) -> None:
     (paid_back,) = ask(demo.url, PAID_BACK)[0]
     assert 0.5 < paid_back < 1.5
     assert ask(demo.url, "select from casino.game_sessions where open_bets > 0") == []
+    assert ask(demo.url, "select count(*) > 0 from casino.safety_actions") == [(True,)]
+    if IS_NIGHTLY:
+        assert set(EVERYTHING.split()) <= set(events)
+        actions = ask(demo.url, "select distinct action_type from casino.safety_actions order by 1")
+        assert actions == [("COOLDOWN",), ("NUDGE",), ("STOP",)]
+        assert sorted(ask(demo.url, APPROVALS)) == [("APPROVED",), ("REJECTED",)]
 
     figures = ask(demo.url, FIGURES)
     status, told, _ = run(demo.url)

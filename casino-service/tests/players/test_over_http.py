@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from casino.players.export import ROWS_MAX as EXPORT_ROWS_MAX
 from casino_testing.api import Api, Tree, api_of, refused
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
@@ -244,6 +245,23 @@ async def test_a_player_reads_the_own_rounds(floor: Floor) -> None:
         assert secret not in text
     ledger = (await floor.player())["ledger"]
     assert [each["amountMinor"] for each in ledger] == [-500, 1_000, 3_000, -1_000, -1_000, AMOUNT]
+
+
+async def test_an_export_has_the_newest_rows_of_each_part_and_says_when_there_are_more(floor: Floor) -> None:
+    floor.api.tenant.sql(
+        "insert into casino.audit_trail (ledger_id, at, tenant_id, actor_kind, action, subject, outcome, request_id)"
+        " select %s, clock_timestamp() - make_interval(secs => place), %s, 'system', 'row ' || place, %s, 'DONE', 'x'"
+        " from generate_series(1, %s) as place",
+        floor.api.tenant.ledger_id, floor.tree.agent_id, floor.player_id, EXPORT_ROWS_MAX + 1,
+    )  # fmt: skip
+    answer = await floor.api.get("/player/export", token=floor.token)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    export = answer.json()
+    rows = export["export"]["auditTrail"]
+    assert (export["isComplete"], len(rows)) == (False, EXPORT_ROWS_MAX)
+    assert [row["at"] for row in rows] == sorted((row["at"] for row in rows), reverse=True)
+    assert f"row {EXPORT_ROWS_MAX + 1}" not in {row["action"] for row in rows}, "that is the oldest one"
+    assert export["export"]["limits"] == []
 
 
 async def test_staff_lists_its_own_players_page_by_page(floor: Floor) -> None:

@@ -6,12 +6,14 @@ from typing import Final
 
 from casino.api.frame import ANYONE, FINDS_PLAYER, PLAYER, Frame
 from casino.api.types import Answer, Page
-from casino.players import accounts, care, games, own, payments, records, shapes, shifts, wishes
+from casino.players import accounts, care, export, games, own, payments, records, shapes, shifts, wishes
 from casino.players.play_sessions import PlaySessions
-from shared_service.http.routing import Route
+from shared_service.http.routing import Route, Share
 from shared_service.run.loops import BackgroundLoop
 
 END_SECONDS: Final = 30.0
+EXPORTS_AT_ONCE_MAX: Final = 2
+"""In one process, of all players: each holds a connection for as long as it reads."""
 _PLAYER: Final = "/admin/players/{player_id}"
 _NOT_ACTIVE: Final = "PLAYER_NOT_ACTIVE_409"
 _TRANSFER: Final = ("CURRENCY_MISMATCH", "BALANCE_TOO_HIGH")
@@ -52,7 +54,9 @@ def _own_routes(frame: Frame) -> list[Route]:
             status=201, other_statuses=(200,),
         ),
         frame.get("/player/history", records.history, query=Page, answer=records.History, access=PLAYER),
-        frame.get("/player/export", records.export, answer=records.Export, access=PLAYER),
+        frame.get(
+            "/player/export", export.export, answer=export.Export, access=PLAYER, share=Share(EXPORTS_AT_ONCE_MAX)
+        ),
     ]  # fmt: skip
 
 

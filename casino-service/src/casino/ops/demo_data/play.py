@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
+from uuid import UUID
 
 from casino.ops.demo import CURRENCY
 from casino.ops.demo_data.books import KEY, Books
@@ -20,6 +21,8 @@ FAST_GAP_SECONDS: Final = (0.6, 1.1)
 SPIN_SECONDS: Final = (0.3, 0.5)
 SKIPS: Final = 0.15
 """How often somebody who plays lets a tick pass."""
+BOUNDS_A_SESSION: Final = 0.05
+"""How often somebody sets a limit of what the play session may lose."""
 TAKEN_BACK: Final = 0.002
 RAISE: Final = 8
 """The most that somebody who chases losses multiplies the first stake with."""
@@ -34,6 +37,7 @@ class Visit:
     person: Person
     game: Game
     session_token: str
+    play_session_id: UUID
     spins_left: int
     first_stake_minor: int
     stake_minor: int
@@ -79,6 +83,10 @@ class Floor:
         person.visits += 1
         game, session_id, token = books.random.choice(person.games), books.new_id(), books.new_id()
         hashed = sha256(token.encode()).digest()
+        (play_session_id,) = books.call("running_play_session", person.player_id)
+        if books.random.random() < BOUNDS_A_SESSION:
+            value = books.random.choice(person.habit.deposit_minor) // 4
+            books.call("set_session_limit", person.player_id, play_session_id, value)
         code, *_ = books.call(
             "open_session", person.agent.tenant_id, person.player_id, game.code, session_id, hashed, "US",
             person.address, list(STUDIOS),
@@ -89,7 +97,7 @@ class Floor:
         stake = person.stake(books.random)
         spins = books.random.randint(*person.habit.spins)
         starts = books.now + timedelta(seconds=books.random.uniform(2, 60))
-        return Visit(person, game, token, spins, stake, stake, starts)
+        return Visit(person, game, token, play_session_id, spins, stake, stake, starts)
 
     def _log_in(self, person: Person) -> bool:
         name = person.login_code
@@ -159,16 +167,21 @@ class Floor:
 
     def _answer_refusal(self, visit: Visit, code: str | None) -> None:
         """What a player does when a bet is refused: reads, waits, or leaves."""
-        numbers = self._books.random
-        if code == "bonus_ack_required":
-            with self._books.transaction():
-                self._books.call("acknowledge_bonus", visit.person.player_id)
-        elif code == "cooldown_active" and visit.pauses < PAUSES_MAX and numbers.random() < 0.6:
+        books = self._books
+        with books.transaction():
+            self._ask_safety(visit)
+            if code == "bonus_ack_required":
+                books.call("acknowledge_bonus", visit.person.player_id)
+        if code == "cooldown_active" and visit.pauses < PAUSES_MAX and books.random.random() < 0.6:
             visit.pauses += 1
-            visit.not_before = self._books.now + timedelta(seconds=numbers.uniform(*WAIT_SECONDS))
-        else:
+            visit.not_before = books.now + timedelta(seconds=books.random.uniform(*WAIT_SECONDS))
+        elif code != "bonus_ack_required":
             visit.refused = code
             visit.spins_left = 0
+
+    def _ask_safety(self, visit: Visit) -> None:
+        """Ask as a game's page does: an action that was taken is then shown."""
+        self._books.call("ask_safety", visit.person.player_id, visit.play_session_id)
 
     def _can_pay(self, visit: Visit) -> bool:
         """Whether there is money for one more bet: a lower stake, or a deposit. Broke players leave."""
@@ -189,6 +202,7 @@ class Floor:
 
     def _leave(self, visit: Visit) -> None:
         """Take winnings home, log out, or leave for ever."""
+        self._ask_safety(visit)
         person, numbers = visit.person, self._books.random
         typical = max(person.habit.deposit_minor)
         if person.balance_minor > 2 * typical and numbers.random() < 0.5:
