@@ -148,3 +148,38 @@ async def test_a_list_has_pages_with_their_place_in_the_address(cashier: Guest) 
     second = await cashier.see(next_path)
     assert second.text.count('data-test="voucher-row"') == 5
     assert 'href="/desk/vouchers">Newest' in second.text
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("USD", "1,234.5", 123_450, "1,234.50"),
+        ("JPY", "1,234", 1_234, "1,234"),
+        ("FUN", "0.01", 1, "0.01"),
+        ("BTC", "0.00000123", 123, "0.00000123"),
+    ],
+    ids=lambda case: case[0],
+)
+async def test_amounts_have_the_decimals_of_their_currency(
+    guest: Guest, come: Come, api: Api, case: tuple[str, str, int, str]
+) -> None:
+    currency, typed, minor, shown = case
+    owner = api.owner()
+    body = {"type": "OPERATOR", "name": "o", "currency": currency}
+    operator = (await api.post("/admin/tenants", body, token=owner.token)).json()["tenant"]["tenantId"]
+    body = {"type": "AGENT", "name": "a", "parentId": operator}
+    agent = (await api.post("/admin/tenants", body, token=owner.token)).json()["tenant"]["tenantId"]
+    for tenant_id in (operator, agent):
+        body = {"amountMinor": 1_000_000, "reason": "opening"}
+        assert (await api.post(f"/admin/tenants/{tenant_id}/fund", body, token=owner.token)).status_code == 200
+    add_member(api, "cur", "cashier", agent)
+    cashier = await come()
+    await cashier.log_in("cur", PASSWORD)
+    sold = await sell(cashier, typed)
+    assert sold.status == 200, sold.text
+    slip = await cashier.send(sold, next(each for each in sold.forms() if each.endswith("/slip")))
+    assert f"Amount: {shown} {currency}" in slip.text
+    await redeemed(guest, sold)
+    lobby = await guest.see("/lobby")
+    assert lobby.minor("balance") == minor
+    assert f'<span class="digits">{shown}</span><span class="unit">{currency}</span>' in lobby.text

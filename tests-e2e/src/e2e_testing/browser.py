@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from e2e_testing.platform_staff import PASSWORD, Operator
 from e2e_testing.stack import Stack
@@ -37,6 +37,7 @@ def chromium() -> str:
 def browser_of(program: str) -> Iterator[Browser]:
     """The browser, started."""
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)
         browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
         try:
             yield browser

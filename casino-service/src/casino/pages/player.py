@@ -9,12 +9,14 @@ from starlette.responses import Response
 from casino.api.errors import Refused
 from casino.pages.sessions import OF_PLAYER, PLAYER_PAGE, VISITOR_PAGE
 from casino.pages.visit import Pages, Visit
+from casino.pages.words import duration
 from shared_service.http.routing import Route, Share
 
 LAUNCHES_AT_ONCE_MAX: Final = 96
 HISTORY_ROWS: Final = 25
 CHECK_DUE: Final = "REALITY_CHECK_DUE"
-"""The message of a player's state that asks for a reality check."""
+WITH_A_DIALOG: Final = frozenset({CHECK_DUE, "BONUS_ACK_REQUIRED"})
+"""Messages of a player's state that dialogs ask to acknowledge. All others are shown as they are."""
 
 
 def routes(pages: Pages) -> list[Route]:
@@ -107,14 +109,16 @@ async def launch(visit: Visit) -> Response:
 async def live_state(visit: Visit) -> Response:
     """GET /state: what open pages ask for again and again. Amounts are text: a script's numbers are not exact."""
     state = await state_of(visit)
+    check = state["realityCheck"]
     return visit.json(
         {
             "balanceMinor": str(state["balanceMinor"]),
             "version": str(state["version"]),
             "bonusAckRequired": state["bonusAckRequired"],
             "checkIsDue": state["check_is_due"],
-            "status": state["status"],
-            "messages": [each["code"] for each in state["messages"]],
+            "elapsed": None if check is None else duration(check["elapsedSeconds"]),
+            "netMinor": None if check is None else str(check["netMinor"]),
+            "messages": [each["message"] for each in state["told"]],
         }
     )
 
@@ -138,5 +142,6 @@ async def history(visit: Visit) -> Response:
 async def state_of(visit: Visit) -> dict[str, Any]:
     """The player's state, with what pages make of it."""
     state: dict[str, Any] = (await visit.get("/player/me"))["state"]
-    state["check_is_due"] = any(each.get("code") == CHECK_DUE for each in state["messages"])
+    state["check_is_due"] = any(each["code"] == CHECK_DUE for each in state["messages"])
+    state["told"] = [each for each in state["messages"] if each["code"] not in WITH_A_DIALOG]
     return state

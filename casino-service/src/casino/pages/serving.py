@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from casino.api import guards
 from casino.api.frame import Frame
 from casino.api.guards import guard_of
 from casino.api.pepper import mac
-from casino.money import decimals_of
 from casino.pages import desk, desk_players, desk_shifts, desk_vouchers, limits, player
 from casino.pages.errors import PageErrors
 from casino.pages.inner import Inner
 from casino.pages.sessions import PLAYER_PAGE, STAFF_PAGE, VISITOR_PAGE, Cookies, Entering
 from casino.pages.visit import Pages, Site
+from casino.pages.words import FILTERS
 from shared_service.http.admission import Admission
 from shared_service.http.authentication import Guard
 from shared_service.http.routing import Route, RouteTable
-from shared_service.pages import amounts
 from shared_service.pages.assets import Assets, folder_of
 from shared_service.pages.forms import FormTokens, read_form_body
 from shared_service.pages.frame import PageFrame
@@ -74,33 +72,3 @@ def pages_of(frame: Frame, others: Sequence[Route]) -> CasinoPages:
     ]
     entering = Entering(settings, cookies, guards.entries_of(settings, frame.pools.guarding), inner)
     return CasinoPages(routes, entering, of_players)
-
-
-def _units(minor: int, currency: str, plus: bool = False) -> str:
-    return amounts.shown(minor, decimals_of(currency), plus=plus)
-
-
-def _percent(fraction: str) -> str:
-    return f"{Decimal(fraction) * 100:.2f} %"
-
-
-def _basis_points(value: int) -> str:
-    """Basis points as a percentage without more decimals than it needs."""
-    return f"{Decimal(value) / 100:f} %"
-
-
-def _duration(seconds: int) -> str:
-    """A time of play, in minutes from the second one on."""
-    hours, minutes = divmod(seconds // 60, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else "less than a minute"
-
-
-FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
-    "decimals": decimals_of,
-    "units": _units,
-    "percent": _percent,
-    "basis_points": _basis_points,
-    "duration": _duration,
-}

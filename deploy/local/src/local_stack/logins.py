@@ -17,5 +17,11 @@ def how_to_log_in(settings: StackSettings) -> str:
     """A sentence for the terminal."""
     url = settings.url(CASINO)
     if not settings.is_demo:
-        return f"make the first owner with `make staff-create USERNAME=… ROLE=owner`; all calls are at {url}/docs"
-    return f"log in at {url}/api/v1/staff/login as {NAMES} with the password {PASSWORD}; all calls are at {url}/docs"
+        return (
+            f"make the first owner with `make staff-create USERNAME=… ROLE=owner`; pages: {url}/ for players,"
+            f" {url}/desk for agents and cashiers; all calls are at {url}/docs"
+        )
+    return (
+        f"pages: {url}/ for players, {url}/desk for agent and cashier; log in as {NAMES} with the password {PASSWORD},"
+        f" by program at {url}/api/v1/staff/login; all calls are at {url}/docs"
+    )

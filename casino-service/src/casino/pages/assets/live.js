@@ -4,6 +4,7 @@ import { clearFailures, failuresOf } from "./failures.js";
 import { openModal } from "./page.js";
 
 const EVERY_MS = 4000;
+const AGAIN_MS = 1500;
 const AWAY_AFTER = 3;
 const fail = failuresOf("[casino]");
 const blocker = document.querySelector('[data-test="blocker"]');
@@ -15,11 +16,31 @@ function show(state) {
   for (const each of document.querySelectorAll("[data-version][data-minor]")) {
     put(each, state.balanceMinor, { version: state.version });
   }
+  showMessages(state.messages);
+  if (state.elapsed !== null) showCheck(state);
   const wanted = state.bonusAckRequired ? "bonus" : state.checkIsDue ? "check" : null;
   for (const dialog of document.querySelectorAll("dialog[data-when]")) {
     if (dialog.dataset.when === wanted) openModal(dialog);
     else if (dialog.open && wanted === null) dialog.close();
   }
+}
+
+function showMessages(messages) {
+  const place = document.querySelector("[data-messages]");
+  if (!place || messages.join("\n") === place.innerText.trim().split(/\n+/).join("\n")) return;
+  place.replaceChildren(
+    ...messages.map((words) => {
+      const notice = document.createElement("div");
+      notice.className = "notice warning";
+      notice.textContent = words;
+      return notice;
+    }),
+  );
+}
+
+function showCheck(state) {
+  for (const each of document.querySelectorAll("[data-elapsed]")) each.textContent = state.elapsed;
+  for (const each of document.querySelectorAll("[data-signed]")) put(each, state.netMinor, { plus: true });
 }
 
 async function ask() {
@@ -51,7 +72,7 @@ async function ask() {
 
 function plan() {
   clearTimeout(timer);
-  if (document.visibilityState === "visible") timer = setTimeout(ask, EVERY_MS);
+  if (document.visibilityState === "visible") timer = setTimeout(ask, failed ? AGAIN_MS : EVERY_MS);
 }
 
 document.addEventListener("visibilitychange", () => {

@@ -11,13 +11,13 @@ export function shown(units, decimals, { plus = false } = {}) {
 }
 
 // Puts a newer amount into an element made by the macro `amount`. An older version never replaces a newer one.
-export function put(element, units, { version = null } = {}) {
+export function put(element, units, { version = null, plus = false } = {}) {
   if (version !== null) {
     const known = element.dataset.version;
     if (known !== undefined && known !== "" && BigInt(known) > BigInt(version)) return false;
     element.dataset.version = String(version);
   }
   element.dataset.minor = String(units);
-  element.querySelector(".digits").textContent = shown(units, Number(element.dataset.decimals));
+  element.querySelector(".digits").textContent = shown(units, Number(element.dataset.decimals), { plus });
   return true;
 }
