@@ -34,7 +34,7 @@ async def dispatcher_of(tenant: Tenant) -> AsyncIterator[tuple[Dispatcher, Count
     """What a process has: its loop is not running."""
     settings, counted = settings_of(tenant), Counter[str]()
     async with database_for(settings, size_max=1) as database:
-        sender = Sender(demo=True, connections_max=64)
+        sender = Sender(demo=True)
         one = Dispatcher(database, settings, sender, lambda name: counted.update([name]))
         try:
             yield one, counted

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gzip
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -42,7 +43,7 @@ class Names:
 
 @asynccontextmanager
 async def sender_of(*, demo: bool = True, **options: Any) -> AsyncIterator[Sender]:
-    one = Sender(demo=demo, connections_max=8, **options)
+    one = Sender(demo=demo, **options)
     try:
         yield one
     finally:
@@ -191,6 +192,7 @@ async def test_a_receiver_that_hangs_or_drips_ends_in_time(monkeypatch: pytest.M
         assert (await send(one, receiver.url)).error == "TIMEOUT", "a head without an end is no answer"
         receiver.answers.append(b"HTTP/1.1 200 OK\r\n\r\n")
         assert (await send(one, receiver.url)).is_success, "the status came in time"
+        assert [pool.connections for pool in one._pools.values()] == [[], []]
 
 
 async def test_a_name_server_that_hangs_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +204,29 @@ async def test_a_name_server_that_hangs_ends_in_time(monkeypatch: pytest.MonkeyP
 
     async with sender_of(resolve=never) as one:
         assert (await send(one, "https://hooks.example/")).error == "TIMEOUT"
+
+
+async def test_a_name_server_that_hangs_holds_one_thread_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the tries of one webhook would take every thread that the others need."""
+    monkeypatch.setattr(sending, "SECONDS_MAX", 0.2)
+    asked, answers = list[str](), threading.Event()
+
+    def hangs(host: str, port: int) -> list[Address]:
+        asked.append(host)
+        if host == "slow.localhost":
+            answers.wait(60)
+        return [LOOPBACK]
+
+    monkeypatch.setattr(sending, "look_up", hangs)
+    async with receiving() as receiver, sender_of() as one:
+        tries = [send(one, f"http://slow.localhost:{receiver.port}/") for _ in range(20)]
+        assert {each.error for each in await asyncio.gather(*tries)} == {"TIMEOUT"}
+        assert [pool.connections for pool in one._pools.values()] == [[], []], "nothing is left in the pool"
+        assert (await send(one, f"http://localhost:{receiver.port}/")).is_success
+        assert asked == ["slow.localhost", "localhost"]
+        answers.set()
+        monkeypatch.setattr(sending, "SECONDS_MAX", 10.0)
+        assert (await send(one, f"http://slow.localhost:{receiver.port}/")).is_success
 
 
 @pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nx: " + b"x" * 200_000])

@@ -27,8 +27,8 @@ ANSWER_MAX_BYTES: Final = 65_536
 ANSWER_KEPT_CHARACTERS: Final = 4_096
 IDLE_SECONDS: Final = 4.0
 IDLE_CONNECTIONS_MAX: Final = 32
-RESOLVERS_MAX: Final = 32
-"""Threads that look names up: a name server that hangs holds one of them for each message in flight."""
+RESOLVERS_MAX: Final = 128
+"""Threads that look names up. A name server that hangs holds one of them for each of its names."""
 _SUCCESSES: Final = range(200, 300)
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
@@ -105,17 +105,19 @@ class Sender:
         self,
         *,
         demo: bool,
-        connections_max: int,
         resolve: Resolve | None = None,
         allows: Callable[[str, Address], bool] | None = None,
         trust: ssl.SSLContext | None = None,
     ) -> None:
         self._names = ThreadPoolExecutor(RESOLVERS_MAX, thread_name_prefix="webhook-names")
+        self._looking: dict[tuple[str, int], asyncio.Future[list[Address]]] = {}
         resolve = resolve or self._look_up
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
                 ssl_context=trust,
-                max_connections=connections_max,
+                # No bound here: whoever sends has one. A request that is cancelled while it waits for its turn leaves a
+                # connection in the pool that nobody uses, for ever (httpcore 1.0.9).
+                max_connections=None,
                 max_keepalive_connections=IDLE_CONNECTIONS_MAX,
                 keepalive_expiry=IDLE_SECONDS,
                 network_backend=CheckedBackend(resolve, _allowed(scheme, allows, demo=demo)),
@@ -170,14 +172,22 @@ class Sender:
         return None
 
     async def _look_up(self, host: str, port: int) -> list[Address]:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(
-                self._names, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-            )
-        except (OSError, UnicodeError):
-            return []
-        return [address_of(str(address[0])) for *_, address in found]
+        """Look a name up. Who asks while another look-up of the name is under way waits for that one."""
+        key = (host, port)
+        if key not in self._looking:
+            loop = asyncio.get_running_loop()
+            self._looking[key] = loop.run_in_executor(self._names, look_up, host, port)
+            self._looking[key].add_done_callback(lambda _: self._looking.pop(key))
+        return await asyncio.shield(self._looking[key])
+
+
+def look_up(host: str, port: int) -> list[Address]:
+    """Returns the addresses of a name, by the machine's resolver; none for a name that it does not know. Blocks."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    except (OSError, UnicodeError):
+        return []
+    return [address_of(str(address[0])) for *_, address in found]
 
 
 class _Answer:

@@ -9,7 +9,7 @@ from casino.api.types import Answer, Page
 from casino.settings import Settings
 from casino.sql.schema import database_for
 from casino.webhooks import webhooks
-from casino.webhooks.deliveries import IN_FLIGHT_MAX, Dispatcher
+from casino.webhooks.deliveries import Dispatcher
 from casino.webhooks.sender import Sender
 from shared_service.http.routing import Route
 from shared_service.run.loops import BackgroundLoop
@@ -34,7 +34,7 @@ class Watcher(Protocol):
 
 def dispatcher_of(settings: Settings, watcher: Watcher) -> Dispatcher:
     """Builds what sends, with connections of its own to the database and to the receivers."""
-    sender = Sender(demo=settings.demo, connections_max=IN_FLIGHT_MAX)
+    sender = Sender(demo=settings.demo)
     return Dispatcher(database_for(settings, size_max=POOL_MAX), settings, sender, watcher.count_webhook)
 
 
