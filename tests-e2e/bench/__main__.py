@@ -18,6 +18,7 @@ from bench.overload_rows import measure_overload
 from bench.peer_rows import measure_peers
 from bench.report import Report, write_page
 from bench.round_rows import measure_memory, measure_rounds
+from bench.safety_rows import measure_safety
 from bench.services import BenchServices, Books
 from bench.terminal import run_at_terminal
 from bench.voucher_rows import measure_vouchers
@@ -37,6 +38,7 @@ GROUPS_WITH_BOOKS: Final[dict[str, GroupWithBooks]] = {
     "logins": measure_logins,
     "gates": measure_gates,
     "limits": measure_limits,
+    "safety": measure_safety,
     "vouchers": measure_vouchers,
 }
 GROUPS: Final = (*GROUPS_ALONE, *GROUPS_WITH_BOOKS)

@@ -49,6 +49,13 @@ def test_a_quick_run_gets_an_answer_with_and_without_limits() -> None:
 
 
 @takes_long
+def test_a_quick_run_gets_an_answer_with_and_without_the_risk_engine() -> None:
+    report = run_bench(["safety"], size=QUICK, progress=lambda _text: None)
+    assert {figure.key for figure in report.figures} == {"unwatched", "watched"}
+    assert all(figure.value > 0 for figure in report.figures)
+
+
+@takes_long
 def test_twice_the_load_is_accepted_or_told_to_wait_and_the_wallet_recovers() -> None:
     """Row D3. What it accepts at which load is for `make bench`; here: nothing but 200 and 503, and the books agree."""
     report = run_bench(["overload"], size=QUICK, progress=lambda _text: None)

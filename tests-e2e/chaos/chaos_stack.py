@@ -46,6 +46,15 @@ FAKETIME_PATHS = (
 )
 """Where Debian's package `faketime` puts it; CHAOS_FAKETIME names another place."""
 
+ONLY_NUDGES = """
+    create or replace function casino.risk_band(p_score integer)
+    returns text language sql immutable parallel safe
+    begin atomic
+        select case when p_score >= 30 then 'ELEVATED' else 'CALM' end;
+    end
+"""
+"""Players of a campaign play faster than people: what would keep them from playing for minutes is a nudge here."""
+
 
 def faketime_library() -> Path | None:
     named = os.environ.get("CHAOS_FAKETIME", "")
@@ -160,6 +169,8 @@ def start_chaos_stack(folder: Path, policies: Mapping[int, Policy], secrets: Pee
         first = create_database(postgres.url())
         migrate_and_seed(first)
         databases = {1: first, 2: create_database(postgres.url(), template=first)}
+        for database in databases.values():
+            database.rows(ONLY_NUDGES)
         ports = {number: (_ports(), _ports()) for number in NUMBERS}
         pairs = []
         for number in NUMBERS:
