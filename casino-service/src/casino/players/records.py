@@ -15,9 +15,9 @@ HISTORY: Final = """
     ),
     page as materialized (
         select round.*, round.round_id || ' ' || round.provider_id as place
-        from own
-        join casino.rounds as round on round.ledger_id = %(ledger)s and round.wallet_id = own.wallet_id
-        where round.opened_at > '-infinity' and round.opened_at <= %(before_at)s
+        from casino.rounds as round
+        where round.ledger_id = %(ledger)s and round.wallet_id = (select wallet_id from own)
+            and round.opened_at > '-infinity' and round.opened_at <= %(before_at)s
             and (round.opened_at, round.round_id || ' ' || round.provider_id) < (%(before_at)s, %(before_id)s)
         order by round.opened_at desc, place desc
         limit %(limit)s
