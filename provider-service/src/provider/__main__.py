@@ -16,6 +16,7 @@ import click
 import structlog
 
 from provider.audit.commands import heads, reconcile, transaction
+from provider.offers.commands import resume, stop
 from provider.settings import Settings, owner_database_url
 from provider.sql.schema import SCHEMA
 from shared_service.keys.commands import KeyCommands
@@ -56,7 +57,7 @@ def serve() -> None:
     )
 
 
-for command in (reconcile, heads, transaction):
+for command in (reconcile, heads, transaction, stop, resume):
     main.add_command(command)
 
 

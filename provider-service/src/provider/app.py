@@ -23,7 +23,6 @@ from provider.rounds import serving as rounds
 from provider.sessions import serving as sessions
 from provider.sessions.peers import peers_of
 from provider.sessions.sealing import log_broken_seals
-from provider.sessions.tickets import Tickets
 from provider.settings import Settings
 from provider.spins import serving as spins
 from provider.sql.schema import database_for
@@ -51,31 +50,28 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     metrics = Metrics(demo=settings.demo)
     peers = peers_of(settings, clock=clock, observe=metrics.observe_call, show_refused=metrics.show_refused_files)
     casinos, wallets, sealer = peers.casinos, peers.wallets, peers.sealer
-    own_ring, tickets = peers.keys.keys.ring("provider"), Tickets(settings)
     money = outbox.money_calls(settings, pool, recovery_pool, peers=peers)
     nights = reconciliation.nights_of(settings, reconciling_pool, casinos, sealer=sealer, clock=clock)
     played = spins.spins_of(settings, pool, money)
-    pages = play.play_of(settings, pool, casinos, money, played, sealer=sealer, tickets=tickets)
-    nonces, readiness = PostgresNonceStore(pool), ops.readiness_of(settings, readiness_pool)
+    pages = play.play_of(settings, pool, casinos, money, played, sealer=sealer)
+    nonces, own_ring = PostgresNonceStore(pool), peers.keys.keys.ring("provider")
+    readiness = ops.readiness_of(settings, readiness_pool)
     metrics.watch_pools({"rounds": pool, "recovery": recovery_pool, "reconciliation": reconciling_pool})
     scrape = Scrape(metrics.scrape_of(BacklogReader(pool, casinos.called), health=wallets.reports))
     listeners = listeners_of(settings.listeners, metrics.note_certificate)
     admission = Admission(settings.requests_max, errors=ERRORS, observe=metrics.observe, has_peers=casinos.are_several)
     routes = [
-        *sessions.routes(settings, casinos, pool, sealer, tickets),
+        *sessions.routes(settings, casinos, pool, sealer, pages.tickets),
         *rounds.routes(settings, pool, sealer, money, casinos),
         *spins.routes(settings, sealer, casinos, played),
-        *offers.routes(pool),
-        *play.routes(settings, pages, casinos),
+        *(*offers.routes(pool, played.stops), *play.routes(settings, pages, casinos)),
         *ops.routes(readiness, wallets.reports, scrape),
     ]
     routes += description_routes(routes)
     loops = [
         *ops.loops(settings, readiness, nonces, wallets),
-        *listeners.loops(),
-        *outbox.loops(settings, money),
-        *(*sessions.loops(pool), *play.loops(pages)),
-        *reconciliation.loops(nights),
+        *(*listeners.loops(), *outbox.loops(settings, money), *reconciliation.loops(nights)),
+        *(*sessions.loops(pool), *spins.loops(played), *play.loops(pages)),
     ]
     metrics.name_endpoints(routes)
     table = RouteTable(routes, accesses=(SIGNED, *play.ACCESSES))
@@ -83,11 +79,11 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         SIGNATURE_HEADER, Verifier(own_ring, nonces, clock=clock), Signer(own_ring, clock),
         errors=ERRORS, admission=admission, on_clock=metrics.note_skew,
     )  # fmt: skip
-    guards = {SIGNED: signed, **play.guards(pages, admission, signed=(SIGNATURE_HEADER, signed))}
+    guards = play.guards(pages, admission, signed=(SIGNATURE_HEADER, signed))
     middleware = [  # the outermost first
         Middleware(FindRoute, table=table, ops=listeners.ops),
         Middleware(RequestContext, errors=ERRORS, budget_seconds=settings.call_seconds, observe=metrics.observe),
-        Middleware(Authenticate, guards=guards, admission=admission, errors=ERRORS),
+        Middleware(Authenticate, guards={SIGNED: signed, **guards}, admission=admission, errors=ERRORS),
         Middleware(RenderErrors, errors=ERRORS, codes=CODES_BY_EXCEPTION),
         Middleware(Dispatch),
     ]

@@ -43,6 +43,7 @@ _LAUNCH_CODES: Final = (*_BODY_CODES, "not_found", "game_not_found", "idempotenc
 _SESSION_CODES: Final = (
     *_LAUNCH_CODES, "session_not_found", "session_expired", "session_player_mismatch", "currency_mismatch",
     "session_busy", "operator_unreachable", "operator_rejected", "rate_limited",
+    "play_stopped",
 )  # fmt: skip
 _WALLET_STATUSES: Final = (400, 402, 403, 404, 422, 423)
 """Of the wallet's refusals, which a spin passes on."""

@@ -56,6 +56,7 @@ _ROWS: Final = (
     ErrorKind(
         "casino_draining", 423, SHOWS_MAINTENANCE, "This studio takes no new session and no new bet of the casino."
     ),
+    ErrorKind("play_stopped", 423, SHOWS_MAINTENANCE, "The studio has stopped this game."),
     ErrorKind("rate_limited", 429, SLOWS_DOWN, "Too many calls, or too soon.", retry_after_seconds=2),
     ErrorKind("internal", 500, UNKNOWN, "Something went wrong here."),
     ErrorKind("operator_unreachable", 502, WALLET_ERROR, "The casino's wallet did not answer. The stake is returned."),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from provider.catalogue.games import GAMES, Slot
 from provider.errors import Refused
 from provider.offers.configurations import Configurations, find_document
+from provider.offers.stops import Stops
 from provider.wire import CURRENCY, json_answer
 from shared_service.http.routing import PUBLIC, Route, route
 from shared_service.postgres.database import Database
@@ -25,7 +26,7 @@ KNOWN_MAX: Final = 1000
 """Entries and documents that a process keeps in memory."""
 
 
-def routes(pool: Database) -> list[Route]:
+def routes(pool: Database, stops: Stops) -> list[Route]:
     """GET /v1/games, /v1/games/{game_id}/par and /v1/configurations/{hash}."""
     catalogue = _Catalogue(pool)
 
@@ -35,7 +36,12 @@ def routes(pool: Database) -> list[Route]:
         slots = [game.slot for game in GAMES.values() if game.slot is not None]
         hashes = await catalogue.hashes(slots, currency)
         return json_answer(
-            {"games": [_entry(slot, casino_code, name) for slot, name in zip(slots, hashes, strict=True)]}
+            {
+                "games": [
+                    _entry(slot, casino_code, name, enabled=slot.game.game_id not in stops.reasons)
+                    for slot, name in zip(slots, hashes, strict=True)
+                ]
+            }
         )
 
     async def get_sheet(request: Request) -> Response:
@@ -97,7 +103,7 @@ class _Catalogue:
             self._looking -= 1
 
 
-def _entry(slot: Slot, casino_code: str, configuration_hash: str) -> dict[str, Any]:
+def _entry(slot: Slot, casino_code: str, configuration_hash: str, *, enabled: bool) -> dict[str, Any]:
     game = slot.game
     return {
         "gameId": game.game_id,
@@ -109,7 +115,7 @@ def _entry(slot: Slot, casino_code: str, configuration_hash: str) -> dict[str, A
         "minBet": str(game.min_bet),
         "maxBet": str(game.max_bet),
         "maxWin": str(game.max_win),
-        "enabled": True,
+        "enabled": enabled,
         "configuration": {"version": game.version, "hash": configuration_hash},
     }
 

@@ -12,6 +12,7 @@ from provider.errors import Refused
 from provider.games.fairness.draws import SeededSource
 from provider.games.slots.spin import events_of, play_round, win_minor
 from provider.offers.configurations import Configurations
+from provider.offers.stops import Stops
 from provider.play.money import slot_of
 from provider.play.queries import DemoSession, StoredRound, now_ms, rounds_of
 from provider.play.views import DEMO_CURRENCY, PreviousSeed, Round, Seeds, State, round_view, state_view
@@ -46,8 +47,9 @@ _ROTATE: Final = """
 class DemoPlay:
     """Serves the pages of demo play."""
 
-    def __init__(self, pool: Database, casinos: Casinos, *, seeds: Sealer) -> None:
+    def __init__(self, pool: Database, casinos: Casinos, stops: Stops, *, seeds: Sealer) -> None:
         self._pool = pool
+        self._stops = stops
         self._casinos = casinos
         self._seeds = seeds
         self._configurations = Configurations(pool)
@@ -91,6 +93,7 @@ class DemoPlay:
             known = await rounds_of(self._pool, session, spin_id=spin_id)
             if known:
                 return _answer(known[0], stake_minor)
+            self._stops.require_running(session.game_code)
             if not limits.min_bet <= stake_minor <= limits.max_bet:
                 raise Refused("stake_too_low" if stake_minor < limits.min_bet else "stake_too_high")
             secret = bytes.fromhex(self._seeds.open(bytes(session.seed_sealed)))

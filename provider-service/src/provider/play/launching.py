@@ -10,6 +10,7 @@ from provider.casinos.registry import Casinos
 from provider.catalogue.games import GAMES
 from provider.errors import Refused
 from provider.offers.serving import CASINO_CODE, DEFAULT_CASINO
+from provider.offers.stops import Stops
 from provider.sessions.links import page_url
 from provider.settings import Settings
 from shared_service.http.routing import ANY_QUERY, PUBLIC, Route, route
@@ -22,7 +23,7 @@ _PAGE: Final = """<!doctype html>
 """
 
 
-def routes(settings: Settings, casinos: Casinos) -> list[Route]:
+def routes(settings: Settings, casinos: Casinos, stops: Stops) -> list[Route]:
     """GET /v1/launch and GET /play/{casino_code}/{game_id}."""
 
     async def get_launch(request: Request) -> Response:
@@ -48,8 +49,10 @@ def routes(settings: Settings, casinos: Casinos) -> list[Route]:
         embed = () if casino is None else casino.terms.embed
         if casino is None or name is None:
             return _page(404, "There is no such game", "The address names no game of this studio.", embed)
-        if casino.status is not Status.LIVE:
-            return _page(423, f"{name} is paused", "It is being maintained. Please come back later.", embed)
+        reason = stops.reasons.get(request.path_params["game_id"])
+        if reason is not None or casino.status is not Status.LIVE:
+            text = reason or "It is being maintained. Please come back later."
+            return _page(423, f"{name} is paused", text, embed)
         return _page(200, name, "This game has no page yet.", embed)
 
     return [

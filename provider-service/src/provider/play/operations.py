@@ -22,6 +22,7 @@ _WALLET: Final = (
     "session_not_found",
     "session_expired",
     "casino_draining",
+    "play_stopped",
 )
 _WALLET_STATUSES: Final = (400, 402, 403, 404, 422, 423)
 """Of the wallet's refusals, which a page is told."""

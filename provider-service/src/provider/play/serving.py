@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from provider.casinos.registry import Casinos
 from provider.errors import CODES_BY_EXCEPTION, ERRORS, Refused
 from provider.offers.serving import CASINO_CODE, DEFAULT_CASINO
+from provider.offers.stops import Stops
 from provider.outbox.serving import MoneyCalls
 from provider.play import launching, returns
 from provider.play.demo import DemoPlay
@@ -69,6 +70,7 @@ class Play:
 
     pool: Database
     tickets: Tickets
+    stops: Stops
     money: MoneyPlay
     demo: DemoPlay
 
@@ -85,12 +87,11 @@ def play_of(
     spins: Spins,
     *,
     sealer: Sealer,
-    tickets: Tickets,
 ) -> Play:
     """Build it. `sealer` opens session tokens."""
     seeds = seed_sealer_for(settings)
     of_money = MoneyPlay(pool, casinos, money, spins, tokens=sealer, seeds=seeds)
-    return Play(pool, tickets, of_money, DemoPlay(pool, casinos, seeds=seeds))
+    return Play(pool, Tickets(settings), spins.stops, of_money, DemoPlay(pool, casinos, spins.stops, seeds=seeds))
 
 
 def guards(play: Play, admission: Admission, *, signed: tuple[str, Guard]) -> dict[str, Guard]:
@@ -105,7 +106,11 @@ def guards(play: Play, admission: Admission, *, signed: tuple[str, Guard]) -> di
 
 def routes(settings: Settings, play: Play, casinos: Casinos) -> list[Route]:
     """What leads to game pages, what they call, and what a casino asks about its games."""
-    return [*_routes(settings, play), *launching.routes(settings, casinos), *returns.routes(play.pool, casinos)]
+    return [
+        *_routes(settings, play),
+        *launching.routes(settings, casinos, play.stops),
+        *returns.routes(play.pool, casinos),
+    ]
 
 
 def _routes(settings: Settings, play: Play) -> list[Route]:

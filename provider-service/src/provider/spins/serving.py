@@ -10,6 +10,7 @@ from starlette.responses import Response
 from provider.casinos.registry import Casinos
 from provider.errors import Refused
 from provider.offers.configurations import Configurations
+from provider.offers.stops import READ_SECONDS, Stops
 from provider.outbox.serving import MoneyCalls
 from provider.sessions.launch import known_session, read_session
 from provider.sessions.sealing import Sealer
@@ -23,6 +24,7 @@ from shared_service.http.exchange import remaining_seconds, request_id
 from shared_service.http.routing import SIGNED, Route, Share, route
 from shared_service.openapi.fields import Field, Message
 from shared_service.postgres.database import Database
+from shared_service.run.loops import BackgroundLoop
 
 PLAIN: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 ANSWER_MARGIN_SECONDS: Final = 0.5
@@ -31,7 +33,12 @@ ANSWER_MARGIN_SECONDS: Final = 0.5
 
 def spins_of(settings: Settings, pool: Database, money: MoneyCalls) -> Spins:
     """Build what plays the spins of a process. The caller closes it."""
-    return Spins(settings, pool, money, Configurations(pool))
+    return Spins(settings, pool, money, Configurations(pool), Stops(pool))
+
+
+def loops(spins: Spins) -> list[BackgroundLoop]:
+    """The loop that reads which games are stopped."""
+    return [BackgroundLoop("game_stops", spins.stops.step, interval_seconds=READ_SECONDS)]
 
 
 def routes(settings: Settings, sealer: Sealer, casinos: Casinos, spins: Spins) -> list[Route]:

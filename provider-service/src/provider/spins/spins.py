@@ -15,6 +15,7 @@ from provider.casinos.registry import require_live
 from provider.catalogue.games import GAMES, Slot
 from provider.errors import Refused
 from provider.offers.configurations import Configurations
+from provider.offers.stops import Stops
 from provider.outbox.books import NotRecorded
 from provider.outbox.serving import MoneyCalls
 from provider.sessions.launch import require_open
@@ -46,7 +47,10 @@ _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
 class Spins:
     """Plays spins, and keeps those that outlast their request."""
 
-    def __init__(self, settings: Settings, pool: Database, money: MoneyCalls, configurations: Configurations) -> None:
+    def __init__(
+        self, settings: Settings, pool: Database, money: MoneyCalls, configurations: Configurations, stops: Stops
+    ) -> None:
+        self.stops = stops
         self._call_seconds = settings.call_seconds
         self._pool = pool
         self._sealer = seed_sealer_for(settings)
@@ -68,6 +72,7 @@ class Spins:
             return _same_content(before.spin, order)
         require_live(order.casino)
         require_open(order.session)
+        self.stops.require_running(order.session.row.game_code)
         slot, pace = _slot(order), before.pace
         least_ms = order.casino.terms.limits_of(slot, order.session.row.currency).jurisdiction.least_cycle_ms.slot
         if pace.since_round_ms is not None and pace.since_round_ms < least_ms:
