@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from casino.wallet.commands import WalletCommand
+from casino_testing.model_limits import Limits, Move
 
 ScopedId = tuple[str, str]
 """A provider, and an id of it."""
@@ -45,6 +46,7 @@ class GameSession:
     win_cap_minor: int | None = None
     provider_id: str = "main"
     game_code: str = "SLOTS_001"
+    play_session: int = 0
 
 
 @dataclass
@@ -57,6 +59,7 @@ class Entry:
     moved_minor: int
     answer: Answer
     rolled_back: bool = False
+    move: Move | None = None
 
 
 @dataclass
@@ -74,6 +77,7 @@ class PlayerWallet:
     blocked: bool = False
     pending_bonus_minor: int = 0
     bonus_ack_required: bool = False
+    limits: Limits = field(default_factory=Limits)
 
     def booked(self, kind: str, *, round_id: ScopedId | None = None, session: GameSession | None = None) -> list[Entry]:
         """What was accepted and not taken back."""
@@ -141,6 +145,8 @@ class Model:
         answer = Answer(code, details.get(code), request_id=command.request_id)
         if code == "insufficient_balance" or code in GATES:  # the codes of 402 and 403
             wallet.entries[id_of(command)] = Entry(command, session, wallet.currency, 0, answer)
+        if code == "session_time_limit":
+            wallet.limits.count_time(self.now)
         return answer
 
     def move_house_money(
@@ -213,7 +219,9 @@ class Model:
             wallet_blocked=wallet.blocked,
             cooldown_active=wallet.cooldown_until > self.now,
             bonus_ack_required=wallet.bonus_ack_required,
-            limit_exceeded=session.loss_limit_minor is not None and loss_minor > session.loss_limit_minor,
+            limit_exceeded=(session.loss_limit_minor is not None and loss_minor > session.loss_limit_minor)
+            or wallet.limits.reaches_loss(command.amount, session.play_session, self.now),
+            session_time_limit=wallet.limits.reaches_time(self.now),
             stake_too_low=command.amount < session.stake_min_minor,
             stake_too_high=command.amount > session.stake_max_minor,
             insufficient_balance=command.amount > wallet.balance_minor,
@@ -233,10 +241,15 @@ class Model:
                 answer = replace(answer, already_rolled_back=True)
             else:
                 bet.rolled_back = True
+                if bet.move is not None:
+                    bet.move.is_returned = True
                 moved_minor = bet.command.amount
         wallet.balance_minor += moved_minor
         entry = Entry(command, session, wallet.currency, moved_minor, answer)
         wallet.entries[id_of(command)] = entry
+        if command.kind != "rollback":
+            move = Move(self.now, session.play_session, -moved_minor)
+            entry.move = wallet.limits.book(move, is_bet=command.kind == "debit")
         if ends_its_round(command, moved_minor, wallet):
             wallet.grant_bonus()
         entry.answer = answer = replace(answer, balance_minor=wallet.balance_minor)
@@ -254,6 +267,7 @@ GATES: Final = frozenset(
             "player_excluded",
             "wallet_blocked",
             "limit_exceeded",
+            "session_time_limit",
             "cooldown_active",
         ),
         "bonus_ack_required",

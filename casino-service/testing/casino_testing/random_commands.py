@@ -22,6 +22,7 @@ from casino_testing.model import (
     round_of,
 )
 from casino_testing.random_gates import RandomGates
+from casino_testing.random_limits import RandomLimits
 from casino_testing.tenant import STAKE_MAX_MINOR, STAKE_MIN_MINOR, Tenant
 from casino_testing.wallet import SIGNER, Session, Wallet, new_id
 
@@ -74,7 +75,7 @@ drafts = st.one_of(
 )  # fmt: skip
 
 
-class RandomCommands(RandomGates):
+class RandomCommands(RandomGates, RandomLimits):
     """One ledger, two studios, three players with three sessions each; ids are few, so that everything collides."""
 
     def __init__(self, url: str, wallet: Wallet, reached: Counter[str]) -> None:
@@ -96,14 +97,20 @@ class RandomCommands(RandomGates):
             for game_id in GAMES:
                 self.open_session(f"p{player_id}", game_id)
             self.limit(len(self.sessions) - 2, loss_limit_minor=41_000, win_cap_minor=100_000)
+        self.begin_counting(EPOCH)
 
     def open_session(self, player_id: str, game_id: str) -> None:
         session = self.wallet.open_session(player_id, game_id=game_id)
+        limits = self.model.wallets[player_id].limits
+        if limits.enter_play_session(self.model.now):
+            for open_one in self.model.sessions.values():
+                if open_one.player_id == player_id and self.model.alive(open_one):
+                    open_one.play_session = limits.play_session
         self.sessions.append(session)
         expires_at = self.model.now + LIFE_MINUTES
         mirrored = GameSession(
             token_hash(session.token), player_id, expires_at, STAKE_MIN_MINOR, STAKE_MAX_MINOR,
-            provider_id=session.provider_id, game_code=GAME_CODES[game_id],
+            provider_id=session.provider_id, game_code=GAME_CODES[game_id], play_session=limits.play_session,
         )  # fmt: skip
         self.model.sessions[mirrored.token_hash] = mirrored
 

@@ -32,6 +32,7 @@ TO_BE_REACHED = {
         "transfer ok",
     ),
     *("transfer insufficient_balance", "transfer idempotency_mismatch"),
+    *("limit_exceeded", "session_time_limit"),
     *("bonus granted", "bonus forfeited", "bonus acknowledged", "bonus_ack_required", "play_stopped"),
 }
 
