@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 
+from chaos import limited_players
 from chaos.chaos_stack import CALL_SECONDS, ChaosStack, new_folder, remove, start_chaos_stack
 from chaos.examination import RECOVERY_SECONDS_MAX, examine, recover, unresolved_work
 from chaos.house_moves import HouseMoves
@@ -81,6 +82,10 @@ def _perform(plan: Plan, stack: ChaosStack, policies: list[WirePolicy]) -> Verdi
     verdict.reached["moves_of_the_house_asked_again"] = sum(house.repeated for house in houses)
     verdict.hold("a move of the house takes effect once", [found for house in houses for found in house.findings()])
     verdict.hold("guests of the platform were told what the books say", [each for g in guests for each in g.findings()])
+    verdict.hold(
+        "what limited players lost is counted once, and no limit was passed",
+        [found for database in stack.databases.values() for found in limited_players.findings(database)],
+    )
     verdict.reached.update(sum((guest.counts for guest in guests), Counter[str]()))
     verdict.hold("webhooks told what happened", [found for each in listeners for found in each.findings()])
     verdict.reached.update(sum((listener.counts for listener in listeners), Counter[str]()))

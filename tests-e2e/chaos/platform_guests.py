@@ -7,7 +7,9 @@ must be in the books, once.
 import itertools
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -24,10 +26,15 @@ VOUCHERS_MINOR = (3_000, 20_000)
 STAKE_MINOR = 1_000
 SPINS_MAX = 12
 CALL_SECONDS_MAX = 20.0
+LIMIT_MINOR = 4_500
+LIMITED_SHARE = 4
+"""One visit of four is of a guest who sets limits before playing: one that has the large voucher."""
 PAUSE_SECONDS = 0.1
 OVER_AGAIN = {401, 409, 429, 500, 502, 503}
 """Answers after which the same is asked for again. 401: a process with a stepped clock believes no token."""
 NO_ANSWER = 599
+EMPTY: Mapping[str, str] = MappingProxyType({})
+PLAY_SESSION = "select play_session_id::text from casino.play_sessions where player_id = %(player)s"
 
 PLAYED = """
     select spin.state, spin.round_id, spin.win_minor, spin.balance_minor, spin.bonus_triggered, round.staked_minor,
@@ -90,11 +97,11 @@ class PlatformGuests:
     def _stay(self, number: int) -> None:
         try:
             for visit in itertools.count(number):
-                self._visit(VOUCHERS_MINOR[visit % len(VOUCHERS_MINOR)])
+                self._visit(VOUCHERS_MINOR[visit % len(VOUCHERS_MINOR)], has_limits=visit % LIMITED_SHARE == 1)
         except Over:
             return
 
-    def _visit(self, voucher_minor: int) -> None:
+    def _visit(self, voucher_minor: int, *, has_limits: bool) -> None:
         agent = self.operator.agent
         path = f"/voucher/agents/{agent.tenant_id}/vouchers"
         issued = self._done(path, {"amountMinor": voucher_minor}, agent.token)["voucher"]
@@ -103,6 +110,8 @@ class PlatformGuests:
         redeemed = self._done("/voucher/redeem", {"code": issued["code"], "pin": issued["pin"]}, None)
         visit.player_id, token = redeemed["player"]["playerId"], redeemed["token"]
         self.counts["vouchers_redeemed"] += 1
+        if has_limits:
+            self._set_limits(visit, token)
         balance = voucher_minor
         for _ in range(SPINS_MAX):
             if balance < STAKE_MINOR:
@@ -112,6 +121,13 @@ class PlatformGuests:
         paid = self._done(path, {"reason": "chaos"}, agent.token)
         visit.cashed_out_minor = paid["cashout"]["amountMinor"]
         self.counts["cash_outs"] += 1
+
+    def _set_limits(self, visit: Visit, token: str) -> None:
+        self._done("/player/limits", {"kind": "loss", "period": "day", "value": LIMIT_MINOR}, token)
+        (row,) = self.pair.database.rows(PLAY_SESSION, player=visit.player_id)
+        session = {"x-session-id": row["play_session_id"]}
+        self._done("/safety/loss-limit", {"lossLimitCents": LIMIT_MINOR}, token, session)
+        self.counts["guests_with_limits"] += 1
 
     def _spin(self, visit: Visit, token: str, balance: int) -> int:
         spin_id = uuid4().hex
@@ -127,19 +143,28 @@ class PlatformGuests:
             self.counts["bonuses_acknowledged"] += 1
             self._done("/player/bonus/ack", {}, token)
             return balance
+        self.counts[f"spins refused with {told['code']}"] += 1
         return 0
 
-    def _done(self, path: str, content: object, token: str | None) -> dict[str, Any]:
-        status, told = self._answered(path, content, token)
+    def _done(
+        self, path: str, content: object, token: str | None, further: Mapping[str, str] = EMPTY
+    ) -> dict[str, Any]:
+        status, told = self._answered(path, content, token, further)
         assert 200 <= status < 300, f"{path}: {status} {told}"
         return told
 
-    def _answered(self, path: str, content: object, token: str | None) -> tuple[int, dict[str, Any]]:
+    def _answered(
+        self, path: str, content: object, token: str | None, further: Mapping[str, str] = EMPTY
+    ) -> tuple[int, dict[str, Any]]:
         """Ask until there is an answer. Raises Over."""
         if self.over.is_set():
             raise Over
         key, number = uuid4().hex, next(self._turns)
-        headers = {"idempotency-key": key, "x-forwarded-for": f"10.1.{number // 250 % 250}.{number % 250 + 1}"}
+        headers = {
+            "idempotency-key": key,
+            "x-forwarded-for": f"10.1.{number // 250 % 250}.{number % 250 + 1}",
+            **further,
+        }
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         while True:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from chaos import limited_players
 from chaos.chaos_stack import PROCESSES_OF_EACH, ChaosStack
 from chaos.plan import Plan
 from e2e_testing.signing_client import Signer
@@ -19,6 +20,8 @@ from e2e_testing.two_pairs import NUMBERS, Relation, casino_code_of, game_of
 
 PLAYERS = 40
 POOR_SHARE = 5
+COUNTED_SHARE = 4
+"""Of four players the losses of two are counted, of one at each casino."""
 """Every so many-th player is poor, so that bets are refused for want of money."""
 POOR_BALANCE_MINOR = 6_000
 RICH_BALANCE_MINOR = 1_000_000
@@ -67,6 +70,8 @@ class Players:
                 "select casino.open_player(%(tenant)s, %(player)s, %(name)s, %(currency)s, %(balance)s)",
                 tenant=TENANT, player=name, name="Chaos player", currency=CURRENCY, balance=balance,
             )  # fmt: skip
+            if number % COUNTED_SHARE < len(NUMBERS):
+                limited_players.count(self.stack.pair(casino_of(number)).database, name)
 
     async def play(self) -> None:
         limits = httpx.Limits(max_connections=4 * PLAYERS, max_keepalive_connections=PLAYERS)
