@@ -71,9 +71,9 @@ EXPORT: Final[dict[str, tuple[Names, str]]] = {
         """,
     ),
     "playSessions": (
-        ("sessionId", "startedAt", "lastLoginAt", "endedAt", "openingBalanceMinor"),
+        ("sessionId", "startedAt", "lastLoginAt", "endedAt", "openingBalanceMinor", "lossLimitMinor"),
         """
-        select play_session_id, started_at, last_login_at, ended_at, opening_balance_minor
+        select play_session_id, started_at, last_login_at, ended_at, opening_balance_minor, loss_limit_minor
         from casino.play_sessions join own using (ledger_id, wallet_id)
         order by started_at desc
         """,
