@@ -12,9 +12,11 @@ PACKAGES := shared-signing shared-service casino-service provider-service deploy
 TEST_PACKAGES := tests-e2e
 RUN_SUITES := $(BIN)/python deploy/run_suites.py
 # Long suites first, in parts: the longest run is what everybody waits for.
-STACK_SUITES := tests-e2e/contract:3 casino-service:2 provider-service:2 tests-e2e/bench+tests-e2e/fuzz+tests-e2e/saboteurs
+LONGEST := casino-service:3
+STACK_SUITES := $(LONGEST) tests-e2e/contract:3 provider-service:2 tests-e2e/bench+tests-e2e/fuzz+tests-e2e/saboteurs
 # Faults and chaos need the server's processes and files, which a container does not give.
-SUITES := tests-e2e/browser tests-e2e/faults+tests-e2e/chaos:2 $(STACK_SUITES) deploy:2 shared-service shared-signing
+SUITES := $(LONGEST) tests-e2e/faults+tests-e2e/chaos:2 tests-e2e/browser deploy:2 \
+	$(filter-out $(LONGEST),$(STACK_SUITES)) shared-service shared-signing
 SOURCES := $(PACKAGES:%=%/src)
 
 .PHONY: help

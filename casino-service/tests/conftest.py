@@ -17,8 +17,10 @@ from structlog.typing import EventDict
 
 from casino.ops.demo import seed_demo
 from casino.sql.schema import SCHEMA
+from casino_testing.api import Api, api_of
 from casino_testing.connections import keeping
 from casino_testing.copies import copied_database
+from casino_testing.desk import Desk
 from casino_testing.edge import Service, serving
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
@@ -33,6 +35,7 @@ from shared_service_testing.drawing import load_profile
 load_profile()
 
 ConnectWallet = Callable[[], Wallet]
+OpenDesk = Callable[[], Desk]
 
 KEPT_BY_NO_LOGGER: Final = {"cache_logger_on_first_use": False}
 
@@ -49,6 +52,12 @@ def few_connections() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "KEPT_OPEN", 0)
         yield
+
+
+@pytest.fixture
+def kept_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pools keep connections open, as in production: for tests of what happens when all are in use."""
+    monkeypatch.setattr(database, "KEPT_OPEN", 2)
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +137,32 @@ def connect_wallet(tenant: Tenant) -> Iterator[ConnectWallet]:
 def wallet(connect_wallet: ConnectWallet) -> Wallet:
     """The wallet behind one connection."""
     return connect_wallet()
+
+
+@pytest.fixture
+def open_desk(tenant: Tenant) -> Iterator[OpenDesk]:
+    """Opens desks, each with a connection of its own."""
+    with ExitStack() as opened:
+
+        def open_one() -> Desk:
+            desk = Desk(tenant)
+            opened.callback(desk.close)
+            return desk
+
+        yield open_one
+
+
+@pytest.fixture
+def desk(open_desk: OpenDesk) -> Desk:
+    """One desk."""
+    return open_desk()
+
+
+@pytest.fixture
+async def api(tenant: Tenant) -> AsyncIterator[Api]:
+    """The operator's platform over HTTP: the whole application."""
+    async with api_of(tenant) as running:
+        yield running
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from shared_service.postgres.connections import SILENCE_MARGIN_SECONDS
 from shared_service.postgres.database import OutcomeUnknown, Overloaded
 from shared_service_testing.waiting import until
 
+pytestmark = pytest.mark.usefixtures("kept_connections")
+
 WAIT_FOR_THE_HOLDER = "select 1 from pg_catalog.pg_advisory_xact_lock_shared(0)"
 OF_THE_SERVICE = (
     f"select pid from pg_stat_activity where application_name = '{APPLICATION_NAME}' and datname = current_database()"

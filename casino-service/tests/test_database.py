@@ -15,6 +15,8 @@ from casino_testing.tenant import Tenant
 from shared_service.postgres.database import Database, OutcomeUnknown, Overloaded
 from shared_service_testing.waiting import until
 
+pytestmark = pytest.mark.usefixtures("kept_connections")
+
 Rows = list[tuple[Any, ...]]
 
 

@@ -27,6 +27,8 @@ from shared_service.postgres import group_commit
 from shared_service_testing.waiting import until
 from shared_signing.keys import parse_keys
 
+pytestmark = pytest.mark.usefixtures("kept_connections")
+
 LAUNCH = {"userId": "1", "gameId": "1"}
 BUDGET_SECONDS = 0.4
 

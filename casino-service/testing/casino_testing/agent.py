@@ -1,4 +1,4 @@
-"""An agent with money in its float, in SQL alone: issues, redeems and voids vouchers, each from a new connection."""
+"""An agent with money in its float, in SQL alone: issues, redeems and voids vouchers, each on its own connection."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import psycopg
-from psycopg.rows import dict_row
-
+from casino_testing import connections
 from casino_testing.tenant import SET_CLOCK, Row, Tenant
 
 FUNDS_MINOR: Final = 1_000_000
@@ -58,11 +56,15 @@ class Agent:
         return cls(tenant, agent_id)
 
     def act(self, statement: str, parameters: Any, *, now: datetime | None = None, sees: str | None = None) -> Row:
-        """Run one statement in a transaction of a new connection, in the view of the agent or of `sees`."""
-        with psycopg.connect(self.tenant.url, row_factory=dict_row) as connection:
-            connection.execute(SET_CLOCK, [str(now or "")])
-            connection.execute("select casino.see_tenant(%s, %s)", [self.tenant.ledger_id, sees or self.agent_id])
-            row = connection.execute(statement, parameters).fetchone()
+        """Run one statement in a transaction that nobody else has, in the view of the agent or of `sees`."""
+        connection = connections.take(self.tenant.url)
+        try:
+            with connection.transaction():
+                connection.execute(SET_CLOCK, [str(now or "")])
+                connection.execute("select casino.see_tenant(%s, %s)", [self.tenant.ledger_id, sees or self.agent_id])
+                row = connection.execute(statement, parameters).fetchone()
+        finally:
+            connections.give_back(connection, self.tenant.url)
         assert row is not None
         return row
 

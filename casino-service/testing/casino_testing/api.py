@@ -148,6 +148,15 @@ class Api:
             self.staff("auditor", operator),
         )  # fmt: skip
 
+    async def funded_tree(self, *, float_minor: int = 1_000_000) -> Tree:
+        """A tree in which each tenant has had this much money, which came down from an owner: the agent has it now."""
+        tree = self.tree()
+        for tenant_id in (tree.distributor_id, tree.operator_id, tree.agent_id):
+            body = {"amountMinor": float_minor, "reason": "opening"}
+            answer = await self.post(f"/admin/tenants/{tenant_id}/fund", body, token=tree.owner.token)
+            assert answer.status_code == 200, answer.text
+        return tree
+
     def audit(self) -> list[dict[str, Any]]:
         """The audit trail, the oldest row first."""
         return sorted(self.tenant.rows("audit_trail"), key=lambda row: int(row["audit_id"]))

@@ -7,7 +7,7 @@ The plan of a kept statement is made once, too (the one of the ledger's invarian
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg
@@ -39,9 +39,8 @@ def keeping(url: str) -> Iterator[None]:
 
 def take(url: str, options: str = "") -> Connection:
     """A connection in autocommit that nobody else uses."""
-    spare = _kept.get(_database_of(url), {}).get((url, options))
-    if spare:
-        return spare.pop()
+    with suppress(KeyError, IndexError):  # another thread may take the last one
+        return _kept[_database_of(url)][url, options].pop()
     return psycopg.connect(url, autocommit=True, row_factory=dict_row, options=f"{PLAN_ONCE} {options}".strip())
 
 

@@ -13,6 +13,20 @@ from casino_testing.service import login_url
 from casino_testing.tenant import Row, Tenant
 
 AS_APPLICATION: Final = "-c role=casino_app"
+CASHIER: Final = "cashier-1"
+
+
+def hire_cashier(tenant: Tenant, *, float_minor: int) -> None:
+    """A cashier of the tenant with the id CASHIER, and money in the tenant's float."""
+    tenant.sql(
+        "insert into casino.staff (ledger_id, staff_id, tenant_id, username, role, made_at)"
+        " values (%s, %s, %s, 'cashier', 'cashier', now())",
+        tenant.ledger_id, CASHIER, tenant.tenant_id,
+    )  # fmt: skip
+    tenant.sql(
+        "select casino.move_house_money(%s, 'float_in', casino.float_of(%s, %s), 'loan', %s, 'a loan', 'request')",
+        tenant.ledger_id, tenant.ledger_id, tenant.tenant_id, float_minor,
+    )  # fmt: skip
 
 
 class Desk:

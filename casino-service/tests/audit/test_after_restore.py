@@ -25,6 +25,8 @@ from casino_testing.wallet import Wallet
 from local_stack.testing import database_urls
 from shared_service_testing.waiting import until
 
+pytestmark = pytest.mark.usefixtures("kept_connections")
+
 OLDER_SERVER_POSITIONS = 10**9 << 12
 """How much further the transaction numbers of the server were that the dump came from."""
 GAP_POSITIONS = 2**32 << 12

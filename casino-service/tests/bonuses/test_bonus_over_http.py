@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from casino_testing.api import Api, Tree, api_of, refused
+from casino_testing.api import Api, Tree, refused
 from casino_testing.edge import bet, payout
-from casino_testing.tenant import Tenant
 
 AMOUNT_MINOR, BONUS_MINOR = 10_000, 5_000
 
 
 @pytest.fixture
-async def api(tenant: Tenant) -> AsyncIterator[Api]:
-    async with api_of(tenant) as api:
-        yield api
-
-
-@pytest.fixture
 async def tree(api: Api) -> Tree:
     """A tree with games, whose agent has money."""
-    tree = api.tree()
+    tree = await api.funded_tree(float_minor=100_000)
     api.tenant.sql(
         "insert into casino.games (tenant_id, game_id, game_code, display_name, stake_min_minor, stake_max_minor)"
         " select %s, game_id, game_code, display_name, stake_min_minor, stake_max_minor from casino.games"
@@ -31,10 +23,6 @@ async def tree(api: Api) -> Tree:
         tree.distributor_id, api.tenant.tenant_id,
     )  # fmt: skip
     api.tenant.sql("update casino.tenants set region = 'NV' where tenant_id = %s", tree.operator_id)
-    for tenant_id in (tree.distributor_id, tree.operator_id, tree.agent_id):
-        body = {"amountMinor": 100_000, "reason": "opening"}
-        answer = await api.post(f"/admin/tenants/{tenant_id}/fund", body, token=tree.owner.token)
-        assert answer.status_code == 200, answer.text
     return tree
 
 

@@ -19,6 +19,8 @@ from casino_testing.tenant import Tenant
 from local_stack.testing import PostgresServer, create_database, drop_database
 from shared_service_testing.waiting import until
 
+pytestmark = pytest.mark.usefixtures("kept_connections")
+
 
 async def ready(service: Service) -> tuple[int, object]:
     response = await service.anybody.get("/health/ready")

@@ -7,29 +7,17 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from casino_testing.api import Api, Tree, api_of
+from casino_testing.api import Api, Tree
 from casino_testing.guest import Guest, guest_of
 from casino_testing.staff import PASSWORD, add_member
-from casino_testing.tenant import Tenant
 
 FLOAT_MINOR = 1_000_000
 Come = Callable[[], Awaitable[Guest]]
 
 
 @pytest.fixture
-async def api(tenant: Tenant) -> AsyncIterator[Api]:
-    async with api_of(tenant) as api:
-        yield api
-
-
-@pytest.fixture
 async def tree(api: Api) -> Tree:
-    tree = api.tree()
-    for tenant_id in (tree.distributor_id, tree.operator_id, tree.agent_id):
-        body = {"amountMinor": FLOAT_MINOR, "reason": "opening"}
-        answer = await api.post(f"/admin/tenants/{tenant_id}/fund", body, token=tree.owner.token)
-        assert answer.status_code == 200, answer.text
-    return tree
+    return await api.funded_tree(float_minor=FLOAT_MINOR)
 
 
 @pytest.fixture

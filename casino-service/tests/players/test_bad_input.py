@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import pytest
 
-from casino_testing.api import Api, Tree, api_of, refused
+from casino_testing.api import Api, Tree, refused
 from casino_testing.tenant import Tenant
 
 REASON: Final = {"reason": "why"}
@@ -31,12 +30,6 @@ WRONG: Final[dict[str, list[Any]]] = {
     "cashMinor": [None, True, -1, "1", 10**12 + 1],
     "countedMinor": [None, True, -1, "1", 10**12 + 1],
 }
-
-
-@pytest.fixture
-async def api(tenant: Tenant) -> AsyncIterator[Api]:
-    async with api_of(tenant) as api:
-        yield api
 
 
 @pytest.fixture

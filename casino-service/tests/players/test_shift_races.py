@@ -10,11 +10,10 @@ from typing import Any, Final
 import pytest
 
 from casino_testing.agent import Agent
-from casino_testing.desk import Desk
+from casino_testing.desk import CASHIER, Desk, hire_cashier
 from casino_testing.tenant import OPENING_BALANCE_MINOR, Row, Tenant
 from shared_service_testing.waiting import wait_until
 
-CASHIER: Final = "cashier-1"
 WAITING: Final = (
     "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database() and query like %s"
 )
@@ -29,15 +28,7 @@ OpenDesk = Callable[[], Desk]
 @pytest.fixture(autouse=True)
 def agent(tenant: Tenant) -> Agent:
     """A cashier, money in the tenant's float, and an agent for whom the cashier issues vouchers."""
-    tenant.sql(
-        "insert into casino.staff (ledger_id, staff_id, tenant_id, username, role, made_at)"
-        " values (%s, %s, %s, 'cashier', 'cashier', now())",
-        tenant.ledger_id, CASHIER, tenant.tenant_id,
-    )  # fmt: skip
-    tenant.sql(
-        "select casino.move_house_money(%s, 'float_in', casino.float_of(%s, %s), 'loan', 100000, 'a loan', 'request')",
-        tenant.ledger_id, tenant.ledger_id, tenant.tenant_id,
-    )  # fmt: skip
+    hire_cashier(tenant, float_minor=100_000)
     return Agent.below(tenant)
 
 

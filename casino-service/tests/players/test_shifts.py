@@ -7,24 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from casino_testing.desk import Desk
+from casino_testing.desk import CASHIER, Desk, hire_cashier
 from casino_testing.tenant import Row, Tenant
-
-CASHIER = "cashier-1"
 
 
 @pytest.fixture(autouse=True)
 def hired(tenant: Tenant) -> None:
     """A cashier, and money in the float."""
-    tenant.sql(
-        "insert into casino.staff (ledger_id, staff_id, tenant_id, username, role, made_at)"
-        " values (%s, %s, %s, 'cashier', 'cashier', now())",
-        tenant.ledger_id, CASHIER, tenant.tenant_id,
-    )  # fmt: skip
-    tenant.sql(
-        "select casino.move_house_money(%s, 'float_in', casino.float_of(%s, %s), 'loan', 10000, 'a loan', 'request')",
-        tenant.ledger_id, tenant.ledger_id, tenant.tenant_id,
-    )  # fmt: skip
+    hire_cashier(tenant, float_minor=10_000)
 
 
 def close(desk: Desk, counted: int) -> Row | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from casino_testing.api import Api, api_of, refused
+from casino_testing.api import Api, refused
 from casino_testing.risk import Player, play_to_stop
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet, new_id
@@ -26,12 +25,6 @@ COOLED_DOWN = {
 }
 STOPPED = {"actionType": "STOP", "message": "Let’s stop here for today. Your balance is safe."}
 CALM = {"score": 0, "band": "CALM", "reasons": []}
-
-
-@pytest.fixture
-async def api(tenant: Tenant) -> AsyncIterator[Api]:
-    async with api_of(tenant) as api:
-        yield api
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from casino_testing.service import login_url, settings_of
 from casino_testing.tenant import Tenant
 from local_stack.testing import PostgresServer
 
+pytestmark = pytest.mark.usefixtures("kept_connections")
+
 UNSAFE = {
     "superuser": ("superuser", "", "is a superuser"),
     "bypasses row security": ("bypassrls", "", "has BYPASSRLS"),

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from casino_testing.api import Api, api_of
 from casino_testing.staff import StaffBooks
 from casino_testing.tenant import Tenant
 
@@ -15,10 +12,3 @@ from casino_testing.tenant import Tenant
 def books(tenant: Tenant) -> StaffBooks:
     """The staff of this test's own ledger: nobody yet."""
     return StaffBooks(tenant)
-
-
-@pytest.fixture
-async def api(tenant: Tenant) -> AsyncIterator[Api]:
-    """The whole application."""
-    async with api_of(tenant) as running:
-        yield running

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
-from casino_testing.api import Api, Member, Tree, api_of, refused
+from casino_testing.api import Api, Member, Tree, refused
 from casino_testing.edge import bet
 from casino_testing.tenant import Tenant
 
 STOPS = "/admin/stops"
-
-
-@pytest.fixture
-async def api(tenant: Tenant) -> AsyncIterator[Api]:
-    async with api_of(tenant) as api:
-        yield api
 
 
 @pytest.fixture

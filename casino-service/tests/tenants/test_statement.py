@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -14,16 +13,9 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from casino_testing.api import Api, Tree, api_of, refused
-from casino_testing.tenant import Tenant
+from casino_testing.api import Api, Tree, refused
 
 FORMULA = '=HYPERLINK("http://x")'
-
-
-@pytest.fixture
-async def api(tenant: Tenant) -> AsyncIterator[Api]:
-    async with api_of(tenant) as api:
-        yield api
 
 
 @pytest.fixture

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
-from casino_testing.api import Api, Member, Tree, api_of, refused
-from casino_testing.tenant import Tenant
-
-
-@pytest.fixture
-async def api(tenant: Tenant) -> AsyncIterator[Api]:
-    async with api_of(tenant) as api:
-        yield api
+from casino_testing.api import Api, Member, Tree, refused
 
 
 @pytest.fixture

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 import segno
 
-from casino_testing.api import Api, Tree, api_of, refused
-from casino_testing.tenant import Tenant
+from casino_testing.api import Api, Tree, refused
 from shared_service_testing.waiting import until
 
 FUNDS_MINOR = 1_000_000
@@ -21,20 +19,9 @@ REFUSED = "INVALID_OR_USED_VOUCHER"
 
 
 @pytest.fixture
-async def api(tenant: Tenant) -> AsyncIterator[Api]:
-    async with api_of(tenant) as api:
-        yield api
-
-
-@pytest.fixture
 async def tree(api: Api) -> Tree:
     """A tree whose agent has money, which came down from an owner."""
-    tree = api.tree()
-    for tenant_id in (tree.distributor_id, tree.operator_id, tree.agent_id):
-        body = {"amountMinor": FUNDS_MINOR, "reason": "opening"}
-        answer = await api.post(f"/admin/tenants/{tenant_id}/fund", body, token=tree.owner.token)
-        assert answer.status_code == 200, answer.text
-    return tree
+    return await api.funded_tree(float_minor=FUNDS_MINOR)
 
 
 async def issue(api: Api, tree: Tree, **content: Any) -> httpx.Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -16,12 +15,6 @@ from shared_service_testing.waiting import until
 
 URL = "https://hooks.example/in?key=s3cret"
 PATH = "/admin/webhooks"
-
-
-@pytest.fixture
-async def api(tenant: Tenant) -> AsyncIterator[Api]:
-    async with api_of(tenant) as running:
-        yield running
 
 
 async def make(api: Api, member: Member, *events: str, url: str = URL, **options: Any) -> httpx.Response:

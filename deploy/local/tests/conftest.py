@@ -1,12 +1,35 @@
 """Fixtures for all tests of the local stack."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from local_stack.cluster import remove_cluster
+from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
+from local_stack_testing.service_start import DatabaseOf, prepare
+
+
+@pytest.fixture(scope="session")
+def template_of(postgres_server: PostgresServer) -> Iterator[Callable[[str], str]]:
+    """The name of a service's template. Each is migrated once."""
+    made: dict[str, str] = {}
+
+    def of(service: str) -> str:
+        if service not in made:
+            made[service] = f"deploy_{service}"
+            prepare(service, create_database(postgres_server, made[service]))
+        return made[service]
+
+    yield of
+    for name in made.values():
+        drop_database(postgres_server, name)
+
+
+@pytest.fixture
+def database_of(template_of: Callable[[str], str], clone_database: CloneDatabase) -> DatabaseOf:
+    return lambda service: clone_database(template_of(service))
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,8 +15,7 @@ from pathlib import Path
 import pytest
 from psycopg import pq
 
-from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
-from local_stack_testing.service_start import demo_settings, prepare, run_to_its_end, started
+from local_stack_testing.service_start import DatabaseOf, demo_settings, prepare, run_to_its_end, started
 
 SERVICES = ("casino", "provider")
 LIBRARIES = (
@@ -67,21 +65,6 @@ def test_the_names_are_found() -> None:
     assert expected <= set(names())
 
 
-@pytest.fixture(scope="module")
-def templates(postgres_server: PostgresServer) -> Iterator[dict[str, str]]:
-    made = {service: f"host_variables_{service}" for service in SERVICES}
-    for service, name in made.items():
-        prepare(service, create_database(postgres_server, name))
-    yield made
-    for name in made.values():
-        drop_database(postgres_server, name)
-
-
-@pytest.fixture
-def database_of(templates: dict[str, str], clone_database: CloneDatabase) -> Callable[[str], str]:
-    return lambda service: clone_database(templates[service])
-
-
 IS_NIGHTLY = os.environ.get("NIGHTLY") == "1"
 VALUES = HOSTILE_VALUES if IS_NIGHTLY else HOSTILE_VALUES[:5:4]
 
@@ -94,7 +77,7 @@ def all_at_once() -> list[dict[str, str]]:
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("variables", all_at_once(), ids=[*VALUES, "of Python"])
 def test_a_service_serves_whatever_the_host_has_set(
-    service: str, variables: dict[str, str], database_of: Callable[[str], str], tmp_path: Path
+    service: str, variables: dict[str, str], database_of: DatabaseOf, tmp_path: Path
 ) -> None:
     url = database_of(service)
     prepare(service, url, **variables)
@@ -103,7 +86,7 @@ def test_a_service_serves_whatever_the_host_has_set(
         assert "Traceback" not in running.said
 
 
-def test_an_ignored_variable_of_libpq_is_named(database_of: Callable[[str], str]) -> None:
+def test_an_ignored_variable_of_libpq_is_named(database_of: DatabaseOf) -> None:
     settings = demo_settings("casino", database_of("casino")) | {
         "PGSSLMODE": "verify-full",
         "PGHOSTADDR": "203.0.113.9",
@@ -117,7 +100,7 @@ def test_an_ignored_variable_of_libpq_is_named(database_of: Callable[[str], str]
 @pytest.mark.skipif(not IS_NIGHTLY, reason="a start for each variable: NIGHTLY=1")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("service", SERVICES)
-def test_each_variable_alone_changes_nothing(service: str, database_of: Callable[[str], str], tmp_path: Path) -> None:
+def test_each_variable_alone_changes_nothing(service: str, database_of: DatabaseOf, tmp_path: Path) -> None:
     url = database_of(service)
     for index, name in enumerate(names()):
         value = HOSTILE_VALUES[index % len(HOSTILE_VALUES)]
@@ -126,7 +109,7 @@ def test_each_variable_alone_changes_nothing(service: str, database_of: Callable
 
 
 def test_without_a_folder_for_temporary_files_workers_end_with_a_sentence(
-    database_of: Callable[[str], str], tmp_path: Path
+    database_of: DatabaseOf, tmp_path: Path
 ) -> None:
     """tempfile would take /tmp: here it is told of one folder, and that one is missing."""
     told = "import tempfile; tempfile.tempdir = '/nonexistent'; from casino.__main__ import main; main()"

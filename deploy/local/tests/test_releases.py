@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,12 +13,12 @@ import casino
 import provider
 import shared_service
 import shared_signing
-from local_stack.testing import CloneDatabase, PostgresServer, create_database, drop_database
+from local_stack.testing import PostgresServer, create_database, drop_database
 from local_stack_testing.service_start import (
     SAME_PROGRAMS,
     START_SECONDS,
+    DatabaseOf,
     demo_settings,
-    prepare,
     run_to_its_end,
     started,
 )
@@ -28,21 +27,6 @@ from shared_service_testing.waiting import wait_until
 SERVICES = ("casino", "provider")
 PACKAGES = (casino, provider, shared_service, shared_signing)
 COST_OF_THE_NEWER = 4711
-
-
-@pytest.fixture(scope="module")
-def templates(postgres_server: PostgresServer) -> Iterator[dict[str, str]]:
-    made = {service: f"releases_{service}" for service in SERVICES}
-    for service, name in made.items():
-        prepare(service, create_database(postgres_server, name))
-    yield made
-    for name in made.values():
-        drop_database(postgres_server, name)
-
-
-@pytest.fixture
-def database_of(templates: dict[str, str], clone_database: CloneDatabase) -> Callable[[str], str]:
-    return lambda service: clone_database(templates[service])
 
 
 def put_at(url: str, service: str, revision: str) -> None:
@@ -62,9 +46,7 @@ def is_of_the_newer(url: str, service: str) -> bool:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_newer_schema_is_left_as_it_is_and_serves(
-    service: str, database_of: Callable[[str], str], tmp_path: Path
-) -> None:
+def test_a_newer_schema_is_left_as_it_is_and_serves(service: str, database_of: DatabaseOf, tmp_path: Path) -> None:
     url = database_of(service)
     put_at(url, service, "9999")
     migrated = run_to_its_end(service, "migrate", demo_settings(service, url))
@@ -77,9 +59,7 @@ def test_a_newer_schema_is_left_as_it_is_and_serves(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_schema_that_no_release_made_is_refused_with_a_sentence(
-    service: str, database_of: Callable[[str], str]
-) -> None:
+def test_a_schema_that_no_release_made_is_refused_with_a_sentence(service: str, database_of: DatabaseOf) -> None:
     url = database_of(service)
     put_at(url, service, "0000")
     migrated = run_to_its_end(service, "migrate", demo_settings(service, url))
@@ -89,7 +69,7 @@ def test_a_schema_that_no_release_made_is_refused_with_a_sentence(
 
 
 @pytest.mark.parametrize("command", ["seed-demo", "check-ledger", "keys"])
-def test_the_casinos_commands_work_on_a_newer_schema(command: str, database_of: Callable[[str], str]) -> None:
+def test_the_casinos_commands_work_on_a_newer_schema(command: str, database_of: DatabaseOf) -> None:
     url = database_of("casino")
     put_at(url, "casino", "9999")
     for each in ("seed-demo", command):
@@ -98,9 +78,7 @@ def test_the_casinos_commands_work_on_a_newer_schema(command: str, database_of: 
 
 
 @pytest.mark.parametrize(("command", "status"), [("reconcile", 2), ("heads", 0), ("keys", 0)])
-def test_the_providers_commands_work_on_a_newer_schema(
-    command: str, status: int, database_of: Callable[[str], str]
-) -> None:
+def test_the_providers_commands_work_on_a_newer_schema(command: str, status: int, database_of: DatabaseOf) -> None:
     """Without a casino `reconcile` ends as usual: it cannot finish."""
     url = database_of("provider")
     put_at(url, "provider", "9999")

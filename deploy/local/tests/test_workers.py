@@ -2,13 +2,11 @@
 
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local_stack.testing import PostgresServer, create_database, drop_database
-from local_stack_testing.service_start import demo_settings, prepare, run_to_its_end, started
+from local_stack_testing.service_start import DatabaseOf, demo_settings, run_to_its_end, started
 from local_stack_testing.serving import is_alive
 from local_stack_testing.strangers import strangers
 from shared_service_testing.waiting import wait_until
@@ -17,12 +15,9 @@ END_SECONDS = 60
 WORKERS = ("--workers", "2")
 
 
-@pytest.fixture(scope="module")
-def casino_url(postgres_server: PostgresServer) -> Iterator[str]:
-    url = create_database(postgres_server, "workers_of_casino")
-    prepare("casino", url)
-    yield url
-    drop_database(postgres_server, "workers_of_casino")
+@pytest.fixture
+def casino_url(database_of: DatabaseOf) -> str:
+    return database_of("casino")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
@@ -39,17 +34,13 @@ def test_workers_end_with_their_supervisor(casino_url: str, number: signal.Signa
 
 
 @pytest.mark.parametrize("service", ["casino", "provider"])
-def test_a_terminal_that_closes_stops_a_service_gracefully(service: str, postgres_server: PostgresServer,
-                                                            tmp_path: Path) -> None:  # fmt: skip
-    url = create_database(postgres_server, f"hangup_{service}")
-    try:
-        prepare(service, url)
-        with started(service, url, tmp_path / "log") as running:
-            running.process.send_signal(signal.SIGHUP)
-            running.process.wait(END_SECONDS)
-            assert "Application shutdown complete" in running.said
-    finally:
-        drop_database(postgres_server, f"hangup_{service}")
+def test_a_terminal_that_closes_stops_a_service_gracefully(
+    service: str, database_of: DatabaseOf, tmp_path: Path
+) -> None:
+    with started(service, database_of(service), tmp_path / "log") as running:
+        running.process.send_signal(signal.SIGHUP)
+        running.process.wait(END_SECONDS)
+        assert "Application shutdown complete" in running.said
 
 
 def test_workers_that_cannot_start_end_their_supervisor_with_a_failure(casino_url: str, tmp_path: Path) -> None:

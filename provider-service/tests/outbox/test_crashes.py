@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from provider_testing.process import ProviderProcess
 from provider_testing.service import end_leases, rows, settled, signed_client
 from provider_testing.service import fresh_launch as launch_body
 from provider_testing.wallet_faults import after_work, hold, stall
+from shared_service_testing.sampling import IS_NIGHTLY, sampled
 from shared_service_testing.waiting import until
 
 CALLS = [
@@ -34,7 +34,6 @@ CALLS = [
 PAYOUT = CALLS.index("payout")
 FIRST_BOOKINGS = {"bet 1", "bet 2", "rollback of bet 2", "payout"}
 """Calls that move money for the first time."""
-IS_NIGHTLY = os.environ.get("NIGHTLY") == "1"
 KILLED_AT = CALLS if IS_NIGHTLY else [call for call in CALLS if call in {"balance", "repeated bet 1", *FIRST_BOOKINGS}]
 WAIT_SECONDS = 60
 
@@ -56,7 +55,7 @@ def moments_of(call: str) -> list[str]:
     """When the provider is killed at this call. A look at the balance has no work that could be done or not."""
     if "balance" in call:
         return ["before the work"]
-    return list(MOMENTS) if call in FIRST_BOOKINGS or IS_NIGHTLY else ["after the work"]
+    return sampled(MOMENTS, 2, seed=call) if call in FIRST_BOOKINGS or IS_NIGHTLY else ["after the work"]
 
 
 async def start_a_round(url: str) -> None:

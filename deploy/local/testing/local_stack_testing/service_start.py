@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from shared_service_testing.waiting import wait_until
 
 START_SECONDS = 150
 """Only a bound: a busy machine with all checks of Python takes more than a minute."""
+DatabaseOf = Callable[[str], str]
+"""Fixture `database_of`: the URL of a migrated database of a service, which the test has for itself."""
 SAME_PROGRAMS = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 
 
