@@ -66,7 +66,7 @@ def make_world(owners: Books, app: Books, tenant_id: str) -> list[Operator]:
     world.fund(DISTRIBUTOR[0])
     world.staff("pacific", "distributor", DISTRIBUTOR[0])
     world.tenant(*SECOND, "OPERATOR", DISTRIBUTOR[0])
-    world.change(SECOND[0], bonus_bp=2_500, require_approval_above_minor=150_000)
+    world.change(SECOND[0], bonus_bp=2_500, require_approval_above_minor=20_000)
     world.fund(SECOND[0], START_FLOAT_MINOR - AGENT_FLOAT_MINOR)
     world.staff("seabreeze", "operator", SECOND[0])
     second = world.operator(SECOND[0], (("PIER", "Pier desk"), ("MALL", "Mall desk")))
