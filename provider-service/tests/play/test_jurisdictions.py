@@ -42,6 +42,8 @@ async def test_the_server_holds_the_least_cycle_and_repeats_are_free(
         page = await open_page(two.own)
         assert page.state["jurisdiction"]["leastCycleMs"]["slot"] == 2500
         first = await page.spin("one")
+        with psycopg.connect(owner_url) as connection:
+            connection.execute("update provider.rounds set created_at = now() + interval '1 hour'")
         early = await page.spin("two")
         assert (first.status_code, code_of(early)) == (200, (429, "rate_limited"))
         assert early.headers["retry-after"] == "2"
@@ -49,8 +51,10 @@ async def test_the_server_holds_the_least_cycle_and_repeats_are_free(
         await page.post("seeds", {"rotate": True})
         assert code_of(await page.spin("two")) == (429, "rate_limited"), "a rotation shortens nothing"
         with psycopg.connect(owner_url) as connection:
-            connection.execute("update provider.rounds set created_at = created_at - interval '2.5 s'")
+            connection.execute("update provider.rounds set created_at = now() - interval '2.5 s'")
         assert (await page.spin("two")).status_code == 200
+        with psycopg.connect(owner_url) as connection:
+            connection.execute("update provider.rounds set created_at = now() + interval '1 hour'")
         session = await two.own.launch()
         signed = await two.own.client.post("/provider/spin", json=session | fresh_spin())
         assert code_of(signed) == (429, "rate_limited"), "also for the casino's own client"
@@ -199,3 +203,11 @@ async def test_what_nobody_needs_any_more_is_deleted(provider: Running, owner_ur
         connection.execute("select provider.stop_session(provider_session_id, 'x') from provider.game_sessions")
         assert connection.execute("select provider.prune_play(10)").fetchone() == (1,)
     assert code_of(await demo.get("rounds")) == (401, "play_token_invalid")
+
+
+async def test_a_stranger_begins_few_demos(provider: Running, owner_url: str) -> None:
+    asked = {"demo": True, "gameId": "SLOTS_001"}
+    codes = [code_of(answer) for answer in await asyncio.gather(*(start(provider, asked) for _ in range(60)))]
+    assert set(codes) <= {(200, "ok"), (429, "rate_limited"), (503, "overloaded")}
+    assert codes.count((429, "rate_limited")) >= 30
+    assert rows(owner_url, "select count(*) from provider.demo_sessions") == [{"count": codes.count((200, "ok"))}]

@@ -79,17 +79,24 @@ async def test_two_tabs_play_one_balance_and_one_round_at_a_time(provider: Runni
     assert states[0]["balance"] == str(wallet.model.balance_minor)
 
 
-async def test_what_the_wallet_refuses_is_told_and_cools_the_page_down(provider: Running, wallet: FakeWallet) -> None:
+async def test_what_the_wallet_refuses_is_told_and_cools_the_page_down(
+    provider: Running, owner_url: str, wallet: FakeWallet
+) -> None:
     """Pitfalls 3b and 8: a refused bet was shown as taken, and was sent again 300 times in four minutes."""
     wallet.plan("debit", answering(402, "insufficient_balance", sentence="Not enough."))
     page = await open_page(provider)
     refused = await page.spin("poor")
     assert code_of(refused) == (402, "insufficient_balance")
+    with psycopg.connect(owner_url) as connection:
+        connection.execute("update provider.spin_refusals set created_at = now() + interval '1 hour'")
     again = await page.spin("next")
     assert code_of(again) == (429, "rate_limited")
     assert again.headers["retry-after"] == "2"
     assert len(wallet.made("debit")) == 1
     assert (await page.spin("poor")).json()["code"] == "insufficient_balance", "a repetition comes before every gate"
+    with psycopg.connect(owner_url) as connection:
+        connection.execute("update provider.spin_refusals set created_at = now() - interval '2 s'")
+    assert (await page.spin("next")).status_code == 200
 
 
 async def test_every_id_on_the_wire_is_text(provider: Running, wallet: FakeWallet) -> None:

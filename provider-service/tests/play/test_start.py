@@ -164,9 +164,9 @@ def test_a_session_calls_ten_times_at_once_and_five_times_a_second() -> None:
 
 async def test_too_many_calls_are_429_with_the_time_to_wait(provider: Running) -> None:
     page = await open_page(provider)
-    answers = [await page.get("rounds") for _ in range(14)]
+    answers = await asyncio.gather(*(page.get("rounds") for _ in range(60)))
     refused = [answer for answer in answers if answer.status_code != 200]
-    assert refused
+    assert len(refused) >= 30
     assert {code_of(answer) for answer in refused} == {(429, "rate_limited")}
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
 

@@ -6,14 +6,14 @@ A round stores the hash. Whoever has the hash finds the bytes at GET /v1/configu
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import msgspec
 
 from provider.catalogue.games import Slot
 from provider.catalogue.terms import STUDIO_TERMS, CasinoTerms, Limits
-from provider.games.slots.model import X100_MAX, SlotModel
+from provider.games.slots.model import X100_MAX, SlotGame, SlotModel
 from provider.games.slots.rtp import Payback, payback_of
 from shared_service.postgres.database import Database
 
@@ -72,12 +72,14 @@ def _return_of(slot: Slot, limits: Limits) -> tuple[int, int]:
     """The RTP in lowest terms at the largest stake: the cap lowers it the most there."""
     if (limits.max_bet, limits.max_win) == (slot.game.max_bet, slot.game.max_win):
         return slot.sheet.return_
-    stake_minor = limits.max_bet - limits.max_bet % 100 or limits.max_bet
-    return (
-        _payback(slot.game.model)
-        .rtp(slot.game, stake_minor=stake_minor, max_win_minor=limits.max_win)
-        .as_integer_ratio()
-    )
+    return _capped_return(slot.game, limits.max_bet, limits.max_win)
+
+
+@lru_cache(maxsize=KNOWN_MAX)
+def _capped_return(game: SlotGame, max_bet: int, max_win: int) -> tuple[int, int]:
+    """Computed once for all currencies: it takes long, and players may ask."""
+    stake_minor = max_bet - max_bet % 100 or max_bet
+    return _payback(game.model).rtp(game, stake_minor=stake_minor, max_win_minor=max_win).as_integer_ratio()
 
 
 @cache

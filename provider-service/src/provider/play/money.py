@@ -57,7 +57,8 @@ class MoneyPlay:
         """
         casino, slot = self._casino(session), slot_of(session.game_code)
         wallet = WalletSession(session.user_id, session.currency, self._token(session))
-        called = await self._money.senders.wallets.of(casino).call(balance_call(), wallet, request_id=request_id)
+        with self._money.running.one_of(casino):  # leaves connections for the outbox
+            called = await self._money.senders.wallets.of(casino).call(balance_call(), wallet, request_id=request_id)
         outcome = called.outcome
         if isinstance(outcome, WalletRefused):
             if outcome.action.stops_session:

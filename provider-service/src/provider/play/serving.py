@@ -16,7 +16,7 @@ from provider.offers.stops import Stops
 from provider.outbox.serving import MoneyCalls
 from provider.play import launching, returns
 from provider.play.demo import DemoPlay
-from provider.play.guard import PLAY, PlayGuard, network_of, player_of, user_agent_hash
+from provider.play.guard import PLAY, PlayGuard, Rates, network_of, player_of, user_agent_hash
 from provider.play.money import MoneyPlay
 from provider.play.queries import DemoSession, prune, use_code
 from provider.play.returns import SIGNED_OR_PLAY, either
@@ -172,11 +172,13 @@ def loops(play: Play) -> list[BackgroundLoop]:
 
 def _starts(play: Play) -> Callable[[Request], Any]:
     """POST /v1/play/start."""
-    running = 0
+    running, demos = 0, Rates()
 
     async def post_start(request: Request) -> Response:
         nonlocal running
         asked = START.read(decode_object(await read_json_body(request.scope, request.receive)))
+        if asked["demo"]:
+            demos.take(network_of(request.scope))
         if running >= STARTS_MAX:
             raise Refused("overloaded")
         running += 1
