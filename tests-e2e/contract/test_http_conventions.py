@@ -74,7 +74,9 @@ def test_a_client_endpoint_takes_only_posts(stack: Stack, endpoint: str, method:
     assert answer.verdict == (405, "method_not_allowed")
 
 
-@pytest.mark.parametrize("path", ["/", "/casino", "/casino/", "/casino/nope", "/provider/launch", "/favicon.ico"])
+@pytest.mark.parametrize(
+    "path", ["/index.html", "/casino", "/casino/", "/casino/nope", "/provider/launch", "/favicon.ico"]
+)
 def test_a_path_that_is_no_endpoint_is_not_found(stack: Stack, path: str) -> None:
     answer = judged(stack.client.get(stack.casino.base_url + path), signature="")
     assert answer.verdict == (404, "not_found")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import httpx
 import pytest
 
 from casino_testing.api import Api, Tree
+from casino_testing.edge import BASE_URL
 from casino_testing.guest import Guest, Seen, redeemers
 from casino_testing.staff import PASSWORD, add_member
 
@@ -121,6 +123,15 @@ async def test_the_desk_of_another_tenant_sees_nothing(cashier: Guest, guest: Gu
     form = page.form("/desk/logout")
     answer = await stranger.post(f"/desk/players/{player_id}/cashout", form)
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("odd", ["%2e%2e", "%2f", "%00", "%C3%BC", "a%20b", "%3Fa", "{}"])
+async def test_an_id_that_nothing_has_is_404(cashier: Guest, odd: str) -> None:
+    form = (await cashier.see("/desk/players")).form("/desk/logout")
+    for path in (f"/desk/players/{odd}", f"/desk/vouchers/{odd}"):
+        assert (await cashier.client.get(httpx.URL(f"{BASE_URL}{path}"))).status_code in (404, 200), path
+    for path in (f"/desk/players/{odd}/cashout", f"/desk/vouchers/{odd}/void", f"/desk/vouchers/{odd}/slip"):
+        assert (await cashier.post(path, form)).status_code in (403, 404), path
 
 
 async def test_an_owner_is_told_that_the_desk_is_for_staff_of_tenants(guest: Guest, api: Api) -> None:

@@ -19,6 +19,7 @@ from casino.api.call import ANYONE as ANYBODY
 from casino.api.call import PLAYER as A_PLAYER
 from casino.api.call import STAFF as OF_STAFF
 from casino.api.call import Caller
+from casino.api.errors import Refused
 from casino.api.guards import ANYONE, PLAYER, STAFF
 from casino.client.guard import PLAYER as PLAYERS_CLIENT
 from shared_service.http.routing import RouteTable
@@ -67,6 +68,8 @@ class Inner:
         body = b"" if content is None else msgspec.json.encode(content)
         scope["headers"] += [(name.encode(), value.encode()) for name, value in headers.items()]
         found = scope["state"]["route"] = self.table.find(scope, on_ops=False)
+        if not found.methods:  # an id that no path can name, such as `..`
+            raise Refused("NOT_FOUND")
         caller: Caller = request.state.caller
         if found.access not in MAY_CALL[caller.kind]:
             raise RuntimeError(f"a page of {caller.kind} calls {method} {path}")
