@@ -23,6 +23,7 @@ from casino_testing.model import (
 )
 from casino_testing.random_gates import RandomGates
 from casino_testing.random_limits import RandomLimits
+from casino_testing.risk import let_be
 from casino_testing.tenant import STAKE_MAX_MINOR, STAKE_MIN_MINOR, Tenant
 from casino_testing.wallet import SIGNER, Session, Wallet, new_id
 
@@ -101,6 +102,7 @@ class RandomCommands(RandomGates, RandomLimits):
 
     def open_session(self, player_id: str, game_id: str) -> None:
         session = self.wallet.open_session(player_id, game_id=game_id)
+        let_be(self.tenant, session)  # signals have a model of their own
         limits = self.model.wallets[player_id].limits
         if limits.enter_play_session(self.model.now):
             for open_one in self.model.sessions.values():

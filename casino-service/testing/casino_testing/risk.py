@@ -16,7 +16,21 @@ NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WEIGHTS: Final = {"BET_ACCEL": 35, "LOSS_STREAK": 35, "SPIN_RATE": 25, "LOSS_CLUSTER": 25, "GAME_HOP": 15}
 FIVE_MINUTES: Final = timedelta(minutes=5)
 RISK: Final = "select * from casino.risk_of(%s, %s, %s::timestamptz, true)"
+TAKEN_BEFORE: Final = """
+    insert into casino.safety_actions (
+        ledger_id, tenant_id, player_id, wallet_id, play_session_id, at, action_type, score, band, reasons, evidence
+    )
+    select
+        ledger_id, tenant_id, player_id, wallet_id, play_session_id, '9999-01-01', taken, 0, 'CALM', '{NONE}', '{}'
+    from casino.game_sessions cross join unnest(array['NUDGE', 'COOLDOWN', 'STOP']) as taken
+    where session_id = %s
+"""
 PLAY_SESSION: Final = "select play_session_id from casino.game_sessions where session_id = %s"
+
+
+def let_be(tenant: Tenant, session: Session) -> None:
+    """As if every action had been taken in the session's play session: the risk engine takes no other one there."""
+    tenant.sql(TAKEN_BEFORE, session.session_id)
 
 
 @dataclass(slots=True)

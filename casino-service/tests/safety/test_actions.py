@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from casino_testing.risk import NOON, Player, play_to_stop
+from casino_testing.risk import NOON, Player, let_be, play_to_stop
 from casino_testing.tenant import SLOTS, Tenant
 from casino_testing.wallet import Wallet, new_id
 
@@ -137,6 +137,14 @@ def test_several_rounds_of_one_player_in_one_batch(gambler: Player) -> None:
         [each.session.credit(0, round_id=each.round_id, related_id=each.transaction_id) for each in opened]
     )
     assert gambler.types() == ["COOLDOWN"]
+
+
+def test_a_player_who_is_let_be_meets_no_action(tenant: Tenant, gambler: Player) -> None:
+    """Random commands of the wallet's model use it."""
+    let_be(tenant, gambler.session())
+    play_to_stop(gambler)
+    gambler.spin()
+    assert sorted(gambler.types()) == ["COOLDOWN", "NUDGE", "STOP"]
 
 
 def test_an_action_is_told_with_the_round_that_led_to_it(tenant: Tenant, gambler: Player) -> None:

@@ -76,14 +76,16 @@ async def page(call: Call, query: Page) -> Players:
     rows = await call.rows(PAGE, {"ledger": call.ledger_id, **lists.parameters(query)})
     found, next_cursor = lists.cut(rows, query, place=lambda row: (row[1], row[0]))
     ids = [row[0] for row in found]
-    limits, taken = await read_limits(call, ids), await actions.of_players(call, ids)
+    limits = await read_limits(call, ids)
+    taken = await actions.of_players(call, ids, most=actions.OF_EACH_PLAYER_MAX)
     return Players(items=[_player(row, limits, taken) for row in found], next_cursor=next_cursor)
 
 
 async def read_player(call: Call, player_id: str, *, with_ledger: bool = False) -> Player:
     """The player in the caller's view. Raises Refused(NOT_FOUND)."""
     row = await call.row(ONE, {"ledger": call.ledger_id, "player": player_id})
-    player = _player(row, await read_limits(call, [player_id]), await actions.of_players(call, [player_id]))
+    taken = await actions.of_players(call, [player_id], most=actions.OF_ONE_PLAYER_MAX)
+    player = _player(row, await read_limits(call, [player_id]), taken)
     if with_ledger:
         entries = await call.rows(LEDGER, (call.ledger_id, row[2], LEDGER_ITEMS_MAX))
         player.ledger = [_item(entry) for entry in entries]

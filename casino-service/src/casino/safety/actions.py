@@ -9,7 +9,9 @@ from casino.api import lists
 from casino.api.call import Call
 from casino.api.types import Answer, Identifier, Instant, Page, Shape, instant
 
-OF_A_PLAYER_MAX: Final = 50
+OF_ONE_PLAYER_MAX: Final = 50
+OF_EACH_PLAYER_MAX: Final = 5
+"""Where many players are listed."""
 _COLUMNS: Final = "action_id, at, player_id, play_session_id::text, action_type, score, reasons, evidence"
 PAGE: Final = f"""
     select {_COLUMNS} from casino.safety_actions
@@ -63,10 +65,10 @@ async def page(call: Call, query: ActionsQuery) -> SafetyActions:
     return SafetyActions(items=[_action(row) for row in rows], next_cursor=next_cursor)
 
 
-async def of_players(call: Call, player_ids: list[str]) -> dict[str, list[SafetyAction]]:
-    """The newest actions of players, by player."""
+async def of_players(call: Call, player_ids: list[str], *, most: int) -> dict[str, list[SafetyAction]]:
+    """The newest actions of players, at most so many of each, by player."""
     found = defaultdict(list)
-    values = {"ledger": call.ledger_id, "players": player_ids, "limit": OF_A_PLAYER_MAX}
+    values = {"ledger": call.ledger_id, "players": player_ids, "limit": most}
     for row in await call.rows(OF_PLAYERS, values):
         found[row[2]].append(_action(row))
     return found
