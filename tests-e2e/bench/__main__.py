@@ -23,6 +23,7 @@ from bench.services import BenchServices, Books
 from bench.terminal import run_at_terminal
 from bench.voucher_rows import measure_vouchers
 from bench.wallet_rows import measure_wallet
+from bench.webhook_rows import measure_webhooks
 
 GroupWithBooks = Callable[..., Outcome]
 
@@ -40,6 +41,7 @@ GROUPS_WITH_BOOKS: Final[dict[str, GroupWithBooks]] = {
     "limits": measure_limits,
     "safety": measure_safety,
     "vouchers": measure_vouchers,
+    "webhooks": measure_webhooks,
 }
 GROUPS: Final = (*GROUPS_ALONE, *GROUPS_WITH_BOOKS)
 
