@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operator-guide.md"
 BLOCK = re.compile(r"^<!-- operator: ([a-z]+) -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED = dict(BLOCK.findall(PAGE.read_text("utf-8")))
 PASSWORDS = {"OWNER_PASSWORD": "a-password-of-the-owner", "CASHIER_PASSWORD": "a-password-of-the-till"}
-EVERY_BLOCK = ["shell", "owner", "tenants", "fund", "sell", "play", "limit", "cashout", "look"]
+EVERY_BLOCK = ["shell", "owner", "tenants", "fund", "sell", "play", "limit", "cashout", "told", "look"]
 
 
 def test_the_printed_commands_lead_to_the_first_voucher_sold_played_and_cashed_out(
