@@ -53,7 +53,8 @@ def test_the_casino_reads_the_studios_games(stack: Stack, database: Database) ->
     noted = wait_until(
         lambda: database.rows("select * from casino.provider_games where provider_id = 'main'"), "the games are noted"
     )
-    assert [(row["game_code"], str(row["expected_rtp"])[:4]) for row in noted] == [("SLOTS_001", "0.95")]
+    games = {row["game_code"]: str(row["expected_rtp"])[:8] for row in noted}
+    assert games == {"SLOTS_001": "0.953794", "SLOTS_002": "0.955844"}
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ def simulate(stack: Stack, session: GameSession) -> Ask:
 
 def test_a_launch_answers_as_the_contract_says(launch: Ask) -> None:
     content = launch().must_be_ok().content
-    assert set(content) == {"providerSessionId", "gameId", "currency", "minBet", "maxBet", "playerId"}
+    assert set(content) == {"providerSessionId", "gameId", "currency", "minBet", "maxBet", "playerId", "launchUrl"}
     assert (content["gameId"], content["currency"], content["minBet"], content["maxBet"]) == (
         "SLOTS_001",
         "USD",
