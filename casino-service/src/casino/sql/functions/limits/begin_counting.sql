@@ -38,6 +38,7 @@ begin
             on play.ledger_id = session.ledger_id and play.play_session_id = session.play_session_id
         where round.ledger_id = p_ledger_id and round.wallet_id = (p_player).wallet_id
             and round.opened_at >= (select least(o_week_from, o_month_from) from period) - c_longest_round
+            and round.opened_at > '-infinity' -- the condition of the index by time
     ),
     counted as (
         select
@@ -58,8 +59,8 @@ begin
         session_loss_minor
     )
     select
-        p_ledger_id, (p_player).wallet_id, (p_player).tenant_id, max(o_day_from), max(o_day_until), max(o_week_from), max(o_week_until),
-        max(o_month_from), max(o_month_until),
+        p_ledger_id, (p_player).wallet_id, (p_player).tenant_id, max(o_day_from), max(o_day_until), max(o_week_from),
+        max(o_week_until), max(o_month_from), max(o_month_until),
         max(loss_minor) filter (where place = 1), max(loss_minor) filter (where place = 2),
         max(loss_minor) filter (where place = 3), max(played) filter (where place = 1),
         max(played) filter (where place = 2), max(played) filter (where place = 3),
