@@ -44,6 +44,7 @@ READERS_OF_THE_ENVIRONMENT = {
     "shared_service/settings/reader.py",
     "shared_service/run/server.py",  # hands the port that it listens on to the processes that it starts
     "shared_service/metrics/workers.py",  # a folder's name, from a process to its workers
+    "casino/staff/passwords.py",  # hands two variables, and no secret, to the process that hashes
 }
 
 
