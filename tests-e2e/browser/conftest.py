@@ -13,14 +13,17 @@ from e2e_testing.stack import Stack
 StartVisitor = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests; each person has a context of their own."""
+    """One browser for the tests of a file; each person has a context of their own.
+
+    It ends with the file: while it runs, no test of another file can use an event loop in this thread.
+    """
     with browser_of(chromium()) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def large_print(browser: Browser) -> Browser:
     """A browser whose owner reads text of twice the size."""
     return browser.browser_type.launch(

@@ -36,6 +36,8 @@ def shown_pages(visitor: Visitor, cashier: Visitor, operator: Operator) -> Itera
     visitor.press("redeem")
     visitor.page.wait_for_selector("[data-test=message]")
     yield "redeem-refused", visitor
+    cashier.go("/desk/otp")
+    yield "desk-otp", cashier
     page = cashier.go("/desk/shifts")
     if page.locator("[data-test=open-shift]").count():  # the cashier is the same in each theme and width
         yield "desk-shifts-empty", cashier

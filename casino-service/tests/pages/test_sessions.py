@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
 from starlette.responses import Response
 
 from casino.pages.sessions import Cookies
+from casino.staff.otp import code_of
 from casino_testing.api import Api, Tree
 from casino_testing.guest import Guest, Seen, redeemers
 from casino_testing.staff import PASSWORD, add_member
@@ -149,6 +151,25 @@ async def test_a_one_time_password_is_asked_for_after_the_right_password(guest: 
     assert (asked.status_code, 'name="otp"' in asked.text) == (401, True)
     answer = await guest.post("/desk/login", form | {"password": PASSWORD, "otp": enrolled["recoveryCodes"][0]})
     assert answer.status_code == 303, answer.text
+
+
+async def test_who_has_to_enrol_for_one_time_passwords_is_led_to_it(guest: Guest, api: Api, tree: Tree) -> None:
+    add_member(api, "eve", "cashier", tree.agent_id)
+    await guest.log_in("eve", PASSWORD)
+    assert (
+        await api.call("PUT", "/admin/otp-roles", {"roles": ["cashier"]}, token=tree.owner.token)
+    ).status_code == 200
+    page = await guest.see("/desk/vouchers")
+    assert (page.status, page.headers["location"]) == (303, "/desk/otp")
+    page = await guest.send(await guest.see("/desk/otp"), "/desk/otp/enrol")
+    assert (page.status, "<svg" in page.text, page.text.count('<li class="mono">')) == (200, True, 10)
+    wrong = await guest.send(page, "/desk/otp/confirm", otp="000000")
+    assert (wrong.status, "Turn on" in wrong.text) == (401, True)
+    secret = base64.b32decode(page.shown("secret"))
+    ((now,),) = (row.values() for row in api.tenant.sql("select extract(epoch from casino.clock())::bigint / 30"))
+    page = await guest.send(wrong, "/desk/otp/confirm", otp=code_of(secret, now))
+    assert (page.status, "One-time passwords are on." in page.text) == (200, True)
+    assert (await guest.see("/desk/vouchers")).status == 200
 
 
 async def test_a_page_has_a_strict_policy_and_is_not_kept(guest: Guest, cashier: Guest) -> None:

@@ -11,7 +11,6 @@ from shared_service.http.errors import Answer, ErrorKind, ErrorTable
 from shared_service.pages.forms import EXPIRED
 from shared_service.pages.frame import HEADERS, PageFrame
 
-LOGS_IN: Final = frozenset({"TOKEN_MISSING", "TOKEN_INVALID"})
 ROWS: Final = (
     *ERRORS.values(),
     *(row for name, row in API_ERRORS.items() if not row.found_as or name == row.found_as),
@@ -22,12 +21,17 @@ ROWS: Final = (
 
 
 class PageErrors(ErrorTable):
-    """Error answers as pages. `login`, `home`: paths of the console or of the player's pages."""
+    """Error answers as pages. `login`, `home`: paths of the console or of the player's pages.
 
-    def __init__(self, frame: PageFrame, *, login: str, home: str) -> None:
+    `enrolment`: where staff enrol for one-time passwords who have to do that first.
+    """
+
+    def __init__(self, frame: PageFrame, *, login: str, home: str, enrolment: str | None = None) -> None:
         super().__init__(ROWS)
+        self._leads_to = {"TOKEN_MISSING": login, "TOKEN_INVALID": login}
+        if enrolment is not None:
+            self._leads_to["OTP_ENROLMENT_REQUIRED"] = enrolment
         self._frame = frame
-        self._login = login
         self._home = home
 
     def __getitem__(self, code: str) -> ErrorKind:
@@ -44,12 +48,12 @@ class PageErrors(ErrorTable):
         retry_after_seconds: int | None = None,
         extras: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Renders the page, or leads to the login."""
+        """Renders the page, or leads to where one logs in or enrols."""
         del field, extras
         kind = self[code]
         headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-        if kind.code in LOGS_IN:
-            return 303, [*headers, (b"location", self._login.encode())], b""
+        if kind.code in self._leads_to:
+            return 303, [*headers, (b"location", self._leads_to[kind.code].encode())], b""
         seconds = kind.retry_after_seconds if retry_after_seconds is None else retry_after_seconds
         if seconds is not None:
             headers.append((b"retry-after", str(seconds).encode()))

@@ -10,7 +10,7 @@ from casino.api import guards
 from casino.api.frame import Frame
 from casino.api.guards import guard_of
 from casino.api.pepper import mac
-from casino.pages import desk, desk_players, desk_shifts, desk_vouchers, limits, player
+from casino.pages import desk, desk_otp, desk_players, desk_shifts, desk_vouchers, limits, player
 from casino.pages.errors import PageErrors
 from casino.pages.inner import Inner
 from casino.pages.sessions import PLAYER_PAGE, STAFF_PAGE, VISITOR_PAGE, Cookies, Entering
@@ -59,12 +59,13 @@ def pages_of(frame: Frame, others: Sequence[Route]) -> CasinoPages:
     cookies = Cookies(secure=not settings.demo)
     tokens = FormTokens(mac(settings.pepper, "form tokens", ""))
     of_players = PageErrors(look, login="/login", home="/")
-    of_desk = PageErrors(look, login="/desk/login", home="/desk")
+    of_desk = PageErrors(look, login="/desk/login", home="/desk", enrolment=desk_otp.PATH)
     own, console = (Pages(Site(look, inner, cookies, tokens, errors)) for errors in (of_players, of_desk))
     routes = [
         *player.routes(own),
         *limits.routes(own),
         *desk.routes(console),
+        *desk_otp.routes(console),
         *desk_vouchers.routes(console),
         *desk_players.routes(console),
         *desk_shifts.routes(console),
