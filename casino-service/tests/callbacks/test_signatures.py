@@ -110,7 +110,7 @@ async def test_every_endpoint_of_a_provider_wants_a_signature(service: Service) 
 
 async def test_a_path_that_is_not_there_is_not_found_and_never_a_redirect(service: Service) -> None:
     spellings = ("/casino/debit/", "/casino//debit", "/casino/%64ebit", "/casino/debit%0A", "/casino/launchGame/")
-    for path in (*spellings, "/casino", "/", "/admin"):
+    for path in (*spellings, "/casino", "/nowhere"):
         response = await service.anybody.post(path, json={})
         assert (response.status_code, response.json()["code"]) == (404, "not_found"), path
         assert response.json()["requestId"] == response.headers["x-request-id"]

@@ -36,29 +36,26 @@ async def test_a_member_of_staff_is_made_and_logs_in(api: Api) -> None:
     assert row["after"] == {"username": "anna.1", "role": "cashier", "tenantId": tree.agent_id, "active": True}
 
 
-@pytest.mark.parametrize(
-    ("changes", "status", "code", "field"),
-    [
-        ({"role": "owner"}, 403, "FORBIDDEN", None),
-        ({"role": "operator"}, 403, "FORBIDDEN", None),
-        ({"role": "king"}, 400, "INVALID_FIELD", "role"),
-        ({"tenantId": "JAQPOT"}, 404, "NOT_FOUND", None),
-        ({"tenantId": None}, 400, "INVALID_FIELD", "tenantId"),
-        ({"username": "ab"}, 400, "INVALID_FIELD", "username"),
-        ({"username": "anna\n"}, 400, "INVALID_FIELD", "username"),
-        ({"username": "änna"}, 400, "INVALID_FIELD", "username"),
-        ({"username": "a" * 65}, 400, "INVALID_FIELD", "username"),
-        ({"password": "eleven char"}, 400, "INVALID_FIELD", "password"),
-        ({"password": "x" * 129}, 400, "INVALID_FIELD", "password"),
-    ],
-    ids=str,
-)
-async def test_what_may_not_be_made_is_refused(
-    api: Api, changes: dict[str, Any], status: int, code: str, field: str | None
-) -> None:
+NOT_MADE: list[tuple[dict[str, Any], int, str, str | None]] = [
+    ({"role": "owner"}, 403, "FORBIDDEN", None),
+    ({"role": "operator"}, 403, "FORBIDDEN", None),
+    ({"role": "king"}, 400, "INVALID_FIELD", "role"),
+    ({"tenantId": "JAQPOT"}, 404, "NOT_FOUND", None),
+    ({"tenantId": None}, 400, "INVALID_FIELD", "tenantId"),
+    ({"username": "ab"}, 400, "INVALID_FIELD", "username"),
+    ({"username": "anna\n"}, 400, "INVALID_FIELD", "username"),
+    ({"username": "änna"}, 400, "INVALID_FIELD", "username"),
+    ({"username": "a" * 65}, 400, "INVALID_FIELD", "username"),
+    ({"password": "eleven char"}, 400, "INVALID_FIELD", "password"),
+    ({"password": "x" * 129}, 400, "INVALID_FIELD", "password"),
+]
+
+
+async def test_what_may_not_be_made_is_refused(api: Api) -> None:
     tree = api.tree()
-    answer = await api.post("/admin/staff", body_for(tree, **changes), token=tree.operator.token)
-    refused(answer, status, code, field)
+    for changes, status, code, field in NOT_MADE:
+        answer = await api.post("/admin/staff", body_for(tree, **changes), token=tree.operator.token)
+        refused(answer, status, code, field)
 
 
 async def test_a_role_that_does_not_fit_the_tenant_names_the_tenant(api: Api) -> None:

@@ -138,19 +138,20 @@ async def test_from_is_inclusive_and_to_is_exclusive_or_a_whole_local_day(api: A
     date_as_booked(api)
 
 
-@pytest.mark.parametrize(
-    ("params", "field"),
-    [
-        ({"from": "yesterday"}, "from"), ({"from": "2026-13-01"}, "from"), ({"from": "2026-01-01T00:00:00"}, "from"),
-        ({"from": "0001-01-01T00:00:00+23:59"}, "from"), ({"to": "9999-12-31"}, "to"), ({"to": ""}, "to"),
-        ({"from": "2026-01-03", "to": "2026-01-01"}, "from"), ({"from": "2026-01-02", "to": "2026-01-01"}, "from"),
-        ({"from": "2026-01-02T10:00:00Z", "to": "2026-01-01"}, "from"),
-        ({"limit": "1.0"}, "limit"), ({"limit": "1e1"}, "limit"),
-        ({"to": "9999-12-31T23:59:59-14:00"}, "to"), ({"limit": "0"}, "limit"), ({"limit": "201"}, "limit"),
-    ],
-)  # fmt: skip
-async def test_a_wrong_time_names_its_field(api: Api, params: dict[str, str], field: str) -> None:
-    refused(await statement(api, api.tree(), **params), 400, "INVALID_FIELD", field)
+WRONG_TIMES = [
+    ({"from": "yesterday"}, "from"), ({"from": "2026-13-01"}, "from"), ({"from": "2026-01-01T00:00:00"}, "from"),
+    ({"from": "0001-01-01T00:00:00+23:59"}, "from"), ({"to": "9999-12-31"}, "to"), ({"to": ""}, "to"),
+    ({"from": "2026-01-03", "to": "2026-01-01"}, "from"), ({"from": "2026-01-02", "to": "2026-01-01"}, "from"),
+    ({"from": "2026-01-02T10:00:00Z", "to": "2026-01-01"}, "from"),
+    ({"limit": "1.0"}, "limit"), ({"limit": "1e1"}, "limit"),
+    ({"to": "9999-12-31T23:59:59-14:00"}, "to"), ({"limit": "0"}, "limit"), ({"limit": "201"}, "limit"),
+]  # fmt: skip
+
+
+async def test_a_wrong_time_names_its_field(api: Api) -> None:
+    tree = api.tree()
+    for params, field in WRONG_TIMES:
+        refused(await statement(api, tree, **params), 400, "INVALID_FIELD", field)
 
 
 async def test_a_statement_is_of_those_below_and_not_for_cashiers(api: Api, tree: Tree) -> None:

@@ -96,18 +96,18 @@ async def test_everybody_sees_the_own_tenant_and_those_below(api: Api, tree: Tre
     assert own | {foreign.agent_id} <= set(ids)
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("status", "OPEN"), ("bonusBp", -1), ("bonusBp", 20_001), ("timezone", "Mars/Olympus"),
-        ("timezone", "localtime"), ("timezone", "../etc/passwd"), ("timezone", "EST5EDT4,M3.2.0,M11.1.0"),
-        ("region", "x" * 65), ("region", ""), ("requireApprovalAboveMinor", -1), ("requireApprovalAboveMinor", 1.5),
-        ("name", ""), ("name", "a\0b"), ("name", " \u00a0"), ("name", "a\u202eb"), ("name", "a\u2066"),
-        ("region", "\uffff"),
-    ],
-)  # fmt: skip
-async def test_a_wrong_change_names_its_field(api: Api, tree: Tree, field: str, value: Any) -> None:
-    refused(await patch(api, tree.operator, tree.agent_id, **{field: value}), 400, "INVALID_FIELD", field)
+WRONG_CHANGES: list[tuple[str, Any]] = [
+    ("status", "OPEN"), ("bonusBp", -1), ("bonusBp", 20_001), ("timezone", "Mars/Olympus"),
+    ("timezone", "localtime"), ("timezone", "../etc/passwd"), ("timezone", "EST5EDT4,M3.2.0,M11.1.0"),
+    ("region", "x" * 65), ("region", ""), ("requireApprovalAboveMinor", -1), ("requireApprovalAboveMinor", 1.5),
+    ("name", ""), ("name", "a\0b"), ("name", " \u00a0"), ("name", "a\u202eb"), ("name", "a\u2066"),
+    ("region", "\uffff"),
+]  # fmt: skip
+
+
+async def test_a_wrong_change_names_its_field(api: Api, tree: Tree) -> None:
+    for field, value in WRONG_CHANGES:
+        refused(await patch(api, tree.operator, tree.agent_id, **{field: value}), 400, "INVALID_FIELD", field)
 
 
 async def test_the_own_tenant_is_not_for_oneself(api: Api, tree: Tree) -> None:
