@@ -14,6 +14,8 @@ from casino_testing.wallet import Session, Wallet, new_id
 
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WEIGHTS: Final = {"BET_ACCEL": 35, "LOSS_STREAK": 35, "SPIN_RATE": 25, "LOSS_CLUSTER": 25, "GAME_HOP": 15}
+ACTIONS: Final = {"STOP": 80, "COOLDOWN": 55, "NUDGE": 30}
+PAUSES: Final = {"STOP": timedelta.max, "COOLDOWN": timedelta(minutes=10), "NUDGE": timedelta(minutes=5)}
 FIVE_MINUTES: Final = timedelta(minutes=5)
 RISK: Final = "select * from casino.risk_of(%s, %s, %s::timestamptz, true)"
 TAKEN_BEFORE: Final = """
@@ -52,6 +54,19 @@ class Model:
     opening_minor: int
     rounds: list[Round] = field(default_factory=list)
     """In the order of their first debits."""
+    taken: list[tuple[str, datetime]] = field(default_factory=list)
+    """The actions, with their times."""
+    is_stopped: bool = False
+
+    def settle(self, now: datetime) -> None:
+        """A round has ended: take the action that follows."""
+        score = self.score(now)
+        action = next((name for name, least in ACTIONS.items() if score >= least), None)
+        if action is None or self.is_stopped:
+            return
+        if not any(name == action and now - at < PAUSES[action] for name, at in self.taken):
+            self.taken.append((action, now))
+            self.is_stopped = action == "STOP"
 
     def reasons(self, now: datetime) -> list[str]:
         """The signals."""
@@ -141,8 +156,9 @@ class Player:
     def forgive(self) -> None:
         """Take back what actions did to the wallet, so that the next bet is taken."""
         self.tenant.set_wallet(self.player_id, cooldown_until=None, stopped_play_session_id=None)
+        self.model.is_stopped = False
         for session in self.sessions.values():
-            self.tenant.set_session(session.session_id, closed_at=None)
+            self.tenant.set_session(session.session_id, closed_at=None, expires_at=self.now + timedelta(hours=1))
 
 
 @dataclass(slots=True)
@@ -160,11 +176,14 @@ class Open:
         credit = self.session.credit(amount, round_id=self.round_id, related_id=self.transaction_id)
         self.player.wallet.accept(credit)
         self.round.paid += amount
-        self.round.ended_at = self.round.ended_at or self.player.now
+        if self.round.ended_at is None:
+            self.round.ended_at = self.player.now
+            self.player.model.settle(self.player.now)
 
     def take_back(self) -> None:
         """Roll the bet back: the round was no spin."""
         self.player.wallet.accept(self.session.rollback(self.transaction_id, round_id=self.round_id))
+        self.player.model.settle(self.player.now)
 
 
 def play_to_stop(player: Player) -> None:

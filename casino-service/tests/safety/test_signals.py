@@ -1,4 +1,4 @@
-"""The signals of the risk engine, each on both sides of its boundary, and all of them against a model in Python."""
+"""The signals of the risk engine, each on both sides of its boundary; signals and actions against a model in Python."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from casino_testing.risk import NOON, Open, Player, Round
 from casino_testing.tenant import Tenant
 from casino_testing.wallet import Wallet
+from shared_service_testing.drawing import IS_NIGHTLY
 
 SLOWLY = 10.0
 OpenPlayer = Callable[..., Player]
@@ -189,9 +190,11 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200 if IS_NIGHTLY else 12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(balance=st.sampled_from([60_000, 200_000]), steps=st.lists(STEP, min_size=15, max_size=40))
-def test_every_sequence_scores_as_the_model_says(
+def test_every_sequence_scores_and_leads_to_what_the_model_says(
     tenant: Tenant, wallet: Wallet, balance: int, steps: list[tuple[float, str, int, str]]
 ) -> None:
     tenant.sql(
@@ -220,6 +223,7 @@ def test_every_sequence_scores_as_the_model_says(
                 case _:
                     left_open.append(opened)
         signals(player)
+    assert player.types() == [name for name, _ in player.model.taken]
 
 
 def test_the_model_itself(player: Player) -> None:
