@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 PLAY_SESSION_MINUTES: Final = 360
+PAUSE_MINUTES: Final = 15
+"""The shortest pause before a login that is no play."""
 DAY_BEGINS: Final = 40
 DAY_MINUTES: Final = 24 * 60
 LONG_AGO: Final = -(10**9)
@@ -57,6 +59,13 @@ class Limits:
         self.login_at, self.booked_at = now, LONG_AGO
         return True
 
+    def log_in(self, now: int) -> bool:
+        """A login. Returns whether a play session began with it."""
+        if self.enter_play_session(now):
+            return True
+        self.login_at = now
+        return False
+
     def reaches_loss(self, stake_minor: int, play_session: int, now: int) -> bool:
         """Whether a stake would reach a limit of losses."""
         of_session = self.of_play_session.get(play_session)
@@ -93,7 +102,9 @@ class Limits:
         return move
 
     def _playing_since(self, now: int) -> int:
-        return min(max(self.login_at, self.last_bet_at if self.last_bet_at is not None else LONG_AGO), now)
+        if self.last_bet_at is None:
+            return min(self.login_at, now)
+        return min(self.login_at if self.login_at - self.last_bet_at >= PAUSE_MINUTES else self.last_bet_at, now)
 
     def _lost(self, since: int, play_session: int | None = None) -> int:
         return sum(

@@ -105,9 +105,7 @@ class RandomCommands(RandomGates, RandomLimits):
         let_be(self.tenant, session)  # signals have a model of their own
         limits = self.model.wallets[player_id].limits
         if limits.enter_play_session(self.model.now):
-            for open_one in self.model.sessions.values():
-                if open_one.player_id == player_id and self.model.alive(open_one):
-                    open_one.play_session = limits.play_session
+            self.a_play_session_begins(player_id)
         self.sessions.append(session)
         expires_at = self.model.now + LIFE_MINUTES
         mirrored = GameSession(

@@ -51,6 +51,10 @@ class RandomLimits(RuleBasedStateMachine):
         """Execute commands, and compare their outcomes with the model's."""
 
     @abstractmethod
+    def moment(self, at_minutes: int) -> datetime:
+        """An instant of the run."""
+
+    @abstractmethod
     def time_passes(self, passing: int) -> None:
         """Let minutes pass."""
 
@@ -59,19 +63,38 @@ class RandomLimits(RuleBasedStateMachine):
         pauses=st.lists(st.integers(1, 12), min_size=2, max_size=5),
         won=st.booleans(),
         minutes_left=st.sampled_from([None, 1, 10]),
+        login=st.booleans(),
     )
-    def a_limited_player_plays_on(self, number: int, pauses: list[int], won: bool, minutes_left: int | None) -> None:
+    def a_limited_player_plays_on(
+        self, number: int, pauses: list[int], won: bool, minutes_left: int | None, login: bool
+    ) -> None:
         """Rounds of their own, of a session of a player whose day may be about to end."""
         player_id = self.sessions[number].player_id
         played = self.model.wallets[player_id].limits.minutes_played("day", self.model.now)
         self.time_is_limited(player_id, "day", None if minutes_left is None else played + minutes_left)
         for pause in pauses:
             self.time_passes(pause)
+            if login:
+                self.a_player_logs_in(player_id, 0)
             common: dict[str, object] = {"round_id": new_id("a round of many")}
             bet = self.build({"kind": "debit", "transaction_id": new_id("bet"), "amount": 10_000, **common}, number)
             self.execute(bet)
             answer = {"kind": "credit", "amount": 15_000 * won, "related_id": bet.transaction_id}
             self.execute(self.build({**answer, "transaction_id": new_id("win"), **common}, number))
+
+    @rule(player_id=limited, pause=st.integers(10, 20))
+    def a_player_logs_in(self, player_id: str, pause: int) -> None:
+        self.time_passes(pause)
+        self.tenant.sql(SET_CLOCK, self.moment(self.model.now).isoformat())
+        self.tenant.sql("select casino.begin_play_session(%s, %s)", self.tenant.ledger_id, player_id)
+        if self.model.wallets[player_id].limits.log_in(self.model.now):
+            self.a_play_session_begins(player_id)
+
+    def a_play_session_begins(self, player_id: str) -> None:
+        """What was launched before and is alive counts in it."""
+        for session in self.model.sessions.values():
+            if session.player_id == player_id and self.model.alive(session):
+                session.play_session = self.model.wallets[player_id].limits.play_session
 
     @rule(player_id=limited, period=periods, most=losses)
     def a_loss_is_limited(self, player_id: str, period: str, most: int | None) -> None:

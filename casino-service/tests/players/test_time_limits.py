@@ -60,6 +60,38 @@ def test_time_does_not_run_from_a_bet_to_the_next_login(player: LimitedPlayer) -
     assert player.try_bet() == REFUSED
 
 
+@pytest.mark.parametrize(
+    ("pause", "played_minutes"), [(15 * MINUTE - TICK, 25), (15 * MINUTE, 10)], ids=["too short", "long enough"]
+)
+@pytest.mark.parametrize("limited", ["before", "after"])
+def test_a_login_ends_the_clock_of_a_pause_of_fifteen_minutes_or_more(
+    player: LimitedPlayer, pause: timedelta, played_minutes: int, limited: str
+) -> None:
+    """Red before: whoever logged in before every bet played without end. It is the same in the history."""
+    if limited == "before":
+        player.set_limit("time", "day", 1_000)
+    player.bet()
+    player.at(NOON + pause)
+    player.log_in()
+    player.at(NOON + 25 * MINUTE)
+    player.bet()
+    if limited == "after":
+        player.set_limit("time", "day", 1_000)
+    assert player.counters()["day_played"] == played_minutes * MINUTE
+
+
+def test_a_login_before_every_bet_stops_no_clock(player: LimitedPlayer) -> None:
+    player.set_limit("time", "day", 60)
+    player.bet()
+    for _ in range(5):
+        player.wait(minutes=10)
+        player.log_in()
+        player.bet()
+    player.wait(minutes=10)
+    player.log_in()
+    assert player.try_bet() == REFUSED
+
+
 def test_time_runs_from_bet_to_bet_without_a_login(player: LimitedPlayer) -> None:
     player.set_limit("time", "day", 120)
     player.bet()

@@ -52,7 +52,7 @@ INLINED = {
     *("clock", "session_life", "feed_position", "head", "entry_hash", "entry_hash_2", "entry_details", "win_cap"),
     *("capped_sum", "balance_max", "wallet_differences", "ledger_wide_differences", "action_id"),
     *("differences_of_bonuses", "differences_of_vouchers"),
-    *("calendar_periods", "limits_of_bet"),
+    *("calendar_periods", "limits_of_bet", "counted_since"),
     *("read_wallet_commands", "refusal_of", "is_remembered", "is_allowed"),
     *("risk_of", "risk_band"),
 }
@@ -164,6 +164,8 @@ def test_every_function_looks_names_up_in_the_system_alone_or_was_bound_to_them_
         " already_rolled_back, casino.entry_details(recorded_at, request_id, signed_by, provider_id))"
         " from casino.transactions",
         "select casino.win_cap(win_cap_minor, stake_max_minor) from casino.games",
+        "select casino.counted_since(counter.played_until, play.last_login_at)"
+        " from casino.limit_counters as counter, casino.play_sessions as play",
         "select * from casino.wallet_differences(1, 1, 2)",
         "select * from casino.ledger_wide_differences(1)",
     ],

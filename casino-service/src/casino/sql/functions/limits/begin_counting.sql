@@ -1,6 +1,6 @@
 -- Purpose: begin to count what a player loses and how long the player plays. Does nothing for one who is counted already.
 --   What was lost and played earlier in the running month and week is read from the rounds: a stake counts when its round began, a
---   payout when the round ended; time runs from round to round of a play session, and not from a round to the newest login.
+--   payout when the round ended; time runs from round to round of a play session (casino.counted_since; of logins, the newest is known).
 -- The caller holds the player (casino.hold_player).
 create or replace function casino.begin_counting(p_ledger_id integer, p_player casino.players)
 returns void
@@ -27,9 +27,9 @@ begin
     round as (
         select
             round.opened_at, round.staked_minor, round.paid_minor, coalesce(round.ended_at, round.opened_at) as ended_at,
-            greatest(
-                lag(round.opened_at) over (partition by session.play_session_id order by round.opened_at), play.started_at,
-                case when play.last_login_at <= round.opened_at then play.last_login_at end
+            casino.counted_since(
+                lag(round.opened_at) over (partition by session.play_session_id order by round.opened_at),
+                case when play.last_login_at <= round.opened_at then play.last_login_at else play.started_at end
             ) as played_from
         from casino.rounds as round
         join casino.game_sessions as session

@@ -2,7 +2,7 @@
 -- Outcome: no row for a wallet without limits. Else where its counters stand (counter_row), whether their day is over
 --   (counter_is_old), since when play is not counted as played time yet, and whether the bet would reach a limit: losses with its
 --   stake, time with the play until now. A counter whose period is over is 0.
--- Time runs from bet to bet, and to the first bet from the login. From a bet to the next login it does not.
+-- Time runs from bet to bet, and to the first bet from the login (casino.counted_since).
 -- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
 create or replace function casino.limits_of_bet(
     p_ledger_id integer, p_wallet_id bigint, p_has_limits boolean, p_is_bet boolean, p_play_session_id uuid, p_timezone text,
@@ -50,7 +50,7 @@ begin atomic
         where p_is_bet and ledger_id = p_ledger_id and play_session_id = p_play_session_id limit 1
     ) as play on true
     cross join lateral (
-        select least(coalesce(greatest(counter.played_until, play.last_login_at), p_now), p_now) as played_from
+        select least(coalesce(casino.counted_since(counter.played_until, play.last_login_at), p_now), p_now) as played_from
     ) as stand
     where p_has_limits and counter.ledger_id = p_ledger_id and counter.wallet_id = p_wallet_id
     limit 1;
