@@ -32,6 +32,10 @@ class Scrape:
         """Every value that a label has."""
         return {sample.labels[label] for sample in self.samples if label in sample.labels}
 
+    def series(self) -> set[tuple[str, frozenset[tuple[str, str]]]]:
+        """Every series, by its name and its labels."""
+        return {(sample.name, frozenset(sample.labels.items())) for sample in self.samples}
+
 
 async def scrape(client: httpx.AsyncClient) -> Scrape:
     """Scrape as Prometheus does: a plain GET without a signature."""
