@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from shared_service.http.dispatch import Dispatch
 from shared_service.http.errors import Refused
-from shared_service.http.routing import ANY_QUERY, NO_ROUTE, OPS, PUBLIC, SIGNED, Route, RouteTable, route
+from shared_service.http.routing import ANY_QUERY, ELSEWHERE, NO_ROUTE, OPS, PUBLIC, SIGNED, Route, RouteTable, route
 
 
 async def answer(_request: Request) -> Response:
@@ -62,10 +62,22 @@ def test_routes_that_contradict_each_other_cannot_be_built(paths: list[tuple[str
         table(*(route(method, path, answer, access=access) for method, path, access in paths))
 
 
-@pytest.mark.parametrize("path", ["items", "/", "/items/", "//items", "/items//x", "/{Id}", "/a b", "/a%20b", "/x?y"])
+@pytest.mark.parametrize(
+    "path", ["", "items", "//", "/items/", "//items", "/items//x", "/{Id}", "/a b", "/a%20b", "/x?y"]
+)
 def test_a_path_is_made_of_plain_segments_and_parameters(path: str) -> None:
     with pytest.raises(ValueError, match="path"):
         route("GET", path, answer, access=PUBLIC)
+
+
+def test_the_first_page_has_a_path_of_its_own() -> None:
+    first = table(route("GET", "/", answer, access=PUBLIC), route("GET", "/{item}", answer, access=PUBLIC))
+    found = {
+        path: first.find({"type": "http", "method": "GET", "raw_path": path}, on_ops=False).path
+        for path in (b"/", b"//", b"", b"/.", b"/%2F")
+    }
+    assert found == {b"/": "/", b"//": ELSEWHERE, b"": ELSEWHERE, b"/.": ELSEWHERE, b"/%2F": "/{item}"}
+    assert find(b"/")[0] is NO_ROUTE
 
 
 def test_methods_and_parameters_are_found() -> None:
