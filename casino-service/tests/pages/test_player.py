@@ -8,6 +8,7 @@ import pytest
 
 from casino.pages.sessions import OF_PLAYER
 from casino_testing.api import Api, Tree
+from casino_testing.desk import Desk
 from casino_testing.edge import serving
 from casino_testing.guest import Guest, redeemers
 from casino_testing.tenant import Tenant
@@ -87,6 +88,14 @@ async def test_limits_hold_at_once_and_a_higher_one_waits(player: Guest) -> None
     assert (page.status, "minutes as a whole number" in page.text) == (400, True)
     page = await player.send(page, "/limits", kind="time", period="day", value="90")
     assert "<strong>90</strong> minutes" in page.text
+
+
+async def test_a_limit_of_the_play_session_is_shown(player: Guest, api: Api, tree: Tree) -> None:
+    (running,) = api.tenant.rows("play_sessions")
+    desk = Desk(api.tenant, tree.operator_id)
+    desk.call("set_session_limit", running["player_id"], running["play_session_id"], 1_500)
+    desk.close()
+    assert "until this session ends" in (await player.see("/limits")).text
 
 
 async def test_exclusion_asks_to_be_sure_and_holds(player: Guest) -> None:

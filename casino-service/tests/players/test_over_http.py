@@ -147,7 +147,7 @@ async def test_a_player_sets_confirms_and_sees_limits(floor: Floor) -> None:
     made = await floor.own("limits", limit)
     assert made.status_code == 201, made.text
     first = made.json()["limit"]
-    assert first.keys() == {"limitId", "kind", "period", "value", "status", "effectiveAt"}
+    assert first.keys() == {"limitId", "kind", "period", "value", "status", "effectiveAt", "sessionId"}
     assert (first["status"], first["value"]) == ("ACTIVE", 500)
     second = (await floor.own("limits", {**limit, "value": None})).json()["limit"]
     assert second["status"] == "PENDING"

@@ -90,6 +90,59 @@ async def test_who_set_it_is_in_the_audit_trail(api: Api) -> None:
     ]
 
 
+async def test_it_stands_in_the_register_and_among_the_players_limits(api: Api) -> None:
+    """Red before: only the audit trail had it."""
+    for value in (5_000, 5_000, 3_000):
+        await set_limit(api, value)
+    session_id, owner, own = await session_of(api), api.owner().token, api.player_token("1")
+    shared = {"tenantId": api.tenant.tenant_id, "playerId": "1", "kind": "loss", "period": "session"}
+    lowered, first = (await api.get("/admin/safety/limits", token=owner)).json()["items"]
+    assert {**lowered, **shared, "value": 3_000, "status": "ACTIVE", "sessionId": session_id} == lowered
+    assert {**first, **shared, "value": 5_000, "status": "REPLACED", "sessionId": session_id} == first
+    assert lowered["madeBy"] == first["madeBy"] == {"kind": "player", "id": "1"}
+    assert (first["replacedAt"], lowered["replacedAt"]) == (lowered["madeAt"], None)
+    assert lowered["confirmedAt"] is None
+
+    limits = (await api.get("/player/me", token=own)).json()["state"]["limits"]
+    assert limits == [
+        {
+            "limitId": lowered["limitId"], "kind": "loss", "period": "session", "value": 3_000, "status": "ACTIVE",
+            "effectiveAt": lowered["madeAt"], "sessionId": session_id,
+        }
+    ]  # fmt: skip
+    assert (await api.get("/admin/players/1", token=owner)).json()["player"]["limits"] == limits
+    exported = (await api.get("/player/export", token=own)).json()["export"]["limits"]
+    assert [(item["period"], item["value"], item["status"], item["sessionId"]) for item in exported] == [
+        ("session", 3_000, "ACTIVE", session_id), ("session", 5_000, "REPLACED", session_id),
+    ]  # fmt: skip
+
+
+async def test_it_ends_with_its_play_session_and_the_next_one_has_its_own(api: Api) -> None:
+    await set_limit(api, 5_000)
+    api.tenant.sql(
+        "update casino.play_sessions set last_login_at = last_login_at - interval '6 hours' where player_id = '1'"
+    )
+    own, owner = api.player_token("1"), api.owner().token
+    assert (await api.get("/player/me", token=own)).json()["state"]["limits"] == []
+    api.tenant.sql("select casino.begin_play_session(%s, '1')", api.tenant.ledger_id)
+    assert (await set_limit(api, 7_000)).status_code == 200
+    items = (await api.get("/admin/safety/limits", token=owner)).json()["items"]
+    assert [(item["value"], item["status"], item["replacedAt"]) for item in items] == [
+        (7_000, "ACTIVE", None), (5_000, "ENDED", None),
+    ]  # fmt: skip
+    assert [limit["value"] for limit in (await api.get("/player/me", token=own)).json()["state"]["limits"]] == [7_000]
+
+
+async def test_it_stands_in_no_order_with_limits_of_days_and_weeks(api: Api) -> None:
+    await set_limit(api, 5_000)
+    body = {"kind": "loss", "period": "week", "value": 9_000}
+    for period, value in (("week", 9_000), ("month", 9_500), ("day", 100)):
+        answer = await api.post(
+            "/player/limits", {**body, "period": period, "value": value}, token=api.player_token("1")
+        )
+        assert answer.status_code == 201, answer.text
+
+
 async def test_a_key_answers_it_again(api: Api) -> None:
     headers = {"idempotency-key": "one"}
     first, again = [await set_limit(api, 5_000, headers=headers) for _ in range(2)]

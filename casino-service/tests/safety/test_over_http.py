@@ -233,7 +233,7 @@ async def test_the_register_says_who_set_each_limit_and_exclusion_when(api: Api,
     assert {each["confirmedAt"] for each in items} == {None}
     assert set(items[0]) == {
         *("limitId", "tenantId", "playerId", "kind", "period", "value", "status", "effectiveAt"),
-        *("madeBy", "madeAt", "confirmedAt", "replacedAt"),
+        *("madeBy", "madeAt", "confirmedAt", "replacedAt", "sessionId"),
     }
     exclusions = (await api.get("/admin/safety/exclusions", token=owner.token)).json()["items"]
     assert [(each["until"], each["reason"], each["madeBy"]) for each in exclusions] == [

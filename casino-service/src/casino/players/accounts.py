@@ -46,10 +46,10 @@ PAGE: Final = (
 )
 TENANT: Final = "select tenant_id from casino.players where ledger_id = %s and player_id = %s"
 LIMITS: Final = """
-    select player_id, limit_id, kind, period, value, status, effective_at
+    select player_id, limit_id, kind, period, value, status, effective_at, play_session_id::text
     from casino.player_limits
     where ledger_id = %(ledger)s and player_id = any (%(players)s) and (
-        (status = 'ACTIVE' and value is not null)
+        (status = 'ACTIVE' and value is not null and casino.limit_status(player_limits) = 'ACTIVE')
         or (status = 'PENDING' and effective_at > casino.clock() - interval '7 days')
     )
     order by kind, period, status, limit_id

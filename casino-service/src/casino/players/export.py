@@ -101,9 +101,21 @@ EXPORT: Final[dict[str, tuple[Names, str]]] = {
         """,
     ),
     "limits": (
-        ("madeAt", "kind", "period", "value", "status", "effectiveAt", "madeBy", "confirmedAt", "replacedAt"),
+        (
+            "madeAt",
+            "kind",
+            "period",
+            "value",
+            "status",
+            "effectiveAt",
+            "madeBy",
+            "confirmedAt",
+            "replacedAt",
+            "sessionId",
+        ),
         """
-        select made_at, kind, period, value, player_limits.status, effective_at, made_by_kind, confirmed_at, replaced_at
+        select made_at, kind, period, value, casino.limit_status(player_limits), effective_at, made_by_kind,
+            confirmed_at, replaced_at, play_session_id
         from casino.player_limits join own using (ledger_id, player_id)
         order by made_at desc
         """,

@@ -21,6 +21,8 @@ class Limit(Shape):
     """Minor units, of kind time minutes. None: no such limit."""
     status: str
     effective_at: Instant
+    session_id: str | None
+    """Of period session: the play session, with which it ends."""
 
 
 class Bonus(Shape):
@@ -127,8 +129,9 @@ def moment(value: datetime | None) -> str | None:
 
 
 def limit_of(row: tuple[Any, ...]) -> Limit:
-    """Returns a limit from its id, kind, period, value, status and instant."""
-    limit_id, kind, period, value, status, effective_at = row
+    """Returns a limit from its id, kind, period, value, status, instant, and of a play session's limit its id."""
+    limit_id, kind, period, value, status, effective_at, *session = row
     return Limit(
-        limit_id=str(limit_id), kind=kind, period=period, value=value, status=status, effective_at=instant(effective_at)
-    )
+        limit_id=str(limit_id), kind=kind, period=period, value=value, status=status,
+        effective_at=instant(effective_at), session_id=session[0] if session else None,
+    )  # fmt: skip

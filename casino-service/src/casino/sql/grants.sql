@@ -106,6 +106,7 @@ grant execute on function
     casino.play_session_life(),
     casino.play_session_end(casino.play_sessions),
     casino.running_play_session(integer, text),
+    casino.limit_status(casino.player_limits),
     casino.enter_player(integer, text, bigint),
     casino.games_of_player(integer, text),
     casino.login_player(integer, text, bytea, bytea, text, inet),

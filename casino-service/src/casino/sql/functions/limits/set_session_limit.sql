@@ -11,6 +11,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_player constant casino.players := (casino.hold_player(p_ledger_id, p_player_id, false)).o_player;
+    v_now constant timestamptz := casino.clock();
+    v_limit_id uuid;
 begin
     select loss_limit_minor into o_before
     from casino.play_sessions
@@ -26,9 +28,19 @@ begin
         set loss_limit_minor = p_value_minor
         where ledger_id = p_ledger_id and play_session_id = p_play_session_id;
         perform casino.begin_counting(p_ledger_id, v_player);
-        perform casino.tell_limit_change(
-            p_ledger_id, p_player_id, gen_random_uuid(), 'loss', 'session', p_value_minor, 'player'
-        );
+        update casino.player_limits
+        set status = 'REPLACED', replaced_at = v_now
+        where ledger_id = p_ledger_id and play_session_id = p_play_session_id and status = 'ACTIVE';
+        insert into casino.player_limits (
+            ledger_id, tenant_id, player_id, kind, period, value, status, effective_at, made_at, made_by_kind, made_by,
+            play_session_id
+        )
+        values (
+            p_ledger_id, v_player.tenant_id, p_player_id, 'loss', 'session', p_value_minor, 'ACTIVE', v_now, v_now, 'player',
+            p_player_id, p_play_session_id
+        )
+        returning limit_id into v_limit_id;
+        perform casino.tell_limit(p_ledger_id, v_limit_id);
     end if;
     return next;
 end;

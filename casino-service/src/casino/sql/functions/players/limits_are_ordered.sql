@@ -11,6 +11,7 @@ as $$
         select distinct on (period) period, value
         from casino.player_limits
         where ledger_id = p_ledger_id and player_id = p_player_id and kind = p_kind and period <> p_period
+            and period <> 'session'
             and (status = 'ACTIVE' or (
                 p_with_wishes and status = 'PENDING' and effective_at > casino.clock() - interval '7 days'
             ))

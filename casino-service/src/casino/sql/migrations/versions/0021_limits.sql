@@ -57,6 +57,24 @@ alter table casino.play_sessions
 -- squawk-ignore constraint-missing-not-valid
 validate constraint play_session_limit_not_negative;
 
+-- step: limits of play sessions stand among the player's
+alter table casino.player_limits
+add column if not exists play_session_id uuid,
+-- squawk-ignore ban-drop-constraint
+drop constraint if exists limit_period_known,
+add constraint limit_period_known check (period in ('day', 'week', 'month', 'session')) not valid,
+-- squawk-ignore ban-drop-constraint
+drop constraint if exists limit_of_session_has_session,
+add constraint limit_of_session_has_session check ((period = 'session') = (play_session_id is not null)) not valid;
+comment on column casino.player_limits.play_session_id is 'Of period session: the play session that it is of, and ends with.';
+
+-- step: limits of players are checked
+alter table casino.player_limits
+-- squawk-ignore constraint-missing-not-valid
+validate constraint limit_period_known,
+-- squawk-ignore constraint-missing-not-valid
+validate constraint limit_of_session_has_session;
+
 -- step: spins
 alter table casino.spins
 add column if not exists may_be_played boolean not null default false;
