@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from starlette.responses import Response
 
 from casino.pages.sessions import Cookies
 from casino.staff.otp import code_of
@@ -42,9 +42,7 @@ async def test_a_players_cookie_is_lax_and_staffs_are_strict(cashier: Guest, gue
 
 
 def test_outside_demo_mode_cookies_are_secure_and_of_this_host_alone() -> None:
-    response = Response()
-    Cookies(secure=True).write(response, {"player": "x", "desk": None})
-    kept, deleted = response.headers.getlist("set-cookie")
+    kept, deleted = (value.decode() for _, value in Cookies(secure=True).headers({"player": "x", "desk": None}))
     assert kept.startswith("__Host-player=x; ")
     assert {"Secure", "Path=/", "HttpOnly"} <= set(kept.split("; "))
     assert "Domain" not in kept
@@ -121,6 +119,32 @@ async def test_expired_tokens_of_staff_are_refreshed_and_a_used_one_ends_the_log
     cashier.client.cookies.clear()
     cashier.client.cookies.set("casino-desk-refresh", old)
     page = await cashier.see("/desk/vouchers")
+    assert (page.status, page.headers["location"]) == (303, "/desk/login")
+
+
+@pytest.mark.parametrize("path", ["/desk/vouchers/nobodys", "/desk/players/nobodys", "/desk/vouchers?cursor=x"])
+async def test_a_page_that_is_refused_keeps_the_tokens_that_were_refreshed_for_it(
+    cashier: Guest, api: Api, path: str
+) -> None:
+    old = cashier.client.cookies["casino-desk-refresh"]
+    del cashier.client.cookies["casino-desk"]
+    page = await cashier.see(path)
+    assert page.status in (400, 404)
+    assert cashier.client.cookies["casino-desk-refresh"] != old
+    api.tenant.sql(
+        "update casino.staff_families set births = array(select x - interval '1 hour' from unnest(births) x)"
+    )
+    assert (await cashier.see("/desk/vouchers")).status == 200, "the login goes on"
+
+
+async def test_an_api_key_opens_no_page(cashier: Guest, api: Api) -> None:
+    asked = {"name": "till", "scopes": ["players.read"], "endsAt": f"{datetime.now(UTC) + timedelta(days=1):%FT%TZ}"}
+    made = await api.post("/admin/api-keys", asked, token=api.staff("operator", api.tenant.tenant_id).token)
+    assert made.status_code == 201, made.text
+    for name in ("casino-desk", "casino-desk-refresh"):
+        del cashier.client.cookies[name]
+    cashier.client.cookies.set("casino-desk", made.json()["apiKey"]["key"])
+    page = await cashier.see("/desk/players")
     assert (page.status, page.headers["location"]) == (303, "/desk/login")
 
 

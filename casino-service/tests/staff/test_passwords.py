@@ -13,7 +13,7 @@ from argon2 import extract_parameters
 
 from casino.api.errors import Refused
 from casino.staff.hashing import NICENESS, THREADS, hash_now
-from casino.staff.passwords import NOBODYS_HASH, Passwords
+from casino.staff.passwords import ANSWER_SECONDS, NOBODYS_HASH, Passwords
 from shared_service_testing.waiting import until
 
 PASSWORD = "correct horse battery"
@@ -122,6 +122,31 @@ async def test_a_process_that_died_refuses_what_waits_and_the_next_password_star
         await waiting
     assert not await passwords.matches(None, PASSWORD)
     assert await process_of(passwords) != pid
+
+
+async def test_a_process_that_hangs_refuses_what_waits_and_the_next_password_starts_another(
+    passwords: Passwords,
+) -> None:
+    pid = await process_of(passwords)
+    passwords._answer_seconds = 0.2
+    os.kill(pid, signal.SIGSTOP)
+    answers = await asyncio.gather(*(passwords.matches(None, PASSWORD) for _ in range(3)), return_exceptions=True)
+    assert [str(each) for each in answers] == ["OVERLOADED"] * 3
+    await until(lambda: passwords._started is None)
+    passwords._answer_seconds = ANSWER_SECONDS
+    assert await process_of(passwords) != pid
+
+
+async def test_a_process_that_ends_at_once_refuses_all_and_is_not_started_by_each(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started = tmp_path / "started"
+    command = ("/bin/sh", "-c", f"echo >> {started}")
+    monkeypatch.setattr("casino.staff.passwords.COMMAND", command)
+    for _ in range(3):
+        answers = await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(3)), return_exceptions=True)
+        assert [str(each) for each in answers] == ["OVERLOADED"] * 3
+    assert started.read_text() == "\n"
 
 
 async def test_the_process_ends_with_the_service_that_asks(passwords: Passwords) -> None:

@@ -198,11 +198,29 @@ async def test_what_nobody_needs_any_more_is_deleted(provider: Running, owner_ur
         connection.execute("update provider.launch_codes set expires_at = now() - interval '61 minutes'")
         connection.execute("update provider.demo_sessions set created_at = now() - interval '25 hours'")
         connection.execute("update provider.play_tokens set created_at = now() - interval '25 hours'")
-        assert connection.execute("select provider.prune_play(10)").fetchone() == (2,)
+        assert connection.execute("select provider.prune_play(10)").fetchone() == (3,)
         assert (await page.get("rounds")).status_code == 200, "an open session keeps its token"
         connection.execute("select provider.stop_session(provider_session_id, 'x') from provider.game_sessions")
         assert connection.execute("select provider.prune_play(10)").fetchone() == (1,)
     assert code_of(await demo.get("rounds")) == (401, "play_token_invalid")
+
+
+async def test_a_demo_with_more_rounds_than_one_statement_can_delete_is_deleted_in_parts(
+    provider: Running, owner_url: str
+) -> None:
+    await (await open_demo(provider)).spin()
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute(
+            "insert into provider.demo_rounds select gen_random_uuid(), demo_id, 'n' || n, stake_minor, win_minor,"
+            " balance_after_minor, seed_sealed, seed_sha256, client_seed, counter + n, configuration_hash, events"
+            " from provider.demo_rounds, generate_series(1, 24) as n"
+        )
+        connection.execute("update provider.demo_sessions set created_at = now() - interval '25 hours'")
+        left = []
+        while connection.execute("select provider.prune_play(10)").fetchone() != (0,):
+            left.append(rows(owner_url, "select count(*) as n from provider.demo_rounds")[0]["n"])
+    assert left == [15, 5, 0]
+    assert rows(owner_url, "select from provider.demo_sessions") == []
 
 
 async def test_a_stranger_begins_few_demos(provider: Running, owner_url: str) -> None:

@@ -13,11 +13,14 @@ import pytest
 
 from provider.errors import Refused
 from provider.play.guard import BURST, Rates
+from provider.play.serving import STARTS_MAX
 from provider.sessions.links import origin_of, page_url
 from provider_testing.fake_wallet import FakeWallet
 from provider_testing.playing import Page, browser, code_in, launch_url, open_page, start
 from provider_testing.service import Running, fresh_launch, rows, serving
 from provider_testing.spinning import code_of
+from provider_testing.wallet_faults import stall
+from shared_service_testing.waiting import until
 
 
 @pytest.fixture
@@ -68,6 +71,16 @@ async def test_a_code_holds_once_also_for_two_at_once(provider: Running) -> None
     asked = {"code": code_in(await launch_url(provider)), "gameId": "SLOTS_001"}
     answers = await asyncio.gather(*(start(provider, asked) for _ in range(4)))
     assert sorted(code_of(answer) for answer in answers) == [(200, "ok"), *[(401, "launch_code_invalid")] * 3]
+
+
+async def test_a_wallet_that_hangs_holds_up_no_other_start(provider: Running, wallet: FakeWallet) -> None:
+    codes = [code_in(await launch_url(provider)) for _ in range(STARTS_MAX)]
+    wallet.plan("getBalance", stall, times=STARTS_MAX)
+    hanging = [asyncio.ensure_future(start(provider, {"code": code, "gameId": "SLOTS_001"})) for code in codes]
+    await until(lambda: len(wallet.made("getBalance")) == STARTS_MAX)
+    assert (await start(provider, {"demo": True, "gameId": "SLOTS_001"})).status_code == 200
+    wallet.forget_plans()
+    assert {each.status_code for each in await asyncio.gather(*hanging)} == {200}
 
 
 async def test_unknown_used_expired_and_forged_codes_are_one_answer(

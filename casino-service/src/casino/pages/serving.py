@@ -42,7 +42,9 @@ class CasinoPages:
             return {}
         entries = {PLAYER_PAGE: entering.player, STAFF_PAGE: entering.staff, VISITOR_PAGE: entering.visitor}
         return {
-            access: guard_of(enter, admission=admission, read_body=read_form_body, errors=errors)
+            access: entering.cookies.keeping(
+                guard_of(enter, admission=admission, read_body=read_form_body, errors=errors)
+            )
             for access, enter in entries.items()
         }
 

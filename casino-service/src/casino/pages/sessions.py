@@ -13,7 +13,7 @@ from typing import Final
 
 from starlette.requests import Request, cookie_parser
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from casino.api import guards, tokens
 from casino.api.call import ANYONE, PLAYER, STAFF, Caller
@@ -21,6 +21,7 @@ from casino.api.errors import Refused
 from casino.api.guards import Enter
 from casino.pages.inner import Inner, at
 from casino.settings import Settings
+from shared_service.http.authentication import Guard
 
 PLAYER_PAGE: Final = "player at a page"
 STAFF_PAGE: Final = "staff at a page"
@@ -30,6 +31,8 @@ OF_PLAYER, OF_STAFF, REFRESHES_STAFF, OF_VISITOR = "player", "desk", "desk-refre
 """Cookies."""
 STRICT: Final = frozenset({OF_STAFF, REFRESHES_STAFF})
 VISITOR_BYTES: Final = 18
+SESSION: Final = "session"
+"""The browser's session in the state of a scope."""
 LIFE_SECONDS: Final[Mapping[str, int]] = {
     OF_PLAYER: tokens.PLAYER_LIFE_SECONDS,
     OF_STAFF: 12 * 3600,
@@ -54,13 +57,34 @@ class Cookies:
         sent = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
         return cookie_parser(sent.decode("latin-1")).get(self.name(cookie)) or None
 
-    def write(self, response: Response, changes: Mapping[str, str | None]) -> None:
-        """Set cookies; None deletes one."""
+    def headers(self, changes: Mapping[str, str | None]) -> list[tuple[bytes, bytes]]:
+        """Headers that set cookies; None deletes one."""
+        response = Response()
         for cookie, value in changes.items():
             response.set_cookie(
                 self.name(cookie), value or "", max_age=LIFE_SECONDS[cookie] if value else 0, path="/",
                 secure=self.secure, httponly=True, samesite="strict" if cookie in STRICT else "lax",
             )  # fmt: skip
+        return [(name, value) for name, value in response.raw_headers if name == b"set-cookie"]
+
+    def keeping(self, guard: Guard) -> Guard:
+        """The guard, whose answers set the cookies that the session changed: refusals, too."""
+
+        def guarded(app: ASGIApp) -> ASGIApp:
+            own = guard(app)
+
+            async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+                async def send_with_cookies(message: Message) -> None:
+                    session: Session | None = scope["state"].get(SESSION)
+                    if message["type"] == "http.response.start" and session is not None:
+                        message["headers"] = [*message.get("headers", ()), *self.headers(session.changes)]
+                    await send(message)
+
+                await own(scope, receive, send_with_cookies)
+
+            return serve
+
+        return guarded
 
 
 @dataclass(slots=True)
@@ -86,7 +110,7 @@ class Entering:
         known = self.cookies.read(scope, OF_VISITOR)
         value = known or secrets.token_urlsafe(VISITOR_BYTES)
         changes: dict[str, str | None] = {} if known else {OF_VISITOR: value}
-        scope["state"]["session"] = Session(f"{OF_VISITOR} {value}", changes)
+        scope["state"][SESSION] = Session(f"{OF_VISITOR} {value}", changes)
         return Caller(kind=ANYONE)
 
     async def player(self, scope: Scope) -> Caller:
@@ -94,7 +118,7 @@ class Entering:
         token = self.cookies.read(scope, OF_PLAYER)
         caller = await self.entries[guards.PLAYER](_bearing(scope, token))
         read = tokens.read(f"Bearer {token}", self.settings.access_token_keys, tokens.PLAYERS)
-        scope["state"] |= {"session": Session(f"{PLAYER} {token}"), "access": read}
+        scope["state"] |= {SESSION: Session(f"{PLAYER} {token}"), "access": read}
         return caller
 
     async def staff(self, scope: Scope) -> Caller:
@@ -102,14 +126,21 @@ class Entering:
         token, refresh_token = (self.cookies.read(scope, each) for each in (OF_STAFF, REFRESHES_STAFF))
         changes: dict[str, str | None] = {}
         try:
-            caller = await self.entries[guards.STAFF](_bearing(scope, token))
+            caller = await self._member(scope, token)
         except Refused as refused:
             if refresh_token is None or not refused.code.startswith("TOKEN_"):
                 raise
             token, refresh_token = await self._refreshed(scope, refresh_token)
             changes = {OF_STAFF: token, REFRESHES_STAFF: refresh_token}
-            caller = await self.entries[guards.STAFF](_bearing(scope, token))
-        scope["state"]["session"] = Session(f"{STAFF} {caller.family}", changes)
+            scope["state"][SESSION] = Session("", changes)  # the tokens before are used up, whatever comes now
+            caller = await self._member(scope, token)
+        scope["state"][SESSION] = Session(f"{STAFF} {caller.family}", changes)
+        return caller
+
+    async def _member(self, scope: Scope, token: str | None) -> Caller:
+        caller = await self.entries[guards.STAFF](_bearing(scope, token))
+        if caller.kind != STAFF:
+            raise Refused("TOKEN_INVALID", why="api_key")
         return caller
 
     async def _refreshed(self, scope: Scope, refresh_token: str) -> tuple[str, str]:

@@ -126,8 +126,6 @@ class Pages:
             if method == "POST":
                 visit.form = parse_form(request.state.body)
                 self.site.tokens.require(visit.session.key, visit.form, site=request.headers.get("sec-fetch-site"))
-            response = await handler(visit)
-            self.site.cookies.write(response, visit.session.changes)
-            return response
+            return await handler(visit)
 
         return route(method, path, answer, access=access, query=query, share=share, errors=self.site.errors)

@@ -1,5 +1,6 @@
 """Serves what a game page calls: start, state, spins, recall, seeds."""
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -172,26 +173,25 @@ def loops(play: Play) -> list[BackgroundLoop]:
 
 def _starts(play: Play) -> Callable[[Request], Any]:
     """POST /v1/play/start."""
-    running, demos = 0, Rates()
+    room, demos = asyncio.Semaphore(STARTS_MAX), Rates()
 
     async def post_start(request: Request) -> Response:
-        nonlocal running
         asked = START.read(decode_object(await read_json_body(request.scope, request.receive)))
         if asked["demo"]:
             demos.take(network_of(request.scope))
-        if running >= STARTS_MAX:
+        if room.locked():
             raise Refused("overloaded")
-        running += 1
-        try:
-            return _answer(await (_start_demo if asked["demo"] else _start)(play, request, asked))
-        finally:
-            running -= 1
+        async with room:
+            if asked["demo"]:
+                return _answer(await _start_demo(play, request, asked))
+            token, session = await _trade(play, request, asked)
+        return _answer(await _started(play, request, token, session))  # a wallet that hangs holds up no other start
 
     return post_start
 
 
-async def _start(play: Play, request: Request, asked: dict[str, Any]) -> Started:
-    """Trade the launch code. A wallet that is away leaves the state out: the code is used, and the token holds."""
+async def _trade(play: Play, request: Request, asked: dict[str, Any]) -> tuple[str, GameSession]:
+    """Trade the launch code for a play token."""
     code = asked["code"] or ""
     if not play.tickets.is_ours(LAUNCH_CODE, code):
         raise Refused("launch_code_invalid")
@@ -200,9 +200,14 @@ async def _start(play: Play, request: Request, asked: dict[str, Any]) -> Started
         play.pool, ticket_hash(code), game_code=asked["game_code"], token_sha256=ticket_hash(token),
         user_agent_sha256=user_agent_hash(request.scope), network=network_of(request.scope),
     )  # fmt: skip
-    session = await session_by_id(play.pool, session_id) if session_id is not None else None
+    session = None if session_id is None else await session_by_id(play.pool, session_id)
     if refused is not None or session is None:
         raise Refused(refused or "launch_code_invalid")
+    return token, session
+
+
+async def _started(play: Play, request: Request, token: str, session: GameSession) -> Started:
+    """The token and the state. A wallet that is away leaves the state out: the code is used, and the token holds."""
     try:
         state = await play.money.state(session, request_id=request_id(request.scope))
     except Refused:

@@ -1,6 +1,6 @@
--- Purpose: delete launch codes that ended an hour ago, and play tokens of stopped sessions and demo sessions (with their
+-- Purpose: delete launch codes that ended an hour ago, and play tokens of stopped sessions and demo sessions (after their
 --   rounds) that began a day ago.
--- Outcome: how many rows, at most p_limit of each kind.
+-- Outcome: how many rows, at most p_limit of each kind: a demo session may have more rounds than one statement can delete.
 -- Locks: the rows; locked ones are skipped.
 create or replace function provider.prune_play(p_limit integer)
 returns integer
@@ -25,9 +25,18 @@ begin
     );
     get diagnostics v_count = row_count;
     v_total := v_total + v_count;
+    delete from provider.demo_rounds where round_id in (
+        select r.round_id from provider.demo_sessions as demo
+        join provider.demo_rounds as r on r.demo_id = demo.demo_id
+        where demo.created_at < v_now - interval '1 day' limit p_limit
+    );
+    get diagnostics v_count = row_count;
+    v_total := v_total + v_count;
     delete from provider.demo_sessions where demo_id in (
         select demo.demo_id from provider.demo_sessions as demo
-        where demo.created_at < v_now - interval '1 day' limit p_limit for update skip locked
+        where demo.created_at < v_now - interval '1 day'
+            and not exists (select from provider.demo_rounds as r where r.demo_id = demo.demo_id)
+        limit p_limit for update skip locked
     );
     get diagnostics v_count = row_count;
     return v_total + v_count;
