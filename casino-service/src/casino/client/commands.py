@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import click
 import psycopg
@@ -14,6 +14,11 @@ from casino.sql.schema import SCHEMA
 from shared_service.postgres import sessions as postgres_session
 from shared_service.run.command_line import connected
 
+# A batch that bets in several of the games holds the wallet, too: neither waits for the other with a game in hand.
+HOLD: Final = """
+    select casino.hold_wallets(%(ledger)s, array_agg(wallet_id)) from casino.wallets
+    where ledger_id = %(ledger)s and player_id = %(player)s
+"""
 # One statement, so that it revokes and closes, or does neither. Times of tokens are in whole seconds.
 REVOKE: Final = """
     with known as (
@@ -34,6 +39,14 @@ REVOKE: Final = """
 """
 
 
+def revoke(connection: psycopg.Connection[Any], ledger_id: int, player_id: str) -> tuple[datetime, int] | None:
+    """Revoke a player's tokens: returns until when they were issued, and how many game sessions were closed."""
+    named = {"ledger": ledger_id, "player": player_id}
+    with connection.transaction():
+        connection.execute(HOLD, named)
+        return connection.execute(REVOKE, named).fetchone()
+
+
 @click.command("revoke-tokens")
 @click.argument("player_id")
 def revoke_tokens_command(player_id: str) -> None:
@@ -44,7 +57,7 @@ def revoke_tokens_command(player_id: str) -> None:
     settings = CommandSettings.from_environment()
     with connected(settings.owner_url, service=SCHEMA.name, role=SCHEMA.owner_role) as connection:
         try:
-            row = connection.execute(REVOKE, {"ledger": settings.ledger_id, "player": player_id}).fetchone()
+            row = revoke(connection, settings.ledger_id, player_id)
         except psycopg.Error as error:
             said = postgres_session.sentence(error, service="casino")
             raise click.ClickException(f"nothing was revoked; {said}") from None

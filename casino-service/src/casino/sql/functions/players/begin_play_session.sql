@@ -1,6 +1,7 @@
 -- Purpose: log a player in to a play session: the one that runs goes on, else a new one begins.
 -- Outcome: its id; null for a player who is not there. A play session that is over is ended here.
--- Locks: the player, then game sessions that are open, so that of two logins at once the second finds the first one's session.
+-- Lock order: casino.hold_wallets, the player, so that of two logins at once the second finds the first one's session, then game
+--   sessions that are open: a batch that bets in several of them holds the wallet, too.
 create or replace function casino.begin_play_session(p_ledger_id integer, p_player_id text)
 returns uuid
 language plpgsql volatile
@@ -12,6 +13,9 @@ declare
     v_now timestamptz;
     v_end timestamptz;
 begin
+    perform casino.hold_wallets(p_ledger_id, array(
+        select wallet_id from casino.players where ledger_id = p_ledger_id and player_id = p_player_id
+    ));
     select * into v_player from casino.players where ledger_id = p_ledger_id and player_id = p_player_id for no key update;
     v_now := casino.clock();
     select * into v_running

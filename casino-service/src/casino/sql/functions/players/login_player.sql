@@ -3,7 +3,7 @@
 -- Input: p_name is the login code as it is counted: the same for each spelling.
 -- Outcome: o_code null, RATE_LIMITED, LOCKED (with o_locked_until), both with o_wait_seconds, INVALID_PLAYER_CREDENTIALS; the caller
 --   commits in each case. o_issued_at is the token's time in unix seconds: later than any revocation.
--- Lock order: casino.hold_login, the player, the play session, at last the audit trail.
+-- Lock order: casino.hold_login, the wallet of a login with the right PIN, the player, the play session, at last the audit trail.
 create or replace function casino.login_player(
     p_ledger_id integer, p_name text, p_login_code_mac bytea, p_pin_mac bytea, p_request_id text, p_address inet
 )
@@ -19,6 +19,12 @@ declare
 begin
     select held.o_wait_seconds, held.o_locked_until into o_wait_seconds, o_locked_until
     from casino.hold_login(p_ledger_id, 'player', p_name, p_address) as held;
+    if o_wait_seconds = 0 and o_locked_until is null then
+        perform casino.hold_wallets(p_ledger_id, array(
+            select wallet_id from casino.players
+            where ledger_id = p_ledger_id and login_code_mac = p_login_code_mac and pin_mac = p_pin_mac
+        ));
+    end if;
     select * into v_player
     from casino.players
     where ledger_id = p_ledger_id and login_code_mac = p_login_code_mac

@@ -3,7 +3,7 @@
 -- Input: p_live_providers, the providers that take launches now.
 -- Outcome: o_code says why not (player_not_found, game_not_found, game_disabled, play_stopped for a tenant that is not open
 --   or a stop, whose reason is o_reason, provider_draining, player_excluded, wallet_blocked), else null.
--- Locks: nothing but the player where a play session begins, see casino.enter_play_session.
+-- Locks: nothing but the wallet and the player where a play session begins, see casino.enter_play_session.
 -- Before 0.3 it answered without o_reason.
 drop function if exists casino.open_session(integer, text, text, text, uuid, bytea, text, inet, text []);
 create or replace function casino.open_session(
