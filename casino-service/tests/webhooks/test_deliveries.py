@@ -114,6 +114,24 @@ async def test_one_that_hangs_delays_no_other_and_has_few_in_flight(tenant: Tena
             await until(lambda: counted["delivered"] == 80, "the rest once it answers again")
 
 
+async def test_however_many_hang_they_leave_room_for_the_others(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("casino.webhooks.deliveries.IN_FLIGHT_MAX", 8)
+    monkeypatch.setattr("casino.webhooks.deliveries.IN_FLIGHT_FAILING_MAX", 4, raising=False)
+    async with receiving() as hanging, receiving() as good, dispatcher_of(tenant) as (one, _):
+        hanging.hang = asyncio.Event()
+        one._failing |= {listen(tenant, "player.closed", url=hanging.url) for _ in range(12)}
+        tell(tenant, *"abcdefgh")
+        async with running([loop_of(one)]):
+            await until(lambda: len(hanging.messages) >= 4, "as many hang as may")
+            listen(tenant, "player.closed", url=good.url)
+            tell(tenant, *"abcdefgh")
+            await until(lambda: len(good.messages) == 8, "all of the good one while many others hang")
+            assert len(hanging.messages) == 4
+            hanging.hang.set()
+
+
 async def test_after_a_failure_one_at_a_time_is_tried(tenant: Tenant) -> None:
     async with receiving() as receiver, dispatcher_of(tenant) as (one, counted):
         listen(tenant, "player.closed", url=receiver.url)

@@ -1,14 +1,15 @@
 """Takes deliveries that are due and sends them, side by side, a bounded number for each webhook.
 
 One step claims (casino.claim_deliveries) and starts sending; it waits for no receiver. A receiver that hangs holds
-`IN_FLIGHT_AFTER_FAILURE` of its own sendings for ten seconds each, and delays no other.
+`IN_FLIGHT_AFTER_FAILURE` of its own sendings for ten seconds each, and delays no other. However many hang,
+they have half of all (`IN_FLIGHT_FAILING_MAX`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 IN_FLIGHT_OF_ONE: Final = 8
 IN_FLIGHT_AFTER_FAILURE: Final = 1
 IN_FLIGHT_MAX: Final = 256
+IN_FLIGHT_FAILING_MAX: Final = 128
+"""Of these, what goes to webhooks whose newest try failed: however many hang, the others have the rest."""
 FAILING_MAX: Final = 10_000
 """Webhooks that are remembered as failing, deleted ones too."""
 CLOSE_SECONDS: Final = 2.0
@@ -67,15 +70,21 @@ class Dispatcher:
 
     async def step(self) -> bool:
         """Claim what is due, as much as may be in flight. Returns whether there was something."""
-        free_of_all = IN_FLIGHT_MAX - sum(map(len, self._in_flight.values()))
-        if free_of_all <= 0:
-            return False
         if len(self._failing) > FAILING_MAX:
             self._failing.clear()
-        known = list(self._failing | set(self._in_flight))
-        free = [self._width(each) - len(self._in_flight.get(each, ())) for each in known]
-        parameters = (self.settings.ledger_id, known, free, IN_FLIGHT_OF_ONE, free_of_all)
-        rows = await self.database.call(CLAIM, parameters)
+        failing, well = list(self._failing), [each for each in self._in_flight if each not in self._failing]
+        free = [0] * len(failing) + [IN_FLIGHT_OF_ONE - self._running([each]) for each in well]
+        found = await self._claim([*failing, *well], free, IN_FLIGHT_OF_ONE, IN_FLIGHT_MAX)
+        free = [IN_FLIGHT_AFTER_FAILURE - self._running([each]) for each in failing]
+        most = self._running(self._in_flight) - self._running(failing) + IN_FLIGHT_FAILING_MAX
+        return (bool(failing) and await self._claim(failing, free, 0, min(most, IN_FLIGHT_MAX))) or found
+
+    async def _claim(self, known: list[UUID], free: list[int], free_else: int, most: int) -> bool:
+        """Claim and send until `most` are in flight in all."""
+        most -= self._running(self._in_flight)
+        if most <= 0:
+            return False
+        rows = await self.database.call(CLAIM, (self.settings.ledger_id, known, free, free_else, most))
         for row in rows:
             self._start(Claimed(*row))
         return bool(rows)
@@ -90,8 +99,9 @@ class Dispatcher:
             await asyncio.gather(*late, return_exceptions=True)
         await self.sender.close()
 
-    def _width(self, webhook_id: UUID) -> int:
-        return IN_FLIGHT_AFTER_FAILURE if webhook_id in self._failing else IN_FLIGHT_OF_ONE
+    def _running(self, webhooks: Iterable[UUID]) -> int:
+        """How many are in flight to these webhooks."""
+        return sum(len(self._in_flight.get(each, ())) for each in webhooks)
 
     def _start(self, claimed: Claimed) -> None:
         task = asyncio.create_task(self._deliver(claimed), name="webhook")
