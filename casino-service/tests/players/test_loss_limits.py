@@ -9,7 +9,7 @@ import pytest
 
 from casino_testing.desk import Desk
 from casino_testing.limits import LimitedPlayer
-from casino_testing.tenant import Tenant
+from casino_testing.tenant import Row, Tenant
 from casino_testing.wallet import Wallet
 
 NOON = datetime(2026, 3, 4, 20, tzinfo=UTC)
@@ -34,6 +34,11 @@ def player(tenant: Tenant, wallet: Wallet, desk: Desk) -> LimitedPlayer:
     return one
 
 
+def actions(tenant: Tenant) -> list[Row]:
+    """The safety actions, the oldest first."""
+    return sorted(tenant.rows("safety_actions"), key=lambda row: row["action_id"])
+
+
 def test_a_player_without_limits_is_not_counted(player: LimitedPlayer, tenant: Tenant) -> None:
     player.set_limit("deposit", "day", 1)
     player.bet()
@@ -48,6 +53,32 @@ def test_a_stake_that_would_reach_the_limit_is_refused(player: LimitedPlayer, se
     assert player.try_bet(100) == "limit_exceeded"
     player.bet(99)
     assert player.try_bet(1) == "limit_exceeded"
+
+
+@pytest.mark.parametrize(("set_limit", "period"), [*zip(LIMITS, NAMES, strict=True)], ids=NAMES)
+def test_the_evidence_of_a_refusal_names_the_limit(
+    player: LimitedPlayer, tenant: Tenant, set_limit: Set, period: str
+) -> None:
+    """Red before: it said the stake alone. A limit that is not reached is beside each."""
+    set_limit(player, 1_500)
+    for each in NAMES[NAMES.index(period) + 1 :]:
+        player.set_limit("loss", each, 9_000)
+    player.bet(1_400)
+    assert player.try_bet(100) == "limit_exceeded"
+    (action,) = actions(tenant)
+    said = {key: action["evidence"][key] for key in ("stakeMinor", "period", "limitMinor", "lossMinor")}
+    assert said == {"stakeMinor": 100, "period": period, "limitMinor": 1_500, "lossMinor": 1_400}
+
+
+def test_the_first_limit_that_is_reached_is_named(player: LimitedPlayer, tenant: Tenant) -> None:
+    """In the order session, day, week, month; of several refusals in one batch each as its own turn saw it."""
+    player.set_limit("loss", "month", 1_400)
+    player.set_limit("loss", "day", 1_000)
+    player.set_session_limit(1_200)
+    outcomes = player.wallet.run_batch([player.draft(amount) for amount in (1_500, 900, 100, 50)])
+    assert [outcome.code for outcome in outcomes] == ["limit_exceeded", None, "limit_exceeded", None]
+    said = [tuple(row["evidence"][key] for key in ("period", "limitMinor", "lossMinor")) for row in actions(tenant)]
+    assert said == [("session", 1_200, 0), ("day", 1_000, 900)]
 
 
 @each_limit

@@ -43,6 +43,13 @@ def test_a_bet_at_which_the_time_is_reached_is_refused(player: LimitedPlayer, pe
     assert player.try_bet() == REFUSED
 
 
+def test_a_refusal_is_an_event_and_no_action(player: LimitedPlayer, tenant: Tenant) -> None:
+    player.set_limit("time", "day", 0)
+    assert player.try_bet() == REFUSED
+    codes = [row["code"] for row in tenant.rows("ledger_events") if row["event_type"] == "ERROR"]
+    assert (codes, tenant.rows("safety_actions")) == ([REFUSED], [])
+
+
 def test_time_runs_to_the_first_bet_from_the_login(player: LimitedPlayer) -> None:
     player.set_limit("time", "day", 60)
     player.wait(minutes=60)

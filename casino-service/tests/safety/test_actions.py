@@ -182,7 +182,10 @@ def test_a_bet_that_a_loss_limit_refuses_is_a_stop_that_ends_nothing(tenant: Ten
     assert gambler.wallet.run(refused).replay
     (action,) = gambler.actions()
     assert (action["action_type"], action["reasons"], action["score"]) == ("STOP", ["LOSS_LIMIT"], 0)
-    assert action["evidence"] == {"stakeMinor": 1_000, "roundId": "over", "gameKey": "SLOTS_001"}
+    assert action["evidence"] == {
+        "stakeMinor": 1_000, "roundId": "over", "gameKey": "SLOTS_001",
+        "period": "gameSession", "limitMinor": 1_500, "lossMinor": 1_000,
+    }  # fmt: skip
     assert action["shown_at"] == gambler.now, "the refusal shows it"
     tenant.set_session(gambler.session().session_id, loss_limit_minor=None)
     gambler.wallet.bet(gambler.sessions[SLOTS], round_id="in the same session")

@@ -1,7 +1,8 @@
 -- Purpose: hold a bet against the limits of its player, or find the counters of another command. The caller holds the wallet.
 -- Outcome: no row for a wallet without limits. Else where its counters stand (counter_row), whether their day is over
---   (counter_is_old), since when play is not counted as played time yet, and whether the bet would reach a limit: losses with its
---   stake, time with the play until now. A counter whose period is over is 0.
+--   (counter_is_old), since when play is not counted as played time yet, the first limit of losses that the bet would reach with its
+--   stake (loss_period, null: none; loss_minor: without the stake), and whether it would reach one of time with the play until now.
+--   A counter whose period is over is 0.
 -- Time runs from bet to bet, and to the first bet from the login (casino.counted_since).
 -- Without a `set` clause, so that it is inlined. `begin atomic` resolves its names now: the caller's search_path does not matter.
 create or replace function casino.limits_of_bet(
@@ -9,22 +10,26 @@ create or replace function casino.limits_of_bet(
     p_stake_minor bigint, p_now timestamptz
 )
 returns table (
-    counter_row tid, counter_is_old boolean, played_from timestamptz, over_loss_limit boolean, over_time_limit boolean
+    counter_row tid, counter_is_old boolean, played_from timestamptz, loss_period text, loss_limit_minor numeric,
+    loss_minor numeric, over_time_limit boolean
 )
 language sql stable
 begin atomic
     select
         counter.ctid, p_now >= counter.day_until, stand.played_from,
-        p_is_bet and (
-            case when counter.play_session_id = p_play_session_id then counter.session_loss_minor else 0 end
-            + p_stake_minor >= play.loss_limit_minor
-            or case when p_now < counter.day_until then counter.day_loss_minor else 0 end
-            + p_stake_minor >= counter.day_loss_max_minor
-            or case when p_now < counter.week_until then counter.week_loss_minor else 0 end
-            + p_stake_minor >= counter.week_loss_max_minor
-            or case when p_now < counter.month_until then counter.month_loss_minor else 0 end
-            + p_stake_minor >= counter.month_loss_max_minor
-        ) is true,
+        reached.loss_period,
+        case reached.loss_period
+            when 'session' then play.loss_limit_minor
+            when 'day' then counter.day_loss_max_minor
+            when 'week' then counter.week_loss_max_minor
+            when 'month' then counter.month_loss_max_minor
+        end,
+        case reached.loss_period
+            when 'session' then lost.session_minor
+            when 'day' then lost.day_minor
+            when 'week' then lost.week_minor
+            when 'month' then lost.month_minor
+        end,
         p_is_bet and (
             case
                 when p_now < counter.day_until then counter.day_played + (p_now - greatest(stand.played_from, counter.day_from))
@@ -52,6 +57,22 @@ begin atomic
     cross join lateral (
         select least(coalesce(casino.counted_since(counter.played_until, play.last_login_at), p_now), p_now) as played_from
     ) as stand
+    cross join lateral (
+        select
+            case when counter.play_session_id = p_play_session_id then counter.session_loss_minor else 0 end as session_minor,
+            case when p_now < counter.day_until then counter.day_loss_minor else 0 end as day_minor,
+            case when p_now < counter.week_until then counter.week_loss_minor else 0 end as week_minor,
+            case when p_now < counter.month_until then counter.month_loss_minor else 0 end as month_minor
+    ) as lost
+    cross join lateral (
+        select case
+            when not p_is_bet then null
+            when lost.session_minor + p_stake_minor >= play.loss_limit_minor then 'session'
+            when lost.day_minor + p_stake_minor >= counter.day_loss_max_minor then 'day'
+            when lost.week_minor + p_stake_minor >= counter.week_loss_max_minor then 'week'
+            when lost.month_minor + p_stake_minor >= counter.month_loss_max_minor then 'month'
+        end as loss_period
+    ) as reached
     where p_has_limits and counter.ledger_id = p_ledger_id and counter.wallet_id = p_wallet_id
     limit 1;
 end;

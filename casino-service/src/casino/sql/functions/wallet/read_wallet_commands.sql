@@ -25,7 +25,7 @@ begin atomic
         session.loss_limit_minor is not null and (
             session.staked_minor = 9223372036854775807 or session.staked_minor::numeric - session.paid_minor
             + coalesce(command.amount, 0) > session.loss_limit_minor
-        ) or coalesce(bound.over_loss_limit, false) as over_loss_limit,
+        ) or bound.loss_period is not null as over_loss_limit,
         coalesce(command.amount, 0) > casino.win_cap(session.win_cap_minor, session.stake_max_minor)
             - coalesce(round.paid_minor, 0) as over_win_cap,
         coalesce(command.amount, 0) > 9223372036854775807 - coalesce(round.staked_minor, 0) as over_round_total,

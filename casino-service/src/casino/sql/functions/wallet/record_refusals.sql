@@ -61,12 +61,24 @@ begin
         p_now, 2, true, signed_by, clock_skew_seconds, received_at
     from refused;
 
-    -- The refusal itself shows the action to the player.
+    -- The refusal itself shows the action to the player. Its evidence names the first limit that was reached. `gameSession` is the one
+    -- that a launch sets, which no limit of the player's is.
     perform casino.note_safety_action(
-        p_ledger_id, wallet_id, play_session_id, 'STOP', 0, '{LOSS_LIMIT}',
-        jsonb_build_object('stakeMinor', amount_minor, 'roundId', round_id, 'gameKey', game_code), true, p_now
+        p_ledger_id, judged.wallet_id, judged.play_session_id, 'STOP', 0, '{LOSS_LIMIT}',
+        jsonb_build_object(
+            'stakeMinor', judged.amount_minor, 'roundId', judged.round_id, 'gameKey', judged.game_code,
+            'period', coalesce(bound.loss_period, 'gameSession'),
+            'limitMinor', coalesce(bound.loss_limit_minor, session.loss_limit_minor),
+            'lossMinor', coalesce(bound.loss_minor, session.staked_minor::numeric - session.paid_minor)
+        ),
+        true, p_now
     )
-    from unnest(p_judged)
-    where remembered and code = 'limit_exceeded';
+    from unnest(p_judged) as judged
+    join casino.game_sessions as session on session.ledger_id = p_ledger_id and session.session_id = judged.session_id
+    join casino.tenants as tenant on tenant.ledger_id = p_ledger_id and tenant.tenant_id = judged.tenant_id
+    left join lateral casino.limits_of_bet(
+        p_ledger_id, judged.wallet_id, judged.has_limits, true, judged.play_session_id, tenant.timezone, judged.amount_minor, p_now
+    ) as bound on true
+    where judged.remembered and judged.code = 'limit_exceeded';
 end;
 $$;
