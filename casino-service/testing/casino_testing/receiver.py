@@ -63,6 +63,8 @@ class Receiver:
     """While it is there and not set, nothing is answered."""
     drip: bytes = b""
     """Sent again and again after an answer, until the sender has enough."""
+    closes: bool = False
+    """Whether it closes the connection after an answer, without saying so."""
     connections: int = 0
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
@@ -96,7 +98,7 @@ class Receiver:
             writer.write(self.drip)
             await writer.drain()
             await asyncio.sleep(0.01)
-        return bool(answered)
+        return bool(answered) and not self.closes
 
 
 @asynccontextmanager

@@ -21,8 +21,9 @@ from casino.webhooks import sender as sending
 from casino.webhooks import signing
 from casino.webhooks.addresses import Address, endpoint_of
 from casino.webhooks.sender import ANSWER_KEPT_CHARACTERS, ANSWER_MAX_BYTES, Outcome, Sender
-from casino_testing.receiver import Receiver, answer, receiving
+from casino_testing.receiver import answer, receiving
 from local_stack.certificates import Authority
+from shared_service_testing.waiting import until
 
 LOOPBACK: Final = ip_address("127.0.0.1")
 PEPPER: Final = b"a pepper of thirty-two bytes, here"
@@ -47,7 +48,7 @@ async def sender_of(*, demo: bool = True, **options: Any) -> AsyncIterator[Sende
     try:
         yield one
     finally:
-        await one.close()
+        one.close()
 
 
 async def send(one: Sender, url: str, *, demo: bool = True, body: bytes = b"{}") -> Outcome:
@@ -125,7 +126,6 @@ async def test_a_name_that_changes_its_address_is_judged_at_every_connection() -
 
     async with receiving() as receiver, sender_of(resolve=names, allows=allows) as one:
         url = f"http://localhost:{receiver.port}/"
-        receiver.answers += [answer(200, b"", "connection: close")] * 2
         outcomes = [await send(one, url) for _ in range(2)]
     assert [each.error for each in outcomes] == [None, "ADDRESS_REFUSED"]
     assert [receiver.connections, len(names.asked), len(connected)] == [1, 2, 2]
@@ -184,7 +184,7 @@ async def test_a_compressed_answer_is_not_unpacked() -> None:
 async def test_a_receiver_that_hangs_or_drips_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "SECONDS_MAX", 0.3)
     async with receiving() as receiver, sender_of() as one:
-        receiver.hang = asyncio.Event()
+        hanging = receiver.hang = asyncio.Event()
         assert (await send(one, receiver.url)).error == "TIMEOUT"
         receiver.hang = None
         receiver.answers.append(b"HTTP/1.1 200 OK\r\nx: ")
@@ -192,7 +192,8 @@ async def test_a_receiver_that_hangs_or_drips_ends_in_time(monkeypatch: pytest.M
         assert (await send(one, receiver.url)).error == "TIMEOUT", "a head without an end is no answer"
         receiver.answers.append(b"HTTP/1.1 200 OK\r\n\r\n")
         assert (await send(one, receiver.url)).is_success, "the status came in time"
-        assert [pool.connections for pool in one._pools.values()] == [[], []]
+        hanging.set()
+        await until(lambda: all(each.is_closing() for each in receiver.writers), "every connection is closed")
 
 
 async def test_a_name_server_that_hangs_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +222,6 @@ async def test_a_name_server_that_hangs_holds_one_thread_for_a_name(monkeypatch:
     async with receiving() as receiver, sender_of() as one:
         tries = [send(one, f"http://slow.localhost:{receiver.port}/") for _ in range(20)]
         assert {each.error for each in await asyncio.gather(*tries)} == {"TIMEOUT"}
-        assert [pool.connections for pool in one._pools.values()] == [[], []], "nothing is left in the pool"
         assert (await send(one, f"http://localhost:{receiver.port}/")).is_success
         assert asked == ["slow.localhost", "localhost"]
         answers.set()
@@ -277,9 +277,34 @@ async def test_the_resolver_of_the_machine() -> None:
         assert await one._look_up("nowhere.invalid", 80) == []
 
 
-async def test_connections_are_reused_while_they_are_fresh() -> None:
-    receiver: Receiver
+async def test_two_answers_at_once_are_no_answer_to_the_next_message() -> None:
+    """Webhooks of two tenants may have one host and port: what one is answered is never taken for the other's."""
+    async with receiving() as receiver, sender_of() as one:
+        receiver.answers += [answer(200, b"mine") + answer(200, b"forged"), answer(500, b"yours")]
+        mine, yours = [await send(one, receiver.url) for _ in range(2)]
+    assert [(mine.status, mine.body), (yours.status, yours.body)] == [(200, "mine"), (500, "yours")]
+
+
+async def test_a_receiver_that_closes_after_its_answer_fails_no_other_message() -> None:
+    async with receiving() as receiver, sender_of() as one:
+        receiver.closes = True
+        for _ in range(10):
+            assert (await send(one, receiver.url)).is_success
+        outcomes = await asyncio.gather(*(send(one, receiver.url) for _ in range(10)))
+    assert all(each.is_success for each in outcomes)
+
+
+async def test_every_try_has_a_connection_of_its_own() -> None:
     async with receiving() as receiver, sender_of() as one:
         for _ in range(3):
             assert (await send(one, receiver.url)).is_success
-    assert (receiver.connections, len(receiver.messages)) == (1, 3)
+    assert (receiver.connections, len(receiver.messages)) == (3, 3)
+    assert {each.headers["connection"] for each in receiver.messages} == {"close"}
+
+
+async def test_a_handshake_that_hangs_leaves_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "SECONDS_MAX", 0.3)
+    async with receiving() as receiver, sender_of(resolve=Names(["127.0.0.1"]), allows=lambda *_: True) as one:
+        outcome = await send(one, f"https://{NAMED}:{receiver.port}/")
+        assert outcome.error == "TIMEOUT"
+        await until(receiver.writers[0].is_closing, "the connection is closed")

@@ -97,7 +97,7 @@ class Dispatcher:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self.sender.close()
+        self.sender.close()
 
     def _running(self, webhooks: Iterable[UUID]) -> int:
         """How many are in flight to these webhooks."""

@@ -1,7 +1,8 @@
 """Sends one message to one address, within ten seconds, and never into a private network.
 
-Every connection goes to an address that was resolved and judged just before: the name is not resolved again in between.
-Redirects are not followed, the environment's proxies and cookies are not known, answers are not decompressed.
+Every try has a connection of its own, so that nothing of another receiver's answer can be in it. It goes to an address
+that was resolved and judged just before: the name is not resolved again in between. Redirects are not followed, the
+environment's proxies and cookies are not known, answers are not decompressed.
 """
 
 from __future__ import annotations
@@ -25,8 +26,6 @@ CONNECT_SECONDS: Final = 3.0
 ADDRESSES_MAX: Final = 3
 ANSWER_MAX_BYTES: Final = 65_536
 ANSWER_KEPT_CHARACTERS: Final = 4_096
-IDLE_SECONDS: Final = 4.0
-IDLE_CONNECTIONS_MAX: Final = 32
 RESOLVERS_MAX: Final = 128
 """Threads that look names up. A name server that hangs holds one of them for each of its names."""
 _SUCCESSES: Final = range(200, 300)
@@ -59,11 +58,12 @@ class Outcome:
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves a name, judges all of its addresses, and connects to one of these."""
+    """Of one try: resolves a name, judges all of its addresses, and connects to one of these."""
 
     def __init__(self, resolve: Resolve, allows: MayConnect) -> None:
         self._resolve, self._allows = resolve, allows
         self._network = httpcore.AnyIOBackend()
+        self._opened: httpcore.AsyncNetworkStream | None = None
 
     async def connect_tcp(
         self,
@@ -82,7 +82,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         failure: Exception = NameNotFound()
         for address in addresses[:ADDRESSES_MAX]:
             try:
-                return await self._network.connect_tcp(
+                self._opened = await self._network.connect_tcp(
                     str(address),
                     port,
                     timeout=CONNECT_SECONDS,
@@ -91,7 +91,14 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
+            else:
+                return self._opened
         raise failure
+
+    async def close(self) -> None:
+        """Close what was opened, whatever was said on it: also a handshake of TLS that was cancelled."""
+        if self._opened is not None:
+            await self._opened.aclose()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -99,7 +106,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
 
 
 class Sender:
-    """A process's connections to the addresses of webhooks. `resolve` and `allows`: other ones, for tests."""
+    """Sends messages to the addresses of webhooks. `resolve` and `allows`: other ones, for tests."""
 
     def __init__(
         self,
@@ -111,19 +118,9 @@ class Sender:
     ) -> None:
         self._names = ThreadPoolExecutor(RESOLVERS_MAX, thread_name_prefix="webhook-names")
         self._looking: dict[tuple[str, int], asyncio.Future[list[Address]]] = {}
-        resolve = resolve or self._look_up
-        self._pools = {
-            scheme: httpcore.AsyncConnectionPool(
-                ssl_context=trust,
-                # No bound here: whoever sends has one. A request that is cancelled while it waits for its turn leaves a
-                # connection in the pool that nobody uses, for ever (httpcore 1.0.9).
-                max_connections=None,
-                max_keepalive_connections=IDLE_CONNECTIONS_MAX,
-                keepalive_expiry=IDLE_SECONDS,
-                network_backend=CheckedBackend(resolve, _allowed(scheme, allows, demo=demo)),
-            )
-            for scheme in ("https", "http")
-        }
+        self._resolve = resolve or self._look_up
+        self._allows = {scheme: _allowed(scheme, allows, demo=demo) for scheme in ("https", "http")}
+        self._trust = trust or httpcore.default_ssl_context()
 
     async def send(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Outcome:
         """POST a message. Raises nothing but what ends this process's work."""
@@ -133,10 +130,8 @@ class Sender:
         duration_ms = round((time.monotonic() - started) * 1000)
         return Outcome(answer.status, answer.text(), None if answer.status is not None else error, duration_ms)
 
-    async def close(self) -> None:
-        """Close all connections. A look-up that hangs is left to itself."""
-        for pool in self._pools.values():
-            await pool.aclose()
+    def close(self) -> None:
+        """Look up nothing any more. A look-up that hangs is left to itself."""
         self._names.shutdown(wait=False, cancel_futures=True)
 
     async def _exchange(
@@ -148,11 +143,13 @@ class Sender:
             port=endpoint.port,
             target=endpoint.target.encode(),
         )
-        named = [("host", endpoint.authority), *headers.items()]
+        named = [("host", endpoint.authority), ("connection", "close"), *headers.items()]
+        network = CheckedBackend(self._resolve, self._allows[endpoint.scheme])
+        connection = httpcore.AsyncHTTPConnection(url.origin, self._trust, network_backend=network)
         try:
             async with (
                 asyncio.timeout(SECONDS_MAX),
-                self._pools[endpoint.scheme].stream("POST", url, headers=named, content=body) as response,
+                connection.stream("POST", url, headers=named, content=body) as response,
             ):
                 answer.status = response.status
                 async for part in response.aiter_stream():
@@ -169,6 +166,8 @@ class Sender:
             return "TLS_FAILED" if isinstance(error.__cause__ or error.__context__, ssl.SSLError) else "NOT_CONNECTED"
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError):
             return "NO_ANSWER"
+        finally:
+            await network.close()
         return None
 
     async def _look_up(self, host: str, port: int) -> list[Address]:
