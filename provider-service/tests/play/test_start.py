@@ -184,6 +184,22 @@ async def test_too_many_calls_are_429_with_the_time_to_wait(provider: Running) -
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
 
 
+async def test_a_player_stores_few_seeds(
+    database_url: str, owner_url: str, wallet: FakeWallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provider.play.serving.ROTATIONS_PER_SECOND", 1e-6)
+    async with serving(database_url, wallet) as provider:
+        page = await open_page(provider)
+
+        async def is_held() -> bool:
+            answer = await page.post("seeds", {"rotate": True})
+            return int(answer.headers.get("retry-after", "0")) > 1
+
+        await until(is_held)
+        assert len(rows(owner_url, "select from provider.server_seeds where retired_at is not null")) == BURST
+        assert (await page.spin()).status_code in (200, 429), "other calls have a rate of their own"
+
+
 @pytest.mark.parametrize(
     ("url", "origin"),
     [

@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -33,21 +34,22 @@ AGENT_MAX: Final = 512
 class Rates:
     """A token bucket for each session; the least used ones are forgotten first."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, per_second: float = PER_SECOND) -> None:
         self._clock = clock
+        self._per_second = per_second
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str) -> None:
         """Count a call. Raises `rate_limited` above the rate."""
         now = self._clock()
         left, at = self._buckets.get(key, (BURST, now))
-        left = min(BURST, left + (now - at) * PER_SECOND)
+        left = min(BURST, left + (now - at) * self._per_second)
         self._buckets[key] = (left if left < 1 else left - 1, now)
         self._buckets.move_to_end(key)
         if len(self._buckets) > KNOWN_MAX:
             self._buckets.popitem(last=False)
         if left < 1:
-            raise Refused("rate_limited", retry_after_seconds=1)
+            raise Refused("rate_limited", retry_after_seconds=math.ceil((1 - left) / self._per_second))
 
 
 class PlayGuard:

@@ -42,6 +42,8 @@ ACCESSES: Final = (PLAY, SIGNED_OR_PLAY)
 """What a route here may ask of its caller, besides a signature."""
 STARTS_MAX: Final = 8
 """Starts at once: anybody may ask, and bets come first."""
+ROTATIONS_PER_SECOND: Final = 0.1
+"""Of one session, after the first ten, in each process: each stores a seed for ever."""
 PRUNE_SECONDS: Final = 300.0
 PRUNE_MAX: Final = 500
 NO_STORE: Final = {"cache-control": "no-store"}
@@ -116,6 +118,7 @@ def routes(settings: Settings, play: Play, casinos: Casinos) -> list[Route]:
 
 def _routes(settings: Settings, play: Play) -> list[Route]:
     share = Share(max(1, settings.requests_max // 2))
+    rotations = Rates(per_second=ROTATIONS_PER_SECOND)
 
     async def get_state(request: Request) -> Response:
         session = player_of(request).session
@@ -149,6 +152,8 @@ def _routes(settings: Settings, play: Play) -> list[Route]:
 
     async def post_seeds(request: Request) -> Response:
         session, asked = player_of(request).session, SEEDS.read(read_request(request))
+        if asked["rotate"]:
+            rotations.take(player_of(request).session_key)
         return _answer(await play.of(session).change_seeds(session, asked["client_seed"], rotate=asked["rotate"]))
 
     return [
