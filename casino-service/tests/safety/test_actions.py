@@ -75,6 +75,24 @@ def test_there_is_at_most_one_cooldown_in_ten_minutes(gambler: Player, wait: tim
     assert gambler.types() == types
 
 
+def test_an_action_has_its_loss_where_the_loss_changes_nothing(gambler: Player) -> None:
+    cool_down(gambler)
+    (action,) = gambler.actions()
+    assert action["evidence"]["lossMinor"] == 12_000
+
+
+def test_a_loss_makes_a_nudge_of_a_rate_again_when_one_is_due(open_player: OpenPlayer) -> None:
+    player = open_player(balance=20_000)
+    player.spins([1_000] * 9)
+    assert player.types() == ["NUDGE"]
+    assert player.actions()[0]["reasons"] == ["SPIN_RATE", "LOSS_CLUSTER"]
+    player.spin(paid=1_000, after=301)
+    player.spins([1_000] * 5)
+    assert player.types() == ["NUDGE"]
+    player.spin()
+    assert player.types() == ["NUDGE", "NUDGE"] == [name for name, _ in player.model.taken]
+
+
 def test_a_longer_cooldown_stays(gambler: Player) -> None:
     gambler.spins([1_000] * 11)
     last = gambler.bet(1_000)

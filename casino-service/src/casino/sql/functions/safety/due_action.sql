@@ -15,7 +15,10 @@ declare
         when 'STOP' then '-infinity' when 'COOLDOWN' then p_now - interval '10 minutes' when 'NUDGE' then p_now - interval '5 minutes'
     end;
 begin
-    if v_action_type is null or exists (
+    if v_action_type is null then
+        return null;
+    end if;
+    if exists (
         select from casino.safety_actions
         where ledger_id = p_ledger_id and play_session_id = p_play_session_id and action_type = v_action_type and at > v_since
             and reasons <> '{LOSS_LIMIT}'
