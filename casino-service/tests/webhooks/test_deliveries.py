@@ -12,8 +12,13 @@ import pytest
 
 from casino.sql.schema import database_for
 from casino.webhooks import signing
-from casino.webhooks.deliveries import IN_FLIGHT_AFTER_FAILURE, IN_FLIGHT_OF_ONE, Dispatcher
-from casino.webhooks.sender import Sender
+from casino.webhooks.deliveries import (
+    IN_FLIGHT_AFTER_FAILURE,
+    IN_FLIGHT_FAILING_MAX,
+    IN_FLIGHT_OF_ONE,
+    Dispatcher,
+)
+from casino.webhooks.sender import RESOLVERS_MAX, Sender
 from casino_testing.receiver import answer, receiving
 from casino_testing.service import settings_of
 from casino_testing.tenant import Tenant
@@ -130,6 +135,10 @@ async def test_however_many_hang_they_leave_room_for_the_others(
             await until(lambda: len(good.messages) == 8, "all of the good one while many others hang")
             assert len(hanging.messages) == 4
             hanging.hang.set()
+
+
+def test_names_that_hang_leave_threads_for_other_names() -> None:
+    assert 2 * IN_FLIGHT_FAILING_MAX < RESOLVERS_MAX
 
 
 async def test_after_a_failure_one_at_a_time_is_tried(tenant: Tenant) -> None:

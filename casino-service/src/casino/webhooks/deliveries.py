@@ -2,7 +2,7 @@
 
 One step claims (casino.claim_deliveries) and starts sending; it waits for no receiver. A receiver that hangs holds
 `IN_FLIGHT_AFTER_FAILURE` of its own sendings for ten seconds each, and delays no other. However many hang,
-they have half of all (`IN_FLIGHT_FAILING_MAX`).
+they have a part of all (`IN_FLIGHT_FAILING_MAX`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ log = structlog.get_logger()
 IN_FLIGHT_OF_ONE: Final = 8
 IN_FLIGHT_AFTER_FAILURE: Final = 1
 IN_FLIGHT_MAX: Final = 256
-IN_FLIGHT_FAILING_MAX: Final = 128
-"""Of these, what goes to webhooks whose newest try failed: however many hang, the others have the rest."""
+IN_FLIGHT_FAILING_MAX: Final = 48
+"""Of these, what goes to webhooks whose newest try failed: however many hang, the others have the rest. A look-up that
+hangs outlasts its try, so there are more than twice as many threads for look-ups (casino.webhooks.sender)."""
 FAILING_MAX: Final = 10_000
 """Webhooks that are remembered as failing, deleted ones too."""
 CLOSE_SECONDS: Final = 2.0
