@@ -10,7 +10,14 @@ from typing import Final
 HELPERS: Final = frozenset(
     {
         *("sees", "has_oversight", "wire_instant"),
-        *("player_status", "play_session_life", "play_session_end", "running_play_session", "limit_status"),
+        *(
+            "player_status",
+            "play_session_life",
+            "play_session_end",
+            "running_play_session",
+            "limit_status",
+            "play_session_net",
+        ),
     }
 )
 """Without the rights of another role."""

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from casino.wallet.commands import BalanceRequest, token_hash
 from casino_testing.desk import Desk
 from casino_testing.limits import LimitedPlayer
 from casino_testing.tenant import Tenant
-from casino_testing.wallet import Wallet
+from casino_testing.wallet import Session, Wallet
 
 NOON = datetime(2026, 3, 4, 20, tzinfo=UTC)
 
@@ -115,3 +116,42 @@ def test_an_exclusion_in_mid_game_takes_the_next_bet_and_nothing_else(player: Li
     player.at(NOON + timedelta(days=7))
     player.log_in()
     player.bet()
+
+
+@pytest.fixture
+def kept_open(player: LimitedPlayer) -> Session:
+    """A game that asks for its balance until its play session is over, and with which the next one begins.
+
+    3,000 were lost in the play session before, the half of it with a bet that is still open.
+    """
+    session = player.session()
+    player.win(player.bet(1_500), 0)
+    open_bet = session.debit(1_500, round_id="open", transaction_id="open")
+    player.wallet.accept(open_bet)
+    for _ in range(15):
+        player.wait(minutes=25)
+        player.wallet.balances([BalanceRequest(session.provider_id, token_hash(session.token), player.player_id)])
+    player.log_in()
+    return session
+
+
+def test_what_was_lost_before_in_a_game_that_stayed_open_is_not_lost_in_the_next_play_session(
+    player: LimitedPlayer, kept_open: Session
+) -> None:
+    """Red before: the first limit that a player set counted all that the game ever took."""
+    player.set_session_limit(2_000)
+    assert player.counters()["session_loss_minor"] == 0
+    player.wallet.accept(kept_open.debit(1_999, round_id="next"))
+    net = "select casino.play_session_net(play_sessions) as net from casino.play_sessions where play_session_id = %s"
+    assert player.tenant.sql(net, player.running()) == [{"net": -1_999}]
+
+
+def test_a_rollback_of_a_bet_before_gives_the_next_play_session_nothing_in_a_game_that_stayed_open(
+    player: LimitedPlayer, kept_open: Session
+) -> None:
+    """Red before: a bet of yesterday that was taken back let the player lose more than the limit."""
+    player.set_session_limit(3_000)
+    player.wallet.accept(kept_open.debit(1_000, round_id="next"))
+    player.wallet.accept(kept_open.rollback("open", round_id="open"))
+    assert player.wallet.run(kept_open.debit(2_000, round_id="one more")).code == "limit_exceeded"
+    player.wallet.accept(kept_open.debit(1_999, round_id="less"))

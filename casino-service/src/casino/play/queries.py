@@ -32,11 +32,7 @@ PLAYED_SPIN: Final = """
     select
         spin.round_id, spin.stake_minor, spin.win_minor, spin.balance_minor, spin.bonus_triggered, spin.events::text,
         coalesce(extract(epoch from casino.clock() - running.started_at), 0)::bigint, running.check_due_at,
-        coalesce((
-            select sum(paid_minor - staked_minor) from casino.game_sessions as session
-            where session.ledger_id = running.ledger_id and session.wallet_id = running.wallet_id
-                and session.play_session_id = running.play_session_id
-        ), 0)::bigint
+        casino.play_session_net(running)::bigint
     from casino.spins as spin
     left join casino.play_sessions as running
         on running.ledger_id = spin.ledger_id and running.player_id = spin.player_id and running.ended_at is null

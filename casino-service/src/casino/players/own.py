@@ -24,12 +24,8 @@ STATE: Final = """
     select
         player.tenant_id, wallet.currency, wallet.balance_minor, wallet.pending_bonus_minor, wallet.bonus_ack_required,
         casino.player_status(player.status, wallet.excluded_until, casino.clock()), play.play_session_id::text,
-        floor(extract(epoch from casino.clock() - play.started_at))::bigint, play.check_due_at, (
-            select coalesce(sum(paid_minor - staked_minor), 0)::bigint from casino.game_sessions
-            where ledger_id = player.ledger_id and wallet_id = player.wallet_id
-                and play_session_id = play.play_session_id
-        ),
-        wallet.sequence_no,
+        floor(extract(epoch from casino.clock() - play.started_at))::bigint, play.check_due_at,
+        casino.play_session_net(play)::bigint, wallet.sequence_no,
         array_remove(array[
             case when wallet.excluded_until > casino.clock() then 'EXCLUDED' end,
             case when wallet.stopped_play_session_id = play.play_session_id then 'SAFETY_STOP' end,

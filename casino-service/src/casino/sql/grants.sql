@@ -107,6 +107,7 @@ grant execute on function
     casino.play_session_end(casino.play_sessions),
     casino.running_play_session(integer, text),
     casino.limit_status(casino.player_limits),
+    casino.play_session_net(casino.play_sessions),
     casino.enter_player(integer, text, bigint),
     casino.games_of_player(integer, text),
     casino.login_player(integer, text, bytea, bytea, text, inet),

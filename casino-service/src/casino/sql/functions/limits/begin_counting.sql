@@ -64,11 +64,11 @@ begin
         max(loss_minor) filter (where place = 1), max(loss_minor) filter (where place = 2),
         max(loss_minor) filter (where place = 3), max(played) filter (where place = 1),
         max(played) filter (where place = 2), max(played) filter (where place = 3),
-        (select max(opened_at) from round), v_play_session_id, (
-            select coalesce(sum(staked_minor::numeric - paid_minor), 0)
-            from casino.game_sessions
-            where ledger_id = p_ledger_id and wallet_id = (p_player).wallet_id and play_session_id = v_play_session_id
-        )
+        (select max(opened_at) from round), v_play_session_id, coalesce((
+            select - casino.play_session_net(play_sessions)
+            from casino.play_sessions
+            where ledger_id = p_ledger_id and play_session_id = v_play_session_id
+        ), 0)
     from counted
     cross join period;
 end;

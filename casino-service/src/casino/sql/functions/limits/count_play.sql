@@ -38,6 +38,7 @@ begin
             else counter.play_session_id
         end,
         session_loss_minor = case
+            when moved.is_of_earlier_session then counter.session_loss_minor
             when counter.play_session_id = moved.play_session_id then counter.session_loss_minor + moved.loss_minor
             when moved.is_bet and moved.play_session_id is not null then moved.loss_minor
             else counter.session_loss_minor
@@ -46,8 +47,13 @@ begin
         select
             wallet_id, play_session_id, kind = 'debit' as is_bet, - delta_minor as loss_minor,
             case when kind = 'rollback' then bet_recorded_at else p_now end as belongs_to,
-            case when kind = 'debit' then played_from else p_now end as played_from
-        from unnest(v_counted)
+            case when kind = 'debit' then played_from else p_now end as played_from,
+            -- Its game was launched before the play session, and has joined it.
+            kind = 'rollback' and coalesce(bet_recorded_at < (
+                select started_at from casino.play_sessions
+                where ledger_id = p_ledger_id and play_session_id = judged.play_session_id
+            ), false) as is_of_earlier_session
+        from unnest(v_counted) as judged
     ) as moved
     where counter.ledger_id = p_ledger_id and counter.wallet_id = moved.wallet_id;
 end;

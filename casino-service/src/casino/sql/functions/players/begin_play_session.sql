@@ -42,7 +42,7 @@ begin
     returning play_session_id into v_running.play_session_id;
     -- A game that was launched before: its bets count in the play session that runs.
     update casino.game_sessions
-    set play_session_id = v_running.play_session_id
+    set play_session_id = v_running.play_session_id, earlier_loss_minor = staked_minor - paid_minor
     where ledger_id = p_ledger_id and wallet_id = v_player.wallet_id and closed_at is null and expires_at > v_now;
     return v_running.play_session_id;
 end;

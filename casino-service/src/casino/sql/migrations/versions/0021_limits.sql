@@ -75,6 +75,11 @@ validate constraint limit_period_known,
 -- squawk-ignore constraint-missing-not-valid
 validate constraint limit_of_session_has_session;
 
+-- step: game sessions
+alter table casino.game_sessions
+add column if not exists earlier_loss_minor bigint not null default 0;
+comment on column casino.game_sessions.earlier_loss_minor is 'Stakes minus payouts when it joined its play session: of the one before.';
+
 -- step: spins
 alter table casino.spins
 add column if not exists may_be_played boolean not null default false;
