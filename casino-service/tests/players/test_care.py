@@ -55,6 +55,25 @@ def test_an_exclusion_holds_at_the_next_bet_and_wins_still_arrive(tenant: Tenant
     assert tenant.balance() == OPENING_BALANCE_MINOR + 4_000
 
 
+def test_a_wish_that_ends_less_than_an_hour_later_is_the_same_again(tenant: Tenant, desk: Desk) -> None:
+    """Red before: each repeated wish was a longer exclusion by what had passed since the one before, and told again."""
+    tenant.make_clock_settable()
+
+    def exclude_at(now: datetime) -> Any:
+        desk._connection.execute(SET_CLOCK, [now.isoformat()])  # type: ignore[call-overload]
+        row = desk.call("exclude_player", "1", "P7D", None, "player", "1")
+        return row["o_until"], row["o_is_longer"], row["o_was_excluded"], row["o_before"]
+
+    hour, week = timedelta(hours=1), timedelta(days=7)
+    assert exclude_at(NOON) == (NOON + week, True, False, None)
+    assert exclude_at(NOON + hour - timedelta(microseconds=1)) == (NOON + week, False, True, NOON + week)
+    assert exclude_at(NOON + hour) == (NOON + hour + week, True, True, NOON + week)
+    over = NOON + hour + week
+    assert exclude_at(over) == (over + week, True, False, None), "the one before is over"
+    assert tenant.wallet()["excluded_until"] == over + week
+    assert [row["period"] for row in tenant.rows("player_exclusions")] == ["P7D"] * 4
+
+
 def test_nobody_shortens_an_exclusion(tenant: Tenant, desk: Desk) -> None:
     exclude(desk, "PERMANENT")
     for period in ("P7D", "P1M", "P6M"):

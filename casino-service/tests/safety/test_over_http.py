@@ -241,6 +241,32 @@ async def test_the_register_says_who_set_each_limit_and_exclusion_when(api: Api,
     ]  # fmt: skip
 
 
+async def test_one_exclusion_is_in_force_and_the_audit_trail_says_which_was(api: Api, tenant: Tenant) -> None:
+    """Red before: a wish without an effect looked like the newest exclusion in force."""
+    tenant.open_player("careful")
+    own, owner = api.player_token("careful"), api.owner()
+    untils = []
+    wishes = (("P7D", 201), ("P1M", 201), ("P1M", 200), ("P7D", 200), ("PERMANENT", 201), ("PERMANENT", 200))
+    for period, status in wishes:
+        answer = await api.post("/player/exclude", {"period": period}, token=own)
+        assert answer.status_code == status, answer.text
+        untils.append(answer.json()["exclusion"]["until"])
+        items = (await api.get("/admin/safety/exclusions", token=owner.token)).json()["items"]
+        assert [each["until"] for each in items if each["isInForce"]] == untils[-1:]
+    assert [(each["period"], each["isInForce"]) for each in items] == [
+        ("PERMANENT", False), ("PERMANENT", True), ("P7D", False), ("P1M", False), ("P1M", False), ("P7D", False),
+    ]  # fmt: skip
+    assert set(items[0]) == {
+        *("exclusionId", "tenantId", "playerId", "period", "until", "isInForce", "reason", "madeBy", "madeAt"),
+    }
+    trail = sorted(tenant.rows("audit_trail"), key=lambda row: row["audit_id"])
+    befores = [row["before"] for row in trail if row["action"] == "player.excluded"]
+    assert befores == [None, *({"until": until} for until in untils[:-1])]
+    tenant.set_wallet("careful", excluded_until=datetime.now(UTC))
+    items = (await api.get("/admin/safety/exclusions", token=owner.token)).json()["items"]
+    assert not any(each["isInForce"] for each in items)
+
+
 async def test_a_confirmed_limit_says_when_it_was_confirmed_and_what_it_replaced(api: Api, tenant: Tenant) -> None:
     tenant.open_player("careful")
     own = api.player_token("careful")

@@ -154,4 +154,4 @@ def test_an_exclusion_is_told_when_it_is_longer_than_the_one_before(tenant: Tena
     untils = [data["until"] for _, data in told(tenant)]
     assert untils[-1] is None
     assert [until[-1] for until in untils[:-1]] == ["Z"] * len(untils[:-1])
-    assert len(set(untils)) == len(untils) >= 3
+    assert len(set(untils)) == len(untils) == 3

@@ -121,9 +121,9 @@ EXPORT: Final[dict[str, tuple[Names, str]]] = {
         """,
     ),
     "exclusions": (
-        ("madeAt", "until", "madeBy", "reason"),
+        ("madeAt", "period", "until", "madeBy", "reason"),
         """
-        select made_at, nullif(player_exclusions.excluded_until, 'infinity'), made_by_kind, reason
+        select made_at, period, nullif(player_exclusions.excluded_until, 'infinity'), made_by_kind, reason
         from casino.player_exclusions join own using (ledger_id, player_id)
         order by made_at desc
         """,

@@ -94,10 +94,11 @@ async def _set_limit(call: Call, player_id: str, body: LimitBody, *, reason: str
 async def _exclude(call: Call, player_id: str, period: str, *, reason: str | None) -> Excluded:
     actor = call.caller
     wanted = (call.ledger_id, player_id, period, reason, actor.kind, actor.id)
-    code, until, is_longer = await call.row(EXCLUDE, wanted)
+    code, until, is_longer, was_excluded, until_before = await call.row(EXCLUDE, wanted)
     refuse(code)
     after = {"period": period, "until": moment(until), "reason": reason}
-    await note(call, "player.excluded", player_id, after=after)
+    before = {"until": moment(until_before)} if was_excluded else None
+    await note(call, "player.excluded", player_id, before=before, after=after)
     answer = Excluded(exclusion=Exclusion(until=moment(until)))
     return answer if is_longer else call.already(answer)
 

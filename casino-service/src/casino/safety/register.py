@@ -21,9 +21,18 @@ LIMITS: Final = """
 """
 EXCLUSIONS: Final = """
     select
-        made_at, exclusion_id::text, tenant_id, player_id, nullif(excluded_until, 'infinity'), reason, made_by_kind,
-        made_by
-    from casino.player_exclusions
+        made_at, exclusion_id::text, tenant_id, player_id, period, nullif(excluded_until, 'infinity'), reason,
+        made_by_kind, made_by,
+        exists (
+            select from casino.wallets
+            where wallets.ledger_id = wish.ledger_id and wallets.player_id = wish.player_id
+                and wallets.excluded_until = wish.excluded_until and wallets.excluded_until > casino.clock()
+        ) and not exists (
+            select from casino.player_exclusions as older
+            where older.ledger_id = wish.ledger_id and older.player_id = wish.player_id
+                and older.made_at < wish.made_at and older.excluded_until = wish.excluded_until
+        )
+    from casino.player_exclusions as wish
     where ledger_id = %(ledger)s and (made_at, exclusion_id::text collate "C") < (%(before_at)s, %(before_id)s)
         and (%(player)s::text is null or player_id = %(player)s)
     order by made_at desc, exclusion_id::text collate "C" desc limit %(limit)s
@@ -70,12 +79,16 @@ class Limits(Answer):
 
 
 class ExclusionEntry(Shape):
-    """An exclusion that was asked for. `until` is None for ever; the latest end of a player's exclusions holds."""
+    """An exclusion that was asked for. One of a player's is in force at a time."""
 
     exclusion_id: str
     tenant_id: str
     player_id: str
+    period: str | None
+    """P7D, P1M, P6M or PERMANENT. None: of a release before."""
     until: Instant | None
+    """When it ends, or would have ended. None: never."""
+    is_in_force: bool
     reason: str | None
     made_by: Maker
     made_at: Instant
@@ -109,10 +122,11 @@ async def exclusions(call: Call, query: RegisterQuery) -> Exclusions:
     rows, next_cursor = await _page(call, EXCLUSIONS, query)
     items = [
         ExclusionEntry(
-            exclusion_id=exclusion_id, tenant_id=tenant_id, player_id=player_id, until=until and instant(until),
-            reason=reason, made_by=Maker(kind=by_kind, id=by), made_at=instant(made_at),
+            exclusion_id=exclusion_id, tenant_id=tenant_id, player_id=player_id, period=period,
+            until=until and instant(until), is_in_force=is_in_force, reason=reason,
+            made_by=Maker(kind=by_kind, id=by), made_at=instant(made_at),
         )
-        for made_at, exclusion_id, tenant_id, player_id, until, reason, by_kind, by in rows
+        for made_at, exclusion_id, tenant_id, player_id, period, until, reason, by_kind, by, is_in_force in rows
     ]  # fmt: skip
     return Exclusions(items=items, next_cursor=next_cursor)
 

@@ -49,3 +49,8 @@ add column if not exists confirmed_at timestamptz,
 add column if not exists replaced_at timestamptz;
 comment on column casino.player_limits.confirmed_at is 'When the player confirmed it. Null: it needed no confirmation, or has none yet.';
 comment on column casino.player_limits.replaced_at is 'When another limit or wish took its place.';
+
+-- step: for how long an exclusion was asked for
+alter table casino.player_exclusions
+add column if not exists period text;
+comment on column casino.player_exclusions.period is 'P7D, P1M, P6M or PERMANENT. Null: of a release before.';
