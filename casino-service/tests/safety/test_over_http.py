@@ -230,10 +230,11 @@ async def test_the_register_says_who_set_each_limit_and_exclusion_when(api: Api,
         *((value, "REPLACED", by_player) for value in (900, 400, 500)),
     ]  # fmt: skip
     assert [each["replacedAt"] is None for each in items] == [True, False, False, False]
+    assert [each["reason"] for each in items] == ["asked on the phone", None, None, None]
     assert {each["confirmedAt"] for each in items} == {None}
     assert set(items[0]) == {
         *("limitId", "tenantId", "playerId", "kind", "period", "value", "status", "effectiveAt"),
-        *("madeBy", "madeAt", "confirmedAt", "replacedAt", "sessionId"),
+        *("madeBy", "madeAt", "confirmedAt", "replacedAt", "sessionId", "reason"),
     }
     exclusions = (await api.get("/admin/safety/exclusions", token=owner.token)).json()["items"]
     assert [(each["until"], each["reason"], each["madeBy"]) for each in exclusions] == [

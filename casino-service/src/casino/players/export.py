@@ -112,10 +112,11 @@ EXPORT: Final[dict[str, tuple[Names, str]]] = {
             "confirmedAt",
             "replacedAt",
             "sessionId",
+            "reason",
         ),
         """
         select made_at, kind, period, value, casino.limit_status(player_limits), effective_at, made_by_kind,
-            confirmed_at, replaced_at, play_session_id
+            confirmed_at, replaced_at, play_session_id, reason
         from casino.player_limits join own using (ledger_id, player_id)
         order by made_at desc
         """,

@@ -14,7 +14,7 @@ from casino.players.refusals import refuse
 from casino.players.shapes import Excluded, Exclusion, Limit, OneLimit, limit_of, moment
 
 VALUE_MAX: Final = 10**12
-SET: Final = "select * from casino.set_limit(%s, %s, %s, %s, %s, %s, %s, %s)"
+SET: Final = "select * from casino.set_limit(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 CONFIRM: Final = "select * from casino.confirm_limit(%s, %s, %s)"
 EXCLUDE: Final = "select * from casino.exclude_player(%s, %s, %s, %s, %s, %s)"
 
@@ -83,7 +83,7 @@ async def exclude(call: Call, body: ExcludeByStaffBody) -> Excluded:
 async def _set_limit(call: Call, player_id: str, body: LimitBody, *, reason: str | None) -> OneLimit:
     actor = call.caller
     by_staff = actor.kind != PLAYER
-    wanted = (player_id, body.kind, body.period, body.value, by_staff, actor.kind, actor.id)
+    wanted = (player_id, body.kind, body.period, body.value, by_staff, actor.kind, actor.id, reason)
     code, limit_id, status, effective_at, before = await call.row(SET, (call.ledger_id, *wanted))
     refuse(code)
     limit = limit_of((limit_id, body.kind, body.period, body.value, status, effective_at))

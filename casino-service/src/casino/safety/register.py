@@ -13,7 +13,7 @@ LIMITS: Final = """
     select
         made_at, limit_id::text, tenant_id, player_id, kind, period, value,
         casino.limit_status(player_limits), effective_at, made_by_kind, made_by, confirmed_at, replaced_at,
-        play_session_id::text
+        play_session_id::text, reason
     from casino.player_limits
     where ledger_id = %(ledger)s and (made_at, limit_id::text collate "C") < (%(before_at)s, %(before_id)s)
         and (%(player)s::text is null or player_id = %(player)s)
@@ -67,6 +67,8 @@ class LimitEntry(Shape):
     confirmed_at: Instant | None
     """When the player confirmed it, where that was needed."""
     replaced_at: Instant | None
+    reason: str | None
+    """Of staff."""
     session_id: str | None
     """Of period session: the play session."""
 
@@ -109,10 +111,10 @@ async def limits(call: Call, query: RegisterQuery) -> Limits:
             limit_id=limit_id, tenant_id=tenant_id, player_id=player_id, kind=kind, period=period, value=value,
             status=status, effective_at=instant(effective_at), made_by=Maker(kind=by_kind, id=by),
             made_at=instant(made_at), confirmed_at=confirmed_at and instant(confirmed_at),
-            replaced_at=replaced_at and instant(replaced_at), session_id=session_id,
+            replaced_at=replaced_at and instant(replaced_at), session_id=session_id, reason=reason,
         )
         for made_at, limit_id, tenant_id, player_id, kind, period, value, status, effective_at, by_kind, by,
-            confirmed_at, replaced_at, session_id in rows
+            confirmed_at, replaced_at, session_id, reason in rows
     ]  # fmt: skip
     return Limits(items=items, next_cursor=next_cursor)
 

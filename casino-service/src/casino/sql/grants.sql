@@ -114,7 +114,7 @@ grant execute on function
     casino.logout_player(integer, text),
     casino.end_play_sessions(integer, timestamptz, uuid, integer),
     casino.ack_reality_check(integer, text),
-    casino.set_limit(integer, text, text, text, bigint, boolean, text, text),
+    casino.set_limit(integer, text, text, text, bigint, boolean, text, text, text),
     casino.confirm_limit(integer, text, uuid),
     casino.exclude_player(integer, text, text, text, text, text),
     casino.freeze_player(integer, text, boolean),

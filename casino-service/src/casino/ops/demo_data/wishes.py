@@ -54,11 +54,12 @@ class Wishes:
         """Staff is worried, and sets a limit of a day's loss."""
         staff_id, name = person.agent.staff
         value = min(person.habit.deposit_minor)
+        reason = "Plays too high"
         code, *_ = self._books.call(
-            "set_limit", person.player_id, "loss", "day", value, True, "staff", staff_id
+            "set_limit", person.player_id, "loss", "day", value, True, "staff", staff_id, reason
         )  # fmt: skip
         if code is None:
-            told = {"kind": "loss", "period": "day", "value": value, "reason": "Plays too high"}
+            told = {"kind": "loss", "period": "day", "value": value, "reason": reason}
             self._books.audit((staff_id, name), "player.limit_set", person.player_id, person.agent.tenant_id, **told)
 
     def _ask(self, person: Person, kind: str, period: str, value: int) -> str | None:

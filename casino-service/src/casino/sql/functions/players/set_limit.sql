@@ -4,9 +4,10 @@
 --   day, week and month, or the removal of one that is not there. A lower limit holds at once, and what was asked for before is
 --   dropped. A higher one, or none, waits for 24 hours and for casino.confirm_limit.
 -- Locks: casino.hold_player, so a debit or a deposit is judged before or after it.
+drop function if exists casino.set_limit(integer, text, text, text, bigint, boolean, text, text);
 create or replace function casino.set_limit(
     p_ledger_id integer, p_player_id text, p_kind text, p_period text, p_value bigint, p_only_lower boolean,
-    p_actor_kind text, p_actor_id text
+    p_actor_kind text, p_actor_id text, p_reason text default null
 )
 returns table (
     o_code text, o_limit_id uuid, o_status text, o_effective_at timestamptz, o_before bigint
@@ -43,11 +44,11 @@ begin
     o_status := case when v_is_lower then 'ACTIVE' else 'PENDING' end;
     o_effective_at := case when v_is_lower then v_now else v_now + interval '24 hours' end;
     insert into casino.player_limits (
-        ledger_id, tenant_id, player_id, kind, period, value, status, effective_at, made_at, made_by_kind, made_by
+        ledger_id, tenant_id, player_id, kind, period, value, status, effective_at, made_at, made_by_kind, made_by, reason
     )
     values (
         p_ledger_id, v_player.tenant_id, p_player_id, p_kind, p_period, p_value, o_status, o_effective_at, v_now,
-        p_actor_kind, p_actor_id
+        p_actor_kind, p_actor_id, p_reason
     )
     returning limit_id into o_limit_id;
     if v_is_lower then

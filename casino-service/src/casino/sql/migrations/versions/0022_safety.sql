@@ -46,9 +46,11 @@ comment on column casino.safety_actions.shown_at is 'When an answer showed it to
 -- step: who made limits what they are
 alter table casino.player_limits
 add column if not exists confirmed_at timestamptz,
-add column if not exists replaced_at timestamptz;
+add column if not exists replaced_at timestamptz,
+add column if not exists reason text;
 comment on column casino.player_limits.confirmed_at is 'When the player confirmed it. Null: it needed no confirmation, or has none yet.';
 comment on column casino.player_limits.replaced_at is 'When another limit or wish took its place.';
+comment on column casino.player_limits.reason is 'Why staff lowered it. Null: the player asked for it.';
 
 -- step: for how long an exclusion was asked for
 alter table casino.player_exclusions
