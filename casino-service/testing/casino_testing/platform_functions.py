@@ -23,7 +23,7 @@ HELPERS: Final = frozenset(
 """Without the rights of another role."""
 DEFINERS: Final = frozenset(
     {
-        "games_of_player",  # casino.sees the player's tenant
+        *("games_of_player", "messages_of_player"),  # casino.sees the player's tenant
         "enter_player",  # the tenant and status of the player whom a token names
         "login_player",  # by the HMACs of a code and a PIN
         "end_play_sessions",  # those that are over

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from casino.errors import ERRORS
 from casino.play import serving
 from casino_testing.api import Api, refused
 from casino_testing.edge import serving as serving_of
@@ -17,6 +18,13 @@ from casino_testing.tenant import OPENING_BALANCE_MINOR, Tenant
 from shared_service_testing.waiting import until
 
 LATER = "2999-01-01"
+COLUMNS = {
+    "blocked_at": "wallet_blocked",
+    "excluded_until": "player_excluded",
+    "cooldown_until": "cooldown_active",
+    "bonus_ack_required": "bonus_ack_required",
+}
+"""Columns of a wallet, and what the wire answers while they say so."""
 
 
 @pytest.fixture
@@ -142,11 +150,17 @@ async def test_a_refusal_with_403_is_for_ever(
         await refuse()
     else:
         studio.before_bet = refuse
-    refused(await spin(api), 403, code)
+    first = await spin(api)
+    refused(first, 403, code)
+    told = ERRORS[COLUMNS[column]].extras["playerMessage"]
+    assert first.json()["playerMessage"] == told
+    assert (first.json()["message"] == told) == (column == "excluded_until")
     asked = len(studio.asked_spins)
     assert asked == (when == "in between")
     api.tenant.set_wallet(**{column: False if column == "bonus_ack_required" else None})
-    refused(await spin(api), 403, code)
+    again = await spin(api)
+    refused(again, 403, code)
+    assert again.json() | {"requestId": ""} == first.json() | {"requestId": ""}
     assert len(studio.asked_spins) == asked, "the casino knows it"
     studio.before_bet = None
     assert (await spin(api, "a new one")).status_code == 200
@@ -155,7 +169,9 @@ async def test_a_refusal_with_403_is_for_ever(
 async def test_a_balance_that_is_too_low_is_402_for_ever(api: Api, studio: SpinningStudio) -> None:
     api.tenant.open_player("poor", balance_minor=500)
     refused(await spin(api, player_id="poor"), 402, "INSUFFICIENT_BALANCE")
-    refused(await spin(api, player_id="poor"), 402, "INSUFFICIENT_BALANCE")
+    again = await spin(api, player_id="poor")
+    refused(again, 402, "INSUFFICIENT_BALANCE")
+    assert again.json()["playerMessage"] == "Your balance is too low for this bet."
     assert len(studio.asked_spins) == 1
 
 
@@ -165,7 +181,10 @@ async def test_a_loss_limit_is_the_seeds_body(api: Api, studio: SpinningStudio) 
     refused(answer, 403, "LOSS_LIMIT_REACHED")
     assert answer.json()["message"] == "Loss limit reached for this session."
     assert answer.json()["action"] == {"actionType": "STOP"}
-    refused(await spin(api, "other"), 403, "TIME_LIMIT_REACHED")
+    assert answer.json()["playerMessage"] == "You have reached your limit."
+    answer = await spin(api, "other")
+    refused(answer, 403, "TIME_LIMIT_REACHED")
+    assert answer.json()["playerMessage"] == "You have reached your time limit."
 
 
 async def test_a_stop_is_not_for_ever_and_says_its_reason(api: Api, studio: SpinningStudio) -> None:
@@ -181,6 +200,7 @@ async def test_a_stop_is_not_for_ever_and_says_its_reason(api: Api, studio: Spin
     answer = await spin(api)
     refused(answer, 423, "PLAY_STOPPED")
     assert answer.json()["message"] == "We moved house"
+    assert answer.json()["playerMessage"] == "Play is stopped for now."
     api.tenant.sql("delete from casino.stops where ledger_id = %s", api.tenant.ledger_id)
     assert (await spin(api)).status_code == 200
     studio.says = [(423, {"code": "play_stopped", "error": "We moved on"})]

@@ -96,7 +96,7 @@ async def test_a_player_logs_in_reads_the_state_and_logs_out(floor: Floor) -> No
     assert state == {
         "playerId": floor.player_id, "tenantId": floor.tree.agent_id, "currency": "USD", "balanceMinor": AMOUNT,
         "version": 1, "bonusPendingMinor": 0, "bonusAckRequired": False, "status": "ACTIVE", "limits": [],
-        "messages": [],
+        "exclusion": None, "messages": [],
     }  # fmt: skip
     assert (check.keys(), check["netMinor"]) == ({"elapsedSeconds", "netMinor", "dueAt"}, 0)
     assert (await floor.own("logout")).json() == {"ok": True}

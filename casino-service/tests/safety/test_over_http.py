@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from casino.api.types import instant
 from casino_testing.api import Api, refused
 from casino_testing.risk import Player, play_to_stop
 from casino_testing.tenant import Tenant
@@ -63,7 +64,14 @@ async def test_a_cooldown_as_the_seed_has_it(api: Api, player: Player) -> None:
     assert (answer.status_code, answer.json()) == (200, {"ok": True, "risk": risk, "action": COOLED_DOWN})
     assert list(answer.json()["action"]) == ["actionType", "cooldownSeconds", "message"]
     state = (await api.get("/player/me", token=api.player_token(player.player_id))).json()["state"]
-    assert state["messages"] == [{"code": "COOLDOWN_ACTIVE", "message": "You are taking a break from play."}]
+    (wallet,) = [row for row in api.tenant.rows("wallets") if row["player_id"] == player.player_id]
+    assert state["messages"] == [
+        {
+            "code": "COOLDOWN_ACTIVE",
+            "message": "You are taking a break from play.",
+            "until": instant(wallet["cooldown_until"]),
+        }
+    ]
 
 
 async def test_a_stop_and_then_what_was_not_shown_before(api: Api, player: Player) -> None:
@@ -73,7 +81,15 @@ async def test_a_stop_and_then_what_was_not_shown_before(api: Api, player: Playe
     assert shown[-1] is None
     assert len(player.types()) == len([each for each in shown if each is not None])
     state = (await api.get("/player/me", token=api.player_token(player.player_id))).json()["state"]
-    assert {"code": "SAFETY_STOP", "message": STOPPED["message"]} in state["messages"]
+    (row,) = api.tenant.sql(
+        "select casino.play_session_end(play) as ends_at from casino.play_sessions as play where play_session_id = %s",
+        player.play_session_id,
+    )
+    stopped = {"code": "SAFETY_STOP", "message": STOPPED["message"], "until": instant(row["ends_at"])}
+    assert state["messages"] == [stopped]
+    api.tenant.set_wallet(player.player_id, cooldown_until="2300-01-01")
+    state = (await api.get("/player/me", token=api.player_token(player.player_id))).json()["state"]
+    assert state["messages"] == [stopped], "a break inside a stop is not told"
 
 
 async def test_an_action_that_is_due_when_the_page_asks_is_taken_then(api: Api, player: Player) -> None:
@@ -297,3 +313,34 @@ async def test_the_state_tells_of_an_exclusion_a_bonus_and_a_reality_check(api: 
     state = (await api.get("/player/me", token=own)).json()["state"]
     assert [each["code"] for each in state["messages"]] == ["EXCLUDED", "BONUS_ACK_REQUIRED", "REALITY_CHECK_DUE"]
     assert all(each["message"] for each in state["messages"])
+    assert [each["until"] for each in state["messages"]] == [None] * 3, "for good"
+    assert state["exclusion"] == {"until": None}
+    tenant.set_wallet("busy", excluded_until="2300-01-01T00:00:00Z")
+    state = (await api.get("/player/me", token=own)).json()["state"]
+    assert state["messages"][0]["until"] == "2300-01-01T00:00:00.000Z"
+    assert state["exclusion"] == {"until": "2300-01-01T00:00:00.000Z"}
+    tenant.set_wallet("busy", excluded_until="2020-01-01T00:00:00Z")
+    assert (await api.get("/player/me", token=own)).json()["state"]["exclusion"] is None
+
+
+async def test_the_state_tells_of_a_frozen_account_and_of_a_stop(api: Api, tenant: Tenant) -> None:
+    tenant.open_player("cold")
+    own, operator = api.player_token("cold"), api.staff("operator", tenant.tenant_id)
+    stop = {"scope": "game", "id": "SLOTS_001", "reason": "only this game"}
+    assert (await api.post("/admin/stops", stop, token=operator.token)).status_code == 201
+    assert (await api.get("/player/me", token=own)).json()["state"]["messages"] == [], "the games tell of it"
+    for scope in ({"scope": "player", "id": "cold"}, {"scope": "all"}):
+        body = {**scope, "reason": "Back at noon"}
+        made = (await api.post("/admin/stops", body, token=operator.token)).json()["stop"]
+        state = (await api.get("/player/me", token=own)).json()["state"]
+        assert state["messages"] == [{"code": "PLAY_STOPPED", "message": "Back at noon", "until": None}]
+        await api.call("DELETE", f"/admin/stops/{made['stopId']}", token=operator.token)
+    assert (
+        await api.post("/admin/players/cold/freeze", {"reason": "a check"}, token=operator.token)
+    ).status_code == 200
+    tenant.set_tenant(status="SUSPENDED")
+    state = (await api.get("/player/me", token=own)).json()["state"]
+    assert [(each["code"], each["message"]) for each in state["messages"]] == [
+        ("FROZEN", "Your account is frozen. Please ask your agent."),
+        ("PLAY_STOPPED", "Play is stopped for now."),
+    ]

@@ -42,7 +42,12 @@ API_ERRORS: Final = ApiErrorTable(
         ErrorKind("INVALID_PLAYER_CREDENTIALS", 401, _TELL, "Login code or PIN is wrong"),
         ErrorKind("TOKEN_INVALID", 401, _LOGIN, "The bearer token is not valid"),
         ErrorKind("INSUFFICIENT_BALANCE", 402, _TELL, "The balance is too low"),
-        ErrorKind("BONUS_ACK_REQUIRED", 403, "acknowledges the bonus, takes a new spin id", "A bonus was granted"),
+        ErrorKind(
+            "BONUS_ACK_REQUIRED",
+            403,
+            "acknowledges the bonus, takes a new spin id",
+            "A bonus was granted: acknowledge it with /player/bonus/ack, then spin with a new id",
+        ),
         ErrorKind("COOLDOWN_ACTIVE", 403, "takes a new spin id after the break", "You are taking a break from play"),
         ErrorKind("FORBIDDEN", 403, _NEVER, "The caller may not do this"),
         ErrorKind(

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from casino.api.errors import Refused
+from casino.api.errors import API_ERRORS, Refused
+from casino.errors import ERRORS
 from shared_service.http import decoding
 
 SENTENCE_MAX: Final = 256
@@ -51,6 +52,16 @@ LAUNCH_REFUSED: Final = "launch refused"
 LOST_SESSION: Final = frozenset({"session_expired", "session_not_found", "session_player_mismatch", LAUNCH_REFUSED})
 IN_OWN_WORDS: Final = frozenset({"play_stopped"})
 """Refusals whose sentence is the operator's."""
+EXCLUDED: Final[str] = ERRORS["player_excluded"].extras["playerMessage"]
+"""The sentence of PLAYER_NOT_ACTIVE for an excluded player, as casino.spin_refusal has it."""
+PLAYER_MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        own: ERRORS[code].extras["playerMessage"]
+        for code, own in {**OVER, **KEPT}.items()
+        if code in ERRORS and "playerMessage" in ERRORS[code].extras and code != "player_excluded"
+    }
+)
+"""The wire's sentences for players, by the platform's codes."""
 
 
 def outcome_of(told: dict[str, Any]) -> dict[str, Any] | None:
@@ -75,7 +86,11 @@ def outcome_of(told: dict[str, Any]) -> dict[str, Any] | None:
 def refusal(code: str, sentence: str | None) -> Refused:
     """The refusal of the platform. What `casino.open_session` refuses has the wallet's codes."""
     own = KEPT.get(code) or OVER.get(code) or NOTHING_DONE.get(code) or code
-    return Refused(own, sentence=sentence, field="stakeMinor" if own == "INVALID_STAKE" else None)
+    if code == "player_excluded":
+        sentence = EXCLUDED
+    told = EXCLUDED if sentence == EXCLUDED else PLAYER_MESSAGES.get(own)
+    extras = None if told is None else {**API_ERRORS[own].extras, "playerMessage": told}
+    return Refused(own, sentence=sentence, field="stakeMinor" if own == "INVALID_STAKE" else None, extras=extras)
 
 
 def sentence_of(text: str | None) -> str | None:

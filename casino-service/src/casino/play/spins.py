@@ -16,6 +16,7 @@ from casino.api.call import Call
 from casino.api.errors import Refused
 from casino.play import queries
 from casino.play.answers import (
+    EXCLUDED,
     IN_OWN_WORDS,
     KEPT,
     LAUNCH_REFUSED,
@@ -147,6 +148,8 @@ class Spins:
     ) -> None:
         """Keep what the refusal means. Raises Refused, unless the spin may be asked for again at once."""
         sentence = sentence_of(refused.sentence) if refused.code in IN_OWN_WORDS else None
+        if refused.code == "player_excluded":
+            sentence = EXCLUDED
         kept = KEPT.get(refused.code)
         if kept is not None:
             await call.apart(queries.REFUSE_SPIN, {**_named(call, asked), "code": kept, "sentence": sentence})

@@ -13,7 +13,7 @@ from casino.api.call import Call
 from casino.api.errors import Refused
 from casino.api.types import Answer, Body, Empty, Instant, Shape, instant
 from casino.players.accounts import own_id, read_limits
-from casino.players.shapes import Limit
+from casino.players.shapes import Exclusion, Limit, moment
 from casino.safety.page_events import MESSAGES as SHOWN
 
 LOGIN: Final = "select * from casino.login_player(%s, %s, %s, %s, %s, %s)"
@@ -25,29 +25,20 @@ STATE: Final = """
         player.tenant_id, wallet.currency, wallet.balance_minor, wallet.pending_bonus_minor, wallet.bonus_ack_required,
         casino.player_status(player.status, wallet.excluded_until, casino.clock()), play.play_session_id::text,
         floor(extract(epoch from casino.clock() - play.started_at))::bigint, play.check_due_at,
-        casino.play_session_net(play)::bigint, wallet.sequence_no,
-        array_remove(array[
-            case when wallet.excluded_until > casino.clock() then 'EXCLUDED' end,
-            case when wallet.stopped_play_session_id = play.play_session_id then 'SAFETY_STOP' end,
-            case when wallet.cooldown_until > casino.clock() then 'COOLDOWN_ACTIVE' end,
-            case when wallet.bonus_ack_required then 'BONUS_ACK_REQUIRED' end,
-            case when play.check_due_at <= casino.clock() then 'REALITY_CHECK_DUE' end,
-            case when exists (
-                select from casino.player_limits as wish
-                where wish.ledger_id = player.ledger_id and wish.player_id = player.player_id
-                    and wish.status = 'PENDING'
-                    and casino.clock() between wish.effective_at and wish.effective_at + interval '7 days'
-            ) then 'LIMIT_TO_CONFIRM' end
-        ], null)
+        casino.play_session_net(play)::bigint, wallet.sequence_no, wallet.excluded_until > casino.clock(),
+        nullif(wallet.excluded_until, 'infinity')
     from casino.players as player
     join casino.wallets as wallet on wallet.ledger_id = player.ledger_id and wallet.wallet_id = player.wallet_id
     left join casino.play_sessions as play on play.ledger_id = player.ledger_id
         and play.play_session_id = casino.running_play_session(player.ledger_id, player.player_id)
     where player.ledger_id = %s and player.player_id = %s
 """
+TOLD: Final = "select o_code, o_until, o_reason from casino.messages_of_player(%s, %s)"
 MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "EXCLUDED": "You are excluded from play.",
+        "FROZEN": "Your account is frozen. Please ask your agent.",
+        "PLAY_STOPPED": "Play is stopped for now.",
         "SAFETY_STOP": SHOWN["STOP"],
         "COOLDOWN_ACTIVE": "You are taking a break from play.",
         "BONUS_ACK_REQUIRED": "You were granted a bonus. Please confirm it to go on.",
@@ -55,7 +46,7 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "LIMIT_TO_CONFIRM": "A limit that you asked for can be confirmed now.",
     }
 )
-"""What a player is to be told, in this order."""
+"""The sentences for what a player is to be told (casino.messages_of_player). A stop has its reason instead."""
 Typed = Annotated[str, Meta(max_length=64)]
 
 
@@ -94,6 +85,8 @@ class Message(Shape):
 
     code: str
     message: str
+    until: Instant | None
+    """When it ends as things stand. None: it has no end, or the player ends it."""
 
 
 class State(Shape):
@@ -110,6 +103,7 @@ class State(Shape):
     status: str
     session_id: str | None
     limits: list[Limit]
+    exclusion: Exclusion | None
     reality_check: RealityCheck | None
     messages: list[Message]
 
@@ -141,17 +135,27 @@ async def me(call: Call, _: Empty) -> Me:
     """GET /player/me."""
     player_id = own_id(call)
     row = await call.row(STATE, (call.ledger_id, player_id))
-    tenant_id, currency, balance, pending, ack_required, status, session_id, elapsed, due_at, net, version, told = row
+    tenant_id, currency, balance, pending, ack_required, status, session_id, elapsed, due_at, net, *rest = row
+    version, is_excluded, excluded_until = rest
     check = None
     if session_id is not None:
         check = RealityCheck(elapsed_seconds=elapsed, net_minor=net, due_at=instant(due_at))
     state = State(
         player_id=player_id, tenant_id=tenant_id, currency=currency, balance_minor=balance, version=version,
         bonus_pending_minor=pending, bonus_ack_required=ack_required, status=status, session_id=session_id,
-        limits=(await read_limits(call, [player_id])).get(player_id, []), reality_check=check,
-        messages=[Message(code=each, message=MESSAGES[each]) for each in told],
+        limits=(await read_limits(call, [player_id])).get(player_id, []),
+        exclusion=Exclusion(until=moment(excluded_until)) if is_excluded else None, reality_check=check,
+        messages=await _messages(call, player_id),
     )  # fmt: skip
     return Me(state=state)
+
+
+async def _messages(call: Call, player_id: str) -> list[Message]:
+    """What the player is to be told now, the most urgent first."""
+    told = await call.rows(TOLD, (call.ledger_id, player_id))
+    return [
+        Message(code=code, message=reason or MESSAGES[code], until=moment(until)) for code, until, reason in told
+    ]  # fmt: skip
 
 
 async def log_out(call: Call, _: Empty) -> Answer:

@@ -110,6 +110,7 @@ grant execute on function
     casino.play_session_net(casino.play_sessions),
     casino.enter_player(integer, text, bigint),
     casino.games_of_player(integer, text),
+    casino.messages_of_player(integer, text),
     casino.login_player(integer, text, bytea, bytea, text, inet),
     casino.logout_player(integer, text),
     casino.end_play_sessions(integer, timestamptz, uuid, integer),

@@ -41,6 +41,7 @@ begin
         when 'INVALID_STAKE'
             then 'The stake must be an integer from ' || p_game.stake_min_minor || ' to ' || p_game.stake_max_minor
         when 'PLAY_STOPPED' then v_stop_reason
+        when 'PLAYER_NOT_ACTIVE' then case when v_status = 'EXCLUDED' then 'You are excluded from play.' end
     end;
 end;
 $$;
