@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import uvloop
 from argon2 import extract_parameters
 
 from casino.api.errors import Refused
@@ -122,6 +123,24 @@ async def test_a_process_that_died_refuses_what_waits_and_the_next_password_star
         await waiting
     assert not await passwords.matches(None, PASSWORD)
     assert await process_of(passwords) != pid
+
+
+def test_while_a_process_dies_passwords_are_refused_and_nothing_fails() -> None:
+    """uvloop, which serves, closes the pipes one after the other."""
+
+    async def ask_until_it_has_ended() -> set[str]:
+        passwords = Passwords(work_max=100_000)
+        os.kill(await process_of(passwords), signal.SIGKILL)
+        asked, started = [], passwords._started
+        while passwords._started is started:
+            asked.append(asyncio.ensure_future(passwords.hash(PASSWORD)))
+            await asyncio.sleep(0)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        await passwords.close()
+        return {repr(each) for each in answers if isinstance(each, Exception)}
+
+    for _ in range(5):
+        assert uvloop.run(ask_until_it_has_ended()) == {"Refused('OVERLOADED')"}
 
 
 async def test_a_process_that_hangs_refuses_what_waits_and_the_next_password_starts_another(

@@ -67,13 +67,13 @@ class Passwords:
             self._started = asyncio.create_task(self._start())
         started = self._started
         process = await asyncio.shield(started)
-        has_ended = self._started is not started
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        has_ended = self._started is not started or process.stdin.is_closing()
         if has_ended or len(self._asked) >= self._work_max:
             raise Refused("OVERLOADED")
         number = next(self._numbers)
         # When the caller has gone, the question still counts until it is answered.
         future = self._asked[number] = loop.create_future()
-        assert process.stdin is not None  # noqa: S101 - it is a pipe
         process.stdin.write(json.dumps([number, password, password_hash]).encode() + b"\n")
         try:
             async with asyncio.timeout(self._answer_seconds):
