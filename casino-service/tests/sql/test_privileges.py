@@ -41,7 +41,7 @@ CALLABLE = {
     *("tell_errors", "fold_sessions"),
     *("enter_session", "check_access_token", "take_client_token", "prune_client_limits"),
     *("try_voucher", "redeem_voucher", "expire_vouchers"),
-    *("claim_deliveries", "finish_delivery", "overdue_deliveries", "forget_webhook_events"),
+    *("claim_deliveries", "finish_delivery", "overdue_deliveries", "forget_webhook_events", "ended_webhooks"),
     *(HELPERS | DEFINERS),
 }
 NO_TENANT_BECAUSE = {

@@ -57,7 +57,7 @@ SEES_A_LEDGER = {
     "see_tenant",  # the ids of the tenants below one
     "note_provider_games",  # only new games, of tenants that take every game of main (test_give_games)
     *("try_voucher", "redeem_voucher"),  # by the HMACs of a voucher's code and PIN
-    *("claim_deliveries", "finish_delivery"),  # what webhooks are told, to the process that sends it
+    *("claim_deliveries", "finish_delivery", "ended_webhooks"),  # what webhooks are told, to the process that sends it
     *("overdue_deliveries", "forget_webhook_events"),  # a number; what is 30 days old
     "expire_vouchers",  # gives the money of every voucher whose time is over back
     *("make_event_months", "fold_sessions"),  # nothing of a caller is in what they write

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from casino_testing.desk import Desk
 from casino_testing.tenant import SET_CLOCK, Row, Tenant
-from casino_testing.webhooks import deliveries, end, listen
+from casino_testing.webhooks import deliveries, end, listen, listen_as_owner
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TELL = "select casino.tell(%s, %s, 'player.closed', %s, null, '{}')"
@@ -36,10 +38,17 @@ def tell(tenant: Tenant, *players: str | None) -> None:
         tenant.sql(TELL, tenant.ledger_id, tenant.tenant_id, player_id)
 
 
-def claim(desk: Desk, *, free: int = 8, most: int = 256, busy: dict[Any, int] | None = None) -> list[Row]:
+def claim(
+    desk: Desk,
+    *,
+    free: int = 8,
+    most: int = 1_000,
+    busy: dict[Any, int] | None = None,
+    held: dict[str, int] | None = None,
+) -> list[Row]:
     busy = busy or {}
     with desk.transaction():
-        rows = desk.rows("claim_deliveries", list(busy), list(busy.values()), free, most)
+        rows = desk.rows("claim_deliveries", list(busy), list(busy.values()), free, Jsonb(held or {}), most)
     return sorted(rows, key=lambda row: int(row["o_delivery_id"]))
 
 
@@ -134,8 +143,40 @@ def test_each_webhook_gets_what_it_has_free_and_all_together_what_the_process_ha
     tell(tenant, *"abcdefghij")
     rows = claim(desk, free=4, busy={busy: 1})
     assert sorted(row["o_webhook_id"] == idle for row in rows) == [False, True, True, True, True]
-    assert [row["o_webhook_id"] for row in claim(desk, free=4, busy={busy: 0}, most=3)] == [idle] * 3
+    assert [row["o_webhook_id"] for row in claim(desk, free=4, busy={busy: 0}, most=12)] == [idle] * 3
     assert claim(desk, free=4, busy={busy: -1, idle: 0}) == []
+
+
+def test_no_tenant_takes_more_than_a_quarter_of_what_is_free(tenant: Tenant, desk: Desk) -> None:
+    """However many webhooks of how many tenants wait, others find a place."""
+    greedy = [tenant.add_tenant_below(name) for name in "abcd"]
+    for each in greedy:
+        for _ in range(5):
+            listen(tenant, "player.closed", of=each)
+        for number in range(8):
+            tenant.sql(TELL, tenant.ledger_id, each, f"p{number}")
+    rows = claim(desk, most=40)
+    taken = Counter(row["o_tenant_id"] for row in rows)
+    assert set(taken) == set(greedy)
+    assert max(taken.values()) <= 10
+    modest = tenant.add_tenant_below("e")
+    webhook = listen(tenant, "player.closed", of=modest)
+    tenant.sql(TELL, tenant.ledger_id, modest, "p")
+    again = claim(desk, most=40 - len(rows), held=dict(taken))
+    assert [row["o_webhook_id"] for row in again] == [webhook]
+
+
+def test_a_tenant_that_holds_its_share_gets_nothing_and_owners_have_a_share_of_their_own(
+    tenant: Tenant, desk: Desk
+) -> None:
+    own, owners = listen(tenant, "player.closed"), listen_as_owner(tenant, "player.closed")
+    tell(tenant, *"abcdefgh")
+    rows = claim(desk, most=16, held={tenant.tenant_id: 4})
+    assert [row["o_webhook_id"] for row in rows] == [owners] * 4
+    assert {row["o_tenant_id"] for row in rows} == {None}
+    rows = claim(desk, most=16, held={"": 4, tenant.tenant_id: 3})
+    assert [row["o_webhook_id"] for row in rows] == [own]
+    assert len(claim(desk, most=1)) == 1, "the last place is anybody's"
 
 
 def test_a_long_line_of_one_player_delays_no_other_player(tenant: Tenant, desk: Desk) -> None:
@@ -154,6 +195,14 @@ def test_nothing_is_sent_to_a_webhook_that_has_ended(tenant: Tenant, desk: Desk)
     tell(tenant, "a")
     end(tenant, webhook)
     assert claim(desk) == []
+
+
+def test_webhooks_that_have_ended_are_told_to_who_sends(tenant: Tenant, desk: Desk) -> None:
+    kept, deleted = listen(tenant, "player.closed"), listen(tenant, "player.closed")
+    end(tenant, deleted)
+    with desk.transaction():
+        rows = desk.rows("ended_webhooks", [kept, deleted])
+    assert [row["ended_webhooks"] for row in rows] == [deleted]
 
 
 def test_a_replay_begins_anew_and_holds_nothing_back(tenant: Tenant, desk: Desk, at: Clock) -> None:

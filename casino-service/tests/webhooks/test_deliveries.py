@@ -15,6 +15,7 @@ from casino.webhooks import signing
 from casino.webhooks.deliveries import (
     IN_FLIGHT_AFTER_FAILURE,
     IN_FLIGHT_FAILING_MAX,
+    IN_FLIGHT_MAX,
     IN_FLIGHT_OF_ONE,
     Dispatcher,
 )
@@ -126,8 +127,9 @@ async def test_however_many_hang_they_leave_room_for_the_others(
     monkeypatch.setattr("casino.webhooks.deliveries.IN_FLIGHT_FAILING_MAX", 4, raising=False)
     async with receiving() as hanging, receiving() as good, dispatcher_of(tenant) as (one, _):
         hanging.hang = asyncio.Event()
-        one._failing |= {listen(tenant, "player.closed", url=hanging.url) for _ in range(12)}
-        tell(tenant, *"abcdefgh")
+        for below in [tenant.add_tenant_below(f"below{number}") for number in range(12)]:
+            one._failing.add(listen(tenant, "player.closed", of=below, url=hanging.url))
+            tenant.sql(TELL, tenant.ledger_id, below, "a")
         async with running([loop_of(one)]):
             await until(lambda: len(hanging.messages) >= 4, "as many hang as may")
             listen(tenant, "player.closed", url=good.url)
@@ -139,6 +141,43 @@ async def test_however_many_hang_they_leave_room_for_the_others(
 
 def test_names_that_hang_leave_threads_for_other_names() -> None:
     assert 2 * IN_FLIGHT_FAILING_MAX < RESOLVERS_MAX
+
+
+async def test_tenants_whose_webhooks_hang_delay_no_other_tenant(tenant: Tenant) -> None:
+    async with receiving() as hanging, receiving() as good, dispatcher_of(tenant) as (one, counted):
+        hanging.hang = asyncio.Event()
+        below = {name: tenant.add_tenant_below(name) for name in ("first", "second", "third")}
+        for each in (below["first"], below["second"]):
+            for _ in range(20):
+                listen(tenant, "player.closed", of=each, url=hanging.url)
+            for number in range(IN_FLIGHT_OF_ONE):
+                tenant.sql(TELL, tenant.ledger_id, each, f"p{number}")
+        while await one.step():
+            pass
+        held = sum(map(len, one._in_flight.values()))
+        await until(lambda: len(hanging.messages) == held, "all that may be sent hangs")
+        assert held <= IN_FLIGHT_MAX // 2
+        listen(tenant, "player.closed", of=below["third"], url=good.url)
+        tenant.sql(TELL, tenant.ledger_id, below["third"], "p")
+        assert await one.step()
+        await until(lambda: counted["delivered"] == 1, "the third tenant's, while the others hang")
+        assert len(hanging.messages) == held
+
+
+async def test_what_is_sent_to_a_webhook_is_broken_off_when_it_is_deleted(tenant: Tenant) -> None:
+    async with receiving() as hanging, dispatcher_of(tenant) as (one, counted):
+        hanging.hang = asyncio.Event()
+        deleted, kept = [listen(tenant, "player.closed", url=hanging.url) for _ in range(2)]
+        tell(tenant, "a", "b")
+        await one.step()
+        await until(lambda: len(hanging.messages) == 4, "all of them hang")
+        end(tenant, deleted)
+        await one.break_off()
+        await until(lambda: set(one._in_flight) == {kept}, "those of the deleted one are broken off")
+        assert one._held(one._in_flight) == {tenant.tenant_id: 2}
+        hanging.hang.set()
+        await until(lambda: counted == {"delivered": 2}, "those of the other one go on")
+        await one.break_off()
 
 
 async def test_after_a_failure_one_at_a_time_is_tried(tenant: Tenant) -> None:

@@ -219,7 +219,8 @@ grant execute on function
     casino.replay_delivery(integer, uuid, bigint)
 to casino_app, casino_oversight;
 grant execute on function
-    casino.claim_deliveries(integer, uuid [], integer [], integer, integer),
+    casino.claim_deliveries(integer, uuid [], integer [], integer, jsonb, integer),
+    casino.ended_webhooks(integer, uuid []),
     casino.finish_delivery(integer, bigint, integer, boolean, integer, text, text, integer),
     casino.overdue_deliveries(integer, integer),
     casino.forget_webhook_events(integer, integer)

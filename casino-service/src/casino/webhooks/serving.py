@@ -16,6 +16,7 @@ from shared_service.run.loops import BackgroundLoop
 
 POOL_MAX: Final = 2
 SEND_SECONDS: Final = 0.5
+BREAK_OFF_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 15.0
 FORGET_SECONDS: Final = 60.0
 OVERDUE_MAX: Final = 10_000
@@ -76,6 +77,7 @@ def loops(dispatcher: Dispatcher, watcher: Watcher) -> list[BackgroundLoop]:
 
     return [
         BackgroundLoop("webhooks", dispatcher.step, interval_seconds=SEND_SECONDS, nudged=dispatcher.wake),
+        BackgroundLoop("ended_webhooks", dispatcher.break_off, interval_seconds=BREAK_OFF_SECONDS),
         BackgroundLoop("overdue_webhooks", look, interval_seconds=LOOK_SECONDS),
         BackgroundLoop("webhook_events", forget, interval_seconds=FORGET_SECONDS),
     ]
