@@ -110,6 +110,41 @@ def test_a_reality_check_comes_by_itself_and_is_acknowledged(player: Visitor, da
     expect(dialog).to_be_hidden()
 
 
+ACTION = (
+    "insert into casino.safety_actions (ledger_id, tenant_id, player_id, wallet_id, play_session_id, at, action_type,"
+    " score, band, reasons, evidence) select ledger_id, tenant_id, player_id, wallet_id, play_session_id, now(),"
+    " %(action)s, 60, 'TILT_RISK', '{LOSS_STREAK}', '{}' from casino.play_sessions where player_id = %(player)s"
+    " returning 1"
+)
+
+
+def test_a_nudge_stays_on_its_page_and_a_pause_is_a_dialog_without_play(player: Visitor, database: Database) -> None:
+    own = player_id(database)
+    launches = player.page.locator("[data-test=launch]")
+    expect(launches.first).to_be_visible()
+    database.rows(ACTION, action="NUDGE", player=own)
+    messages = player.page.locator("[data-messages]")
+    expect(messages).to_contain_text("Quick check-in")
+    database.rows(
+        "update casino.wallets set cooldown_until = now() + interval '1 hour' where player_id = %(player)s returning 1",
+        player=own,
+    )
+    database.rows(ACTION, action="COOLDOWN", player=own)
+    pause = player.page.locator("[data-test=pause]")
+    expect(pause).to_contain_text("pause for 90s")
+    pause.get_by_role("button", name="OK").click()
+    expect(pause).to_be_hidden()
+    expect(messages).to_contain_text("You are taking a break from play. Until")
+    expect(messages).to_contain_text("Quick check-in")
+    expect(launches.first).to_be_hidden()
+    player.page.reload()
+    expect(launches).to_have_count(0)
+    database.rows(
+        "update casino.wallets set cooldown_until = null where player_id = %(player)s returning 1", player=own
+    )
+    expect(launches.first).to_be_visible()
+
+
 def test_a_casino_that_does_not_answer_is_said_and_the_page_comes_back(player: Visitor) -> None:
     player.expected += ["[casino]", "ERR_FAILED", "net::"]
     player.page.route("**/state", lambda route: route.abort())

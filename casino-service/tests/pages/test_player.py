@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from casino.pages.sessions import OF_PLAYER
+from casino.safety.page_events import MESSAGES
 from casino_testing.api import Api, Tree
 from casino_testing.desk import Desk
 from casino_testing.edge import serving
@@ -105,6 +107,61 @@ async def test_exclusion_asks_to_be_sure_and_holds(player: Guest) -> None:
     assert "You are excluded from play." in page.text
     lobby = await player.see("/lobby")
     assert (lobby.status, 'data-test="launch"' in lobby.text) == (200, False)
+
+
+ACTION = (
+    "insert into casino.safety_actions (ledger_id, tenant_id, player_id, wallet_id, play_session_id, at, action_type,"
+    " score, band, reasons, evidence) select play.ledger_id, tenant_id, player_id, wallet_id, play_session_id,"
+    " casino.clock(), %s, 0, 'CALM', '{LOSS_STREAK}', '{}' from casino.play_sessions as play where ledger_id = %s"
+)
+
+
+@pytest.mark.parametrize("action", ["NUDGE", "COOLDOWN", "STOP"])
+async def test_an_action_of_player_safety_is_shown_once_over_all_tabs(player: Guest, api: Api, action: str) -> None:
+    assert (await player.client.get("/state")).json()["action"] is None
+    api.tenant.sql(ACTION, action, api.tenant.ledger_id)
+    assert (await player.client.head("/state")).status_code == 405
+    by_hand = await player.client.get("/state", headers={"sec-fetch-mode": "navigate"})
+    assert by_hand.json()["action"] is None, "no script would show it"
+    answers = await asyncio.gather(*(player.client.get("/state") for _ in range(4)))
+    (shown,) = [each.json()["action"] for each in answers if each.json()["action"] is not None]
+    assert (shown["actionType"], shown["message"]) == (action, MESSAGES[action])
+    (row,) = api.tenant.rows("safety_actions")
+    assert row["shown_at"] is not None
+
+
+async def test_without_a_play_session_there_is_no_action(player: Guest, api: Api) -> None:
+    api.tenant.sql(ACTION, "STOP", api.tenant.ledger_id)
+    api.tenant.sql(
+        "update casino.play_sessions set ended_at = casino.clock() where ledger_id = %s", api.tenant.ledger_id
+    )
+    assert (await player.client.get("/state")).json()["action"] is None
+
+
+@pytest.mark.parametrize("pause", ["cooldown_until = '2300-01-01'", "stopped_play_session_id"])
+async def test_the_lobby_offers_no_play_in_a_pause(player: Guest, api: Api, pause: str) -> None:
+    (running,) = api.tenant.rows("play_sessions")
+    change = pause if "=" in pause else f"{pause} = '{running['play_session_id']}'"
+    api.tenant.sql(f"update casino.wallets set {change} where player_id = %s", running["player_id"])
+    lobby = await player.see("/lobby")
+    assert ('data-test="launch"' in lobby.text, 'data-play="no"' in lobby.text) == (False, True)
+    assert " Until <time" in lobby.text
+    assert (await player.client.get("/state")).json()["mayPlay"] is False
+    api.tenant.sql(
+        "update casino.wallets set cooldown_until = null, stopped_play_session_id = null where player_id = %s",
+        running["player_id"],
+    )
+    assert (await player.see("/lobby")).text.count('data-test="launch"') == 2
+
+
+async def test_the_page_of_limits_shows_when_an_exclusion_ends(player: Guest, api: Api) -> None:
+    (player_id,) = redeemers(api.tenant)
+    assert 'data-test="excluded"' not in (await player.see("/limits")).text
+    api.tenant.set_wallet(player_id, excluded_until="2300-01-01T12:30:00Z")
+    assert "until <time" in (await player.see("/limits")).text
+    assert "2300-01-01 12:30 UTC" in (await player.see("/limits")).text
+    api.tenant.set_wallet(player_id, excluded_until="infinity")
+    assert "excluded from play for good" in (await player.see("/limits")).text
 
 
 async def test_the_state_is_text_with_its_version(player: Guest) -> None:

@@ -152,7 +152,10 @@ async def test_a_player_sets_confirms_and_sees_limits(floor: Floor) -> None:
     second = (await floor.own("limits", {**limit, "value": None})).json()["limit"]
     assert second["status"] == "PENDING"
     assert [each["status"] for each in (await floor.me())["limits"]] == ["ACTIVE", "PENDING"]
-    refused(await floor.own(f"limits/{second['limitId']}/confirm"), 409, "LIMIT_NOT_DUE")
+    early = await floor.own(f"limits/{second['limitId']}/confirm")
+    refused(early, 409, "LIMIT_NOT_DUE")
+    assert early.json()["effectiveAt"] == second["effectiveAt"]
+    assert early.json()["message"].endswith(f"it is due at {second['effectiveAt']}")
     for nothing in (uuid.uuid4(), "x"):
         refused(await floor.own(f"limits/{nothing}/confirm"), 404, "NOT_FOUND")
     refused(await floor.own("limits", {**limit, "period": "week", "value": 499}), 400, "INVALID_FIELD", "value")

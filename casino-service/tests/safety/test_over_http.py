@@ -108,6 +108,13 @@ async def test_the_session_is_the_players_own_and_running(api: Api, player: Play
     for session in (str(other.play_session_id), "nonsense", "00000000-0000-0000-0000-000000000000"):
         refused(await ask(api, player, session=session), 404, "NOT_FOUND")
     own = player.play_session_id
+    for spelling in (str(own).upper(), own.hex, f"{{{own}}}", f"urn:uuid:{own}"):
+        refused(await ask(api, player, session=spelling), 404, "NOT_FOUND")
+    token = f"Bearer {api.player_token(player.player_id)}"
+    twice = [("x-session-id", str(own))] * 2 + [("authorization", token)]
+    for path, body in (("event", EVENT), ("loss-limit", {"lossLimitCents": 1})):
+        answer = await api.service.anybody.post(f"/api/v1/safety/{path}", json=body, headers=twice)
+        refused(answer, 400, "INVALID_FIELD", "x-session-id")
     tenant.sql("update casino.play_sessions set ended_at = casino.clock() where play_session_id = %s", own)
     refused(await ask(api, player, session=str(own)), 404, "NOT_FOUND")
 
@@ -157,6 +164,26 @@ async def test_the_register_of_actions(api: Api, player: Player) -> None:
     assert shown["safetyActions"] == [item]
     exported = (await api.get("/player/export", token=api.player_token(player.player_id))).json()["export"]
     assert [each["type"] for each in exported["safetyActions"]] == ["COOLDOWN"]
+
+
+async def test_stops_by_loss_limits_leave_other_actions_in_sight(api: Api, tenant: Tenant) -> None:
+    tenant.open_player("stubborn")
+    for reason, first, count in (("LOSS_LIMIT", 1, 60), ("SPIN_RATE", 0, 1), ("LOSS_STREAK", -100, 60)):
+        tenant.sql(
+            "insert into casino.safety_actions (ledger_id, tenant_id, player_id, wallet_id, at, action_type, score,"
+            " band, reasons, evidence) select ledger_id, tenant_id, player_id, wallet_id,"
+            " timestamptz '2026-03-01' + (%s + place) * interval '1 second', 'STOP', 80, 'STOP', array[%s], '{}'"
+            " from casino.wallets cross join generate_series(1, %s) as place where ledger_id = %s and player_id = %s",
+            first, reason, count, tenant.ledger_id, "stubborn",
+        )  # fmt: skip
+    owner = api.owner()
+    shown = (await api.get("/admin/players/stubborn", token=owner.token)).json()["player"]["safetyActions"]
+    reasons = [each["reasons"] for each in shown]
+    assert reasons == [["LOSS_LIMIT"]] * 10 + [["SPIN_RATE"]] + [["LOSS_STREAK"]] * 39
+    assert [each["at"] for each in shown] == sorted((each["at"] for each in shown), reverse=True)
+    listed = (await api.get("/admin/players", token=owner.token)).json()["items"]
+    (actions,) = [each["safetyActions"] for each in listed if each["playerId"] == "stubborn"]
+    assert [each["reasons"][0] for each in actions] == ["LOSS_LIMIT", "SPIN_RATE", *["LOSS_STREAK"] * 3]
 
 
 async def test_the_summary_has_every_local_day(api: Api, player: Player, tenant: Tenant) -> None:

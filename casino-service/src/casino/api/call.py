@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg.types.json import Jsonb
+from starlette.datastructures import Headers
 
 from casino.api.errors import Refused
 from casino.api.turnstile import Turnstile
@@ -85,7 +86,7 @@ class Call:
     settings: Settings
     pools: Pools
     path: Mapping[str, str]
-    headers: Mapping[str, str]
+    headers: Headers
     request_id: str
     address: str | None
     idempotency_key: str | None = None

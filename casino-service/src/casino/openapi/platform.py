@@ -43,6 +43,7 @@ REFUSAL_SCHEMA: Final[Schema] = {
         "message": {"type": "string", "description": "A sentence for a person"},
         "requestId": {"type": "string"},
         "field": {"type": "string", "description": "The field that is wrong"},
+        "effectiveAt": {"type": "string", "format": "date-time", "description": "When a limit can be confirmed"},
         "playerMessage": {"type": "string", "description": "Of a spin: a sentence that may be shown to the player"},
     },
     "required": ["ok", "code", "message", "requestId"],

@@ -7,9 +7,11 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from casino.api.errors import Refused
+from casino.pages.inner import at
 from casino.pages.sessions import OF_PLAYER, PLAYER_PAGE, VISITOR_PAGE
 from casino.pages.visit import Pages, Visit
 from casino.pages.words import duration
+from casino.safety.loss_limit import SESSION_HEADER
 from shared_service.http.routing import Route, Share
 
 LAUNCHES_AT_ONCE_MAX: Final = 96
@@ -17,6 +19,8 @@ HISTORY_ROWS: Final = 25
 CHECK_DUE: Final = "REALITY_CHECK_DUE"
 WITH_A_DIALOG: Final = frozenset({CHECK_DUE, "BONUS_ACK_REQUIRED"})
 """Messages of a player's state that dialogs ask to acknowledge. All others are shown as they are."""
+PAUSES: Final = frozenset({"EXCLUDED", "FROZEN", "PLAY_STOPPED", "SAFETY_STOP", "COOLDOWN_ACTIVE"})
+"""Messages while which no bet is taken: the lobby offers no play."""
 
 
 def routes(pages: Pages) -> list[Route]:
@@ -30,7 +34,7 @@ def routes(pages: Pages) -> list[Route]:
         pages.post("/logout", log_out, access=PLAYER_PAGE),
         pages.get("/lobby", lobby, access=PLAYER_PAGE),
         pages.post("/lobby/launch", launch, share=Share(LAUNCHES_AT_ONCE_MAX), access=PLAYER_PAGE),
-        pages.get("/state", live_state, access=PLAYER_PAGE),
+        pages.get("/state", live_state, access=PLAYER_PAGE, has_head=False),
         pages.post("/bonus/ack", acknowledge("/player/bonus/ack"), access=PLAYER_PAGE),
         pages.post("/reality-check/ack", acknowledge("/player/reality-check/ack"), access=PLAYER_PAGE),
         pages.get("/history", history, query=("cursor",), access=PLAYER_PAGE),
@@ -107,7 +111,10 @@ async def launch(visit: Visit) -> Response:
 
 
 async def live_state(visit: Visit) -> Response:
-    """GET /state: what open pages ask for again and again. Amounts are text: a script's numbers are not exact."""
+    """GET /state: what open pages ask for again and again. Amounts are text: a script's numbers are not exact.
+
+    `action`: what player safety has to show and no page has shown yet. The page that asked shows it.
+    """
     state = await state_of(visit)
     check = state["realityCheck"]
     return visit.json(
@@ -118,9 +125,24 @@ async def live_state(visit: Visit) -> Response:
             "checkIsDue": state["check_is_due"],
             "elapsed": None if check is None else duration(check["elapsedSeconds"]),
             "netMinor": None if check is None else str(check["netMinor"]),
-            "messages": [each["message"] for each in state["told"]],
+            "messages": state["told"],
+            "mayPlay": state["may_play"],
+            "action": await _action(visit, state["sessionId"]),
         }
     )
+
+
+async def _action(visit: Visit, session_id: str | None) -> Any:
+    """The action of player safety to show now, or None. It counts as shown."""
+    if session_id is None or visit.request.headers.get("sec-fetch-mode") == "navigate":  # nothing would show it
+        return None
+    event = {"gameKey": "pages", "eventType": "SPIN"}
+    headers = {SESSION_HEADER: session_id}
+    try:
+        told = await visit.site.inner.call(visit.request, "POST", at("/safety/event"), event, headers=headers)
+    except Refused:  # the play session has ended, or the casino is busy: the next call asks again
+        return None
+    return told.content["action"]
 
 
 def acknowledge(path: str) -> Any:
@@ -144,4 +166,5 @@ async def state_of(visit: Visit) -> dict[str, Any]:
     state: dict[str, Any] = (await visit.get("/player/me"))["state"]
     state["check_is_due"] = any(each["code"] == CHECK_DUE for each in state["messages"])
     state["told"] = [each for each in state["messages"] if each["code"] not in WITH_A_DIALOG]
+    state["may_play"] = state["status"] == "ACTIVE" and not any(each["code"] in PAUSES for each in state["messages"])
     return state

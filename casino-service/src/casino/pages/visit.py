@@ -109,9 +109,11 @@ class Pages:
 
     site: Site
 
-    def get(self, path: str, handler: Handler, *, access: str, query: tuple[str, ...] = ()) -> Route:
-        """A page that reads."""
-        return self._route("GET", path, handler, access=access, query=query)
+    def get(
+        self, path: str, handler: Handler, *, access: str, query: tuple[str, ...] = (), has_head: bool = True
+    ) -> Route:
+        """A page that reads. Without `has_head` it changes something, too: HEAD is 405."""
+        return self._route("GET", path, handler, access=access, query=query, has_head=has_head)
 
     def post(self, path: str, handler: Handler, *, access: str, share: Share | None = None) -> Route:
         """A form that is sent."""
@@ -119,7 +121,7 @@ class Pages:
 
     def _route(
         self, method: str, path: str, handler: Handler, *, access: str, query: tuple[str, ...] = (),
-        share: Share | None = None,
+        share: Share | None = None, has_head: bool = True,
     ) -> Route:  # fmt: skip
         async def answer(request: Request) -> Response:
             visit = Visit(self.site, request)
@@ -128,4 +130,6 @@ class Pages:
                 self.site.tokens.require(visit.session.key, visit.form, site=request.headers.get("sec-fetch-site"))
             return await handler(visit)
 
-        return route(method, path, answer, access=access, query=query, share=share, errors=self.site.errors)
+        return route(
+            method, path, answer, access=access, query=query, share=share, errors=self.site.errors, has_head=has_head
+        )

@@ -8,7 +8,8 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from casino.api.call import PLAYER, Call
-from casino.api.types import Body, Empty, Reason
+from casino.api.errors import API_ERRORS, Refused
+from casino.api.types import Body, Empty, Reason, instant
 from casino.players.accounts import note, own_id
 from casino.players.refusals import refuse
 from casino.players.shapes import Excluded, Exclusion, Limit, OneLimit, limit_of, moment
@@ -64,6 +65,10 @@ async def confirm_limit(call: Call, _: Empty) -> OneLimit:
         refuse("NOT_FOUND")
         raise
     code, *rest, before = await call.row(CONFIRM, (call.ledger_id, player_id, limit_id))
+    if code == "LIMIT_NOT_DUE":
+        due_at = instant(rest[-1])
+        sentence = f"{API_ERRORS[code].sentence}: it is due at {due_at}"
+        raise Refused(code, sentence=sentence, extras={"effectiveAt": due_at})
     refuse(code)
     limit = limit_of((limit_id, *rest))
     await _note_limit(call, player_id, limit, before=before, reason=None)

@@ -12,6 +12,9 @@ from casino.api.types import Answer, Identifier, Instant, Page, Shape, instant
 OF_ONE_PLAYER_MAX: Final = 50
 OF_EACH_PLAYER_MAX: Final = 5
 """Where many players are listed."""
+LOSS_LIMITS_SHARE: Final = 5
+"""One in so many of a player's actions may be a stop by a loss limit: a bot that goes on makes one with each bet."""
+LOOKED_AT_MAX: Final = 1_000
 _COLUMNS: Final = "action_id, at, player_id, play_session_id::text, action_type, score, reasons, evidence"
 PAGE: Final = f"""
     select {_COLUMNS} from casino.safety_actions
@@ -22,8 +25,17 @@ PAGE: Final = f"""
 OF_PLAYERS: Final = f"""
     select action.* from unnest(%(players)s::text[]) as player (id)
     cross join lateral (
-        select {_COLUMNS} from casino.safety_actions
-        where ledger_id = %(ledger)s and player_id = player.id
+        select {_COLUMNS} from (
+            select *, row_number() over (
+                partition by reasons = '{{LOSS_LIMIT}}' order by at desc, action_id desc
+            ) as place
+            from (
+                select * from casino.safety_actions
+                where ledger_id = %(ledger)s and player_id = player.id
+                order by at desc, action_id desc limit {LOOKED_AT_MAX}
+            ) as newest
+        ) as placed
+        where reasons <> '{{LOSS_LIMIT}}' or place <= %(limit)s / {LOSS_LIMITS_SHARE}
         order by at desc, action_id desc limit %(limit)s
     ) as action
 """  # noqa: S608 - constants
@@ -66,7 +78,7 @@ async def page(call: Call, query: ActionsQuery) -> SafetyActions:
 
 
 async def of_players(call: Call, player_ids: list[str], *, most: int) -> dict[str, list[SafetyAction]]:
-    """The newest actions of players, at most so many of each, by player."""
+    """The newest actions of players, at most so many of each, by player; a fifth of them are stops by loss limits."""
     found = defaultdict(list)
     values = {"ledger": call.ledger_id, "players": player_ids, "limit": most}
     for row in await call.rows(OF_PLAYERS, values):

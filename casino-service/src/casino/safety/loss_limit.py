@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from casino.api.call import Call
-from casino.api.errors import Refused
+from casino.api.errors import Refused, invalid
 from casino.api.types import Answer, Body
 
 SESSION_HEADER: Final = "x-session-id"
@@ -34,14 +34,22 @@ class LossLimit(Answer):
 
 
 def session_of(call: Call) -> uuid.UUID:
-    """The play session that a call of a game names. Raises Refused(SESSION_REQUIRED), Refused(NOT_FOUND)."""
-    named = call.headers.get(SESSION_HEADER)
-    if not named:
+    """The play session that a call of a game names, spelt as the state spells it.
+
+    Raises Refused(SESSION_REQUIRED), Refused(INVALID_FIELD) for two headers, Refused(NOT_FOUND).
+    """
+    names = call.headers.getlist(SESSION_HEADER)
+    if len(names) > 1:
+        raise invalid(SESSION_HEADER, "Expected one header")
+    if not names or not names[0]:
         raise Refused("SESSION_REQUIRED")
     try:
-        return uuid.UUID(named)
+        session_id = uuid.UUID(names[0])
     except ValueError:
         raise Refused("NOT_FOUND") from None
+    if str(session_id) != names[0]:
+        raise Refused("NOT_FOUND")
+    return session_id
 
 
 async def set_loss_limit(call: Call, body: LossLimitBody) -> LossLimit:

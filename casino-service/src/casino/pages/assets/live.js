@@ -1,13 +1,15 @@
-// Keeps an open page of a player up to date: the balance, the bonus to acknowledge, the reality check.
+// Keeps an open page of a player up to date: the balance, the bonus to acknowledge, the reality check, player safety.
 import { put } from "./amounts.js";
 import { clearFailures, failuresOf } from "./failures.js";
-import { openModal } from "./page.js";
+import { openModal, showInstants } from "./page.js";
 
 const EVERY_MS = 4000;
 const AGAIN_MS = 1500;
 const AWAY_AFTER = 3;
 const fail = failuresOf("[casino]");
 const blocker = document.querySelector('[data-test="blocker"]');
+const pause = document.querySelector('[data-test="pause"]');
+let nudge = [];
 let failed = 0;
 let timer = null;
 let asking = false;
@@ -16,7 +18,9 @@ function show(state) {
   for (const each of document.querySelectorAll("[data-version][data-minor]")) {
     put(each, state.balanceMinor, { version: state.version });
   }
-  showMessages(state.messages);
+  if (state.action !== null) showAction(state.action);
+  showMessages([...state.messages, ...nudge]);
+  showPlay(state.mayPlay);
   if (state.elapsed !== null) showCheck(state);
   const wanted = state.bonusAckRequired ? "bonus" : state.checkIsDue ? "check" : null;
   for (const dialog of document.querySelectorAll("dialog[data-when]")) {
@@ -27,15 +31,39 @@ function show(state) {
 
 function showMessages(messages) {
   const place = document.querySelector("[data-messages]");
-  if (!place || messages.join("\n") === place.innerText.trim().split(/\n+/).join("\n")) return;
-  place.replaceChildren(
-    ...messages.map((words) => {
-      const notice = document.createElement("div");
-      notice.className = "notice warning";
-      notice.textContent = words;
-      return notice;
-    }),
-  );
+  const keys = messages.map(({ code, until }) => `${code} ${until ?? ""}`);
+  if (!place || keys.join() === Array.from(place.children, (each) => each.dataset.told).join()) return;
+  place.replaceChildren(...messages.map((each, index) => noticeOf(each, keys[index])));
+  showInstants(place);
+}
+
+function noticeOf({ message, until }, key) {
+  const notice = document.createElement("div");
+  notice.className = "notice warning";
+  notice.dataset.told = key;
+  const words = document.createElement("p");
+  words.append(Object.assign(document.createElement("strong"), { textContent: message }));
+  if (until) words.append(" Until ", Object.assign(document.createElement("time"), { dateTime: until }), ".");
+  notice.append(words);
+  return notice;
+}
+
+// An action is answered to one page, once: a nudge stays on it, a pause is to be seen before anything else.
+function showAction(action) {
+  if (action.actionType === "NUDGE") {
+    nudge = [{ code: "NUDGE", message: action.message, until: null }];
+    if (document.querySelector("[data-messages]")) return;
+  }
+  pause.querySelector("[data-words]").textContent = action.message;
+  openModal(pause);
+}
+
+// A lobby that was loaded during a pause has no forms: it is loaded again after it.
+function showPlay(mayPlay) {
+  const games = document.querySelector("[data-play]");
+  if (!games) return;
+  if (games.dataset.play === "no" && mayPlay && !document.querySelector("dialog[open]")) location.reload();
+  for (const form of games.querySelectorAll("form")) form.hidden = !mayPlay;
 }
 
 function showCheck(state) {
@@ -81,5 +109,6 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("pageshow", (event) => {
   if (event.persisted) ask();
 });
+pause.querySelector("button").addEventListener("click", () => pause.close());
 blocker.addEventListener("cancel", (event) => event.preventDefault());
 plan();
