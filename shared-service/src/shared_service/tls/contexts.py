@@ -6,7 +6,8 @@ The environment changes nothing here. Calls trust the system's authorities unles
 from __future__ import annotations
 
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -64,6 +65,20 @@ def client_context(ca_file: Path | None) -> ssl.SSLContext:
 def client_context_for(url: str, ca_file: Path | None) -> ssl.SSLContext | bool:
     """The `verify` argument of an HTTP client for calls to `url`. Loads authorities only for https, to save time."""
     return client_context(ca_file) if url.startswith("https:") else True
+
+
+@contextmanager
+def without_system_authorities() -> Iterator[None]:
+    """Context manager: a context that a library makes in the block trusts nobody, and is made without reading files."""
+
+    def trust_nobody(context: ssl.SSLContext) -> None:
+        """Do nothing."""
+
+    setattr(ssl.SSLContext, "set_default_verify_paths", trust_nobody)  # noqa: B010 - a method of its base class
+    try:
+        yield
+    finally:
+        delattr(ssl.SSLContext, "set_default_verify_paths")
 
 
 def trust(context: ssl.SSLContext, pem: str) -> None:
