@@ -11,9 +11,10 @@ import pytest
 from e2e_testing.answers import CODES_BY_STATUS
 from e2e_testing.game_session import GameSession, new_id
 from e2e_testing.stack import CASINO_HEADER, Stack
+from shared_service_testing.sampling import IS_NIGHTLY
 
-MUTATIONS = 300
-RANDOM_BODIES = 300
+MUTATIONS = 300 if IS_NIGHTLY else 60
+RANDOM_BODIES = 300 if IS_NIGHTLY else 60
 DEPTH_MAX = 4
 
 

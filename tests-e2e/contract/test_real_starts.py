@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -15,11 +16,15 @@ from e2e_testing.service_process import ServiceProcess, full_environment
 from e2e_testing.setting_cases import OTHER, STRONG, THIRD, kinds
 from e2e_testing.stack import demo_environment
 from local_stack.ports import free_port
+from shared_service_testing.sampling import sampled
 
 START_SECONDS = 60
 OPTIONAL = {service: kinds(service).keys() for service in ("casino", "provider")}
 
-each_service = pytest.mark.parametrize("service", ["casino", "provider"])
+
+def either_service(test: Callable[..., None]) -> Callable[..., None]:
+    """One of the services, drawn for each test; with NIGHTLY=1 both."""
+    return pytest.mark.parametrize("service", sampled(["casino", "provider"], 1, seed=test.__name__))(test)
 
 
 def environment(database: Database) -> dict[str, str]:
@@ -56,7 +61,7 @@ def refusal(service: str, settings: dict[str, str], command: str = "serve") -> l
     return [line.removeprefix(f"{service}: ") for line in told.splitlines()]
 
 
-@each_service
+@either_service
 def test_it_serves_with_every_optional_variable_blank_and_says_that_it_is_in_demo_mode(
     scratch: Database, tmp_path: Path, service: str
 ) -> None:
@@ -67,7 +72,7 @@ def test_it_serves_with_every_optional_variable_blank_and_says_that_it_is_in_dem
     assert "setting_noted" not in log
 
 
-@each_service
+@either_service
 def test_it_serves_with_secrets_and_addresses_from_files_and_notes_what_it_ignores(
     scratch: Database, tmp_path: Path, service: str
 ) -> None:
@@ -94,7 +99,7 @@ def test_it_serves_with_secrets_and_addresses_from_files_and_notes_what_it_ignor
     assert not any(shown in log for shown in (STRONG, OTHER, THIRD, "a-value"))
 
 
-@each_service
+@either_service
 def test_it_ends_with_a_sentence_for_each_variable_that_is_wrong(scratch: Database, service: str) -> None:
     upper, peer = service.upper(), "PROVIDER" if service == "casino" else "CASINO"
     given = environment(scratch) | {
@@ -111,7 +116,7 @@ def test_it_ends_with_a_sentence_for_each_variable_that_is_wrong(scratch: Databa
     )  # fmt: skip
 
 
-@each_service
+@either_service
 def test_it_ends_when_two_settings_contradict_each_other(scratch: Database, tmp_path: Path, service: str) -> None:
     (tmp_path / "secret").write_text(STRONG)
     given = environment(scratch) | {"CASINO_SECRET_FILE": str(tmp_path / "secret")}
@@ -119,7 +124,7 @@ def test_it_ends_when_two_settings_contradict_each_other(scratch: Database, tmp_
     assert {"CASINO_SECRET", "CASINO_SECRET_FILE"} <= set(re.findall("[A-Z_]{4,}", told))
 
 
-@each_service
+@either_service
 def test_a_migration_is_refused_in_the_same_way(scratch: Database, service: str) -> None:
     name = f"{service.upper()}_OWNER_DATABASE_URL"
     (told,) = refusal(service, environment(scratch) | {name: "postgresql://somebody:password@db:99999/x"}, "migrate")
@@ -127,7 +132,7 @@ def test_a_migration_is_refused_in_the_same_way(scratch: Database, service: str)
     assert "password" not in told
 
 
-@each_service
+@either_service
 def test_one_port_on_two_addresses_has_two_listeners(scratch: Database, tmp_path: Path, service: str) -> None:
     """The route of a request was looked up by its port alone: the public saw metrics and nothing else."""
     upper, port = service.upper(), free_port()

@@ -12,9 +12,9 @@ from e2e_testing.fault import Corruption, Fault, Rule
 from e2e_testing.stack import DEMO_CASINO_SECRET
 from e2e_testing.wire import Message
 from faults.faulty_stack import FaultyStack, Round, step_of
-from shared_service_testing.sampling import paired
+from shared_service_testing.sampling import IS_NIGHTLY, paired
 
-SPOILT_REQUESTS = 200
+SPOILT_REQUESTS = 200 if IS_NIGHTLY else 60
 SOCKET_SECONDS = 3.0
 DRIP_SECONDS = 0.02
 UNSIGNED_FIELDS = ("content-type", "accept", "user-agent", "host", "x-request-id")

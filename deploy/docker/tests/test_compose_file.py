@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from shared_service.settings.reader import Reader
 ROOT = Path(__file__).parents[3]
 
 
+@cache
 def services(*further_files: str, **environment: str) -> dict[str, Any]:
     if shutil.which("docker") is None:
         pytest.skip("this machine has no docker, which reads the file")

@@ -1,7 +1,8 @@
 """Variables that a host sets for every process change nothing: a service serves as documented whatever they hold.
 
 Their names are found, not listed: what the installed libraries read from the environment, libpq's, Python's own and
-the operating system's. CI starts each service with all of them at once, `NIGHTLY=1` also with one at a time.
+the operating system's. CI starts one of the services with all of them at once, `NIGHTLY=1` both, and also with one at a
+time.
 """
 
 import os
@@ -16,6 +17,7 @@ import pytest
 from psycopg import pq
 
 from local_stack_testing.service_start import DatabaseOf, demo_settings, prepare, run_to_its_end, started
+from shared_service_testing.sampling import IS_NIGHTLY, paired
 
 SERVICES = ("casino", "provider")
 LIBRARIES = (
@@ -65,7 +67,6 @@ def test_the_names_are_found() -> None:
     assert expected <= set(names())
 
 
-IS_NIGHTLY = os.environ.get("NIGHTLY") == "1"
 VALUES = HOSTILE_VALUES if IS_NIGHTLY else HOSTILE_VALUES[:5:4]
 
 
@@ -74,8 +75,7 @@ def all_at_once() -> list[dict[str, str]]:
     return [*(dict.fromkeys(names(), value) for value in VALUES), of_python]
 
 
-@pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize("variables", all_at_once(), ids=[*VALUES, "of Python"])
+@pytest.mark.parametrize(("variables", "service"), paired(all_at_once(), SERVICES))
 def test_a_service_serves_whatever_the_host_has_set(
     service: str, variables: dict[str, str], database_of: DatabaseOf, tmp_path: Path
 ) -> None:

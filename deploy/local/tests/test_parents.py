@@ -20,9 +20,11 @@ BY_NOHUP = ["nohup", sys.executable, "-m", "local_stack", "serve"]
 
 
 @contextmanager
-def stack_of(command: list[str], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+def stack_of(
+    command: list[str], folder: Path, *, workers: int = 1
+) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
     """The process that was started, and every other one of the stack, ready."""
-    ports = free_ports() | {"CASINO_WORKERS": "2"}
+    ports = free_ports() | {"CASINO_WORKERS": str(workers)}
     output = folder / "output"
     with output.open("wb") as written:
         first = subprocess.Popen(
@@ -44,7 +46,7 @@ def stack_of(command: list[str], folder: Path) -> Iterator[tuple[subprocess.Pope
 
 
 def test_a_stack_ends_when_its_make_is_killed(tmp_path: Path) -> None:
-    with stack_of(BY_MAKE, tmp_path) as (make, others):
+    with stack_of(BY_MAKE, tmp_path, workers=2) as (make, others):
         assert len(others) > 5  # the stack itself, the casino and its workers, the provider, the server's processes
         make.kill()
         make.wait(STOP_SECONDS)

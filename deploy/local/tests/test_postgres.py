@@ -81,11 +81,10 @@ def test_the_server_is_durable_and_private(embedded: Postgres, setting: str, exp
     assert scalar(embedded.url(), f"show {setting}") == expected
 
 
-def test_nobody_gets_in_without_the_password(tmp_path: Path) -> None:
-    with Postgres(tmp_path) as server:
-        wrong = server.url().replace(server.passwords.of("postgres"), "guess")
-        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            psycopg.connect(wrong)
+def test_nobody_gets_in_without_the_password(embedded: Postgres) -> None:
+    wrong = embedded.url().replace(embedded.passwords.of("postgres"), "guess")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(wrong)
 
 
 def test_the_password_file_is_closed_to_others(tmp_path: Path) -> None:
@@ -99,12 +98,12 @@ def test_durability_cannot_be_switched_off(tmp_path: Path) -> None:
         Postgres(tmp_path, settings={"fsync": "off"})
 
 
-def test_a_given_port_is_used_and_a_taken_one_is_named_in_the_error(tmp_path: Path) -> None:
+def test_a_given_port_is_used_and_a_taken_one_is_named_in_the_error(embedded: Postgres, tmp_path: Path) -> None:
     port = free_port()
-    with Postgres(tmp_path / "first", port=port) as server:
+    with Postgres(tmp_path, port=port) as server:
         assert f":{port}/" in server.url()
-        with pytest.raises(AddressInUseError, match=str(port)):
-            Postgres(tmp_path / "second", port=port).start()
+    with pytest.raises(AddressInUseError, match=str(embedded.port)):
+        Postgres(tmp_path, port=embedded.port).start()
 
 
 def test_a_clone_has_what_its_template_has(postgres_server: PostgresServer, clone_database: CloneDatabase) -> None:

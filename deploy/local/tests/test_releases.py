@@ -22,6 +22,7 @@ from local_stack_testing.service_start import (
     run_to_its_end,
     started,
 )
+from shared_service_testing.sampling import sampled
 from shared_service_testing.waiting import wait_until
 
 SERVICES = ("casino", "provider")
@@ -68,25 +69,25 @@ def test_a_schema_that_no_release_made_is_refused_with_a_sentence(service: str, 
     assert is_of_the_newer(url, service)
 
 
-@pytest.mark.parametrize("command", ["seed-demo", "check-ledger", "keys"])
-def test_the_casinos_commands_work_on_a_newer_schema(command: str, database_of: DatabaseOf) -> None:
+def test_the_casinos_commands_work_on_a_newer_schema(database_of: DatabaseOf) -> None:
     url = database_of("casino")
     put_at(url, "casino", "9999")
-    for each in ("seed-demo", command):
-        done = run_to_its_end("casino", each, demo_settings("casino", url))
-    assert done.returncode == 0, done.stdout + done.stderr
+    for command in ("seed-demo", "seed-demo", "check-ledger", "keys"):
+        done = run_to_its_end("casino", command, demo_settings("casino", url))
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("command", "status"), [("reconcile", 2), ("heads", 0), ("keys", 0)])
-def test_the_providers_commands_work_on_a_newer_schema(command: str, status: int, database_of: DatabaseOf) -> None:
+def test_the_providers_commands_work_on_a_newer_schema(database_of: DatabaseOf) -> None:
     """Without a casino `reconcile` ends as usual: it cannot finish."""
     url = database_of("provider")
     put_at(url, "provider", "9999")
-    done = run_to_its_end("provider", command, demo_settings("provider", url) | {"CASINO_URL": "http://127.0.0.1:9"})
-    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stdout + done.stderr
+    settings = demo_settings("provider", url) | {"CASINO_URL": "http://127.0.0.1:9"}
+    for command, status in (("reconcile", 2), ("heads", 0), ("keys", 0)):
+        done = run_to_its_end("provider", command, settings)
+        assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", sampled(SERVICES, 1))
 def test_migrations_run_from_a_folder_with_any_name(
     service: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:

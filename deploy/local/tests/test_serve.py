@@ -30,6 +30,7 @@ from local_stack_testing.serving import (
     run_command,
     serving,
 )
+from shared_service_testing.sampling import sampled
 from shared_service_testing.waiting import wait_until
 
 ORPHAN_SECONDS = 60
@@ -60,11 +61,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield stack
         require_a_stop_in_order(stack, signal.SIGTERM)
     remove_cluster(state)
-
-
-def test_ctrl_c_ends_everything_in_order_and_with_success(tmp_path: Path) -> None:
-    with serving(tmp_path / "state") as stack:
-        require_a_stop_in_order(stack, signal.SIGINT)
 
 
 def test_a_stack_with_certificates_serves_tls(tmp_path: Path) -> None:
@@ -122,7 +118,7 @@ def test_the_logs_are_on_the_terminal_with_a_name_and_in_files(running: Serving)
         assert f"{service}-secret" not in log
 
 
-@pytest.mark.parametrize("victim", ["provider", "postgres"])
+@pytest.mark.parametrize("victim", sampled(["casino", "provider", "postgres"], 1))
 def test_the_death_of_a_child_ends_the_stack_with_a_failure(tmp_path: Path, victim: str) -> None:
     with serving(tmp_path / "state") as stack:
         children = stack.children()
@@ -133,6 +129,7 @@ def test_the_death_of_a_child_ends_the_stack_with_a_failure(tmp_path: Path, vict
 
 
 def test_killing_the_stack_itself_leaves_no_orphan_and_keeps_the_balances(tmp_path: Path) -> None:
+    """Ctrl-C ends the second one in order."""
     with serving(tmp_path / "state") as stack:
         assert stack.run("simulate").stdout.splitlines()[-1] == "PASSED  final balance 1,001,000 USD"
         children = stack.children()
@@ -140,12 +137,17 @@ def test_killing_the_stack_itself_leaves_no_orphan_and_keeps_the_balances(tmp_pa
     wait_until(lambda: not any(map(is_alive, children.values())), lambda: str(children), seconds=ORPHAN_SECONDS)
     with serving(tmp_path / "state") as again:
         assert again.run("simulate").stdout.splitlines()[-1] == "PASSED  final balance 1,002,000 USD"
-        assert again.stop() == 0
+        require_a_stop_in_order(again, signal.SIGINT)
 
 
 def test_two_stacks_in_one_state_folder_are_refused(running: Serving) -> None:
     second = run_command("serve", running.environment | free_ports())
     assert (second.returncode, "STACK_STATE_DIR" in second.stderr) == (1, True)
+
+
+def test_demo_data_is_refused_beside_a_running_stack(running: Serving) -> None:
+    beside = running.run("demo-data --bets 100")
+    assert (beside.returncode, "another stack is running" in beside.stderr) == (1, True), beside.stderr
 
 
 def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:

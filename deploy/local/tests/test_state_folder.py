@@ -18,6 +18,7 @@ from local_stack.cluster import DataLostError, place_cluster, remove_cluster
 from local_stack.databases import prepare_database
 from local_stack.postgres import Postgres
 from local_stack_testing.serving import clean_environment, free_ports, run_command, serving
+from shared_service_testing.sampling import sampled
 
 ROOT = Path(__file__).parents[3]
 PASSWORD = "correct horse battery"
@@ -67,12 +68,15 @@ def lose_the_link(state_dir: Path) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "lose"),
-    [
-        ("private", lose_everything),
-        ("private", lose_the_link),
-        ("public", lose_the_data),
-        ("public", lose_old_files),
-    ],
+    sampled(
+        [
+            ("private", lose_everything),
+            ("private", lose_the_link),
+            ("public", lose_the_data),
+            ("public", lose_old_files),
+        ],
+        2,
+    ),
 )
 def test_a_database_that_is_gone_refuses_every_later_start(
     folder: str, lose: Callable[[Path], None], request: pytest.FixtureRequest

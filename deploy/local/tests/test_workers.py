@@ -9,6 +9,7 @@ import pytest
 from local_stack_testing.service_start import DatabaseOf, demo_settings, run_to_its_end, started
 from local_stack_testing.serving import is_alive
 from local_stack_testing.strangers import strangers
+from shared_service_testing.sampling import sampled
 from shared_service_testing.waiting import wait_until
 
 END_SECONDS = 60
@@ -20,7 +21,7 @@ def casino_url(database_of: DatabaseOf) -> str:
     return database_of("casino")
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, *sampled([signal.SIGTERM, signal.SIGHUP], 1)])
 def test_workers_end_with_their_supervisor(casino_url: str, number: signal.Signals, tmp_path: Path) -> None:
     with started("casino", casino_url, tmp_path / "log", arguments=WORKERS) as running:
         wait_until(lambda: len(running.workers()) == 2, "both workers serve", seconds=END_SECONDS)
