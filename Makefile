@@ -76,7 +76,7 @@ CONTAINER_SAMPLE := $(foreach part,sql/test_migrations sql/test_privileges walle
 .PHONY: test-browser
 test-browser: .venv/.complete ## pages in a real browser; installs chromium and axe-core where they can be had
 	@deploy/browser.sh
-	$(BIN)/python -P -m pytest tests-e2e/browser
+	NIGHTLY=1 $(BIN)/python -P -m pytest tests-e2e/browser
 
 .PHONY: test-docker
 test-docker: .venv/.complete ## the same on containers, then end to end against docker compose; SAMPLE=1: less on containers

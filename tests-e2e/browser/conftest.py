@@ -1,6 +1,7 @@
 """A browser, people in front of it, and an operator's tree on the shared stack."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,18 @@ from playwright.sync_api import Browser
 from e2e_testing.browser import OPTIONS, Visitor, browser_of, chromium, log_in_at_desk, username_of
 from e2e_testing.platform_staff import Operator, operator_of
 from e2e_testing.stack import Stack
+from shared_service_testing.sampling import IS_NIGHTLY
 
 StartVisitor = Callable[..., Visitor]
+IN_EVERY_RUN = ("test_journey.py", "test_look.py")
+"""The other files play with NIGHTLY=1, as in `make test-browser`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    others = pytest.mark.skip(reason="make test-browser, or NIGHTLY=1")
+    for item in items:
+        if not IS_NIGHTLY and item.path.parent == Path(__file__).parent and item.path.name not in IN_EVERY_RUN:
+            item.add_marker(others)
 
 
 @pytest.fixture(scope="module")

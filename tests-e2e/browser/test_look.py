@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 
 from e2e_testing.browser import THEMES, WIDTHS, Visitor, Voucher, log_in_at_desk, redeem, sell, username_of
 from e2e_testing.platform_staff import Operator
+from shared_service_testing.sampling import sampled
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / ".state" / "axe" / "axe.min.js"
@@ -122,7 +123,7 @@ def test_every_page_fits_and_can_be_used_by_everybody(
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", sampled(WIDTHS, 1))
 def test_text_of_twice_the_size_fits(visit: StartVisitor, large_print: Browser, operator: Operator, width: int) -> None:
     """The browser's own setting: sizes are in rem, and so are the widths at which the layout changes."""
     options = {"viewport": {"width": width, "height": HEIGHT}, "color_scheme": "dark", "bypass_csp": True}
