@@ -11,7 +11,7 @@ from e2e_testing.fault import Call, Fault, Gate, Matches
 from e2e_testing.game_session import GameSession
 from e2e_testing.service_process import ServiceProcess
 from faults.faulty_stack import ROUND_SECONDS_MAX, STEPS, FaultyStack, Round, step_of
-from shared_service_testing.sampling import paired
+from shared_service_testing.sampling import paired, sampled
 from shared_service_testing.waiting import WAIT_SECONDS_MAX, wait_until
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,8 @@ def bring_back(faulty: FaultyStack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("victims", "held"), paired(VICTIMS, ("before the wallet hears of it", "after the wallet did it"))
+    ("victims", "held"),
+    sampled(paired(VICTIMS, ("before the wallet hears of it", "after the wallet did it")), 2),
 )
 def test_a_kill_at_every_step_of_the_round_leaves_nothing_undone(
     fresh_faulty: FaultyStack, victims: str, held: str

@@ -20,7 +20,7 @@ from e2e_testing.fault import (
 from e2e_testing.stack import DEMO_CASINO_SECRET, DEMO_PROVIDER_SECRET
 from e2e_testing.wire import Message
 from faults.faulty_stack import FaultyStack, step_of
-from shared_service_testing.sampling import paired
+from shared_service_testing.sampling import paired, sampled
 
 SECRET = DEMO_CASINO_SECRET
 
@@ -57,7 +57,7 @@ class Case:
 CASES = {"debit": Case("bet_1", 0), "credit": Case("payout", 1000), "rollback": Case("rollback_bet_2", 0)}
 
 
-@pytest.mark.parametrize(("name", "endpoint"), paired(FALSE_ANSWERS, CASES))
+@pytest.mark.parametrize(("name", "endpoint"), sampled(paired(FALSE_ANSWERS, CASES), 7))
 def test_a_false_answer_is_not_believed_and_cleared_up(faulty: FaultyStack, name: str, endpoint: str) -> None:
     """Row B11. test_unknown_outcomes.py of the provider has such answers at every call."""
     session, case = faulty.stack.session(), CASES[endpoint]
@@ -73,7 +73,7 @@ def test_a_false_answer_is_not_believed_and_cleared_up(faulty: FaultyStack, name
     assert faulty.balance(session) == session.opening_balance_minor + case.net_minor
 
 
-@pytest.mark.parametrize("name", ["no signature", "a wrong signature", *BAD_BALANCES])
+@pytest.mark.parametrize("name", sampled(["no signature", "a wrong signature", *BAD_BALANCES], 3))
 def test_a_false_balance_is_not_believed_and_nothing_is_bet_on_it(faulty: FaultyStack, name: str) -> None:
     session = faulty.stack.session()
     rule = faulty.add_fault(step_of(session, "getBalance"), Fault(rewrites=FALSE_ANSWERS[name]))

@@ -103,7 +103,7 @@ def test_every_planted_drift_is_found_under_its_kind_and_nothing_else(drifting: 
     assert found(again) == expected, "finding changes nothing"
 
 
-def test_what_may_be_healed_is_healed_and_the_second_run_finds_nothing(drifting: Stack) -> None:
+def test_what_may_be_healed_is_healed_and_no_money_moves_where_people_have_to_decide(drifting: Stack) -> None:
     """Row G7."""
     expected = sorted(pair for pairs in plant(drifting, HEALED).values() for pair in pairs)
     report = reconcile(drifting)
@@ -113,8 +113,6 @@ def test_what_may_be_healed_is_healed_and_the_second_run_finds_nothing(drifting:
     again = reconcile(drifting)
     assert (again["exitStatus"], again["differences"]) == (0, [])
 
-
-def test_healing_moves_no_money_where_people_have_to_decide(drifting: Stack) -> None:
     balances = "select player_id, balance_minor, sequence_no from casino.wallets order by player_id"
     chosen = dict(sampled(ONLY_REPORTED.items(), 8))
     expected = sorted(pair for pairs in plant(drifting, chosen).values() for pair in pairs)

@@ -10,7 +10,7 @@ from e2e_testing.fault import Fault, Gate
 from e2e_testing.platform_player import PlatformPlayer
 from e2e_testing.service_process import ServiceProcess
 from faults.faulty_stack import FaultyStack
-from shared_service_testing.sampling import paired
+from shared_service_testing.sampling import paired, sampled
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ def ask(player: PlatformPlayer) -> None:
         return
 
 
-@pytest.mark.parametrize(("victims", "held"), paired(VICTIMS, HELD))
+@pytest.mark.parametrize(("victims", "held"), sampled(paired(VICTIMS, HELD), 2))
 def test_a_spin_whose_process_died_has_one_outcome(fresh_faulty: FaultyStack, victims: str, held: str) -> None:
     faulty, gate = fresh_faulty, Gate()
     player = PlatformPlayer.at(faulty.stack)
