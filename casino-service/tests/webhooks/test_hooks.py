@@ -75,6 +75,7 @@ def test_withdrawals_are_told_when_they_wait_and_when_they_are_paid(tenant: Tena
     rows = told(tenant)
     assert types(rows) == ["withdrawal.paid", "withdrawal.requested", "withdrawal.paid"]
     assert [data["amountMinor"] for _, data in rows] == [100, 200, 200]
+    assert [data["approvalId"] for _, data in rows] == [None, waiting, waiting]
     assert rows[1][1] == {
         "tenantId": tenant.tenant_id, "playerId": "1", "approvalId": waiting, "kind": "WITHDRAW", "amountMinor": 200,
         "currency": "USD",
@@ -90,6 +91,7 @@ def test_a_cash_out_is_told_as_paid_and_a_waiting_one_is_asked_for_once(tenant: 
     rows = told(tenant)
     assert types(rows) == ["withdrawal.requested", "withdrawal.paid", "player.closed"]
     assert [(data["kind"], data["amountMinor"]) for _, data in rows[:2]] == [("CASHOUT", 1_000_000)] * 2
+    assert [data["approvalId"] for _, data in rows[:2]] == [waiting] * 2
 
 
 def test_deposits_adjustments_and_refusals_are_no_withdrawals(tenant: Tenant, desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -83,6 +84,53 @@ async def test_events_that_are_none(api: Api, events: Any) -> None:
     content = answered.json()
     assert (answered.status_code, content["code"]) == (400, "INVALID_FIELD")
     assert content["field"].startswith("events")
+
+
+async def key_of(api: Api, member: Member, *scopes: str) -> Member:
+    """An API key of a member with these scopes."""
+    content = {"name": "hooks", "scopes": list(scopes), "endsAt": "2100-01-01T00:00:00Z"}
+    made = await api.post("/admin/api-keys", content, token=member.token)
+    assert made.status_code == 201, made.text
+    return replace(member, token=made.json()["apiKey"]["key"])
+
+
+@pytest.mark.parametrize(
+    ("scope", "events"),
+    [
+        ("vouchers.read", ["voucher.issued", "voucher.redeemed"]),
+        (
+            "players.read",
+            ["player.closed", "player.excluded", "withdrawal.requested", "withdrawal.paid", "round.settled"],
+        ),
+        ("safety.read", ["limit.changed", "safety.action"]),
+        ("audit.read", ["difference.found"]),
+    ],
+)
+async def test_who_is_told_of_something_may_read_it(api: Api, scope: str, events: list[str]) -> None:
+    operator = api.tree().operator
+    bare, reader = [await key_of(api, operator, "webhooks.manage", *more) for more in ((), (scope,))]
+    for event in EVENTS:
+        refused(await make(api, bare, event), 403, "FORBIDDEN")
+        answered = await make(api, reader, event)
+        assert (answered.status_code == 201) == (event in events), event
+    refused(await make(api, reader, *EVENTS), 403, "FORBIDDEN")
+    assert len(api.tenant.rows("webhooks")) == len(events)
+
+
+async def test_deliveries_are_shown_and_replayed_to_who_may_read_what_they_tell(api: Api) -> None:
+    operator = api.tree().operator
+    made = (await make(api, operator, "player.closed", "safety.action")).json()["webhook"]
+    path = f"{PATH}/{made['webhookId']}/deliveries"
+    api.tenant.sql(
+        "select casino.tell(%s, %s, 'player.closed', 'p', null, '{}')", api.tenant.ledger_id, made["tenantId"]
+    )
+    (item,) = (await api.get(path, token=operator.token)).json()["items"]
+    short = await key_of(api, operator, "webhooks.manage", "players.read")
+    refused(await api.get(path, token=short.token), 403, "FORBIDDEN")
+    refused(await api.post(f"{path}/{item['deliveryId']}/replay", token=short.token), 403, "FORBIDDEN")
+    full = await key_of(api, operator, "webhooks.manage", "players.read", "safety.read")
+    assert (await api.get(path, token=full.token)).status_code == 200
+    assert (await api.post(f"{path}/{item['deliveryId']}/replay", token=full.token)).status_code == 200
 
 
 async def test_every_event_of_the_contract_can_be_asked_for(api: Api) -> None:

@@ -19,6 +19,11 @@ Event = Literal[
     "withdrawal.requested", "withdrawal.paid", "round.settled", "difference.found",
 ]  # fmt: skip
 EVENTS: Final[tuple[str, ...]] = get_args(Event)
+READS: Final = {
+    "voucher": "vouchers.read", "player": "players.read", "withdrawal": "players.read", "round": "players.read",
+    "limit": "safety.read", "safety": "safety.read", "difference": "audit.read",
+}  # fmt: skip
+"""The permission to read what such an event tells, by the first word of its type."""
 MAKE: Final = "select * from casino.make_webhook(%s, %s, %s, %s, %s)"
 END: Final = "select tenant_id, url, events from casino.end_webhook(%s, %s::uuid)"
 COLUMNS: Final = "webhook_id::text, url, events, tenant_id, made_by, made_at"
@@ -156,6 +161,7 @@ async def make(call: Call, body: NewWebhook) -> Made:
         raise invalid("url", str(error)) from None
     own_tenant, made_by = call.caller.tenant_id, str(call.caller.id)
     events: list[str] = sorted(set(body.events))
+    _require_reading(call, events)
     code, webhook_id, made_at = await call.row(MAKE, (call.ledger_id, own_tenant, body.url, events, made_by))
     if code is not None:
         raise Refused(code)
@@ -194,7 +200,8 @@ async def end(call: Call, _: Empty) -> Answer:
 async def show_deliveries(call: Call, query: Page) -> DeliveriesAnswer:
     """GET /admin/webhooks/{webhook_id}/deliveries: what it was told in the last 30 days, and what came of it."""
     webhook_id = call.path["webhook_id"]
-    _, url, *_ = await call.row(ONE, (call.ledger_id, webhook_id))
+    _, url, events, *_ = await call.row(ONE, (call.ledger_id, webhook_id))
+    _require_reading(call, events)
     named = {"ledger_id": call.ledger_id, "webhook_id": webhook_id}
     rows = await call.rows(DELIVERIES, {**named, **lists.parameters(query, id_is_number=True)})
     page, cursor = lists.cut(rows, query, place=lambda row: (row[12], row[0]))
@@ -204,11 +211,18 @@ async def show_deliveries(call: Call, query: Page) -> DeliveriesAnswer:
 async def replay(call: Call, _: Empty) -> DeliveryAnswer:
     """POST /admin/webhooks/{webhook_id}/deliveries/{delivery_id}/replay: send it again, now."""
     webhook_id, delivery_id = call.path["webhook_id"], call.path["delivery_id"]
-    _, url, _, tenant_id, _, _ = await call.row(ONE, (call.ledger_id, webhook_id))
+    _, url, events, tenant_id, _, _ = await call.row(ONE, (call.ledger_id, webhook_id))
+    _require_reading(call, events)
     await call.row(REPLAY, (call.ledger_id, webhook_id, delivery_id))
     call.audit("webhook.replayed", subject=webhook_id, tenant_id=tenant_id, after={"deliveryId": delivery_id})
     named = {"ledger_id": call.ledger_id, "webhook_id": webhook_id, "delivery_id": delivery_id}
     return DeliveryAnswer(delivery=_delivery(call, webhook_id, url, await call.row(DELIVERY, named)))
+
+
+def _require_reading(call: Call, events: Sequence[str]) -> None:
+    """Who is told of something, or sees what was told, may read it. Raises Refused(FORBIDDEN)."""
+    if not {READS[event.partition(".")[0]] for event in events} <= call.caller.permissions:
+        raise Refused("FORBIDDEN")
 
 
 def _webhook(row: Sequence[Any]) -> Webhook:

@@ -1,13 +1,13 @@
 -- Purpose: book a payment that was judged and, if it had to be, approved. A cash-out also forfeits a pending bonus and closes the
 --   account.
 -- Input: p_player and p_wallet are of casino.hold_player with the float; p_staff_id, who asked for it; p_shift_id, that person's
---   casino.hold_shift.
+--   casino.hold_shift; p_approval_id, the approval that let it through, or null.
 -- Outcome: o_code INSUFFICIENT_AGENT_FUNDS or BALANCE_TOO_HIGH, else null.
 -- Locks: the caller holds the shift, the player, the wallet and the float.
 create or replace function casino.book_payment(
     p_ledger_id integer, p_player casino.players, p_wallet casino.wallets, p_float_id bigint, p_kind text,
-    p_amount_minor bigint, p_reason text, p_request_id text, p_staff_id text, p_shift_id uuid, out o_code text,
-    out o_payment_id uuid, out o_forfeited_minor bigint
+    p_amount_minor bigint, p_reason text, p_request_id text, p_staff_id text, p_shift_id uuid,
+    p_approval_id text, out o_code text, out o_payment_id uuid, out o_forfeited_minor bigint
 )
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -51,7 +51,7 @@ begin
     if p_kind in ('WITHDRAW', 'CASHOUT') then
         perform casino.tell(
             p_ledger_id, (p_player).tenant_id, 'withdrawal.paid', (p_player).player_id, null, jsonb_build_object(
-                'paymentId', o_payment_id, 'kind', p_kind, 'amountMinor', p_amount_minor, 'currency', (p_wallet).currency
+                'paymentId', o_payment_id, 'approvalId', p_approval_id, 'kind', p_kind, 'amountMinor', p_amount_minor, 'currency', (p_wallet).currency
             )
         );
     end if;

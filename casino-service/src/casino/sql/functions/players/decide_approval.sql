@@ -43,7 +43,7 @@ begin
         select booked.o_code into o_code
         from casino.book_payment(
             p_ledger_id, v_held.o_player, v_held.o_wallet, v_held.o_float_id, o_kind, o_amount_minor, v_approval.reason,
-            p_request_id, v_approval.requested_by, v_shift_id
+            p_request_id, v_approval.requested_by, v_shift_id, p_approval_id
         ) as booked;
     end if;
     if o_code is null then

@@ -61,7 +61,7 @@ begin
         into o_code, o_payment_id, o_forfeited_minor
         from casino.book_payment(
             p_ledger_id, v_player, v_wallet, v_held.o_float_id, p_kind, o_amount_minor, p_reason, p_request_id, p_staff_id,
-            v_shift_id
+            v_shift_id, null
         ) as booked;
     end if;
     select balance_minor into o_balance_minor
