@@ -57,9 +57,9 @@ def players(tenant: Tenant, rows: list[Row]) -> list[str | None]:
     return [by_id[row["o_delivery_id"]] for row in rows]
 
 
-def finish(desk: Desk, row: Row, *, good: bool = True) -> str | None:
+def finish(desk: Desk, row: Row, *, good: bool = True, retry_after: int | None = None) -> str | None:
     status = 200 if good else 500
-    arguments = (row["o_delivery_id"], row["o_attempt"], good, status, "text", None, 3)
+    arguments = (row["o_delivery_id"], row["o_attempt"], good, status, "text", None, 3, retry_after)
     answered: str | None = desk.value("finish_delivery", *arguments)
     return answered
 
@@ -120,6 +120,19 @@ def test_tries_follow_the_schedule_and_end_after_three_days(tenant: Tenant, desk
     assert finish(desk, row, good=False) == "DEAD"
     (row,) = claim(desk)
     assert (row["o_attempt"], statuses(tenant)) == (1, ["DEAD", "PENDING"]), "the next one has three days of its own"
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(0, 5), (5, 5), (12, 12), (30, 30), (31, 30), (86_400, 30), (None, 5)])
+def test_a_receiver_may_ask_for_the_next_longer_wait_and_no_other(
+    tenant: Tenant, desk: Desk, at: Clock, asked: int | None, waits: int
+) -> None:
+    listen(tenant, "player.closed")
+    tell(tenant, "a")
+    finish(desk, claim(desk)[0], good=False, retry_after=asked)
+    at(NOON + timedelta(seconds=waits, milliseconds=-1))
+    assert claim(desk) == []
+    at(NOON + timedelta(seconds=waits))
+    assert len(claim(desk)) == 1
 
 
 def test_a_process_that_dies_loses_its_lease_and_its_word(tenant: Tenant, desk: Desk, at: Clock) -> None:

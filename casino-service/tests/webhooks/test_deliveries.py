@@ -105,6 +105,17 @@ async def test_what_was_answered_is_kept_for_whoever_looks(tenant: Tenant) -> No
     assert row["duration_ms"] >= 0
 
 
+async def test_a_wait_that_a_receiver_asks_for_is_kept(tenant: Tenant) -> None:
+    async with receiving() as receiver, dispatcher_of(tenant) as (one, counted):
+        listen(tenant, "player.closed", url=receiver.url)
+        receiver.answers.append(answer(429, b"", "retry-after: 20"))
+        tell(tenant, "a")
+        await one.step()
+        await until(lambda: counted["pending"] == 1, "the outcome")
+    (row,) = tenant.rows("webhook_deliveries")
+    assert (row["next_at"] - row["sent_at"]).total_seconds() >= 20
+
+
 async def test_one_that_hangs_delays_no_other_and_has_few_in_flight(tenant: Tenant) -> None:
     async with receiving() as hanging, receiving() as good, dispatcher_of(tenant) as (one, counted):
         hanging.hang = asyncio.Event()

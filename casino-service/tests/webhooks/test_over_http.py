@@ -148,6 +148,12 @@ async def test_the_twenty_first_is_refused(api: Api) -> None:
     assert (await make(api, tree.owner, "player.closed")).status_code == 201
 
 
+async def test_a_scheme_in_capitals_is_refused_with_what_would_be_right(api: Api) -> None:
+    answered = await make(api, api.owner(), "player.closed", url="HTTPS://hooks.example/")
+    refused(answered, 400, "INVALID_FIELD", "url")
+    assert "the scheme in small letters" in answered.json()["message"]
+
+
 async def test_outside_demo_mode_not_even_the_own_machine_is_called(tenant: Tenant) -> None:
     async with api_of(tenant, demo=False) as api:
         answered = await make(api, api.owner(), "player.closed", url="http://127.0.0.1:9/")

@@ -172,6 +172,22 @@ async def test_an_answer_is_read_up_to_its_bound_and_kept_as_text(monkeypatch: p
         assert (await send(one, receiver.url)).is_success, "what has no end is read to the bound, and left"
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "waits"),
+    [
+        (429, ["retry-after: 17"], 17), (503, ["Retry-After: 0"], 0), (503, ["retry-after: 999999999"], 86_400),
+        (500, ["retry-after: 17"], None), (200, ["retry-after: 17"], None), (429, [], None),
+        (429, ["retry-after: -1"], None), (429, ["retry-after: 1", "retry-after: 2"], None),
+        (429, ["retry-after: Wed, 21 Oct 2099 07:28:00 GMT"], None), (429, ["retry-after: 1" + "0" * 5_000], None),
+    ],
+)  # fmt: skip
+async def test_how_long_a_receiver_asks_to_wait(status: int, headers: list[str], waits: int | None) -> None:
+    async with receiving() as receiver, sender_of() as one:
+        receiver.answers.append(answer(status, b"", *headers))
+        outcome = await send(one, receiver.url)
+    assert (outcome.status, outcome.retry_after) == (status, waits)
+
+
 async def test_a_compressed_answer_is_not_unpacked() -> None:
     async with receiving() as receiver, sender_of() as one:
         receiver.answers.append(answer(200, gzip.compress(b"\0" * 10_000_000), "content-encoding: gzip"))

@@ -221,7 +221,7 @@ to casino_app, casino_oversight;
 grant execute on function
     casino.claim_deliveries(integer, uuid [], integer [], integer, jsonb, integer),
     casino.ended_webhooks(integer, uuid []),
-    casino.finish_delivery(integer, bigint, integer, boolean, integer, text, text, integer),
+    casino.finish_delivery(integer, bigint, integer, boolean, integer, text, text, integer, integer),
     casino.overdue_deliveries(integer, integer),
     casino.forget_webhook_events(integer, integer)
 to casino_app;

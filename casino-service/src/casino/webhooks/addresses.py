@@ -76,7 +76,8 @@ def endpoint_of(url: str, *, demo: bool) -> Endpoint:
     """Takes a webhook's URL apart. Raises ValueError with what would be right."""
     found = _URL.fullmatch(url) if len(url) <= URL_MAX else None
     if found is None:
-        raise ValueError("Expected https://host[:port]/path in ASCII, without user, password and fragment")
+        right = "https://host[:port]/path in ASCII, the scheme in small letters, without user, password and fragment"
+        raise ValueError(f"Expected {right}")
     scheme, host, port = found["scheme"], found["host"].lower(), int(found["port"] or PORTS[found["scheme"]])
     if not 1 <= port <= 65_535:
         raise ValueError("Expected a port from 1 to 65535")

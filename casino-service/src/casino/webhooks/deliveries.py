@@ -38,7 +38,7 @@ FAILING_MAX: Final = 10_000
 CLOSE_SECONDS: Final = 2.0
 CLAIM: Final = "select * from casino.claim_deliveries(%s, %s::uuid[], %s::integer[], %s, %s, %s)"
 ENDED: Final = "select casino.ended_webhooks(%s, %s::uuid[])"
-FINISH: Final = "select casino.finish_delivery(%s, %s, %s, %s, %s, %s, %s, %s)"
+FINISH: Final = "select casino.finish_delivery(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 HEADERS: Final = {"content-type": "application/json", "user-agent": "casino-webhooks"}
 TAKEN_OVER: Final = "taken_over"
 
@@ -148,7 +148,7 @@ class Dispatcher:
         (self._failing.discard if outcome.is_success else self._failing.add)(claimed.webhook_id)
         parameters: tuple[Any, ...] = (
             self.settings.ledger_id, claimed.delivery_id, claimed.attempt, outcome.is_success, outcome.status,
-            outcome.body, outcome.error, outcome.duration_ms,
+            outcome.body, outcome.error, outcome.duration_ms, outcome.retry_after,
         )  # fmt: skip
         try:
             ((status,),) = await self.database.call(FINISH, parameters)

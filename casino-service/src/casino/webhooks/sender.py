@@ -8,6 +8,7 @@ environment's proxies and cookies are not known, answers are not decompressed.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import time
@@ -28,7 +29,10 @@ ANSWER_MAX_BYTES: Final = 65_536
 ANSWER_KEPT_CHARACTERS: Final = 4_096
 RESOLVERS_MAX: Final = 128
 """Threads that look names up. A name server that hangs holds one of them for each of its names."""
+RETRY_AFTER_MAX: Final = 86_400
 _SUCCESSES: Final = range(200, 300)
+_ASK_TO_WAIT: Final = (429, 503)
+_SECONDS: Final = re.compile(rb"[0-9]{1,9}")
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 MayConnect = Callable[[Address], bool]
@@ -50,6 +54,8 @@ class Outcome:
     body: str | None
     error: str | None
     duration_ms: int
+    retry_after: int | None = None
+    """Seconds that a 429 or 503 asks to wait."""
 
     @property
     def is_success(self) -> bool:
@@ -128,7 +134,8 @@ class Sender:
         answer = _Answer()
         error = await self._exchange(endpoint, headers, body, answer)
         duration_ms = round((time.monotonic() - started) * 1000)
-        return Outcome(answer.status, answer.text(), None if answer.status is not None else error, duration_ms)
+        error = None if answer.status is not None else error
+        return Outcome(answer.status, answer.text(), error, duration_ms, answer.retry_after)
 
     def close(self) -> None:
         """Look up nothing any more. A look-up that hangs is left to itself."""
@@ -151,7 +158,7 @@ class Sender:
                 asyncio.timeout(SECONDS_MAX),
                 connection.stream("POST", url, headers=named, content=body) as response,
             ):
-                answer.status = response.status
+                answer.status, answer.retry_after = response.status, _retry_after(response)
                 async for part in response.aiter_stream():
                     answer.body += part
                     if len(answer.body) >= ANSWER_MAX_BYTES:
@@ -194,6 +201,7 @@ class _Answer:
 
     def __init__(self) -> None:
         self.status: int | None = None
+        self.retry_after: int | None = None
         self.body = bytearray()
 
     def text(self) -> str | None:
@@ -201,6 +209,14 @@ class _Answer:
         if self.status is None:
             return None
         return self.body.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")[:ANSWER_KEPT_CHARACTERS]
+
+
+def _retry_after(response: httpcore.Response) -> int | None:
+    """The seconds of a `retry-after` that counts. A date in it does not."""
+    said = [value for name, value in response.headers if name.lower() == b"retry-after"]
+    if response.status not in _ASK_TO_WAIT or len(said) != 1 or not _SECONDS.fullmatch(said[0]):
+        return None
+    return min(int(said[0]), RETRY_AFTER_MAX)
 
 
 def _allowed(scheme: str, allows: Callable[[str, Address], bool] | None, *, demo: bool) -> MayConnect:

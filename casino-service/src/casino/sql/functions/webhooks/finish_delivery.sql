@@ -1,12 +1,13 @@
 -- Purpose: note what came of a try. A success ends the delivery. After a failure the next try follows in 5 s, 30 s, 5 min, 30 min, 2 h,
 --   then every 8 h, the last one three days after the first; then the delivery is DEAD. One that is over lets the next one of the
 --   player go.
--- Input: p_attempt of casino.claim_deliveries: a try that was taken over by another changes nothing.
+-- Input: p_attempt of casino.claim_deliveries: a try that was taken over by another changes nothing. p_retry_after, in seconds: how
+--   long the receiver wants to be left alone, or null; it may make a wait as long as the next one of the schedule, and no shorter.
 -- Outcome: the status, null for a try that was taken over.
 -- Locks: the delivery, then the next one of the player.
 create or replace function casino.finish_delivery(
     p_ledger_id integer, p_delivery_id bigint, p_attempt integer, p_is_success boolean, p_response_status integer,
-    p_response_body text, p_error text, p_duration_ms integer
+    p_response_body text, p_error text, p_duration_ms integer, p_retry_after integer
 )
 returns text
 language plpgsql volatile security definer
@@ -28,7 +29,13 @@ begin
         end,
         next_at = case
             when p_is_success then v_now
-            else least(v_now + coalesce(c_waits[tries], c_wait_else), greatest(first_at + c_tried_for, v_now))
+            else least(
+                v_now + greatest(
+                    coalesce(c_waits[tries], c_wait_else),
+                    least(make_interval(secs => coalesce(p_retry_after, 0)), coalesce(c_waits[tries + 1], c_wait_else))
+                ),
+                greatest(first_at + c_tried_for, v_now)
+            )
         end,
         in_flight = false, response_status = p_response_status, response_body = p_response_body, error = p_error,
         duration_ms = p_duration_ms
