@@ -181,7 +181,7 @@ async def test_a_loss_limit_is_the_seeds_body(api: Api, studio: SpinningStudio) 
     refused(answer, 403, "LOSS_LIMIT_REACHED")
     assert answer.json()["message"] == "Loss limit reached for this session."
     assert answer.json()["action"] == {"actionType": "STOP"}
-    assert answer.json()["playerMessage"] == "You have reached your limit."
+    assert "playerMessage" not in answer.json()
     answer = await spin(api, "other")
     refused(answer, 403, "TIME_LIMIT_REACHED")
     assert answer.json()["playerMessage"] == "You have reached your time limit."

@@ -57,7 +57,6 @@ async def test_the_seeds_example(api: Api) -> None:
         "code": "LOSS_LIMIT_REACHED",
         "message": "Loss limit reached for this session.",
         "action": {"actionType": "STOP"},
-        "playerMessage": "You have reached your limit.",
     }
     assert (await spin(api, 99)).status_code == 200
 

@@ -54,11 +54,13 @@ IN_OWN_WORDS: Final = frozenset({"play_stopped"})
 """Refusals whose sentence is the operator's."""
 EXCLUDED: Final[str] = ERRORS["player_excluded"].extras["playerMessage"]
 """The sentence of PLAYER_NOT_ACTIVE for an excluded player, as casino.spin_refusal has it."""
+NOT_TOLD_AGAIN: Final = frozenset({"player_excluded", "limit_exceeded"})
+"""The first is EXCLUDED. The second has the body of the contract, whose `message` is for players."""
 PLAYER_MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
         own: ERRORS[code].extras["playerMessage"]
         for code, own in {**OVER, **KEPT}.items()
-        if code in ERRORS and "playerMessage" in ERRORS[code].extras and code != "player_excluded"
+        if code in ERRORS and "playerMessage" in ERRORS[code].extras and code not in NOT_TOLD_AGAIN
     }
 )
 """The wire's sentences for players, by the platform's codes."""
