@@ -55,7 +55,8 @@ def migrate(schema: Schema, url: str) -> list[str]:
         idle_in_transaction_session_timeout=0,
     ) as connection:
         _wait_for_other_migrations(connection, schema)
-        done = [*_make_roles_and_schema(connection, schema), *_forbid_temporary_objects(connection, schema)]
+        done = _make_roles_and_schema(connection, schema)
+        done += _retry_while_in_use(lambda: _forbid_temporary_objects(connection, schema))
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(schema.owner_role)))
         before = _revision(connection, schema)
         if before is not None and before not in schema.known_revisions():
