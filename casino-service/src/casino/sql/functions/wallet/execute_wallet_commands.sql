@@ -3,9 +3,9 @@
 --   outcomes, never exceptions: a refused command does not disturb its neighbours. A refusal that is remembered is booked as
 --   `refused` and answers the same for ever; no other refusal leaves a trace.
 -- Steps: hold wallets and nonces (casino.hold_batch). Then for each turn (casino.turns_of): judge, book (casino.book_entries),
---   write what follows for the play (casino.update_play), grant the bonuses that are due (casino.grant_bonuses), tell webhooks of rounds
---   that ended (casino.tell_rounds), look after the
---   player (casino.watch_play), and count for players with limits (casino.count_play).
+--   write what follows for the play (casino.update_play), grant the bonuses that are due (casino.grant_bonuses), tell webhooks
+--   of rounds that ended (casino.tell_rounds), look after the player (casino.watch_play), and count for players with limits
+--   (casino.count_play).
 --   Several commands of one wallet are in turns of their own. A used nonce refuses its command before everything else.
 -- Lock order: casino.hold_batch. Everything below a wallet (session, rounds, transactions) is written under its lock.
 create or replace function casino.execute_wallet_commands(p_ledger_id integer, p_commands jsonb)
