@@ -71,7 +71,9 @@ async def test_every_token_of_the_player_ends_at_once_in_every_process(
         for bearer in (used, fresh, old):
             assert verdict(await launch(service, bearer)) == (401, "access_token_invalid")
     assert {event["why"] for event in logged if event["event"] == "request_refused"} == {"revoked"}
-    assert tenant.rows_of_tenant("rate_buckets") == taken, "whoever stole a token cannot use the player's calls up"
+    # A bucket that is full again may be gone by now: a loop deletes it.
+    left = tenant.rows_of_tenant("rate_buckets")
+    assert [row for row in left if row not in taken] == [], "whoever stole a token cannot use the player's calls up"
     assert (await launch(two[1], others)).status_code == 201, "another player's tokens hold"
 
 
